@@ -1,0 +1,34 @@
+include(CMakePackageConfigHelpers)
+include(GNUInstallDirs)
+
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/dsta_cache)
+
+if(CMAKE_VERSION VERSION_GREATER_EQUAL 3.23)
+  set(install_headers FILE_SET HEADERS)
+else()
+  install(DIRECTORY include/dsta TYPE INCLUDE FILES_MATCHING PATTERN "*.hpp")
+endif()
+install(
+  TARGETS dsta_cache
+  EXPORT dsta_cache-targets
+  INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+  ${install_headers})
+install(EXPORT dsta_cache-targets NAMESPACE dsta:: DESTINATION ${package_dir})
+
+configure_package_config_file(cmake/dsta_cache-config.cmake.in dsta_cache-config.cmake
+                              INSTALL_DESTINATION ${package_dir} NO_SET_AND_CHECK_MACRO)
+write_basic_package_version_file(dsta_cache-config-version.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/dsta_cache-config.cmake ${PROJECT_BINARY_DIR}/dsta_cache-config-version.cmake
+              cmake/FindHiredis.cmake DESTINATION ${package_dir})
+
+# Relative to the .pc file, so that `cmake --install --prefix` and moved trees work.
+cmake_path(RELATIVE_PATH CMAKE_INSTALL_PREFIX BASE_DIRECTORY ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig
+           OUTPUT_VARIABLE pc_prefix)
+cmake_path(RELATIVE_PATH CMAKE_INSTALL_FULL_LIBDIR BASE_DIRECTORY ${CMAKE_INSTALL_PREFIX} OUTPUT_VARIABLE pc_libdir)
+cmake_path(RELATIVE_PATH CMAKE_INSTALL_FULL_INCLUDEDIR BASE_DIRECTORY ${CMAKE_INSTALL_PREFIX}
+           OUTPUT_VARIABLE pc_includedir)
+if(nlohmann_json_FOUND)
+  set(pc_requires nlohmann_json)
+endif()
+configure_file(cmake/dsta_cache.pc.in dsta_cache.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/dsta_cache.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

@@ -1,0 +1,38 @@
+// The command line, read by hand: a dozen flags need no library.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace trading {
+
+/// A command line that makes no sense; what() says what would.
+class UsageError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+struct Options {
+  std::string candles;                    ///< a candle CSV; empty: a random walk
+  std::string symbol;                     ///< what the file holds; empty: the file's name
+  std::string database = ":memory:";      ///< SQLite file
+  std::vector<std::string> symbols;       ///< random-walk symbols
+  std::uint64_t seed = 42;                ///< of the random walk
+  std::size_t candles_per_symbol = 300;   ///< of the random walk
+  std::chrono::milliseconds latency{20};  ///< of the simulated exchange
+  bool help = false;
+};
+
+/// `--flag value` and `--flag=value`. Throws UsageError.
+Options parse_options(std::span<const std::string_view> arguments);
+
+/// What --help prints.
+std::string_view help_text();
+
+}  // namespace trading

@@ -1,0 +1,21 @@
+#pragma once
+/// dsta::cache, all of it that needs nothing but the standard library. Opt in besides: dsta/cache/json.hpp (codec for
+/// whatever nlohmann::json converts), dsta/cache/global.hpp (one manager for the program), dsta/cache/testing.hpp.
+#include <dsta/cache/cached.hpp>
+#include <dsta/cache/clock.hpp>
+#include <dsta/cache/codec.hpp>
+#include <dsta/cache/duration.hpp>
+#include <dsta/cache/error.hpp>
+#include <dsta/cache/executor.hpp>
+#include <dsta/cache/fwd.hpp>
+#include <dsta/cache/health.hpp>
+#include <dsta/cache/invalidator.hpp>
+#include <dsta/cache/key.hpp>
+#include <dsta/cache/log.hpp>
+#include <dsta/cache/lookup.hpp>
+#include <dsta/cache/manager.hpp>
+#include <dsta/cache/options.hpp>
+#include <dsta/cache/set_result.hpp>
+#include <dsta/cache/stats.hpp>
+#include <dsta/cache/strategies.hpp>
+#include <dsta/cache/warmer.hpp>

@@ -1,0 +1,277 @@
+#pragma once
+#include <concepts>
+#include <exception>
+#include <functional>
+#include <initializer_list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <ranges>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <dsta/cache/detail/core.hpp>
+#include <dsta/cache/detail/hash.hpp>
+#include <dsta/cache/detail/signature.hpp>
+#include <dsta/cache/detail/wrap_check.hpp>
+#include <dsta/cache/detail/wrapper.hpp>
+#include <dsta/cache/set_result.hpp>
+#include <dsta/cache/stats.hpp>
+
+namespace dsta::cache {
+inline namespace v1 {
+
+/// What one item of a batch came to: a value, or the exception its load ended in.
+template <class T>
+class Outcome {
+ public:
+  explicit Outcome(T value) : value_(std::move(value)) {}
+  explicit Outcome(std::exception_ptr error) : error_(std::move(error)) {}
+
+  bool has_value() const { return value_.has_value(); }
+  explicit operator bool() const { return has_value(); }
+  /// The value; rethrows the load's exception when there is none.
+  const T& value() const {
+    if (error_) std::rethrow_exception(error_);
+    return *value_;
+  }
+  const T& operator*() const { return value(); }
+  const T* operator->() const { return &value(); }
+  /// Null when there is a value.
+  std::exception_ptr error() const { return error_; }
+  friend bool operator==(const Outcome& outcome, const T& value) { return outcome.value_ == value; }
+
+ private:
+  std::optional<T> value_;
+  std::exception_ptr error_;
+};
+
+/// A function with a memory: called like F, it returns what F returned for equal arguments within the ttl. Thread-safe;
+/// cheap to copy, all copies are one. Made by CacheManager::cached. Outliving its manager is fine: it then calls F.
+///
+/// Concurrent calls with equal arguments run F once; the others wait and get the same value or the same exception. An
+/// exception of F passes through unchanged and nothing is stored. A call throws by itself only RecursiveLoadError (F
+/// asks for the key it is loading), LoadTimeoutError and OverloadError (load_timeout).
+template <class F>
+class cached {
+  template <class... Arguments>
+  using Result = detail::result_t<F, Arguments...>;
+  using State = detail::WrapperState<F>;
+
+ public:
+  explicit cached(std::shared_ptr<State> state) : state_(std::move(state)) {}
+
+  /// The cached value, or F's own.
+  template <class... Arguments>
+  Result<Arguments...> operator()(Arguments&&... arguments) const {
+    using R = Result<Arguments...>;
+    const detail::CallKey key(*state_, arguments...);
+    if constexpr (detail::kTypeOps<R>.bitwise) {
+      detail::Raw<R> raw;
+      if (state_->core->read_bitwise(key.view(), detail::kTypeOps<R>, state_->identity, raw.bytes)) {
+        state_->identity->counters.add(detail::Count::hits);
+        return raw.value();
+      }
+    } else {
+      detail::NodeRef node;
+      if (state_->core->read(key.view(), detail::kTypeOps<R>, state_->identity, node) == detail::Freshness::fresh) {
+        state_->identity->counters.add(detail::Count::hits);
+        return node.template as<R>();
+      }
+    }
+    return load<R>(key, detail::LoadMode::get, std::forward<Arguments>(arguments)...).template as<R>();
+  }
+
+  /// The same without copying the value: for large ones.
+  template <class... Arguments>
+  std::shared_ptr<const Result<Arguments...>> shared(Arguments&&... arguments) const {
+    using R = Result<Arguments...>;
+    const detail::CallKey key(*state_, arguments...);
+    detail::NodeRef node;
+    if (state_->core->read(key.view(), detail::kTypeOps<R>, state_->identity, node) == detail::Freshness::fresh) {
+      state_->identity->counters.add(detail::Count::hits);
+    } else {
+      node = load<R>(key, detail::LoadMode::get, std::forward<Arguments>(arguments)...);
+    }
+    const R* value = &node.template as<R>();
+    return {std::make_shared<detail::NodeRef>(std::move(node)), value};
+  }
+
+  /// Runs F now, stores and returns its value; loads begun earlier are not stored any more.
+  template <class... Arguments>
+  Result<Arguments...> refresh(Arguments&&... arguments) const {
+    using R = Result<Arguments...>;
+    const detail::CallKey key(*state_, arguments...);
+    return load<R>(key, detail::LoadMode::refresh, std::forward<Arguments>(arguments)...).template as<R>();
+  }
+
+  /// The cached value, without ever running F and without counting.
+  template <class... Arguments>
+  std::optional<Result<Arguments...>> peek(const Arguments&... arguments) const {
+    using R = Result<const Arguments&...>;
+    const detail::CallKey key(*state_, arguments...);
+    detail::NodeRef node;
+    if (state_->core->read(key.view(), detail::kTypeOps<R>, state_->identity, node) == detail::Freshness::miss) {
+      return std::nullopt;
+    }
+    return std::optional<R>(std::in_place, node.template as<R>());
+  }
+
+  /// Forgets the value for these arguments; a load under way is not stored. True when there was one.
+  template <class... Arguments>
+  bool invalidate(const Arguments&... arguments) const {
+    const detail::CallKey key(*state_, arguments...);
+    state_->identity->counters.add(detail::Count::invalidations);
+    const bool erased = state_->core->erase(key.view());
+    if (erased) state_->identity->counters.add(detail::Count::deletes);
+    return erased;
+  }
+
+  /// Stores a value that was come by otherwise: put(arguments…, value).
+  template <class... ArgumentsAndValue>
+  SetResult put(ArgumentsAndValue&&... arguments_and_value) const {
+    static_assert(sizeof...(ArgumentsAndValue) > 0, "put takes the arguments and then the value");
+    auto all = std::forward_as_tuple(std::forward<ArgumentsAndValue>(arguments_and_value)...);
+    return [&]<std::size_t... I>(std::index_sequence<I...>) {
+      return put_value(std::get<sizeof...(I)>(std::move(all)), std::get<I>(all)...);
+    }(std::make_index_sequence<sizeof...(ArgumentsAndValue) - 1>{});
+  }
+
+  /// The key for these arguments, as the manager's manual calls take it (without a prefix option).
+  template <class... Arguments>
+  std::string key_for(const Arguments&... arguments) const {
+    const detail::CallKey key(*state_, arguments...);
+    return std::string(key.view().name);
+  }
+
+  /// A call for each item of a range: an argument, or a tuple of arguments. Equal items are loaded once. Results stand
+  /// in the order of the items.
+  template <std::ranges::input_range Range>
+  auto many(const Range& items) const {
+    using Item = std::ranges::range_value_t<const Range>;
+    using R = typename ItemResult<Item>::type;
+    std::vector<Outcome<R>> outcomes;
+    std::map<std::string, std::size_t> first;
+    for (const Item& item : items) {
+      auto key = with_item(item, [&](const auto&... arguments) { return key_for(arguments...); });
+      const auto [known, fresh] = first.try_emplace(std::move(key), outcomes.size());
+      if (!fresh) {
+        outcomes.push_back(outcomes[known->second]);
+        continue;
+      }
+      try {
+        outcomes.emplace_back(with_item(item, [&](const auto&... arguments) { return (*this)(arguments...); }));
+      } catch (...) {  // handed over in the outcome
+        outcomes.emplace_back(std::current_exception());
+      }
+    }
+    return outcomes;
+  }
+  template <class Item>
+  auto many(std::initializer_list<Item> items) const {
+    return many(std::vector<owned_item_t<Item>>(items.begin(), items.end()));
+  }
+
+  FunctionInfo cache_info() const { return function_info(*state_->identity); }
+
+  /// Forgets every value of this function, and only of it: O(1), space is reclaimed behind.
+  void cache_clear() const {
+    state_->identity->counters.add(detail::Count::invalidations);
+    state_->core->clear(*state_->identity);
+  }
+
+  /// The key of a call is `prefix:name:` + what `build(arguments…)` returns, as given. Leave out arguments that do not
+  /// change the value. Returns the wrapper: chain it where the wrapper is made.
+  template <class Build>
+  cached key_builder(Build build) && {
+    static_assert(detail::Signature<F>::known,
+                  "key_builder needs to know the parameter types: spell them out instead of auto");
+    state_->build_key = [build = std::move(build)](detail::KeyBuffer& out, const auto&... arguments) {
+      const auto& key = build(arguments...);
+      if constexpr (std::convertible_to<decltype(key), std::string_view>) {
+        out.append(key);
+      } else {
+        detail::append_part(out, key);
+      }
+    };
+    return std::move(*this);
+  }
+
+  /// Stores only results for which `keep(result)` is true; the others are returned all the same.
+  template <class Keep>
+  cached condition(Keep keep) && {
+    state_->keep = std::move(keep);
+    return std::move(*this);
+  }
+
+  /// The ttl of a value as the value itself says it: `ttl_of(result)` returns a duration; zero or less: do not store.
+  template <class TtlOf>
+  cached adaptive_ttl(TtlOf ttl_of) && {
+    state_->ttl_of = std::move(ttl_of);
+    return std::move(*this);
+  }
+
+  /// More tags, from the value: `tags_of(result)` returns a std::vector<std::string>.
+  template <class TagsOf>
+  cached adaptive_tags(TagsOf tags_of) && {
+    state_->tags_of = std::move(tags_of);
+    return std::move(*this);
+  }
+
+ private:
+  template <class Item>
+  using owned_item_t = detail::owned_t<Item>;
+
+  /// A tuple or pair is spread into arguments; anything else is one.
+  template <class Item, class Call>
+  static decltype(auto) with_item(const Item& item, Call&& call) {
+    if constexpr (detail::TupleLike<Item>) {
+      return std::apply(call, item);
+    } else {
+      return call(item);
+    }
+  }
+  template <class Item>
+  struct ItemResult {
+    using type = Result<Item>;
+  };
+  template <detail::TupleLike Item>
+  struct ItemResult<Item> {
+    template <class... Parts>
+    static Result<Parts...> of(const std::tuple<Parts...>&);
+    template <class A, class B>
+    static Result<A, B> of(const std::pair<A, B>&);
+    using type = decltype(of(std::declval<Item>()));
+  };
+
+  template <class Value, class... Arguments>
+  SetResult put_value(Value&& value, const Arguments&... arguments) const {
+    using R = Result<const Arguments&...>;
+    const detail::CallKey key(*state_, arguments...);
+    R kept(std::forward<Value>(value));
+    detail::check_value(kept);
+    detail::Loaded loaded;
+    detail::finish_load(*state_, kept, loaded);
+    detail::EntryTerms terms = *state_->terms;
+    terms.ttl = loaded.negative ? terms.negative_ttl.value_or(Duration::zero()) : loaded.ttl.value_or(terms.ttl);
+    auto tags = detail::tags_for(*state_, arguments...);
+    tags.insert(tags.end(), loaded.tags.begin(), loaded.tags.end());
+    return detail::to_set_result(
+        state_->core->put(detail::make_node<R>(key.view(), std::move(kept)), terms, tags, state_->identity),
+        state_->identity->counters);
+  }
+
+  template <class R, class... Arguments>
+  detail::NodeRef load(const detail::CallKey<F>& key, detail::LoadMode mode, Arguments&&... arguments) const {
+    return state_->core->load(key.view(), detail::make_loader<R>(state_, std::forward<Arguments>(arguments)...), mode);
+  }
+
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace v1
+}  // namespace dsta::cache

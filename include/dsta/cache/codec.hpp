@@ -1,0 +1,193 @@
+#pragma once
+/// How a value becomes bytes for the shared level. Built in: integers, floating point, bool, enums, std::string, byte
+/// vectors, std::optional and std::shared_ptr<const T> of those, and types that opt in with `trivially_codable`.
+/// json.hpp adds whatever nlohmann::json converts. For any other type specialise `codec`:
+///
+///     template <>
+///     struct dsta::cache::codec<Quote> {
+///       static constexpr std::string_view name = "quote/1";             // change it when the layout changes
+///       static void encode(const Quote& value, std::string& out);       // appends to out
+///       static std::optional<Quote> decode(std::string_view bytes);     // nullopt: these bytes are no Quote
+///     };
+#include <charconv>
+#include <concepts>
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include <dsta/cache/fwd.hpp>
+
+namespace dsta::cache {
+inline namespace v1 {
+
+/// Opt-in for trivially copyable types without pointers or padding that matters: stored as their bytes, so only
+/// processes with the same layout can share them:
+///     template <> inline constexpr bool dsta::cache::trivially_codable<Tick> = true;
+template <class T>
+inline constexpr bool trivially_codable = false;
+
+/// True when a codec for T exists.
+template <class T>
+concept Codable = requires(const T& value, std::string& out, std::string_view bytes) {
+  { codec<T>::name } -> std::convertible_to<std::string_view>;
+  codec<T>::encode(value, out);
+  { codec<T>::decode(bytes) } -> std::convertible_to<std::optional<T>>;
+};
+
+namespace detail {
+
+template <class T>
+concept Number = (std::integral<T> || std::floating_point<T>) && !std::same_as<T, bool>;
+
+template <class T>
+concept TriviallyCodable = trivially_codable<T>;
+
+template <class T>
+concept Byte = std::same_as<T, std::byte> || std::same_as<T, unsigned char>;
+
+/// The types that codec.hpp itself serves; json.hpp leaves them alone.
+template <class>
+inline constexpr bool is_builtin = false;
+template <class T>
+  requires Number<T> || std::same_as<T, bool> || std::is_enum_v<T> || std::same_as<T, std::string> || TriviallyCodable<T>
+inline constexpr bool is_builtin<T> = true;
+template <Byte B>
+inline constexpr bool is_builtin<std::vector<B>> = true;
+template <class T>
+inline constexpr bool is_builtin<std::optional<T>> = true;
+template <class T>
+inline constexpr bool is_builtin<std::shared_ptr<T>> = true;
+
+template <class T>
+constexpr std::string_view number_name() {
+  constexpr std::string_view kSigned[] = {"i8", "i16", "i32", "i64"}, kUnsigned[] = {"u8", "u16", "u32", "u64"};
+  constexpr int kIndex = sizeof(T) == 1 ? 0 : sizeof(T) == 2 ? 1 : sizeof(T) == 4 ? 2 : 3;
+  if constexpr (std::floating_point<T>) return sizeof(T) == 4 ? "f32" : sizeof(T) == 8 ? "f64" : "f80";
+  return std::is_signed_v<T> ? kSigned[kIndex] : kUnsigned[kIndex];
+}
+
+}  // namespace detail
+
+/// Numbers are decimal text: the same on every platform, readable in redis-cli.
+template <detail::Number T>
+struct codec<T> {
+  static constexpr std::string_view name = detail::number_name<T>();
+  static void encode(const T& value, std::string& out) {
+    char text[64];
+    if constexpr (std::floating_point<T>) {
+      out.append(text, std::to_chars(text, text + sizeof text, value).ptr);
+    } else {
+      // Widened so that character types are numbers too.
+      using Wide = std::conditional_t<std::is_signed_v<T>, long long, unsigned long long>;
+      out.append(text, std::to_chars(text, text + sizeof text, static_cast<Wide>(value)).ptr);
+    }
+  }
+  static std::optional<T> decode(std::string_view bytes) {
+    const char* end = bytes.data() + bytes.size();
+    if constexpr (std::floating_point<T>) {
+      T value{};
+      const auto [stop, error] = std::from_chars(bytes.data(), end, value);
+      if (error != std::errc{} || stop != end) return std::nullopt;
+      return value;
+    } else {
+      std::conditional_t<std::is_signed_v<T>, long long, unsigned long long> wide{};
+      const auto [stop, error] = std::from_chars(bytes.data(), end, wide);
+      if (error != std::errc{} || stop != end || static_cast<decltype(wide)>(static_cast<T>(wide)) != wide) {
+        return std::nullopt;
+      }
+      return static_cast<T>(wide);
+    }
+  }
+};
+
+template <>
+struct codec<bool> {
+  static constexpr std::string_view name = "bool";
+  static void encode(bool value, std::string& out) { out += value ? "true" : "false"; }
+  static std::optional<bool> decode(std::string_view bytes) {
+    if (bytes == "true") return true;
+    if (bytes == "false") return false;
+    return std::nullopt;
+  }
+};
+
+template <class T>
+  requires(std::is_enum_v<T> && !detail::TriviallyCodable<T>)
+struct codec<T> {
+  using Number = std::underlying_type_t<T>;
+  static constexpr std::string_view name = codec<Number>::name;
+  static void encode(T value, std::string& out) { codec<Number>::encode(static_cast<Number>(value), out); }
+  static std::optional<T> decode(std::string_view bytes) {
+    if (const auto number = codec<Number>::decode(bytes)) return static_cast<T>(*number);
+    return std::nullopt;
+  }
+};
+
+template <>
+struct codec<std::string> {
+  static constexpr std::string_view name = "str";
+  static void encode(const std::string& value, std::string& out) { out += value; }
+  static std::optional<std::string> decode(std::string_view bytes) { return std::string(bytes); }
+};
+
+template <detail::Byte B>
+struct codec<std::vector<B>> {
+  static constexpr std::string_view name = "bytes";
+  static void encode(const std::vector<B>& value, std::string& out) {
+    out.append(reinterpret_cast<const char*>(value.data()), value.size());
+  }
+  static std::optional<std::vector<B>> decode(std::string_view bytes) {
+    const auto* first = reinterpret_cast<const B*>(bytes.data());
+    return std::vector<B>(first, first + bytes.size());
+  }
+};
+
+template <detail::TriviallyCodable T>
+struct codec<T> {
+  static_assert(std::is_trivially_copyable_v<T>, "trivially_codable is for trivially copyable types: write a codec");
+  static constexpr std::string_view name = "trivial";
+  static void encode(const T& value, std::string& out) { out.append(reinterpret_cast<const char*>(&value), sizeof value); }
+  static std::optional<T> decode(std::string_view bytes) {
+    if (bytes.size() != sizeof(T)) return std::nullopt;
+    std::optional<T> value(std::in_place);
+    std::memcpy(static_cast<void*>(&*value), bytes.data(), sizeof(T));
+    return value;
+  }
+};
+
+namespace detail {
+/// One byte says whether a value follows.
+template <class Holder, class T>
+struct HolderCodec {
+  static constexpr std::string_view name = codec<T>::name;
+  static void encode(const Holder& value, std::string& out) {
+    out += value ? '1' : '0';
+    if (value) codec<T>::encode(*value, out);
+  }
+  static std::optional<Holder> decode(std::string_view bytes) {
+    if (bytes == "0") return std::optional<Holder>(std::in_place);
+    if (bytes.empty() || bytes[0] != '1') return std::nullopt;
+    std::optional<T> value = codec<T>::decode(bytes.substr(1));
+    if (!value) return std::nullopt;
+    if constexpr (std::same_as<Holder, std::optional<T>>) {
+      return std::optional<Holder>(std::in_place, std::move(*value));
+    } else {
+      return std::optional<Holder>(std::make_shared<T>(std::move(*value)));
+    }
+  }
+};
+}  // namespace detail
+
+template <Codable T>
+struct codec<std::optional<T>> : detail::HolderCodec<std::optional<T>, T> {};
+
+template <Codable T>
+struct codec<std::shared_ptr<const T>> : detail::HolderCodec<std::shared_ptr<const T>, T> {};
+
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,38 @@
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <source_location>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <dsta/cache/detail/counters.hpp>
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+/// Who a wrapped function is, as far as the language lets us tell: its type, and its state when that can be compared.
+struct FunctionMark {
+  const void* type = nullptr;       ///< one address per type in the process
+  bool comparable = false;          ///< false: the state cannot be compared, so no two are known to be the same
+  std::vector<unsigned char> state; ///< the bytes of a comparable state; empty for stateless functions
+  std::source_location where;
+
+  bool same_function(const FunctionMark& other) const {
+    return type == other.type && comparable && other.comparable && state == other.state;
+  }
+};
+
+/// One wrapped function (prefix + name) of one manager, or the manual calls of one prefix. Lives as long as its manager.
+struct Identity {
+  std::string prefix = {};
+  std::string name = {};
+  Counters counters = {};
+  /// The invalidation sequence of the last cache_clear: entries and loads older than this do not count.
+  std::atomic<std::uint64_t> cleared{0};
+};
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,181 @@
+#pragma once
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <new>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include <dsta/cache/detail/weigh.hpp>
+#include <dsta/cache/duration.hpp>
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+struct Identity;
+struct NodeExtra;
+
+/// A key as the store sees it. `full` is empty unless the key was too long to be kept readable; then `name` is its
+/// shortened form and `full` is what an entry is verified by.
+struct KeyView {
+  std::string_view name;
+  std::string_view full;
+  std::uint64_t hash = 0;
+};
+
+/// What compiled code must know of a value's type. Its address is the type's identity inside the process: two types of
+/// the same name in two anonymous namespaces differ, and a type seen from two libraries is at worst a miss.
+struct TypeOps {
+  std::uint32_t size;
+  /// Trivially copyable and small: may be copied byte by byte under the shard's lock.
+  bool bitwise;
+  void (*destroy)(void* value) noexcept;
+  /// False when the type is no integer or the value is out of range.
+  bool (*as_integer)(const void* value, std::int64_t& out);
+};
+
+template <class T>
+concept Counter = std::integral<T> && !std::same_as<T, bool> && !std::same_as<T, char> && !std::same_as<T, wchar_t> &&
+                  !std::same_as<T, char8_t> && !std::same_as<T, char16_t> && !std::same_as<T, char32_t>;
+
+template <class T>
+inline constexpr TypeOps kTypeOps = {
+    sizeof(T),
+    std::is_trivially_copyable_v<T> && sizeof(T) <= 64,
+    [](void* value) noexcept { static_cast<T*>(value)->~T(); },
+    [](const void* value, std::int64_t& out) {
+      if constexpr (Counter<T>) {
+        const T number = *static_cast<const T*>(value);
+        out = static_cast<std::int64_t>(number);
+        return std::in_range<std::int64_t>(number);
+      } else {
+        return false;
+      }
+    },
+};
+
+/// Which of the store's lists a node is on.
+enum class Place : std::uint8_t { none, window, main, pinned };
+
+/// An entry: one allocation that holds this header, the value, and the key's bytes.
+///
+/// Invariant: once a node is published in the store, its value, key and times never change (replacing is a new node);
+/// `frequency`, `place` and the links belong to the shard and change under its lock only. References keep the value
+/// alive after the entry is gone, so a reader copies it without holding any lock.
+struct Node {
+  std::atomic<std::uint32_t> references{1};
+  std::uint8_t frequency = 0;
+  Place place = Place::none;
+  bool counter = false;  ///< made by increment: never evicted
+  std::uint16_t wheel_slot = 0;
+  std::uint64_t hash = 0;
+  const TypeOps* type = nullptr;
+  /// Whose function stored it; null for a manual set.
+  const Identity* identity = nullptr;
+  /// The invalidation sequence seen before the value was read from its source.
+  std::uint64_t sequence = 0;
+  TimePoint attention;    ///< until then it is fresh and nothing is to be done: the hit path's only comparison
+  TimePoint fresh_until;  ///< TimePoint::max(): for ever
+  TimePoint stale_until;  ///< physical expiry
+  TimePoint created;
+  std::uint32_t key_size = 0;
+  std::uint32_t full_size = 0;
+  std::uint32_t key_offset = 0;
+  std::uint32_t value_offset = 0;
+  std::size_t weight = 0;
+  NodeExtra* extra = nullptr;  ///< tags and what else few entries have; owned
+  Node* previous = nullptr;    ///< links of the policy's list
+  Node* next = nullptr;
+  Node* wheel_previous = nullptr;  ///< links of the expiry wheel
+  Node* wheel_next = nullptr;
+
+  void* value() { return reinterpret_cast<char*>(this) + value_offset; }
+  const void* value() const { return reinterpret_cast<const char*>(this) + value_offset; }
+  std::string_view name() const { return {reinterpret_cast<const char*>(this) + key_offset, key_size}; }
+  std::string_view full() const { return {reinterpret_cast<const char*>(this) + key_offset + key_size, full_size}; }
+};
+
+/// Frees what `extra` points to. Null is fine.
+void release_extra(NodeExtra* extra) noexcept;
+
+inline void destroy(Node* node) noexcept {
+  node->type->destroy(node->value());
+  release_extra(node->extra);
+  const auto alignment = std::align_val_t{alignof(std::max_align_t)};
+  node->~Node();
+  ::operator delete(static_cast<void*>(node), alignment);
+}
+
+/// A counted reference to a node. Copies are thread-safe as those of std::shared_ptr are.
+class NodeRef {
+ public:
+  NodeRef() = default;
+  /// Takes over a reference that the caller holds.
+  explicit NodeRef(Node* adopted) : node_(adopted) {}
+  NodeRef(const NodeRef& other) : node_(other.node_) {
+    if (node_) node_->references.fetch_add(1, std::memory_order_relaxed);
+  }
+  NodeRef(NodeRef&& other) noexcept : node_(std::exchange(other.node_, nullptr)) {}
+  NodeRef& operator=(NodeRef other) noexcept {
+    std::swap(node_, other.node_);
+    return *this;
+  }
+  ~NodeRef() { reset(); }
+
+  void reset() noexcept {
+    if (node_ && node_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy(node_);
+    node_ = nullptr;
+  }
+  Node* release() noexcept { return std::exchange(node_, nullptr); }
+  Node* get() const { return node_; }
+  Node* operator->() const { return node_; }
+  Node& operator*() const { return *node_; }
+  explicit operator bool() const { return node_ != nullptr; }
+
+  template <class T>
+  const T& as() const {
+    return *static_cast<const T*>(const_cast<const Node*>(node_)->value());
+  }
+
+ private:
+  Node* node_ = nullptr;
+};
+
+/// An unpublished node that holds T made from `arguments`.
+template <class T, class... Arguments>
+NodeRef make_node(const KeyView& key, Arguments&&... arguments) {
+  static_assert(alignof(T) <= alignof(std::max_align_t), "over-aligned types cannot be cached by value");
+  constexpr std::size_t kValue = (sizeof(Node) + alignof(T) - 1) / alignof(T) * alignof(T);
+  const std::size_t bytes = kValue + sizeof(T) + key.name.size() + key.full.size();
+  constexpr auto kAlignment = std::align_val_t{alignof(std::max_align_t)};
+  void* memory = ::operator new(bytes, kAlignment);
+  T* value = nullptr;
+  try {
+    value = ::new (static_cast<char*>(memory) + kValue) T(std::forward<Arguments>(arguments)...);
+  } catch (...) {
+    ::operator delete(memory, kAlignment);
+    throw;
+  }
+  auto* node = ::new (memory) Node;
+  node->hash = key.hash;
+  node->type = &kTypeOps<T>;
+  node->value_offset = kValue;
+  node->key_offset = kValue + sizeof(T);
+  node->key_size = static_cast<std::uint32_t>(key.name.size());
+  node->full_size = static_cast<std::uint32_t>(key.full.size());
+  char* text = static_cast<char*>(memory) + node->key_offset;
+  std::memcpy(text, key.name.data(), key.name.size());
+  if (!key.full.empty()) std::memcpy(text + key.name.size(), key.full.data(), key.full.size());
+  NodeRef owner(node);
+  node->weight = allocation(bytes) + heap_size(*value);
+  return owner;
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

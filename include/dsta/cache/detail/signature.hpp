@@ -1,0 +1,153 @@
+#pragma once
+#include <concepts>
+#include <cstddef>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <vector>
+
+#include <dsta/cache/detail/identity.hpp>
+#include <dsta/cache/key.hpp>
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+template <class... Ts>
+struct TypeList {
+  static constexpr std::size_t size = sizeof...(Ts);
+};
+
+/// What a callable takes and returns, as far as it says: `known` is false for overloaded and generic ones.
+template <class F>
+struct Signature {
+  static constexpr bool known = false;
+};
+template <class R, class... P>
+struct Signature<R(P...)> {
+  static constexpr bool known = true;
+  using Result = R;
+  using Parameters = TypeList<P...>;
+};
+template <class R, class... P>
+struct Signature<R(P...) noexcept> : Signature<R(P...)> {};
+template <class R, class... P>
+struct Signature<R (*)(P...)> : Signature<R(P...)> {};
+template <class R, class... P>
+struct Signature<R (*)(P...) noexcept> : Signature<R(P...)> {};
+
+template <class M>
+struct MemberSignature;
+template <class R, class C, class... P>
+struct MemberSignature<R (C::*)(P...)> : Signature<R(P...)> {};
+template <class R, class C, class... P>
+struct MemberSignature<R (C::*)(P...) const> : Signature<R(P...)> {};
+template <class R, class C, class... P>
+struct MemberSignature<R (C::*)(P...) noexcept> : Signature<R(P...)> {};
+template <class R, class C, class... P>
+struct MemberSignature<R (C::*)(P...) const noexcept> : Signature<R(P...)> {};
+
+template <class F>
+  requires requires { &F::operator(); }
+struct Signature<F> : MemberSignature<decltype(&F::operator())> {};
+
+/// How an argument is kept when the call is over: views become what they view.
+template <class T>
+struct Owned {
+  using type = T;
+};
+template <>
+struct Owned<std::string_view> {
+  using type = std::string;
+};
+template <>
+struct Owned<const char*> {
+  using type = std::string;
+};
+template <>
+struct Owned<char*> {
+  using type = std::string;
+};
+template <class T, std::size_t N>
+struct Owned<std::span<T, N>> {
+  using type = std::vector<std::remove_cv_t<T>>;
+};
+template <class T>
+using owned_t = typename Owned<std::decay_t<T>>::type;
+
+/// The type argument I is converted to before it becomes part of the key: the parameter's, or its own where the
+/// callable does not say.
+template <class F, std::size_t I, class Argument>
+struct ParameterOf {
+  using type = std::decay_t<Argument>;
+};
+template <class List, std::size_t I, class Argument>
+struct Nth {
+  using type = std::decay_t<Argument>;
+};
+template <class First, class... Rest, std::size_t I, class Argument>
+struct Nth<TypeList<First, Rest...>, I, Argument> : Nth<TypeList<Rest...>, I - 1, Argument> {};
+template <class First, class... Rest, class Argument>
+struct Nth<TypeList<First, Rest...>, 0, Argument> {
+  using type = std::decay_t<First>;
+};
+template <class F, std::size_t I, class Argument>
+  requires Signature<F>::known
+struct ParameterOf<F, I, Argument> : Nth<typename Signature<F>::Parameters, I, Argument> {};
+template <class F, std::size_t I, class Argument>
+using parameter_t = typename ParameterOf<F, I, Argument>::type;
+
+template <class T>
+concept TextParameter = std::same_as<owned_t<T>, std::string>;
+
+/// Writes one argument as the parameter type P sees it, without making a P where that is not needed.
+template <class P, class Argument>
+void append_argument(KeyBuffer& out, const Argument& argument) {
+  if constexpr (TextParameter<P> && std::convertible_to<const Argument&, std::string_view>) {
+    append_text(out, argument);
+  } else if constexpr (std::is_arithmetic_v<P> && std::convertible_to<const Argument&, P>) {
+    append_part<P>(out, static_cast<P>(argument));
+  } else if constexpr (std::same_as<P, std::decay_t<Argument>>) {
+    append_part<P>(out, argument);
+  } else {
+    const P converted(argument);
+    append_part<P>(out, converted);
+  }
+}
+
+/// One address per type, to tell functions apart.
+template <class T>
+inline constexpr char kTypeMark = 0;
+
+template <class F>
+FunctionMark mark_function(const F& function, std::source_location where) {
+  FunctionMark mark;
+  mark.type = &kTypeMark<F>;
+  mark.where = where;
+  if constexpr (std::is_empty_v<F>) {
+    mark.comparable = true;
+  } else if constexpr (std::is_trivially_copyable_v<F> && std::has_unique_object_representations_v<F>) {
+    mark.comparable = true;
+    const auto* bytes = reinterpret_cast<const unsigned char*>(&function);
+    mark.state.assign(bytes, bytes + sizeof function);
+  }
+  return mark;
+}
+
+/// The unqualified name of a function given as a template argument: the same from g++ and clang.
+template <auto Function>
+constexpr std::string_view function_name() {
+  std::string_view text = __PRETTY_FUNCTION__;
+  text = text.substr(text.find("Function = ") + 11);
+  text = text.substr(0, text.find_first_of(";]<("));
+  while (!text.empty() && (text.back() == ' ' || text.back() == '>')) text.remove_suffix(1);
+  const std::size_t scope = text.find_last_of(":&) ");
+  return scope == std::string_view::npos ? text : text.substr(scope + 1);
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

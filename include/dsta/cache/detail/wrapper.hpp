@@ -1,0 +1,253 @@
+#pragma once
+#include <concepts>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <dsta/cache/detail/core.hpp>
+#include <dsta/cache/detail/hash.hpp>
+#include <dsta/cache/detail/signature.hpp>
+#include <dsta/cache/detail/value_check.hpp>
+#include <dsta/cache/detail/wrap_check.hpp>
+#include <dsta/cache/set_result.hpp>
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+template <class F, class... Arguments>
+struct ResultOf {
+  using type = std::remove_cvref_t<std::invoke_result_t<F&, const owned_t<Arguments>&...>>;
+};
+template <class F, class... Arguments>
+  requires Signature<F>::known
+struct ResultOf<F, Arguments...> {
+  using type = std::remove_cvref_t<typename Signature<F>::Result>;
+};
+/// What a call of F with these arguments returns, as a value.
+template <class F, class... Arguments>
+using result_t = typename ResultOf<F, Arguments...>::type;
+
+/// The parts that depend on the parameter types, which only a known signature has.
+template <class F>
+struct Hooks {
+  static constexpr std::size_t arity = static_cast<std::size_t>(-1);
+};
+template <class List>
+struct BuilderFor;
+template <class... P>
+struct BuilderFor<TypeList<P...>> {
+  using type = std::function<void(KeyBuffer&, const std::decay_t<P>&...)>;
+};
+template <class F>
+  requires Signature<F>::known
+struct Hooks<F> {
+  using R = std::remove_cvref_t<typename Signature<F>::Result>;
+  static constexpr std::size_t arity = Signature<F>::Parameters::size;
+  typename BuilderFor<typename Signature<F>::Parameters>::type build_key;
+  std::function<bool(const R&)> keep;
+  std::function<OptionalDuration(const R&)> ttl_of;
+  std::function<std::vector<std::string>(const R&)> tags_of;
+};
+
+/// What all copies of one wrapper share. Immutable once the wrapper is in use.
+template <class F>
+struct WrapperState : Hooks<F> {
+  WrapperState(std::shared_ptr<Core> core_, EntryOptions options, F function_, std::source_location where)
+      : core(std::move(core_)), function(std::move(function_)) {
+    options = core->cascade(options);
+    terms = std::make_shared<const EntryTerms>(core->resolve(options));
+    identity = &core->register_function(options.prefix, options.name, mark_function(function, where));
+    head = options.prefix;
+    if (!options.name.empty()) head += (head.empty() ? "" : ":") + options.name;
+  }
+  ~WrapperState() { core->release_function(*identity); }
+  WrapperState(const WrapperState&) = delete;
+  WrapperState& operator=(const WrapperState&) = delete;
+
+  std::shared_ptr<Core> core;
+  Identity* identity = nullptr;
+  std::shared_ptr<const EntryTerms> terms;
+  std::string head;  ///< prefix:name
+  F function;
+};
+
+/// The key of one call, on the stack.
+template <class F>
+class CallKey {
+ public:
+  template <class... Arguments>
+  explicit CallKey(const WrapperState<F>& state, const Arguments&... arguments) {
+    buffer_.append(state.head);
+    if constexpr (Signature<F>::known) {
+      if (state.build_key) [[unlikely]] {
+        if constexpr (sizeof...(Arguments) == Hooks<F>::arity) {
+          separate();
+          state.build_key(buffer_, arguments...);
+          finish();
+          return;
+        } else {
+          throw ConfigError("a call of a wrapper with a key_builder must give every argument");
+        }
+      }
+    }
+    append(std::index_sequence_for<Arguments...>{}, arguments...);
+    finish();
+  }
+
+  const KeyView& view() const { return stored_ ? stored_->view() : view_; }
+
+ private:
+  template <std::size_t... I, class... Arguments>
+  void append(std::index_sequence<I...>, const Arguments&... arguments) {
+    (append_one<parameter_t<F, I, Arguments>>(arguments), ...);
+  }
+  template <class P, class Argument>
+  void append_one(const Argument& argument) {
+    separate();
+    append_argument<P>(buffer_, argument);
+    if constexpr (!Signature<F>::known && !TextLike<P>) {
+      buffer_.push('(');
+      append_type<P>(buffer_);
+      buffer_.push(')');
+    }
+  }
+  void separate() {
+    if (buffer_.size() != 0) buffer_.push(':');
+  }
+  void finish() {
+    const std::string_view text = buffer_.view();
+    if (text.size() <= kReadableKeyBytes) [[likely]] {
+      view_ = {text, {}, hash_bytes(text, kHashSeed)};
+    } else {
+      stored_ = std::make_unique<StoredKey>(text);
+    }
+  }
+
+  KeyBuffer buffer_;
+  KeyView view_;
+  std::unique_ptr<StoredKey> stored_;
+};
+
+/// A trivially copyable value that arrives as bytes.
+template <class R>
+struct Raw {
+  alignas(R) unsigned char bytes[sizeof(R)];
+  R value() const { return *std::launder(reinterpret_cast<const R*>(bytes)); }
+};
+
+template <class P, class Argument>
+owned_t<P> to_owned(Argument&& argument) {
+  using Kept = owned_t<P>;
+  if constexpr (std::same_as<Kept, std::remove_cvref_t<Argument>>) {
+    return std::forward<Argument>(argument);
+  } else if constexpr (std::is_arithmetic_v<Kept>) {
+    return static_cast<Kept>(argument);
+  } else if constexpr (!std::same_as<Kept, std::decay_t<P>> && std::ranges::range<P>) {
+    const P view(argument);
+    return Kept(view.begin(), view.end());
+  } else {
+    return Kept(std::forward<Argument>(argument));
+  }
+}
+
+/// Fills the arguments' texts into `{0}`, `{1}`… of the tags.
+std::vector<std::string> fill_tags(const std::vector<std::string>& tags, const std::vector<std::string>& arguments);
+
+template <class F, class... Arguments>
+std::vector<std::string> tags_for(const WrapperState<F>& state, const Arguments&... arguments) {
+  if (state.terms->tags.empty()) return {};
+  const auto text = [](const auto& argument) {
+    if constexpr (TextLike<std::decay_t<decltype(argument)>>) {
+      return std::string(std::string_view(argument));
+    } else {
+      KeyBuffer buffer;
+      append_part(buffer, argument);
+      return std::string(buffer.view());
+    }
+  };
+  return fill_tags(state.terms->tags, {text(arguments)...});
+}
+
+template <class R, class F>
+void finish_load(const WrapperState<F>& state, const R& value, Loaded& loaded) {
+  if constexpr (is_optional<R>) {
+    loaded.negative = !value.has_value();
+  }
+  if constexpr (Signature<F>::known) {
+    if (state.keep && !state.keep(value)) loaded.store = false;
+    if (state.ttl_of) loaded.ttl = state.ttl_of(value);
+    if (state.tags_of) loaded.tags = state.tags_of(value);
+  }
+}
+
+/// One call that has to be made: the function and its arguments, owned.
+template <class R, class F, class... Kept>
+class CallLoader final : public Loader {
+ public:
+  CallLoader(std::shared_ptr<WrapperState<F>> state, std::tuple<Kept...> arguments)
+      : state_(std::move(state)), arguments_(std::move(arguments)) {
+    terms = state_->terms;
+    identity = state_->identity;
+    type = &kTypeOps<R>;
+    tags = std::apply([&](const auto&... kept) { return tags_for(*state_, kept...); }, arguments_);
+  }
+
+  Loaded load(const KeyView& key) override {
+    return [&]<std::size_t... I>(std::index_sequence<I...>) {
+      R value = std::invoke(state_->function, pass<I>(std::get<I>(arguments_))...);
+      check_value(value);
+      Loaded loaded;
+      finish_load(*state_, value, loaded);
+      loaded.node = make_node<R>(key, std::move(value));
+      return loaded;
+    }(std::index_sequence_for<Kept...>{});
+  }
+
+ private:
+  /// A parameter of type T&& gets a copy of its own: a load may run again.
+  template <std::size_t I, class T>
+  static decltype(auto) pass(const T& kept) {
+    if constexpr (Signature<F>::known) {
+      if constexpr (std::is_rvalue_reference_v<std::tuple_element_t<I, typename AsTuple<typename Signature<F>::Parameters>::type>>) {
+        return T(kept);
+      } else {
+        return (kept);
+      }
+    } else {
+      return (kept);
+    }
+  }
+  template <class List>
+  struct AsTuple;
+  template <class... P>
+  struct AsTuple<TypeList<P...>> {
+    using type = std::tuple<P...>;
+  };
+
+  std::shared_ptr<WrapperState<F>> state_;
+  std::tuple<Kept...> arguments_;
+};
+
+template <class R, class F, class... Arguments>
+std::shared_ptr<Loader> make_loader(const std::shared_ptr<WrapperState<F>>& state, Arguments&&... arguments) {
+  if constexpr (check_result<R>()) {
+    return [&]<std::size_t... I>(std::index_sequence<I...>) -> std::shared_ptr<Loader> {
+      using Kept = std::tuple<owned_t<parameter_t<F, I, Arguments>>...>;
+      return std::make_shared<CallLoader<R, F, owned_t<parameter_t<F, I, Arguments>>...>>(
+          state, Kept(to_owned<parameter_t<F, I, Arguments>>(std::forward<Arguments>(arguments))...));
+    }(std::index_sequence_for<Arguments...>{});
+  }
+}
+
+SetResult to_set_result(PutOutcome outcome, Counters& counters);
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,65 @@
+#pragma once
+#include <chrono>
+#include <concepts>
+#include <cstdint>
+#include <type_traits>
+
+#include <dsta/cache/error.hpp>
+
+namespace dsta::cache {
+inline namespace v1 {
+
+/// Every duration in this library: signed nanoseconds.
+using Duration = std::chrono::nanoseconds;
+
+/// A point on the monotonic clock.
+using TimePoint = std::chrono::steady_clock::time_point;
+
+/// A ttl that never runs out. (A ttl of zero or less means: do not store.)
+inline constexpr Duration forever = Duration::max();
+
+namespace detail {
+template <class>
+inline constexpr bool always_false = false;
+
+/// Converts to nanoseconds; what does not fit becomes `forever` (or its negative) instead of wrapping around.
+template <class Rep, class Period>
+constexpr Duration saturate(std::chrono::duration<Rep, Period> d) {
+  using Seconds = std::chrono::duration<long double>;
+  const auto seconds = std::chrono::duration_cast<Seconds>(d).count();
+  if (seconds != seconds) throw ConfigError("a duration is not a number (NaN)");
+  constexpr auto limit = std::chrono::duration_cast<Seconds>(Duration::max()).count();
+  if (seconds >= limit) return Duration::max();
+  if (seconds <= -limit) return Duration::min();
+  return std::chrono::duration_cast<Duration>(d);
+}
+}  // namespace detail
+
+/// A duration in an options struct: unset until given. Takes any std::chrono duration and refuses bare numbers, so
+/// that `.ttl = 300` cannot mean 300 nanoseconds to one reader and 300 seconds to another. Throws ConfigError on NaN.
+class OptionalDuration {
+ public:
+  constexpr OptionalDuration() = default;
+
+  template <class Rep, class Period>
+  constexpr OptionalDuration(std::chrono::duration<Rep, Period> d) : value_(detail::saturate(d)), set_(true) {}
+
+  template <class Number>
+    requires std::is_arithmetic_v<Number>
+  constexpr OptionalDuration(Number) {
+    static_assert(detail::always_false<Number>,
+                  "a time such as ttl is a std::chrono duration, not a bare number: write 300s "
+                  "(using namespace std::chrono_literals) or std::chrono::seconds(n)");
+  }
+
+  constexpr bool has_value() const { return set_; }
+  constexpr Duration value_or(Duration fallback) const { return set_ ? value_ : fallback; }
+  constexpr bool operator==(const OptionalDuration&) const = default;
+
+ private:
+  Duration value_{};
+  bool set_ = false;
+};
+
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,54 @@
+#pragma once
+/// One cache manager for the whole program, for those who want the decorator's form:
+///     using dsta::cache::cached;
+///     auto ticker = cached(60s, "api")(fetch_ticker);
+#include <source_location>
+#include <string_view>
+#include <utility>
+
+#include <dsta/cache/manager.hpp>
+
+namespace dsta::cache {
+inline namespace v1 {
+
+/// The program's manager, made from the environment (CacheManager::from_env) when first asked for. Thread-safe.
+/// Destroyed at exit. Throws ConfigError when the environment names a URL that cannot be used.
+inline CacheManager& cache_manager() {
+  static CacheManager manager = CacheManager::from_env();
+  return manager;
+}
+
+namespace detail {
+struct OnGlobal;
+}
+
+/// `cached(ttl, prefix, name)`: a decorator on cache_manager().
+template <>
+class cached<detail::OnGlobal> {
+ public:
+  explicit cached(OptionalDuration ttl, std::string_view prefix = {}, std::string_view name = {}) {
+    options_.ttl = ttl;
+    options_.prefix = prefix;
+    options_.name = name;
+  }
+  explicit cached(EntryOptions options) : options_(std::move(options)) {}
+
+  template <class F>
+  auto operator()(F&& function, std::source_location where = std::source_location::current()) const {
+    return cache_manager().cached(options_, std::forward<F>(function), where);
+  }
+
+ private:
+  EntryOptions options_;
+};
+
+template <class Rep, class Period>
+explicit cached(std::chrono::duration<Rep, Period>) -> cached<detail::OnGlobal>;
+template <class Ttl>
+explicit cached(Ttl, std::string_view) -> cached<detail::OnGlobal>;
+template <class Ttl>
+explicit cached(Ttl, std::string_view, std::string_view) -> cached<detail::OnGlobal>;
+cached(EntryOptions) -> cached<detail::OnGlobal>;
+
+}  // namespace v1
+}  // namespace dsta::cache

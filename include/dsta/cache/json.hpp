@@ -1,0 +1,200 @@
+#pragma once
+/// Codec for every type that nlohmann::json converts: containers, maps, types with to_json/from_json (such as
+/// NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE makes), nlohmann::json itself. Text JSON unless a type chooses otherwise:
+///     template <> inline constexpr auto dsta::cache::json_format<Book> = dsta::cache::JsonFormat::cbor;
+#include <concepts>
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <dsta/cache/codec.hpp>
+#include <dsta/cache/detail/value_check.hpp>
+#include <dsta/cache/detail/weigh.hpp>
+#include <dsta/cache/error.hpp>
+#include <dsta/cache/key.hpp>
+
+namespace dsta::cache {
+inline namespace v1 {
+
+enum class JsonFormat { text, cbor, msgpack };
+
+/// How values of T are written. Smaller and faster than text: cbor, msgpack.
+template <class T>
+inline constexpr JsonFormat json_format = JsonFormat::text;
+
+/// Deeper JSON is refused: nlohmann::json copies and parses by recursion, and deep input would overflow the stack.
+inline constexpr int kMaxJsonDepth = 64;
+
+namespace detail {
+
+template <class T>
+concept JsonConvertible = !is_builtin<T> && std::default_initializable<T> &&
+                          (std::same_as<T, nlohmann::json> || !std::convertible_to<T, std::string_view>) &&
+                          requires(nlohmann::json& json, const nlohmann::json& read, const T& value, T& out) {
+                            nlohmann::to_json(json, value);
+                            nlohmann::from_json(read, out);
+                          };
+
+/// Builds a document from parser events and refuses what is nested too deeply before anything recurses.
+class JsonBuilder {
+ public:
+  using json = nlohmann::json;
+  // The names and types of nlohmann's SAX interface.
+  using number_integer_t = json::number_integer_t;
+  using number_unsigned_t = json::number_unsigned_t;
+  using number_float_t = json::number_float_t;
+  using string_t = json::string_t;
+  using binary_t = json::binary_t;
+
+  bool null() { return add(nullptr); }
+  bool boolean(bool value) { return add(value); }
+  bool number_integer(number_integer_t value) { return add(value); }
+  bool number_unsigned(number_unsigned_t value) { return add(value); }
+  bool number_float(number_float_t value, const string_t&) { return add(value); }
+  bool string(string_t& value) { return add(std::move(value)); }
+  bool binary(binary_t& value) { return add(json::binary(std::move(value))); }
+  bool start_object(std::size_t) { return open(json::object()); }
+  bool start_array(std::size_t) { return open(json::array()); }
+  bool key(string_t& value) {
+    keys_.back() = std::move(value);
+    return true;
+  }
+  bool end_object() { return close(); }
+  bool end_array() { return close(); }
+  bool parse_error(std::size_t, const std::string&, const json::exception&) { return false; }
+
+  json take() { return std::move(root_); }
+
+ private:
+  template <class Value>
+  bool add(Value&& value) {
+    place(json(std::forward<Value>(value)));
+    return true;
+  }
+  bool open(json container) {
+    if (open_.size() >= static_cast<std::size_t>(kMaxJsonDepth)) return false;
+    open_.push_back(place(std::move(container)));
+    keys_.emplace_back();
+    return true;
+  }
+  bool close() {
+    open_.pop_back();
+    keys_.pop_back();
+    return true;
+  }
+  json* place(json value) {
+    if (open_.empty()) return &(root_ = std::move(value));
+    json& parent = *open_.back();
+    if (parent.is_array()) return &parent.emplace_back(std::move(value));
+    return &(parent[keys_.back()] = std::move(value));
+  }
+
+  json root_;
+  std::vector<json*> open_;  // a container is complete before its parent grows, so these stay valid
+  std::vector<std::string> keys_;
+};
+
+inline constexpr nlohmann::json::input_format_t input_format(JsonFormat format) {
+  return format == JsonFormat::cbor      ? nlohmann::json::input_format_t::cbor
+         : format == JsonFormat::msgpack ? nlohmann::json::input_format_t::msgpack
+                                         : nlohmann::json::input_format_t::json;
+}
+
+/// True when no path is deeper than the limit. Goes down at most that far itself.
+inline bool shallow(const nlohmann::json& value, int allowed = kMaxJsonDepth) {
+  if (!value.is_structured()) return true;
+  if (allowed == 0) return false;
+  for (const auto& element : value) {
+    if (!shallow(element, allowed - 1)) return false;
+  }
+  return true;
+}
+
+template <>
+struct ValueCheck<nlohmann::json> {
+  static void check(const nlohmann::json& value) {
+    if (!shallow(value)) {
+      throw ValueError("JSON nested deeper than " + std::to_string(kMaxJsonDepth) +
+                       " levels cannot be cached: copying it could overflow the stack");
+    }
+  }
+};
+
+template <>
+struct Weigher<nlohmann::json> {
+  static std::size_t weigh(const nlohmann::json& value) {
+    std::size_t bytes = 0;
+    if (const auto* text = value.get_ptr<const std::string*>()) {
+      bytes = allocation(sizeof *text) + heap_size(*text);
+    } else if (const auto* binary = value.get_ptr<const nlohmann::json::binary_t*>()) {
+      bytes = allocation(sizeof *binary) + allocation(binary->capacity());
+    } else if (const auto* array = value.get_ptr<const nlohmann::json::array_t*>()) {
+      bytes = allocation(sizeof *array) + allocation(array->capacity() * sizeof value);
+      for (const auto& element : *array) bytes += weigh(element);
+    } else if (const auto* object = value.get_ptr<const nlohmann::json::object_t*>()) {
+      bytes = allocation(sizeof *object);
+      for (const auto& [key, element] : *object) {
+        bytes += allocation(sizeof key + sizeof element + 4 * sizeof(void*)) + heap_size(key) + weigh(element);
+      }
+    }
+    return bytes;
+  }
+};
+
+}  // namespace detail
+
+/// JSON as an argument of a wrapped function: its canonical text (object keys sorted).
+template <std::same_as<nlohmann::json> Json>
+void append_key(KeyWriter& key, const Json& value) {
+  key(value.dump());
+}
+
+template <class T>
+  requires detail::JsonConvertible<T>
+struct codec<T> {
+  static constexpr std::string_view name = json_format<T> == JsonFormat::text   ? "json"
+                                           : json_format<T> == JsonFormat::cbor ? "cbor"
+                                                                                : "msgpack";
+
+  /// Throws ValueError for JSON that is nested too deeply or holds text that is not UTF-8.
+  static void encode(const T& value, std::string& out) {
+    detail::check_value(value);
+    try {
+      const nlohmann::json json = value;
+      detail::check_value(json);
+      if constexpr (json_format<T> == JsonFormat::text) {
+        out += json.dump();
+      } else if constexpr (json_format<T> == JsonFormat::cbor) {
+        nlohmann::json::to_cbor(json, out);
+      } else {
+        nlohmann::json::to_msgpack(json, out);
+      }
+    } catch (const nlohmann::json::exception& e) {
+      throw ValueError(std::string("this value cannot be written as JSON: ") + e.what());
+    }
+  }
+
+  /// nullopt for bytes that are truncated, malformed, nested too deeply or of another shape than T.
+  static std::optional<T> decode(std::string_view bytes) {
+    detail::JsonBuilder builder;
+    const bool strict = true;
+    if (!nlohmann::json::sax_parse(bytes, &builder, detail::input_format(json_format<T>), strict)) return std::nullopt;
+    if constexpr (std::same_as<T, nlohmann::json>) {
+      return builder.take();
+    } else {
+      try {
+        return builder.take().template get<T>();
+      } catch (const std::exception&) {  // the bytes are JSON, but not a T
+        return std::nullopt;
+      }
+    }
+  }
+};
+
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,310 @@
+#pragma once
+#include <concepts>
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <ranges>
+#include <source_location>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <dsta/cache/cached.hpp>
+#include <dsta/cache/detail/core.hpp>
+#include <dsta/cache/detail/hash.hpp>
+#include <dsta/cache/detail/wrapper.hpp>
+#include <dsta/cache/lookup.hpp>
+#include <dsta/cache/options.hpp>
+#include <dsta/cache/set_result.hpp>
+#include <dsta/cache/stats.hpp>
+
+namespace dsta::cache {
+inline namespace v1 {
+
+namespace detail {
+
+/// What a value is kept as: text of any kind as std::string.
+template <class T>
+using stored_t = std::conditional_t<std::convertible_to<const T&, std::string_view> && !Codable<std::decay_t<T>>,
+                                    std::string, std::decay_t<T>>;
+
+/// The key of a manual call: the prefix, ':' and the key, as given. Throws KeyError.
+class ManualKey {
+ public:
+  ManualKey(std::string_view key, const EntryOptions& options);
+  const KeyView& view() const { return view_; }
+
+ private:
+  KeyBuffer buffer_;
+  KeyView view_;
+};
+
+template <class T>
+consteval bool check_codable() {
+  static_assert(Codable<T>, "no codec for this type: include <dsta/cache/json.hpp> for types that nlohmann::json "
+                            "converts, or specialise dsta::cache::codec<T>");
+  return Codable<T>;
+}
+
+}  // namespace detail
+
+/// Whether entries of an invalidated tag may still be served while they are loaded anew.
+enum class TagMode {
+  remove,  ///< no: they are gone
+  expire,  ///< yes, within their stale_for
+};
+
+/// The alarm of CacheManager::on_low_hit_rate.
+struct HitRateAlarm {
+  /// How often the rate since the last look is judged.
+  Duration interval = std::chrono::seconds(60);
+  /// Fewer requests than this in an interval are not judged.
+  std::uint64_t min_requests = 100;
+};
+
+/// The cache. Thread-safe, every member. Movable, not copyable; wrappers made by it stay valid wherever it is moved to.
+///
+/// get, set, del and the calls of wrapped functions never throw because of a fault of the cache. They throw KeyError
+/// for an empty key or one over kMaxKeyBytes, ConfigError for options that contradict themselves, and ValueError for
+/// values that cannot be copied safely (JSON nested too deeply).
+/// The destructor begins no more background work and waits for what runs, a second at most.
+class CacheManager {
+ public:
+  /// An in-process cache with default options.
+  CacheManager() : CacheManager(ManagerOptions{}) {}
+  /// Throws ConfigError.
+  explicit CacheManager(ManagerOptions options);
+  /// `memory:`; see ManagerOptions::url. Throws ConfigError.
+  explicit CacheManager(std::string_view url);
+  /// The URL in the environment variable DSTA_CACHE_URL, else REDIS_URL, else in-process. Throws ConfigError.
+  static CacheManager from_env(ManagerOptions options = {});
+  ~CacheManager();
+  CacheManager(CacheManager&&) noexcept = default;
+  CacheManager& operator=(CacheManager&&) noexcept;
+
+  // --- wrapping functions
+
+  /// Wraps `function`: see `cached`. Throws ConfigError when another function has this prefix and name.
+  template <class F>
+  auto cached(const EntryOptions& options, F&& function,
+              std::source_location where = std::source_location::current()) {
+    using Function = std::decay_t<F>;
+    if constexpr (detail::check_function<Function>()) {
+      return v1::cached<Function>(
+          std::make_shared<detail::WrapperState<Function>>(core_, options, std::forward<F>(function), where));
+    } else {
+      return detail::Refused{};
+    }
+  }
+
+  /// Wraps a function given at compile time; its name is the name unless the options give one:
+  /// `cache.cached<fetch_ticker>({.ttl = 60s, .prefix = "api"})`.
+  template <auto Function>
+  auto cached(EntryOptions options, std::source_location where = std::source_location::current()) {
+    if (options.name.empty()) options.name = detail::function_name<Function>();
+    return cached(options, Function, where);
+  }
+
+  /// The decorator's form: `cached({...})(f)`, `cached(300s, "api")(f)`.
+  auto cached(EntryOptions options) {
+    return [core = core_, options = std::move(options)]<class F>(
+               F&& function, std::source_location where = std::source_location::current()) {
+      return CacheManager(core, Borrowed{}).cached(options, std::forward<F>(function), where);
+    };
+  }
+  auto cached(OptionalDuration ttl, std::string_view prefix = {}, std::string_view name = {}) {
+    EntryOptions options;
+    options.ttl = ttl;
+    options.prefix = prefix;
+    options.name = name;
+    return cached(std::move(options));
+  }
+
+  // --- values by key
+
+  /// Stores a value under prefix:key. A ttl of zero or less stores nothing and removes what was there.
+  template <class T>
+  SetResult set(std::string_view key, T&& value, const EntryOptions& options = {}) {
+    using Stored = detail::stored_t<std::remove_cvref_t<T>>;
+    if constexpr (detail::check_codable<Stored>()) {
+      const detail::ManualKey stored(key, options);
+      detail::check_value(value);
+      const detail::EntryTerms terms = core_->resolve(options);
+      return detail::to_set_result(
+          core_->put(detail::make_node<Stored>(stored.view(), std::forward<T>(value)), terms, terms.tags, nullptr),
+          core_->manual(options.prefix).counters);
+    } else {
+      return SetResult::not_stored;
+    }
+  }
+
+  /// The value stored under prefix:key as a T; nullopt when there is none, or one of another type.
+  template <class T = std::string>
+  std::optional<T> get(std::string_view key, const EntryOptions& options = {}) const {
+    return lookup<T>(key, options).value;
+  }
+
+  /// The value, or `fallback`, which is not stored.
+  template <class T>
+  detail::stored_t<T> get_or(std::string_view key, T fallback, const EntryOptions& options = {}) const {
+    auto found = get<detail::stored_t<T>>(key, options);
+    return found ? std::move(*found) : detail::stored_t<T>(std::move(fallback));
+  }
+
+  /// The value, or what `load()` returns, which is then stored. Concurrent callers run one load; its exception is theirs.
+  template <class Load>
+  auto get_or_load(std::string_view key, Load load, const EntryOptions& options = {});
+
+  /// get, with what else is known: where it came from, how old it is.
+  template <class T = std::string>
+  Lookup<T> lookup(std::string_view key, const EntryOptions& options = {}) const;
+
+  bool exists(std::string_view key, const EntryOptions& options = {}) const;
+
+  /// The fresh time left: `forever` for entries without end, 0 for stale ones, nullopt when there is none.
+  std::optional<Duration> get_ttl(std::string_view key, const EntryOptions& options = {}) const;
+
+  /// True when there was something to remove. Loads of the key that are under way are not stored.
+  bool del(std::string_view key, const EntryOptions& options = {});
+
+  /// Removes every key that matches: a glob as in Redis (`*`, `?`, `[a-z]`, `\`) over prefix:key. Returns how many.
+  /// Throws PatternError.
+  std::size_t delete_pattern(std::string_view pattern, const EntryOptions& options = {});
+
+  /// Adds to a counter (made with 0) and returns its new value; nullopt when it could not be. Counters live for ever
+  /// unless `ttl` is given, which counts from their making; they are never evicted. Throws ValueError when an existing
+  /// value is no integer or the sum leaves the range of std::int64_t.
+  std::optional<std::int64_t> increment(std::string_view key, std::int64_t amount = 1, const EntryOptions& options = {});
+
+  /// Removes everything in this manager's namespace.
+  void flush_all();
+
+  // --- many values
+
+  template <class T>
+  std::vector<SetResult> set_many(const std::vector<std::pair<std::string, T>>& items, const EntryOptions& options = {}) {
+    std::vector<SetResult> results;
+    results.reserve(items.size());
+    for (const auto& [key, value] : items) results.push_back(set(key, value, options));
+    return results;
+  }
+
+  /// In the order of the keys.
+  template <class T = std::string>
+  std::vector<std::optional<T>> get_many(const std::vector<std::string>& keys, const EntryOptions& options = {}) const {
+    std::vector<std::optional<T>> found;
+    found.reserve(keys.size());
+    for (const auto& key : keys) found.push_back(get<T>(key, options));
+    return found;
+  }
+
+  /// Returns how many there were.
+  std::size_t del_many(const std::vector<std::string>& keys, const EntryOptions& options = {}) {
+    std::size_t removed = 0;
+    for (const auto& key : keys) removed += del(key, options) ? 1 : 0;
+    return removed;
+  }
+
+  // --- invalidation by tag
+
+  /// Every entry with this tag, and every load of one that is under way, counts no more. O(1).
+  void invalidate_tag(std::string_view tag, TagMode mode = TagMode::remove);
+
+  // --- statistics
+
+  CacheStats get_stats() const;
+  std::map<std::string, CacheStats> get_stats_by_prefix() const;
+  void clear_stats();
+
+  /// Calls `callback` from a background thread when the hit rate of an interval falls below `threshold` (0 to 1); again
+  /// only after an interval above it. Lasts as long as the manager. Throws ConfigError.
+  void on_low_hit_rate(double threshold, std::function<void(const CacheStats&)> callback, HitRateAlarm alarm = {});
+
+  // --- options
+
+  /// Defaults for everything under a prefix; wrappers made before keep theirs.
+  void set_preset(const std::string& prefix, const EntryOptions& options) { core_->preset(prefix, options); }
+
+  const ManagerOptions& options() const { return core_->options(); }
+
+  /// For the layers above; no contract.
+  const std::shared_ptr<detail::Core>& core() const { return core_; }
+
+ private:
+  /// Ties a decorator to the manager that made it without closing it at the end.
+  struct Borrowed {};
+  CacheManager(std::shared_ptr<detail::Core> core, Borrowed) : core_(std::move(core)), owner_(false) {}
+
+  std::shared_ptr<detail::Core> core_;
+  bool owner_ = true;
+};
+
+template <class T>
+Lookup<T> CacheManager::lookup(std::string_view key, const EntryOptions& options) const {
+  Lookup<T> found;
+  if constexpr (detail::check_codable<T>()) {
+    const detail::ManualKey stored(key, options);
+    detail::NodeRef node;
+    auto freshness = core_->read(stored.view(), detail::kTypeOps<T>, nullptr, node);
+    if (node) {
+      found.value.emplace(node.as<T>());
+    } else if constexpr (detail::Counter<T>) {
+      // Counters are 64-bit whatever type they are asked for.
+      freshness = core_->read(stored.view(), detail::kTypeOps<std::int64_t>, nullptr, node);
+      if (node && std::in_range<T>(node.as<std::int64_t>())) found.value.emplace(static_cast<T>(node.as<std::int64_t>()));
+    }
+    detail::Counters& counters = core_->manual(options.prefix).counters;
+    counters.add(found.value ? detail::Count::hits : detail::Count::misses);
+    if (!found.value) return found;
+    found.source = Source::l1;
+    found.stale = freshness == detail::Freshness::stale || freshness == detail::Freshness::serving;
+    if (found.stale) counters.add(detail::Count::stale_served);
+    found.age = core_->clock().now() - node->created;
+  }
+  return found;
+}
+
+namespace detail {
+/// get_or_load's loader: a function of no arguments.
+template <class R, class Load>
+class PlainLoader final : public Loader {
+ public:
+  PlainLoader(Load load, EntryTerms given, Identity& counted) : load_(std::move(load)) {
+    tags = given.tags;
+    terms = std::make_shared<const EntryTerms>(std::move(given));
+    identity = &counted;
+    type = &kTypeOps<R>;
+  }
+  Loaded load(const KeyView& key) override {
+    R value = load_();
+    check_value(value);
+    Loaded loaded;
+    if constexpr (is_optional<R>) loaded.negative = !value.has_value();
+    loaded.node = make_node<R>(key, std::move(value));
+    return loaded;
+  }
+
+ private:
+  Load load_;
+};
+}  // namespace detail
+
+template <class Load>
+auto CacheManager::get_or_load(std::string_view key, Load load, const EntryOptions& options) {
+  using R = std::remove_cvref_t<std::invoke_result_t<Load&>>;
+  if constexpr (detail::check_result<std::invoke_result_t<Load&>>()) {
+    const detail::ManualKey stored(key, options);
+    detail::Identity& identity = core_->manual(options.prefix);
+    auto loader = std::make_shared<detail::PlainLoader<R, Load>>(std::move(load), core_->resolve(options), identity);
+    return R(core_->load(stored.view(), loader, detail::LoadMode::get).template as<R>());
+  } else {
+    return detail::Refused{};
+  }
+}
+
+}  // namespace v1
+}  // namespace dsta::cache

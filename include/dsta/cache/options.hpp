@@ -1,0 +1,86 @@
+#pragma once
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <dsta/cache/duration.hpp>
+#include <dsta/cache/fwd.hpp>
+#include <dsta/cache/log.hpp>
+
+namespace dsta::cache {
+inline namespace v1 {
+
+/// Which levels a call may use.
+enum class Level { both, l1, l2 };
+
+/// Options of one entry, of a wrapper, or of a prefix. Every field may be left out; what is left out comes from the
+/// next wider scope: library < manager < prefix preset < wrapper < call. Tags add up over the scopes.
+struct EntryOptions {
+  /// How long a value is fresh. Default 300 s (ManagerOptions::default_ttl). Zero or less: do not store.
+  OptionalDuration ttl = {};
+  /// First part of the key, as given. Default none.
+  std::string prefix = {};
+  /// Name of the wrapped function, the key's part after the prefix. Default none: the prefix alone names it.
+  std::string name = {};
+  /// Labels by which entries are invalidated together. In a wrapper's tags `{0}`, `{1}`… stand for its arguments:
+  /// `.tags = {"symbol:{0}"}`.
+  std::vector<std::string> tags = {};
+  /// How long past its ttl a value may still be served: at once while one refresh runs, and when a load fails.
+  /// Default 0: never.
+  OptionalDuration stale_for = {};
+  /// Fraction of the ttl (0 < f < 1) after which a hit starts one refresh in the background. Default 0: never.
+  std::optional<double> refresh_ahead = {};
+  /// Fraction of the ttl (0 to 1) by which each entry's ttl is shortened at random, so that entries stored together do
+  /// not expire together. Default 0.
+  std::optional<double> jitter = {};
+  /// ttl of an empty std::optional returned by a wrapped function. Default: an empty optional is not stored.
+  OptionalDuration negative_ttl = {};
+  /// An entry that nobody reads for so long expires. Default 0: never. In-process level only.
+  OptionalDuration idle_ttl = {};
+  /// How long a caller waits for a load before it gets the stale value instead. Default 0: no limit. Needs stale_for.
+  OptionalDuration soft_timeout = {};
+  /// How long a caller waits for a load before LoadTimeoutError. Default 0: no limit. A late result is still stored.
+  OptionalDuration load_timeout = {};
+  /// Values of at least so many encoded bytes are compressed on their way to Redis. Default: never.
+  std::optional<std::size_t> compress_above = {};
+  /// Which levels to use. Default both.
+  std::optional<Level> level = {};
+};
+
+/// `over` laid over `base`: a field that `over` sets wins, tags are joined.
+EntryOptions merge(const EntryOptions& base, const EntryOptions& over);
+
+/// The in-process store.
+struct L1Options {
+  /// Budget in bytes for keys, values and side tables. Default 64 MiB.
+  std::size_t max_bytes = std::size_t{64} << 20;
+  /// Bound on the number of entries. Default 0: no bound but max_bytes.
+  std::size_t max_entries = 0;
+  /// False: no in-process level (only with a Redis URL). Default true.
+  bool enabled = true;
+};
+
+/// What a CacheManager is built from. Every field has a working default: `CacheManager cache;` is an in-process cache.
+struct ManagerOptions {
+  /// Where the shared level lives. Empty or "memory:": no server. "memory:?max_bytes=64MiB&default_ttl=300s" sets
+  /// options by URL; an unknown option is a ConfigError that names the known ones.
+  std::string url = {};
+  /// First part of every key at the shared level. Default "dsta".
+  std::string space = "dsta";
+  /// ttl where none is given. Default 300 s.
+  OptionalDuration default_ttl = std::chrono::seconds(300);
+  /// Defaults of all other entry options.
+  EntryOptions defaults = {};
+  L1Options l1 = {};
+  /// Time. Default: the system's monotonic clock. See testing.hpp for a ManualClock.
+  std::shared_ptr<Clock> clock = {};
+  /// Where background loads run. Default: a bounded pool of the manager's own, started when first needed.
+  std::shared_ptr<Executor> executor = {};
+  /// Where messages go. Default: warnings and errors to stderr.
+  Log log = {};
+};
+
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,80 @@
+#pragma once
+/// For tests of programs that use the cache: time that stands still until told, and a fresh cache per test.
+#include <memory>
+#include <mutex>
+#include <set>
+
+#include <dsta/cache/clock.hpp>
+#include <dsta/cache/manager.hpp>
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace testing {
+
+/// A clock that moves only when told. Thread-safe.
+class ManualClock final : public Clock {
+ public:
+  TimePoint now() const noexcept override { return TimePoint(Duration(now_.load(std::memory_order_acquire))); }
+
+  /// Moves on and wakes whoever waits for a time that has come.
+  void advance(Duration by) {
+    now_.fetch_add(by.count(), std::memory_order_acq_rel);
+    // A waiter stands on the list from before it looks at the time until after it wakes: it sees the new time or the wake.
+    const std::lock_guard lock(mutex_);
+    for (Waiter* waiter : waiters_) {
+      const std::lock_guard hold(*waiter->mutex);
+      waiter->wake->notify_all();
+    }
+  }
+
+  bool wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& wake, TimePoint deadline) override {
+    // advance() locks the list first and then a waiter's mutex: the same order here.
+    Waiter waiter{lock.mutex(), &wake};
+    lock.unlock();
+    {
+      const std::lock_guard list(mutex_);
+      waiters_.insert(&waiter);
+    }
+    lock.lock();
+    if (now() < deadline) wake.wait_for(lock, kLook);
+    lock.unlock();
+    {
+      const std::lock_guard list(mutex_);
+      waiters_.erase(&waiter);
+    }
+    lock.lock();
+    return now() >= deadline;
+  }
+
+ private:
+  struct Waiter {
+    std::mutex* mutex;
+    std::condition_variable* wake;
+  };
+  /// A notify between wait_until's unlock and its wait would be lost: nobody sleeps longer than this without a look.
+  static constexpr std::chrono::milliseconds kLook{5};
+
+  std::atomic<Duration::rep> now_{std::chrono::hours(1000).count() * 3'600'000'000'000};
+  std::mutex mutex_;
+  std::set<Waiter*> waiters_;  // under mutex_
+};
+
+/// A clean in-process cache on a manual clock: derive a fixture from it, or hold one.
+///     struct PriceTest : ::testing::Test, dsta::cache::testing::CleanCache {};
+class CleanCache {
+ public:
+  explicit CleanCache(ManagerOptions options = {}) : cache(with(std::move(options), clock)) {}
+
+  std::shared_ptr<ManualClock> clock = std::make_shared<ManualClock>();
+  CacheManager cache;
+
+ private:
+  static ManagerOptions with(ManagerOptions options, std::shared_ptr<ManualClock> clock) {
+    options.clock = std::move(clock);
+    return options;
+  }
+};
+
+}  // namespace testing
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,275 @@
+#include <dsta/cache/detail/core.hpp>
+
+#include <fmt/format.h>
+
+#include <dsta/cache/detail/hash.hpp>
+#include <dsta/cache/key.hpp>
+
+#include "background.hpp"
+#include "entry.hpp"
+#include "glob.hpp"
+#include "identities.hpp"
+#include "l1/store.hpp"
+#include "tags.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+namespace {
+
+/// How long close() waits for loads that run in the background and have no timeout of their own.
+constexpr std::chrono::milliseconds kPatience{1000};
+
+TimePoint later(TimePoint from, Duration by) {
+  return by >= TimePoint::max() - from ? TimePoint::max() : from + by;
+}
+
+}  // namespace
+
+void release_extra(NodeExtra* extra) noexcept { delete extra; }
+
+StoredKey::StoredKey(std::string_view full) {
+  if (full.size() <= kReadableKeyBytes) {
+    view_ = {full, {}, hash_bytes(full, kHashSeed)};
+    return;
+  }
+  const std::string hash = stable_hash_hex(full);
+  shortened_.reserve(kReadableKeyBytes);
+  shortened_.append(full.substr(0, kReadableKeyBytes - hash.size() - 1)).append("#").append(hash);
+  view_ = {shortened_, full, hash_bytes(shortened_, kHashSeed)};
+}
+
+std::shared_ptr<Core> Core::make(ManagerOptions options) {
+  return std::shared_ptr<Core>(new Core(checked(std::move(options))));
+}
+
+Core::Core(ManagerOptions options)
+    : options_(std::move(options)),
+      store_(std::make_unique<Store>(options_.l1, options_.clock->now())),
+      tags_(std::make_unique<TagTable>()),
+      identities_(std::make_unique<IdentityTable>()),
+      background_(std::make_unique<Background>(options_.clock, options_.executor)),
+      random_(kHashSeed) {}
+
+Core::~Core() {
+  close();
+  store_.reset();  // entries refer to tags
+}
+
+void Core::close() noexcept {
+  if (closed_.exchange(true)) return;
+  store_->clear(sequence_.fetch_add(1) + 1);
+  {
+    const std::lock_guard lock(kept_mutex_);
+    kept_.clear();
+  }
+  background_->close(kPatience);
+}
+
+// --- reading
+
+Freshness Core::read(const KeyView& key, const TypeOps& type, const Identity* reader, NodeRef& out) noexcept {
+  return store_->find(key, type, reader, options_.clock->now(), out);
+}
+
+bool Core::read_bitwise(const KeyView& key, const TypeOps& type, const Identity* reader, void* out) noexcept {
+  return store_->copy(key, type, reader, options_.clock->now(), out);
+}
+
+std::optional<Duration> Core::time_left(const KeyView& key) noexcept {
+  const TimePoint now = options_.clock->now();
+  const NodeRef node = store_->peek(key, now);
+  if (!node) return std::nullopt;
+  if (node->fresh_until == TimePoint::max()) return forever;
+  return std::max(Duration::zero(), Duration(node->fresh_until - now));
+}
+
+// --- writing
+
+bool Core::dress(Node& node, const EntryTerms& terms, Duration ttl, TagSet tags) const {
+  if (ttl <= Duration::zero()) return false;
+  const TimePoint now = options_.clock->now();
+  if (terms.jitter > 0 && ttl != forever) {
+    const double random = static_cast<double>(next_random() >> 11) * 0x1p-53;
+    ttl -= Duration(static_cast<Duration::rep>(static_cast<double>(ttl.count()) * terms.jitter * random));
+    ttl = std::max(ttl, Duration(1));
+  }
+  node.created = now;
+  node.fresh_until = later(now, ttl);
+  node.stale_until = later(node.fresh_until, terms.stale_for);
+  node.attention = node.fresh_until;
+  if (terms.refresh_ahead > 0 && ttl != forever) {
+    node.attention =
+        now + Duration(static_cast<Duration::rep>(static_cast<double>(ttl.count()) * terms.refresh_ahead));
+  }
+  if (!tags.empty() || terms.idle_ttl > Duration::zero()) {
+    auto extra = std::make_unique<NodeExtra>();
+    extra->tags = std::move(tags);
+    extra->idle_ttl = terms.idle_ttl;
+    extra->last_read.store(now, std::memory_order_relaxed);
+    node.weight += allocation(sizeof(NodeExtra)) + allocation(terms.tags.size() * sizeof(void*));
+    node.extra = extra.release();
+  }
+  return true;
+}
+
+PutOutcome Core::put(NodeRef node, const EntryTerms& terms, const std::vector<std::string>& tags,
+                     const Identity* identity) {
+  if (closed()) return PutOutcome::not_stored_closed;
+  node->sequence = sequence();
+  node->identity = identity;
+  if (!dress(*node, terms, terms.ttl, tags_->find(tags))) {
+    store_->erase({node->name(), node->full(), node->hash}, options_.clock->now());
+    return PutOutcome::not_stored_ttl;
+  }
+  return store_->put(std::move(node), options_.clock->now()) ? PutOutcome::stored : PutOutcome::not_stored_weight;
+}
+
+bool Core::erase(const KeyView& key) { return store_->erase(key, options_.clock->now()); }
+
+std::size_t Core::erase_matching(std::string_view pattern) {
+  const Glob glob(pattern);
+  return store_->erase_matching([&](std::string_view name) { return glob.matches(name); }, options_.clock->now());
+}
+
+std::optional<std::int64_t> Core::increment(const KeyView& key, std::int64_t delta, Duration ttl) {
+  if (closed() || ttl <= Duration::zero()) return std::nullopt;
+  for (;;) {
+    const TimePoint now = options_.clock->now();
+    const NodeRef held = store_->peek(key, now);
+    std::int64_t sum = 0;
+    if (held && !held->type->as_integer(held->value(), sum)) {
+      throw ValueError(fmt::format("increment: what is stored under '{}' is not a 64-bit integer: del() it first, or use "
+                                   "another key", key.name));
+    }
+    if (__builtin_add_overflow(sum, delta, &sum)) {
+      throw ValueError(fmt::format("increment: the counter '{}' would leave the range of 64-bit integers and was not "
+                                   "changed", key.name));
+    }
+    NodeRef node = make_node<std::int64_t>(key, sum);
+    node->counter = true;
+    node->sequence = sequence();
+    EntryTerms terms;
+    if (!dress(*node, terms, ttl, {})) return std::nullopt;
+    if (held) node->attention = node->fresh_until = node->stale_until = held->fresh_until;
+    switch (store_->exchange(held, std::move(node), now)) {
+      case Store::Exchanged::stored:
+        return sum;
+      case Store::Exchanged::refused:
+        return std::nullopt;
+      case Store::Exchanged::changed:
+        break;
+    }
+  }
+}
+
+// --- invalidating
+
+void Core::invalidate_tag(std::string_view tag, bool hard) {
+  tags_->invalidate(tag, sequence_.fetch_add(1) + 1, hard);
+}
+
+void Core::clear(Identity& identity) {
+  identity.cleared.store(sequence_.fetch_add(1) + 1, std::memory_order_release);
+  sweep_behind();
+}
+
+void Core::flush_all() { store_->clear(sequence_.fetch_add(1) + 1); }
+
+void Core::sweep_behind() {
+  background_->post([weak = weak_from_this()] {
+    if (const auto core = weak.lock()) core->store_->sweep(core->options_.clock->now());
+  });
+}
+
+// --- identities and statistics
+
+Identity& Core::register_function(const std::string& prefix, const std::string& name, const FunctionMark& mark) {
+  const auto [identity, replaced] = identities_->add(prefix, name, mark);
+  if (replaced) {
+    log(LogLevel::info, fmt::format("another function is now cached under prefix '{}' name '{}': its predecessor's "
+                                    "values are dropped", prefix, name));
+    clear(identity);
+  }
+  return identity;
+}
+
+void Core::release_function(Identity& identity) noexcept { identities_->release(identity); }
+
+Identity& Core::manual(std::string_view prefix) { return identities_->manual(prefix); }
+
+CacheStats Core::stats() const {
+  Totals totals{};
+  identities_->each([&](const Identity& identity) { identity.counters.add_to(totals); });
+  CacheStats stats = to_stats(totals);
+  const auto contents = store_->contents(options_.clock->now());
+  stats.entries = contents.entries;
+  stats.bytes = contents.bytes;
+  stats.evictions = contents.evictions;
+  stats.expirations = contents.expirations;
+  return stats;
+}
+
+std::map<std::string, CacheStats> Core::stats_by_prefix() const {
+  std::map<std::string, Totals> sums;
+  identities_->each([&](const Identity& identity) { identity.counters.add_to(sums[identity.prefix]); });
+  std::map<std::string, CacheStats> stats;
+  for (const auto& [prefix, totals] : sums) {
+    if (totals != Totals{}) stats.emplace(prefix, to_stats(totals));
+  }
+  return stats;
+}
+
+void Core::clear_stats() {
+  identities_->each([](Identity& identity) { identity.counters.clear(); });
+  store_->clear_counts();
+}
+
+// --- background
+
+bool Core::post(std::function<void()> task) { return background_->post(std::move(task)); }
+
+std::shared_ptr<void> Core::every(Duration interval, std::function<void()> job) {
+  if (interval <= Duration::zero()) throw ConfigError("every: the interval must be longer than zero");
+  return background_->every(interval, std::move(job));
+}
+
+void Core::keep(std::shared_ptr<void> token) {
+  const std::lock_guard lock(kept_mutex_);
+  kept_.push_back(std::move(token));
+}
+
+// --- options
+
+EntryOptions Core::cascade(const EntryOptions& options) const {
+  if (!has_presets_.load(std::memory_order_acquire)) return merge(options_.defaults, options);
+  const std::lock_guard lock(presets_mutex_);
+  const auto preset = presets_.find(options.prefix);
+  if (preset == presets_.end()) return merge(options_.defaults, options);
+  return merge(merge(options_.defaults, preset->second), options);
+}
+
+EntryTerms Core::resolve(const EntryOptions& options) const {
+  return detail::resolve(cascade(options), options_.default_ttl.value_or(std::chrono::seconds(300)));
+}
+
+void Core::preset(const std::string& prefix, const EntryOptions& options) {
+  const std::lock_guard lock(presets_mutex_);
+  presets_[prefix] = options;
+  has_presets_.store(true, std::memory_order_release);
+}
+
+std::uint64_t Core::sequence() const noexcept { return sequence_.load(); }
+
+std::uint64_t Core::next_random() const noexcept {
+  // splitmix64 (Steele, Lea & Flood, OOPSLA 2014): a counter through a mixer, so threads share it without a lock.
+  std::uint64_t z = random_.fetch_add(0x9e3779b97f4a7c15, std::memory_order_relaxed);
+  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+  z = (z ^ z >> 27) * 0x94d049bb133111eb;
+  return z ^ z >> 31;
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,48 @@
+#pragma once
+#include <atomic>
+
+#include <dsta/cache/detail/core.hpp>
+
+#include "tags.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+/// What only some entries have.
+struct NodeExtra {
+  TagSet tags;
+  Duration idle_ttl{};
+  std::atomic<TimePoint> last_read{};
+};
+
+/// The one rule by which every operation decides whether an entry counts and how fresh it is. `reader` is the wrapped
+/// function that asks, null for manual calls: a function never takes what another function stored, nor what is older
+/// than its own last cache_clear.
+inline Freshness judge(const Node& node, const Identity* reader, TimePoint now) {
+  if (node.identity) {
+    if (reader && reader != node.identity) return Freshness::miss;
+    if (node.sequence < node.identity->cleared.load(std::memory_order_acquire)) return Freshness::miss;
+  } else if (reader && node.sequence < reader->cleared.load(std::memory_order_acquire)) {
+    return Freshness::miss;
+  }
+  bool expired = false;
+  if (node.extra) {
+    const NodeExtra& extra = *node.extra;
+    if (node.sequence < extra.tags.removed()) return Freshness::miss;
+    expired = node.sequence < extra.tags.expired();
+    if (extra.idle_ttl > Duration::zero() &&
+        now - extra.last_read.load(std::memory_order_relaxed) >= extra.idle_ttl) {
+      return Freshness::miss;
+    }
+  }
+  if (!expired) {
+    if (now < node.attention) return Freshness::fresh;
+    if (now < node.fresh_until) return Freshness::due;
+  }
+  return now < node.stale_until && node.stale_until != node.fresh_until ? Freshness::stale : Freshness::miss;
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,118 @@
+#include "glob.hpp"
+
+#include <algorithm>
+
+#include <dsta/cache/error.hpp>
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+namespace {
+
+/// Just past the ']' that closes the class opened at `open`; npos when nothing does.
+std::size_t class_end(std::string_view pattern, std::size_t open) {
+  for (std::size_t i = open + 1; i < pattern.size(); ++i) {
+    if (pattern[i] == '\\') {
+      ++i;
+    } else if (pattern[i] == ']') {
+      return i + 1;
+    }
+  }
+  return std::string_view::npos;
+}
+
+/// `inside` is what stands between the brackets.
+bool in_class(std::string_view inside, char c) {
+  const bool negated = !inside.empty() && inside[0] == '^';
+  if (negated) inside.remove_prefix(1);
+  const auto byte = static_cast<unsigned char>(c);
+  bool found = false;
+  for (std::size_t i = 0; i < inside.size(); ++i) {
+    if (inside[i] == '\\' && i + 1 < inside.size()) {
+      found = found || inside[++i] == c;
+    } else if (i + 2 < inside.size() && inside[i + 1] == '-') {
+      auto low = static_cast<unsigned char>(inside[i]), high = static_cast<unsigned char>(inside[i + 2]);
+      if (low > high) std::swap(low, high);
+      found = found || (low <= byte && byte <= high);
+      i += 2;
+    } else {
+      found = found || inside[i] == c;
+    }
+  }
+  return found != negated;
+}
+
+}  // namespace
+
+Glob::Glob(std::string_view pattern) : pattern_(pattern) {
+  if (pattern.empty()) throw PatternError("the pattern is empty: '*' matches every key, flush_all() empties the cache");
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    if (pattern[i] == '\\') {
+      if (++i == pattern.size()) throw PatternError("the pattern ends in '\\': write '\\\\' for a backslash");
+    } else if (pattern[i] == '[') {
+      const std::size_t end = class_end(pattern, i);
+      if (end == std::string_view::npos) {
+        throw PatternError("the pattern has a '[' without ']' at position " + std::to_string(i) +
+                           ": write '\\[' for a bracket");
+      }
+      i = end - 1;
+    }
+  }
+}
+
+bool Glob::matches(std::string_view text) const {
+  const std::string_view pattern = pattern_;
+  std::size_t p = 0, t = 0;
+  // Where to go on after a mismatch: the last '*' takes one byte more. Earlier stars need no retry.
+  std::size_t star = std::string_view::npos, star_text = 0;
+  while (t < text.size()) {
+    std::size_t next = p + 1;
+    bool match = false;
+    if (p < pattern.size()) {
+      switch (pattern[p]) {
+        case '*':
+          star = p++;
+          star_text = t;
+          continue;
+        case '?':
+          match = true;
+          break;
+        case '[':
+          next = class_end(pattern, p);
+          match = in_class(pattern.substr(p + 1, next - p - 2), text[t]);
+          break;
+        case '\\':
+          next = p + 2;
+          match = pattern[p + 1] == text[t];
+          break;
+        default:
+          match = pattern[p] == text[t];
+      }
+    }
+    if (match) {
+      p = next;
+      ++t;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;
+      t = ++star_text;
+    } else {
+      return false;
+    }
+  }
+  while (p < pattern.size() && pattern[p] == '*') ++p;
+  return p == pattern.size();
+}
+
+std::string glob_escape(std::string_view text) {
+  std::string escaped;
+  for (const char c : text) {
+    if (std::string_view("*?[]\\").find(c) != std::string_view::npos) escaped += '\\';
+    escaped += c;
+  }
+  return escaped;
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,44 @@
+#include <dsta/cache/health.hpp>
+
+#include <fmt/format.h>
+
+#include <dsta/cache/manager.hpp>
+
+namespace dsta::cache {
+inline namespace v1 {
+
+Health check_health(CacheManager& cache) {
+  Health health;
+  health.backend = "memory";
+  const auto begun = std::chrono::steady_clock::now();
+  try {
+    detail::Core& core = *cache.core();
+    // A key that no manual call nor wrapper can make, and one of its own per thread of control.
+    static std::atomic<std::uint64_t> probes{0};
+    const std::string name = fmt::format("\x01health:{}", probes.fetch_add(1));
+    const detail::KeyView key{name, {}, detail::hash_bytes(name, detail::kHashSeed)};
+    detail::EntryTerms terms;
+    terms.ttl = std::chrono::seconds(10);
+    const std::int64_t written = std::chrono::steady_clock::now().time_since_epoch().count();
+    if (core.put(detail::make_node<std::int64_t>(key, written), terms, {}, nullptr) != detail::PutOutcome::stored) {
+      health.error = core.closed() ? "the manager is closed" : "a value could not be stored";
+    } else {
+      std::int64_t read = 0;
+      const bool found = core.read_bitwise(key, detail::kTypeOps<std::int64_t>, nullptr, &read);
+      const bool removed = core.erase(key);
+      if (!found || read != written) {
+        health.error = "a value just stored could not be read";
+      } else if (!removed) {
+        health.error = "a value just read could not be removed";
+      }
+    }
+  } catch (const std::exception& e) {  // a health check reports, whatever happens
+    health.error = e.what();
+  }
+  health.latency = std::chrono::steady_clock::now() - begun;
+  health.healthy = health.error.empty();
+  return health;
+}
+
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,83 @@
+#include "identities.hpp"
+
+#include <fmt/format.h>
+
+#include <dsta/cache/detail/hash.hpp>
+#include <dsta/cache/error.hpp>
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+namespace {
+
+std::string joined(const std::string& prefix, const std::string& name) {
+  return prefix.empty() || name.empty() ? prefix + name : prefix + ":" + name;
+}
+
+std::string place(const FunctionMark& mark) { return fmt::format("{}:{}", mark.where.file_name(), mark.where.line()); }
+
+}  // namespace
+
+IdentityTable::Registered IdentityTable::add(const std::string& prefix, const std::string& name,
+                                             const FunctionMark& mark) {
+  const std::lock_guard lock(mutex_);
+  auto& function = functions_[joined(prefix, name)];
+  if (!function) {
+    function = std::make_unique<Function>();
+    function->identity.prefix = prefix;
+    function->identity.name = name;
+    function->mark = mark;
+    function->alive = 1;
+    return {function->identity, false};
+  }
+  const bool same = function->mark.same_function(mark);
+  if (!same && function->alive > 0) {
+    throw ConfigError(fmt::format(
+        "two functions would share the cache identity '{}': the one wrapped at {} and the one wrapped at {}{}; each "
+        "would serve the other's values: give each its own .name (or .prefix), or wrap once and share the wrapper",
+        joined(prefix, name), place(function->mark), place(mark),
+        function->mark.type == mark.type ? " (of one type, but with captured state that differs or cannot be compared)"
+                                         : ""));
+  }
+  function->mark = mark;
+  ++function->alive;
+  return {function->identity, !same};
+}
+
+void IdentityTable::release(const Identity& identity) noexcept {
+  const std::lock_guard lock(mutex_);
+  const auto it = functions_.find(joined(identity.prefix, identity.name));
+  if (it != functions_.end() && it->second->alive > 0) --it->second->alive;
+}
+
+Identity* IdentityTable::lookup(std::string_view prefix, std::size_t& slot) const {
+  slot = hash_bytes(prefix, kHashSeed) % kSlots;
+  for (;; slot = (slot + 1) % kSlots) {
+    Identity* identity = slots_[slot].load(std::memory_order_acquire);
+    if (!identity || identity->prefix == prefix) return identity;
+  }
+}
+
+Identity& IdentityTable::manual(std::string_view prefix) {
+  std::size_t slot = 0;
+  if (Identity* known = lookup(prefix, slot)) return *known;
+  const std::lock_guard lock(mutex_);
+  if (Identity* known = lookup(prefix, slot)) return *known;
+  if (manual_.size() >= kMostPrefixes) return other_;
+  auto& identity = *manual_.emplace_back(std::make_unique<Identity>());
+  identity.prefix = prefix;
+  slots_[slot].store(&identity, std::memory_order_release);
+  return identity;
+}
+
+void IdentityTable::each(const std::function<void(Identity&)>& visit) const {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [key, function] : functions_) visit(function->identity);
+  for (const auto& identity : manual_) visit(*identity);
+  visit(const_cast<Identity&>(other_));
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,57 @@
+#pragma once
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <dsta/cache/detail/identity.hpp>
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+/// Every wrapped function and every prefix of manual calls that a manager has seen. Thread-safe; what it returns lives
+/// as long as it does.
+class IdentityTable {
+ public:
+  struct Registered {
+    Identity& identity;
+    bool replaced;  ///< true: an earlier function of this identity, gone by now, is not known to be the same
+  };
+  /// Throws ConfigError when another function, alive, has this identity.
+  Registered add(const std::string& prefix, const std::string& name, const FunctionMark& mark);
+  void release(const Identity& identity) noexcept;
+
+  /// Where manual calls under a prefix are counted. Beyond kMostPrefixes all further ones share "(other)".
+  Identity& manual(std::string_view prefix);
+
+  void each(const std::function<void(Identity&)>& visit) const;
+
+ private:
+  static constexpr std::size_t kSlots = 1024;
+  static constexpr std::size_t kMostPrefixes = 512;
+
+  struct Function {
+    Identity identity;
+    FunctionMark mark;
+    std::size_t alive = 0;
+  };
+
+  Identity* lookup(std::string_view prefix, std::size_t& slot) const;
+
+  mutable std::mutex mutex_;
+  // Under mutex_.
+  std::map<std::string, std::unique_ptr<Function>, std::less<>> functions_;
+  std::vector<std::unique_ptr<Identity>> manual_;
+  Identity other_{.prefix = "(other)"};
+  // Open addressing, entries are only ever added: read without the lock.
+  std::atomic<Identity*> slots_[kSlots] = {};
+};
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,127 @@
+#pragma once
+#include <cstdint>
+
+#include <dsta/cache/detail/node.hpp>
+
+#include "sketch.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+/// A doubly linked list through Node::previous/next, with its weight. One thread.
+class NodeList {
+ public:
+  void push_back(Node* node) {
+    node->previous = tail_;
+    node->next = nullptr;
+    (tail_ ? tail_->next : head_) = node;
+    tail_ = node;
+    weight_ += node->weight;
+  }
+  void remove(Node* node) {
+    (node->previous ? node->previous->next : head_) = node->next;
+    (node->next ? node->next->previous : tail_) = node->previous;
+    weight_ -= node->weight;
+  }
+  Node* front() const { return head_; }
+  std::size_t weight() const { return weight_; }
+
+ private:
+  Node* head_ = nullptr;
+  Node* tail_ = nullptr;
+  std::size_t weight_ = 0;
+};
+
+/// Which entries go when the budget is used up. One thread (the shard's lock).
+///
+/// New entries pass through a FIFO window of a tenth of the budget; what leaves it contends with the next victim of the
+/// main area for its place, and the one seen more often lately (by the sketch) stays. The main area is a CLOCK: a hit
+/// only bumps a 2-bit counter in the node, and the hand gives an entry one more round for each. So a scan of keys that
+/// never come back flows through the window, and a hit moves nothing in memory.
+/// The sketch is fed by insertions and by the hand, never by hits: the hit path stays free of it.
+/// Cost: O(1) amortised, since the hand lowers a counter at every step that does not evict.
+/// After TinyLFU (Einziger, Friedman & Manes, ACM ToS 2017) with CLOCK (Corbató, 1968) in place of segmented LRU.
+class WindowClockPolicy {
+ public:
+  static void touch(Node& node) {
+    if (node.frequency < 3) ++node.frequency;
+  }
+
+  void add(Node* node) {
+    sketch_.add(node->hash);
+    enter(node, node->counter ? Place::pinned : Place::window);
+  }
+
+  /// `node` takes the place of `old`, which is removed: a new value does not make its key a newcomer.
+  void replace(Node* old, Node* node) {
+    const Place place = node->counter ? Place::pinned : old->place == Place::pinned ? Place::main : old->place;
+    node->frequency = old->frequency;
+    remove(old);
+    enter(node, place);
+  }
+
+  void remove(Node* node) {
+    list(node->place).remove(node);
+    node->place = Place::none;
+  }
+
+  std::size_t weight() const { return window_.weight() + main_.weight() + pinned_.weight(); }
+  std::size_t pinned_weight() const { return pinned_.weight(); }
+  std::size_t bytes() const { return sketch_.bytes(); }
+  void resize(std::size_t entries) { sketch_.resize(entries); }
+
+  /// Lets the window's oldest move over while the main area has room. Call after each add.
+  void settle(std::size_t budget) {
+    const std::size_t window = budget / 10;
+    while (window_.weight() > window && main_.weight() + window_.front()->weight <= budget - window) promote();
+  }
+
+  /// The entry to evict next, still on its list; null when all that is left is pinned.
+  Node* victim(std::size_t budget) {
+    Node* rival = hand();
+    Node* candidate = window_.front();
+    if (!candidate || (rival && window_.weight() <= budget / 10)) return rival;
+    if (!rival || sketch_.estimate(candidate->hash) + candidate->frequency <= sketch_.estimate(rival->hash)) {
+      return candidate;
+    }
+    promote();
+    return rival;
+  }
+
+ private:
+  NodeList& list(Place place) {
+    return place == Place::window ? window_ : place == Place::main ? main_ : pinned_;
+  }
+  void enter(Node* node, Place place) {
+    node->place = place;
+    list(place).push_back(node);
+  }
+
+  void promote() {
+    Node* node = window_.front();
+    window_.remove(node);
+    enter(node, Place::main);
+  }
+
+  /// Moves the hand on to the first entry without a hit since it last came by.
+  Node* hand() {
+    for (Node* node = main_.front(); node; node = main_.front()) {
+      if (node->frequency == 0) return node;
+      --node->frequency;
+      sketch_.add(node->hash);
+      main_.remove(node);
+      main_.push_back(node);
+    }
+    return nullptr;
+  }
+
+  NodeList window_;
+  NodeList main_;
+  NodeList pinned_;
+  Sketch sketch_;
+};
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,238 @@
+#include "store.hpp"
+
+#include <algorithm>
+#include <bit>
+
+#include "shard.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+namespace {
+
+constexpr std::size_t kShardBytes = std::size_t{4} << 20;
+constexpr std::size_t kMostShards = 256;
+
+std::size_t shard_count(const L1Options& options) {
+  std::size_t count = std::clamp<std::size_t>(options.max_bytes / kShardBytes, 1, kMostShards);
+  if (options.max_entries != 0) count = std::min(count, std::max<std::size_t>(1, options.max_entries / 64));
+  return std::bit_floor(count);
+}
+
+/// True when a caller that comes now may take what this flight brings.
+bool joinable(const Flight& flight, const Flight& mine, std::uint64_t store_cleared) {
+  return !flight.fenced && flight.type == mine.type && flight.identity == mine.identity && flight.name == mine.name &&
+         flight.full == mine.full && flight.sequence >= store_cleared &&
+         flight.sequence >= mine.identity->cleared.load(std::memory_order_acquire) &&
+         flight.sequence >= flight.tags.removed() && flight.sequence >= flight.tags.expired();
+}
+
+}  // namespace
+
+Store::Store(const L1Options& options, TimePoint now) {
+  const std::size_t count = shard_count(options);
+  shards_ = std::make_unique<Shard[]>(count);
+  mask_ = count - 1;
+  for (std::size_t i = 0; i < count; ++i) {
+    shards_[i].wheel = Wheel(now);
+    shards_[i].max_bytes = options.enabled ? options.max_bytes / count : 0;
+    shards_[i].max_entries = (options.max_entries + count - 1) / count;
+  }
+}
+
+Store::~Store() { clear(0); }
+
+Shard& Store::shard(std::uint64_t hash) const { return shards_[hash & mask_]; }
+
+Freshness Store::find(const KeyView& key, const TypeOps& type, const Identity* reader, TimePoint now,
+                      NodeRef& out) noexcept {
+  Shard& home = shard(key.hash);
+  const std::lock_guard lock(home.lock);
+  Node* node = home.find(key);
+  if (!node || node->type != &type) return Freshness::miss;
+  Freshness freshness = judge(*node, reader, now);
+  if (freshness == Freshness::miss) return freshness;
+  out = home.use(*node, now);
+  if (freshness != Freshness::fresh && !home.flights.empty()) {
+    // Somebody refreshes it already: no need to start another.
+    home.flights.each(key.hash, [&](const std::shared_ptr<Flight>& flight) {
+      if (flight->fenced || flight->name != key.name || flight->full != key.full) return;
+      freshness = freshness == Freshness::due ? Freshness::fresh : Freshness::serving;
+    });
+  }
+  return freshness;
+}
+
+bool Store::copy(const KeyView& key, const TypeOps& type, const Identity* reader, TimePoint now, void* out) noexcept {
+  Shard& home = shard(key.hash);
+  const std::lock_guard lock(home.lock);
+  Node* node = home.find(key);
+  if (!node || node->type != &type || judge(*node, reader, now) != Freshness::fresh) return false;
+  WindowClockPolicy::touch(*node);
+  if (node->extra) node->extra->last_read.store(now, std::memory_order_relaxed);
+  std::memcpy(out, node->value(), type.size);
+  return true;
+}
+
+NodeRef Store::peek(const KeyView& key, TimePoint now) noexcept {
+  Shard& home = shard(key.hash);
+  const std::lock_guard lock(home.lock);
+  Node* node = home.find(key);
+  if (!node) return {};
+  if (judge(*node, nullptr, now) == Freshness::miss) return {};
+  node->references.fetch_add(1, std::memory_order_relaxed);
+  return NodeRef(node);
+}
+
+bool Store::put(NodeRef node, TimePoint now) {
+  const KeyView key{node->name(), node->full(), node->hash};
+  Graveyard dead;
+  Shard& home = shard(key.hash);
+  const std::lock_guard lock(home.lock);
+  home.fence(key);
+  return home.insert(home.find(key), std::move(node), now, dead);
+}
+
+Store::Exchanged Store::exchange(const NodeRef& expected, NodeRef node, TimePoint now) {
+  const KeyView key{node->name(), node->full(), node->hash};
+  Graveyard dead;
+  Shard& home = shard(key.hash);
+  const std::lock_guard lock(home.lock);
+  Node* held = home.find(key);
+  const bool counts = held && judge(*held, nullptr, now) != Freshness::miss;
+  if ((counts ? held : nullptr) != expected.get()) return Exchanged::changed;
+  home.fence(key);
+  return home.insert(held, std::move(node), now, dead) ? Exchanged::stored : Exchanged::refused;
+}
+
+bool Store::erase(const KeyView& key, TimePoint now) {
+  Graveyard dead;
+  Shard& home = shard(key.hash);
+  const std::lock_guard lock(home.lock);
+  home.fence(key);
+  Node* node = home.find(key);
+  if (!node) return false;
+  const bool counted = judge(*node, nullptr, now) != Freshness::miss;
+  home.remove(node, dead);
+  return counted;
+}
+
+std::size_t Store::erase_matching(const std::function<bool(std::string_view)>& matches, TimePoint now) {
+  std::size_t erased = 0;
+  std::vector<NodeRef> nodes;
+  for (std::size_t i = 0; i <= mask_; ++i) {
+    Shard& home = shards_[i];
+    nodes.clear();
+    {
+      const std::lock_guard lock(home.lock);
+      home.flights.each([&](const std::shared_ptr<Flight>& flight) {
+        if (!flight->fenced && matches(flight->name)) flight->fenced = true;
+      });
+      home.table.each([&](Node& node) {
+        node.references.fetch_add(1, std::memory_order_relaxed);
+        nodes.emplace_back(&node);
+      });
+    }
+    // Matching is done outside the lock: readers of the shard do not wait for it.
+    std::erase_if(nodes, [&](const NodeRef& node) { return !matches(node->name()); });
+    Graveyard dead;
+    const std::lock_guard lock(home.lock);
+    for (const NodeRef& node : nodes) {
+      if (node->place == Place::none) continue;
+      if (judge(*node, nullptr, now) != Freshness::miss) ++erased;
+      home.remove(node.get(), dead);
+    }
+  }
+  return erased;
+}
+
+void Store::sweep(TimePoint now) {
+  std::vector<Node*> gone;
+  for (std::size_t i = 0; i <= mask_; ++i) {
+    Graveyard dead;
+    Shard& home = shards_[i];
+    const std::lock_guard lock(home.lock);
+    gone.clear();
+    home.table.each([&](Node& node) {
+      if (judge(node, nullptr, now) == Freshness::miss) gone.push_back(&node);
+    });
+    for (Node* node : gone) home.remove(node, dead);
+  }
+}
+
+void Store::clear(std::uint64_t sequence) {
+  cleared_.store(sequence, std::memory_order_release);
+  for (std::size_t i = 0; i <= mask_; ++i) {
+    Graveyard dead;
+    Shard& home = shards_[i];
+    const std::lock_guard lock(home.lock);
+    home.flights.each([](const std::shared_ptr<Flight>& flight) { flight->fenced = true; });
+    std::vector<Node*> nodes;
+    nodes.reserve(home.table.size());
+    home.table.each([&](Node& node) { nodes.push_back(&node); });
+    for (Node* node : nodes) home.remove(node, dead);
+    home.table = Table();
+  }
+}
+
+Store::Joined Store::join(std::shared_ptr<Flight> mine, bool refresh, TimePoint now) {
+  const KeyView key = mine->key();
+  Joined joined;
+  Shard& home = shard(key.hash);
+  const std::lock_guard lock(home.lock);
+  if (refresh) {
+    home.fence(key);
+  } else {
+    if (Node* node = home.find(key); node && node->type == mine->type) {
+      joined.freshness = judge(*node, mine->identity, now);
+      if (joined.freshness != Freshness::miss) joined.entry = home.use(*node, now);
+    }
+    if (joined.freshness == Freshness::fresh) return joined;
+    home.flights.each(key.hash, [&](const std::shared_ptr<Flight>& flight) {
+      if (joinable(*flight, *mine, cleared_.load(std::memory_order_acquire))) joined.flight = flight;
+    });
+    if (joined.flight) return joined;
+  }
+  home.flights.add(mine);
+  joined.flight = std::move(mine);
+  joined.lead = true;
+  return joined;
+}
+
+Store::Published Store::land(Flight& flight, NodeRef node, TimePoint now) {
+  std::shared_ptr<Flight> detached;
+  Graveyard dead;
+  Shard& home = shard(flight.hash);
+  const std::lock_guard lock(home.lock);
+  detached = home.flights.remove(flight);
+  if (flight.fenced || flight.sequence < cleared_.load(std::memory_order_acquire)) return Published::fenced;
+  if (!node) return Published::nothing;
+  return home.insert(home.find(flight.key()), std::move(node), now, dead) ? Published::stored : Published::refused;
+}
+
+Store::Contents Store::contents(TimePoint now) {
+  Contents sum;
+  for (std::size_t i = 0; i <= mask_; ++i) {
+    Graveyard dead;
+    Shard& home = shards_[i];
+    const std::lock_guard lock(home.lock);
+    home.reclaim(now, std::size_t{1} << 20, dead);
+    sum.entries += home.table.size();
+    sum.bytes += home.policy.weight() + home.overhead();
+    sum.evictions += home.evictions;
+    sum.expirations += home.expirations;
+  }
+  return sum;
+}
+
+void Store::clear_counts() {
+  for (std::size_t i = 0; i <= mask_; ++i) {
+    const std::lock_guard lock(shards_[i].lock);
+    shards_[i].evictions = shards_[i].expirations = 0;
+  }
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

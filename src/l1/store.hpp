@@ -1,0 +1,77 @@
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include <dsta/cache/detail/core.hpp>
+
+#include "../flight.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+struct Shard;
+
+/// The in-process store: entries within a budget, and the loads under way for their keys. Thread-safe.
+///
+/// Entries and flights of a key sit in one shard under one lock, so "is it there, is somebody loading it, or do I?" is
+/// one step, and so is "drop the entry and fence its loads". Values are destroyed and copied outside the lock.
+class Store {
+ public:
+  struct Contents {
+    std::uint64_t entries = 0, bytes = 0, evictions = 0, expirations = 0;
+  };
+  struct Joined {
+    NodeRef entry;
+    Freshness freshness = Freshness::miss;
+    std::shared_ptr<Flight> flight;
+    bool lead = false;
+  };
+  enum class Published { stored, fenced, refused, nothing };
+
+  Store(const L1Options& options, TimePoint now);
+  ~Store();
+
+  Freshness find(const KeyView& key, const TypeOps& type, const Identity* reader, TimePoint now, NodeRef& out) noexcept;
+  bool copy(const KeyView& key, const TypeOps& type, const Identity* reader, TimePoint now, void* out) noexcept;
+  /// The entry whatever its type, if it counts and is fresh.
+  NodeRef peek(const KeyView& key, TimePoint now) noexcept;
+
+  /// Stores, replacing what is there and fencing its loads. False: too heavy; what was there is gone all the same.
+  bool put(NodeRef node, TimePoint now);
+  enum class Exchanged { stored, changed, refused };
+  /// Stores if the key's entry is still `expected` (null: none that counts).
+  Exchanged exchange(const NodeRef& expected, NodeRef node, TimePoint now);
+  /// Removes and fences. True when there was an entry that counted.
+  bool erase(const KeyView& key, TimePoint now);
+  /// Removes and fences whatever `matches`; returns how many entries counted.
+  std::size_t erase_matching(const std::function<bool(std::string_view name)>& matches, TimePoint now);
+  /// Frees the entries that no longer count.
+  void sweep(TimePoint now);
+  void clear(std::uint64_t sequence);
+
+  /// In one step: the entry if it counts, and unless it is fresh, the flight that brings a new value: one under way that
+  /// may be joined, or `mine`, now attached (`lead`). With `refresh` always the latter, and older flights are fenced.
+  Joined join(std::shared_ptr<Flight> mine, bool refresh, TimePoint now);
+  /// Ends a flight: stores what it brought (null: nothing) unless it was fenced.
+  Published land(Flight& flight, NodeRef node, TimePoint now);
+
+  Contents contents(TimePoint now);
+  void clear_counts();
+
+ private:
+  Shard& shard(std::uint64_t hash) const;
+
+  std::unique_ptr<Shard[]> shards_;
+  std::size_t mask_ = 0;
+  /// The invalidation sequence of the last clear(): a flight older than this is fenced.
+  std::atomic<std::uint64_t> cleared_{0};
+};
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

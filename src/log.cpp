@@ -1,0 +1,18 @@
+#include <dsta/cache/log.hpp>
+
+#include <fmt/format.h>
+
+#include <cstdio>
+
+namespace dsta::cache {
+inline namespace v1 {
+
+void Log::write(LogLevel message_level, std::string_view message) const {
+  if (message_level < level || level == LogLevel::off) return;
+  if (sink) return sink(message_level, message);
+  constexpr const char* kNames[] = {"debug", "info", "warning", "error", "off"};
+  fmt::print(stderr, "dsta::cache: {}: {}\n", kNames[static_cast<int>(message_level)], message);
+}
+
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,85 @@
+#include <dsta/cache/options.hpp>
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include <dsta/cache/clock.hpp>
+#include <dsta/cache/detail/core.hpp>
+
+#include "memory_url.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+
+EntryOptions merge(const EntryOptions& base, const EntryOptions& over) {
+  EntryOptions merged = base;
+  const auto lay = [](auto& under, const auto& top) {
+    if (top.has_value()) under = top;
+  };
+  lay(merged.ttl, over.ttl);
+  if (!over.prefix.empty()) merged.prefix = over.prefix;
+  if (!over.name.empty()) merged.name = over.name;
+  merged.tags.insert(merged.tags.end(), over.tags.begin(), over.tags.end());
+  lay(merged.stale_for, over.stale_for);
+  lay(merged.refresh_ahead, over.refresh_ahead);
+  lay(merged.jitter, over.jitter);
+  lay(merged.negative_ttl, over.negative_ttl);
+  lay(merged.idle_ttl, over.idle_ttl);
+  lay(merged.soft_timeout, over.soft_timeout);
+  lay(merged.load_timeout, over.load_timeout);
+  lay(merged.compress_above, over.compress_above);
+  lay(merged.level, over.level);
+  return merged;
+}
+
+namespace detail {
+
+namespace {
+
+double fraction(const std::optional<double>& value, const char* name) {
+  const double f = value.value_or(0);
+  if (!(f >= 0 && f <= 1)) {
+    throw ConfigError(fmt::format("{} is a fraction of the ttl: {} is not between 0 and 1", name, f));
+  }
+  return f;
+}
+
+Duration not_negative(const OptionalDuration& value, const char* name) {
+  const Duration duration = value.value_or(Duration::zero());
+  if (duration < Duration::zero()) throw ConfigError(fmt::format("{} is negative: give 0 for none", name));
+  return duration;
+}
+
+}  // namespace
+
+EntryTerms resolve(const EntryOptions& options, Duration default_ttl) {
+  EntryTerms terms;
+  terms.ttl = options.ttl.value_or(default_ttl);
+  terms.stale_for = not_negative(options.stale_for, "stale_for");
+  terms.refresh_ahead = fraction(options.refresh_ahead, "refresh_ahead");
+  terms.jitter = fraction(options.jitter, "jitter");
+  if (options.negative_ttl.has_value()) terms.negative_ttl = options.negative_ttl.value_or({});
+  terms.idle_ttl = not_negative(options.idle_ttl, "idle_ttl");
+  terms.soft_timeout = not_negative(options.soft_timeout, "soft_timeout");
+  terms.load_timeout = not_negative(options.load_timeout, "load_timeout");
+  terms.tags = options.tags;
+  return terms;
+}
+
+ManagerOptions checked(ManagerOptions options) {
+  apply_memory_url(options);
+  if (!options.clock) options.clock = system_clock();
+  if (!options.l1.enabled) {
+    throw ConfigError("l1.enabled is false and there is no Redis URL: nothing could be stored");
+  }
+  if (options.space.find_first_of(":*?[]\\{} \t\r\n") != std::string::npos) {
+    throw ConfigError(fmt::format("space '{}' may hold no ':', blank, brace or glob character", options.space));
+  }
+  resolve(options.defaults, {});
+  return options;
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,92 @@
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include <dsta/cache/detail/node.hpp>
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+/// A tag is two points of the manager's invalidation sequence. An entry or a load that began before `removed` does not
+/// count any more; one that began before `expired` is past its ttl. So invalidating costs the same however many
+/// entries carry the tag, and writes made after it are valid whatever the clock says.
+struct Tag {
+  std::atomic<std::uint64_t> removed{0};
+  std::atomic<std::uint64_t> expired{0};
+  std::atomic<std::uint32_t> references{0};
+};
+
+/// Counted references to the tags of one entry or load.
+class TagSet {
+ public:
+  TagSet() = default;
+  explicit TagSet(std::vector<Tag*> counted) : tags_(std::move(counted)) {}
+  TagSet(const TagSet&) = delete;
+  TagSet(TagSet&& other) noexcept : tags_(std::exchange(other.tags_, {})) {}
+  TagSet& operator=(TagSet&& other) noexcept {
+    std::swap(tags_, other.tags_);
+    return *this;
+  }
+  ~TagSet() {
+    for (Tag* tag : tags_) tag->references.fetch_sub(1, std::memory_order_release);
+  }
+
+  bool empty() const { return tags_.empty(); }
+  /// The last hard invalidation of any of them.
+  std::uint64_t removed() const { return latest(&Tag::removed); }
+  /// The last soft invalidation of any of them.
+  std::uint64_t expired() const { return latest(&Tag::expired); }
+
+ private:
+  std::uint64_t latest(std::atomic<std::uint64_t> Tag::*point) const {
+    std::uint64_t last = 0;
+    for (const Tag* tag : tags_) last = std::max(last, (tag->*point).load(std::memory_order_acquire));
+    return last;
+  }
+  std::vector<Tag*> tags_;
+};
+
+/// All tags of a manager by name. Thread-safe. Must outlive every TagSet.
+///
+/// Records that nobody refers to are dropped when there are many. A tag that is asked for again after that starts from
+/// the latest point that any dropped record had, so no invalidation is forgotten; at worst a load under way is fenced
+/// that need not be.
+class TagTable {
+ public:
+  TagSet find(const std::vector<std::string>& names);
+  /// `point` is a new value of the invalidation sequence.
+  void invalidate(std::string_view name, std::uint64_t point, bool hard);
+
+ private:
+  static constexpr std::size_t kStripes = 16;
+  static constexpr std::size_t kSweepAbove = 4096;
+
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+  };
+  struct alignas(64) Stripe {
+    std::mutex mutex;
+    std::unordered_map<std::string, std::unique_ptr<Tag>, Hash, std::equal_to<>> tags;
+    std::uint64_t dropped_removed = 0;
+    std::uint64_t dropped_expired = 0;
+    std::size_t sweep_above = kSweepAbove;
+  };
+
+  Stripe& stripe(std::string_view name) { return stripes_[Hash{}(name) % kStripes]; }
+  static Tag& record(Stripe& stripe, std::string_view name);
+
+  Stripe stripes_[kStripes];
+};
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

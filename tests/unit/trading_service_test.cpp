@@ -1,0 +1,194 @@
+// The rest of the trading example below its cache: store, exchange, generator, command line.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "trading/candle_store.hpp"
+#include "trading/exchange_client.hpp"
+#include "trading/market.hpp"
+#include "trading/options.hpp"
+#include "trading/random_walk.hpp"
+
+namespace trading {
+namespace {
+
+using namespace std::chrono_literals;
+
+Options options_of(std::vector<std::string_view> arguments) { return parse_options(arguments); }
+
+std::string usage_error_of(std::vector<std::string_view> arguments) {
+  try {
+    parse_options(arguments);
+  } catch (const UsageError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+class TemporaryFile {
+ public:
+  explicit TemporaryFile(const std::string& name)
+      : path_((std::filesystem::temp_directory_path() / (name + std::to_string(::getpid()))).string()) {
+    std::filesystem::remove(path_);
+  }
+  ~TemporaryFile() { std::filesystem::remove(path_); }
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+TEST(CandleStore, KeepsSeriesApartAndAnswersOldestFirst) {
+  CandleStore store{":memory:"};
+  const auto walk = random_walk("A", {.count = 5});
+  store.replace_series("A", "1h", walk);
+  store.replace_series("A", "1d", std::vector<Candle>{walk[0]});
+  EXPECT_EQ(store.recent_candles("A", "1h"), walk);
+  EXPECT_EQ(store.recent_candles("A", "1h", 2), (std::vector<Candle>{walk[3], walk[4]}));
+  EXPECT_EQ(store.recent_candles("A", "1d").size(), 1u);
+  EXPECT_TRUE(store.recent_candles("B", "1h").empty());
+}
+
+TEST(CandleStore, ACandleOfTheSameTimeIsOverwritten) {
+  CandleStore store{":memory:"};
+  store.insert("A", "1h", {1000, 1, 1, 1, 1, 1});
+  store.insert("A", "1h", {1000, 1, 3, 1, 2, 5});
+  EXPECT_EQ(store.recent_candles("A", "1h"), (std::vector<Candle>{{1000, 1, 3, 1, 2, 5}}));
+}
+
+TEST(CandleStore, TextIsNeverSql) {
+  CandleStore store{":memory:"};
+  const std::string name = "'; DROP TABLE candles; --";
+  store.insert(name, "1h", {1000, 1, 1, 1, 1, 1});
+  EXPECT_EQ(store.recent_candles(name, "1h").size(), 1u);
+}
+
+TEST(CandleStore, AFileKeepsItsContent) {
+  const TemporaryFile file{"trading_store_test"};
+  { CandleStore{file.path()}.save_preferences({7, "dark", "EUR", "A"}); }
+  EXPECT_EQ(CandleStore{file.path()}.preferences(7), (Preferences{7, "dark", "EUR", "A"}));
+}
+
+TEST(CandleStore, AnUnknownUserAndAFileThatCannotBeOpenedAreErrors) {
+  CandleStore store{":memory:"};
+  EXPECT_THROW(store.preferences(1), std::out_of_range);
+  EXPECT_THROW(CandleStore{"/no/such/directory/db.sqlite"}, SqliteError);
+}
+
+TEST(CandleStore, SeveralThreadsMayReadAndWrite) {
+  CandleStore store{":memory:"};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&store, t] {
+      for (std::int64_t i = 0; i < 50; ++i) {
+        store.insert("A", "1h", {t * 1000 + i, 1, 1, 1, 1, 1});
+        store.recent_candles("A", "1h", 10);
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(store.recent_candles("A", "1h").size(), 200u);
+}
+
+TEST(Transaction, RollsBackUnlessCommitted) {
+  Database database{":memory:"};
+  database.execute("CREATE TABLE t(x)");
+  {
+    const Transaction transaction{database};
+    database.execute("INSERT INTO t VALUES(1)");
+  }
+  {
+    Transaction transaction{database};
+    database.execute("INSERT INTO t VALUES(2)");
+    transaction.commit();
+  }
+  auto select = database.prepare("SELECT x FROM t");
+  select.start();
+  ASSERT_TRUE(select.next());
+  EXPECT_EQ(select.integer(0), 2);
+  EXPECT_FALSE(select.next());
+}
+
+TEST(ExchangeClient, AnswersFromTheLastCandleAndFailsWhenDown) {
+  CandleStore store{":memory:"};
+  store.insert("A", "1h", {1000, 90, 110, 80, 100, 500});
+  ExchangeClient exchange{store, "1h", 0ms};
+  EXPECT_EQ(exchange.ticker("A").last, 100);
+  EXPECT_EQ(exchange.ticker("A").time, 1000);
+  const auto book = exchange.order_book("A");
+  EXPECT_LT(book.bids.front().price, book.asks.front().price);
+  EXPECT_GT(book.bids.front().price, book.bids.back().price);
+  EXPECT_THROW(exchange.ticker("B"), ExchangeError);
+  exchange.set_down(true);
+  EXPECT_THROW(exchange.ticker("A"), ExchangeError);
+  exchange.set_down(false);
+  EXPECT_EQ(exchange.ticker("A").last, 100);
+  EXPECT_EQ(exchange.requests(), 6u);
+}
+
+TEST(RandomWalk, IsTheSameForTheSameSeedOnly) {
+  EXPECT_EQ(random_walk("A", {.seed = 1}), random_walk("A", {.seed = 1}));
+  EXPECT_NE(random_walk("A", {.seed = 1}), random_walk("A", {.seed = 2}));
+  EXPECT_NE(random_walk("A", {.seed = 1}), random_walk("B", {.seed = 1}));
+}
+
+TEST(RandomWalk, EveryCandleIsPossible) {
+  const auto candles = random_walk("A", {.count = 5000});
+  double last = candles.front().open;
+  for (const auto& candle : candles) {
+    EXPECT_LE(candle.low, std::min(candle.open, candle.close));
+    EXPECT_GE(candle.high, std::max(candle.open, candle.close));
+    EXPECT_GT(candle.low, 0);
+    EXPECT_EQ(candle.open, last);
+    last = candle.close;
+  }
+}
+
+TEST(Market, KeepsTheLastCandleBack) {
+  CandleStore store{":memory:"};
+  const auto market = load_market(options_of({"--symbols", "A,B", "--candles-per-symbol", "30"}), store);
+  EXPECT_EQ(market.symbols, (std::vector<std::string>{"A", "B"}));
+  EXPECT_EQ(market.stored, 58u);
+  const auto candles = store.recent_candles("A", market.interval);
+  EXPECT_EQ(candles.size(), 29u);
+  EXPECT_EQ(market.upcoming.at("A").open, candles.back().close);
+}
+
+TEST(TradingOptions, ReadsBothSpellings) {
+  const auto options = options_of({"--seed=7", "--latency", "0", "--database", "x.db", "--symbols=A,B,A"});
+  EXPECT_EQ(options.seed, 7u);
+  EXPECT_EQ(options.latency, 0ms);
+  EXPECT_EQ(options.database, "x.db");
+  EXPECT_EQ(options.symbols, (std::vector<std::string>{"A", "B"}));
+  EXPECT_EQ(options_of({"--candles", "dir/BTCUSDT.csv"}).symbol, "BTCUSDT");
+  EXPECT_EQ(options_of({}).symbols.size(), 3u);
+}
+
+TEST(TradingOptions, ErrorsSayWhatWouldBeRight) {
+  EXPECT_EQ(usage_error_of({"--sead", "7"}),
+            "unknown option '--sead'; known: --candles, --symbol, --symbols, --candles-per-symbol, --seed, --database, "
+            "--latency, "
+            "--help");
+  EXPECT_EQ(usage_error_of({"file.csv"}).substr(0, 26), "unknown option 'file.csv';");
+  EXPECT_EQ(usage_error_of({"--seed"}), "--seed needs a value");
+  EXPECT_EQ(usage_error_of({"--seed="}), "--seed needs a value");
+  EXPECT_EQ(usage_error_of({"--latency", "-1"}), "--latency: '-1' is not a whole number from 0 to 60000");
+  EXPECT_EQ(usage_error_of({"--candles-per-symbol", "26"}),
+            "--candles-per-symbol: '26' is not a whole number from 27 to 1000000");
+  EXPECT_EQ(usage_error_of({"--symbols", "A,,B"}), "--symbols: an empty name; write --symbols BTCUSDT,ETHUSDT");
+  EXPECT_EQ(usage_error_of({"--symbol", "A"}),
+            "--symbol names the symbol of --candles FILE; for a random walk use --symbols");
+}
+
+}  // namespace
+}  // namespace trading
