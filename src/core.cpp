@@ -21,9 +21,7 @@ namespace {
 /// How long close() waits for loads that run in the background and have no timeout of their own.
 constexpr std::chrono::milliseconds kPatience{1000};
 
-TimePoint later(TimePoint from, Duration by) {
-  return by >= TimePoint::max() - from ? TimePoint::max() : from + by;
-}
+TimePoint later(TimePoint from, Duration by) { return by >= TimePoint::max() - from ? TimePoint::max() : from + by; }
 
 }  // namespace
 
@@ -100,8 +98,7 @@ bool Core::dress(Node& node, const EntryTerms& terms, Duration ttl, TagSet tags)
   node.stale_until = later(node.fresh_until, terms.stale_for);
   node.attention = node.fresh_until;
   if (terms.refresh_ahead > 0 && ttl != forever) {
-    node.attention =
-        now + Duration(static_cast<Duration::rep>(static_cast<double>(ttl.count()) * terms.refresh_ahead));
+    node.attention = now + Duration(static_cast<Duration::rep>(static_cast<double>(ttl.count()) * terms.refresh_ahead));
   }
   if (!tags.empty() || terms.idle_ttl > Duration::zero()) {
     auto extra = std::make_unique<NodeExtra>();
@@ -140,12 +137,16 @@ std::optional<std::int64_t> Core::increment(const KeyView& key, std::int64_t del
     const NodeRef held = store_->peek(key, now);
     std::int64_t sum = 0;
     if (held && !held->type->as_integer(held->value(), sum)) {
-      throw ValueError(fmt::format("increment: what is stored under '{}' is not a 64-bit integer: del() it first, or use "
-                                   "another key", key.name));
+      throw ValueError(
+          fmt::format("increment: what is stored under '{}' is not a 64-bit integer: del() it first, or use "
+                      "another key",
+                      key.name));
     }
     if (__builtin_add_overflow(sum, delta, &sum)) {
-      throw ValueError(fmt::format("increment: the counter '{}' would leave the range of 64-bit integers and was not "
-                                   "changed", key.name));
+      throw ValueError(
+          fmt::format("increment: the counter '{}' would leave the range of 64-bit integers and was not "
+                      "changed",
+                      key.name));
     }
     NodeRef node = make_node<std::int64_t>(key, sum);
     node->counter = true;
@@ -166,9 +167,7 @@ std::optional<std::int64_t> Core::increment(const KeyView& key, std::int64_t del
 
 // --- invalidating
 
-void Core::invalidate_tag(std::string_view tag, bool hard) {
-  tags_->invalidate(tag, sequence_.fetch_add(1) + 1, hard);
-}
+void Core::invalidate_tag(std::string_view tag, bool hard) { tags_->invalidate(tag, sequence_.fetch_add(1) + 1, hard); }
 
 void Core::clear(Identity& identity) {
   identity.cleared.store(sequence_.fetch_add(1) + 1, std::memory_order_release);
@@ -189,7 +188,8 @@ Identity& Core::register_function(const std::string& prefix, const std::string& 
   const auto [identity, replaced] = identities_->add(prefix, name, mark);
   if (replaced) {
     log(LogLevel::info, fmt::format("another function is now cached under prefix '{}' name '{}': its predecessor's "
-                                    "values are dropped", prefix, name));
+                                    "values are dropped",
+                                    prefix, name));
     clear(identity);
   }
   return identity;

@@ -31,8 +31,7 @@ inline Freshness judge(const Node& node, const Identity* reader, TimePoint now) 
     const NodeExtra& extra = *node.extra;
     if (node.sequence < extra.tags.removed()) return Freshness::miss;
     expired = node.sequence < extra.tags.expired();
-    if (extra.idle_ttl > Duration::zero() &&
-        now - extra.last_read.load(std::memory_order_relaxed) >= extra.idle_ttl) {
+    if (extra.idle_ttl > Duration::zero() && now - extra.last_read.load(std::memory_order_relaxed) >= extra.idle_ttl) {
       return Freshness::miss;
     }
   }

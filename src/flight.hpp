@@ -22,12 +22,7 @@ namespace detail {
 /// fence it), landed with a value or an error, detached. What it brings is stored only if nothing fenced it.
 struct Flight {
   Flight(const KeyView& key, const Loader& loader, std::uint64_t now)
-      : name(key.name),
-        full(key.full),
-        hash(key.hash),
-        type(loader.type),
-        identity(loader.identity),
-        sequence(now) {}
+      : name(key.name), full(key.full), hash(key.hash), type(loader.type), identity(loader.identity), sequence(now) {}
 
   KeyView key() const { return {name, full, hash}; }
 

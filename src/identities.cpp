@@ -15,7 +15,7 @@ std::string joined(const std::string& prefix, const std::string& name) {
   return prefix.empty() || name.empty() ? prefix + name : prefix + ":" + name;
 }
 
-std::string place(const FunctionMark& mark) { return fmt::format("{}:{}", mark.where.file_name(), mark.where.line()); }
+std::string place(const FunctionMark& mark) { return fmt::format("{}:{}", mark.where.file, mark.where.line); }
 
 }  // namespace
 

@@ -62,8 +62,8 @@ NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, Lo
       if (limit == TimePoint::max() || LoadScope::active()) return lead(*joined.flight, *loader);
       if (!launch(joined.flight, loader) && !closed()) {
         counters.add(Count::shed);
-        throw OverloadError(fmt::format("a load under prefix '{}' was not started: the executor is full",
-                                        loader->identity->prefix));
+        throw OverloadError(
+            fmt::format("a load under prefix '{}' was not started: the executor is full", loader->identity->prefix));
       }
     } else {
       counters.add(Count::coalesced);
@@ -74,8 +74,10 @@ NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, Lo
       case Awaited::error:
         std::rethrow_exception(joined.flight->error);
       case Awaited::timeout:
-        throw LoadTimeoutError(fmt::format("a load under prefix '{}' took longer than its load_timeout; what it brings is "
-                                           "stored when it ends", loader->identity->prefix));
+        throw LoadTimeoutError(
+            fmt::format("a load under prefix '{}' took longer than its load_timeout; what it brings is "
+                        "stored when it ends",
+                        loader->identity->prefix));
       case Awaited::nothing:
         break;  // abandoned, or invalidated before this caller came: try again
     }

@@ -16,7 +16,8 @@ struct WaitGraph {
   std::unordered_map<std::uint64_t, std::shared_ptr<Flight>> waits;  // thread number -> flight it waits for
 };
 
-/// One for the process, since a loader of one manager may ask another manager. Never destroyed: threads may wait at exit.
+/// One for the process, since a loader of one manager may ask another manager. Never destroyed: threads may wait at
+/// exit.
 WaitGraph& wait_graph() {
   static auto* graph = new WaitGraph;
   return *graph;

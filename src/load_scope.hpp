@@ -29,8 +29,8 @@ class LoadScope {
   LoadScope* outer_;
 };
 
-/// Marks that the calling thread, itself inside a loader, waits for `flight`. Throws RecursiveLoadError when that flight
-/// waits, over however many threads, for a flight of this one: they would wait for ever.
+/// Marks that the calling thread, itself inside a loader, waits for `flight`. Throws RecursiveLoadError when that
+/// flight waits, over however many threads, for a flight of this one: they would wait for ever.
 ///
 /// Idea: each waiting thread waits for one flight and each flight runs on one thread, so the waits form a chain, and a
 /// deadlock is a chain that comes back to its start. It is looked for under one lock, before waiting, and only by

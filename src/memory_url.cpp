@@ -47,7 +47,8 @@ void apply(ManagerOptions& options, std::string_view name, std::string_view valu
   } else if (name == "space") {
     options.space = value;
   } else {
-    throw ConfigError(fmt::format("unknown URL option '{}': known are max_bytes, max_entries, default_ttl, space", name));
+    throw ConfigError(
+        fmt::format("unknown URL option '{}': known are max_bytes, max_entries, default_ttl, space", name));
   }
 }
 

@@ -48,8 +48,8 @@ struct CacheWarmer::Run {
       ++(failed ? report.failed : report.warmed);
       if (failed) report.errors.push_back({items[i].name, std::move(error)});
       if (on_progress) {
-        on_progress({.done = report.warmed + report.failed, .total = items.size(), .item = items[i].name,
-                     .failed = failed});
+        on_progress(
+            {.done = report.warmed + report.failed, .total = items.size(), .item = items[i].name, .failed = failed});
       }
       finish_one();
     }
@@ -95,8 +95,8 @@ std::vector<CacheWarmer::Item> CacheWarmer::items(const std::map<std::string, Re
     if (it == loaders.end()) {
       std::string known;
       for (const auto& [registered, refresh] : loaders) known += (known.empty() ? "" : ", ") + registered;
-      throw ConfigError(fmt::format("CacheWarmer: no loader is named '{}': registered are {}", name,
-                                    known.empty() ? "none" : known));
+      throw ConfigError(
+          fmt::format("CacheWarmer: no loader is named '{}': registered are {}", name, known.empty() ? "none" : known));
     }
     chosen.emplace_back(*it);
   }

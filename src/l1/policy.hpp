@@ -90,9 +90,7 @@ class WindowClockPolicy {
   }
 
  private:
-  NodeList& list(Place place) {
-    return place == Place::window ? window_ : place == Place::main ? main_ : pinned_;
-  }
+  NodeList& list(Place place) { return place == Place::window ? window_ : place == Place::main ? main_ : pinned_; }
   void enter(Node* node, Place place) {
     node->place = place;
     list(place).push_back(node);

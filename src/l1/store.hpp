@@ -54,8 +54,9 @@ class Store {
   void sweep(TimePoint now);
   void clear(std::uint64_t sequence);
 
-  /// In one step: the entry if it counts, and unless it is fresh, the flight that brings a new value: one under way that
-  /// may be joined, or `mine`, now attached (`lead`). With `refresh` always the latter, and older flights are fenced.
+  /// In one step: the entry if it counts, and unless it is fresh, the flight that brings a new value: one under way
+  /// that may be joined, or `mine`, now attached (`lead`). With `refresh` always the latter, and older flights are
+  /// fenced.
   Joined join(std::shared_ptr<Flight> mine, bool refresh, TimePoint now);
   /// Ends a flight: stores what it brought (null: nothing) unless it was fenced.
   Published land(Flight& flight, NodeRef node, TimePoint now);

@@ -138,7 +138,8 @@ class cached {
     auto all = std::forward_as_tuple(std::forward<ArgumentsAndValue>(arguments_and_value)...);
     return [&]<std::size_t... I>(std::index_sequence<I...>) {
       return put_value(std::get<sizeof...(I)>(std::move(all)), std::get<I>(all)...);
-    }(std::make_index_sequence<sizeof...(ArgumentsAndValue) - 1>{});
+    }
+    (std::make_index_sequence<sizeof...(ArgumentsAndValue) - 1>{});
   }
 
   /// The key for these arguments, as the manager's manual calls take it (without a prefix option).

@@ -42,7 +42,7 @@ concept Codable = requires(const T& value, std::string& out, std::string_view by
 namespace detail {
 
 template <class T>
-concept Number = (std::integral<T> || std::floating_point<T>) && !std::same_as<T, bool>;
+concept Number = (std::integral<T> || std::floating_point<T>)&&!std::same_as<T, bool>;
 
 template <class T>
 concept TriviallyCodable = trivially_codable<T>;
@@ -54,7 +54,8 @@ concept Byte = std::same_as<T, std::byte> || std::same_as<T, unsigned char>;
 template <class>
 inline constexpr bool is_builtin = false;
 template <class T>
-  requires Number<T> || std::same_as<T, bool> || std::is_enum_v<T> || std::same_as<T, std::string> || TriviallyCodable<T>
+  requires Number<T> || std::same_as<T, bool> || std::is_enum_v<T> || std::same_as<T, std::string> ||
+      TriviallyCodable<T>
 inline constexpr bool is_builtin<T> = true;
 template <Byte B>
 inline constexpr bool is_builtin<std::vector<B>> = true;
@@ -151,7 +152,9 @@ template <detail::TriviallyCodable T>
 struct codec<T> {
   static_assert(std::is_trivially_copyable_v<T>, "trivially_codable is for trivially copyable types: write a codec");
   static constexpr std::string_view name = "trivial";
-  static void encode(const T& value, std::string& out) { out.append(reinterpret_cast<const char*>(&value), sizeof value); }
+  static void encode(const T& value, std::string& out) {
+    out.append(reinterpret_cast<const char*>(&value), sizeof value);
+  }
   static std::optional<T> decode(std::string_view bytes) {
     if (bytes.size() != sizeof(T)) return std::nullopt;
     std::optional<T> value(std::in_place);

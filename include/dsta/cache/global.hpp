@@ -2,7 +2,6 @@
 /// One cache manager for the whole program, for those who want the decorator's form:
 ///     using dsta::cache::cached;
 ///     auto ticker = cached(60s, "api")(fetch_ticker);
-#include <source_location>
 #include <string_view>
 #include <utility>
 
@@ -34,7 +33,7 @@ class cached<detail::OnGlobal> {
   explicit cached(EntryOptions options) : options_(std::move(options)) {}
 
   template <class F>
-  auto operator()(F&& function, std::source_location where = std::source_location::current()) const {
+  auto operator()(F&& function, CodePlace where = CodePlace::current()) const {
     return cache_manager().cached(options_, std::forward<F>(function), where);
   }
 
@@ -48,7 +47,7 @@ template <class Ttl>
 explicit cached(Ttl, std::string_view) -> cached<detail::OnGlobal>;
 template <class Ttl>
 explicit cached(Ttl, std::string_view, std::string_view) -> cached<detail::OnGlobal>;
-cached(EntryOptions) -> cached<detail::OnGlobal>;
+cached(EntryOptions)->cached<detail::OnGlobal>;
 
 }  // namespace v1
 }  // namespace dsta::cache

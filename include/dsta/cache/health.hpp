@@ -10,9 +10,9 @@ inline namespace v1 {
 /// What check_health found.
 struct Health {
   bool healthy = false;
-  std::string backend;   ///< "memory" or "redis"
-  Duration latency{};    ///< of one write, read and removal
-  std::string error;     ///< empty when healthy: what failed
+  std::string backend;  ///< "memory" or "redis"
+  Duration latency{};   ///< of one write, read and removal
+  std::string error;    ///< empty when healthy: what failed
 };
 
 /// Writes, reads and removes a value of its own, past the statistics. Never throws. Thread-safe.

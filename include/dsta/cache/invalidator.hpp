@@ -12,9 +12,9 @@ inline namespace v1 {
 
 class CacheManager;
 
-/// Invalidation in the words of the trade. Thread-safe; the manager must outlive it. Symbols, exchanges and user ids are
-/// literal, never patterns. Each call returns how many keys its patterns removed; what the tag invalidated beyond that is
-/// not counted, since that takes no walk over the entries. Throws KeyError when the name is empty.
+/// Invalidation in the words of the trade. Thread-safe; the manager must outlive it. Symbols, exchanges and user ids
+/// are literal, never patterns. Each call returns how many keys its patterns removed; what the tag invalidated beyond
+/// that is not counted, since that takes no walk over the entries. Throws KeyError when the name is empty.
 class CacheInvalidator {
  public:
   explicit CacheInvalidator(CacheManager& cache) : cache_(cache) {}

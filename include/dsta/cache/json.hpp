@@ -32,13 +32,16 @@ inline constexpr int kMaxJsonDepth = 64;
 
 namespace detail {
 
+// clang-format off
 template <class T>
-concept JsonConvertible = !is_builtin<T> && std::default_initializable<T> &&
-                          (std::same_as<T, nlohmann::json> || !std::convertible_to<T, std::string_view>) &&
-                          requires(nlohmann::json& json, const nlohmann::json& read, const T& value, T& out) {
-                            nlohmann::to_json(json, value);
-                            nlohmann::from_json(read, out);
-                          };
+concept JsonConvertible =
+    std::same_as<T, nlohmann::json> ||
+    (!is_builtin<T> && std::default_initializable<T> && !std::convertible_to<T, std::string_view> &&
+     requires(nlohmann::json& json, const nlohmann::json& read, const T& value, T& out) {
+       nlohmann::to_json(json, value);
+       nlohmann::from_json(read, out);
+     });
+// clang-format on
 
 /// Builds a document from parser events and refuses what is nested too deeply before anything recurses.
 class JsonBuilder {

@@ -62,7 +62,9 @@ class KeyWriter {
 namespace detail {
 
 template <class T>
-concept HasAppendKey = requires(KeyWriter& writer, const T& value) { append_key(writer, value); };
+concept HasAppendKey = requires(KeyWriter& writer, const T& value) {
+  append_key(writer, value);
+};
 
 template <class T>
 concept TextLike = std::convertible_to<const T&, std::string_view> && !std::same_as<T, std::nullptr_t>;
@@ -85,14 +87,22 @@ template <class C, class D>
 inline constexpr bool is_time_point<std::chrono::time_point<C, D>> = true;
 
 template <class T>
-concept TupleLike = requires { std::tuple_size<T>::value; } && !std::ranges::range<T>;
+concept TupleLike = requires {
+  std::tuple_size<T>::value;
+}
+&&!std::ranges::range<T>;
 
 template <class T>
-concept UnorderedRange = requires { typename T::hasher; };
+concept UnorderedRange = requires {
+  typename T::hasher;
+};
 
 template <class T>
 concept PointerLike = std::is_pointer_v<T> || std::is_member_pointer_v<T> || std::same_as<T, std::nullptr_t> ||
-                      requires(const T& p) { p.get(); typename T::element_type; };
+    requires(const T& p) {
+  p.get();
+  typename T::element_type;
+};
 
 /// True for the bytes that stand for themselves in a part.
 inline constexpr auto kPlainBytes = [] {
@@ -194,7 +204,8 @@ void append_part(KeyBuffer& out, const T& value) {
   } else if constexpr (is_optional<T>) {
     if (!value) return out.push('~');
     // An optional inside an optional needs a mark of its own, or the two kinds of empty would share a key.
-    if constexpr (is_optional<typename T::value_type> || std::same_as<typename T::value_type, std::monostate>) out.push('!');
+    if constexpr (is_optional<typename T::value_type> || std::same_as<typename T::value_type, std::monostate>)
+      out.push('!');
     append_part(out, *value);
   } else if constexpr (is_duration<T>) {
     append_part(out, value.count());
@@ -273,7 +284,8 @@ void append_type(KeyBuffer& out) {
     out.push('<');
     [&]<std::size_t... I>(std::index_sequence<I...>) {
       (append_type<std::remove_cvref_t<std::tuple_element_t<I, T>>>(out), ...);
-    }(std::make_index_sequence<std::tuple_size_v<T>>{});
+    }
+    (std::make_index_sequence<std::tuple_size_v<T>>{});
     out.push('>');
   } else {
     out.push('z');

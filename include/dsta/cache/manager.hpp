@@ -7,7 +7,6 @@
 #include <memory>
 #include <optional>
 #include <ranges>
-#include <source_location>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -45,8 +44,9 @@ class ManualKey {
 
 template <class T>
 consteval bool check_codable() {
-  static_assert(Codable<T>, "no codec for this type: include <dsta/cache/json.hpp> for types that nlohmann::json "
-                            "converts, or specialise dsta::cache::codec<T>");
+  static_assert(Codable<T>,
+                "no codec for this type: include <dsta/cache/json.hpp> for types that nlohmann::json "
+                "converts, or specialise dsta::cache::codec<T>");
   return Codable<T>;
 }
 
@@ -90,8 +90,7 @@ class CacheManager {
 
   /// Wraps `function`: see `cached`. Throws ConfigError when another function has this prefix and name.
   template <class F>
-  auto cached(const EntryOptions& options, F&& function,
-              std::source_location where = std::source_location::current()) {
+  auto cached(const EntryOptions& options, F&& function, CodePlace where = CodePlace::current()) {
     using Function = std::decay_t<F>;
     if constexpr (detail::check_function<Function>()) {
       return v1::cached<Function>(
@@ -104,15 +103,14 @@ class CacheManager {
   /// Wraps a function given at compile time; its name is the name unless the options give one:
   /// `cache.cached<fetch_ticker>({.ttl = 60s, .prefix = "api"})`.
   template <auto Function>
-  auto cached(EntryOptions options, std::source_location where = std::source_location::current()) {
+  auto cached(EntryOptions options, CodePlace where = CodePlace::current()) {
     if (options.name.empty()) options.name = detail::function_name<Function>();
     return cached(options, Function, where);
   }
 
   /// The decorator's form: `cached({...})(f)`, `cached(300s, "api")(f)`.
   auto cached(EntryOptions options) {
-    return [core = core_, options = std::move(options)]<class F>(
-               F&& function, std::source_location where = std::source_location::current()) {
+    return [core = core_, options = std::move(options)]<class F>(F&& function, CodePlace where = CodePlace::current()) {
       return CacheManager(core, Borrowed{}).cached(options, std::forward<F>(function), where);
     };
   }
@@ -155,7 +153,8 @@ class CacheManager {
     return found ? std::move(*found) : detail::stored_t<T>(std::move(fallback));
   }
 
-  /// The value, or what `load()` returns, which is then stored. Concurrent callers run one load; its exception is theirs.
+  /// The value, or what `load()` returns, which is then stored. Concurrent callers run one load; its exception is
+  /// theirs.
   template <class Load>
   auto get_or_load(std::string_view key, Load load, const EntryOptions& options = {});
 
@@ -178,7 +177,8 @@ class CacheManager {
   /// Adds to a counter (made with 0) and returns its new value; nullopt when it could not be. Counters live for ever
   /// unless `ttl` is given, which counts from their making; they are never evicted. Throws ValueError when an existing
   /// value is no integer or the sum leaves the range of std::int64_t.
-  std::optional<std::int64_t> increment(std::string_view key, std::int64_t amount = 1, const EntryOptions& options = {});
+  std::optional<std::int64_t> increment(std::string_view key, std::int64_t amount = 1,
+                                        const EntryOptions& options = {});
 
   /// Removes everything in this manager's namespace.
   void flush_all();
@@ -186,7 +186,8 @@ class CacheManager {
   // --- many values
 
   template <class T>
-  std::vector<SetResult> set_many(const std::vector<std::pair<std::string, T>>& items, const EntryOptions& options = {}) {
+  std::vector<SetResult> set_many(const std::vector<std::pair<std::string, T>>& items,
+                                  const EntryOptions& options = {}) {
     std::vector<SetResult> results;
     results.reserve(items.size());
     for (const auto& [key, value] : items) results.push_back(set(key, value, options));
@@ -255,7 +256,8 @@ Lookup<T> CacheManager::lookup(std::string_view key, const EntryOptions& options
     } else if constexpr (detail::Counter<T>) {
       // Counters are 64-bit whatever type they are asked for.
       freshness = core_->read(stored.view(), detail::kTypeOps<std::int64_t>, nullptr, node);
-      if (node && std::in_range<T>(node.as<std::int64_t>())) found.value.emplace(static_cast<T>(node.as<std::int64_t>()));
+      if (node && std::in_range<T>(node.as<std::int64_t>()))
+        found.value.emplace(static_cast<T>(node.as<std::int64_t>()));
     }
     detail::Counters& counters = core_->manual(options.prefix).counters;
     counters.add(found.value ? detail::Count::hits : detail::Count::misses);

@@ -1,6 +1,5 @@
 #pragma once
 #include <chrono>
-#include <source_location>
 #include <string_view>
 #include <utility>
 
@@ -9,8 +8,8 @@
 namespace dsta::cache {
 inline namespace v1 {
 
-/// Ready-made options for the four kinds of data a trading service caches. Thread-safe; the manager must outlive it, the
-/// wrappers need neither.
+/// Ready-made options for the four kinds of data a trading service caches. Thread-safe; the manager must outlive it,
+/// the wrappers need neither.
 ///
 /// Each preset has a prefix of its own. One function per preset needs no name; further ones do:
 ///     auto ticker = strategies.api_response_cache(60s, "ticker")(fetch_ticker);

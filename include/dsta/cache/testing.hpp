@@ -19,7 +19,8 @@ class ManualClock final : public Clock {
   /// Moves on and wakes whoever waits for a time that has come.
   void advance(Duration by) {
     now_.fetch_add(by.count(), std::memory_order_acq_rel);
-    // A waiter stands on the list from before it looks at the time until after it wakes: it sees the new time or the wake.
+    // A waiter stands on the list from before it looks at the time until after it wakes: it sees the new time or the
+    // wake.
     const std::lock_guard lock(mutex_);
     for (Waiter* waiter : waiters_) {
       const std::lock_guard hold(*waiter->mutex);

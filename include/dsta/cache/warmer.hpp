@@ -90,8 +90,9 @@ class CacheWarmer {
 
   template <class F>
   static Refresh refresher(const cached<F>& loader) {
-    static_assert(requires { loader.refresh(std::declval<const std::string&>()); },
-                  "a warmed function must be callable with a symbol alone: wrap a lambda that fixes the other arguments");
+    static_assert(
+        requires { loader.refresh(std::declval<const std::string&>()); },
+        "a warmed function must be callable with a symbol alone: wrap a lambda that fixes the other arguments");
     return [loader](const std::string& symbol) { (void)loader.refresh(symbol); };
   }
   void add(std::map<std::string, Refresh>& loaders, std::string name, Refresh refresh);

@@ -1,7 +1,6 @@
 #pragma once
 #include <atomic>
 #include <cstdint>
-#include <source_location>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,21 +9,32 @@
 
 namespace dsta::cache {
 inline namespace v1 {
+
+/// Where in the program something was written. (std::source_location is not there with clang 14.)
+struct CodePlace {
+  const char* file = "";
+  unsigned line = 0;
+  static constexpr CodePlace current(const char* file = __builtin_FILE(), unsigned line = __builtin_LINE()) {
+    return {file, line};
+  }
+};
+
 namespace detail {
 
 /// Who a wrapped function is, as far as the language lets us tell: its type, and its state when that can be compared.
 struct FunctionMark {
-  const void* type = nullptr;       ///< one address per type in the process
-  bool comparable = false;          ///< false: the state cannot be compared, so no two are known to be the same
-  std::vector<unsigned char> state; ///< the bytes of a comparable state; empty for stateless functions
-  std::source_location where;
+  const void* type = nullptr;        ///< one address per type in the process
+  bool comparable = false;           ///< false: the state cannot be compared, so no two are known to be the same
+  std::vector<unsigned char> state;  ///< the bytes of a comparable state; empty for stateless functions
+  CodePlace where;
 
   bool same_function(const FunctionMark& other) const {
     return type == other.type && comparable && other.comparable && state == other.state;
   }
 };
 
-/// One wrapped function (prefix + name) of one manager, or the manual calls of one prefix. Lives as long as its manager.
+/// One wrapped function (prefix + name) of one manager, or the manual calls of one prefix. Lives as long as its
+/// manager.
 struct Identity {
   std::string prefix = {};
   std::string name = {};

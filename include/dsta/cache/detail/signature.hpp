@@ -95,8 +95,8 @@ struct Nth<TypeList<First, Rest...>, 0, Argument> {
   using type = std::decay_t<First>;
 };
 template <class F, std::size_t I, class Argument>
-  requires Signature<F>::known
-struct ParameterOf<F, I, Argument> : Nth<typename Signature<F>::Parameters, I, Argument> {};
+requires Signature<F>::known struct ParameterOf<F, I, Argument> : Nth<typename Signature<F>::Parameters, I, Argument> {
+};
 template <class F, std::size_t I, class Argument>
 using parameter_t = typename ParameterOf<F, I, Argument>::type;
 
@@ -123,7 +123,7 @@ template <class T>
 inline constexpr char kTypeMark = 0;
 
 template <class F>
-FunctionMark mark_function(const F& function, std::source_location where) {
+FunctionMark mark_function(const F& function, CodePlace where) {
   FunctionMark mark;
   mark.type = &kTypeMark<F>;
   mark.where = where;

@@ -21,10 +21,14 @@ template <class T>
 struct Weigher;
 
 template <class T>
-concept NodeBased = requires { typename T::key_type; };
+concept NodeBased = requires {
+  typename T::key_type;
+};
 
 /// What one heap allocation of n bytes takes out of the budget, the allocator's header and rounding included.
-constexpr std::size_t allocation(std::size_t n) { return n == 0 ? 0 : std::max<std::size_t>(32, (n + 8 + 15) / 16 * 16); }
+constexpr std::size_t allocation(std::size_t n) {
+  return n == 0 ? 0 : std::max<std::size_t>(32, (n + 8 + 15) / 16 * 16);
+}
 
 /// Bytes that `value` owns outside of itself. A user's `cache_weight(const T&)`, found by ADL, comes first; types we
 /// cannot look into weigh what their encoding weighs.
@@ -45,7 +49,10 @@ std::size_t heap_size(const T& value) {
   } else if constexpr (std::ranges::sized_range<const T> && requires { typename T::value_type; }) {
     using Element = typename T::value_type;
     std::size_t bytes = 0;
-    if constexpr (requires { value.capacity(); value.data(); }) {
+    if constexpr (requires {
+                    value.capacity();
+                    value.data();
+                  }) {
       bytes = allocation(value.capacity() * sizeof(Element));
     } else {
       constexpr std::size_t kLinks = NodeBased<T> ? 4 * sizeof(void*) : 2 * sizeof(void*);
@@ -55,7 +62,10 @@ std::size_t heap_size(const T& value) {
       for (const auto& element : value) bytes += heap_size<Element>(element);
     }
     return bytes;
-  } else if constexpr (requires { value.first; value.second; }) {
+  } else if constexpr (requires {
+                         value.first;
+                         value.second;
+                       }) {
     return heap_size(value.first) + heap_size(value.second);
   } else if constexpr (Codable<T>) {
     std::string encoded;

@@ -15,11 +15,13 @@ concept View = std::same_as<T, std::string_view> || std::ranges::view<T>;
 
 /// Looks like a coroutine's generator or task: has a promise type.
 template <class T>
-concept Coroutine = requires { typename T::promise_type; };
+concept Coroutine = requires {
+  typename T::promise_type;
+};
 
 template <class P>
 concept PointerParameter = std::is_pointer_v<std::decay_t<P>> || std::is_member_pointer_v<std::decay_t<P>> ||
-                           std::same_as<std::decay_t<P>, std::nullptr_t>;
+    std::same_as<std::decay_t<P>, std::nullptr_t>;
 
 template <class List>
 inline constexpr bool has_pointer = false;
@@ -36,24 +38,31 @@ template <class R>
 consteval bool check_result() {
   using T = std::remove_cvref_t<R>;
   if constexpr (std::is_void_v<R>) {
-    static_assert(always_false<R>, "the function returns void, there is nothing to cache: return the value it works out");
+    static_assert(always_false<R>,
+                  "the function returns void, there is nothing to cache: return the value it works out");
   } else if constexpr (std::is_reference_v<R>) {
-    static_assert(always_false<R>, "the function returns a reference, which the cache cannot keep alive: return a value");
+    static_assert(always_false<R>,
+                  "the function returns a reference, which the cache cannot keep alive: return a value");
   } else if constexpr (std::is_pointer_v<T>) {
-    static_assert(always_false<R>, "the function returns a raw pointer, and the cache cannot own what it points to: return "
-                                   "a value or a std::shared_ptr<const T>");
+    static_assert(always_false<R>,
+                  "the function returns a raw pointer, and the cache cannot own what it points to: return "
+                  "a value or a std::shared_ptr<const T>");
   } else if constexpr (View<T>) {
-    static_assert(always_false<R>, "the function returns a view, which the cache cannot keep alive: return a std::string, "
-                                   "a std::vector or another container that owns its elements");
+    static_assert(always_false<R>,
+                  "the function returns a view, which the cache cannot keep alive: return a std::string, "
+                  "a std::vector or another container that owns its elements");
   } else if constexpr (Coroutine<T>) {
-    static_assert(always_false<R>, "the function returns a coroutine, which can be run only once: return the finished "
-                                   "value");
+    static_assert(always_false<R>,
+                  "the function returns a coroutine, which can be run only once: return the finished "
+                  "value");
   } else if constexpr (!std::is_copy_constructible_v<T>) {
-    static_assert(always_false<R>, "the function's result cannot be copied, and every caller gets a copy: return a "
-                                   "std::shared_ptr<const T>");
+    static_assert(always_false<R>,
+                  "the function's result cannot be copied, and every caller gets a copy: return a "
+                  "std::shared_ptr<const T>");
   } else if constexpr (!Codable<T>) {
-    static_assert(always_false<R>, "no codec for the function's result: include <dsta/cache/json.hpp> for types that "
-                                   "nlohmann::json converts, or specialise dsta::cache::codec<T>");
+    static_assert(always_false<R>,
+                  "no codec for the function's result: include <dsta/cache/json.hpp> for types that "
+                  "nlohmann::json converts, or specialise dsta::cache::codec<T>");
   } else {
     return true;
   }
@@ -69,12 +78,14 @@ consteval bool check_function() {
   } else if constexpr (Signature<F>::known) {
     using Parameters = typename Signature<F>::Parameters;
     if constexpr (has_pointer<Parameters>) {
-      static_assert(always_false<F>, "the function takes a pointer, whose address says nothing about the value: take "
-                                     "the value (std::string or std::string_view for text)");
+      static_assert(always_false<F>,
+                    "the function takes a pointer, whose address says nothing about the value: take "
+                    "the value (std::string or std::string_view for text)");
       return false;
     } else if constexpr (has_out_parameter<Parameters>) {
-      static_assert(always_false<F>, "the function takes a non-const reference, and a cached call could not write to it: "
-                                     "return everything it works out");
+      static_assert(always_false<F>,
+                    "the function takes a non-const reference, and a cached call could not write to it: "
+                    "return everything it works out");
       return false;
     } else {
       return check_result<typename Signature<F>::Result>();

@@ -26,8 +26,7 @@ struct ResultOf {
   using type = std::remove_cvref_t<std::invoke_result_t<F&, const owned_t<Arguments>&...>>;
 };
 template <class F, class... Arguments>
-  requires Signature<F>::known
-struct ResultOf<F, Arguments...> {
+requires Signature<F>::known struct ResultOf<F, Arguments...> {
   using type = std::remove_cvref_t<typename Signature<F>::Result>;
 };
 /// What a call of F with these arguments returns, as a value.
@@ -46,8 +45,7 @@ struct BuilderFor<TypeList<P...>> {
   using type = std::function<void(KeyBuffer&, const std::decay_t<P>&...)>;
 };
 template <class F>
-  requires Signature<F>::known
-struct Hooks<F> {
+requires Signature<F>::known struct Hooks<F> {
   using R = std::remove_cvref_t<typename Signature<F>::Result>;
   static constexpr std::size_t arity = Signature<F>::Parameters::size;
   typename BuilderFor<typename Signature<F>::Parameters>::type build_key;
@@ -59,7 +57,7 @@ struct Hooks<F> {
 /// What all copies of one wrapper share. Immutable once the wrapper is in use.
 template <class F>
 struct WrapperState : Hooks<F> {
-  WrapperState(std::shared_ptr<Core> core_, EntryOptions options, F function_, std::source_location where)
+  WrapperState(std::shared_ptr<Core> core_, EntryOptions options, F function_, CodePlace where)
       : core(std::move(core_)), function(std::move(function_)) {
     options = core->cascade(options);
     terms = std::make_shared<const EntryTerms>(core->resolve(options));
@@ -207,7 +205,8 @@ class CallLoader final : public Loader {
       finish_load(*state_, value, loaded);
       loaded.node = make_node<R>(key, std::move(value));
       return loaded;
-    }(std::index_sequence_for<Kept...>{});
+    }
+    (std::index_sequence_for<Kept...>{});
   }
 
  private:
@@ -215,7 +214,8 @@ class CallLoader final : public Loader {
   template <std::size_t I, class T>
   static decltype(auto) pass(const T& kept) {
     if constexpr (Signature<F>::known) {
-      if constexpr (std::is_rvalue_reference_v<std::tuple_element_t<I, typename AsTuple<typename Signature<F>::Parameters>::type>>) {
+      if constexpr (std::is_rvalue_reference_v<
+                        std::tuple_element_t<I, typename AsTuple<typename Signature<F>::Parameters>::type>>) {
         return T(kept);
       } else {
         return (kept);
@@ -238,11 +238,12 @@ class CallLoader final : public Loader {
 template <class R, class F, class... Arguments>
 std::shared_ptr<Loader> make_loader(const std::shared_ptr<WrapperState<F>>& state, Arguments&&... arguments) {
   if constexpr (check_result<R>()) {
-    return [&]<std::size_t... I>(std::index_sequence<I...>) -> std::shared_ptr<Loader> {
+    return [&]<std::size_t... I>(std::index_sequence<I...>)->std::shared_ptr<Loader> {
       using Kept = std::tuple<owned_t<parameter_t<F, I, Arguments>>...>;
       return std::make_shared<CallLoader<R, F, owned_t<parameter_t<F, I, Arguments>>...>>(
           state, Kept(to_owned<parameter_t<F, I, Arguments>>(std::forward<Arguments>(arguments))...));
-    }(std::index_sequence_for<Arguments...>{});
+    }
+    (std::index_sequence_for<Arguments...>{});
   }
 }
 
