@@ -1,6 +1,6 @@
 #include <dsta/cache/clock.hpp>
 
-#include <time.h>
+#include <dsta/cache/detail/coarse_clock.hpp>
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -9,12 +9,7 @@ namespace {
 
 class SystemClock final : public Clock {
  public:
-  TimePoint now() const noexcept override {
-    // The coarse clock counts from the same origin as steady_clock and costs a fifth; it lags by at most one tick.
-    timespec time{};
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
-    return TimePoint(std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec));
-  }
+  TimePoint now() const noexcept override { return detail::coarse_now(); }
 
   bool wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& wake, TimePoint deadline) override {
     if (deadline == TimePoint::max()) {

@@ -28,14 +28,10 @@ TimePoint later(TimePoint from, Duration by) { return by >= TimePoint::max() - f
 void release_extra(NodeExtra* extra) noexcept { delete extra; }
 
 StoredKey::StoredKey(std::string_view full) {
-  if (full.size() <= kReadableKeyBytes) {
-    view_ = {full, {}, hash_bytes(full, kHashSeed)};
-    return;
-  }
+  static_assert(kReadableKeyBytes % 8 == 0, "a shortened key needs no padding");
   const std::string hash = stable_hash_hex(full);
-  shortened_.reserve(kReadableKeyBytes);
   shortened_.append(full.substr(0, kReadableKeyBytes - hash.size() - 1)).append("#").append(hash);
-  view_ = {shortened_, full, hash_bytes(shortened_, kHashSeed)};
+  view_ = {shortened_, full, hash_bytes(shortened_)};
 }
 
 std::shared_ptr<Core> Core::make(ManagerOptions options) {
@@ -44,11 +40,12 @@ std::shared_ptr<Core> Core::make(ManagerOptions options) {
 
 Core::Core(ManagerOptions options)
     : options_(std::move(options)),
-      store_(std::make_unique<Store>(options_.l1, options_.clock->now())),
+      reads_system_clock_(options_.clock == system_clock()),
+      store_(std::make_unique<Store>(options_.l1, now())),
       tags_(std::make_unique<TagTable>()),
       identities_(std::make_unique<IdentityTable>()),
       background_(std::make_unique<Background>(options_.clock, options_.executor)),
-      random_(kHashSeed) {}
+      random_(kHashSeed.value) {}
 
 Core::~Core() {
   close();
@@ -67,44 +64,37 @@ void Core::close() noexcept {
 
 // --- reading
 
-Freshness Core::read(const KeyView& key, const TypeOps& type, const Identity* reader, NodeRef& out) noexcept {
-  return store_->find(key, type, reader, options_.clock->now(), out);
-}
-
-bool Core::read_bitwise(const KeyView& key, const TypeOps& type, const Identity* reader, void* out) noexcept {
-  return store_->copy(key, type, reader, options_.clock->now(), out);
-}
-
 std::optional<Duration> Core::time_left(const KeyView& key) noexcept {
-  const TimePoint now = options_.clock->now();
-  const NodeRef node = store_->peek(key, now);
+  const TimePoint time = now();
+  const NodeRef node = store_->peek(key, time);
   if (!node) return std::nullopt;
   if (node->fresh_until == TimePoint::max()) return forever;
-  return std::max(Duration::zero(), Duration(node->fresh_until - now));
+  return std::max(Duration::zero(), Duration(node->fresh_until - time));
 }
 
 // --- writing
 
 bool Core::dress(Node& node, const EntryTerms& terms, Duration ttl, TagSet tags) const {
   if (ttl <= Duration::zero()) return false;
-  const TimePoint now = options_.clock->now();
+  const TimePoint time = now();
   if (terms.jitter > 0 && ttl != forever) {
     const double random = static_cast<double>(next_random() >> 11) * 0x1p-53;
     ttl -= Duration(static_cast<Duration::rep>(static_cast<double>(ttl.count()) * terms.jitter * random));
     ttl = std::max(ttl, Duration(1));
   }
-  node.created = now;
-  node.fresh_until = later(now, ttl);
+  node.created = time;
+  node.fresh_until = later(time, ttl);
   node.stale_until = later(node.fresh_until, terms.stale_for);
   node.attention = node.fresh_until;
   if (terms.refresh_ahead > 0 && ttl != forever) {
-    node.attention = now + Duration(static_cast<Duration::rep>(static_cast<double>(ttl.count()) * terms.refresh_ahead));
+    node.attention =
+        later(time, Duration(static_cast<Duration::rep>(static_cast<double>(ttl.count()) * terms.refresh_ahead)));
   }
   if (!tags.empty() || terms.idle_ttl > Duration::zero()) {
     auto extra = std::make_unique<NodeExtra>();
     extra->tags = std::move(tags);
     extra->idle_ttl = terms.idle_ttl;
-    extra->last_read.store(now, std::memory_order_relaxed);
+    extra->last_read.store(time, std::memory_order_relaxed);
     node.weight += allocation(sizeof(NodeExtra)) + allocation(terms.tags.size() * sizeof(void*));
     node.extra = extra.release();
   }
@@ -117,24 +107,24 @@ PutOutcome Core::put(NodeRef node, const EntryTerms& terms, const std::vector<st
   node->sequence = sequence();
   node->identity = identity;
   if (!dress(*node, terms, terms.ttl, tags_->find(tags))) {
-    store_->erase({node->name(), node->full(), node->hash}, options_.clock->now());
+    store_->erase({node->name(), node->full(), node->hash}, now());
     return PutOutcome::not_stored_ttl;
   }
-  return store_->put(std::move(node), options_.clock->now()) ? PutOutcome::stored : PutOutcome::not_stored_weight;
+  return store_->put(std::move(node), now()) ? PutOutcome::stored : PutOutcome::not_stored_weight;
 }
 
-bool Core::erase(const KeyView& key) { return store_->erase(key, options_.clock->now()); }
+bool Core::erase(const KeyView& key) { return store_->erase(key, now()); }
 
 std::size_t Core::erase_matching(std::string_view pattern) {
   const Glob glob(pattern);
-  return store_->erase_matching([&](std::string_view name) { return glob.matches(name); }, options_.clock->now());
+  return store_->erase_matching([&](std::string_view name) { return glob.matches(name); }, now());
 }
 
 std::optional<std::int64_t> Core::increment(const KeyView& key, std::int64_t delta, Duration ttl) {
   if (closed() || ttl <= Duration::zero()) return std::nullopt;
   for (;;) {
-    const TimePoint now = options_.clock->now();
-    const NodeRef held = store_->peek(key, now);
+    const TimePoint time = now();
+    const NodeRef held = store_->peek(key, time);
     std::int64_t sum = 0;
     if (held && !held->type->as_integer(held->value(), sum)) {
       throw ValueError(
@@ -154,7 +144,7 @@ std::optional<std::int64_t> Core::increment(const KeyView& key, std::int64_t del
     EntryTerms terms;
     if (!dress(*node, terms, ttl, {})) return std::nullopt;
     if (held) node->attention = node->fresh_until = node->stale_until = held->fresh_until;
-    switch (store_->exchange(held, std::move(node), now)) {
+    switch (store_->exchange(held, std::move(node), time)) {
       case Store::Exchanged::stored:
         return sum;
       case Store::Exchanged::refused:
@@ -178,7 +168,7 @@ void Core::flush_all() { store_->clear(sequence_.fetch_add(1) + 1); }
 
 void Core::sweep_behind() {
   background_->post([weak = weak_from_this()] {
-    if (const auto core = weak.lock()) core->store_->sweep(core->options_.clock->now());
+    if (const auto core = weak.lock()) core->store_->sweep(core->now());
   });
 }
 
@@ -203,7 +193,7 @@ CacheStats Core::stats() const {
   Totals totals{};
   identities_->each([&](const Identity& identity) { identity.counters.add_to(totals); });
   CacheStats stats = to_stats(totals);
-  const auto contents = store_->contents(options_.clock->now());
+  const auto contents = store_->contents(now());
   stats.entries = contents.entries;
   stats.bytes = contents.bytes;
   stats.evictions = contents.evictions;

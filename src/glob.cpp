@@ -10,13 +10,18 @@ namespace detail {
 
 namespace {
 
-/// Just past the ']' that closes the class opened at `open`; npos when nothing does.
+/// Just past the ']' that closes the class opened at `open`; npos when nothing does. As in Redis, where the end of a
+/// range may be any byte, ']' and '\' too.
 std::size_t class_end(std::string_view pattern, std::size_t open) {
-  for (std::size_t i = open + 1; i < pattern.size(); ++i) {
+  std::size_t i = open + 1;
+  if (i < pattern.size() && pattern[i] == '^') ++i;
+  for (; i < pattern.size(); ++i) {
     if (pattern[i] == '\\') {
       ++i;
     } else if (pattern[i] == ']') {
       return i + 1;
+    } else if (i + 2 < pattern.size() && pattern[i + 1] == '-') {
+      i += 2;
     }
   }
   return std::string_view::npos;
@@ -54,7 +59,7 @@ Glob::Glob(std::string_view pattern) : pattern_(pattern) {
       const std::size_t end = class_end(pattern, i);
       if (end == std::string_view::npos) {
         throw PatternError("the pattern has a '[' without ']' at position " + std::to_string(i) +
-                           ": write '\\[' for a bracket");
+                           ": write '\\[' for a bracket, '\\-' for a '-' that ends a class");
       }
       i = end - 1;
     }

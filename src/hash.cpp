@@ -30,7 +30,9 @@ constexpr std::uint64_t finish(std::uint64_t k) {
 
 }  // namespace
 
-const std::uint64_t kHashSeed = draw_seed();
+HashSeed::HashSeed() : value(draw_seed()) {}
+
+__attribute__((init_priority(101))) const HashSeed kHashSeed;
 
 std::string stable_hash_hex(std::string_view text) {
   constexpr std::uint64_t c1 = 0x87c37b91114253d5, c2 = 0x4cf5ad432745937f;

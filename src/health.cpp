@@ -15,18 +15,21 @@ Health check_health(CacheManager& cache) {
     detail::Core& core = *cache.core();
     // A key that no manual call nor wrapper can make, and one of its own per thread of control.
     static std::atomic<std::uint64_t> probes{0};
-    const std::string name = fmt::format("\x01health:{}", probes.fetch_add(1));
-    const detail::KeyView key{name, {}, detail::hash_bytes(name, detail::kHashSeed)};
+    detail::KeyBuffer name;
+    name.append("\x01health:");
+    name.append_number(probes.fetch_add(1));
+    const detail::KeyView key{name.view(), {}, name.hash()};
     detail::EntryTerms terms;
     terms.ttl = std::chrono::seconds(10);
     const std::int64_t written = std::chrono::steady_clock::now().time_since_epoch().count();
     if (core.put(detail::make_node<std::int64_t>(key, written), terms, {}, nullptr) != detail::PutOutcome::stored) {
       health.error = core.closed() ? "the manager is closed" : "a value could not be stored";
     } else {
-      std::int64_t read = 0;
-      const bool found = core.read_bitwise(key, detail::kTypeOps<std::int64_t>, nullptr, &read);
+      detail::NodeRef node;
+      core.read(key, detail::kTypeOps<std::int64_t>, nullptr, node);
+      const bool found = node && node.as<std::int64_t>() == written;
       const bool removed = core.erase(key);
-      if (!found || read != written) {
+      if (!found) {
         health.error = "a value just stored could not be read";
       } else if (!removed) {
         health.error = "a value just read could not be removed";

@@ -12,7 +12,7 @@ void CacheManager::on_low_hit_rate(double threshold, std::function<void(const Ca
   }
   if (!callback) throw ConfigError("on_low_hit_rate: the callback is empty");
   struct Watch {
-    std::uint64_t hits = 0, requests = 0;
+    std::uint64_t hits = 0, misses = 0;
     bool low = false;
   };
   // The job outlives no manager: it holds the core weakly, and the core holds the job.
@@ -21,20 +21,28 @@ void CacheManager::on_low_hit_rate(double threshold, std::function<void(const Ca
     const auto core = weak.lock();
     if (!core) return;
     const CacheStats now = core->stats();
-    if (now.total_requests < watch->requests) *watch = {.low = watch->low};  // clear_stats came in between
-    const std::uint64_t hits = now.hits - watch->hits, requests = now.total_requests - watch->requests;
+    // Counts that shrank: clear_stats came in between.
+    if (now.hits < watch->hits || now.misses < watch->misses) *watch = {.low = watch->low};
+    const std::uint64_t hits = now.hits - watch->hits, misses = now.misses - watch->misses, requests = hits + misses;
     if (requests < alarm.min_requests) return;
     watch->hits = now.hits;
-    watch->requests = now.total_requests;
+    watch->misses = now.misses;
     CacheStats window = now;
     window.hits = hits;
     window.total_requests = requests;
-    window.misses = requests - hits;
+    window.misses = misses;
     window.hit_rate = static_cast<double>(hits) / static_cast<double>(requests);
     const bool low = window.hit_rate < threshold;
     const bool crossed = low && !watch->low;
     watch->low = low;
-    if (crossed) callback(window);
+    if (!crossed) return;
+    try {
+      callback(window);
+    } catch (const std::exception& e) {  // user code on a thread of ours: logged, the alarm goes on
+      core->log(LogLevel::warning, fmt::format("the callback of on_low_hit_rate failed: {}", e.what()));
+    } catch (...) {
+      core->log(LogLevel::warning, "the callback of on_low_hit_rate failed: an exception that is no std::exception");
+    }
   };
   core_->keep(core_->every(alarm.interval, std::move(look)));
 }

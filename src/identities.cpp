@@ -11,10 +11,6 @@ namespace detail {
 
 namespace {
 
-std::string joined(const std::string& prefix, const std::string& name) {
-  return prefix.empty() || name.empty() ? prefix + name : prefix + ":" + name;
-}
-
 std::string place(const FunctionMark& mark) { return fmt::format("{}:{}", mark.where.file, mark.where.line); }
 
 }  // namespace
@@ -22,7 +18,8 @@ std::string place(const FunctionMark& mark) { return fmt::format("{}:{}", mark.w
 IdentityTable::Registered IdentityTable::add(const std::string& prefix, const std::string& name,
                                              const FunctionMark& mark) {
   const std::lock_guard lock(mutex_);
-  auto& function = functions_[joined(prefix, name)];
+  const std::string text = Identity{.prefix = prefix, .name = name}.text();
+  auto& function = functions_[text];
   if (!function) {
     function = std::make_unique<Function>();
     function->identity.prefix = prefix;
@@ -36,7 +33,7 @@ IdentityTable::Registered IdentityTable::add(const std::string& prefix, const st
     throw ConfigError(fmt::format(
         "two functions would share the cache identity '{}': the one wrapped at {} and the one wrapped at {}{}; each "
         "would serve the other's values: give each its own .name (or .prefix), or wrap once and share the wrapper",
-        joined(prefix, name), place(function->mark), place(mark),
+        text, place(function->mark), place(mark),
         function->mark.type == mark.type ? " (of one type, but with captured state that differs or cannot be compared)"
                                          : ""));
   }
@@ -47,12 +44,12 @@ IdentityTable::Registered IdentityTable::add(const std::string& prefix, const st
 
 void IdentityTable::release(const Identity& identity) noexcept {
   const std::lock_guard lock(mutex_);
-  const auto it = functions_.find(joined(identity.prefix, identity.name));
+  const auto it = functions_.find(identity.text());
   if (it != functions_.end() && it->second->alive > 0) --it->second->alive;
 }
 
 Identity* IdentityTable::lookup(std::string_view prefix, std::size_t& slot) const {
-  slot = hash_bytes(prefix, kHashSeed) % kSlots;
+  slot = hash_bytes(prefix) % kSlots;
   for (;; slot = (slot + 1) % kSlots) {
     Identity* identity = slots_[slot].load(std::memory_order_acquire);
     if (!identity || identity->prefix == prefix) return identity;

@@ -47,7 +47,11 @@ std::size_t CacheInvalidator::invalidate_anywhere(std::string_view kind, std::st
 }
 
 std::size_t CacheInvalidator::invalidate_user_session(std::string_view user_id) {
-  const auto literal = forms("user", user_id);
+  auto literal = forms("user", user_id);
+  // Wrappers of generic functions write a number with its type: 123(i32).
+  if (user_id.find_first_not_of("-0123456789") == std::string_view::npos) {
+    literal.push_back(fmt::format("{}([iu]*)", user_id));
+  }
   cache_.invalidate_tag(fmt::format("user:{}", user_id));
   std::size_t removed = 0;
   for (const std::string& form : literal) {

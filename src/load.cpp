@@ -28,7 +28,7 @@ NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, Lo
         loader->identity->prefix));
   }
   const EntryTerms& terms = *loader->terms;
-  const TimePoint called = options_.clock->now();
+  const TimePoint called = now();
   for (bool counted = mode == LoadMode::refresh;; counted = true) {
     if (closed()) {
       if (!counted) counters.add(Count::misses);
@@ -38,7 +38,7 @@ NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, Lo
     auto flight = std::make_shared<Flight>(key, *loader, sequence());
     flight->tags = tags_->find(loader->tags);
     const std::uint64_t arrived = flight->sequence;
-    Store::Joined joined = store_->join(std::move(flight), mode == LoadMode::refresh, options_.clock->now());
+    Store::Joined joined = store_->join(std::move(flight), mode == LoadMode::refresh, now());
 
     if (joined.entry) {
       const bool stale = joined.freshness == Freshness::stale;
@@ -127,7 +127,7 @@ NodeRef Core::land(Flight& flight, const Loader& loader, Loaded loaded, std::exc
                            flight.sequence < loader.identity->cleared.load(std::memory_order_acquire);
   if (invalidated) to_store.reset();
   const bool wanted = to_store || invalidated;
-  switch (store_->land(flight, std::move(to_store), options_.clock->now())) {
+  switch (store_->land(flight, std::move(to_store), now())) {
     case Store::Published::stored:
       counters.add(Count::sets);
       break;
@@ -215,7 +215,7 @@ bool Core::launch(const std::shared_ptr<Flight>& flight, const std::shared_ptr<L
 }
 
 void Core::abandon(Flight& flight) {
-  store_->land(flight, {}, options_.clock->now());
+  store_->land(flight, {}, now());
   {
     const std::lock_guard lock(flight.mutex);
     flight.landed = true;

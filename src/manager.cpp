@@ -27,7 +27,7 @@ ManualKey::ManualKey(std::string_view key, const EntryOptions& options) {
                                options.prefix, key.size(), kMaxKeyBytes));
   }
   buffer_.append(key);
-  view_ = {buffer_.view(), {}, hash_bytes(buffer_.view(), kHashSeed)};
+  view_ = {buffer_.view(), {}, buffer_.hash()};
 }
 
 SetResult to_set_result(PutOutcome outcome, Counters& counters) {

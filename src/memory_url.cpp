@@ -32,6 +32,13 @@ std::size_t bytes(std::string_view name, std::string_view text) {
   return static_cast<std::size_t>(quantity(name, text, kUnits));
 }
 
+std::size_t count(std::string_view name, std::string_view text) {
+  std::size_t number = 0;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error == std::errc{} && stop == text.data() + text.size()) return number;
+  throw ConfigError(fmt::format("URL option {}='{}': expected a whole number", name, text));
+}
+
 Duration duration(std::string_view name, std::string_view text) {
   static constexpr Unit kUnits[] = {{"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"min", 6e10}, {"h", 3.6e12}};
   return Duration(static_cast<Duration::rep>(quantity(name, text, kUnits)));
@@ -41,7 +48,7 @@ void apply(ManagerOptions& options, std::string_view name, std::string_view valu
   if (name == "max_bytes") {
     options.l1.max_bytes = bytes(name, value);
   } else if (name == "max_entries") {
-    options.l1.max_entries = bytes(name, value);
+    options.l1.max_entries = count(name, value);
   } else if (name == "default_ttl") {
     options.default_ttl = duration(name, value);
   } else if (name == "space") {
@@ -59,12 +66,17 @@ void apply_memory_url(ManagerOptions& options) {
   if (url.empty()) return;
   const std::string_view scheme = url.substr(0, url.find(':'));
   if (scheme != "memory" || scheme.size() == url.size()) {
-    throw ConfigError(fmt::format("URL scheme '{}' is not known: this build has 'memory:'",
-                                  scheme.substr(0, scheme.find('@')).substr(0, 32)));
+    // What stands in a scheme's place but is none may be a password: it is not repeated.
+    constexpr std::string_view kSchemeBytes = "abcdefghijklmnopqrstuvwxyz0123456789+-.";
+    if (!url.substr(scheme.size()).starts_with("://") || scheme.find_first_not_of(kSchemeBytes) != scheme.npos) {
+      throw ConfigError("the URL has no scheme: this build has 'memory:'");
+    }
+    throw ConfigError(fmt::format("URL scheme '{}' is not known: this build has 'memory:'", scheme.substr(0, 32)));
   }
   url.remove_prefix(scheme.size() + 1);
   if (url.starts_with("//")) url.remove_prefix(2);
   if (!url.empty() && url[0] != '?') throw ConfigError("a memory: URL has no host or path, only ?options");
+  if (url.find('@') != url.npos) throw ConfigError("a memory: URL has no user, host or '@', only ?options");
   while (!url.empty()) {
     url.remove_prefix(1);
     const std::string_view option = url.substr(0, url.find('&'));

@@ -18,11 +18,6 @@ double rate(std::uint64_t hits, std::uint64_t misses) {
 
 namespace detail {
 
-unsigned assign_stripe() noexcept {
-  static std::atomic<unsigned> last{0};
-  return thread_stripe = last.fetch_add(1, std::memory_order_relaxed) + 1;
-}
-
 CacheStats to_stats(const Totals& totals) {
   const auto of = [&](Count what) { return totals[static_cast<std::size_t>(what)]; };
   CacheStats stats;

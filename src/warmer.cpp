@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <random>
+#include <thread>
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -71,12 +73,46 @@ struct CacheWarmer::Run {
   }
 };
 
+/// The scheduled jobs that run now. Thread-safe.
+struct CacheWarmer::Jobs {
+  /// False: the warmer is gone, do not begin.
+  bool enter() {
+    const std::lock_guard lock(mutex);
+    if (closed) return false;
+    running.push_back(std::this_thread::get_id());
+    return true;
+  }
+  void leave() {
+    const std::lock_guard lock(mutex);
+    running.erase(std::ranges::find(running, std::this_thread::get_id()));
+    left.notify_all();
+  }
+  void close() {
+    const auto other = [](std::thread::id thread) { return thread != std::this_thread::get_id(); };
+    std::unique_lock lock(mutex);
+    closed = true;
+    left.wait(lock, [&] { return std::ranges::none_of(running, other); });
+  }
+
+  std::mutex mutex;
+  std::condition_variable left;
+  // Under `mutex`.
+  bool closed = false;
+  std::vector<std::thread::id> running;
+};
+
 CacheWarmer::CacheWarmer(CacheManager& cache, WarmerOptions options)
-    : cache_(cache), options_(std::move(options)), stopped_(std::make_shared<std::atomic<bool>>(false)) {
+    : cache_(cache),
+      options_(std::move(options)),
+      stopped_(std::make_shared<std::atomic<bool>>(false)),
+      jobs_(std::make_shared<Jobs>()) {
   if (options_.concurrency == 0) throw ConfigError("CacheWarmer: concurrency is 0, nothing would ever be warmed");
 }
 
-CacheWarmer::~CacheWarmer() { *stopped_ = true; }
+CacheWarmer::~CacheWarmer() {
+  *stopped_ = true;
+  jobs_->close();
+}
 
 void CacheWarmer::add(std::map<std::string, Refresh>& loaders, std::string name, Refresh refresh) {
   const std::lock_guard lock(mutex_);
@@ -139,15 +175,19 @@ WarmReport CacheWarmer::run(std::vector<Item> list) {
 }
 
 void CacheWarmer::every(Duration interval, std::function<void()> job) {
-  auto logged = [core = std::weak_ptr(cache_.core()), job = std::move(job), stopped = stopped_] {
-    if (stopped->load()) return;
+  auto logged = [core = std::weak_ptr(cache_.core()), jobs = jobs_, job = std::move(job)] {
+    if (!jobs->enter()) return;
+    std::string error;
     try {
       job();
     } catch (const std::exception& e) {  // logged: the schedule goes on
-      if (const auto alive = core.lock()) {
-        alive->log(LogLevel::warning, fmt::format("a scheduled warming failed and is tried again: {}", e.what()));
-      }
+      error = e.what();
+    } catch (...) {
+      error = "an exception that is no std::exception";
     }
+    jobs->leave();
+    const auto alive = error.empty() ? nullptr : core.lock();
+    if (alive) alive->log(LogLevel::warning, fmt::format("a scheduled warming failed and is tried again: {}", error));
   };
   auto token = cache_.core()->every(interval, std::move(logged));
   const std::lock_guard lock(mutex_);

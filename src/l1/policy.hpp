@@ -45,7 +45,9 @@ class NodeList {
 class WindowClockPolicy {
  public:
   static void touch(Node& node) {
-    if (node.frequency < 3) ++node.frequency;
+    // Racing readers may lose a count; once it is full nobody writes any more.
+    const auto seen = node.frequency.load(std::memory_order_relaxed);
+    if (seen < 3) node.frequency.store(static_cast<std::uint8_t>(seen + 1), std::memory_order_relaxed);
   }
 
   void add(Node* node) {
@@ -56,7 +58,7 @@ class WindowClockPolicy {
   /// `node` takes the place of `old`, which is removed: a new value does not make its key a newcomer.
   void replace(Node* old, Node* node) {
     const Place place = node->counter ? Place::pinned : old->place == Place::pinned ? Place::main : old->place;
-    node->frequency = old->frequency;
+    node->frequency.store(old->frequency.load(std::memory_order_relaxed), std::memory_order_relaxed);
     remove(old);
     enter(node, place);
   }
@@ -82,7 +84,8 @@ class WindowClockPolicy {
     Node* rival = hand();
     Node* candidate = window_.front();
     if (!candidate || (rival && window_.weight() <= budget / 10)) return rival;
-    if (!rival || sketch_.estimate(candidate->hash) + candidate->frequency <= sketch_.estimate(rival->hash)) {
+    if (!rival || sketch_.estimate(candidate->hash) + candidate->frequency.load(std::memory_order_relaxed) <=
+                      sketch_.estimate(rival->hash)) {
       return candidate;
     }
     promote();
@@ -105,8 +108,9 @@ class WindowClockPolicy {
   /// Moves the hand on to the first entry without a hit since it last came by.
   Node* hand() {
     for (Node* node = main_.front(); node; node = main_.front()) {
-      if (node->frequency == 0) return node;
-      --node->frequency;
+      const auto seen = node->frequency.load(std::memory_order_relaxed);
+      if (seen == 0) return node;
+      node->frequency.store(static_cast<std::uint8_t>(seen - 1), std::memory_order_relaxed);
       sketch_.add(node->hash);
       main_.remove(node);
       main_.push_back(node);

@@ -1,6 +1,7 @@
 #pragma once
 #include <memory>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "../entry.hpp"
@@ -13,27 +14,6 @@
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
-
-/// Nodes that left the store, to be released after the lock: their destructors are user code.
-class Graveyard {
- public:
-  Graveyard() = default;
-  Graveyard(const Graveyard&) = delete;
-  Graveyard& operator=(const Graveyard&) = delete;
-  ~Graveyard() {
-    while (Node* node = head_) {
-      head_ = node->next;
-      NodeRef(node).reset();
-    }
-  }
-  void take(Node* node) {
-    node->next = head_;
-    head_ = node;
-  }
-
- private:
-  Node* head_ = nullptr;
-};
 
 /// The flights of a shard by key. One thread (the shard's lock).
 class FlightMap {
@@ -92,11 +72,13 @@ class FlightMap {
   std::size_t size_ = 0;
 };
 
-/// A part of the store with a lock of its own.
+class Unlinked;
+
+/// A part of the store with a lock of its own. Entries are found without it, by `table.read`.
 struct alignas(64) Shard {
+  Table table;  // written under the lock
   SpinLock lock;
   // All below is under the lock.
-  Table table;
   FlightMap flights;
   WindowClockPolicy policy;
   Wheel wheel{TimePoint{}};
@@ -105,28 +87,35 @@ struct alignas(64) Shard {
   std::uint64_t evictions = 0;
   std::uint64_t expirations = 0;
 
+  /// Entries that left the table and may still be read by somebody.
+  Node* retired = nullptr;
+  std::size_t retired_count = 0;
+  std::size_t retired_weight = 0;
+
+  ~Shard() {
+    while (retired) NodeRef(std::exchange(retired, retired->next)).reset();
+  }
+
   static bool is(const Node& node, const KeyView& key) { return node.name() == key.name && node.full() == key.full; }
 
-  Node* find(const KeyView& key) const {
+  [[gnu::always_inline]] Node* find(const KeyView& key) const {
     return table.find(key.hash, [&](const Node& node) { return is(node, key); });
   }
 
   /// Notes a read and returns a reference that outlives the lock.
-  static NodeRef use(Node& node, TimePoint now) {
+  static void note_read(Node& node, TimePoint now) {
     WindowClockPolicy::touch(node);
     if (node.extra) node.extra->last_read.store(now, std::memory_order_relaxed);
+  }
+  static NodeRef use(Node& node, TimePoint now) {
+    note_read(node, now);
     node.references.fetch_add(1, std::memory_order_relaxed);
     return NodeRef(&node);
   }
 
   std::size_t overhead() const { return table.bytes() + policy.bytes(); }
 
-  void remove(Node* node, Graveyard& dead) {
-    table.remove(node);
-    wheel.remove(node);
-    policy.remove(node);
-    dead.take(node);
-  }
+  void remove(Node* node, Unlinked& dead);
 
   /// Fences every flight of the key: what they bring is older than what the caller is about to do.
   void fence(const KeyView& key) {
@@ -137,51 +126,41 @@ struct alignas(64) Shard {
   }
 
   /// Inserts in place of `old` (null: none) and evicts down to the budget. False: too heavy, and `old` is gone.
-  bool insert(Node* old, NodeRef fresh, TimePoint now, Graveyard& dead) {
-    Node* node = fresh.get();
-    if (node->weight > max_bytes || (node->counter && policy.pinned_weight() + node->weight > max_bytes / 2)) {
-      if (old) remove(old, dead);
-      dead.take(fresh.release());
-      return false;
-    }
-    fresh.release();
-    if (old) {
-      table.replace(old, node);
-      wheel.remove(old);
-      policy.replace(old, node);
-      dead.take(old);
-    } else {
-      const std::size_t before = table.capacity();
-      table.insert(node);
-      if (table.capacity() != before) policy.resize(table.capacity());
-      policy.add(node);
-    }
-    wheel.add(node);
-    reclaim(now, 16, dead);
-    shrink(node, dead);
-    return true;
-  }
-
-  void reclaim(TimePoint now, std::size_t limit, Graveyard& dead) {
-    wheel.advance(now, limit, [&](Node* node) {
-      table.remove(node);
-      policy.remove(node);
-      dead.take(node);
-      ++expirations;
-    });
-  }
+  bool insert(Node* old, NodeRef fresh, TimePoint now, Unlinked& dead);
+  /// Takes out at most `limit` entries whose time is past.
+  void reclaim(TimePoint now, std::size_t limit, Unlinked& dead);
 
  private:
-  void shrink(const Node* newest, Graveyard& dead) {
-    const std::size_t budget = max_bytes > overhead() ? max_bytes - overhead() : 0;
-    policy.settle(budget);
-    while (policy.weight() > budget || (max_entries != 0 && table.size() > max_entries)) {
-      Node* victim = policy.victim(budget);
-      if (!victim || (victim == newest && table.size() == 1)) break;
-      remove(victim, dead);
-      ++evictions;
-    }
+  void shrink(const Node* newest, Unlinked& dead);
+};
+
+/// What an operation takes out of a shard. Declared before the lock is taken, so that entries are freed after it is
+/// released: their destructors are user code. They are freed in batches, those that nobody reads.
+class Unlinked {
+ public:
+  explicit Unlinked(Shard& shard) : shard_(shard) {}
+  Unlinked(const Unlinked&) = delete;
+  Unlinked& operator=(const Unlinked&) = delete;
+  ~Unlinked() {
+    if (due_) free_unread();
   }
+
+  /// Under the shard's lock.
+  void take(Node* node) {
+    node->next = shard_.retired;
+    shard_.retired = node;
+    shard_.retired_weight += node->weight;
+    due_ = ++shard_.retired_count >= kBatch || shard_.retired_weight >= shard_.max_bytes / 64;
+  }
+  /// Frees at the end whatever the batch's size.
+  void free_soon() { due_ = true; }
+
+ private:
+  static constexpr std::size_t kBatch = 64;
+  void free_unread();
+
+  Shard& shard_;
+  bool due_ = false;
 };
 
 }  // namespace detail

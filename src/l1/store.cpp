@@ -43,10 +43,8 @@ Store::Store(const L1Options& options, TimePoint now) {
 
 Store::~Store() { clear(0); }
 
-Shard& Store::shard(std::uint64_t hash) const { return shards_[hash & mask_]; }
-
-Freshness Store::find(const KeyView& key, const TypeOps& type, const Identity* reader, TimePoint now,
-                      NodeRef& out) noexcept {
+Freshness Store::find_aged(const KeyView& key, const TypeOps& type, const Identity* reader, TimePoint now,
+                           NodeRef& out) noexcept {
   Shard& home = shard(key.hash);
   const std::lock_guard lock(home.lock);
   Node* node = home.find(key);
@@ -54,25 +52,13 @@ Freshness Store::find(const KeyView& key, const TypeOps& type, const Identity* r
   Freshness freshness = judge(*node, reader, now);
   if (freshness == Freshness::miss) return freshness;
   out = home.use(*node, now);
-  if (freshness != Freshness::fresh && !home.flights.empty()) {
-    // Somebody refreshes it already: no need to start another.
-    home.flights.each(key.hash, [&](const std::shared_ptr<Flight>& flight) {
-      if (flight->fenced || flight->name != key.name || flight->full != key.full) return;
-      freshness = freshness == Freshness::due ? Freshness::fresh : Freshness::serving;
-    });
-  }
+  if (freshness == Freshness::fresh || home.flights.empty()) return freshness;
+  // Somebody refreshes it already: no need to start another.
+  home.flights.each(key.hash, [&](const std::shared_ptr<Flight>& flight) {
+    if (flight->fenced || flight->name != key.name || flight->full != key.full) return;
+    freshness = freshness == Freshness::due ? Freshness::fresh : Freshness::serving;
+  });
   return freshness;
-}
-
-bool Store::copy(const KeyView& key, const TypeOps& type, const Identity* reader, TimePoint now, void* out) noexcept {
-  Shard& home = shard(key.hash);
-  const std::lock_guard lock(home.lock);
-  Node* node = home.find(key);
-  if (!node || node->type != &type || judge(*node, reader, now) != Freshness::fresh) return false;
-  WindowClockPolicy::touch(*node);
-  if (node->extra) node->extra->last_read.store(now, std::memory_order_relaxed);
-  std::memcpy(out, node->value(), type.size);
-  return true;
 }
 
 NodeRef Store::peek(const KeyView& key, TimePoint now) noexcept {
@@ -87,8 +73,8 @@ NodeRef Store::peek(const KeyView& key, TimePoint now) noexcept {
 
 bool Store::put(NodeRef node, TimePoint now) {
   const KeyView key{node->name(), node->full(), node->hash};
-  Graveyard dead;
   Shard& home = shard(key.hash);
+  Unlinked dead(home);
   const std::lock_guard lock(home.lock);
   home.fence(key);
   return home.insert(home.find(key), std::move(node), now, dead);
@@ -96,8 +82,8 @@ bool Store::put(NodeRef node, TimePoint now) {
 
 Store::Exchanged Store::exchange(const NodeRef& expected, NodeRef node, TimePoint now) {
   const KeyView key{node->name(), node->full(), node->hash};
-  Graveyard dead;
   Shard& home = shard(key.hash);
+  Unlinked dead(home);
   const std::lock_guard lock(home.lock);
   Node* held = home.find(key);
   const bool counts = held && judge(*held, nullptr, now) != Freshness::miss;
@@ -107,8 +93,8 @@ Store::Exchanged Store::exchange(const NodeRef& expected, NodeRef node, TimePoin
 }
 
 bool Store::erase(const KeyView& key, TimePoint now) {
-  Graveyard dead;
   Shard& home = shard(key.hash);
+  Unlinked dead(home);
   const std::lock_guard lock(home.lock);
   home.fence(key);
   Node* node = home.find(key);
@@ -136,7 +122,7 @@ std::size_t Store::erase_matching(const std::function<bool(std::string_view)>& m
     }
     // Matching is done outside the lock: readers of the shard do not wait for it.
     std::erase_if(nodes, [&](const NodeRef& node) { return !matches(node->name()); });
-    Graveyard dead;
+    Unlinked dead(home);
     const std::lock_guard lock(home.lock);
     for (const NodeRef& node : nodes) {
       if (node->place == Place::none) continue;
@@ -150,8 +136,8 @@ std::size_t Store::erase_matching(const std::function<bool(std::string_view)>& m
 void Store::sweep(TimePoint now) {
   std::vector<Node*> gone;
   for (std::size_t i = 0; i <= mask_; ++i) {
-    Graveyard dead;
     Shard& home = shards_[i];
+    Unlinked dead(home);
     const std::lock_guard lock(home.lock);
     gone.clear();
     home.table.each([&](Node& node) {
@@ -164,15 +150,15 @@ void Store::sweep(TimePoint now) {
 void Store::clear(std::uint64_t sequence) {
   cleared_.store(sequence, std::memory_order_release);
   for (std::size_t i = 0; i <= mask_; ++i) {
-    Graveyard dead;
     Shard& home = shards_[i];
+    Unlinked dead(home);
     const std::lock_guard lock(home.lock);
     home.flights.each([](const std::shared_ptr<Flight>& flight) { flight->fenced = true; });
     std::vector<Node*> nodes;
     nodes.reserve(home.table.size());
     home.table.each([&](Node& node) { nodes.push_back(&node); });
     for (Node* node : nodes) home.remove(node, dead);
-    home.table = Table();
+    dead.free_soon();
   }
 }
 
@@ -202,8 +188,8 @@ Store::Joined Store::join(std::shared_ptr<Flight> mine, bool refresh, TimePoint 
 
 Store::Published Store::land(Flight& flight, NodeRef node, TimePoint now) {
   std::shared_ptr<Flight> detached;
-  Graveyard dead;
   Shard& home = shard(flight.hash);
+  Unlinked dead(home);
   const std::lock_guard lock(home.lock);
   detached = home.flights.remove(flight);
   if (flight.fenced || flight.sequence < cleared_.load(std::memory_order_acquire)) return Published::fenced;
@@ -214,8 +200,8 @@ Store::Published Store::land(Flight& flight, NodeRef node, TimePoint now) {
 Store::Contents Store::contents(TimePoint now) {
   Contents sum;
   for (std::size_t i = 0; i <= mask_; ++i) {
-    Graveyard dead;
     Shard& home = shards_[i];
+    Unlinked dead(home);
     const std::lock_guard lock(home.lock);
     home.reclaim(now, std::size_t{1} << 20, dead);
     sum.entries += home.table.size();

@@ -37,7 +37,8 @@ class Store {
   ~Store();
 
   Freshness find(const KeyView& key, const TypeOps& type, const Identity* reader, TimePoint now, NodeRef& out) noexcept;
-  bool copy(const KeyView& key, const TypeOps& type, const Identity* reader, TimePoint now, void* out) noexcept;
+  bool copy(ThreadRecord& record, const KeyView& key, const TypeOps& type, const Identity* reader, TimePoint now,
+            void* out) noexcept;
   /// The entry whatever its type, if it counts and is fresh.
   NodeRef peek(const KeyView& key, TimePoint now) noexcept;
 
@@ -65,7 +66,10 @@ class Store {
   void clear_counts();
 
  private:
-  Shard& shard(std::uint64_t hash) const;
+  Shard& shard(std::uint64_t hash) const noexcept;
+  /// find for an entry that is not simply fresh: needs the lock to see whether somebody refreshes it.
+  Freshness find_aged(const KeyView& key, const TypeOps& type, const Identity* reader, TimePoint now,
+                      NodeRef& out) noexcept;
 
   std::unique_ptr<Shard[]> shards_;
   std::size_t mask_ = 0;

@@ -1,30 +1,37 @@
 #pragma once
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include <dsta/cache/detail/node.hpp>
+
+#include "../hazard.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-/// A hash table of node pointers. One thread (the shard's lock).
+/// A hash table of node pointers. Written under the shard's lock, read without it (by `read`).
 ///
 /// A bucket is one cache line of eight words: 16 bits of the hash beside a 48-bit pointer, so that a miss touches no
 /// node and a hit touches one. A key has two buckets and goes to the emptier ("power of two choices", Azar et al.,
 /// STOC '94), which keeps tables of eight-slot buckets near 90 % full before the first overflow; then it doubles.
+/// Outgrown arrays are kept until the table dies, since a reader may still be in one; together they are smaller than
+/// the one in use.
 class Table {
  public:
-  Table() : buckets_(kSmallest) {}
+  Table() { use(std::make_unique<Array>(kSmallest)); }
 
   template <class Match>
   Node* find(std::uint64_t hash, Match&& match) const {
-    const std::uint64_t tag = hash >> 48;
-    for (const std::size_t index : {first(hash), second(hash)}) {
-      for (const std::uint64_t slot : buckets_[index].slots) {
-        if (slot >> 48 == tag && slot != 0) {
-          Node* node = pointer(slot);
+    const Array& array = *current_.load(std::memory_order_relaxed);
+    for (const std::size_t index : {array.first(hash), array.second(hash)}) {
+      for (const Slot& slot : array.buckets[index].slots) {
+        const std::uint64_t held = slot.load(std::memory_order_relaxed);
+        if (held >> 48 == hash >> 48 && held != 0) {
+          Node* node = pointer(held);
           if (node->hash == hash && match(*node)) return node;
         }
       }
@@ -32,81 +39,139 @@ class Table {
     return nullptr;
   }
 
+  /// Without the lock: calls `use(node)` with the matching node, which cannot be freed meanwhile. False: none matches.
+  template <class Match, class Use>
+  [[gnu::always_inline]] bool read(ThreadRecord& record, std::uint64_t hash, Match&& match, Use&& use) const {
+    const Array* array = current_.load(std::memory_order_acquire);
+    if (read_bucket(record, array->buckets[array->first(hash)], hash, match, use)) [[likely]]
+      return true;
+    for (;;) {
+      if (read_bucket(record, array->buckets[array->second(hash)], hash, match, use)) return true;
+      // An array that was outgrown meanwhile is empty: look in its successor.
+      const Array* now = current_.load(std::memory_order_acquire);
+      if (now == array) return false;
+      array = now;
+      if (read_bucket(record, array->buckets[array->first(hash)], hash, match, use)) return true;
+    }
+  }
+
   /// `node` must not be in the table.
   void insert(Node* node) {
-    while (!place(node)) grow();
+    while (!place(*current_.load(std::memory_order_relaxed), node)) grow();
     ++size_;
   }
 
   void remove(const Node* node) {
-    *slot_of(node) = 0;
+    slot_of(node)->store(0, std::memory_order_release);
     --size_;
   }
 
   /// Puts `node` where `old`, of the same hash, is.
-  void replace(const Node* old, Node* node) { *slot_of(old) = word(node); }
+  void replace(const Node* old, Node* node) { slot_of(old)->store(word(node), std::memory_order_release); }
 
   std::size_t size() const { return size_; }
-  std::size_t bytes() const { return buckets_.size() * sizeof(Bucket); }
-  std::size_t capacity() const { return buckets_.size() * 8; }
+  std::size_t bytes() const { return bytes_; }
+  std::size_t capacity() const { return (current_.load(std::memory_order_relaxed)->mask + 1) * 8; }
 
   template <class Visit>
   void each(Visit&& visit) const {
-    for (const Bucket& bucket : buckets_) {
-      for (const std::uint64_t slot : bucket.slots) {
-        if (slot != 0) visit(*pointer(slot));
+    const Array& array = *current_.load(std::memory_order_relaxed);
+    for (std::size_t i = 0; i <= array.mask; ++i) {
+      for (const Slot& slot : array.buckets[i].slots) {
+        if (const std::uint64_t held = slot.load(std::memory_order_relaxed); held != 0) visit(*pointer(held));
       }
     }
   }
 
  private:
   static constexpr std::size_t kSmallest = 8;
+  using Slot = std::atomic<std::uint64_t>;
   struct alignas(64) Bucket {
-    std::uint64_t slots[8] = {};
+    Slot slots[8] = {};
   };
+  struct Array {
+    explicit Array(std::size_t count) : mask(count - 1), buckets(std::make_unique<Bucket[]>(count)) {}
+    // The low bits choose the shard and the high 16 are the tag: these two use what lies between.
+    std::size_t first(std::uint64_t hash) const { return (hash >> 8) & mask; }
+    std::size_t second(std::uint64_t hash) const { return (hash >> 28) & mask; }
+
+    const std::size_t mask;
+    const std::unique_ptr<Bucket[]> buckets;
+  };
+
+  template <class Match, class Use>
+  [[gnu::always_inline]] static bool read_bucket(ThreadRecord& record, const Bucket& bucket, std::uint64_t hash,
+                                                 Match&& match, Use&& use) {
+    for (const Slot& slot : bucket.slots) {
+      std::uint64_t held = slot.load(std::memory_order_acquire);
+      while ((held ^ hash) >> 48 == 0 && held != 0) [[unlikely]] {
+          Node* node = pointer(held);
+          if (!Hazards::protect(record, node, slot, held)) [[unlikely]] {
+            held = slot.load(std::memory_order_acquire);
+            continue;
+          }
+          const bool found = node->hash == hash && match(*node);
+          if (found) use(*node);
+          Hazards::release(record);
+          if (found) return true;
+          break;
+        }
+    }
+    return false;
+  }
 
   static Node* pointer(std::uint64_t slot) { return reinterpret_cast<Node*>(slot & 0x0000ffffffffffff); }
   static std::uint64_t word(const Node* node) {
     return (node->hash >> 48 << 48) | reinterpret_cast<std::uint64_t>(node);
   }
-  // The low bits choose the shard and the high 16 are the tag: these two use what lies between.
-  std::size_t first(std::uint64_t hash) const { return (hash >> 8) & (buckets_.size() - 1); }
-  std::size_t second(std::uint64_t hash) const { return (hash >> 28) & (buckets_.size() - 1); }
 
-  std::uint64_t* slot_of(const Node* node) {
-    for (const std::size_t index : {first(node->hash), second(node->hash)}) {
-      for (std::uint64_t& slot : buckets_[index].slots) {
-        if (slot == word(node)) return &slot;
+  Slot* slot_of(const Node* node) const {
+    const Array& array = *current_.load(std::memory_order_relaxed);
+    for (const std::size_t index : {array.first(node->hash), array.second(node->hash)}) {
+      for (Slot& slot : array.buckets[index].slots) {
+        if (slot.load(std::memory_order_relaxed) == word(node)) return &slot;
       }
     }
     return nullptr;
   }
 
-  bool place(Node* node) {
-    Bucket& a = buckets_[first(node->hash)];
-    Bucket& b = buckets_[second(node->hash)];
-    const auto free_a = std::ranges::count(a.slots, std::uint64_t{0});
-    const auto free_b = std::ranges::count(b.slots, std::uint64_t{0});
-    if (free_a == 0 && free_b == 0) return false;
-    *std::ranges::find(free_a >= free_b ? a.slots : b.slots, std::uint64_t{0}) = word(node);
+  static bool place(const Array& array, const Node* node) {
+    const auto used = [](const Slot& slot) { return slot.load(std::memory_order_relaxed) != 0; };
+    Bucket& a = array.buckets[array.first(node->hash)];
+    Bucket& b = array.buckets[array.second(node->hash)];
+    const auto used_a = std::ranges::count_if(a.slots, used);
+    const auto used_b = std::ranges::count_if(b.slots, used);
+    if (used_a == 8 && used_b == 8) return false;
+    std::ranges::find_if_not(used_a <= used_b ? a.slots : b.slots, used)->store(word(node), std::memory_order_release);
     return true;
   }
 
   void grow() {
-    for (std::size_t count = buckets_.size() * 2;; count *= 2) {
-      std::vector<Bucket> old(count);
-      old.swap(buckets_);
+    const Array& outgrown = *current_.load(std::memory_order_relaxed);
+    for (std::size_t count = (outgrown.mask + 1) * 2;; count *= 2) {
+      auto bigger = std::make_unique<Array>(count);
       bool placed = true;
-      for (const Bucket& bucket : old) {
-        for (const std::uint64_t slot : bucket.slots) placed = placed && (slot == 0 || place(pointer(slot)));
+      each([&](Node& node) { placed = placed && place(*bigger, &node); });
+      if (!placed) continue;
+      use(std::move(bigger));
+      // Whoever still reads there must not find what is removed later: a reader checks its slot after announcing.
+      for (std::size_t i = 0; i <= outgrown.mask; ++i) {
+        for (Slot& slot : outgrown.buckets[i].slots) slot.store(0, std::memory_order_release);
       }
-      if (placed) return;
-      buckets_ = std::move(old);
+      return;
     }
   }
 
-  std::vector<Bucket> buckets_;
+  void use(std::unique_ptr<Array> array) {
+    bytes_ += (array->mask + 1) * sizeof(Bucket);
+    current_.store(array.get(), std::memory_order_release);
+    arrays_.push_back(std::move(array));
+  }
+
+  std::atomic<const Array*> current_{nullptr};
+  std::vector<std::unique_ptr<Array>> arrays_;
   std::size_t size_ = 0;
+  std::size_t bytes_ = 0;
 };
 
 }  // namespace detail

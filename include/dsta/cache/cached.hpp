@@ -72,10 +72,7 @@ class cached {
     const detail::CallKey key(*state_, arguments...);
     if constexpr (detail::kTypeOps<R>.bitwise) {
       detail::Raw<R> raw;
-      if (state_->core->read_bitwise(key.view(), detail::kTypeOps<R>, state_->identity, raw.bytes)) {
-        state_->identity->counters.add(detail::Count::hits);
-        return raw.value();
-      }
+      if (state_->core->hit_bitwise(key.view(), detail::kTypeOps<R>, *state_->identity, raw.bytes)) return raw.value();
     } else {
       detail::NodeRef node;
       if (state_->core->read(key.view(), detail::kTypeOps<R>, state_->identity, node) == detail::Freshness::fresh) {

@@ -9,15 +9,23 @@
 ///       static void encode(const Quote& value, std::string& out);       // appends to out
 ///       static std::optional<Quote> decode(std::string_view bytes);     // nullopt: these bytes are no Quote
 ///     };
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <concepts>
 #include <cstddef>
 #include <cstring>
+#include <functional>
+#include <initializer_list>
 #include <memory>
 #include <optional>
+#include <ranges>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include <dsta/cache/fwd.hpp>
@@ -40,6 +48,31 @@ concept Codable = requires(const T& value, std::string& out, std::string_view by
 };
 
 namespace detail {
+
+/// True for what only refers to its elements (std::string_view, std::span, a lazy range), also inside containers,
+/// optionals, pairs, tuples and variants: it would dangle in a cache. Looks `Depth` levels deep, as some types are
+/// ranges of themselves.
+template <class T, int Depth = 4>
+inline constexpr bool holds_view = false;
+template <class T, int Depth>
+  requires(Depth > 0 && std::ranges::view<T>)
+inline constexpr bool holds_view<T, Depth> = true;
+template <class T, int Depth>
+inline constexpr bool holds_view<std::initializer_list<T>, Depth> = true;
+template <class T, int Depth>
+inline constexpr bool holds_view<std::reference_wrapper<T>, Depth> = true;
+template <class T, int Depth>
+  requires(Depth > 0 && std::ranges::range<T> && !std::ranges::view<T>)
+inline constexpr bool holds_view<T, Depth> = holds_view<std::ranges::range_value_t<T>, Depth - 1>;
+template <class T, int Depth>
+inline constexpr bool holds_view<std::optional<T>, Depth> = holds_view<T, Depth>;
+template <class A, class B, int Depth>
+inline constexpr bool holds_view<std::pair<A, B>, Depth> =
+    holds_view<std::remove_cv_t<A>, Depth> || holds_view<B, Depth>;
+template <class... Ts, int Depth>
+inline constexpr bool holds_view<std::tuple<Ts...>, Depth> = (holds_view<Ts, Depth> || ...);
+template <class... Ts, int Depth>
+inline constexpr bool holds_view<std::variant<Ts...>, Depth> = (holds_view<Ts, Depth> || ...);
 
 template <class T>
 concept Number = (std::integral<T> || std::floating_point<T>)&&!std::same_as<T, bool>;
@@ -167,7 +200,13 @@ namespace detail {
 /// One byte says whether a value follows.
 template <class Holder, class T>
 struct HolderCodec {
-  static constexpr std::string_view name = codec<T>::name;
+  static constexpr auto kName = [] {
+    constexpr std::string_view kHeld = codec<T>::name;
+    std::array<char, kHeld.size() + 1> name{'?'};
+    std::copy(kHeld.begin(), kHeld.end(), name.begin() + 1);
+    return name;
+  }();
+  static constexpr std::string_view name{kName.data(), kName.size()};
   static void encode(const Holder& value, std::string& out) {
     out += value ? '1' : '0';
     if (value) codec<T>::encode(*value, out);

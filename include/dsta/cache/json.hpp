@@ -1,7 +1,10 @@
 #pragma once
 /// Codec for every type that nlohmann::json converts: containers, maps, types with to_json/from_json (such as
-/// NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE makes), nlohmann::json itself. Text JSON unless a type chooses otherwise:
+/// NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE makes), nlohmann::json itself. Text JSON unless a type chooses otherwise (values
+/// with NaN or an infinity, which text does not know, are CBOR all the same):
 ///     template <> inline constexpr auto dsta::cache::json_format<Book> = dsta::cache::JsonFormat::cbor;
+#include <algorithm>
+#include <cmath>
 #include <concepts>
 #include <cstdint>
 #include <memory>
@@ -60,7 +63,7 @@ class JsonBuilder {
   bool number_unsigned(number_unsigned_t value) { return add(value); }
   bool number_float(number_float_t value, const string_t&) { return add(value); }
   bool string(string_t& value) { return add(std::move(value)); }
-  bool binary(binary_t& value) { return add(json::binary(std::move(value))); }
+  bool binary(binary_t& value) { return add(std::move(value)); }
   bool start_object(std::size_t) { return open(json::object()); }
   bool start_array(std::size_t) { return open(json::array()); }
   bool key(string_t& value) {
@@ -102,10 +105,15 @@ class JsonBuilder {
   std::vector<std::string> keys_;
 };
 
-inline constexpr nlohmann::json::input_format_t input_format(JsonFormat format) {
-  return format == JsonFormat::cbor      ? nlohmann::json::input_format_t::cbor
-         : format == JsonFormat::msgpack ? nlohmann::json::input_format_t::msgpack
-                                         : nlohmann::json::input_format_t::json;
+/// Text that cannot say all of a value is replaced by CBOR, and told by its first byte: a float, array or map is above
+/// ASCII, a binary is '@' to 'Z', and no text begins so.
+inline nlohmann::json::input_format_t input_format(JsonFormat format, std::string_view bytes) {
+  if (format == JsonFormat::msgpack) return nlohmann::json::input_format_t::msgpack;
+  const auto first = bytes.empty() ? 0 : static_cast<unsigned char>(bytes[0]);
+  if (format == JsonFormat::cbor || first >= 0x80 || (first >= '@' && first <= 'Z')) {
+    return nlohmann::json::input_format_t::cbor;
+  }
+  return nlohmann::json::input_format_t::json;
 }
 
 /// True when no path is deeper than the limit. Goes down at most that far itself.
@@ -116,6 +124,14 @@ inline bool shallow(const nlohmann::json& value, int allowed = kMaxJsonDepth) {
     if (!shallow(element, allowed - 1)) return false;
   }
   return true;
+}
+
+/// True when the value's text says all of it: as text NaN and the infinities are null, and binaries are arrays.
+inline bool textual(const nlohmann::json& value) {
+  if (const auto* number = value.get_ptr<const double*>()) return std::isfinite(*number);
+  if (value.is_binary() || value.is_discarded()) return false;
+  if (!value.is_structured()) return true;
+  return std::all_of(value.begin(), value.end(), [](const auto& element) { return textual(element); });
 }
 
 template <>
@@ -151,10 +167,20 @@ struct Weigher<nlohmann::json> {
 
 }  // namespace detail
 
-/// JSON as an argument of a wrapped function: its canonical text (object keys sorted).
+/// JSON as an argument of a wrapped function: its text (object keys sorted); what text cannot express, as CBOR. Throws
+/// ValueError for JSON that is nested too deeply.
 template <std::same_as<nlohmann::json> Json>
 void append_key(KeyWriter& key, const Json& value) {
-  key(value.dump());
+  detail::check_value(value);
+  if (detail::textual(value)) {
+    try {
+      return key(value.dump());
+    } catch (const nlohmann::json::exception&) {  // holds text that is not UTF-8
+    }
+  }
+  std::string bytes;
+  nlohmann::json::to_cbor(value, bytes);
+  key("cbor", bytes);
 }
 
 template <class T>
@@ -170,12 +196,12 @@ struct codec<T> {
     try {
       const nlohmann::json json = value;
       detail::check_value(json);
-      if constexpr (json_format<T> == JsonFormat::text) {
-        out += json.dump();
-      } else if constexpr (json_format<T> == JsonFormat::cbor) {
-        nlohmann::json::to_cbor(json, out);
-      } else {
+      if constexpr (json_format<T> == JsonFormat::msgpack) {
         nlohmann::json::to_msgpack(json, out);
+      } else if (json_format<T> == JsonFormat::text && detail::textual(json)) {
+        out += json.dump();
+      } else {
+        nlohmann::json::to_cbor(json, out);
       }
     } catch (const nlohmann::json::exception& e) {
       throw ValueError(std::string("this value cannot be written as JSON: ") + e.what());
@@ -185,8 +211,9 @@ struct codec<T> {
   /// nullopt for bytes that are truncated, malformed, nested too deeply or of another shape than T.
   static std::optional<T> decode(std::string_view bytes) {
     detail::JsonBuilder builder;
+    const auto format = detail::input_format(json_format<T>, bytes);
     const bool strict = true;
-    if (!nlohmann::json::sax_parse(bytes, &builder, detail::input_format(json_format<T>), strict)) return std::nullopt;
+    if (!nlohmann::json::sax_parse(bytes, &builder, format, strict)) return std::nullopt;
     if constexpr (std::same_as<T, nlohmann::json>) {
       return builder.take();
     } else {

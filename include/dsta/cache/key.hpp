@@ -104,31 +104,7 @@ concept PointerLike = std::is_pointer_v<T> || std::is_member_pointer_v<T> || std
   typename T::element_type;
 };
 
-/// True for the bytes that stand for themselves in a part.
-inline constexpr auto kPlainBytes = [] {
-  std::array<bool, 256> plain{};
-  for (int c = '0'; c <= '9'; ++c) plain[static_cast<unsigned char>(c)] = true;
-  for (int c = 'a'; c <= 'z'; ++c) plain[static_cast<unsigned char>(c)] = true;
-  for (int c = 'A'; c <= 'Z'; ++c) plain[static_cast<unsigned char>(c)] = true;
-  for (char c : std::string_view("-._/@+=$&;<>|#'")) plain[static_cast<unsigned char>(c)] = true;
-  return plain;
-}();
-
-inline void append_text(KeyBuffer& out, std::string_view text) {
-  constexpr char kHex[] = "0123456789ABCDEF";
-  if (text.empty()) return out.append("\"\"");
-  std::size_t plain = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    if (kPlainBytes[byte]) [[likely]]
-      continue;
-    out.append(text.substr(plain, i - plain));
-    const char escaped[3] = {'%', kHex[byte >> 4], kHex[byte & 15]};
-    out.append({escaped, 3});
-    plain = i + 1;
-  }
-  out.append(text.substr(plain));
-}
+void append_text(KeyBuffer& out, std::string_view text);
 
 template <class Number>
 void append_floating(KeyBuffer& out, Number number) {

@@ -96,7 +96,7 @@ class CacheManager {
       return v1::cached<Function>(
           std::make_shared<detail::WrapperState<Function>>(core_, options, std::forward<F>(function), where));
     } else {
-      return detail::Refused{};
+      return detail::Refused<Function>{};
     }
   }
 
@@ -304,7 +304,7 @@ auto CacheManager::get_or_load(std::string_view key, Load load, const EntryOptio
     auto loader = std::make_shared<detail::PlainLoader<R, Load>>(std::move(load), core_->resolve(options), identity);
     return R(core_->load(stored.view(), loader, detail::LoadMode::get).template as<R>());
   } else {
-    return detail::Refused{};
+    return detail::refused<std::invoke_result_t<Load&>>();
   }
 }
 

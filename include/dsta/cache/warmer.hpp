@@ -1,9 +1,11 @@
 #pragma once
+#include <atomic>
 #include <cstddef>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <ranges>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -54,6 +56,7 @@ struct WarmerOptions {
 class CacheWarmer {
  public:
   explicit CacheWarmer(CacheManager& cache, WarmerOptions options = {});
+  /// Begins nothing more and waits for scheduled jobs that run (not for one that destroys the warmer itself).
   ~CacheWarmer();
   CacheWarmer(const CacheWarmer&) = delete;
   CacheWarmer& operator=(const CacheWarmer&) = delete;
@@ -87,6 +90,7 @@ class CacheWarmer {
     std::function<void()> refresh;
   };
   struct Run;
+  struct Jobs;
 
   template <class F>
   static Refresh refresher(const cached<F>& loader) {
@@ -103,6 +107,7 @@ class CacheWarmer {
   CacheManager& cache_;
   const WarmerOptions options_;
   std::shared_ptr<std::atomic<bool>> stopped_;
+  std::shared_ptr<Jobs> jobs_;
   mutable std::mutex mutex_;
   // Under mutex_.
   std::map<std::string, Refresh> market_data_;

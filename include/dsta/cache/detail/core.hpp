@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <dsta/cache/clock.hpp>
+#include <dsta/cache/detail/coarse_clock.hpp>
 #include <dsta/cache/detail/identity.hpp>
 #include <dsta/cache/detail/node.hpp>
 #include <dsta/cache/executor.hpp>
@@ -87,10 +88,10 @@ class Core : public std::enable_shared_from_this<Core> {
   static std::shared_ptr<Core> make(ManagerOptions options);
   ~Core();
 
-  // Reads. The hot path: no allocation, no exception, counts nothing.
+  // Reads. The hot path: no lock, no allocation, no exception.
   Freshness read(const KeyView& key, const TypeOps& type, const Identity* reader, NodeRef& out) noexcept;
-  /// Copies the value's bytes while the entry is known to be there; true only when fresh. For bitwise types.
-  bool read_bitwise(const KeyView& key, const TypeOps& type, const Identity* reader, void* out) noexcept;
+  /// Copies the value's bytes and counts a hit of `reader`; true only when the entry is fresh. For bitwise types.
+  bool hit_bitwise(const KeyView& key, const TypeOps& type, Identity& reader, void* out) noexcept;
 
   /// The fresh time left of whatever is stored under the key; 0 when it is stale.
   std::optional<Duration> time_left(const KeyView& key) noexcept;
@@ -126,6 +127,7 @@ class Core : public std::enable_shared_from_this<Core> {
   /// Runs `task` on the executor; false when it is full or the manager closed.
   bool post(std::function<void()> task);
   Clock& clock() const { return *options_.clock; }
+  TimePoint now() const noexcept { return reads_system_clock_ ? coarse_now() : options_.clock->now(); }
   /// Runs `job` every `interval` on the executor until the returned token dies.
   std::shared_ptr<void> every(Duration interval, std::function<void()> job);
   void keep(std::shared_ptr<void> token);
@@ -154,6 +156,7 @@ class Core : public std::enable_shared_from_this<Core> {
   std::uint64_t next_random() const noexcept;
 
   ManagerOptions options_;
+  const bool reads_system_clock_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<TagTable> tags_;
   std::unique_ptr<IdentityTable> identities_;
@@ -174,9 +177,10 @@ ManagerOptions checked(ManagerOptions options);
 EntryTerms resolve(const EntryOptions& options, Duration default_ttl);
 CacheStats to_stats(const Totals& totals);
 
-/// The key as the store wants it: hashed, and shortened when it is too long to be kept readable.
+/// The store's form of a key that is too long to be kept readable: its head, '#' and a 128-bit hash of it.
 class StoredKey {
  public:
+  /// `full` is over kReadableKeyBytes long and outlives this.
   explicit StoredKey(std::string_view full);
   const KeyView& view() const { return view_; }
 

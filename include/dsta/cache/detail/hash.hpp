@@ -1,4 +1,5 @@
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -8,8 +9,13 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-/// Drawn once per process, so that nobody outside can choose keys that collide.
-extern const std::uint64_t kHashSeed;
+/// Drawn once per process, so that nobody outside can choose keys that collide. Ready before any other global of the
+/// program: a cache that is a global itself must not see it change.
+struct HashSeed {
+  HashSeed();
+  std::uint64_t value;
+};
+extern const HashSeed kHashSeed;
 
 inline std::uint64_t load64(const char* p) {
   std::uint64_t v;
@@ -23,6 +29,14 @@ inline std::uint64_t load32(const char* p) {
   return v;
 }
 
+/// The `n` < 8 bytes at `p` as a little-endian word, without touching a byte beyond them.
+inline std::uint64_t load_partial(const char* p, std::size_t n) {
+  if (n >= 4) return load32(p) | load32(p + n - 4) << (8 * (n - 4));
+  if (n == 0) return 0;
+  const auto byte = [&](std::size_t i) { return static_cast<std::uint64_t>(static_cast<unsigned char>(p[i])); };
+  return byte(0) | byte(n >> 1) << (8 * (n >> 1)) | byte(n - 1) << (8 * (n - 1));
+}
+
 /// 64 x 64 -> 128 bit product, folded: mixes every input bit into every output bit in one multiplication.
 inline std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
   __extension__ using Wide = unsigned __int128;
@@ -30,26 +44,25 @@ inline std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
   return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
 
-/// Hash of the in-process tables: fast, seeded, good for this process only. Never stored, never sent.
-inline std::uint64_t hash_bytes(std::string_view text, std::uint64_t seed) {
-  constexpr std::uint64_t kA = 0x9e3779b97f4a7c15, kB = 0xd1b54a32d192ed03, kC = 0x8bb84b93962eacc9;
+/// Hash of the in-process tables: fast, seeded, good for this process only, never stored, never sent. Takes the text
+/// eight bytes at a time, little-endian, the last word padded with zeros.
+struct Hasher {
+  static constexpr std::uint64_t kMultiplier = 0x9e3779b97f4a7c15, kFinal = 0xd1b54a32d192ed03;
+
+  void add(std::uint64_t word) { state = fold(state ^ word, kMultiplier); }
+  std::uint64_t finish(std::uint64_t last, std::size_t size) const {
+    return fold(fold(state ^ last, kMultiplier) ^ size, kFinal ^ kHashSeed.value);
+  }
+
+  std::uint64_t state = kHashSeed.value;
+};
+
+inline std::uint64_t hash_bytes(std::string_view text) {
+  Hasher hasher;
   const char* p = text.data();
   std::size_t n = text.size();
-  std::uint64_t state = seed ^ kA;
-  for (; n > 16; p += 16, n -= 16) state = fold(load64(p) ^ kB, load64(p + 8) ^ state);
-  std::uint64_t low = 0, high = 0;
-  if (n >= 8) {
-    low = load64(p);
-    high = load64(p + n - 8);
-  } else if (n >= 4) {
-    low = load32(p);
-    high = load32(p + n - 4);
-  } else if (n > 0) {
-    low = (static_cast<std::uint64_t>(static_cast<unsigned char>(p[0])) << 16) |
-          (static_cast<std::uint64_t>(static_cast<unsigned char>(p[n >> 1])) << 8) |
-          static_cast<unsigned char>(p[n - 1]);
-  }
-  return fold(fold(low ^ kB, high ^ state) ^ kC, text.size() ^ kA ^ seed);
+  for (; n >= 8; p += 8, n -= 8) hasher.add(load64(p));
+  return hasher.finish(load_partial(p, n), text.size());
 }
 
 /// 128 bits in hexadecimal, the same on every platform for ever: MurmurHash3 x64 128 (Austin Appleby, public domain),

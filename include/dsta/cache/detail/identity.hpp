@@ -39,6 +39,8 @@ struct Identity {
   std::string prefix = {};
   std::string name = {};
   Counters counters = {};
+  /// prefix:name, without the ':' when one is missing: what keys start with, and what tells functions apart.
+  std::string text() const { return prefix.empty() || name.empty() ? prefix + name : prefix + ":" + name; }
   /// The invalidation sequence of the last cache_clear: entries and loads older than this do not count.
   std::atomic<std::uint64_t> cleared{0};
 };

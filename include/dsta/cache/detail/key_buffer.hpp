@@ -1,66 +1,190 @@
 #pragma once
+#include <array>
+#include <bit>
 #include <charconv>
 #include <concepts>
 #include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <dsta/cache/detail/hash.hpp>
 
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-/// A text that is built on the stack and moves to the heap only when it outgrows it. One thread.
+/// "00" to "99" as they lie in memory.
+inline constexpr auto kDigitPairs = [] {
+  std::array<std::uint16_t, 100> pairs{};
+  for (unsigned i = 0; i < 100; ++i) pairs[i] = static_cast<std::uint16_t>(('0' + i / 10) | ('0' + i % 10) << 8);
+  return pairs;
+}();
+
+/// True when all eight bytes are letters or digits.
+inline bool all_alphanumeric(std::uint64_t word) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101, kHigh = 0x80 * kOnes;
+  const std::uint64_t lower = word | 0x20 * kOnes;  // letters to lower case; digits stay
+  // With the top bits clear no byte carries into the next: bit 7 of (x + 128 - low) says x >= low.
+  const std::uint64_t letter = (lower + (0x80 - 'a') * kOnes) & ~(lower + (0x80 - 'z' - 1) * kOnes);
+  const std::uint64_t digit = (word + (0x80 - '0') * kOnes) & ~(word + (0x80 - '9' - 1) * kOnes);
+  return ((word & kHigh) == 0) && (((letter | digit) & kHigh) == kHigh);
+}
+
+/// Where a key under construction stands. Small enough for registers, and kept there on the way of a cache hit.
+///
+/// Bytes are gathered in a word and leave it eight at a time, into the text and into the hash. So the text is only ever
+/// written in aligned words, and reading it back right away (to compare it with an entry's) does not stall the
+/// processor as reading across byte-wise writes would; and the hash needs no second pass.
+struct KeyCursor {
+  std::size_t whole = 0;  ///< words complete
+  std::uint64_t pending = 0;
+  std::size_t filled = 0;  ///< bytes in pending, below 8
+  Hasher hasher;
+
+  std::size_t size() const { return whole * 8 + filled; }
+  std::uint64_t hash() const { return hasher.finish(pending, size()); }
+
+  /// The `n` <= 8 lowest bytes of `word`; the others must be zero.
+  [[gnu::always_inline]] void put(std::uint64_t* words, std::uint64_t word, std::size_t n) {
+    pending |= word << (8 * filled);
+    filled += n;
+    if (filled >= 8) {
+      words[whole++] = pending;
+      hasher.add(pending);
+      filled -= 8;
+      const std::size_t used = n - filled;
+      pending = used == 8 ? 0 : word >> (8 * used);
+    }
+  }
+};
+
+/// A key under construction: its text, on the stack until it outgrows it, and its hash. One thread.
 class KeyBuffer {
  public:
+  static constexpr std::size_t kInlineWords = 40;
+
+  /// The start that many keys share, with its hash half done.
+  class Head {
+   public:
+    explicit Head(std::string_view text);
+
+   private:
+    friend class KeyBuffer;
+    std::vector<std::uint64_t> words_;  // an even number: copied two at a time
+    KeyCursor at_;
+  };
+
   KeyBuffer() = default;
+  explicit KeyBuffer(const Head& head) : at_(head.at_) {
+    if (head.words_.size() > kInlineWords) [[unlikely]]
+      grow(head.words_.size() * 8);
+    for (std::size_t i = 0; i < head.at_.whole; i += 2) std::memcpy(words_ + i, head.words_.data() + i, 16);
+  }
   KeyBuffer(const KeyBuffer&) = delete;
   KeyBuffer& operator=(const KeyBuffer&) = delete;
 
   void append(std::string_view text) {
-    if (text.empty()) return;
-    reserve(text.size());
-    std::memcpy(data_ + size_, text.data(), text.size());
-    size_ += text.size();
+    const char* p = text.data();
+    std::size_t n = text.size();
+    reserve(n);
+    for (; n >= 8; p += 8, n -= 8) at_.put(words_, load64(p), 8);
+    if (n != 0) at_.put(words_, load_partial(p, n), n);
   }
 
   void push(char c) {
     reserve(1);
-    data_[size_++] = c;
+    at_.put(words_, static_cast<unsigned char>(c), 1);
   }
 
   /// Shortest text that reads back as the same number; the same in every locale.
   template <class Number>
   void append_number(Number number) {
-    reserve(64);
-    size_ = static_cast<std::size_t>(std::to_chars(data_ + size_, data_ + capacity_, number).ptr - data_);
+    char text[64];
+    append({text, static_cast<std::size_t>(std::to_chars(text, text + sizeof text, number).ptr - text)});
   }
 
-  std::string_view view() const { return {data_, size_}; }
-  std::size_t size() const { return size_; }
-  void truncate(std::size_t size) { size_ = size; }
+  std::size_t size() const { return at_.size(); }
+  std::uint64_t hash() const { return at_.hash(); }
+  /// Valid until the next change. Zeros follow it up to the next multiple of eight bytes.
+  std::string_view view() {
+    words_[at_.whole] = at_.pending;
+    return {reinterpret_cast<const char*>(words_), size()};
+  }
+
+  // For those who keep the cursor in registers: write at `words()`, and only while `in_line(cursor, n)` says that n
+  // bytes more still fit on the stack; then hand it back.
+  const KeyCursor& cursor() const { return at_; }
+  void move_to(const KeyCursor& cursor) { at_ = cursor; }
+  std::uint64_t* words() { return inline_; }
+  static bool in_line(const KeyCursor& cursor, std::size_t more) { return cursor.whole + more / 8 + 2 <= kInlineWords; }
 
  private:
   void reserve(std::size_t more) {
-    if (more > capacity_ - size_) [[unlikely]]
+    // One word more than whole ones: view() writes the pending one.
+    if (at_.whole + more / 8 + 2 > capacity_) [[unlikely]]
       grow(more);
   }
+  void grow(std::size_t more);
 
-  void grow(std::size_t more) {
-    const std::size_t capacity = (size_ + more) * 2;
-    auto bigger = std::make_unique_for_overwrite<char[]>(capacity);
-    std::memcpy(bigger.get(), data_, size_);
-    heap_ = std::move(bigger);
-    data_ = heap_.get();
-    capacity_ = capacity;
-  }
-
-  std::size_t size_ = 0;
-  std::size_t capacity_ = sizeof inline_;
-  char* data_ = inline_;
-  std::unique_ptr<char[]> heap_;
-  char inline_[320];
+  KeyCursor at_;
+  std::uint64_t* words_ = inline_;
+  std::size_t capacity_ = kInlineWords;
+  std::unique_ptr<std::uint64_t[]> heap_;
+  std::uint64_t inline_[kInlineWords];
 };
+
+/// Appends text of letters and digits only. False, with nothing appended, when it holds anything else or is too long.
+[[gnu::always_inline]] inline bool put_alphanumeric(KeyCursor& at, std::uint64_t* words, std::string_view text) {
+  constexpr std::uint64_t kLetters = 0x6161616161616161;
+  const char* p = text.data();
+  const std::size_t n = text.size();
+  if (n == 0 || n > 16 || !KeyBuffer::in_line(at, n)) return false;
+  if (n < 8) {
+    const std::uint64_t word = load_partial(p, n);
+    if (!all_alphanumeric(word | kLetters << (8 * n))) return false;
+    at.put(words, word, n);
+    return true;
+  }
+  const std::uint64_t first = load64(p), last = load64(p + n - 8);
+  if (!all_alphanumeric(first) || !all_alphanumeric(last)) return false;
+  at.put(words, first, 8);
+  if (n > 8) at.put(words, last >> (8 * (16 - n)), n - 8);
+  return true;
+}
+
+/// The same for a literal, whose length is found without a call.
+template <std::size_t N>
+  requires(N <= 8)
+[[gnu::always_inline]] inline bool put_alphanumeric(KeyCursor& at, std::uint64_t* words, const char (&text)[N]) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101, kLetters = 0x61 * kOnes;
+  const std::uint64_t word = N == 8 ? load64(text) : load_partial(text, N);
+  const std::uint64_t zeros = (word - kOnes) & ~word & 0x80 * kOnes;  // the lowest mark is exact
+  const auto n = static_cast<std::size_t>(std::countr_zero(zeros)) / 8;
+  if (n == 0 || n >= 8) return false;
+  const std::uint64_t kept = word & ((std::uint64_t{1} << (8 * n)) - 1);
+  if (!KeyBuffer::in_line(at, n) || !all_alphanumeric(kept | kLetters << (8 * n))) return false;
+  at.put(words, kept, n);
+  return true;
+}
+
+/// Appends a number below 100; false for others.
+template <std::integral Number>
+[[gnu::always_inline]] inline bool put_small(KeyCursor& at, std::uint64_t* words, Number number) {
+  if (number < 0 || !KeyBuffer::in_line(at, 2)) return false;
+  if (std::cmp_less(number, 10)) {
+    at.put(words, static_cast<std::uint64_t>('0' + number), 1);
+    return true;
+  }
+  if (std::cmp_less(number, 100)) {
+    at.put(words, kDigitPairs[static_cast<std::size_t>(number)], 2);
+    return true;
+  }
+  return false;
+}
 
 }  // namespace detail
 }  // namespace v1

@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <dsta/cache/detail/hash.hpp>
 #include <dsta/cache/detail/weigh.hpp>
 #include <dsta/cache/duration.hpp>
 
@@ -21,7 +22,8 @@ struct Identity;
 struct NodeExtra;
 
 /// A key as the store sees it. `full` is empty unless the key was too long to be kept readable; then `name` is its
-/// shortened form and `full` is what an entry is verified by.
+/// shortened form and `full` is what an entry is verified by. For reads, zeros must follow `name` up to the next
+/// multiple of eight bytes (KeyBuffer and StoredKey see to it), so that it is compared by whole words.
 struct KeyView {
   std::string_view name;
   std::string_view full;
@@ -59,17 +61,35 @@ inline constexpr TypeOps kTypeOps = {
     },
 };
 
+/// Equality of two texts that zeros follow up to the next multiple of eight bytes.
+[[gnu::always_inline]] inline bool same_padded(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); i += 8) {
+    if (load64(a.data() + i) != load64(b.data() + i)) return false;
+  }
+  return true;
+}
+
+/// Whole words, so that a value of any size is copied without a call. Both sides have room for the last one.
+inline void copy_words(void* to, const void* from, std::size_t bytes) {
+  for (std::size_t i = 0; i < bytes; i += 8) {
+    std::uint64_t word;
+    std::memcpy(&word, static_cast<const char*>(from) + i, 8);
+    std::memcpy(static_cast<char*>(to) + i, &word, 8);
+  }
+}
+
 /// Which of the store's lists a node is on.
 enum class Place : std::uint8_t { none, window, main, pinned };
 
 /// An entry: one allocation that holds this header, the value, and the key's bytes.
 ///
 /// Invariant: once a node is published in the store, its value, key and times never change (replacing is a new node);
-/// `frequency`, `place` and the links belong to the shard and change under its lock only. References keep the value
+/// `place` and the links belong to the shard and change under its lock only. References keep the value
 /// alive after the entry is gone, so a reader copies it without holding any lock.
 struct Node {
   std::atomic<std::uint32_t> references{1};
-  std::uint8_t frequency = 0;
+  std::atomic<std::uint8_t> frequency{0};
   Place place = Place::none;
   bool counter = false;  ///< made by increment: never evicted
   std::uint16_t wheel_slot = 0;
@@ -97,7 +117,9 @@ struct Node {
   void* value() { return reinterpret_cast<char*>(this) + value_offset; }
   const void* value() const { return reinterpret_cast<const char*>(this) + value_offset; }
   std::string_view name() const { return {reinterpret_cast<const char*>(this) + key_offset, key_size}; }
-  std::string_view full() const { return {reinterpret_cast<const char*>(this) + key_offset + key_size, full_size}; }
+  std::string_view full() const {
+    return {reinterpret_cast<const char*>(this) + key_offset + (key_size + 7) / 8 * 8, full_size};
+  }
 };
 
 /// Frees what `extra` points to. Null is fine.
@@ -151,7 +173,9 @@ template <class T, class... Arguments>
 NodeRef make_node(const KeyView& key, Arguments&&... arguments) {
   static_assert(alignof(T) <= alignof(std::max_align_t), "over-aligned types cannot be cached by value");
   constexpr std::size_t kValue = (sizeof(Node) + alignof(T) - 1) / alignof(T) * alignof(T);
-  const std::size_t bytes = kValue + sizeof(T) + key.name.size() + key.full.size();
+  constexpr std::size_t kText = kValue + (sizeof(T) + 7) / 8 * 8;
+  const std::size_t padded = (key.name.size() + 7) / 8 * 8;
+  const std::size_t bytes = kText + padded + key.full.size();
   constexpr auto kAlignment = std::align_val_t{alignof(std::max_align_t)};
   void* memory = ::operator new(bytes, kAlignment);
   T* value = nullptr;
@@ -165,12 +189,13 @@ NodeRef make_node(const KeyView& key, Arguments&&... arguments) {
   node->hash = key.hash;
   node->type = &kTypeOps<T>;
   node->value_offset = kValue;
-  node->key_offset = kValue + sizeof(T);
+  node->key_offset = kText;
   node->key_size = static_cast<std::uint32_t>(key.name.size());
   node->full_size = static_cast<std::uint32_t>(key.full.size());
   char* text = static_cast<char*>(memory) + node->key_offset;
+  if (padded != 0) std::memset(text + padded - 8, 0, 8);
   std::memcpy(text, key.name.data(), key.name.size());
-  if (!key.full.empty()) std::memcpy(text + key.name.size(), key.full.data(), key.full.size());
+  if (!key.full.empty()) std::memcpy(text + padded, key.full.data(), key.full.size());
   NodeRef owner(node);
   node->weight = allocation(bytes) + heap_size(*value);
   return owner;

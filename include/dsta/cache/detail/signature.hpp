@@ -2,11 +2,13 @@
 #include <concepts>
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <dsta/cache/detail/identity.hpp>
@@ -59,9 +61,9 @@ template <class T>
 struct Owned {
   using type = T;
 };
-template <>
-struct Owned<std::string_view> {
-  using type = std::string;
+template <class Char, class Traits>
+struct Owned<std::basic_string_view<Char, Traits>> {
+  using type = std::basic_string<Char, Traits>;
 };
 template <>
 struct Owned<const char*> {
@@ -74,6 +76,18 @@ struct Owned<char*> {
 template <class T, std::size_t N>
 struct Owned<std::span<T, N>> {
   using type = std::vector<std::remove_cv_t<T>>;
+};
+template <class T>
+struct Owned<std::optional<T>> {
+  using type = std::optional<typename Owned<T>::type>;
+};
+template <class A, class B>
+struct Owned<std::pair<A, B>> {
+  using type = std::pair<typename Owned<A>::type, typename Owned<B>::type>;
+};
+template <class... Ts>
+struct Owned<std::tuple<Ts...>> {
+  using type = std::tuple<typename Owned<Ts>::type...>;
 };
 template <class T>
 using owned_t = typename Owned<std::decay_t<T>>::type;
@@ -115,6 +129,20 @@ void append_argument(KeyBuffer& out, const Argument& argument) {
   } else {
     const P converted(argument);
     append_part<P>(out, converted);
+  }
+}
+
+/// The usual arguments, short text of letters and digits and small numbers, without leaving registers. False: it is
+/// none of these and nothing was written.
+template <class P, class Argument>
+[[gnu::always_inline]] inline bool put_argument(KeyCursor& at, std::uint64_t* words, const Argument& argument) {
+  if constexpr (TextParameter<P> && requires { put_alphanumeric(at, words, argument); }) {
+    return put_alphanumeric(at, words, argument);
+  } else if constexpr (std::integral<P> && !std::same_as<P, bool> && !std::same_as<P, char> &&
+                       std::convertible_to<const Argument&, P>) {
+    return put_small(at, words, static_cast<P>(argument));
+  } else {
+    return false;
   }
 }
 

@@ -1,17 +1,20 @@
 #pragma once
+#include <memory>
+#include <optional>
 #include <ranges>
+#include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 #include <dsta/cache/codec.hpp>
 #include <dsta/cache/detail/signature.hpp>
+#include <dsta/cache/set_result.hpp>
+#include <dsta/cache/stats.hpp>
 
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
-
-template <class T>
-concept View = std::same_as<T, std::string_view> || std::ranges::view<T>;
 
 /// Looks like a coroutine's generator or task: has a promise type.
 template <class T>
@@ -33,6 +36,11 @@ template <class... P>
 inline constexpr bool has_out_parameter<TypeList<P...>> =
     ((std::is_lvalue_reference_v<P> && !std::is_const_v<std::remove_reference_t<P>>) || ...);
 
+template <class List>
+inline constexpr bool has_borrowed = false;
+template <class... P>
+inline constexpr bool has_borrowed<TypeList<P...>> = (holds_view<owned_t<P>> || ...);
+
 /// Says in one sentence why a result cannot be cached; true when it can.
 template <class R>
 consteval bool check_result() {
@@ -47,7 +55,7 @@ consteval bool check_result() {
     static_assert(always_false<R>,
                   "the function returns a raw pointer, and the cache cannot own what it points to: return "
                   "a value or a std::shared_ptr<const T>");
-  } else if constexpr (View<T>) {
+  } else if constexpr (holds_view<T>) {
     static_assert(always_false<R>,
                   "the function returns a view, which the cache cannot keep alive: return a std::string, "
                   "a std::vector or another container that owns its elements");
@@ -87,6 +95,11 @@ consteval bool check_function() {
                     "the function takes a non-const reference, and a cached call could not write to it: "
                     "return everything it works out");
       return false;
+    } else if constexpr (has_borrowed<Parameters>) {
+      static_assert(always_false<F>,
+                    "the function takes views that the cache cannot keep alive while it loads: take a container that "
+                    "owns its elements, such as std::vector<std::string>");
+      return false;
     } else {
       return check_result<typename Signature<F>::Result>();
     }
@@ -95,20 +108,67 @@ consteval bool check_function() {
   }
 }
 
-/// Stands in for a wrapper that was refused, so that the compiler says no more than the one sentence.
+/// A value of the type that a refused call would have returned; never run, as what is refused does not compile.
+template <class T>
+T refused() {
+  T (*none)() = nullptr;
+  return none();
+}
+
+/// Stands in for the wrapper of a function that was refused: has its members and results, so that the compiler says no
+/// more than the one sentence.
+template <class F>
 struct Refused {
   template <class... Arguments>
-  Refused operator()(Arguments&&...) const {
+  auto operator()(const Arguments&...) const {
+    if constexpr (Signature<F>::known) {
+      return refused<typename Signature<F>::Result>();
+    } else if constexpr (std::is_invocable_v<F, const Arguments&...>) {
+      return refused<std::invoke_result_t<F, const Arguments&...>>();
+    } else {
+      return *this;
+    }
+  }
+  template <class... Arguments>
+  auto refresh(const Arguments&... arguments) const {
+    return (*this)(arguments...);
+  }
+  template <class... Arguments>
+  auto shared(const Arguments&... arguments) const {
+    return refused<std::shared_ptr<const decltype((*this)(arguments...))>>();
+  }
+  template <class... Arguments>
+  auto peek(const Arguments&... arguments) const {
+    return refused<std::optional<decltype((*this)(arguments...))>>();
+  }
+  template <class... Arguments>
+  bool invalidate(const Arguments&...) const {
+    return false;
+  }
+  template <class... ArgumentsAndValue>
+  SetResult put(const ArgumentsAndValue&...) const {
+    return SetResult::not_stored;
+  }
+  template <class... Arguments>
+  std::string key_for(const Arguments&...) const {
     return {};
   }
-  template <class T>
-  operator T() const;
-  template <class T>
-  Refused key_builder(T&&) const {
+  FunctionInfo cache_info() const { return {}; }
+  void cache_clear() const {}
+  template <class Hook>
+  Refused key_builder(const Hook&) const {
     return {};
   }
-  template <class T>
-  Refused condition(T&&) const {
+  template <class Hook>
+  Refused condition(const Hook&) const {
+    return {};
+  }
+  template <class Hook>
+  Refused adaptive_ttl(const Hook&) const {
+    return {};
+  }
+  template <class Hook>
+  Refused adaptive_tags(const Hook&) const {
     return {};
   }
 };

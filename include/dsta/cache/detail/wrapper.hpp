@@ -57,14 +57,13 @@ requires Signature<F>::known struct Hooks<F> {
 /// What all copies of one wrapper share. Immutable once the wrapper is in use.
 template <class F>
 struct WrapperState : Hooks<F> {
-  WrapperState(std::shared_ptr<Core> core_, EntryOptions options, F function_, CodePlace where)
-      : core(std::move(core_)), function(std::move(function_)) {
-    options = core->cascade(options);
-    terms = std::make_shared<const EntryTerms>(core->resolve(options));
-    identity = &core->register_function(options.prefix, options.name, mark_function(function, where));
-    head = options.prefix;
-    if (!options.name.empty()) head += (head.empty() ? "" : ":") + options.name;
-  }
+  WrapperState(std::shared_ptr<Core> core_, const EntryOptions& options, F function_, CodePlace where)
+      : core(std::move(core_)),
+        identity(&core->register_function(options.prefix, options.name, mark_function(function_, where))),
+        terms(std::make_shared<const EntryTerms>(core->resolve(options))),
+        head(identity->text()),
+        open_head(identity->text().empty() ? "" : identity->text() + ":"),
+        function(std::move(function_)) {}
   ~WrapperState() { core->release_function(*identity); }
   WrapperState(const WrapperState&) = delete;
   WrapperState& operator=(const WrapperState&) = delete;
@@ -72,43 +71,64 @@ struct WrapperState : Hooks<F> {
   std::shared_ptr<Core> core;
   Identity* identity = nullptr;
   std::shared_ptr<const EntryTerms> terms;
-  std::string head;  ///< prefix:name
+  KeyBuffer::Head head;       ///< prefix:name, the key of a call without arguments
+  KeyBuffer::Head open_head;  ///< with ':' behind it, the start of all others
   F function;
 };
+
+/// The argument as the parameter type P sees it, converted only when it is of another type.
+template <class P, class Argument>
+decltype(auto) as_parameter(const Argument& argument) {
+  if constexpr (std::same_as<P, Argument>) {
+    return (argument);
+  } else {
+    return static_cast<P>(argument);
+  }
+}
 
 /// The key of one call, on the stack.
 template <class F>
 class CallKey {
  public:
   template <class... Arguments>
-  explicit CallKey(const WrapperState<F>& state, const Arguments&... arguments) {
-    buffer_.append(state.head);
+  [[gnu::always_inline]] explicit CallKey(const WrapperState<F>& state, const Arguments&... arguments)
+      : buffer_(sizeof...(Arguments) == 0 ? state.head : state.open_head) {
     if constexpr (Signature<F>::known) {
       if (state.build_key) [[unlikely]] {
-        if constexpr (sizeof...(Arguments) == Hooks<F>::arity) {
-          separate();
-          state.build_key(buffer_, arguments...);
-          finish();
-          return;
-        } else {
-          throw ConfigError("a call of a wrapper with a key_builder must give every argument");
-        }
+        build(state, arguments...);
+        return;
       }
     }
-    append(std::index_sequence_for<Arguments...>{}, arguments...);
-    finish();
+    KeyCursor at = buffer_.cursor();
+    append(at, std::index_sequence_for<Arguments...>{}, arguments...);
+    buffer_.move_to(at);
+    finish(at);
   }
 
-  const KeyView& view() const { return stored_ ? stored_->view() : view_; }
+  const KeyView& view() const { return long_ ? long_->view() : view_; }
 
  private:
   template <std::size_t... I, class... Arguments>
-  void append(std::index_sequence<I...>, const Arguments&... arguments) {
-    (append_one<parameter_t<F, I, Arguments>>(arguments), ...);
+  [[gnu::always_inline]] void append(KeyCursor& at, std::index_sequence<I...>, const Arguments&... arguments) {
+    (append_one<parameter_t<F, I, Arguments>, I == 0>(at, arguments), ...);
   }
-  template <class P, class Argument>
-  void append_one(const Argument& argument) {
-    separate();
+  template <class P, bool First, class Argument>
+  [[gnu::always_inline]] void append_one(KeyCursor& at, const Argument& argument) {
+    if constexpr (Signature<F>::known) {
+      if (KeyBuffer::in_line(at, 1)) [[likely]] {
+        const KeyCursor before = at;
+        if constexpr (!First) at.put(buffer_.words(), ':', 1);
+        if (put_argument<P>(at, buffer_.words(), argument)) return;
+        at = before;
+      }
+    }
+    buffer_.move_to(at);
+    append_slowly<P, First>(argument);
+    at = buffer_.cursor();
+  }
+  template <class P, bool First, class Argument>
+  [[gnu::noinline]] void append_slowly(const Argument& argument) {
+    if constexpr (!First) buffer_.push(':');
     append_argument<P>(buffer_, argument);
     if constexpr (!Signature<F>::known && !TextLike<P>) {
       buffer_.push('(');
@@ -116,27 +136,33 @@ class CallKey {
       buffer_.push(')');
     }
   }
-  void separate() {
-    if (buffer_.size() != 0) buffer_.push(':');
-  }
-  void finish() {
-    const std::string_view text = buffer_.view();
-    if (text.size() <= kReadableKeyBytes) [[likely]] {
-      view_ = {text, {}, hash_bytes(text, kHashSeed)};
+  template <class... Arguments>
+  [[gnu::noinline]] void build(const WrapperState<F>& state, const Arguments&... arguments) {
+    if constexpr (sizeof...(Arguments) == Hooks<F>::arity) {
+      if (sizeof...(Arguments) == 0) buffer_.push(':');
+      [&]<std::size_t... I>(std::index_sequence<I...>) {
+        state.build_key(buffer_, as_parameter<parameter_t<F, I, Arguments>>(arguments)...);
+      }(std::index_sequence_for<Arguments...>{});
+      finish(buffer_.cursor());
     } else {
-      stored_ = std::make_unique<StoredKey>(text);
+      throw ConfigError("a call of a wrapper with a key_builder must give every argument");
     }
+  }
+  [[gnu::always_inline]] void finish(const KeyCursor& at) {
+    view_ = {buffer_.view(), {}, at.hash()};
+    if (at.size() > kReadableKeyBytes) [[unlikely]]
+      long_ = std::make_unique<StoredKey>(view_.name);
   }
 
   KeyBuffer buffer_;
   KeyView view_;
-  std::unique_ptr<StoredKey> stored_;
+  std::unique_ptr<StoredKey> long_;
 };
 
-/// A trivially copyable value that arrives as bytes.
+/// A trivially copyable value that arrives as whole words.
 template <class R>
 struct Raw {
-  alignas(R) unsigned char bytes[sizeof(R)];
+  alignas(R) alignas(8) unsigned char bytes[(sizeof(R) + 7) / 8 * 8];
   R value() const { return *std::launder(reinterpret_cast<const R*>(bytes)); }
 };
 

@@ -1,0 +1,69 @@
+// Forgetting: by pattern, by symbol, exchange and user, by tag.
+#include <dsta/cache.hpp>
+
+#include <string>
+#include <vector>
+
+#include "check.hpp"
+#include "inline_executor.hpp"
+
+using namespace std::chrono_literals;
+
+int calls = 0;
+int count(const std::string&, int) { return ++calls; }
+
+int main() {
+  dsta::cache::CacheManager cache{{.executor = std::make_shared<InlineExecutor>()}};
+
+  // [patterns]
+  cache.set("BTCUSDT:1m", 1, {.prefix = "candles"});
+  cache.set("BTCUSDT:1h", 2, {.prefix = "candles"});
+  cache.set("ETHUSDT:1h", 3, {.prefix = "candles"});
+  check(cache.delete_pattern("candles:BTC*:1[mh]") == 2, "a glob over the whole key");
+  check(cache.delete_pattern("*:1?", {.prefix = "candles"}) == 1, "or over what follows the prefix");
+  // [/patterns]
+
+  // [trade]
+  dsta::cache::CacheInvalidator invalidator{cache};
+  cache.set("ticker:BTCUSDT", 1, {.prefix = "api:binance"});
+  cache.set("rsi:BTCUSDT", 2, {.prefix = "indicator"});
+  cache.set("123", "dark", {.prefix = "session"});
+  cache.set("1234", "light", {.prefix = "session"});
+  check(invalidator.invalidate_symbol_data("BTCUSDT") == 2, "every api:, db: and indicator: key with BTCUSDT in it");
+  check(invalidator.invalidate_exchange_data("binance") == 0, "the one key of binance went with its symbol");
+  check(invalidator.invalidate_user_session(123) == 1 && cache.exists("session:1234"),
+        "never the session of user 1234");
+  check(invalidator.invalidate_pattern("session:*") == 1, "the same as delete_pattern");
+  // [/trade]
+
+  // [tags]
+  auto candles = cache.cached({.ttl = 1h, .prefix = "history", .tags = {"candles", "symbol:{0}"}}, count);
+  candles("BTCUSDT", 500), candles("ETHUSDT", 500);
+  cache.invalidate_tag("symbol:BTCUSDT");  // {0} is the first argument
+  check(!candles.peek("BTCUSDT", 500) && candles.peek("ETHUSDT", 500), "one symbol's candles are gone");
+  cache.invalidate_tag("candles");
+  check(!candles.peek("ETHUSDT", 500), "all candles are gone, however many, at the cost of one");
+  cache.set("AAPL", 190.5, {.tags = {"sector:tech"}});  // manual entries have tags too
+  // [/tags]
+  cache.invalidate_tag("sector:tech");
+  check(!cache.exists("AAPL"), "a manual entry went by its tag");
+
+  // [soft]
+  auto quote = cache.cached({.ttl = 60s, .prefix = "quote", .tags = {"quotes"}, .stale_for = 10min}, count);
+  const int old = quote("BTCUSDT", 1);
+  cache.invalidate_tag("quotes", dsta::cache::TagMode::expire);
+  check(quote("BTCUSDT", 1) == old, "expired, not removed: served once more while it is loaded anew");
+  check(quote("BTCUSDT", 1) == old + 1, "the new value");
+  // [/soft]
+
+  // [adaptive_tags]
+  auto positions =
+      cache
+          .cached({.ttl = 60s, .prefix = "positions"},
+                  [](int user) { return user == 1 ? std::string("BTCUSDT") : std::string("ETHUSDT"); })
+          .adaptive_tags([](const std::string& symbol) { return std::vector<std::string>{"symbol:" + symbol}; });
+  positions(1), positions(2);
+  cache.invalidate_tag("symbol:ETHUSDT");
+  check(positions.peek(1) && !positions.peek(2), "tags that only the value knows");
+  // [/adaptive_tags]
+}

@@ -1,0 +1,79 @@
+// How long values live, and what is served when they are old or their source is down.
+#include <dsta/cache.hpp>
+#include <dsta/cache/testing.hpp>
+
+#include <optional>
+#include <stdexcept>
+#include <string>
+
+#include "check.hpp"
+#include "inline_executor.hpp"
+
+using namespace std::chrono_literals;
+
+int calls = 0;
+bool down = false;
+int fetch(const std::string&) {
+  if (down) throw std::runtime_error("the exchange is down");
+  return ++calls;
+}
+
+int main() {
+  dsta::cache::testing::CleanCache clean{{.executor = std::make_shared<InlineExecutor>()}};
+  auto& cache = clean.cache;
+  auto& clock = *clean.clock;
+
+  // [stale_for]
+  auto price = cache.cached({.ttl = 60s, .prefix = "price", .stale_for = 10min}, fetch);
+  check(price("BTC") == 1, "loaded");
+  clock.advance(61s);
+  check(price("BTC") == 1 && price("BTC") == 2, "past its ttl: the old value at once, and a refresh in the background");
+  down = true;
+  clock.advance(9min);
+  check(price("BTC") == 2 && cache.lookup<int>("price:BTC").stale, "the source is down: the old value goes on");
+  clock.advance(3min);
+  bool thrown = false;
+  try {
+    price("BTC");
+  } catch (const std::runtime_error&) {
+    thrown = true;
+  }
+  check(thrown, "past ttl + stale_for: the function's own exception");
+  // [/stale_for]
+  down = false;
+
+  // [refresh_ahead]
+  auto ticker = cache.cached({.ttl = 60s, .prefix = "ticker", .refresh_ahead = 0.8}, fetch);
+  const int first = ticker("BTC");
+  clock.advance(50s);  // past 0.8 * 60 s
+  check(ticker("BTC") == first, "a hit, that starts a refresh in the background");
+  clock.advance(50s);
+  check(ticker.peek("BTC") == first + 1, "a key in use never expires under its users");
+  // [/refresh_ahead]
+
+  // [negative]
+  auto find =
+      cache.cached({.ttl = 1h, .prefix = "user", .negative_ttl = 30s}, [](int id) -> std::optional<std::string> {
+        ++calls;
+        return id == 1 ? std::optional<std::string>("Ada") : std::nullopt;
+      });
+  const int before = calls;
+  check(!find(2) && !find(2) && calls == before + 1, "that there is no user 2 is remembered");
+  check(cache.get_ttl("user:2") == 30s, "for half a minute");
+  // [/negative]
+
+  // [adaptive]
+  auto token = cache.cached({.prefix = "token"}, fetch).adaptive_ttl([](int value) { return value * 1s; });
+  const int seconds = token("app");
+  check(cache.get_ttl("token:app") == seconds * 1s, "the value says how long it is good for");
+  // [/adaptive]
+
+  // [jitter]
+  cache.set("a", 1, {.ttl = 100s, .jitter = 0.1, .idle_ttl = 30s});
+  check(*cache.get_ttl("a") >= 90s && *cache.get_ttl("a") <= 100s, "up to a tenth shorter, at random");
+  clock.advance(20s), cache.get<int>("a"), clock.advance(20s);
+  check(cache.exists("a"), "read within 30 s: it stays");
+  clock.advance(30s);
+  check(!cache.exists("a"), "nobody read it for 30 s: it is gone");
+  // [/jitter]
+}

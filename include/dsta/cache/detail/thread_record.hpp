@@ -1,0 +1,29 @@
+#pragma once
+#include <atomic>
+#include <cstdint>
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+struct Node;
+
+/// What the library keeps for each thread that uses it. Handed on to another thread when its own ends; never freed.
+struct alignas(64) ThreadRecord {
+  /// The entry this thread is reading without a lock: nobody may free it (see hazard.hpp).
+  std::atomic<const Node*> hazard{nullptr};
+  /// Small and dense: no two living threads share one.
+  std::uint32_t index = 0;
+};
+
+inline constinit thread_local ThreadRecord* own_record = nullptr;
+ThreadRecord& acquire_record() noexcept;
+
+inline ThreadRecord& thread_record() noexcept {
+  ThreadRecord* record = own_record;
+  return record ? *record : acquire_record();
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,48 @@
+#pragma once
+#include <atomic>
+#include <vector>
+
+#include <dsta/cache/detail/node.hpp>
+#include <dsta/cache/detail/thread_record.hpp>
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+/// Hazard pointers (Michael, IEEE TPDS 15(6), 2004): a reader names the one entry it is reading, and whoever removed
+/// that entry frees it only when nobody names it. So reading takes no lock, and a reader that is stopped in the middle
+/// holds back one entry, not all that are removed meanwhile.
+///
+/// The trap is order: the reader's announcement must be visible before it looks whether the entry is still there. A
+/// fence there would cost as much as the lock. Instead the rare side pays: before it looks at the announcements it has
+/// the kernel run a barrier on every processor of the process (membarrier), and the reader needs only to keep the
+/// compiler from reordering. Where the kernel has none, and under ThreadSanitizer, which knows nothing of it, the
+/// reader pays.
+class Hazards {
+ public:
+  /// True when readers may announce with a plain store.
+  static bool asymmetric() noexcept { return asymmetric_; }
+
+  /// Announces the entry that `slot` holds, if it still holds `word` afterwards.
+  static bool protect(ThreadRecord& record, const Node* node, const std::atomic<std::uint64_t>& slot,
+                      std::uint64_t word) noexcept {
+    if (asymmetric_) [[likely]] {
+      record.hazard.store(node, std::memory_order_relaxed);
+      std::atomic_signal_fence(std::memory_order_seq_cst);
+      return slot.load(std::memory_order_acquire) == word;
+    }
+    record.hazard.exchange(node, std::memory_order_seq_cst);
+    return slot.load(std::memory_order_seq_cst) == word;
+  }
+  static void release(ThreadRecord& record) noexcept { record.hazard.store(nullptr, std::memory_order_release); }
+
+  /// Every entry announced now, sorted. Entries unlinked before the call and not among them may be freed.
+  static std::vector<const Node*> announced();
+
+ private:
+  static const bool asymmetric_;
+};
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

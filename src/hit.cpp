@@ -1,0 +1,62 @@
+/// The hit path, whole: what a call of a wrapped function runs when its value is there. In one file so that the
+/// compiler sees it as one piece.
+#include <dsta/cache/detail/core.hpp>
+
+#include "background.hpp"
+#include "identities.hpp"
+#include "l1/shard.hpp"
+#include "l1/store.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+namespace {
+[[gnu::always_inline]] inline bool matches(const Node& node, const KeyView& key) {
+  return same_padded(node.name(), key.name) && node.full() == key.full;
+}
+}  // namespace
+
+Shard& Store::shard(std::uint64_t hash) const noexcept { return shards_[hash & mask_]; }
+
+Freshness Store::find(const KeyView& key, const TypeOps& type, const Identity* reader, TimePoint now,
+                      NodeRef& out) noexcept {
+  Shard& home = shard(key.hash);
+  Freshness freshness = Freshness::miss;
+  const auto is_key = [&](const Node& node) { return matches(node, key); };
+  home.table.read(thread_record(), key.hash, is_key, [&](Node& node) {
+    if (node.type != &type) return;
+    freshness = judge(node, reader, now);
+    if (freshness == Freshness::fresh) out = Shard::use(node, now);
+  });
+  if (freshness == Freshness::fresh || freshness == Freshness::miss) return freshness;
+  return find_aged(key, type, reader, now, out);
+}
+
+[[gnu::always_inline]] inline bool Store::copy(ThreadRecord& record, const KeyView& key, const TypeOps& type,
+                                               const Identity* reader, TimePoint now, void* out) noexcept {
+  bool copied = false;
+  const auto is_key = [&](const Node& node) { return matches(node, key); };
+  shard(key.hash).table.read(record, key.hash, is_key, [&](Node& node) {
+    if (node.type != &type || judge(node, reader, now) != Freshness::fresh) return;
+    Shard::note_read(node, now);
+    copy_words(out, node.value(), type.size);
+    copied = true;
+  });
+  return copied;
+}
+
+Freshness Core::read(const KeyView& key, const TypeOps& type, const Identity* reader, NodeRef& out) noexcept {
+  return store_->find(key, type, reader, now(), out);
+}
+
+bool Core::hit_bitwise(const KeyView& key, const TypeOps& type, Identity& reader, void* out) noexcept {
+  ThreadRecord& record = thread_record();
+  if (!store_->copy(record, key, type, &reader, now(), out)) return false;
+  reader.counters.add(record, Count::hits);
+  return true;
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

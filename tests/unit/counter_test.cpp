@@ -1,0 +1,99 @@
+// Counters: what the budget, stale values and many threads may not do to them.
+#include <dsta/cache/testing.hpp>
+
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <map>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "scale.hpp"
+
+namespace dsta::cache {
+namespace {
+
+using namespace std::chrono_literals;
+using testing_support::scaled;
+
+TEST(CounterBudget, CountersOutliveWhateverElseWantsTheirPlace) {
+  testing::CleanCache clean({.l1 = {.max_bytes = 256 << 10}});
+  for (int i = 0; i < 200; ++i) ASSERT_EQ(clean.cache.increment("n" + std::to_string(i), i), i);
+  for (std::size_t i = 0; i < scaled(20'000); ++i) clean.cache.set("k" + std::to_string(i), std::string(500, 'v'));
+  EXPECT_GT(clean.cache.get_stats().evictions, 0u);
+  for (int i = 0; i < 200; ++i) EXPECT_EQ(clean.cache.get<std::int64_t>("n" + std::to_string(i)), i);
+}
+
+TEST(CounterBudget, CountersTakeNoMoreThanTheirShareAndARefusedOneIsSaidToBe) {
+  testing::CleanCache clean({.l1 = {.max_bytes = 64 << 10}});
+  std::size_t made = 0;
+  while (made < 10'000 && clean.cache.increment("n" + std::to_string(made))) ++made;
+  EXPECT_GT(made, 50u);
+  EXPECT_LT(made, 10'000u);
+  EXPECT_LE(clean.cache.get_stats().bytes, 64u << 10);
+  EXPECT_GT(clean.cache.get_stats().rejected, 0u);
+  EXPECT_TRUE(clean.cache.set("k", std::string("v"))) << "there is room for values besides counters";
+  EXPECT_EQ(clean.cache.get("k"), "v");
+}
+
+TEST(CounterBudget, DISABLED_AnExistingCounterCountsOnWhenNoNewOneFitsAnyMore) {
+  testing::CleanCache clean({.l1 = {.max_bytes = 64 << 10}});
+  int made = 0;
+  while (clean.cache.increment("n" + std::to_string(made))) ++made;
+  for (int i = 0; i < made; ++i) ASSERT_EQ(clean.cache.increment("n" + std::to_string(i)), 2) << i << " of " << made;
+}
+
+struct Counter : ::testing::Test, testing::CleanCache {};
+
+TEST_F(Counter, DISABLED_WhatIncrementReturnedIsWhatGetReturnsAlsoWhenTheOldValueWasStale) {
+  cache.set("n", std::int64_t{5}, {.ttl = 10s, .stale_for = 60s});
+  clock->advance(20s);
+  const auto sum = cache.increment("n");
+  ASSERT_TRUE(sum);
+  EXPECT_EQ(cache.get<std::int64_t>("n"), sum);
+}
+
+TEST_F(Counter, ItsTtlCountsFromItsMaking) {
+  cache.increment("n", 1, {.ttl = 10s});
+  clock->advance(6s);
+  EXPECT_EQ(cache.increment("n", 1, {.ttl = 10s}), 2);
+  EXPECT_EQ(cache.get_ttl("n"), 4s);
+  clock->advance(4s);
+  EXPECT_EQ(cache.increment("n", 1, {.ttl = 10s}), 1) << "a counter past its time starts anew";
+}
+
+TEST_F(Counter, LeavesTheRangeNeitherUpNorDownAndKeepsItsValue) {
+  constexpr auto kMost = std::numeric_limits<std::int64_t>::max(), kLeast = std::numeric_limits<std::int64_t>::min();
+  EXPECT_EQ(cache.increment("up", kMost), kMost);
+  EXPECT_THROW(cache.increment("up"), ValueError);
+  EXPECT_EQ(cache.increment("up", 0), kMost);
+  EXPECT_EQ(cache.increment("down", kLeast), kLeast);
+  EXPECT_THROW(cache.increment("down", -1), ValueError);
+  EXPECT_EQ(cache.get<std::int64_t>("down"), kLeast);
+}
+
+TEST_F(Counter, NoIncrementOfManyThreadsIsLostOrSeenTwice) {
+  const auto each = static_cast<std::int64_t>(scaled(20'000));
+  std::vector<std::vector<std::int64_t>> seen(8);
+  {
+    std::vector<std::jthread> threads;
+    for (auto& mine : seen) {
+      threads.emplace_back([&] {
+        for (std::int64_t i = 0; i < each; ++i) mine.push_back(cache.increment("n").value());
+      });
+    }
+  }
+  EXPECT_EQ(cache.get<std::int64_t>("n"), 8 * each);
+  std::vector<bool> drawn(static_cast<std::size_t>(8 * each) + 1);
+  for (const auto& mine : seen) {
+    EXPECT_TRUE(std::ranges::is_sorted(mine)) << "a thread saw the counter go back";
+    for (const std::int64_t value : mine) {
+      EXPECT_FALSE(drawn[static_cast<std::size_t>(value)]) << value << " twice";
+      drawn[static_cast<std::size_t>(value)] = true;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace dsta::cache

@@ -1,0 +1,196 @@
+// One load per key, however many ask: who runs it, who gets what it brings, and what becomes of its errors.
+#include <dsta/cache/testing.hpp>
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <barrier>
+#include <functional>
+#include <latch>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include "scale.hpp"
+
+namespace dsta::cache {
+namespace {
+
+using namespace std::chrono_literals;
+using detail::Core;
+using testing_support::scaled;
+
+struct ExchangeDown : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// Runs `body(i)` on `count` threads and waits for all.
+template <class Body>
+void on_threads(std::size_t count, Body body) {
+  std::vector<std::jthread> threads;
+  for (std::size_t i = 0; i < count; ++i) threads.emplace_back([&body, i] { body(i); });
+}
+
+struct SingleFlight : ::testing::Test, testing::CleanCache {
+  /// From now on `loading` opens when `callers` callers but the leader are about to wait for a load.
+  void count_waiters(std::ptrdiff_t callers) {
+    waiting = std::make_unique<std::latch>(callers);
+    cache.core()->probe = [this](Core::Point point, std::string_view) {
+      if (point == Core::Point::before_wait) waiting->count_down();
+    };
+  }
+  std::unique_ptr<std::latch> waiting;
+};
+
+TEST_F(SingleFlight, SixtyFourCallersOfOneColdKeyRunTheLoaderOnceAndShareItsValue) {
+  count_waiters(63);
+  std::atomic<int> loads{0};
+  const auto f = cache.cached({.prefix = "once"}, [&](int n) {
+    waiting->wait();
+    return ++loads, "value " + std::to_string(n);
+  });
+  std::vector<std::string> values(64);
+  on_threads(64, [&](std::size_t i) { values[i] = f(7); });
+  EXPECT_EQ(loads, 1);
+  for (const auto& value : values) EXPECT_EQ(value, "value 7");
+  EXPECT_EQ(f.cache_info().coalesced, 63u);
+  EXPECT_EQ(f.cache_info().loads, 1u);
+}
+
+TEST_F(SingleFlight, WaitersGetTheLeadersObjectItself) {
+  count_waiters(7);
+  const auto f = cache.cached({.prefix = "shared"}, [&](int) { return waiting->wait(), std::string(1000, 'x'); });
+  std::vector<std::shared_ptr<const std::string>> values(8);
+  on_threads(8, [&](std::size_t i) { values[i] = f.shared(1); });
+  for (const auto& value : values) EXPECT_EQ(value.get(), values[0].get());
+}
+
+TEST_F(SingleFlight, AnErrorGoesToEveryWaiterOfItsFlightAndTheNextCallLoadsAgain) {
+  count_waiters(63);
+  std::atomic<int> loads{0};
+  const auto f = cache.cached({.prefix = "down"}, [&](int n) -> int {
+    if (++loads > 1) return n;
+    waiting->wait();
+    throw ExchangeDown("exchange " + std::to_string(n) + " is down");
+  });
+  std::atomic<int> told{0};
+  on_threads(64, [&](std::size_t) {
+    try {
+      f(5);
+    } catch (const ExchangeDown& e) {
+      told += std::string_view(e.what()) == "exchange 5 is down" ? 1 : 0;
+    }
+  });
+  EXPECT_EQ(told, 64);
+  EXPECT_EQ(loads, 1);
+  EXPECT_FALSE(f.peek(5));
+  EXPECT_EQ(cache.get_stats().entries, 0u);
+  EXPECT_EQ(f(5), 5);
+  EXPECT_EQ(loads, 2);
+  EXPECT_EQ(f.cache_info().load_failures, 1u);
+}
+
+TEST_F(SingleFlight, SixtyFourThreadsOverAThrowingSourceGetItsOwnErrorsAndHangNowhere) {
+  const int keys = static_cast<int>(scaled(10'000));
+  std::atomic<std::uint64_t> loads{0}, told{0};
+  const auto f = cache.cached({.prefix = "throws"}, [&](int n) -> std::string {
+    ++loads;
+    throw ExchangeDown("no data for " + std::to_string(n));
+  });
+  std::barrier together(64);
+  on_threads(64, [&](std::size_t) {
+    together.arrive_and_wait();
+    for (int n = 0; n < keys; ++n) {
+      try {
+        f(n);
+        ADD_FAILURE() << "a value out of nowhere";
+      } catch (const ExchangeDown& e) {
+        if (e.what() == "no data for " + std::to_string(n)) ++told;
+      }
+    }
+  });
+  EXPECT_EQ(told, 64u * static_cast<unsigned>(keys));
+  EXPECT_EQ(loads, f.cache_info().load_failures);
+  EXPECT_EQ(loads + f.cache_info().coalesced, told);
+  EXPECT_EQ(cache.get_stats().entries, 0u);
+}
+
+TEST_F(SingleFlight, ExceptionsThatAreNoStdExceptionsReachTheCallerToo) {
+  const auto f = cache.cached({.prefix = "odd"}, [](int n) -> int { throw n; });
+  EXPECT_THROW(f(1), int);
+  EXPECT_FALSE(f.peek(1));
+}
+
+TEST_F(SingleFlight, EqualKeysOfTwoManagersAreLoadedByEach) {
+  CacheManager other;
+  std::latch both(2);  // neither load ends before the other has begun
+  const auto load = [&](int n) { return both.arrive_and_wait(), n; };
+  const auto here = cache.cached({.prefix = "same"}, load);
+  const auto there = other.cached({.prefix = "same"}, load);
+  on_threads(2, [&](std::size_t i) { EXPECT_EQ(i == 0 ? here(1) : there(1), 1); });
+  EXPECT_EQ(here.cache_info().loads, 1u);
+  EXPECT_EQ(there.cache_info().loads, 1u);
+}
+
+TEST_F(SingleFlight, GetOrLoadRunsOneLoadForAllItsCallers) {
+  count_waiters(15);
+  std::atomic<int> loads{0};
+  on_threads(16, [&](std::size_t) {
+    EXPECT_EQ(cache.get_or_load("k", [&] { return waiting->wait(), ++loads, std::string("v"); }), "v");
+  });
+  EXPECT_EQ(loads, 1);
+}
+
+/// Everything that makes a value under way too old to be kept or handed to newcomers.
+using Invalidate = std::function<void(CacheManager&)>;
+struct FencedFlight : ::testing::TestWithParam<Invalidate>, testing::CleanCache {};
+
+TEST_P(FencedFlight, ACallerAfterAnInvalidationDoesNotJoinTheOlderLoadNorIsThatStored) {
+  std::latch begun(1), invalidated(1);
+  std::atomic<int> loads{0};
+  const auto f = cache.cached({.prefix = "fence", .tags = {"tag:{0}"}}, [&](int) {
+    const int load = ++loads;
+    if (load == 1) begun.count_down(), invalidated.wait();
+    return load;
+  });
+  std::jthread older([&] { EXPECT_EQ(f(1), 1); });
+  begun.wait();
+  GetParam()(cache);
+  EXPECT_EQ(f(1), 2);  // would wait for ever if it joined
+  invalidated.count_down();
+  older.join();
+  EXPECT_EQ(f.peek(1), 2) << "the older load's value replaced the newer one's";
+  EXPECT_EQ(f.cache_info().fenced, 1u);
+}
+
+INSTANTIATE_TEST_SUITE_P(By, FencedFlight,
+                         ::testing::Values([](CacheManager& cache) { cache.del("fence:1"); },
+                                           [](CacheManager& cache) { cache.invalidate_tag("tag:1"); },
+                                           [](CacheManager& cache) { cache.invalidate_tag("tag:1", TagMode::expire); },
+                                           [](CacheManager& cache) { cache.delete_pattern("f?nce:*"); },
+                                           [](CacheManager& cache) { cache.flush_all(); },
+                                           [](CacheManager& cache) { cache.set("fence:1", 0), cache.del("fence:1"); }));
+
+TEST(SingleFlightAfterClose, AWrapperThatOutlivesItsManagerCallsTheFunction) {
+  std::atomic<int> loads{0};
+  auto f = [&] {
+    CacheManager gone;
+    auto wrapper = gone.cached({.ttl = 60s, .prefix = "late"}, [&](int n) { return ++loads, n * 2; });
+    EXPECT_EQ(wrapper(4), 8);
+    EXPECT_EQ(wrapper(4), 8);
+    EXPECT_EQ(loads, 1);
+    return wrapper;
+  }();
+  EXPECT_EQ(f(4), 8);
+  EXPECT_EQ(f(4), 8);
+  EXPECT_EQ(loads, 3);
+  EXPECT_EQ(f.refresh(4), 8);
+  EXPECT_EQ(*f.shared(4), 8);
+  EXPECT_FALSE(f.peek(4));
+  EXPECT_FALSE(f.put(4, 1));
+  EXPECT_FALSE(f.invalidate(4));
+  f.cache_clear();
+}
+
+}  // namespace
+}  // namespace dsta::cache
