@@ -7,6 +7,12 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
+namespace {
+constinit thread_local bool running_task = false;
+}
+
+bool Background::on_task() noexcept { return running_task; }
+
 /// Shared with the tasks, which may outlive the Background when they overrun its patience.
 struct Background::State {
   std::mutex mutex;
@@ -41,7 +47,9 @@ bool Background::post(std::function<void()> task) {
       if (state->closed) return;
       ++state->running;
     }
+    const bool outer = std::exchange(running_task, true);
     task();
+    running_task = outer;
     const std::lock_guard lock(state->mutex);
     if (--state->running == 0) state->idle.notify_all();
   });

@@ -32,6 +32,9 @@ class Background {
   /// way when the next is due makes it skip that one.
   std::shared_ptr<void> every(Duration interval, std::function<void()> job);
 
+  /// True on a thread that runs a task of any Background.
+  static bool on_task() noexcept;
+
   /// Begins nothing more and waits at most `patience` (real time) for what runs.
   void close(std::chrono::milliseconds patience) noexcept;
 

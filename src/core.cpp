@@ -68,8 +68,8 @@ std::optional<Duration> Core::time_left(const KeyView& key) noexcept {
   const TimePoint time = now();
   const NodeRef node = store_->peek(key, time);
   if (!node) return std::nullopt;
-  if (node->fresh_until == TimePoint::max()) return forever;
-  return std::max(Duration::zero(), Duration(node->fresh_until - time));
+  if (node->fresh_until == TimePoint::max() && is_fresh(*node, time)) return forever;
+  return is_fresh(*node, time) ? Duration(node->fresh_until - time) : Duration::zero();
 }
 
 // --- writing
@@ -104,6 +104,7 @@ bool Core::dress(Node& node, const EntryTerms& terms, Duration ttl, TagSet tags)
 PutOutcome Core::put(NodeRef node, const EntryTerms& terms, const std::vector<std::string>& tags,
                      const Identity* identity) {
   if (closed()) return PutOutcome::not_stored_closed;
+  if (node->full_size > kMaxKeyBytes) return PutOutcome::not_stored_key;
   node->sequence = sequence();
   node->identity = identity;
   if (!dress(*node, terms, terms.ttl, tags_->find(tags))) {
@@ -124,7 +125,8 @@ std::optional<std::int64_t> Core::increment(const KeyView& key, std::int64_t del
   if (closed() || ttl <= Duration::zero()) return std::nullopt;
   for (;;) {
     const TimePoint time = now();
-    const NodeRef held = store_->peek(key, time);
+    NodeRef held = store_->peek(key, time);
+    if (held && !is_fresh(*held, time)) held.reset();
     std::int64_t sum = 0;
     if (held && !held->type->as_integer(held->value(), sum)) {
       throw ValueError(

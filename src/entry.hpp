@@ -42,6 +42,12 @@ struct NodeExtra {
   return now < node.stale_until && node.stale_until != node.fresh_until ? Freshness::stale : Freshness::miss;
 }
 
+/// Within its ttl, whoever asks.
+inline bool is_fresh(const Node& node, TimePoint now) {
+  const Freshness freshness = judge(node, nullptr, now);
+  return freshness == Freshness::fresh || freshness == Freshness::due;
+}
+
 }  // namespace detail
 }  // namespace v1
 }  // namespace dsta::cache

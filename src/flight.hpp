@@ -16,6 +16,15 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
+/// A load that waits for a background thread. Whoever begins it first runs it: the thread it was queued for, or a
+/// caller that must not wait for that thread. Thread-safe.
+class Errand {
+ public:
+  virtual ~Errand() = default;
+  /// Runs it unless somebody has begun; false then.
+  virtual bool run() = 0;
+};
+
 /// One load of one key: the callers that want its value share it. Thread-safe.
 ///
 /// Life: created by the caller that leads, attached to the key's shard (where later callers find it and invalidations
@@ -39,12 +48,13 @@ struct Flight {
   bool fenced = false;
   std::shared_ptr<Flight> next;
 
-  /// The thread that runs the loader; 0 before it starts.
+  /// The thread that runs the loader; 0 before it starts and after it ends.
   std::atomic<std::uint64_t> leader{0};
 
   std::mutex mutex;
   std::condition_variable landing;
   // Under `mutex`.
+  std::weak_ptr<Errand> errand;
   bool landed = false;
   NodeRef value;
   std::exception_ptr error;

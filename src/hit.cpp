@@ -13,7 +13,7 @@ namespace detail {
 
 namespace {
 [[gnu::always_inline]] inline bool matches(const Node& node, const KeyView& key) {
-  return same_padded(node.name(), key.name) && node.full() == key.full;
+  return same_padded(node.name(), key.name) && (key.by_name || node.full() == key.full);
 }
 }  // namespace
 

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <dsta/cache/detail/core.hpp>
+#include <dsta/cache/key.hpp>
 
 #include "background.hpp"
 #include "entry.hpp"
@@ -30,8 +31,10 @@ NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, Lo
   const EntryTerms& terms = *loader->terms;
   const TimePoint called = now();
   for (bool counted = mode == LoadMode::refresh;; counted = true) {
-    if (closed()) {
+    const bool too_long = key.full.size() > kMaxKeyBytes;
+    if (closed() || too_long) {
       if (!counted) counters.add(Count::misses);
+      if (too_long) counters.add(Count::rejected);
       counters.add(Count::loads);
       return loader->load(key).node;
     }
@@ -156,6 +159,13 @@ NodeRef Core::land(Flight& flight, const Loader& loader, Loaded loaded, std::exc
 
 Core::Awaited Core::await(const std::shared_ptr<Flight>& flight, TimePoint limit, std::uint64_t arrived) {
   if (probe) probe(Point::before_wait, flight->name);
+  if (LoadScope::active() || Background::on_task()) {
+    // This thread may be the very one that the load is queued for.
+    std::unique_lock lock(flight->mutex);
+    const auto errand = flight->errand.lock();
+    lock.unlock();
+    if (errand) errand->run();
+  }
   const WaitScope scope(flight);
   std::unique_lock lock(flight->mutex);
   while (!flight->landed) {
@@ -171,36 +181,37 @@ Core::Awaited Core::await(const std::shared_ptr<Flight>& flight, TimePoint limit
 
 namespace {
 
-/// Lands its flight empty-handed when it is destroyed before it ran, so that nobody waits for ever.
-class Errand {
+/// Lands its flight empty-handed when it is destroyed before it began, so that nobody waits for ever.
+class QueuedLoad final : public Errand {
  public:
-  using Run = std::function<void(Flight&, Loader&)>;
+  using Lead = std::function<void(Flight&, Loader&)>;
   using Abandon = std::function<void(Flight&)>;
-  Errand(std::shared_ptr<Flight> flight, std::shared_ptr<Loader> loader, Run run, Abandon abandon)
-      : flight_(std::move(flight)), loader_(std::move(loader)), run_(std::move(run)), abandon_(std::move(abandon)) {}
-  Errand(const Errand&) = delete;
-  Errand& operator=(const Errand&) = delete;
-  ~Errand() {
+  QueuedLoad(std::shared_ptr<Flight> flight, std::shared_ptr<Loader> loader, Lead lead, Abandon abandon)
+      : flight_(std::move(flight)), loader_(std::move(loader)), lead_(std::move(lead)), abandon_(std::move(abandon)) {}
+  QueuedLoad(const QueuedLoad&) = delete;
+  QueuedLoad& operator=(const QueuedLoad&) = delete;
+  ~QueuedLoad() override {
     if (!begun_) abandon_(*flight_);
   }
-  void run() {
-    begun_ = true;
-    run_(*flight_, *loader_);
+  bool run() override {
+    if (begun_.exchange(true)) return false;
+    lead_(*flight_, *loader_);
+    return true;
   }
 
  private:
   std::shared_ptr<Flight> flight_;
   std::shared_ptr<Loader> loader_;
-  Run run_;
+  Lead lead_;
   Abandon abandon_;
-  bool begun_ = false;
+  std::atomic<bool> begun_{false};
 };
 
 }  // namespace
 
 bool Core::launch(const std::shared_ptr<Flight>& flight, const std::shared_ptr<Loader>& loader) {
   auto core = shared_from_this();
-  auto errand = std::make_shared<Errand>(
+  auto errand = std::make_shared<QueuedLoad>(
       flight, loader,
       [core](Flight& own, Loader& own_loader) {
         try {
@@ -211,6 +222,10 @@ bool Core::launch(const std::shared_ptr<Flight>& flight, const std::shared_ptr<L
         }
       },
       [core](Flight& own) { core->abandon(own); });
+  {
+    const std::lock_guard lock(flight->mutex);
+    flight->errand = errand;
+  }
   return background_->post([errand] { errand->run(); });
 }
 

@@ -37,7 +37,10 @@ LoadScope::LoadScope(Flight& flight) : flight_(flight), outer_(innermost) {
   flight.leader.store(this_thread_number(), std::memory_order_release);
 }
 
-LoadScope::~LoadScope() { innermost = outer_; }
+LoadScope::~LoadScope() {
+  innermost = outer_;
+  flight_.leader.store(0, std::memory_order_release);  // it is about to land: nobody waits for this thread any more
+}
 
 bool LoadScope::active() noexcept { return innermost != nullptr; }
 

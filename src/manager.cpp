@@ -27,7 +27,7 @@ ManualKey::ManualKey(std::string_view key, const EntryOptions& options) {
                                options.prefix, key.size(), kMaxKeyBytes));
   }
   buffer_.append(key);
-  view_ = {buffer_.view(), {}, buffer_.hash()};
+  view_ = {buffer_.view(), {}, buffer_.hash(), true};
 }
 
 SetResult to_set_result(PutOutcome outcome, Counters& counters) {
@@ -122,7 +122,9 @@ bool CacheManager::del(std::string_view key, const EntryOptions& options) {
 
 std::size_t CacheManager::delete_pattern(std::string_view pattern, const EntryOptions& options) {
   std::string joined;
-  if (!options.prefix.empty() && !pattern.empty()) joined = detail::glob_escape(options.prefix) + ":";
+  for (const std::string* part : {&options.prefix, &options.name}) {
+    if (!part->empty() && !pattern.empty()) joined += detail::glob_escape(*part) + ":";
+  }
   joined += pattern;
   const std::size_t erased = core_->erase_matching(joined);
   auto& counters = core_->manual(options.prefix).counters;

@@ -139,8 +139,9 @@ std::vector<CacheWarmer::Item> CacheWarmer::items(const std::map<std::string, Re
   std::vector<Item> list;
   list.reserve(chosen.size() * symbols.size());
   for (const std::string& symbol : symbols) {
-    for (const auto& [name, refresh] : chosen) {
-      list.push_back({fmt::format("{}({})", name, symbol), [refresh, symbol] { refresh(symbol); }});
+    for (const auto& loader : chosen) {
+      list.push_back({fmt::format("{}({})", loader.first, symbol),
+                      [refresh = loader.second, symbol] { refresh(symbol); }});
     }
   }
   return list;

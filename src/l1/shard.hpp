@@ -96,7 +96,7 @@ struct alignas(64) Shard {
     while (retired) NodeRef(std::exchange(retired, retired->next)).reset();
   }
 
-  static bool is(const Node& node, const KeyView& key) { return node.name() == key.name && node.full() == key.full; }
+  static bool is(const Node& node, const KeyView& key) { return node.name() == key.name && (key.by_name || node.full() == key.full); }
 
   [[gnu::always_inline]] Node* find(const KeyView& key) const {
     return table.find(key.hash, [&](const Node& node) { return is(node, key); });
@@ -121,7 +121,7 @@ struct alignas(64) Shard {
   void fence(const KeyView& key) {
     if (flights.empty()) return;
     flights.each(key.hash, [&](const std::shared_ptr<Flight>& flight) {
-      if (flight->name == key.name && flight->full == key.full) flight->fenced = true;
+      if (flight->name == key.name) flight->fenced = true;
     });
   }
 

@@ -72,7 +72,7 @@ NodeRef Store::peek(const KeyView& key, TimePoint now) noexcept {
 }
 
 bool Store::put(NodeRef node, TimePoint now) {
-  const KeyView key{node->name(), node->full(), node->hash};
+  const KeyView key{node->name(), node->full(), node->hash, node->full_size == 0};
   Shard& home = shard(key.hash);
   Unlinked dead(home);
   const std::lock_guard lock(home.lock);
@@ -81,13 +81,12 @@ bool Store::put(NodeRef node, TimePoint now) {
 }
 
 Store::Exchanged Store::exchange(const NodeRef& expected, NodeRef node, TimePoint now) {
-  const KeyView key{node->name(), node->full(), node->hash};
+  const KeyView key{node->name(), node->full(), node->hash, node->full_size == 0};
   Shard& home = shard(key.hash);
   Unlinked dead(home);
   const std::lock_guard lock(home.lock);
   Node* held = home.find(key);
-  const bool counts = held && judge(*held, nullptr, now) != Freshness::miss;
-  if ((counts ? held : nullptr) != expected.get()) return Exchanged::changed;
+  if ((held && is_fresh(*held, now) ? held : nullptr) != expected.get()) return Exchanged::changed;
   home.fence(key);
   return home.insert(held, std::move(node), now, dead) ? Exchanged::stored : Exchanged::refused;
 }
@@ -97,10 +96,11 @@ bool Store::erase(const KeyView& key, TimePoint now) {
   Unlinked dead(home);
   const std::lock_guard lock(home.lock);
   home.fence(key);
-  Node* node = home.find(key);
-  if (!node) return false;
-  const bool counted = judge(*node, nullptr, now) != Freshness::miss;
-  home.remove(node, dead);
+  bool counted = false;
+  while (Node* node = home.find(key)) {
+    counted = judge(*node, nullptr, now) != Freshness::miss || counted;
+    home.remove(node, dead);
+  }
   return counted;
 }
 
@@ -113,7 +113,7 @@ std::size_t Store::erase_matching(const std::function<bool(std::string_view)>& m
     {
       const std::lock_guard lock(home.lock);
       home.flights.each([&](const std::shared_ptr<Flight>& flight) {
-        if (!flight->fenced && matches(flight->name)) flight->fenced = true;
+        if (!flight->fenced && (matches(flight->name) || matches(flight->full))) flight->fenced = true;
       });
       home.table.each([&](Node& node) {
         node.references.fetch_add(1, std::memory_order_relaxed);
@@ -121,7 +121,7 @@ std::size_t Store::erase_matching(const std::function<bool(std::string_view)>& m
       });
     }
     // Matching is done outside the lock: readers of the shard do not wait for it.
-    std::erase_if(nodes, [&](const NodeRef& node) { return !matches(node->name()); });
+    std::erase_if(nodes, [&](const NodeRef& node) { return !matches(node->name()) && !matches(node->full()); });
     Unlinked dead(home);
     const std::lock_guard lock(home.lock);
     for (const NodeRef& node : nodes) {

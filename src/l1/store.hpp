@@ -39,13 +39,13 @@ class Store {
   Freshness find(const KeyView& key, const TypeOps& type, const Identity* reader, TimePoint now, NodeRef& out) noexcept;
   bool copy(ThreadRecord& record, const KeyView& key, const TypeOps& type, const Identity* reader, TimePoint now,
             void* out) noexcept;
-  /// The entry whatever its type, if it counts and is fresh.
+  /// The entry whatever its type, if it counts.
   NodeRef peek(const KeyView& key, TimePoint now) noexcept;
 
   /// Stores, replacing what is there and fencing its loads. False: too heavy; what was there is gone all the same.
   bool put(NodeRef node, TimePoint now);
   enum class Exchanged { stored, changed, refused };
-  /// Stores if the key's entry is still `expected` (null: none that counts).
+  /// Stores if the key's entry is still `expected` (null: none that is fresh).
   Exchanged exchange(const NodeRef& expected, NodeRef node, TimePoint now);
   /// Removes and fences. True when there was an entry that counted.
   bool erase(const KeyView& key, TimePoint now);

@@ -43,7 +43,7 @@ void on_threads(std::size_t count, Body body) {
 
 TEST(Concurrency, EveryValueReadIsWholeAndBelongsToItsKey) {
   // Small enough that entries are evicted all the time.
-  CacheManager cache({.l1 = {.max_bytes = 32 << 10}});
+  CacheManager cache({.l1 = {.max_bytes = 12 << 10}});
   std::atomic<std::uint64_t> versions{0};
   const EntryOptions tagged{.ttl = 60s, .prefix = "p", .tags = {"t{0}", "all"}, .stale_for = 60s};
   const auto f = cache.cached(tagged, [&](int key) { return Stamp::of(key, ++versions); });
@@ -97,7 +97,7 @@ TEST(Concurrency, EveryValueReadIsWholeAndBelongsToItsKey) {
   });
   EXPECT_GT(reads, 0u);
   EXPECT_GT(cache.get_stats().evictions, 0u);
-  EXPECT_LE(cache.get_stats().bytes, 32u << 10);
+  EXPECT_LE(cache.get_stats().bytes, 12u << 10);
 }
 
 /// What a key's only writer has done: its source's newest version, and the oldest that anyone may still see.

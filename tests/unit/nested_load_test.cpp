@@ -146,7 +146,7 @@ TEST_F(NestedLoadWithTimeout, ALoaderOnTheOnlyBackgroundThreadMayLoadOtherKeys) 
   EXPECT_EQ(outer(1), 2);
 }
 
-TEST_F(NestedLoadWithTimeout, DISABLED_ALoaderOnTheOnlyBackgroundThreadMayAskForAKeyWhoseLoadIsQueuedBehindIt) {
+TEST_F(NestedLoadWithTimeout, ALoaderOnTheOnlyBackgroundThreadMayAskForAKeyWhoseLoadIsQueuedBehindIt) {
   std::latch outer_begun(1), inner_queued(1);
   const auto inner = cache.cached({.prefix = "inner", .load_timeout = 1h}, [](int n) { return n; });
   const auto outer = cache.cached({.prefix = "outer", .load_timeout = 1h}, [&](int n) {
@@ -163,7 +163,7 @@ TEST_F(NestedLoadWithTimeout, DISABLED_ALoaderOnTheOnlyBackgroundThreadMayAskFor
 }
 
 /// No timeouts at all: two refreshes of stale values, of which the running one comes to need the queued one.
-TEST_F(NestedLoadWithTimeout, DISABLED_ARefreshMayAskForAKeyWhoseOwnRefreshIsQueuedBehindIt) {
+TEST_F(NestedLoadWithTimeout, ARefreshMayAskForAKeyWhoseOwnRefreshIsQueuedBehindIt) {
   std::latch refreshing(1), expired(1);
   bool first = true;
   const auto inner = cache.cached({.ttl = 10s, .prefix = "inner", .stale_for = 10s}, [](int n) { return n; });

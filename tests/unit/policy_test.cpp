@@ -118,7 +118,7 @@ TEST_F(PolicyTest, AScanOfKeysThatNeverComeBackLeavesTheHotSetInPlace) {
   EXPECT_GE(static_cast<double>(hits) / static_cast<double>(reads), 0.95);
 }
 
-TEST_F(PolicyTest, DISABLED_AWorkingSetThatMovesOnReplacesTheOldOne) {
+TEST_F(PolicyTest, AWorkingSetThatMovesOnReplacesTheOldOne) {
   for (int round = 0; round < 20; ++round) {
     for (std::uint64_t key = 0; key < 1'000; ++key) read(key);
   }

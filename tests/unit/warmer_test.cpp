@@ -198,7 +198,7 @@ TEST_F(Warmer, AJobMayDestroyItsWarmer) {
 }
 
 /// Loads with a load_timeout run in the background, and so do the warmer's own workers.
-TEST(WarmerOnOneThread, DISABLED_WarmsFunctionsThatHaveALoadTimeout) {
+TEST(WarmerOnOneThread, WarmsFunctionsThatHaveALoadTimeout) {
   testing::CleanCache clean({.executor = thread_pool(1)});
   const auto f =
       clean.cache.cached({.prefix = "f", .load_timeout = 1h}, [](const std::string& symbol) { return symbol; });

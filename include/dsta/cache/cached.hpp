@@ -72,11 +72,15 @@ class cached {
     const detail::CallKey key(*state_, arguments...);
     if constexpr (detail::kTypeOps<R>.bitwise) {
       detail::Raw<R> raw;
-      if (state_->core->hit_bitwise(key.view(), detail::kTypeOps<R>, *state_->identity, raw.bytes)) return raw.value();
+      if (state_->core->hit_bitwise(key.view(), detail::kTypeOps<R>, *state_->identity, raw.bytes)) {
+        count_negative(raw.value());
+        return raw.value();
+      }
     } else {
       detail::NodeRef node;
       if (state_->core->read(key.view(), detail::kTypeOps<R>, state_->identity, node) == detail::Freshness::fresh) {
         state_->identity->counters.add(detail::Count::hits);
+        count_negative(node.template as<R>());
         return node.template as<R>();
       }
     }
@@ -202,6 +206,8 @@ class cached {
   /// Stores only results for which `keep(result)` is true; the others are returned all the same.
   template <class Keep>
   cached condition(Keep keep) && {
+    static_assert(detail::Signature<F>::known,
+                  "condition needs to know the result type: spell the parameters out instead of auto");
     state_->keep = std::move(keep);
     return std::move(*this);
   }
@@ -209,6 +215,8 @@ class cached {
   /// The ttl of a value as the value itself says it: `ttl_of(result)` returns a duration; zero or less: do not store.
   template <class TtlOf>
   cached adaptive_ttl(TtlOf ttl_of) && {
+    static_assert(detail::Signature<F>::known,
+                  "adaptive_ttl needs to know the result type: spell the parameters out instead of auto");
     state_->ttl_of = std::move(ttl_of);
     return std::move(*this);
   }
@@ -216,11 +224,21 @@ class cached {
   /// More tags, from the value: `tags_of(result)` returns a std::vector<std::string>.
   template <class TagsOf>
   cached adaptive_tags(TagsOf tags_of) && {
+    static_assert(detail::Signature<F>::known,
+                  "adaptive_tags needs to know the result type: spell the parameters out instead of auto");
     state_->tags_of = std::move(tags_of);
     return std::move(*this);
   }
 
  private:
+  /// An empty optional that was remembered.
+  template <class R>
+  void count_negative(const R& value) const {
+    if constexpr (detail::is_optional<R>) {
+      if (!value) state_->identity->counters.add(detail::Count::negative_hits);
+    }
+  }
+
   template <class Item>
   using owned_item_t = detail::owned_t<Item>;
 

@@ -42,7 +42,7 @@ class LoadTimeoutError : public Error {
   using Error::Error;
 };
 
-/// Too many loads were under way for this prefix, the queue was full, and nothing stale could be served.
+/// Too many loads were under way or waiting, this one was not started, and nothing stale could be served.
 class OverloadError : public Error {
   using Error::Error;
 };

@@ -6,7 +6,7 @@
 ///   text      as it is; whatever is not a letter, a digit or one of  - . _ / @ + = $ & ; < > | # '  as %XX; empty: ""
 ///   numbers   shortest form that reads back equal; -0.0 is 0; enums are their number; bool is true or false
 ///   optional  the value, or ~ when empty
-///   chrono    the count with its unit (5s, 250ms), time points @count, dates 2026-01-31
+///   chrono    the count with its unit (5s, 250ms), time points @count, dates 2026-1-31
 ///   ranges, tuples   (a,b,)   unordered containers are sorted first        variants   index!value
 ///   own types    whatever `append_key(KeyWriter&, const T&)`, found by ADL, writes
 #include <algorithm>

@@ -43,9 +43,9 @@ struct EntryOptions {
   OptionalDuration soft_timeout = {};
   /// How long a caller waits for a load before LoadTimeoutError. Default 0: no limit. A late result is still stored.
   OptionalDuration load_timeout = {};
-  /// Values of at least so many encoded bytes are compressed on their way to Redis. Default: never.
+  /// Values of at least so many encoded bytes are compressed on their way to Redis. Default: never. Ignored in-process.
   std::optional<std::size_t> compress_above = {};
-  /// Which levels to use. Default both.
+  /// Which levels to use. Default both. An in-process cache has one level and ignores it.
   std::optional<Level> level = {};
 };
 
@@ -54,7 +54,7 @@ EntryOptions merge(const EntryOptions& base, const EntryOptions& over);
 
 /// The in-process store.
 struct L1Options {
-  /// Budget in bytes for keys, values and side tables. Default 64 MiB.
+  /// Budget in bytes for keys, values and the tables that find them. Default 64 MiB.
   std::size_t max_bytes = std::size_t{64} << 20;
   /// Bound on the number of entries. Default 0: no bound but max_bytes.
   std::size_t max_entries = 0;

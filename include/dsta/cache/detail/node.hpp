@@ -28,6 +28,8 @@ struct KeyView {
   std::string_view name;
   std::string_view full;
   std::uint64_t hash = 0;
+  /// A manual call's: whatever has this name is meant, a long key under its shortened name included.
+  bool by_name = false;
 };
 
 /// What compiled code must know of a value's type. Its address is the type's identity inside the process: two types of

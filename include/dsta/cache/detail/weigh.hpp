@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include <dsta/cache/codec.hpp>
+#include <dsta/cache/error.hpp>
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -69,7 +70,11 @@ std::size_t heap_size(const T& value) {
     return heap_size(value.first) + heap_size(value.second);
   } else if constexpr (Codable<T>) {
     std::string encoded;
-    codec<T>::encode(value, encoded);
+    try {
+      codec<T>::encode(value, encoded);
+    } catch (const Error&) {  // a value that cannot be written can be kept in memory all the same
+      return allocation(sizeof(T));
+    }
     return allocation(encoded.size());
   } else {
     return 0;
