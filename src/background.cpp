@@ -41,14 +41,15 @@ bool Background::post(std::function<void()> task) {
     if (!executor_) executor_ = thread_pool();
     executor = executor_;
   }
-  return executor->try_post([state = state_, task = std::move(task)] {
+  return executor->try_post([state = state_, task = std::move(task)]() mutable {
     {
       const std::lock_guard lock(state->mutex);
       if (state->closed) return;
       ++state->running;
     }
     const bool outer = std::exchange(running_task, true);
-    task();
+    // What the task holds is let go before it counts as ended: it may be what close() waits for.
+    std::exchange(task, nullptr)();
     running_task = outer;
     const std::lock_guard lock(state->mutex);
     if (--state->running == 0) state->idle.notify_all();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -14,41 +15,58 @@ inline namespace v1 {
 
 namespace {
 
+/// The pool may be destroyed by one of its own tasks, which can hold the last reference to whatever owns it. That
+/// thread cannot be joined: it ends by itself, and what it still touches is shared with it.
 class ThreadPool final : public Executor {
  public:
-  ThreadPool(std::size_t threads, std::size_t queue) : most_threads_(threads), most_waiting_(queue) {}
+  ThreadPool(std::size_t threads, std::size_t queue)
+      : most_threads_(threads), most_waiting_(queue), state_(std::make_shared<State>()) {}
 
   ~ThreadPool() override {
     std::deque<std::function<void()>> dropped;
     {
-      const std::lock_guard lock(mutex_);
-      closed_ = true;
-      dropped.swap(waiting_);
+      const std::lock_guard lock(state_->mutex);
+      state_->closed = true;
+      dropped.swap(state_->waiting);
     }
-    wake_.notify_all();
-    for (auto& thread : threads_) thread.join();
+    state_->wake.notify_all();
+    for (auto& thread : threads_) {
+      thread.get_id() == std::this_thread::get_id() ? thread.detach() : thread.join();
+    }
   }
 
   bool try_post(std::function<void()> task) override {
-    const std::lock_guard lock(mutex_);
-    if (closed_ || waiting_.size() >= most_waiting_) return false;
-    if (idle_ <= waiting_.size() && threads_.size() < most_threads_) threads_.emplace_back([this] { work(); });
-    waiting_.push_back(std::move(task));
-    wake_.notify_one();
+    State& state = *state_;
+    const std::lock_guard lock(state.mutex);
+    if (state.closed || state.waiting.size() >= most_waiting_) return false;
+    if (state.idle <= state.waiting.size() && threads_.size() < most_threads_) {
+      threads_.emplace_back([own = state_] { work(*own); });
+    }
+    state.waiting.push_back(std::move(task));
+    state.wake.notify_one();
     return true;
   }
 
  private:
-  void work() {
-    std::unique_lock lock(mutex_);
+  struct State {
+    std::mutex mutex;
+    std::condition_variable wake;
+    // Under mutex.
+    std::deque<std::function<void()>> waiting;
+    std::size_t idle = 0;
+    bool closed = false;
+  };
+
+  static void work(State& state) {
+    std::unique_lock lock(state.mutex);
     for (;;) {
-      ++idle_;
-      wake_.wait(lock, [&] { return closed_ || !waiting_.empty(); });
-      --idle_;
-      if (waiting_.empty()) return;
+      ++state.idle;
+      state.wake.wait(lock, [&] { return state.closed || !state.waiting.empty(); });
+      --state.idle;
+      if (state.waiting.empty()) return;
       {
-        const std::function<void()> task = std::move(waiting_.front());
-        waiting_.pop_front();
+        const std::function<void()> task = std::move(state.waiting.front());
+        state.waiting.pop_front();
         lock.unlock();
         task();
       }
@@ -58,13 +76,8 @@ class ThreadPool final : public Executor {
 
   const std::size_t most_threads_;
   const std::size_t most_waiting_;
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  // Under mutex_.
-  std::deque<std::function<void()>> waiting_;
-  std::size_t idle_ = 0;
-  bool closed_ = false;
-  std::vector<std::thread> threads_;
+  const std::shared_ptr<State> state_;
+  std::vector<std::thread> threads_;  // under state_->mutex
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "identities.hpp"
 #include "l1/shard.hpp"
 #include "l1/store.hpp"
+#include "tick.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -46,13 +47,15 @@ Freshness Store::find(const KeyView& key, const TypeOps& type, const Identity* r
   return copied;
 }
 
+inline TimePoint Core::hit_time() const noexcept { return reads_system_clock_ ? Tick::now() : options_.clock->now(); }
+
 Freshness Core::read(const KeyView& key, const TypeOps& type, const Identity* reader, NodeRef& out) noexcept {
-  return store_->find(key, type, reader, now(), out);
+  return store_->find(key, type, reader, hit_time(), out);
 }
 
 bool Core::hit_bitwise(const KeyView& key, const TypeOps& type, Identity& reader, void* out) noexcept {
   ThreadRecord& record = thread_record();
-  if (!store_->copy(record, key, type, &reader, now(), out)) return false;
+  if (!store_->copy(record, key, type, &reader, hit_time(), out)) return false;
   reader.counters.add(record, Count::hits);
   return true;
 }

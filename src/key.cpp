@@ -27,6 +27,7 @@ KeyBuffer::Head::Head(std::string_view text) {
   at_ = buffer.at_;
   words_.assign(buffer.words_, buffer.words_ + at_.whole);
   words_.resize((at_.whole + 1) / 2 * 2);
+  in_line_ = words_.size() + 2 <= kInlineWords;
 }
 
 void KeyBuffer::grow(std::size_t more) {

@@ -140,8 +140,8 @@ std::vector<CacheWarmer::Item> CacheWarmer::items(const std::map<std::string, Re
   list.reserve(chosen.size() * symbols.size());
   for (const std::string& symbol : symbols) {
     for (const auto& loader : chosen) {
-      list.push_back({fmt::format("{}({})", loader.first, symbol),
-                      [refresh = loader.second, symbol] { refresh(symbol); }});
+      list.push_back(
+          {fmt::format("{}({})", loader.first, symbol), [refresh = loader.second, symbol] { refresh(symbol); }});
     }
   }
   return list;

@@ -84,10 +84,12 @@ class WindowClockPolicy {
     Node* rival = hand();
     Node* candidate = window_.front();
     if (!candidate || (rival && window_.weight() <= budget / 10)) return rival;
-    if (!rival || sketch_.estimate(candidate->hash) + candidate->frequency.load(std::memory_order_relaxed) <=
-                      sketch_.estimate(rival->hash)) {
+    if (rival && !preferred(*candidate, *rival)) {
+      // The hand moves on, or one entry whose counts collide with those of popular keys would hold it for ever.
+      turn(rival);
       return candidate;
     }
+    if (!rival) return candidate;
     promote();
     return rival;
   }
@@ -99,6 +101,14 @@ class WindowClockPolicy {
     list(place).push_back(node);
   }
 
+  bool preferred(const Node& candidate, const Node& rival) {
+    return sketch_.estimate(candidate.hash) + candidate.frequency.load(std::memory_order_relaxed) >
+           sketch_.estimate(rival.hash);
+  }
+  void turn(Node* node) {
+    main_.remove(node);
+    main_.push_back(node);
+  }
   void promote() {
     Node* node = window_.front();
     window_.remove(node);
@@ -112,8 +122,7 @@ class WindowClockPolicy {
       if (seen == 0) return node;
       node->frequency.store(static_cast<std::uint8_t>(seen - 1), std::memory_order_relaxed);
       sketch_.add(node->hash);
-      main_.remove(node);
-      main_.push_back(node);
+      turn(node);
     }
     return nullptr;
   }

@@ -15,7 +15,8 @@ void Shard::remove(Node* node, Unlinked& dead) {
 
 bool Shard::insert(Node* old, NodeRef fresh, TimePoint now, Unlinked& dead) {
   Node* node = fresh.get();
-  if (node->weight > max_bytes || (node->counter && !(old && old->counter) && policy.pinned_weight() + node->weight > max_bytes / 2)) {
+  if (node->weight > max_bytes ||
+      (node->counter && !(old && old->counter) && policy.pinned_weight() + node->weight > max_bytes / 2)) {
     if (old) remove(old, dead);
     dead.take(fresh.release());
     return false;

@@ -96,7 +96,9 @@ struct alignas(64) Shard {
     while (retired) NodeRef(std::exchange(retired, retired->next)).reset();
   }
 
-  static bool is(const Node& node, const KeyView& key) { return node.name() == key.name && (key.by_name || node.full() == key.full); }
+  static bool is(const Node& node, const KeyView& key) {
+    return node.name() == key.name && (key.by_name || node.full() == key.full);
+  }
 
   [[gnu::always_inline]] Node* find(const KeyView& key) const {
     return table.find(key.hash, [&](const Node& node) { return is(node, key); });

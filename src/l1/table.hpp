@@ -1,6 +1,7 @@
 #pragma once
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -42,16 +43,16 @@ class Table {
   /// Without the lock: calls `use(node)` with the matching node, which cannot be freed meanwhile. False: none matches.
   template <class Match, class Use>
   [[gnu::always_inline]] bool read(ThreadRecord& record, std::uint64_t hash, Match&& match, Use&& use) const {
-    const Array* array = current_.load(std::memory_order_acquire);
-    if (read_bucket(record, array->buckets[array->first(hash)], hash, match, use)) [[likely]]
+    auto packed = packed_.load(std::memory_order_acquire);
+    if (read_bucket(record, bucket(packed, hash >> 8), hash, match, use)) [[likely]]
       return true;
     for (;;) {
-      if (read_bucket(record, array->buckets[array->second(hash)], hash, match, use)) return true;
+      if (read_bucket(record, bucket(packed, hash >> 28), hash, match, use)) return true;
       // An array that was outgrown meanwhile is empty: look in its successor.
-      const Array* now = current_.load(std::memory_order_acquire);
-      if (now == array) return false;
-      array = now;
-      if (read_bucket(record, array->buckets[array->first(hash)], hash, match, use)) return true;
+      const auto now = packed_.load(std::memory_order_acquire);
+      if (now == packed) return false;
+      packed = now;
+      if (read_bucket(record, bucket(packed, hash >> 8), hash, match, use)) return true;
     }
   }
 
@@ -164,10 +165,21 @@ class Table {
 
   void use(std::unique_ptr<Array> array) {
     bytes_ += (array->mask + 1) * sizeof(Bucket);
-    current_.store(array.get(), std::memory_order_release);
+    current_.store(array.get(), std::memory_order_relaxed);
+    packed_.store(reinterpret_cast<Packed>(array->buckets.get()) | static_cast<Packed>(std::countr_one(array->mask)),
+                  std::memory_order_release);
     arrays_.push_back(std::move(array));
   }
 
+  /// The array in use as one word: its buckets' address, which ends in six zeros, and there the number of bits of its
+  /// mask. Readers so come to their bucket by one load.
+  using Packed = std::uintptr_t;
+  static const Bucket& bucket(Packed packed, std::uint64_t hash_bits) {
+    const std::uint64_t mask = (std::uint64_t{1} << (packed & 63)) - 1;
+    return reinterpret_cast<const Bucket*>(packed & ~Packed{63})[hash_bits & mask];
+  }
+
+  std::atomic<Packed> packed_{0};
   std::atomic<const Array*> current_{nullptr};
   std::vector<std::unique_ptr<Array>> arrays_;
   std::size_t size_ = 0;

@@ -265,7 +265,7 @@ Lookup<T> CacheManager::lookup(std::string_view key, const EntryOptions& options
     found.source = Source::l1;
     found.stale = freshness == detail::Freshness::stale || freshness == detail::Freshness::serving;
     if (found.stale) counters.add(detail::Count::stale_served);
-    found.age = core_->clock().now() - node->created;
+    found.age = std::max(Duration::zero(), Duration(core_->now() - node->created));
   }
   return found;
 }

@@ -45,7 +45,8 @@ struct WarmerOptions {
   std::size_t concurrency = 4;
   /// Each load first waits a random time of up to this, so that a run does not hit the source as one burst. Default 0.
   OptionalDuration jitter = {};
-  /// Called after every item that was loaded, one call at a time, on the thread that loaded it. Must not call the warmer.
+  /// Called after every item that was loaded, one call at a time, on the thread that loaded it. Must not call the
+  /// warmer.
   std::function<void(const WarmProgress&)> on_progress = {};
 };
 

@@ -143,6 +143,7 @@ class Core : public std::enable_shared_from_this<Core> {
   enum class Awaited { value, error, timeout, nothing };
 
   explicit Core(ManagerOptions options);
+  TimePoint hit_time() const noexcept;
   NodeRef lead(Flight& flight, Loader& loader);
   NodeRef land(Flight& flight, const Loader& loader, Loaded loaded, std::exception_ptr error);
   Awaited await(const std::shared_ptr<Flight>& flight, TimePoint limit, std::uint64_t arrived);

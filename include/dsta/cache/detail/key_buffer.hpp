@@ -75,14 +75,16 @@ class KeyBuffer {
    private:
     friend class KeyBuffer;
     std::vector<std::uint64_t> words_;  // an even number: copied two at a time
+    bool in_line_ = true;               // short enough for the stack
     KeyCursor at_;
   };
 
   KeyBuffer() = default;
   explicit KeyBuffer(const Head& head) : at_(head.at_) {
-    if (head.words_.size() > kInlineWords) [[unlikely]]
+    if (!head.in_line_) [[unlikely]]
       grow(head.words_.size() * 8);
-    for (std::size_t i = 0; i < head.at_.whole; i += 2) std::memcpy(words_ + i, head.words_.data() + i, 16);
+    const std::uint64_t* from = head.words_.data();
+    for (std::size_t i = 0; i < head.at_.whole; i += 2) std::memcpy(words_ + i, from + i, 16);
   }
   KeyBuffer(const KeyBuffer&) = delete;
   KeyBuffer& operator=(const KeyBuffer&) = delete;
@@ -119,6 +121,11 @@ class KeyBuffer {
   // bytes more still fit on the stack; then hand it back.
   const KeyCursor& cursor() const { return at_; }
   void move_to(const KeyCursor& cursor) { at_ = cursor; }
+  /// The text up to a cursor that never left the stack.
+  std::string_view in_line_view(const KeyCursor& cursor) {
+    inline_[cursor.whole] = cursor.pending;
+    return {reinterpret_cast<const char*>(inline_), cursor.size()};
+  }
   std::uint64_t* words() { return inline_; }
   static bool in_line(const KeyCursor& cursor, std::size_t more) { return cursor.whole + more / 8 + 2 <= kInlineWords; }
 

@@ -101,11 +101,16 @@ class CallKey {
     }
     KeyCursor at = buffer_.cursor();
     append(at, std::index_sequence_for<Arguments...>{}, arguments...);
+    if (KeyBuffer::in_line(at, 0)) [[likely]] {
+      view_ = {buffer_.in_line_view(at), {}, at.hash()};
+      if (at.size() <= kReadableKeyBytes) [[likely]]
+        return;
+    }
     buffer_.move_to(at);
-    finish(at);
+    finish();
   }
 
-  const KeyView& view() const { return long_ ? long_->view() : view_; }
+  const KeyView& view() const { return view_; }
 
  private:
   template <std::size_t... I, class... Arguments>
@@ -142,16 +147,19 @@ class CallKey {
       if (sizeof...(Arguments) == 0) buffer_.push(':');
       [&]<std::size_t... I>(std::index_sequence<I...>) {
         state.build_key(buffer_, as_parameter<parameter_t<F, I, Arguments>>(arguments)...);
-      }(std::index_sequence_for<Arguments...>{});
-      finish(buffer_.cursor());
+      }
+      (std::index_sequence_for<Arguments...>{});
+      finish();
     } else {
       throw ConfigError("a call of a wrapper with a key_builder must give every argument");
     }
   }
-  [[gnu::always_inline]] void finish(const KeyCursor& at) {
-    view_ = {buffer_.view(), {}, at.hash()};
-    if (at.size() > kReadableKeyBytes) [[unlikely]]
+  [[gnu::noinline]] void finish() {
+    view_ = {buffer_.view(), {}, buffer_.hash()};
+    if (buffer_.size() > kReadableKeyBytes) {
       long_ = std::make_unique<StoredKey>(view_.name);
+      view_ = long_->view();
+    }
   }
 
   KeyBuffer buffer_;

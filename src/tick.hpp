@@ -1,0 +1,35 @@
+#pragma once
+#include <atomic>
+#include <cstdint>
+
+#include <dsta/cache/duration.hpp>
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+/// The time for the hit path. While hits come by the ten thousand, asking the clock is a fifth of their cost; so a
+/// thread then writes the coarse clock's time into a word every millisecond and a hit only loads it.
+///
+/// The trap is a ticker that gets no processor: time would stand still. It switches itself off when it finds that it
+/// came late (a crowded machine, a stopped process), and after a second in any case, to be started anew only by busy
+/// readers. So a tick is late at most once by the delay that made it late, an idle program has no wake-ups, and a
+/// forked child, which has no ticker, reads the clock.
+class Tick {
+ public:
+  static TimePoint now() noexcept {
+    const std::int64_t tick = tick_.load(std::memory_order_relaxed);
+    return tick != 0 ? TimePoint(Duration(tick)) : read_clock();
+  }
+
+ private:
+  friend class Ticker;
+  static TimePoint read_clock() noexcept;
+
+  /// Nanoseconds of the monotonic clock; 0 while nobody ticks.
+  static constinit std::atomic<std::int64_t> tick_;
+};
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache
