@@ -55,10 +55,12 @@ Core::~Core() {
 void Core::close() noexcept {
   if (closed_.exchange(true)) return;
   store_->clear(sequence_.fetch_add(1) + 1);
+  std::vector<std::shared_ptr<void>> kept;
   {
     const std::lock_guard lock(kept_mutex_);
-    kept_.clear();
+    kept.swap(kept_);
   }
+  kept.clear();
   background_->close(kPatience);
 }
 
@@ -162,7 +164,7 @@ std::optional<std::int64_t> Core::increment(const KeyView& key, std::int64_t del
 void Core::invalidate_tag(std::string_view tag, bool hard) { tags_->invalidate(tag, sequence_.fetch_add(1) + 1, hard); }
 
 void Core::clear(Identity& identity) {
-  identity.cleared.store(sequence_.fetch_add(1) + 1, std::memory_order_release);
+  raise(identity.cleared, sequence_.fetch_add(1) + 1);
   sweep_behind();
 }
 

@@ -30,6 +30,7 @@ class ThreadPool final : public Executor {
       dropped.swap(state_->waiting);
     }
     state_->wake.notify_all();
+    dropped.clear();  // before joining: what runs may wait for what will never run
     for (auto& thread : threads_) {
       thread.get_id() == std::this_thread::get_id() ? thread.detach() : thread.join();
     }

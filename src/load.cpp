@@ -144,6 +144,12 @@ NodeRef Core::land(Flight& flight, const Loader& loader, Loaded loaded, std::exc
       if (invalidated) counters.add(Count::fenced);
       break;
   }
+  if (!loaded.tags.empty() && void_from == std::numeric_limits<std::uint64_t>::max()) {
+    // Nobody joins any more, but somebody may have joined after an invalidation that came since the look above.
+    const TagSet tags = tags_->find(loaded.tags);
+    const std::uint64_t last = std::max(tags.removed(), tags.expired());
+    if (last > flight.sequence) void_from = last;
+  }
   if (probe) probe(Point::after_store, flight.name);
   {
     const std::lock_guard lock(flight.mutex);

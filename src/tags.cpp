@@ -6,15 +6,6 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-namespace {
-/// Raises only: two invalidations may arrive in either order.
-void raise(std::atomic<std::uint64_t>& value, std::uint64_t to) {
-  std::uint64_t seen = value.load(std::memory_order_relaxed);
-  while (seen < to && !value.compare_exchange_weak(seen, to, std::memory_order_acq_rel)) {
-  }
-}
-}  // namespace
-
 TagSet TagTable::find(const std::vector<std::string>& names) {
   std::vector<Tag*> found;
   found.reserve(names.size());

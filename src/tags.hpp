@@ -15,6 +15,13 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
+/// Moves a point of the sequence forward only: two invalidations may arrive in either order.
+inline void raise(std::atomic<std::uint64_t>& value, std::uint64_t to) {
+  std::uint64_t seen = value.load(std::memory_order_relaxed);
+  while (seen < to && !value.compare_exchange_weak(seen, to, std::memory_order_acq_rel)) {
+  }
+}
+
 /// A tag is two points of the manager's invalidation sequence. An entry or a load that began before `removed` does not
 /// count any more; one that began before `expired` is past its ttl. So invalidating costs the same however many
 /// entries carry the tag, and writes made after it are valid whatever the clock says.

@@ -59,35 +59,23 @@ void Shard::shrink(const Node* newest, Unlinked& dead) {
   }
 }
 
-void Unlinked::free_unread() {
-  Node* batch = nullptr;
+void Unlinked::look_who_reads() {
+  NodeStack batch;
   {
     const std::lock_guard lock(shard_.lock);
-    batch = std::exchange(shard_.retired, nullptr);
-    shard_.retired_count = shard_.retired_weight = 0;
+    batch = std::exchange(shard_.retired, NodeStack());
   }
   const auto announced = Hazards::announced();
-  Node* kept = nullptr;
-  Node* last = nullptr;
-  std::size_t count = 0, weight = 0;
-  while (batch) {
-    Node* node = std::exchange(batch, batch->next);
-    if (!std::ranges::binary_search(announced, node)) {
-      NodeRef(node).reset();
-      continue;
-    }
-    node->next = kept;
-    kept = node;
-    if (!last) last = node;
-    ++count;
-    weight += node->weight;
+  NodeStack read, unread;
+  while (!batch.empty()) {
+    Node* node = batch.pop();
+    (std::ranges::binary_search(announced, node) ? read : unread).push(node);
   }
-  if (!kept) return;
+  if (free_all_) unread = NodeStack();
   const std::lock_guard lock(shard_.lock);
-  last->next = shard_.retired;
-  shard_.retired = kept;
-  shard_.retired_count += count;
-  shard_.retired_weight += weight;
+  while (!read.empty()) shard_.retired.push(read.pop());
+  while (!unread.empty()) shard_.unread.push(unread.pop());
+  if (free_all_) freed_ = std::exchange(shard_.unread, NodeStack());
 }
 
 }  // namespace detail

@@ -72,6 +72,43 @@ class FlightMap {
   std::size_t size_ = 0;
 };
 
+/// Nodes that left the table, linked by `next`; each holds the table's reference. Frees what it still has. One thread.
+class NodeStack {
+ public:
+  NodeStack() = default;
+  NodeStack(NodeStack&& other) noexcept { swap(other); }
+  NodeStack& operator=(NodeStack&& other) noexcept {
+    swap(other);
+    return *this;
+  }
+  ~NodeStack() {
+    while (!empty()) NodeRef(pop()).reset();
+  }
+  void push(Node* node) {
+    node->next = std::exchange(head_, node);
+    ++count_;
+    weight_ += node->weight;
+  }
+  Node* pop() {
+    --count_;
+    weight_ -= head_->weight;
+    return std::exchange(head_, head_->next);
+  }
+  bool empty() const { return head_ == nullptr; }
+  std::size_t count() const { return count_; }
+  std::size_t weight() const { return weight_; }
+
+ private:
+  void swap(NodeStack& other) noexcept {
+    std::swap(head_, other.head_);
+    std::swap(count_, other.count_);
+    std::swap(weight_, other.weight_);
+  }
+  Node* head_ = nullptr;
+  std::size_t count_ = 0;
+  std::size_t weight_ = 0;
+};
+
 class Unlinked;
 
 /// A part of the store with a lock of its own. Entries are found without it, by `table.read`.
@@ -88,13 +125,9 @@ struct alignas(64) Shard {
   std::uint64_t expirations = 0;
 
   /// Entries that left the table and may still be read by somebody.
-  Node* retired = nullptr;
-  std::size_t retired_count = 0;
-  std::size_t retired_weight = 0;
-
-  ~Shard() {
-    while (retired) NodeRef(std::exchange(retired, retired->next)).reset();
-  }
+  NodeStack retired;
+  /// Entries that nobody can be reading any more, to be freed a few at a time.
+  NodeStack unread;
 
   static bool is(const Node& node, const KeyView& key) {
     return node.name() == key.name && (key.by_name || node.full() == key.full);
@@ -115,7 +148,7 @@ struct alignas(64) Shard {
     return NodeRef(&node);
   }
 
-  std::size_t overhead() const { return table.bytes() + policy.bytes(); }
+  std::size_t overhead() const { return table.bytes() + policy.bytes() + retired.weight() + unread.weight(); }
 
   void remove(Node* node, Unlinked& dead);
 
@@ -137,32 +170,41 @@ struct alignas(64) Shard {
 };
 
 /// What an operation takes out of a shard. Declared before the lock is taken, so that entries are freed after it is
-/// released: their destructors are user code. They are freed in batches, those that nobody reads.
+/// released: their destructors are user code.
+///
+/// Whether somebody still reads an entry is looked up for a batch at once, since that takes a barrier on every processor.
+/// But the batch is then freed a little with each operation, not at once: an allocator gives a thread that frees as it
+/// allocates its own memory back, while bursts go to the arenas of the threads that once allocated, which then fill with
+/// holes.
 class Unlinked {
  public:
   explicit Unlinked(Shard& shard) : shard_(shard) {}
   Unlinked(const Unlinked&) = delete;
   Unlinked& operator=(const Unlinked&) = delete;
   ~Unlinked() {
-    if (due_) free_unread();
+    if (due_) look_who_reads();
   }
 
   /// Under the shard's lock.
   void take(Node* node) {
-    node->next = shard_.retired;
-    shard_.retired = node;
-    shard_.retired_weight += node->weight;
-    due_ = ++shard_.retired_count >= kBatch || shard_.retired_weight >= shard_.max_bytes / 64;
+    shard_.retired.push(node);
+    due_ = due_ || shard_.retired.count() >= kBatch || shard_.retired.weight() >= shard_.max_bytes / 64;
+    // One for one keeps step with what comes in; more only to catch up.
+    for (int n = shard_.unread.count() > 2 * kBatch ? 2 : 1; n > 0 && !shard_.unread.empty(); --n) {
+      freed_.push(shard_.unread.pop());
+    }
   }
-  /// Frees at the end whatever the batch's size.
-  void free_soon() { due_ = true; }
+  /// Frees at the end all that can be.
+  void free_all() { due_ = free_all_ = true; }
 
  private:
   static constexpr std::size_t kBatch = 64;
-  void free_unread();
+  void look_who_reads();
 
   Shard& shard_;
   bool due_ = false;
+  bool free_all_ = false;
+  NodeStack freed_;
 };
 
 }  // namespace detail

@@ -148,7 +148,7 @@ void Store::sweep(TimePoint now) {
 }
 
 void Store::clear(std::uint64_t sequence) {
-  cleared_.store(sequence, std::memory_order_release);
+  raise(cleared_, sequence);
   for (std::size_t i = 0; i <= mask_; ++i) {
     Shard& home = shards_[i];
     Unlinked dead(home);
@@ -158,7 +158,7 @@ void Store::clear(std::uint64_t sequence) {
     nodes.reserve(home.table.size());
     home.table.each([&](Node& node) { nodes.push_back(&node); });
     for (Node* node : nodes) home.remove(node, dead);
-    dead.free_soon();
+    dead.free_all();
   }
 }
 

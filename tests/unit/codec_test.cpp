@@ -1,7 +1,6 @@
 // The built-in codecs give back what they were given, and take nothing else.
 #include <gtest/gtest.h>
 
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -145,7 +144,6 @@ TEST(Codec, GivesBackTextAndBytesOfEveryKind) {
     expect_back(std::vector<unsigned char>(text.begin(), text.end()));
     expect_back(std::optional(text));
   }
-  expect_back(std::vector<std::byte>{});
   expect_back(std::vector{std::byte{0}, std::byte{255}});
 }
 

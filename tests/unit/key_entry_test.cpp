@@ -108,7 +108,7 @@ TEST_F(KeyEntry, LongKeysKeepTheirHeadAndEndInAHash) {
 
 TEST_F(KeyEntry, LongKeysThatDifferInTheirLastByteAreEntriesOfTheirOwn) {
   const auto f = echo();
-  for (const std::size_t length : {200, 250, 251, 252, 256, 300, 5'000}) {
+  for (const std::size_t length : {200U, 250U, 251U, 252U, 256U, 300U, 5'000U}) {
     const std::string head(length, 'k');
     EXPECT_EQ(f(head + "1"), head + "1");
     EXPECT_EQ(f(head + "2"), head + "2");

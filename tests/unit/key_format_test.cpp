@@ -150,11 +150,14 @@ std::vector<std::string> sample_keys() {
                            TradingPair, bool>;
   Random random(7);
   std::vector<std::string> keys;
+  const auto add = [&](const auto& arguments) {
+    keys.push_back(std::apply([](const auto&... each) { return key_of(each...); }, arguments));
+  };
   for (int i = 0; i < 50; ++i) {
-    keys.push_back(key_of(random.value<std::string>(), random.value<int>()));
-    keys.push_back(key_of(random.value<double>()));
-    keys.push_back(key_of(random.value<std::unordered_set<std::string>>()));
-    keys.push_back(std::apply([](const auto&... each) { return key_of(each...); }, random.value<Mixed>()));
+    add(random.value<std::tuple<std::string, int>>());
+    add(random.value<std::tuple<double>>());
+    add(random.value<std::tuple<std::unordered_set<std::string>>>());
+    add(random.value<Mixed>());
   }
   return keys;
 }

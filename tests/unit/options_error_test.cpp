@@ -35,12 +35,13 @@ void expect_says(const std::string& error, std::string_view words) {
 
 TEST(OptionErrors, NameTheFractionThatIsNone) {
   for (const double bad : {-0.1, 1.1, 1e300, std::numeric_limits<double>::quiet_NaN()}) {
-    for (const auto& [name, options] : {std::pair("refresh_ahead", EntryOptions{.refresh_ahead = bad}),
-                                        std::pair("jitter", EntryOptions{.jitter = bad})}) {
+    const std::pair<const char*, EntryOptions> cases[] = {{"refresh_ahead", {.refresh_ahead = bad}},
+                                                          {"jitter", {.jitter = bad}}};
+    for (const auto& one : cases) {
       CacheManager cache;
-      expect_says(error_of([&] { cache.set("k", 1, options); }), name);
-      expect_says(error_of([&] { cache.cached(options, [](int x) { return x; }); }), name);
-      expect_says(error_of([&] { CacheManager other(ManagerOptions{.defaults = options}); }), name);
+      expect_says(error_of([&] { cache.set("k", 1, one.second); }), one.first);
+      expect_says(error_of([&] { cache.cached(one.second, [](int x) { return x; }); }), one.first);
+      expect_says(error_of([&] { CacheManager other(ManagerOptions{.defaults = one.second}); }), one.first);
       EXPECT_FALSE(cache.exists("k"));
     }
   }

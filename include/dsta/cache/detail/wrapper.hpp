@@ -195,7 +195,7 @@ std::vector<std::string> fill_tags(const std::vector<std::string>& tags, const s
 template <class F, class... Arguments>
 std::vector<std::string> tags_for(const WrapperState<F>& state, const Arguments&... arguments) {
   if (state.terms->tags.empty()) return {};
-  const auto text = [](const auto& argument) {
+  [[maybe_unused]] const auto text = [](const auto& argument) {
     if constexpr (TextLike<std::decay_t<decltype(argument)>>) {
       return std::string(std::string_view(argument));
     } else {
