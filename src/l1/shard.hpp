@@ -172,10 +172,10 @@ struct alignas(64) Shard {
 /// What an operation takes out of a shard. Declared before the lock is taken, so that entries are freed after it is
 /// released: their destructors are user code.
 ///
-/// Whether somebody still reads an entry is looked up for a batch at once, since that takes a barrier on every processor.
-/// But the batch is then freed a little with each operation, not at once: an allocator gives a thread that frees as it
-/// allocates its own memory back, while bursts go to the arenas of the threads that once allocated, which then fill with
-/// holes.
+/// Whether somebody still reads an entry is looked up for a batch at once, since that takes a barrier on every
+/// processor. But the batch is then freed a little with each operation, not at once: an allocator gives a thread that
+/// frees as it allocates its own memory back, while bursts go to the arenas of the threads that once allocated, which
+/// then fill with holes.
 class Unlinked {
  public:
   explicit Unlinked(Shard& shard) : shard_(shard) {}

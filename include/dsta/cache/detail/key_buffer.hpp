@@ -144,27 +144,39 @@ class KeyBuffer {
   std::uint64_t inline_[kInlineWords];
 };
 
-/// Appends text of letters and digits only. False, with nothing appended, when it holds anything else or is too long.
+/// Puts up to seven bytes, with the ':' between two parts before them.
+template <bool Separated>
+[[gnu::always_inline]] inline void put_part(KeyCursor& at, std::uint64_t* words, std::uint64_t word, std::size_t n) {
+  if constexpr (Separated) {
+    at.put(words, word << 8 | ':', n + 1);
+  } else {
+    at.put(words, word, n);
+  }
+}
+
+/// Appends a part of letters and digits only. False, with nothing appended, when it holds anything else or is too long.
+template <bool Separated>
 [[gnu::always_inline]] inline bool put_alphanumeric(KeyCursor& at, std::uint64_t* words, std::string_view text) {
   constexpr std::uint64_t kLetters = 0x6161616161616161;
   const char* p = text.data();
   const std::size_t n = text.size();
-  if (n == 0 || n > 16 || !KeyBuffer::in_line(at, n)) return false;
+  if (n == 0 || n > 16 || !KeyBuffer::in_line(at, n + 1)) return false;
   if (n < 8) {
     const std::uint64_t word = load_partial(p, n);
     if (!all_alphanumeric(word | kLetters << (8 * n))) return false;
-    at.put(words, word, n);
+    put_part<Separated>(at, words, word, n);
     return true;
   }
   const std::uint64_t first = load64(p), last = load64(p + n - 8);
   if (!all_alphanumeric(first) || !all_alphanumeric(last)) return false;
+  if constexpr (Separated) at.put(words, ':', 1);
   at.put(words, first, 8);
   if (n > 8) at.put(words, last >> (8 * (16 - n)), n - 8);
   return true;
 }
 
 /// The same for a literal, whose length is found without a call.
-template <std::size_t N>
+template <bool Separated, std::size_t N>
   requires(N <= 8)
 [[gnu::always_inline]] inline bool put_alphanumeric(KeyCursor& at, std::uint64_t* words, const char (&text)[N]) {
   constexpr std::uint64_t kOnes = 0x0101010101010101, kLetters = 0x61 * kOnes;
@@ -173,24 +185,22 @@ template <std::size_t N>
   const auto n = static_cast<std::size_t>(std::countr_zero(zeros)) / 8;
   if (n == 0 || n >= 8) return false;
   const std::uint64_t kept = word & ((std::uint64_t{1} << (8 * n)) - 1);
-  if (!KeyBuffer::in_line(at, n) || !all_alphanumeric(kept | kLetters << (8 * n))) return false;
-  at.put(words, kept, n);
+  if (!KeyBuffer::in_line(at, n + 1) || !all_alphanumeric(kept | kLetters << (8 * n))) return false;
+  put_part<Separated>(at, words, kept, n);
   return true;
 }
 
 /// Appends a number below 100; false for others.
-template <std::integral Number>
+template <bool Separated, std::integral Number>
 [[gnu::always_inline]] inline bool put_small(KeyCursor& at, std::uint64_t* words, Number number) {
-  if (number < 0 || !KeyBuffer::in_line(at, 2)) return false;
+  if (!KeyBuffer::in_line(at, 3)) return false;
+  if (number < 0 || std::cmp_greater_equal(number, 100)) return false;
   if (std::cmp_less(number, 10)) {
-    at.put(words, static_cast<std::uint64_t>('0' + number), 1);
-    return true;
+    put_part<Separated>(at, words, static_cast<std::uint64_t>('0' + number), 1);
+  } else {
+    put_part<Separated>(at, words, kDigitPairs[static_cast<std::size_t>(number)], 2);
   }
-  if (std::cmp_less(number, 100)) {
-    at.put(words, kDigitPairs[static_cast<std::size_t>(number)], 2);
-    return true;
-  }
-  return false;
+  return true;
 }
 
 }  // namespace detail

@@ -134,13 +134,13 @@ void append_argument(KeyBuffer& out, const Argument& argument) {
 
 /// The usual arguments, short text of letters and digits and small numbers, without leaving registers. False: it is
 /// none of these and nothing was written.
-template <class P, class Argument>
+template <class P, bool Separated, class Argument>
 [[gnu::always_inline]] inline bool put_argument(KeyCursor& at, std::uint64_t* words, const Argument& argument) {
-  if constexpr (TextParameter<P> && requires { put_alphanumeric(at, words, argument); }) {
-    return put_alphanumeric(at, words, argument);
+  if constexpr (TextParameter<P> && requires { put_alphanumeric<Separated>(at, words, argument); }) {
+    return put_alphanumeric<Separated>(at, words, argument);
   } else if constexpr (std::integral<P> && !std::same_as<P, bool> && !std::same_as<P, char> &&
                        std::convertible_to<const Argument&, P>) {
-    return put_small(at, words, static_cast<P>(argument));
+    return put_small<Separated>(at, words, static_cast<P>(argument));
   } else {
     return false;
   }

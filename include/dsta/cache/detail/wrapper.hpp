@@ -120,12 +120,8 @@ class CallKey {
   template <class P, bool First, class Argument>
   [[gnu::always_inline]] void append_one(KeyCursor& at, const Argument& argument) {
     if constexpr (Signature<F>::known) {
-      if (KeyBuffer::in_line(at, 1)) [[likely]] {
-        const KeyCursor before = at;
-        if constexpr (!First) at.put(buffer_.words(), ':', 1);
-        if (put_argument<P>(at, buffer_.words(), argument)) return;
-        at = before;
-      }
+      if (put_argument<P, !First>(at, buffer_.words(), argument)) [[likely]]
+        return;
     }
     buffer_.move_to(at);
     append_slowly<P, First>(argument);
