@@ -268,6 +268,7 @@ class cached {
   SetResult put_value(Value&& value, const Arguments&... arguments) const {
     using R = Result<const Arguments&...>;
     const detail::CallKey key(*state_, arguments...);
+    detail::check_value(value);  // before it is copied
     R kept(std::forward<Value>(value));
     detail::check_value(kept);
     detail::Loaded loaded;

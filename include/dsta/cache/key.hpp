@@ -205,6 +205,10 @@ void append_part(KeyBuffer& out, const T& value) {
     static_assert(always_false<T>,
                   "a pointer cannot be part of a cache key, its address says nothing about the value: pass the value, "
                   "or give the wrapper a .key_builder(...)");
+  } else if constexpr (requires {
+                         { value.string() } -> std::convertible_to<std::string>;
+                       }) {
+    append_text(out, value.string());  // std::filesystem::path, which is a range of itself
   } else if constexpr (std::ranges::input_range<const T>) {
     append_range(out, value);
   } else if constexpr (TupleLike<T>) {
