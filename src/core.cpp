@@ -21,8 +21,6 @@ namespace {
 /// How long close() waits for loads that run in the background and have no timeout of their own.
 constexpr std::chrono::milliseconds kPatience{1000};
 
-TimePoint later(TimePoint from, Duration by) { return by >= TimePoint::max() - from ? TimePoint::max() : from + by; }
-
 }  // namespace
 
 void release_extra(NodeExtra* extra) noexcept { delete extra; }
@@ -70,8 +68,8 @@ std::optional<Duration> Core::time_left(const KeyView& key) noexcept {
   const TimePoint time = now();
   const NodeRef node = store_->peek(key, time);
   if (!node) return std::nullopt;
-  if (node->fresh_until == TimePoint::max() && is_fresh(*node, time)) return forever;
-  return is_fresh(*node, time) ? Duration(node->fresh_until - time) : Duration::zero();
+  if (!is_fresh(*node, time)) return Duration::zero();
+  return node->fresh_until == TimePoint::max() ? forever : Duration(node->fresh_until - time);
 }
 
 // --- writing

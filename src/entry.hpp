@@ -9,6 +9,11 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
+/// `from` + `by`, at most the end of time.
+inline TimePoint later(TimePoint from, Duration by) {
+  return by >= TimePoint::max() - from ? TimePoint::max() : from + by;
+}
+
 /// What only some entries have.
 struct NodeExtra {
   TagSet tags;

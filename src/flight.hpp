@@ -21,8 +21,8 @@ namespace detail {
 class Errand {
  public:
   virtual ~Errand() = default;
-  /// Runs it unless somebody has begun; false then.
-  virtual bool run() = 0;
+  /// Runs it unless somebody has begun.
+  virtual void run() = 0;
 };
 
 /// One load of one key: the callers that want its value share it. Thread-safe.
@@ -44,7 +44,6 @@ struct Flight {
   TagSet tags;
 
   // Under the shard's lock.
-  bool attached = false;
   bool fenced = false;
   std::shared_ptr<Flight> next;
 

@@ -2,8 +2,6 @@
 /// compiler sees it as one piece.
 #include <dsta/cache/detail/core.hpp>
 
-#include "background.hpp"
-#include "identities.hpp"
 #include "l1/shard.hpp"
 #include "l1/store.hpp"
 #include "tick.hpp"

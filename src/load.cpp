@@ -15,8 +15,9 @@ namespace detail {
 
 namespace {
 
+/// A limit of zero is none.
 TimePoint deadline(TimePoint from, Duration limit) {
-  return limit <= Duration::zero() || limit >= TimePoint::max() - from ? TimePoint::max() : from + limit;
+  return limit <= Duration::zero() ? TimePoint::max() : later(from, limit);
 }
 
 }  // namespace
@@ -120,11 +121,8 @@ NodeRef Core::land(Flight& flight, const Loader& loader, Loaded loaded, std::exc
     names.insert(names.end(), loaded.tags.begin(), loaded.tags.end());
     TagSet tags = tags_->find(names);
     // Tags that only the value names could not keep callers from joining: those who came after the invalidation retry.
-    const std::uint64_t removed = std::max(tags.removed(), tags.expired());
-    if (removed > flight.sequence) void_from = removed;
-    const Duration ttl =
-        loaded.negative ? terms.negative_ttl.value_or(Duration::zero()) : loaded.ttl.value_or(terms.ttl);
-    if (loaded.store && dress(*value, terms, ttl, std::move(tags))) to_store = value;
+    if (tags.invalidated() > flight.sequence) void_from = tags.invalidated();
+    if (loaded.store && dress(*value, terms, ttl_of(loaded, terms), std::move(tags))) to_store = value;
   }
   const bool invalidated = void_from != std::numeric_limits<std::uint64_t>::max() ||
                            flight.sequence < loader.identity->cleared.load(std::memory_order_acquire);
@@ -147,8 +145,7 @@ NodeRef Core::land(Flight& flight, const Loader& loader, Loaded loaded, std::exc
   if (!loaded.tags.empty() && void_from == std::numeric_limits<std::uint64_t>::max()) {
     // Nobody joins any more, but somebody may have joined after an invalidation that came since the look above.
     const TagSet tags = tags_->find(loaded.tags);
-    const std::uint64_t last = std::max(tags.removed(), tags.expired());
-    if (last > flight.sequence) void_from = last;
+    if (tags.invalidated() > flight.sequence) void_from = tags.invalidated();
   }
   if (probe) probe(Point::after_store, flight.name);
   {
@@ -199,10 +196,8 @@ class QueuedLoad final : public Errand {
   ~QueuedLoad() override {
     if (!begun_) abandon_(*flight_);
   }
-  bool run() override {
-    if (begun_.exchange(true)) return false;
-    lead_(*flight_, *loader_);
-    return true;
+  void run() override {
+    if (!begun_.exchange(true)) lead_(*flight_, *loader_);
   }
 
  private:

@@ -49,6 +49,8 @@ class TagSet {
   bool empty() const { return tags_.empty(); }
   /// The last hard invalidation of any of them.
   std::uint64_t removed() const { return latest(&Tag::removed); }
+  /// The last invalidation of any of them, of either kind.
+  std::uint64_t invalidated() const { return std::max(removed(), expired()); }
   /// The last soft invalidation of any of them.
   std::uint64_t expired() const { return latest(&Tag::expired); }
 

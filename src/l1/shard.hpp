@@ -32,7 +32,6 @@ class FlightMap {
   }
   void add(const std::shared_ptr<Flight>& flight) {
     if (++size_ > heads_.size()) rehash();
-    flight->attached = true;
     link(flight);
   }
   /// Returns the map's reference, for the caller to drop after the lock.
@@ -41,7 +40,6 @@ class FlightMap {
       if (link->get() != &flight) continue;
       std::shared_ptr<Flight> removed = std::move(*link);
       *link = std::move(removed->next);
-      removed->attached = false;
       --size_;
       return removed;
     }
@@ -137,15 +135,14 @@ struct alignas(64) Shard {
     return table.find(key.hash, [&](const Node& node) { return is(node, key); });
   }
 
-  /// Notes a read and returns a reference that outlives the lock.
   static void note_read(Node& node, TimePoint now) {
     WindowClockPolicy::touch(node);
     if (node.extra) node.extra->last_read.store(now, std::memory_order_relaxed);
   }
+  /// Notes a read and returns a reference that outlives the lock.
   static NodeRef use(Node& node, TimePoint now) {
     note_read(node, now);
-    node.references.fetch_add(1, std::memory_order_relaxed);
-    return NodeRef(&node);
+    return NodeRef::to(node);
   }
 
   std::size_t overhead() const { return table.bytes() + policy.bytes() + retired.weight() + unread.weight(); }

@@ -25,7 +25,7 @@ bool joinable(const Flight& flight, const Flight& mine, std::uint64_t store_clea
   return !flight.fenced && flight.type == mine.type && flight.identity == mine.identity && flight.name == mine.name &&
          flight.full == mine.full && flight.sequence >= store_cleared &&
          flight.sequence >= mine.identity->cleared.load(std::memory_order_acquire) &&
-         flight.sequence >= flight.tags.removed() && flight.sequence >= flight.tags.expired();
+         flight.sequence >= flight.tags.invalidated();
 }
 
 }  // namespace
@@ -65,10 +65,8 @@ NodeRef Store::peek(const KeyView& key, TimePoint now) noexcept {
   Shard& home = shard(key.hash);
   const std::lock_guard lock(home.lock);
   Node* node = home.find(key);
-  if (!node) return {};
-  if (judge(*node, nullptr, now) == Freshness::miss) return {};
-  node->references.fetch_add(1, std::memory_order_relaxed);
-  return NodeRef(node);
+  if (!node || judge(*node, nullptr, now) == Freshness::miss) return {};
+  return NodeRef::to(*node);
 }
 
 bool Store::put(NodeRef node, TimePoint now) {
@@ -115,10 +113,7 @@ std::size_t Store::erase_matching(const std::function<bool(std::string_view)>& m
       home.flights.each([&](const std::shared_ptr<Flight>& flight) {
         if (!flight->fenced && (matches(flight->name) || matches(flight->full))) flight->fenced = true;
       });
-      home.table.each([&](Node& node) {
-        node.references.fetch_add(1, std::memory_order_relaxed);
-        nodes.emplace_back(&node);
-      });
+      home.table.each([&](Node& node) { nodes.push_back(NodeRef::to(node)); });
     }
     // Matching is done outside the lock: readers of the shard do not wait for it.
     std::erase_if(nodes, [&](const NodeRef& node) { return !matches(node->name()) && !matches(node->full()); });

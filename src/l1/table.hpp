@@ -44,15 +44,15 @@ class Table {
   template <class Match, class Use>
   [[gnu::always_inline]] bool read(ThreadRecord& record, std::uint64_t hash, Match&& match, Use&& use) const {
     auto packed = packed_.load(std::memory_order_acquire);
-    if (read_bucket(record, bucket(packed, hash >> 8), hash, match, use)) [[likely]]
+    if (read_bucket(record, bucket(packed, first_bits(hash)), hash, match, use)) [[likely]]
       return true;
     for (;;) {
-      if (read_bucket(record, bucket(packed, hash >> 28), hash, match, use)) return true;
+      if (read_bucket(record, bucket(packed, second_bits(hash)), hash, match, use)) return true;
       // An array that was outgrown meanwhile is empty: look in its successor.
       const auto now = packed_.load(std::memory_order_acquire);
       if (now == packed) return false;
       packed = now;
-      if (read_bucket(record, bucket(packed, hash >> 8), hash, match, use)) return true;
+      if (read_bucket(record, bucket(packed, first_bits(hash)), hash, match, use)) return true;
     }
   }
 
@@ -86,15 +86,17 @@ class Table {
 
  private:
   static constexpr std::size_t kSmallest = 8;
+  // The low bits choose the shard and the high 16 are the tag: a key's two buckets use what lies between.
+  static std::uint64_t first_bits(std::uint64_t hash) { return hash >> 8; }
+  static std::uint64_t second_bits(std::uint64_t hash) { return hash >> 28; }
   using Slot = std::atomic<std::uint64_t>;
   struct alignas(64) Bucket {
     Slot slots[8] = {};
   };
   struct Array {
     explicit Array(std::size_t count) : mask(count - 1), buckets(std::make_unique<Bucket[]>(count)) {}
-    // The low bits choose the shard and the high 16 are the tag: these two use what lies between.
-    std::size_t first(std::uint64_t hash) const { return (hash >> 8) & mask; }
-    std::size_t second(std::uint64_t hash) const { return (hash >> 28) & mask; }
+    std::size_t first(std::uint64_t hash) const { return first_bits(hash) & mask; }
+    std::size_t second(std::uint64_t hash) const { return second_bits(hash) & mask; }
 
     const std::size_t mask;
     const std::unique_ptr<Bucket[]> buckets;

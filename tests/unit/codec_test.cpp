@@ -13,6 +13,7 @@
 
 #include <dsta/cache.hpp>
 
+#include "encoded.hpp"
 #include "random_values.hpp"
 #include "scale.hpp"
 
@@ -55,15 +56,10 @@ struct dsta::cache::codec<Market> {
 namespace dsta::cache {
 namespace {
 
+using testing_support::encoded;
 using testing_support::Random;
 using testing_support::scaled;
 
-template <class T>
-std::string encoded(const T& value) {
-  std::string bytes;
-  codec<T>::encode(value, bytes);
-  return bytes;
-}
 template <class T>
 void expect_back(const T& value) {
   const std::string bytes = encoded(value);

@@ -13,6 +13,7 @@
 #include <dsta/cache.hpp>
 #include <dsta/cache/json.hpp>
 
+#include "encoded.hpp"
 #include "random_values.hpp"
 #include "scale.hpp"
 
@@ -56,15 +57,10 @@ namespace dsta::cache {
 namespace {
 
 using nlohmann::json;
+using testing_support::encoded;
 using testing_support::Random;
 using testing_support::scaled;
 
-template <class T>
-std::string encoded(const T& value) {
-  std::string bytes;
-  codec<T>::encode(value, bytes);
-  return bytes;
-}
 template <class T>
 std::optional<T> there_and_back(const T& value) {
   return codec<T>::decode(encoded(value));

@@ -10,21 +10,15 @@
 
 #include <dsta/cache/testing.hpp>
 
+#include "error_of.hpp"
+
 namespace dsta::cache {
 namespace {
 
 using namespace std::chrono_literals;
 using testing::CleanCache;
+using testing_support::error_of;
 
-template <class Action>
-std::string error_of(const Action& action) {
-  try {
-    action();
-  } catch (const ConfigError& error) {
-    return error.what();
-  }
-  return "no error";
-}
 std::string error_of_url(std::string_view url) {
   return error_of([&] { CacheManager cache(url); });
 }

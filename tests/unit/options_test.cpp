@@ -9,23 +9,16 @@
 
 #include <dsta/cache/testing.hpp>
 
+#include "error_of.hpp"
+
 namespace dsta::cache {
 namespace {
 
 using namespace std::chrono_literals;
 using testing::CleanCache;
+using testing_support::error_of;
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-
-template <class Action>
-std::string error_of(const Action& action) {
-  try {
-    action();
-  } catch (const ConfigError& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 std::optional<Duration> ttl_of(CacheManager& cache, const EntryOptions& options) {
   EXPECT_TRUE(cache.set("k", 1, options));

@@ -270,11 +270,11 @@ class cached {
     const detail::CallKey key(*state_, arguments...);
     detail::check_value(value);  // before it is copied
     R kept(std::forward<Value>(value));
-    detail::check_value(kept);
+    if constexpr (!std::same_as<R, std::remove_cvref_t<Value>>) detail::check_value(kept);
     detail::Loaded loaded;
     detail::finish_load(*state_, kept, loaded);
     detail::EntryTerms terms = *state_->terms;
-    terms.ttl = loaded.negative ? terms.negative_ttl.value_or(Duration::zero()) : loaded.ttl.value_or(terms.ttl);
+    terms.ttl = ttl_of(loaded, terms);
     auto tags = detail::tags_for(*state_, arguments...);
     tags.insert(tags.end(), loaded.tags.begin(), loaded.tags.end());
     return detail::to_set_result(

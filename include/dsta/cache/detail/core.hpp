@@ -61,6 +61,12 @@ struct Loaded {
   std::vector<std::string> tags = {};
 };
 
+/// A value's own ttl: for an empty optional negative_ttl, none meaning do not store; else what the value says; else the
+/// terms'.
+inline Duration ttl_of(const Loaded& loaded, const EntryTerms& terms) {
+  return loaded.negative ? terms.negative_ttl.value_or(Duration::zero()) : loaded.ttl.value_or(terms.ttl);
+}
+
 /// A load that outlives the call that asked for it: owns the function, its arguments and its terms.
 class Loader {
  public:

@@ -141,6 +141,11 @@ class NodeRef {
   NodeRef() = default;
   /// Takes over a reference that the caller holds.
   explicit NodeRef(Node* adopted) : node_(adopted) {}
+  /// One more reference to a node that somebody else keeps alive meanwhile.
+  static NodeRef to(Node& node) {
+    node.references.fetch_add(1, std::memory_order_relaxed);
+    return NodeRef(&node);
+  }
   NodeRef(const NodeRef& other) : node_(other.node_) {
     if (node_) node_->references.fetch_add(1, std::memory_order_relaxed);
   }
