@@ -119,6 +119,14 @@ TEST_F(JsonDepth, AFunctionsBottomlessResultIsTheCallersError) {
   EXPECT_FALSE(cache.exists("k"));
 }
 
+TEST_F(JsonDepth, ABottomlessValuePutByHandIsTheCallersError) {
+  const auto f = cache.cached({.ttl = 1h, .prefix = "f"}, [](int levels) { return nested(levels); });
+  const json deep = nested(kFarTooDeep);
+  EXPECT_THROW(f.put(1, deep), ValueError);
+  EXPECT_THROW(f.put(1, nested(kFarTooDeep)), ValueError);
+  EXPECT_FALSE(f.peek(1));
+}
+
 TEST_F(JsonDepth, ABottomlessArgumentIsTheCallersError) {
   const auto f = cache.cached({.ttl = 1h, .prefix = "f"}, [](const json& query) { return query.size(); });
   const json deep = nested(kFarTooDeep);

@@ -66,6 +66,11 @@ TEST(KeyFormat, TextStandsForItselfButForSeparatorsBlanksGlobAndForeignBytes) {
   EXPECT_EQ(text_key("with a blank in sixteen+ bytes"), "p:with%20a%20blank%20in%20sixteen+%20bytes");
 }
 
+TEST(KeyFormat, APathIsItsText) {
+  EXPECT_EQ(key_of(std::filesystem::path("/tmp/a b")), "p:/tmp/a%20b");
+  EXPECT_NE(key_of(std::filesystem::path("/tmp/a/")), key_of(std::filesystem::path("/tmp/a")));
+}
+
 TEST(KeyFormat, NumbersAreTheShortestTextThatReadsBackEqual) {
   EXPECT_EQ(key_of(0, 9, 10, 99, 100, -1), "p:0:9:10:99:100:-1");
   EXPECT_EQ(key_of(std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::uint64_t>::max()),

@@ -134,7 +134,7 @@ TEST_F(PolicyTest, ANewValueKeepsItsKeysPlaceInTheMainArea) {
   for (std::uint64_t key = 0; key < 1'900; ++key) insert(key, 100);
   NodeRef& held = held_.at(0);
   ASSERT_EQ(held->place, Place::main);
-  const NodeRef old = std::exchange(held, make_node<std::uint64_t>(KeyView{"key", {}, hash_of(0)}, 0));
+  const NodeRef old = std::exchange(held, make_node<std::uint64_t>(KeyView{"key", {}, hash_of(0)}, std::uint64_t{0}));
   held->weight = 100;
   policy_.replace(old.get(), held.get());
   EXPECT_EQ(held->place, Place::main);

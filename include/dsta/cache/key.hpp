@@ -92,6 +92,10 @@ concept TupleLike = requires {
 }
 &&!std::ranges::range<T>;
 
+/// Such as std::filesystem::path, whose parts are paths: walking its parts would never end.
+template <class T>
+concept RangeOfItself = std::ranges::input_range<const T> && std::same_as<std::ranges::range_value_t<const T>, T>;
+
 template <class T>
 concept UnorderedRange = requires {
   typename T::hasher;
@@ -205,11 +209,9 @@ void append_part(KeyBuffer& out, const T& value) {
     static_assert(always_false<T>,
                   "a pointer cannot be part of a cache key, its address says nothing about the value: pass the value, "
                   "or give the wrapper a .key_builder(...)");
-  } else if constexpr (requires {
-                         { value.string() } -> std::convertible_to<std::string>;
-                       }) {
-    append_text(out, value.string());  // std::filesystem::path, which is a range of itself
-  } else if constexpr (std::ranges::input_range<const T>) {
+  } else if constexpr (RangeOfItself<T> && std::convertible_to<const T&, std::string>) {
+    append_text(out, static_cast<std::string>(value));
+  } else if constexpr (std::ranges::input_range<const T> && !RangeOfItself<T>) {
     append_range(out, value);
   } else if constexpr (TupleLike<T>) {
     out.push('(');
