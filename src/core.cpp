@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include <dsta/cache/detail/hash.hpp>
 #include <dsta/cache/key.hpp>
 
+#include "admission.hpp"
 #include "background.hpp"
 #include "entry.hpp"
 #include "glob.hpp"
@@ -18,10 +21,20 @@ namespace detail {
 
 namespace {
 
-/// How long close() waits for loads that run in the background and have no timeout of their own.
-constexpr std::chrono::milliseconds kPatience{1000};
+/// How long close() waits, beyond their load_timeout, for loads that run in the background.
+constexpr std::chrono::milliseconds kPatience{900};
+
+/// A part of a duration, or a multiple; what does not fit becomes the longest there is.
+Duration share(Duration whole, double factor) {
+  const double part = static_cast<double>(whole.count()) * factor;
+  return part < 0x1p63 ? Duration(static_cast<Duration::rep>(part)) : Duration::max();
+}
 
 }  // namespace
+
+std::string_view etag_of(const Node& node) noexcept {
+  return node.extra ? std::string_view(node.extra->etag) : std::string_view();
+}
 
 void release_extra(NodeExtra* extra) noexcept { delete extra; }
 
@@ -59,7 +72,13 @@ void Core::close() noexcept {
     kept.swap(kept_);
   }
   kept.clear();
-  background_->close(kPatience);
+  {
+    const std::lock_guard lock(limits_mutex_);
+    for (const auto& [prefix, admission] : limits_) admission->open();
+  }
+  // An hour stands for "as long as it takes" without overflowing.
+  const Duration longest = std::min<Duration>(longest_load_.load(), std::chrono::hours(1));
+  background_->close(std::chrono::ceil<std::chrono::milliseconds>(longest) + kPatience);
 }
 
 // --- reading
@@ -74,28 +93,33 @@ std::optional<Duration> Core::time_left(const KeyView& key) noexcept {
 
 // --- writing
 
-bool Core::dress(Node& node, const EntryTerms& terms, Duration ttl, TagSet tags) const {
+bool Core::dress(Node& node, const EntryTerms& terms, Dressing how) const {
+  Duration ttl = how.ttl;
   if (ttl <= Duration::zero()) return false;
   const TimePoint time = now();
-  if (terms.jitter > 0 && ttl != forever) {
-    const double random = static_cast<double>(next_random() >> 11) * 0x1p-53;
-    ttl -= Duration(static_cast<Duration::rep>(static_cast<double>(ttl.count()) * terms.jitter * random));
-    ttl = std::max(ttl, Duration(1));
-  }
+  if (terms.jitter > 0 && ttl != forever)
+    ttl = std::max(ttl - share(ttl, terms.jitter * random_fraction()), Duration(1));
   node.created = time;
   node.fresh_until = later(time, ttl);
   node.stale_until = later(node.fresh_until, terms.stale_for);
   node.attention = node.fresh_until;
-  if (terms.refresh_ahead > 0 && ttl != forever) {
-    node.attention =
-        later(time, Duration(static_cast<Duration::rep>(static_cast<double>(ttl.count()) * terms.refresh_ahead)));
+  if (ttl != forever) {
+    if (terms.refresh_ahead > 0) node.attention = later(time, share(ttl, terms.refresh_ahead));
+    if (terms.xfetch > 0) {
+      // Vattani, Chierichetti & Lowenstein, "Optimal Probabilistic Cache Stampede Prevention" (VLDB 2015). The random
+      // gap is drawn once for the entry instead of at every read, which leaves the hit path alone. Half of the ttl is
+      // kept, or a value that takes longer to load than it lives would be loaded all the time.
+      const Duration gap = share(how.load_cost, terms.xfetch * -std::log(1 - random_fraction()));
+      node.attention = std::min(node.attention, node.fresh_until - std::min(gap, ttl / 2));
+    }
   }
-  if (!tags.empty() || terms.idle_ttl > Duration::zero()) {
+  if (!how.tags.empty() || !how.etag.empty() || terms.idle_ttl > Duration::zero()) {
     auto extra = std::make_unique<NodeExtra>();
-    extra->tags = std::move(tags);
+    node.weight += allocation(sizeof(NodeExtra)) + allocation(how.tags.bytes()) + heap_size(how.etag);
+    extra->tags = std::move(how.tags);
+    extra->etag = std::move(how.etag);
     extra->idle_ttl = terms.idle_ttl;
     extra->last_read.store(time, std::memory_order_relaxed);
-    node.weight += allocation(sizeof(NodeExtra)) + allocation(terms.tags.size() * sizeof(void*));
     node.extra = extra.release();
   }
   return true;
@@ -107,7 +131,7 @@ PutOutcome Core::put(NodeRef node, const EntryTerms& terms, const std::vector<st
   if (node->full_size > kMaxKeyBytes) return PutOutcome::not_stored_key;
   node->sequence = sequence();
   node->identity = identity;
-  if (!dress(*node, terms, terms.ttl, tags_->find(tags))) {
+  if (!dress(*node, terms, {.ttl = terms.ttl, .tags = tags_->find(tags)})) {
     store_->erase({node->name(), node->full(), node->hash}, now());
     return PutOutcome::not_stored_ttl;
   }
@@ -144,7 +168,7 @@ std::optional<std::int64_t> Core::increment(const KeyView& key, std::int64_t del
     node->counter = true;
     node->sequence = sequence();
     EntryTerms terms;
-    if (!dress(*node, terms, ttl, {})) return std::nullopt;
+    if (!dress(*node, terms, {.ttl = ttl})) return std::nullopt;
     if (held) node->attention = node->fresh_until = node->stale_until = held->fresh_until;
     switch (store_->exchange(held, std::move(node), time)) {
       case Store::Exchanged::stored:
@@ -261,6 +285,8 @@ std::uint64_t Core::next_random() const noexcept {
   z = (z ^ z >> 27) * 0x94d049bb133111eb;
   return z ^ z >> 31;
 }
+
+double Core::random_fraction() const noexcept { return static_cast<double>(next_random() >> 11) * 0x1p-53; }
 
 }  // namespace detail
 }  // namespace v1

@@ -1,5 +1,6 @@
 #pragma once
 #include <atomic>
+#include <string>
 
 #include <dsta/cache/detail/core.hpp>
 
@@ -14,11 +15,25 @@ inline TimePoint later(TimePoint from, Duration by) {
   return by >= TimePoint::max() - from ? TimePoint::max() : from + by;
 }
 
+/// A limit of zero is none.
+inline TimePoint deadline(TimePoint from, Duration limit) {
+  return limit <= Duration::zero() ? TimePoint::max() : later(from, limit);
+}
+
 /// What only some entries have.
 struct NodeExtra {
   TagSet tags;
+  std::string etag;
   Duration idle_ttl{};
   std::atomic<TimePoint> last_read{};
+};
+
+/// What an entry is given beside its terms.
+struct Dressing {
+  Duration ttl{};
+  TagSet tags = {};
+  std::string etag = {};
+  Duration load_cost{};
 };
 
 /// The one rule by which every operation decides whether an entry counts and how fresh it is. `reader` is the wrapped
@@ -45,6 +60,20 @@ struct NodeExtra {
     if (now < node.fresh_until) return Freshness::due;
   }
   return now < node.stale_until && node.stale_until != node.fresh_until ? Freshness::stale : Freshness::miss;
+}
+
+/// The same once it is known that no refresh is to be started: one is under way, or has just failed.
+inline Freshness settled(Freshness freshness) {
+  if (freshness == Freshness::due) return Freshness::fresh;
+  return freshness == Freshness::stale ? Freshness::serving : freshness;
+}
+
+inline bool is_past_ttl(Freshness freshness) {
+  return freshness == Freshness::stale || freshness == Freshness::serving;
+}
+
+inline bool holds_off(const Node& node, TimePoint now) {
+  return now < node.retry_after.load(std::memory_order_relaxed);
 }
 
 /// Within its ttl, whoever asks.

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <dsta/cache/detail/core.hpp>
@@ -30,8 +31,14 @@ class Errand {
 /// Life: created by the caller that leads, attached to the key's shard (where later callers find it and invalidations
 /// fence it), landed with a value or an error, detached. What it brings is stored only if nothing fenced it.
 struct Flight {
-  Flight(const KeyView& key, const Loader& loader, std::uint64_t now)
-      : name(key.name), full(key.full), hash(key.hash), type(loader.type), identity(loader.identity), sequence(now) {}
+  Flight(const KeyView& key, const LoadSpec& spec, std::vector<std::string> tags_of_key, std::uint64_t now)
+      : name(key.name),
+        full(key.full),
+        hash(key.hash),
+        type(spec.type),
+        identity(spec.identity),
+        tag_names(std::move(tags_of_key)),
+        sequence(now) {}
 
   KeyView key() const { return {name, full, hash}; }
 
@@ -39,6 +46,8 @@ struct Flight {
   const std::uint64_t hash;
   const TypeOps* const type;
   const Identity* const identity;
+  /// Known before the value is; the value may name more.
+  const std::vector<std::string> tag_names;
   /// The invalidation sequence when the load began: whatever was invalidated later, this value does not count for.
   const std::uint64_t sequence;
   TagSet tags;
@@ -55,11 +64,24 @@ struct Flight {
   // Under `mutex`.
   std::weak_ptr<Errand> errand;
   bool landed = false;
-  NodeRef value;
+  bool abandoned = false;  ///< its loader never ran
+  NodeRef value;           ///< null and no error: the source does not know the key
   std::exception_ptr error;
   /// Callers that came at this point of the invalidation sequence or later must not take the value: it names a tag that
   /// was invalidated then.
   std::uint64_t void_from = std::numeric_limits<std::uint64_t>::max();
+};
+
+/// Flights that one call of a loader brings, and which item of its batch each is for.
+struct Batch {
+  std::vector<std::size_t> items;
+  std::vector<std::shared_ptr<Flight>> flights;
+
+  bool empty() const { return flights.empty(); }
+  void add(std::size_t item, std::shared_ptr<Flight> flight) {
+    items.push_back(item);
+    flights.push_back(std::move(flight));
+  }
 };
 
 }  // namespace detail

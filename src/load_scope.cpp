@@ -32,24 +32,52 @@ std::uint64_t this_thread_number() noexcept {
   return number;
 }
 
-LoadScope::LoadScope(Flight& flight) : flight_(flight), outer_(innermost) {
+LoadScope::LoadScope(std::span<const std::shared_ptr<Flight>> flights, Admission* place)
+    : flights_(flights), place_(place), outer_(innermost) {
   innermost = this;
-  flight.leader.store(this_thread_number(), std::memory_order_release);
+  for (const auto& flight : flights_) flight->leader.store(this_thread_number(), std::memory_order_release);
 }
 
 LoadScope::~LoadScope() {
   innermost = outer_;
-  flight_.leader.store(0, std::memory_order_release);  // it is about to land: nobody waits for this thread any more
+  // They are about to land: nobody waits for this thread any more.
+  for (const auto& flight : flights_) flight->leader.store(0, std::memory_order_release);
+  if (place_) place_->leave();
 }
 
 bool LoadScope::active() noexcept { return innermost != nullptr; }
 
 bool LoadScope::loading(const KeyView& key, const Identity* identity) noexcept {
   for (const LoadScope* scope = innermost; scope; scope = scope->outer_) {
-    const Flight& flight = scope->flight_;
-    if (flight.identity == identity && flight.name == key.name && flight.full == key.full) return true;
+    for (const auto& flight : scope->flights_) {
+      if (flight->hash == key.hash && flight->identity == identity && flight->name == key.name &&
+          flight->full == key.full) {
+        return true;
+      }
+    }
   }
   return false;
+}
+
+bool LoadScope::holds_place(const Admission& admission) noexcept {
+  for (const LoadScope* scope = innermost; scope; scope = scope->outer_) {
+    if (scope->place_ == &admission) return true;
+  }
+  return false;
+}
+
+PlacesLent::PlacesLent() : innermost_(innermost), end_(innermost) {
+  for (; end_ && !end_->lent_; end_ = end_->outer_) {
+    end_->lent_ = true;
+    if (end_->place_) end_->place_->leave();
+  }
+}
+
+PlacesLent::~PlacesLent() {
+  for (LoadScope* scope = innermost_; scope != end_; scope = scope->outer_) {
+    scope->lent_ = false;
+    if (scope->place_) scope->place_->enter_again();
+  }
 }
 
 WaitScope::WaitScope(const std::shared_ptr<Flight>& flight) {

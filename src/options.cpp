@@ -30,12 +30,16 @@ EntryOptions merge(const EntryOptions& base, const EntryOptions& over) {
   lay(merged.load_timeout, over.load_timeout);
   lay(merged.compress_above, over.compress_above);
   lay(merged.level, over.level);
+  lay(merged.hold_off, over.hold_off);
+  lay(merged.xfetch, over.xfetch);
   return merged;
 }
 
 namespace detail {
 
 namespace {
+
+constexpr Duration kHoldOff = std::chrono::seconds(5);
 
 double fraction(const std::optional<double>& value, const char* name) {
   const double f = value.value_or(0);
@@ -51,6 +55,12 @@ Duration not_negative(const OptionalDuration& value, const char* name) {
   return duration;
 }
 
+double factor(const std::optional<double>& value, const char* name) {
+  const double f = value.value_or(0);
+  if (!(f >= 0 && f <= 1e6)) throw ConfigError(fmt::format("{} is a factor: {} is not between 0 and 1000000", name, f));
+  return f;
+}
+
 }  // namespace
 
 EntryTerms resolve(const EntryOptions& options, Duration default_ttl) {
@@ -63,6 +73,8 @@ EntryTerms resolve(const EntryOptions& options, Duration default_ttl) {
   terms.idle_ttl = not_negative(options.idle_ttl, "idle_ttl");
   terms.soft_timeout = not_negative(options.soft_timeout, "soft_timeout");
   terms.load_timeout = not_negative(options.load_timeout, "load_timeout");
+  terms.hold_off = options.hold_off.has_value() ? not_negative(options.hold_off, "hold_off") : kHoldOff;
+  terms.xfetch = factor(options.xfetch, "xfetch");
   terms.tags = options.tags;
   return terms;
 }

@@ -47,6 +47,7 @@ class TagSet {
   }
 
   bool empty() const { return tags_.empty(); }
+  std::size_t bytes() const { return tags_.capacity() * sizeof(Tag*); }
   /// The last hard invalidation of any of them.
   std::uint64_t removed() const { return latest(&Tag::removed); }
   /// The last invalidation of any of them, of either kind.

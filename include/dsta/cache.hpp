@@ -11,10 +11,12 @@
 #include <dsta/cache/health.hpp>
 #include <dsta/cache/invalidator.hpp>
 #include <dsta/cache/key.hpp>
+#include <dsta/cache/load_context.hpp>
 #include <dsta/cache/log.hpp>
 #include <dsta/cache/lookup.hpp>
 #include <dsta/cache/manager.hpp>
 #include <dsta/cache/options.hpp>
+#include <dsta/cache/outcome.hpp>
 #include <dsta/cache/set_result.hpp>
 #include <dsta/cache/stats.hpp>
 #include <dsta/cache/strategies.hpp>

@@ -52,11 +52,10 @@ Freshness Store::find_aged(const KeyView& key, const TypeOps& type, const Identi
   Freshness freshness = judge(*node, reader, now);
   if (freshness == Freshness::miss) return freshness;
   out = home.use(*node, now);
-  if (freshness == Freshness::fresh || home.flights.empty()) return freshness;
-  // Somebody refreshes it already: no need to start another.
+  if (holds_off(*node, now)) return settled(freshness);
   home.flights.each(key.hash, [&](const std::shared_ptr<Flight>& flight) {
     if (flight->fenced || flight->name != key.name || flight->full != key.full) return;
-    freshness = freshness == Freshness::due ? Freshness::fresh : Freshness::serving;
+    freshness = settled(freshness);
   });
   return freshness;
 }
@@ -66,6 +65,14 @@ NodeRef Store::peek(const KeyView& key, TimePoint now) noexcept {
   const std::lock_guard lock(home.lock);
   Node* node = home.find(key);
   if (!node || judge(*node, nullptr, now) == Freshness::miss) return {};
+  return NodeRef::to(*node);
+}
+
+NodeRef Store::previous(const Flight& flight, TimePoint now) noexcept {
+  Shard& home = shard(flight.hash);
+  const std::lock_guard lock(home.lock);
+  Node* node = home.find(flight.key());
+  if (!node || node->type != flight.type || judge(*node, flight.identity, now) == Freshness::miss) return {};
   return NodeRef::to(*node);
 }
 
@@ -168,8 +175,9 @@ Store::Joined Store::join(std::shared_ptr<Flight> mine, bool refresh, TimePoint 
     if (Node* node = home.find(key); node && node->type == mine->type) {
       joined.freshness = judge(*node, mine->identity, now);
       if (joined.freshness != Freshness::miss) joined.entry = home.use(*node, now);
+      if (holds_off(*node, now)) joined.freshness = settled(joined.freshness);
     }
-    if (joined.freshness == Freshness::fresh) return joined;
+    if (joined.freshness == Freshness::fresh || joined.freshness == Freshness::serving) return joined;
     home.flights.each(key.hash, [&](const std::shared_ptr<Flight>& flight) {
       if (joinable(*flight, *mine, cleared_.load(std::memory_order_acquire))) joined.flight = flight;
     });
@@ -181,15 +189,24 @@ Store::Joined Store::join(std::shared_ptr<Flight> mine, bool refresh, TimePoint 
   return joined;
 }
 
-Store::Published Store::land(Flight& flight, NodeRef node, TimePoint now) {
+Store::Published Store::land(Flight& flight, Landing landing, TimePoint now) {
   std::shared_ptr<Flight> detached;
   Shard& home = shard(flight.hash);
   Unlinked dead(home);
   const std::lock_guard lock(home.lock);
   detached = home.flights.remove(flight);
   if (flight.fenced || flight.sequence < cleared_.load(std::memory_order_acquire)) return Published::fenced;
-  if (!node) return Published::nothing;
-  return home.insert(home.find(flight.key()), std::move(node), now, dead) ? Published::stored : Published::refused;
+  Node* held = home.find(flight.key());
+  if (landing.replace_by) {
+    const bool stored = home.insert(held, std::move(landing.replace_by), now, dead);
+    return stored ? Published::stored : Published::refused;
+  }
+  if (held && landing.remove) {
+    home.remove(held, dead);
+  } else if (held && landing.retry_after != TimePoint{}) {
+    held->retry_after.store(landing.retry_after, std::memory_order_relaxed);
+  }
+  return Published::nothing;
 }
 
 Store::Contents Store::contents(TimePoint now) {

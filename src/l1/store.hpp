@@ -42,6 +42,9 @@ class Store {
   /// The entry whatever its type, if it counts.
   NodeRef peek(const KeyView& key, TimePoint now) noexcept;
 
+  /// The entry that a flight is to replace, if it counts for the flight's function.
+  NodeRef previous(const Flight& flight, TimePoint now) noexcept;
+
   /// Stores, replacing what is there and fencing its loads. False: too heavy; what was there is gone all the same.
   bool put(NodeRef node, TimePoint now);
   enum class Exchanged { stored, changed, refused };
@@ -55,12 +58,18 @@ class Store {
   void sweep(TimePoint now);
   void clear(std::uint64_t sequence);
 
-  /// In one step: the entry if it counts, and unless it is fresh, the flight that brings a new value: one under way
-  /// that may be joined, or `mine`, now attached (`lead`). With `refresh` always the latter, and older flights are
-  /// fenced.
+  /// In one step: the entry if it counts, and unless it is fresh or its refresh has just failed, the flight that brings
+  /// a new value: one under way that may be joined, or `mine`, now attached (`lead`). With `refresh` always the latter,
+  /// and older flights are fenced.
   Joined join(std::shared_ptr<Flight> mine, bool refresh, TimePoint now);
-  /// Ends a flight: stores what it brought (null: nothing) unless it was fenced.
-  Published land(Flight& flight, NodeRef node, TimePoint now);
+  /// What a flight does to the key's entry.
+  struct Landing {
+    NodeRef replace_by = {};
+    bool remove = false;         ///< the source was asked and its answer is not to be kept
+    TimePoint retry_after = {};  ///< the source could not be asked: the entry stays, and is not refreshed before
+  };
+  /// Ends a flight; does nothing to the entry if it was fenced.
+  Published land(Flight& flight, Landing landing, TimePoint now);
 
   Contents contents(TimePoint now);
   void clear_counts();

@@ -90,8 +90,8 @@ TEST_F(CachedFreshness, PastTheStaleTimeACallLoadsAndWaits) {
   EXPECT_EQ(background->waiting(), 0u);
 }
 
-TEST_F(CachedFreshness, AFailedRefreshKeepsTheStaleValueAndTheNextCallTriesAgain) {
-  const auto f = numbered({.ttl = 60s, .prefix = "failing", .stale_for = 1h});
+TEST_F(CachedFreshness, WithoutAHoldOffAFailedRefreshKeepsTheStaleValueAndTheNextCallTriesAgain) {
+  const auto f = numbered({.ttl = 60s, .prefix = "failing", .stale_for = 1h, .hold_off = 0s});
   f(0);
   clock.advance(70s);
   down = true;
@@ -196,6 +196,38 @@ TEST_F(CachedFreshness, JitterShortensEachTtlAndByNoMoreThanItsShare) {
   }
   EXPECT_GT(ttls.size(), 90u);
   EXPECT_LT(*ttls.begin(), 90s);
+}
+
+TEST_F(CachedFreshness, XFetchRefreshesDearValuesEarlierAtARandomTime) {
+  Duration cost = 5s;
+  const auto f =
+      cache.cached({.ttl = 100s, .prefix = "xfetch", .xfetch = 1}, [&](int) { return clock.advance(cost), 1; });
+  const auto due_after = [&](int key) {
+    f(key);
+    for (Duration waited{}; waited < 100s; waited += 1s, clock.advance(1s)) {
+      f(key);
+      if (background->waiting() != 0) return cost = 0s, background->run(), cost = 5s, waited;
+    }
+    return Duration(100s);
+  };
+  std::set<Duration> times;
+  double gaps = 0;
+  for (int key = 0; key < 200; ++key) {
+    const Duration at = due_after(key);
+    EXPECT_GE(at, 49s) << "half of the ttl is kept";
+    times.insert(at);
+    gaps += std::chrono::duration<double>(100s - at).count();
+  }
+  EXPECT_GT(times.size(), 10u);
+  EXPECT_NEAR(gaps / 200, 5, 1.5) << "on average as early as a load takes";
+}
+
+TEST_F(CachedFreshness, XFetchLeavesCheapValuesToTheirTtl) {
+  const auto f = cache.cached({.ttl = 100s, .prefix = "cheap", .xfetch = 1}, [](int key) { return key; });
+  f(0);
+  clock.advance(100s - 1ns);
+  EXPECT_EQ(f(0), 0);
+  EXPECT_EQ(background->waiting(), 0u);
 }
 
 }  // namespace

@@ -14,41 +14,18 @@
 #include <utility>
 #include <vector>
 
+#include <dsta/cache/detail/batch_call.hpp>
 #include <dsta/cache/detail/core.hpp>
 #include <dsta/cache/detail/hash.hpp>
 #include <dsta/cache/detail/signature.hpp>
 #include <dsta/cache/detail/wrap_check.hpp>
 #include <dsta/cache/detail/wrapper.hpp>
+#include <dsta/cache/outcome.hpp>
 #include <dsta/cache/set_result.hpp>
 #include <dsta/cache/stats.hpp>
 
 namespace dsta::cache {
 inline namespace v1 {
-
-/// What one item of a batch came to: a value, or the exception its load ended in.
-template <class T>
-class Outcome {
- public:
-  explicit Outcome(T value) : value_(std::move(value)) {}
-  explicit Outcome(std::exception_ptr error) : error_(std::move(error)) {}
-
-  bool has_value() const { return value_.has_value(); }
-  explicit operator bool() const { return has_value(); }
-  /// The value; rethrows the load's exception when there is none.
-  const T& value() const {
-    if (error_) std::rethrow_exception(error_);
-    return *value_;
-  }
-  const T& operator*() const { return value(); }
-  const T* operator->() const { return &value(); }
-  /// Null when there is a value.
-  std::exception_ptr error() const { return error_; }
-  friend bool operator==(const Outcome& outcome, const T& value) { return outcome.value_ == value; }
-
- private:
-  std::optional<T> value_;
-  std::exception_ptr error_;
-};
 
 /// A function with a memory: called like F, it returns what F returned for equal arguments within the ttl. Thread-safe;
 /// cheap to copy, all copies are one. Made by CacheManager::cached. Outliving its manager is fine: it then calls F.
@@ -150,23 +127,29 @@ class cached {
     return std::string(key.view().name);
   }
 
-  /// A call for each item of a range: an argument, or a tuple of arguments. Equal items are loaded once. Results stand
-  /// in the order of the items.
+  /// A call for each item of a range: an argument, or a tuple of arguments. Equal items are asked for once; each item
+  /// has its own outcome, and they stand in the order of the items.
+  ///
+  /// With a bulk_loader, what has to be loaded is loaded by one call of it; items that somebody else is loading are
+  /// waited for instead. Without one, F is called for one item after another.
   template <std::ranges::input_range Range>
   auto many(const Range& items) const {
     using Item = std::ranges::range_value_t<const Range>;
-    using R = typename ItemResult<Item>::type;
+    using R = typename detail::ItemResult<F, Item>::type;
+    if constexpr (detail::Signature<F>::known) {
+      if (state_->load_many) return detail::call_batch<R>(state_, items);
+    }
     std::vector<Outcome<R>> outcomes;
     std::map<std::string, std::size_t> first;
     for (const Item& item : items) {
-      auto key = with_item(item, [&](const auto&... arguments) { return key_for(arguments...); });
+      auto key = detail::with_item(item, [&](const auto&... arguments) { return key_for(arguments...); });
       const auto [known, fresh] = first.try_emplace(std::move(key), outcomes.size());
       if (!fresh) {
         outcomes.push_back(outcomes[known->second]);
         continue;
       }
       try {
-        outcomes.emplace_back(with_item(item, [&](const auto&... arguments) { return (*this)(arguments...); }));
+        outcomes.emplace_back(detail::with_item(item, [&](const auto&... arguments) { return (*this)(arguments...); }));
       } catch (...) {  // handed over in the outcome
         outcomes.emplace_back(std::current_exception());
       }
@@ -199,6 +182,19 @@ class cached {
       } else {
         detail::append_part(out, key);
       }
+    };
+    return std::move(*this);
+  }
+
+  /// Loads many at once: `load(items)` takes a std::vector of arguments (of tuples, when F takes several) and returns,
+  /// in their order, a std::vector of R, of std::optional<R> or of Outcome<R>; or a map from argument to R that leaves
+  /// out what there is not. `many` uses it; single calls go on to run F. An exception is that of all its items.
+  template <class Load>
+  cached bulk_loader(Load load) && {
+    static_assert(detail::Signature<F>::known,
+                  "bulk_loader needs to know the parameter types: spell them out instead of auto");
+    state_->load_many = [load = std::move(load)](const auto& items) {
+      return detail::to_outcomes<typename State::R>(load(items), items);
     };
     return std::move(*this);
   }
@@ -241,28 +237,6 @@ class cached {
 
   template <class Item>
   using owned_item_t = detail::owned_t<Item>;
-
-  /// A tuple or pair is spread into arguments; anything else is one.
-  template <class Item, class Call>
-  static decltype(auto) with_item(const Item& item, Call&& call) {
-    if constexpr (detail::TupleLike<Item>) {
-      return std::apply(call, item);
-    } else {
-      return call(item);
-    }
-  }
-  template <class Item>
-  struct ItemResult {
-    using type = Result<Item>;
-  };
-  template <detail::TupleLike Item>
-  struct ItemResult<Item> {
-    template <class... Parts>
-    static Result<Parts...> of(const std::tuple<Parts...>&);
-    template <class A, class B>
-    static Result<A, B> of(const std::pair<A, B>&);
-    using type = decltype(of(std::declval<Item>()));
-  };
 
   template <class Value, class... Arguments>
   SetResult put_value(Value&& value, const Arguments&... arguments) const {

@@ -42,6 +42,11 @@ class LoadTimeoutError : public Error {
   using Error::Error;
 };
 
+/// A loader gave up by LoadContext::fail, or a batch loader returned nothing for an item whose value was asked for.
+class LoadError : public Error {
+  using Error::Error;
+};
+
 /// Too many loads were under way or waiting, this one was not started, and nothing stale could be served.
 class OverloadError : public Error {
   using Error::Error;

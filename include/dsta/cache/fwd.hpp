@@ -14,6 +14,8 @@ template <class F>
 class cached;
 template <class T>
 struct codec;
+template <class R>
+class LoadContext;
 
 struct EntryOptions;
 struct ManagerOptions;

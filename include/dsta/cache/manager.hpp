@@ -15,6 +15,7 @@
 #include <dsta/cache/detail/core.hpp>
 #include <dsta/cache/detail/hash.hpp>
 #include <dsta/cache/detail/wrapper.hpp>
+#include <dsta/cache/load_context.hpp>
 #include <dsta/cache/lookup.hpp>
 #include <dsta/cache/options.hpp>
 #include <dsta/cache/set_result.hpp>
@@ -152,8 +153,8 @@ class CacheManager {
     return found ? std::move(*found) : detail::stored_t<T>(std::move(fallback));
   }
 
-  /// The value, or what `load()` returns, which is then stored. Concurrent callers run one load; its exception is
-  /// theirs.
+  /// The value, or what `load()` (or load(LoadContext<R>&)) returns, which is then stored. Concurrent callers run one
+  /// load; its exception is theirs.
   template <class Load>
   auto get_or_load(std::string_view key, Load load, const EntryOptions& options = {});
 
@@ -229,6 +230,13 @@ class CacheManager {
   /// Defaults for everything under a prefix; wrappers made before keep theirs.
   void set_preset(const std::string& prefix, const EntryOptions& options) { core_->preset(prefix, options); }
 
+  /// At most `limit.concurrent` loads of functions under this prefix run at once, also before everything is warm;
+  /// `limit.queue` more calls wait for a place, and the next gets OverloadError. Values that may be served stale are,
+  /// and their refreshes are put off. A load inside a load of the same prefix needs no place of its own, and one that
+  /// waits for another load gives its place back meanwhile. May be changed at any time; default: no limit. Throws
+  /// ConfigError.
+  void limit_loads(const std::string& prefix, const LoadLimit& limit) { core_->limit_loads(prefix, limit); }
+
   const ManagerOptions& options() const { return core_->options(); }
 
   /// For the layers above; no contract.
@@ -279,31 +287,51 @@ class PlainLoader final : public Loader {
     terms = std::make_shared<const EntryTerms>(std::move(given));
     identity = &counted;
     type = &kTypeOps<R>;
+    wants_previous = kTakesContext<Load>;
   }
-  Loaded load(const KeyView& key) override {
-    R value = load_();
-    check_value(value);
+  Loaded load(const KeyView& key, const NodeRef& previous) override {
     Loaded loaded;
+    R value = call(loaded, previous);
+    check_value(value);
     if constexpr (is_optional<R>) loaded.negative = !value.has_value();
     loaded.node = make_node<R>(key, std::move(value));
     return loaded;
   }
 
  private:
+  R call(Loaded& loaded, [[maybe_unused]] const NodeRef& previous) {
+    if constexpr (kTakesContext<Load>) {
+      LoadContext<R> context(previous, loaded);
+      return load_(context);
+    } else {
+      return load_();
+    }
+  }
   Load load_;
+};
+
+template <class Load>
+struct PlainResult {
+  using type = typename std::invoke_result_t<Load&>;
+};
+template <class Load>
+  requires kTakesContext<Load>
+struct PlainResult<Load> {
+  using type = typename Signature<Load>::Result;
 };
 }  // namespace detail
 
 template <class Load>
 auto CacheManager::get_or_load(std::string_view key, Load load, const EntryOptions& options) {
-  using R = std::remove_cvref_t<std::invoke_result_t<Load&>>;
-  if constexpr (detail::check_result<std::invoke_result_t<Load&>>()) {
+  using Result = typename detail::PlainResult<Load>::type;
+  using R = std::remove_cvref_t<Result>;
+  if constexpr (detail::check_result<Result>()) {
     const detail::ManualKey stored(key, options);
     detail::Identity& identity = core_->manual(options.prefix);
     auto loader = std::make_shared<detail::PlainLoader<R, Load>>(std::move(load), core_->resolve(options), identity);
     return R(core_->load(stored.view(), loader, detail::LoadMode::get).template as<R>());
   } else {
-    return detail::refused<std::invoke_result_t<Load&>>();
+    return detail::refused<Result>();
   }
 }
 

@@ -47,10 +47,23 @@ struct EntryOptions {
   std::optional<std::size_t> compress_above = {};
   /// Which levels to use. Default both. An in-process cache has one level and ignores it.
   std::optional<Level> level = {};
+  /// After a refresh failed, how long the value that is there is served before the next attempt. Default 5 s.
+  OptionalDuration hold_off = {};
+  /// XFetch: a refresh starts ahead of the ttl's end by a random time around `xfetch` × how long the load took, so that
+  /// dear values are refreshed earlier and not all at once. 1 is the usual factor. Default 0: never.
+  std::optional<double> xfetch = {};
 };
 
 /// `over` laid over `base`: a field that `over` sets wins, tags are joined.
 EntryOptions merge(const EntryOptions& base, const EntryOptions& over);
+
+/// How many loads of one prefix may run at once: see CacheManager::limit_loads.
+struct LoadLimit {
+  /// Loads that run at once. Default 8.
+  std::size_t concurrent = 8;
+  /// Calls that wait for a place; one more gets OverloadError. Default 1024.
+  std::size_t queue = 1024;
+};
 
 /// The in-process store.
 struct L1Options {

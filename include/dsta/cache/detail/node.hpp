@@ -105,6 +105,8 @@ struct Node {
   TimePoint fresh_until;  ///< TimePoint::max(): for ever
   TimePoint stale_until;  ///< physical expiry
   TimePoint created;
+  /// No refresh is begun before: the last one failed. Changes while published.
+  std::atomic<TimePoint> retry_after{};
   std::uint32_t key_size = 0;
   std::uint32_t full_size = 0;
   std::uint32_t key_offset = 0;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <dsta/cache/detail/identity.hpp>
+#include <dsta/cache/fwd.hpp>
 #include <dsta/cache/key.hpp>
 
 namespace dsta::cache {
@@ -23,16 +24,32 @@ struct TypeList {
   static constexpr std::size_t size = sizeof...(Ts);
 };
 
+/// Parameters without a LoadContext at their end, which callers do not pass.
+template <class Passed, class... Rest>
+struct PassedParameters {
+  using type = Passed;
+  using Context = void;
+};
+template <class... Passed, class Next, class... Rest>
+struct PassedParameters<TypeList<Passed...>, Next, Rest...> : PassedParameters<TypeList<Passed..., Next>, Rest...> {};
+template <class... Passed, class R>
+struct PassedParameters<TypeList<Passed...>, LoadContext<R>&> {
+  using type = TypeList<Passed...>;
+  using Context = LoadContext<R>;
+};
+
 /// What a callable takes and returns, as far as it says: `known` is false for overloaded and generic ones.
 template <class F>
 struct Signature {
   static constexpr bool known = false;
+  using Context = void;
 };
 template <class R, class... P>
 struct Signature<R(P...)> {
   static constexpr bool known = true;
   using Result = R;
-  using Parameters = TypeList<P...>;
+  using Parameters = typename PassedParameters<TypeList<>, P...>::type;
+  using Context = typename PassedParameters<TypeList<>, P...>::Context;
 };
 template <class R, class... P>
 struct Signature<R(P...) noexcept> : Signature<R(P...)> {};
@@ -55,6 +72,10 @@ struct MemberSignature<R (C::*)(P...) const noexcept> : Signature<R(P...)> {};
 template <class F>
   requires requires { &F::operator(); }
 struct Signature<F> : MemberSignature<decltype(&F::operator())> {};
+
+/// F's last parameter is a LoadContext<R>&, which the cache passes.
+template <class F>
+inline constexpr bool kTakesContext = !std::is_void_v<typename Signature<F>::Context>;
 
 /// How an argument is kept when the call is over: views become what they view.
 template <class T>

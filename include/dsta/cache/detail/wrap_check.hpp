@@ -100,6 +100,12 @@ consteval bool check_function() {
                     "the function takes views that the cache cannot keep alive while it loads: take a container that "
                     "owns its elements, such as std::vector<std::string>");
       return false;
+    } else if constexpr (!std::is_void_v<typename Signature<F>::Context> &&
+                         !std::same_as<typename Signature<F>::Context,
+                                       LoadContext<std::remove_cvref_t<typename Signature<F>::Result>>>) {
+      static_assert(always_false<F>,
+                    "the function's LoadContext is not of its result: take LoadContext<R>& where R is what it returns");
+      return false;
     } else {
       return check_result<typename Signature<F>::Result>();
     }
@@ -157,6 +163,10 @@ struct Refused {
   void cache_clear() const {}
   template <class Hook>
   Refused key_builder(const Hook&) const {
+    return {};
+  }
+  template <class Hook>
+  Refused bulk_loader(const Hook&) const {
     return {};
   }
   template <class Hook>

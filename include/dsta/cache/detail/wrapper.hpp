@@ -15,6 +15,8 @@
 #include <dsta/cache/detail/signature.hpp>
 #include <dsta/cache/detail/value_check.hpp>
 #include <dsta/cache/detail/wrap_check.hpp>
+#include <dsta/cache/load_context.hpp>
+#include <dsta/cache/outcome.hpp>
 #include <dsta/cache/set_result.hpp>
 
 namespace dsta::cache {
@@ -44,11 +46,24 @@ template <class... P>
 struct BuilderFor<TypeList<P...>> {
   using type = std::function<void(KeyBuffer&, const std::decay_t<P>&...)>;
 };
+/// What stands for one call in a batch: its argument, or the tuple of them.
+template <class List>
+struct ItemFor;
+template <class... P>
+struct ItemFor<TypeList<P...>> {
+  using type = std::tuple<owned_t<P>...>;
+};
+template <class P>
+struct ItemFor<TypeList<P>> {
+  using type = owned_t<P>;
+};
 template <class F>
 requires Signature<F>::known struct Hooks<F> {
   using R = std::remove_cvref_t<typename Signature<F>::Result>;
+  using Item = typename ItemFor<typename Signature<F>::Parameters>::type;
   static constexpr std::size_t arity = Signature<F>::Parameters::size;
   typename BuilderFor<typename Signature<F>::Parameters>::type build_key;
+  std::function<std::vector<Outcome<R>>(const std::vector<Item>&)> load_many;
   std::function<bool(const R&)> keep;
   std::function<OptionalDuration(const R&)> ttl_of;
   std::function<std::vector<std::string>(const R&)> tags_of;
@@ -203,15 +218,20 @@ std::vector<std::string> tags_for(const WrapperState<F>& state, const Arguments&
   return fill_tags(state.terms->tags, {text(arguments)...});
 }
 
+/// What the wrapper's hooks say of a value. They are not asked once the manager is gone: nothing is stored then.
 template <class R, class F>
 void finish_load(const WrapperState<F>& state, const R& value, Loaded& loaded) {
   if constexpr (is_optional<R>) {
     loaded.negative = !value.has_value();
   }
   if constexpr (Signature<F>::known) {
+    if (state.core->closed()) return;
     if (state.keep && !state.keep(value)) loaded.store = false;
     if (state.ttl_of) loaded.ttl = state.ttl_of(value);
-    if (state.tags_of) loaded.tags = state.tags_of(value);
+    if (state.tags_of) {
+      auto tags = state.tags_of(value);
+      loaded.tags.insert(loaded.tags.end(), tags.begin(), tags.end());
+    }
   }
 }
 
@@ -224,22 +244,31 @@ class CallLoader final : public Loader {
     terms = state_->terms;
     identity = state_->identity;
     type = &kTypeOps<R>;
+    wants_previous = kTakesContext<F>;
     tags = std::apply([&](const auto&... kept) { return tags_for(*state_, kept...); }, arguments_);
   }
 
-  Loaded load(const KeyView& key) override {
-    return [&]<std::size_t... I>(std::index_sequence<I...>) {
-      R value = std::invoke(state_->function, pass<I>(std::get<I>(arguments_))...);
-      check_value(value);
-      Loaded loaded;
-      finish_load(*state_, value, loaded);
-      loaded.node = make_node<R>(key, std::move(value));
-      return loaded;
-    }
-    (std::index_sequence_for<Kept...>{});
+  Loaded load(const KeyView& key, const NodeRef& previous) override {
+    Loaded loaded;
+    R value = std::apply([&](const auto&... kept) { return call(loaded, previous, kept...); }, arguments_);
+    check_value(value);
+    finish_load(*state_, value, loaded);
+    loaded.node = make_node<R>(key, std::move(value));
+    return loaded;
   }
 
  private:
+  R call(Loaded& loaded, const NodeRef& previous, const Kept&... kept) const {
+    return [&]<std::size_t... I>(std::index_sequence<I...>)->R {
+      if constexpr (kTakesContext<F>) {
+        LoadContext<R> context(previous, loaded);
+        return std::invoke(state_->function, pass<I>(kept)..., context);
+      } else {
+        return std::invoke(state_->function, pass<I>(kept)...);
+      }
+    }
+    (std::index_sequence_for<Kept...>{});
+  }
   /// A parameter of type T&& gets a copy of its own: a load may run again.
   template <std::size_t I, class T>
   static decltype(auto) pass(const T& kept) {

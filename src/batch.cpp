@@ -1,0 +1,121 @@
+/// Asking for many values at once: each key by itself hits, joins or leads; the keys to be led are loaded by one call.
+#include <algorithm>
+#include <numeric>
+
+#include <dsta/cache/detail/core.hpp>
+
+#include "entry.hpp"
+#include "l1/store.hpp"
+#include "load_errors.hpp"
+#include "load_scope.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+/// An item whose flight has not been looked at yet.
+struct Core::Waiting {
+  std::size_t item;
+  std::shared_ptr<Flight> flight;
+  std::uint64_t arrived;
+};
+
+std::vector<Core::Waiting> Core::join_batch(std::vector<BatchItem>& items, const std::vector<std::size_t>& open,
+                                            const LoadSpec& spec, bool counted, Batch& wanted, Batch& behind) {
+  Counters& counters = spec.identity->counters;
+  std::vector<Waiting> waiting;
+  for (const std::size_t i : open) {
+    BatchItem& item = items[i];
+    if (LoadScope::loading(item.key, spec.identity)) {
+      item.error = asks_for_its_own_key(spec);
+      continue;
+    }
+    auto flight = new_flight(item.key, spec, item.tags);
+    const std::uint64_t arrived = flight->sequence;
+    Store::Joined joined = store_->join(std::move(flight), false, now());
+    if (!counted) counters.add(joined.entry ? Count::hits : Count::misses);
+    if (joined.entry) {
+      if (is_past_ttl(joined.freshness)) counters.add(Count::stale_served);
+      if (joined.lead) behind.add(i, std::move(joined.flight));
+      item.value = std::move(joined.entry);
+      continue;
+    }
+    if (joined.lead) {
+      wanted.add(i, joined.flight);
+    } else {
+      counters.add(Count::coalesced);
+    }
+    waiting.push_back({i, std::move(joined.flight), arrived});
+  }
+  return waiting;
+}
+
+void Core::load_batch(std::vector<BatchItem>& items, const std::shared_ptr<BatchLoader>& loader) {
+  const TimePoint limit = deadline(now(), loader->terms->load_timeout);
+  std::vector<std::size_t> open(items.size());
+  std::iota(open.begin(), open.end(), std::size_t{0});
+  for (bool counted = false; !open.empty(); counted = true) {
+    if (closed()) return load_uncached(items, open, counted, *loader);
+    Batch wanted, behind;
+    const std::vector<Waiting> waiting = join_batch(items, open, *loader, counted, wanted, behind);
+    if (!behind.empty()) launch(behind, loader, LoadUrgency::behind);
+
+    // What this call leads it loads before it waits for others: nobody waits for a load that is not under way.
+    std::exception_ptr not_begun;
+    if (!wanted.empty() && (limit == TimePoint::max() || LoadScope::active())) {
+      lead(wanted, *loader, LoadUrgency::wanted);
+    } else if (!wanted.empty() && !launch(wanted, loader, LoadUrgency::wanted) && !closed()) {
+      loader->identity->counters.add(Count::shed, wanted.flights.size());
+      not_begun = executor_is_full(*loader);
+    }
+
+    open.clear();
+    for (const auto& [item, flight, arrived] : waiting) {
+      try {
+        switch (await(flight, limit, arrived)) {
+          case Awaited::value:
+            items[item].value = flight->value;
+            break;
+          case Awaited::error:
+            items[item].error = flight->error;
+            break;
+          case Awaited::timeout:
+            items[item].error = took_too_long(*loader);
+            break;
+          case Awaited::missing:
+            break;
+          case Awaited::nothing:  // abandoned, or invalidated before this call came
+            if (not_begun && std::ranges::find(wanted.flights, flight) != wanted.flights.end()) {
+              items[item].error = not_begun;
+            } else {
+              open.push_back(item);
+            }
+        }
+      } catch (const RecursiveLoadError&) {  // handed over in the outcome
+        items[item].error = std::current_exception();
+      }
+    }
+  }
+}
+
+void Core::load_uncached(std::vector<BatchItem>& items, const std::vector<std::size_t>& open, bool counted,
+                         BatchLoader& loader) {
+  Counters& counters = loader.identity->counters;
+  if (!counted) counters.add(Count::misses, open.size());
+  counters.add(Count::loads);
+  std::vector<BatchLoader::Call> calls;
+  for (const std::size_t i : open) calls.push_back({i, items[i].key});
+  try {
+    std::vector<Loaded> loaded = loader.load(calls);
+    for (std::size_t n = 0; n < open.size(); ++n) {
+      items[open[n]].value = std::move(loaded[n].node);
+      items[open[n]].error = std::move(loaded[n].error);
+    }
+  } catch (...) {  // handed over in the outcomes
+    for (const std::size_t i : open) items[i].error = std::current_exception();
+  }
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

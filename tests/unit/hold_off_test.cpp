@@ -1,0 +1,197 @@
+// When the source fails: who is served what, and how soon it is asked again.
+#include <dsta/cache/testing.hpp>
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <barrier>
+#include <latch>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include "hand_executor.hpp"
+
+namespace dsta::cache {
+namespace {
+
+using namespace std::chrono_literals;
+using detail::Core;
+using testing_support::FullExecutor;
+using testing_support::HandExecutor;
+
+constexpr std::size_t kCallers = 20;
+
+template <class Body>
+void on_threads(std::size_t count, Body body) {
+  std::vector<std::jthread> threads;
+  for (std::size_t i = 0; i < count; ++i) threads.emplace_back([&body, i] { body(i); });
+}
+
+struct HoldOff : ::testing::Test {
+  auto source(EntryOptions options) {
+    return cache.cached(options, [this](int) -> int {
+      ++runs;
+      if (down) throw std::runtime_error("down");
+      return 100 + runs;
+    });
+  }
+  std::shared_ptr<HandExecutor> background = std::make_shared<HandExecutor>();
+  testing::CleanCache clean{{.executor = background}};
+  CacheManager& cache = clean.cache;
+  testing::ManualClock& clock = *clean.clock;
+  std::atomic<int> runs = 0;
+  std::atomic<bool> down = false;
+};
+
+TEST_F(HoldOff, TwentyCallersOfAFailingRefreshAllGetTheStaleValueAndItRunsOnce) {
+  const auto f = source({.ttl = 60s, .prefix = "p", .stale_for = 1h});
+  EXPECT_EQ(f(0), 101);
+  clock.advance(61s);
+  down = true;
+  std::barrier together(static_cast<std::ptrdiff_t>(kCallers));
+  std::atomic<int> stale = 0;
+  on_threads(kCallers, [&](std::size_t) {
+    together.arrive_and_wait();
+    stale += f(0) == 101 ? 1 : 0;
+  });
+  EXPECT_EQ(stale, 20);
+  EXPECT_EQ(background->run(), 1u);
+  EXPECT_EQ(runs, 2);
+  on_threads(kCallers, [&](std::size_t) { stale += f(0) == 101 ? 1 : 0; });
+  EXPECT_EQ(stale, 40);
+  EXPECT_EQ(background->waiting(), 0u) << "the next attempt waits for the hold-off";
+  EXPECT_EQ(f.cache_info().stale_served, 40u);
+}
+
+TEST_F(HoldOff, TwentyCallersOfAFailingLoaderShareOneRunAndItsError) {
+  std::latch waiting(kCallers - 1);
+  cache.core()->probe = [&](Core::Point point, std::string_view) {
+    if (point == Core::Point::before_wait) waiting.count_down();
+  };
+  const auto f = cache.cached({.prefix = "p"}, [&](int) -> int {
+    waiting.wait();
+    ++runs;
+    throw std::runtime_error("down");
+  });
+  std::atomic<int> told = 0;
+  on_threads(kCallers, [&](std::size_t) {
+    try {
+      f(0);
+    } catch (const std::runtime_error&) {
+      ++told;
+    }
+  });
+  EXPECT_EQ(told, 20);
+  EXPECT_EQ(runs, 1);
+}
+
+TEST_F(HoldOff, TheNextAttemptIsMadeWhenTheHoldOffIsOverAndNotAMomentEarlier) {
+  const auto f = source({.ttl = 60s, .prefix = "p", .stale_for = 1h, .hold_off = 30s});
+  f(0);
+  clock.advance(60s);
+  down = true;
+  f(0);
+  background->run();
+  clock.advance(30s - 1ns);
+  EXPECT_EQ(f(0), 101);
+  EXPECT_EQ(background->waiting(), 0u);
+  clock.advance(1ns);
+  EXPECT_EQ(f(0), 101);
+  down = false;
+  EXPECT_EQ(background->run(), 1u);
+  EXPECT_EQ(f(0), 103);
+  EXPECT_EQ(cache.get_ttl(f.key_for(0)), 60s);
+}
+
+TEST_F(HoldOff, AFailedRefreshAheadIsHeldOffToo) {
+  const auto f = source({.ttl = 100s, .prefix = "p", .refresh_ahead = 0.5, .hold_off = 10s});
+  f(0);
+  clock.advance(50s);
+  down = true;
+  f(0);
+  background->run();
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(f(0), 101);
+  EXPECT_EQ(background->waiting(), 0u);
+  clock.advance(10s);
+  EXPECT_EQ(f(0), 101);
+  EXPECT_EQ(background->waiting(), 1u);
+}
+
+TEST_F(HoldOff, ManualReadsServeTheStaleValueAllTheTime) {
+  const auto f = source({.ttl = 60s, .prefix = "p", .stale_for = 1h});
+  f(0);
+  clock.advance(60s);
+  down = true;
+  f(0);
+  background->run();
+  const auto found = cache.lookup<int>(f.key_for(0));
+  EXPECT_EQ(found.value, 101);
+  EXPECT_TRUE(found.stale);
+  EXPECT_EQ(f.peek(0), 101);
+}
+
+TEST_F(HoldOff, ARefreshByHandDoesNotWaitAndItsErrorReachesTheCaller) {
+  const auto f = source({.ttl = 60s, .prefix = "p", .stale_for = 1h, .hold_off = 30s});
+  f(0);
+  down = true;
+  EXPECT_THROW(f.refresh(0), std::runtime_error);
+  EXPECT_EQ(f(0), 101) << "what was there stays";
+  clock.advance(60s);
+  EXPECT_EQ(f(0), 101);
+  EXPECT_EQ(background->run(), 1u) << "the hold-off of the failed refresh is long over";
+  down = false;
+  EXPECT_GT(f.refresh(0), 101);
+}
+
+TEST_F(HoldOff, ASuccessOrANewValueEndsTheHoldOff) {
+  const auto f = source({.ttl = 60s, .prefix = "p", .stale_for = 1h, .hold_off = 1000s});
+  f(0);
+  clock.advance(60s);
+  down = true;
+  f(0);
+  background->run();
+  f.put(0, 500);
+  clock.advance(60s);
+  EXPECT_EQ(f(0), 500);
+  EXPECT_EQ(background->waiting(), 1u);
+}
+
+TEST_F(HoldOff, WhenNothingStaleIsLeftTheErrorReachesTheCallers) {
+  const auto f = source({.ttl = 60s, .prefix = "p", .stale_for = 10s, .hold_off = 1000s});
+  f(0);
+  clock.advance(65s);
+  down = true;
+  EXPECT_EQ(f(0), 101);
+  background->run();
+  clock.advance(5s);
+  EXPECT_THROW(f(0), std::runtime_error);
+  f.put(0, 7);
+  f.invalidate(0);
+  EXPECT_THROW(f(0), std::runtime_error) << "an invalidated value is gone, hold-off or not";
+}
+
+TEST_F(HoldOff, AnAnswerThatIsNotToBeKeptRemovesTheValueThatItReplaces) {
+  const auto f = cache.cached({.ttl = 60s, .prefix = "p", .stale_for = 1h}, [&](int) { return ++runs == 1 ? 1 : -1; })
+                     .condition([](int value) { return value > 0; });
+  EXPECT_EQ(f(0), 1);
+  clock.advance(60s);
+  EXPECT_EQ(f(0), 1);
+  background->run();
+  EXPECT_FALSE(f.peek(0)) << "the source has said that this is over";
+  EXPECT_EQ(f(0), -1);
+}
+
+TEST_F(HoldOff, ARefreshThatWasNeverBegunIsNoFailure) {
+  testing::CleanCache full({.executor = std::make_shared<FullExecutor>()});
+  const auto f = full.cache.cached({.ttl = 60s, .prefix = "p", .stale_for = 1h}, [this](int) { return ++runs; });
+  f(0);
+  full.clock->advance(61s);
+  EXPECT_EQ(f(0), 1);
+  EXPECT_EQ(f(0), 1);
+  EXPECT_EQ(f.cache_info().load_failures, 0u);
+  EXPECT_EQ(full.cache.get_stats().early_refreshes, 0u);
+}
+
+}  // namespace
+}  // namespace dsta::cache

@@ -1,0 +1,210 @@
+// limit_loads: how many loads of a prefix run at once, who waits, who is turned away.
+#include <dsta/cache/testing.hpp>
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <latch>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "hand_executor.hpp"
+
+namespace dsta::cache {
+namespace {
+
+using namespace std::chrono_literals;
+using testing_support::HandExecutor;
+
+/// Counts who is inside, and keeps them there until told.
+class Room {
+ public:
+  void stay() {
+    std::unique_lock lock(mutex_);
+    ++inside_;
+    most_ = std::max(most_, inside_);
+    changed_.notify_all();
+    changed_.wait(lock, [&] { return open_; });
+    --inside_;
+  }
+  void await(int count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return inside_ >= count; });
+  }
+  void open() {
+    const std::lock_guard lock(mutex_);
+    open_ = true;
+    changed_.notify_all();
+  }
+  int most() {
+    const std::lock_guard lock(mutex_);
+    return most_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int inside_ = 0, most_ = 0;
+  bool open_ = false;
+};
+
+struct LoadLimits : ::testing::Test {
+  std::shared_ptr<HandExecutor> background = std::make_shared<HandExecutor>();
+  testing::CleanCache clean{{.executor = background}};
+  CacheManager& cache = clean.cache;
+  Room room;
+  std::vector<std::jthread> threads;
+};
+
+TEST_F(LoadLimits, AColdStartOverManyKeysRunsNoMoreLoadsAtOnceThanAllowed) {
+  cache.limit_loads("db", {.concurrent = 3});
+  const auto f = cache.cached({.prefix = "db"}, [&](int i) { return room.stay(), i; });
+  std::atomic<int> right = 0;
+  for (int i = 0; i < 20; ++i) threads.emplace_back([&, i] { right += f(i) == i ? 1 : 0; });
+  room.await(3);
+  room.open();
+  threads.clear();
+  EXPECT_EQ(right, 20);
+  EXPECT_EQ(room.most(), 3);
+  EXPECT_EQ(f.cache_info().loads, 20u);
+}
+
+TEST_F(LoadLimits, CallsBeyondTheQueueAreTurnedAwayAtOnceAndCounted) {
+  cache.limit_loads("db", {.concurrent = 1, .queue = 0});
+  const auto f = cache.cached({.prefix = "db"}, [&](int i) { return room.stay(), i; });
+  threads.emplace_back([&] { EXPECT_EQ(f(1), 1); });
+  room.await(1);
+  EXPECT_THROW(f(2), OverloadError);
+  EXPECT_EQ(cache.get_stats().shed, 1u);
+  EXPECT_EQ(f.cache_info().loads, 1u);
+  room.open();
+  threads.clear();
+  EXPECT_EQ(f(1), 1) << "hits need no place";
+  EXPECT_EQ(f(2), 2) << "and afterwards there is room again";
+}
+
+TEST_F(LoadLimits, WhatMayBeServedStaleIsServedAndItsRefreshPutOff) {
+  cache.limit_loads("db", {.concurrent = 1, .queue = 0});
+  std::atomic<bool> stays = false;
+  const auto f = cache.cached({.ttl = 60s, .prefix = "db", .stale_for = 60s}, [&](int i) {
+    if (stays) room.stay();
+    return i;
+  });
+  f(1);
+  clean.clock->advance(70s);
+  stays = true;
+  threads.emplace_back([&] { EXPECT_EQ(f(2), 2); });
+  room.await(1);
+  EXPECT_EQ(f(1), 1);
+  EXPECT_EQ(background->run(), 1u);
+  EXPECT_EQ(f.cache_info().loads, 2u) << "the refresh was not begun";
+  EXPECT_EQ(f(1), 1);
+  EXPECT_EQ(background->waiting(), 1u) << "and the next call tries again";
+  room.open();
+  threads.clear();
+  background->run();
+  EXPECT_EQ(cache.get_ttl(f.key_for(1)), 60s);
+}
+
+TEST_F(LoadLimits, OtherPrefixesAreNotConcerned) {
+  cache.limit_loads("db", {.concurrent = 1, .queue = 0});
+  const auto db = cache.cached({.prefix = "db"}, [&](int i) { return room.stay(), i; });
+  const auto api = cache.cached({.prefix = "api"}, [](int i) { return i; });
+  threads.emplace_back([&] { db(1); });
+  room.await(1);
+  EXPECT_EQ(api(1), 1);
+  EXPECT_EQ(api(2), 2);
+  room.open();
+}
+
+TEST_F(LoadLimits, ALoadInsideALoadOfItsPrefixNeedsNoPlaceOfItsOwn) {
+  cache.limit_loads("db", {.concurrent = 1, .queue = 0});
+  std::function<int(int)> inner;
+  const auto f = cache.cached({.prefix = "db"}, [&](int i) -> int { return i == 0 ? 0 : inner(i - 1) + 1; });
+  inner = f;
+  EXPECT_EQ(f(10), 10);
+}
+
+TEST_F(LoadLimits, ALoadThatWaitsForAnotherGivesItsPlaceBackSoThatNobodyWaitsForEver) {
+  cache.limit_loads("db", {.concurrent = 1});
+  std::latch begun(1);
+  std::function<int(int)> self;
+  // 1 holds the only place and needs 2, which `other` leads and for which it needs a place.
+  cache.core()->probe = [&](detail::Core::Point point, std::string_view key) {
+    if (point == detail::Core::Point::before_wait && key == "db:2") room.open();
+  };
+  const auto f = cache.cached({.prefix = "db"}, [&](int i) -> int {
+    if (i == 2) return 2;
+    begun.count_down();
+    room.stay();  // until somebody waits for 2: see below
+    return self(2) + 1;
+  });
+  self = f;
+  threads.emplace_back([&] { EXPECT_EQ(f(1), 3); });
+  begun.wait();
+  threads.emplace_back([&] { EXPECT_EQ(f(2), 2); });
+  threads.emplace_back([&] { EXPECT_EQ(f(2), 2); });
+  threads.clear();
+}
+
+TEST_F(LoadLimits, CircularUseOfTwoLimitedPrefixesEnds) {
+  cache.limit_loads("a", {.concurrent = 1});
+  cache.limit_loads("b", {.concurrent = 1});
+  std::latch both(2);
+  const auto leaf_a = cache.cached({.prefix = "a", .name = "leaf"}, [](int i) { return i; });
+  const auto leaf_b = cache.cached({.prefix = "b", .name = "leaf"}, [](int i) { return i; });
+  const auto root_a =
+      cache.cached({.prefix = "a", .name = "root"}, [&](int i) { return both.arrive_and_wait(), leaf_b(i); });
+  const auto root_b =
+      cache.cached({.prefix = "b", .name = "root"}, [&](int i) { return both.arrive_and_wait(), leaf_a(i); });
+  threads.emplace_back([&] { EXPECT_EQ(root_a(1), 1); });
+  threads.emplace_back([&] { EXPECT_EQ(root_b(2), 2); });
+  threads.clear();
+}
+
+TEST_F(LoadLimits, ABatchTakesOnePlace) {
+  cache.limit_loads("db", {.concurrent = 1, .queue = 0});
+  const auto f = cache.cached({.prefix = "db"}, [&](int i) { return room.stay(), i; })
+                     .bulk_loader([](const std::vector<int>& wanted) { return wanted; });
+  EXPECT_EQ(f.many({1, 2, 3})[2], 3);
+  threads.emplace_back([&] { f(4); });
+  room.await(1);
+  const auto turned_away = f.many({1, 5, 6});
+  EXPECT_EQ(turned_away[0], 1);
+  EXPECT_THROW(turned_away[1].value(), OverloadError);
+  EXPECT_THROW(turned_away[2].value(), OverloadError);
+  room.open();
+}
+
+TEST_F(LoadLimits, RaisingTheLimitLetsTheWaitingIn) {
+  cache.limit_loads("db", {.concurrent = 1});
+  const auto f = cache.cached({.prefix = "db"}, [&](int i) { return room.stay(), i; });
+  for (int i = 0; i < 4; ++i) threads.emplace_back([&, i] { f(i); });
+  room.await(1);
+  cache.limit_loads("db", {.concurrent = 4});
+  room.await(4);
+  room.open();
+  threads.clear();
+  EXPECT_EQ(room.most(), 4);
+}
+
+TEST_F(LoadLimits, WhoWaitsForAPlaceWhenTheManagerGoesLoadsAllTheSame) {
+  auto manager = std::make_unique<CacheManager>();
+  manager->limit_loads("db", {.concurrent = 1});
+  const auto f = manager->cached({.prefix = "db"}, [&](int i) { return room.stay(), i; });
+  std::atomic<int> right = 0;
+  for (int i = 0; i < 4; ++i) threads.emplace_back([&, i] { right += f(i) == i ? 1 : 0; });
+  room.await(1);
+  manager.reset();
+  room.open();
+  threads.clear();
+  EXPECT_EQ(right, 4);
+}
+
+TEST_F(LoadLimits, ALimitOfZeroIsRefused) { EXPECT_THROW(cache.limit_loads("db", {.concurrent = 0}), ConfigError); }
+
+}  // namespace
+}  // namespace dsta::cache
