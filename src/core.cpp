@@ -247,6 +247,7 @@ EntryTerms Core::resolve(const EntryOptions& options) const {
 }
 
 void Core::preset(const std::string& prefix, const EntryOptions& options) {
+  detail::resolve(options, {});  // a mistake is found here, not in the first call under the prefix
   const std::lock_guard lock(presets_mutex_);
   presets_[prefix] = options;
   has_presets_.store(true, std::memory_order_release);

@@ -226,7 +226,7 @@ class CacheManager {
 
   // --- options
 
-  /// Defaults for everything under a prefix; wrappers made before keep theirs.
+  /// Defaults for everything under a prefix; wrappers made before keep theirs. Throws ConfigError.
   void set_preset(const std::string& prefix, const EntryOptions& options) { core_->preset(prefix, options); }
 
   const ManagerOptions& options() const { return core_->options(); }
