@@ -21,6 +21,13 @@ namespace {
 /// How long close() waits for loads that run in the background and have no timeout of their own.
 constexpr std::chrono::milliseconds kPatience{1000};
 
+/// `share` is 0 to 1. Durations near the end of the range round up to a double that is none any more.
+Duration part_of(Duration whole, double share) {
+  const auto all = static_cast<double>(whole.count());
+  const double part = all * share;
+  return part >= all ? whole : Duration(static_cast<Duration::rep>(part));
+}
+
 }  // namespace
 
 void release_extra(NodeExtra* extra) noexcept { delete extra; }
@@ -79,16 +86,14 @@ bool Core::dress(Node& node, const EntryTerms& terms, Duration ttl, TagSet tags)
   const TimePoint time = now();
   if (terms.jitter > 0 && ttl != forever) {
     const double random = static_cast<double>(next_random() >> 11) * 0x1p-53;
-    ttl -= Duration(static_cast<Duration::rep>(static_cast<double>(ttl.count()) * terms.jitter * random));
-    ttl = std::max(ttl, Duration(1));
+    ttl = std::max(ttl - part_of(ttl, terms.jitter * random), Duration(1));
   }
   node.created = time;
   node.fresh_until = later(time, ttl);
   node.stale_until = later(node.fresh_until, terms.stale_for);
   node.attention = node.fresh_until;
   if (terms.refresh_ahead > 0 && ttl != forever) {
-    node.attention =
-        later(time, Duration(static_cast<Duration::rep>(static_cast<double>(ttl.count()) * terms.refresh_ahead)));
+    node.attention = later(time, part_of(ttl, terms.refresh_ahead));
   }
   if (!tags.empty() || terms.idle_ttl > Duration::zero()) {
     auto extra = std::make_unique<NodeExtra>();
