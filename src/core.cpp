@@ -100,7 +100,7 @@ bool Core::dress(Node& node, const EntryTerms& terms, Duration ttl, TagSet tags)
     extra->tags = std::move(tags);
     extra->idle_ttl = terms.idle_ttl;
     extra->last_read.store(time, std::memory_order_relaxed);
-    node.weight += allocation(sizeof(NodeExtra)) + allocation(terms.tags.size() * sizeof(void*));
+    node.weight += allocation(sizeof(NodeExtra)) + allocation(extra->tags.size() * sizeof(void*));
     node.extra = extra.release();
   }
   return true;
@@ -149,8 +149,18 @@ std::optional<std::int64_t> Core::increment(const KeyView& key, std::int64_t del
     node->counter = true;
     node->sequence = sequence();
     EntryTerms terms;
-    if (!dress(*node, terms, ttl, {})) return std::nullopt;
-    if (held) node->attention = node->fresh_until = node->stale_until = held->fresh_until;
+    TagSet tags;
+    if (held && held->extra) {
+      terms.idle_ttl = held->extra->idle_ttl;
+      tags = held->extra->tags.again();
+    }
+    if (!dress(*node, terms, ttl, std::move(tags))) return std::nullopt;
+    if (held) {
+      // The sum holds what was counted before, so whatever invalidates that invalidates it: also an invalidation that
+      // has its point of the sequence already and has not reached the tag yet.
+      node->sequence = held->sequence;
+      node->attention = node->fresh_until = node->stale_until = held->fresh_until;
+    }
     switch (store_->exchange(held, std::move(node), time)) {
       case Store::Exchanged::stored:
         return sum;
