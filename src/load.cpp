@@ -24,7 +24,7 @@ TimePoint deadline(TimePoint from, Duration limit) {
 
 NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, LoadMode mode) {
   Counters& counters = loader->identity->counters;
-  if (LoadScope::loading(key, loader->identity)) {
+  if (LoadScope::loading(key, *loader)) {
     throw RecursiveLoadError(fmt::format(
         "the function cached under prefix '{}' asks for the key that it is loading: take what it needs from its source",
         loader->identity->prefix));

@@ -44,10 +44,14 @@ LoadScope::~LoadScope() {
 
 bool LoadScope::active() noexcept { return innermost != nullptr; }
 
-bool LoadScope::loading(const KeyView& key, const Identity* identity) noexcept {
+bool LoadScope::loading(const KeyView& key, const Loader& loader) noexcept {
   for (const LoadScope* scope = innermost; scope; scope = scope->outer_) {
     const Flight& flight = scope->flight_;
-    if (flight.identity == identity && flight.name == key.name && flight.full == key.full) return true;
+    // A call with arguments of other types may have this key and is another call; plain types say nothing of arguments.
+    const bool other_call = flight.type != loader.type && flight.type->plain;
+    if (flight.identity == loader.identity && !other_call && flight.name == key.name && flight.full == key.full) {
+      return true;
+    }
   }
   return false;
 }

@@ -21,8 +21,8 @@ class LoadScope {
 
   /// True when this thread runs any loader.
   static bool active() noexcept;
-  /// True when this thread is loading the very key, directly or further out.
-  static bool loading(const KeyView& key, const Identity* identity) noexcept;
+  /// True when this thread is running the very call, directly or further out.
+  static bool loading(const KeyView& key, const Loader& loader) noexcept;
 
  private:
   Flight& flight_;

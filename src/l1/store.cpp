@@ -48,7 +48,7 @@ Freshness Store::find_aged(const KeyView& key, const TypeOps& type, const Identi
   Shard& home = shard(key.hash);
   const std::lock_guard lock(home.lock);
   Node* node = home.find(key);
-  if (!node || node->type != &type) return Freshness::miss;
+  if (!node || !node->type->serves(type)) return Freshness::miss;
   Freshness freshness = judge(*node, reader, now);
   if (freshness == Freshness::miss) return freshness;
   out = home.use(*node, now);
@@ -165,7 +165,7 @@ Store::Joined Store::join(std::shared_ptr<Flight> mine, bool refresh, TimePoint 
   if (refresh) {
     home.fence(key);
   } else {
-    if (Node* node = home.find(key); node && node->type == mine->type) {
+    if (Node* node = home.find(key); node && node->type->serves(*mine->type)) {
       joined.freshness = judge(*node, mine->identity, now);
       if (joined.freshness != Freshness::miss) joined.entry = home.use(*node, now);
     }
