@@ -31,7 +31,7 @@ struct Tick {
   double price, size;
 };
 template <>
-inline constexpr bool dsta::cache::trivially_codable<Tick> = true;  // stored as its bytes
+inline constexpr std::string_view dsta::cache::trivially_codable<Tick> = "tick/1";  // stored as its bytes
 // [/trivial]
 
 // [codec]

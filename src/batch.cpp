@@ -26,7 +26,7 @@ std::vector<Core::Waiting> Core::join_batch(std::vector<BatchItem>& items, const
   std::vector<Waiting> waiting;
   for (const std::size_t i : open) {
     BatchItem& item = items[i];
-    if (LoadScope::loading(item.key, spec.identity)) {
+    if (LoadScope::loading(item.key, spec)) {
       item.error = asks_for_its_own_key(spec);
       continue;
     }

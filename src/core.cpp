@@ -168,8 +168,18 @@ std::optional<std::int64_t> Core::increment(const KeyView& key, std::int64_t del
     node->counter = true;
     node->sequence = sequence();
     EntryTerms terms;
-    if (!dress(*node, terms, {.ttl = ttl})) return std::nullopt;
-    if (held) node->attention = node->fresh_until = node->stale_until = held->fresh_until;
+    TagSet tags;
+    if (held && held->extra) {
+      terms.idle_ttl = held->extra->idle_ttl;
+      tags = held->extra->tags.again();
+    }
+    if (!dress(*node, terms, {.ttl = ttl, .tags = std::move(tags)})) return std::nullopt;
+    if (held) {
+      // The sum holds what was counted before, so whatever invalidates that invalidates it: also an invalidation that
+      // has its point of the sequence already and has not reached the tag yet.
+      node->sequence = held->sequence;
+      node->attention = node->fresh_until = node->stale_until = held->fresh_until;
+    }
     switch (store_->exchange(held, std::move(node), time)) {
       case Store::Exchanged::stored:
         return sum;
@@ -271,6 +281,7 @@ EntryTerms Core::resolve(const EntryOptions& options) const {
 }
 
 void Core::preset(const std::string& prefix, const EntryOptions& options) {
+  detail::resolve(options, {});  // a mistake is found here, not in the first call under the prefix
   const std::lock_guard lock(presets_mutex_);
   presets_[prefix] = options;
   has_presets_.store(true, std::memory_order_release);

@@ -24,7 +24,7 @@ Freshness Store::find(const KeyView& key, const TypeOps& type, const Identity* r
   Freshness freshness = Freshness::miss;
   const auto is_key = [&](const Node& node) { return matches(node, key); };
   home.table.read(thread_record(), key.hash, is_key, [&](Node& node) {
-    if (node.type != &type) return;
+    if (!node.type->serves(type)) return;
     freshness = judge(node, reader, now);
     if (freshness == Freshness::fresh) out = Shard::use(node, now);
   });
@@ -37,7 +37,7 @@ Freshness Store::find(const KeyView& key, const TypeOps& type, const Identity* r
   bool copied = false;
   const auto is_key = [&](const Node& node) { return matches(node, key); };
   shard(key.hash).table.read(record, key.hash, is_key, [&](Node& node) {
-    if (node.type != &type || judge(node, reader, now) != Freshness::fresh) return;
+    if (!node.type->serves(type) || judge(node, reader, now) != Freshness::fresh) return;
     Shard::note_read(node, now);
     copy_words(out, node.value(), type.size);
     copied = true;

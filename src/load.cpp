@@ -20,7 +20,7 @@ std::shared_ptr<Flight> Core::new_flight(const KeyView& key, const LoadSpec& spe
 
 NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, LoadMode mode) {
   Counters& counters = loader->identity->counters;
-  if (LoadScope::loading(key, loader->identity)) std::rethrow_exception(asks_for_its_own_key(*loader));
+  if (LoadScope::loading(key, *loader)) std::rethrow_exception(asks_for_its_own_key(*loader));
   const EntryTerms& terms = *loader->terms;
   const TimePoint called = now();
   for (bool counted = mode == LoadMode::refresh;; counted = true) {

@@ -47,10 +47,13 @@ LoadScope::~LoadScope() {
 
 bool LoadScope::active() noexcept { return innermost != nullptr; }
 
-bool LoadScope::loading(const KeyView& key, const Identity* identity) noexcept {
+bool LoadScope::loading(const KeyView& key, const LoadSpec& spec) noexcept {
   for (const LoadScope* scope = innermost; scope; scope = scope->outer_) {
     for (const auto& flight : scope->flights_) {
-      if (flight->hash == key.hash && flight->identity == identity && flight->name == key.name &&
+      // A call with arguments of other types may have this key and is another call; plain types say nothing of
+      // arguments.
+      const bool other_call = flight->type != spec.type && flight->type->plain;
+      if (flight->hash == key.hash && flight->identity == spec.identity && !other_call && flight->name == key.name &&
           flight->full == key.full) {
         return true;
       }

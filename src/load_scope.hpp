@@ -25,7 +25,7 @@ class LoadScope {
   /// True when this thread runs any loader.
   static bool active() noexcept;
   /// True when this thread is loading the very key, directly or further out.
-  static bool loading(const KeyView& key, const Identity* identity) noexcept;
+  static bool loading(const KeyView& key, const LoadSpec& spec) noexcept;
   /// True when a load of this thread holds a place: what it loads inside runs in that place.
   static bool holds_place(const Admission& admission) noexcept;
 

@@ -46,6 +46,13 @@ class TagSet {
     for (Tag* tag : tags_) tag->references.fetch_sub(1, std::memory_order_release);
   }
 
+  /// The same tags, counted once more.
+  TagSet again() const {
+    for (Tag* tag : tags_) tag->references.fetch_add(1, std::memory_order_relaxed);
+    return TagSet(tags_);
+  }
+
+  std::size_t size() const { return tags_.size(); }
   bool empty() const { return tags_.empty(); }
   std::size_t bytes() const { return tags_.capacity() * sizeof(Tag*); }
   /// The last hard invalidation of any of them.

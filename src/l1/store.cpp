@@ -48,7 +48,7 @@ Freshness Store::find_aged(const KeyView& key, const TypeOps& type, const Identi
   Shard& home = shard(key.hash);
   const std::lock_guard lock(home.lock);
   Node* node = home.find(key);
-  if (!node || node->type != &type) return Freshness::miss;
+  if (!node || !node->type->serves(type)) return Freshness::miss;
   Freshness freshness = judge(*node, reader, now);
   if (freshness == Freshness::miss) return freshness;
   out = home.use(*node, now);
@@ -72,7 +72,7 @@ NodeRef Store::previous(const Flight& flight, TimePoint now) noexcept {
   Shard& home = shard(flight.hash);
   const std::lock_guard lock(home.lock);
   Node* node = home.find(flight.key());
-  if (!node || node->type != flight.type || judge(*node, flight.identity, now) == Freshness::miss) return {};
+  if (!node || !node->type->serves(*flight.type) || judge(*node, flight.identity, now) == Freshness::miss) return {};
   return NodeRef::to(*node);
 }
 
@@ -172,7 +172,7 @@ Store::Joined Store::join(std::shared_ptr<Flight> mine, bool refresh, TimePoint 
   if (refresh) {
     home.fence(key);
   } else {
-    if (Node* node = home.find(key); node && node->type == mine->type) {
+    if (Node* node = home.find(key); node && node->type->serves(*mine->type)) {
       joined.freshness = judge(*node, mine->identity, now);
       if (joined.freshness != Freshness::miss) joined.entry = home.use(*node, now);
       if (holds_off(*node, now)) joined.freshness = settled(joined.freshness);

@@ -33,12 +33,29 @@ struct Market {
 
 struct NotCodable {};
 
+// Alike in layout: only their names tell them apart.
+struct Bid {
+  double price;
+};
+struct Ask {
+  double price;
+};
+struct alignas(16) Wide {
+  char bytes[16];
+};
+
 enum class Side : std::int8_t { sell = -1, buy = 1 };
 
 }  // namespace
 
 template <>
 inline constexpr bool dsta::cache::trivially_codable<Tick> = true;
+template <>
+inline constexpr std::string_view dsta::cache::trivially_codable<Bid> = "bid/2";
+template <>
+inline constexpr std::string_view dsta::cache::trivially_codable<Ask> = "ask/1";
+template <>
+inline constexpr bool dsta::cache::trivially_codable<Wide> = true;
 
 template <>
 struct dsta::cache::codec<Market> {
@@ -131,6 +148,15 @@ TEST(Codec, GivesBackBooleansAndEnums) {
   expect_back(Side::sell);
   for (const char* bytes : {"", "1", "0", "TRUE", "true ", "yes"}) EXPECT_FALSE(codec<bool>::decode(bytes)) << bytes;
   EXPECT_FALSE(codec<Side>::decode("128")) << "does not fit the enum's type";
+}
+
+TEST(Codec, OfATriviallyCodableTypeIsNamedByItsSizeAlignmentAndGivenName) {
+  EXPECT_EQ(codec<Tick>::name, "trivial:16:8");
+  EXPECT_EQ(codec<Wide>::name, "trivial:16:16");
+  EXPECT_EQ(codec<Bid>::name, "trivial:8:8:bid/2");
+  EXPECT_EQ(codec<Ask>::name, "trivial:8:8:ask/1");
+  EXPECT_EQ(codec<std::optional<Ask>>::name, "?trivial:8:8:ask/1");
+  EXPECT_EQ(codec<Bid>::decode(encoded(Bid{2.5}))->price, 2.5);
 }
 
 TEST(Codec, GivesBackTextAndBytesOfEveryKind) {

@@ -63,6 +63,49 @@ TEST_F(Counter, ItsTtlCountsFromItsMaking) {
   EXPECT_EQ(cache.increment("n", 1, {.ttl = 10s}), 1) << "a counter past its time starts anew";
 }
 
+TEST_F(Counter, KeepsTheTagsAndTheIdleTtlItWasSetWith) {
+  cache.set("n", std::int64_t{5}, {.ttl = 1h, .tags = {"a", "b"}, .idle_ttl = 10s});
+  EXPECT_EQ(cache.increment("n"), 6);
+  EXPECT_EQ(cache.increment("n"), 7);
+  EXPECT_EQ(cache.get_ttl("n"), 1h);
+  clock->advance(9s);
+  EXPECT_EQ(cache.increment("n"), 8) << "counting is using";
+  clock->advance(9s);
+  EXPECT_EQ(cache.get<std::int64_t>("n"), 8);
+  cache.invalidate_tag("b");
+  EXPECT_FALSE(cache.exists("n"));
+  cache.set("idle", std::int64_t{5}, {.ttl = 1h, .idle_ttl = 10s});
+  cache.increment("idle");
+  clock->advance(10s);
+  EXPECT_FALSE(cache.exists("idle"));
+}
+
+TEST_F(Counter, WhoseTagWasInvalidatedStartsAnewAndCountsOn) {
+  for (const TagMode mode : {TagMode::remove, TagMode::expire}) {
+    cache.set("n", std::int64_t{5}, {.ttl = 1h, .tags = {"a"}, .stale_for = 1h});
+    EXPECT_EQ(cache.increment("n"), 6);
+    cache.invalidate_tag("a", mode);
+    EXPECT_FALSE(cache.get<std::int64_t>("n"));
+    EXPECT_EQ(cache.increment("n"), 1);
+    EXPECT_EQ(cache.get<std::int64_t>("n"), 1);
+    EXPECT_EQ(cache.increment("n"), 2);
+    cache.invalidate_tag("a", mode);
+    EXPECT_EQ(cache.get<std::int64_t>("n"), 2) << "the new counter was made without tags";
+  }
+}
+
+TEST_F(Counter, OfManyThreadsNeverCountsOnAcrossAnInvalidation) {
+  for (std::size_t round = scaled(300); round > 0; --round) {
+    cache.set("n", std::int64_t{1'000'000}, {.ttl = 1h, .tags = {"a"}});
+    std::jthread counting([&] {
+      for (int i = 0; i < 50; ++i) cache.increment("n");
+    });
+    cache.invalidate_tag("a");
+    ASSERT_LT(cache.get<std::int64_t>("n").value_or(0), 1'000'000);
+    ASSERT_LE(cache.increment("n"), 51);
+  }
+}
+
 TEST_F(Counter, LeavesTheRangeNeitherUpNorDownAndKeepsItsValue) {
   constexpr auto kMost = std::numeric_limits<std::int64_t>::max(), kLeast = std::numeric_limits<std::int64_t>::min();
   EXPECT_EQ(cache.increment("up", kMost), kMost);

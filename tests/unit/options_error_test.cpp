@@ -43,6 +43,16 @@ TEST(OptionErrors, NameTheFractionThatIsNone) {
   EXPECT_TRUE(cache.set("k", 1, {.refresh_ahead = 0.0, .jitter = 1.0}));
 }
 
+TEST(OptionErrors, OfAPresetAreFoundWhereItIsSetAndTheOneBeforeStays) {
+  CleanCache clean;
+  clean.cache.set_preset("api", {.ttl = 5s});
+  expect_says(error_of([&] { clean.cache.set_preset("api", {.ttl = 9s, .refresh_ahead = 2.0}); }), "refresh_ahead");
+  expect_says(error_of([&] { clean.cache.set_preset("api", {.jitter = -1.0}); }), "jitter");
+  expect_says(error_of([&] { clean.cache.set_preset("api", {.stale_for = -1s}); }), "stale_for");
+  EXPECT_TRUE(clean.cache.set("k", 1, {.prefix = "api"}));
+  EXPECT_EQ(clean.cache.get_ttl("k", {.prefix = "api"}), 5s);
+}
+
 TEST(OptionErrors, NameTheTimeThatMayNotBeNegative) {
   CacheManager cache;
   expect_says(error_of([&] { cache.set("k", 1, {.stale_for = -1s}); }), "stale_for");

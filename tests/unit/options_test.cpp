@@ -120,6 +120,18 @@ TEST(Options, DurationsThatDoNotFitBecomeForever) {
   EXPECT_EQ(kept(std::chrono::duration<float, std::milli>(1.5F)), 1500us);
 }
 
+TEST(Options, OfATtlJustUnderForeverTheShareOfItsFractionsIsTaken) {
+  constexpr Duration kLong = Duration::max() - 1ns;
+  CleanCache clean;
+  int runs = 0;
+  const auto f = clean.cache.cached({.ttl = kLong, .prefix = "all", .refresh_ahead = 1.0}, [&](int) { return ++runs; });
+  EXPECT_EQ(f(1), 1);
+  EXPECT_EQ(f(1), 1);
+  EXPECT_EQ(clean.cache.get_stats().early_refreshes, 0U) << "due only when its time is over";
+  for (int i = 0; i < 100; ++i) EXPECT_GE(ttl_of(clean.cache, {.ttl = kLong, .jitter = 1.0}), 1ns);
+  for (int i = 0; i < 100; ++i) EXPECT_GE(ttl_of(clean.cache, {.ttl = kLong, .jitter = 0.5}), kLong / 2 - 1us);
+}
+
 TEST(Options, ATtlOfForeverNeverRunsOut) {
   CleanCache clean;
   EXPECT_EQ(ttl_of(clean.cache, {.ttl = forever}), forever);

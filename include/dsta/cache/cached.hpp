@@ -46,16 +46,17 @@ class cached {
   template <class... Arguments>
   Result<Arguments...> operator()(Arguments&&... arguments) const {
     using R = Result<Arguments...>;
+    constexpr const auto& kType = detail::call_type<F, R, Arguments...>();
     const detail::CallKey key(*state_, arguments...);
-    if constexpr (detail::kTypeOps<R>.bitwise) {
+    if constexpr (kType.bitwise) {
       detail::Raw<R> raw;
-      if (state_->core->hit_bitwise(key.view(), detail::kTypeOps<R>, *state_->identity, raw.bytes)) {
+      if (state_->core->hit_bitwise(key.view(), kType, *state_->identity, raw.bytes)) {
         count_negative(raw.value());
         return raw.value();
       }
     } else {
       detail::NodeRef node;
-      if (state_->core->read(key.view(), detail::kTypeOps<R>, state_->identity, node) == detail::Freshness::fresh) {
+      if (state_->core->read(key.view(), kType, state_->identity, node) == detail::Freshness::fresh) {
         state_->identity->counters.add(detail::Count::hits);
         count_negative(node.template as<R>());
         return node.template as<R>();
@@ -68,9 +69,10 @@ class cached {
   template <class... Arguments>
   std::shared_ptr<const Result<Arguments...>> shared(Arguments&&... arguments) const {
     using R = Result<Arguments...>;
+    constexpr const auto& kType = detail::call_type<F, R, Arguments...>();
     const detail::CallKey key(*state_, arguments...);
     detail::NodeRef node;
-    if (state_->core->read(key.view(), detail::kTypeOps<R>, state_->identity, node) == detail::Freshness::fresh) {
+    if (state_->core->read(key.view(), kType, state_->identity, node) == detail::Freshness::fresh) {
       state_->identity->counters.add(detail::Count::hits);
     } else {
       node = load<R>(key, detail::LoadMode::get, std::forward<Arguments>(arguments)...);
@@ -91,9 +93,10 @@ class cached {
   template <class... Arguments>
   std::optional<Result<Arguments...>> peek(const Arguments&... arguments) const {
     using R = Result<const Arguments&...>;
+    constexpr const auto& kType = detail::call_type<F, R, Arguments...>();
     const detail::CallKey key(*state_, arguments...);
     detail::NodeRef node;
-    if (state_->core->read(key.view(), detail::kTypeOps<R>, state_->identity, node) == detail::Freshness::miss) {
+    if (state_->core->read(key.view(), kType, state_->identity, node) == detail::Freshness::miss) {
       return std::nullopt;
     }
     return std::optional<R>(std::in_place, node.template as<R>());
@@ -251,9 +254,10 @@ class cached {
     terms.ttl = ttl_of(loaded, terms);
     auto tags = detail::tags_for(*state_, arguments...);
     tags.insert(tags.end(), loaded.tags.begin(), loaded.tags.end());
-    return detail::to_set_result(
-        state_->core->put(detail::make_node<R>(key.view(), std::move(kept)), terms, tags, state_->identity),
-        state_->identity->counters);
+    auto node = detail::make_node<R>(key.view(), std::move(kept));
+    node->type = &detail::call_type<F, R, Arguments...>();
+    return detail::to_set_result(state_->core->put(std::move(node), terms, tags, state_->identity),
+                                 state_->identity->counters);
   }
 
   template <class R, class... Arguments>

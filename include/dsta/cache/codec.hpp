@@ -34,8 +34,11 @@ namespace dsta::cache {
 inline namespace v1 {
 
 /// Opt-in for trivially copyable types without pointers or padding that matters: stored as their bytes, so only
-/// processes with the same layout can share them:
-///     template <> inline constexpr bool dsta::cache::trivially_codable<Tick> = true;
+/// processes with the same layout can share them. Give the type a name, and change it when the layout changes:
+///     template <> inline constexpr std::string_view dsta::cache::trivially_codable<Tick> = "tick/1";
+/// Bytes are told apart by name, size and alignment. A `bool` that is true opts in without a name: then another such
+/// type of that size and alignment, or an older layout of this one, would be taken for it. That is harmless within one
+/// process, where values are told apart by type.
 template <class T>
 inline constexpr bool trivially_codable = false;
 
@@ -77,8 +80,16 @@ inline constexpr bool holds_view<std::variant<Ts...>, Depth> = (holds_view<Ts, D
 template <class T>
 concept Number = (std::integral<T> || std::floating_point<T>)&&!std::same_as<T, bool>;
 
+/// What an opt-in to trivially_codable names the type; empty when it does not.
 template <class T>
-concept TriviallyCodable = trivially_codable<T>;
+constexpr std::string_view trivial_name() {
+  if constexpr (std::convertible_to<decltype(trivially_codable<T>), std::string_view>) return trivially_codable<T>;
+  return {};
+}
+
+template <class T>
+concept TriviallyCodable = std::convertible_to<decltype(trivially_codable<T>), std::string_view> ||
+    bool(trivially_codable<T>);
 
 template <class T>
 concept Byte = std::same_as<T, std::byte> || std::same_as<T, unsigned char>;
@@ -181,10 +192,40 @@ struct codec<std::vector<B>> {
   }
 };
 
+namespace detail {
+/// Holds `trivial:size:alignment:name`.
+template <class T>
+struct TrivialName {
+  static constexpr std::string_view kGiven = trivial_name<T>();
+  std::array<char, 64 + kGiven.size()> text{};
+  std::size_t size = 0;
+
+  constexpr TrivialName() {
+    put("trivial:");
+    put_number(sizeof(T));
+    put(":");
+    put_number(alignof(T));
+    if (!kGiven.empty()) put(":");
+    put(kGiven);
+  }
+
+ private:
+  constexpr void put(std::string_view part) {
+    for (const char c : part) text[size++] = c;
+  }
+  constexpr void put_number(std::size_t number) {  // std::to_chars is not constexpr yet
+    std::size_t power = 1;
+    while (number / power >= 10) power *= 10;
+    for (; power != 0; power /= 10) text[size++] = static_cast<char>('0' + number / power % 10);
+  }
+};
+}  // namespace detail
+
 template <detail::TriviallyCodable T>
 struct codec<T> {
   static_assert(std::is_trivially_copyable_v<T>, "trivially_codable is for trivially copyable types: write a codec");
-  static constexpr std::string_view name = "trivial";
+  static constexpr detail::TrivialName<T> kName{};
+  static constexpr std::string_view name{kName.text.data(), kName.size};
   static void encode(const T& value, std::string& out) {
     out.append(reinterpret_cast<const char*>(&value), sizeof value);
   }

@@ -1,8 +1,8 @@
 #pragma once
 /// Keys of wrapped functions: `prefix:name:arg:arg`.
 ///
-/// The encoding is injective (two unequal argument lists never make one key), readable, and the same in every build,
-/// locale and process. Each argument is one part:
+/// The encoding is injective (two unequal argument lists of the same types never make one key), readable, and the same
+/// in every build, locale and process. Each argument is one part:
 ///   text      as it is; whatever is not a letter, a digit or one of  - . _ / @ + = $ & ; < > | # '  as %XX; empty: ""
 ///   numbers   shortest form that reads back equal; -0.0 is 0; enums are their number; bool is true or false
 ///   optional  the value, or ~ when empty
@@ -99,6 +99,11 @@ concept RangeOfItself = std::ranges::input_range<const T> && std::same_as<std::r
 template <class T>
 concept UnorderedRange = requires {
   typename T::hasher;
+};
+
+template <class T>
+concept AssociativeRange = requires {
+  typename T::key_compare;
 };
 
 template <class T>
@@ -225,8 +230,16 @@ void append_part(KeyBuffer& out, const T& value) {
   }
 }
 
+template <class>
+inline constexpr char kClockMark = 'C';
+template <>
+inline constexpr char kClockMark<std::chrono::system_clock> = 't';
+template <>
+inline constexpr char kClockMark<std::chrono::steady_clock> = 'T';
+
 /// Writes the type of an argument, for callables whose parameter types are open (generic lambdas): there 1, 1L and "1"
-/// are different calls.
+/// are different calls. Enums, own types, clocks and containers of one kind read alike; the entry's type tells them
+/// apart (call_type), at the price that they take each other's place.
 template <class T>
 void append_type(KeyBuffer& out) {
   if constexpr (HasAppendKey<T>) {
@@ -250,7 +263,7 @@ void append_type(KeyBuffer& out) {
     out.push('d');
     append_type<typename T::rep>(out);
   } else if constexpr (is_time_point<T>) {
-    out.push('t');
+    out.push(kClockMark<typename T::clock>);
     append_type<typename T::rep>(out);
   } else if constexpr (is_variant<T>) {
     [&]<class... Ts>(std::type_identity<std::variant<Ts...>>) {
@@ -259,8 +272,10 @@ void append_type(KeyBuffer& out) {
       (append_type<Ts>(out), ...);
       out.push('>');
     }(std::type_identity<T>{});
+  } else if constexpr (RangeOfItself<T>) {
+    out.push('p');
   } else if constexpr (std::ranges::input_range<const T>) {
-    out.push('r');
+    out.push(UnorderedRange<T> ? 'h' : AssociativeRange<T> ? 'a' : 'r');
     append_type<std::remove_cv_t<std::ranges::range_value_t<const T>>>(out);
   } else if constexpr (TupleLike<T>) {
     out.push('<');

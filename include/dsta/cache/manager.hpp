@@ -175,8 +175,9 @@ class CacheManager {
   std::size_t delete_pattern(std::string_view pattern, const EntryOptions& options = {});
 
   /// Adds to a counter (made with 0) and returns its new value; nullopt when it could not be. Counters live for ever
-  /// unless `ttl` is given, which counts from their making; they are never evicted. Throws ValueError when an existing
-  /// value is no integer or the sum leaves the range of std::int64_t.
+  /// unless `ttl` is given, which counts from their making; they are never evicted. One that was `set` keeps its ttl,
+  /// idle_ttl and tags. Throws ValueError when an existing value is no integer or the sum leaves the range of
+  /// std::int64_t.
   std::optional<std::int64_t> increment(std::string_view key, std::int64_t amount = 1,
                                         const EntryOptions& options = {});
 
@@ -227,7 +228,7 @@ class CacheManager {
 
   // --- options
 
-  /// Defaults for everything under a prefix; wrappers made before keep theirs.
+  /// Defaults for everything under a prefix; wrappers made before keep theirs. Throws ConfigError.
   void set_preset(const std::string& prefix, const EntryOptions& options) { core_->preset(prefix, options); }
 
   /// At most `limit.concurrent` loads of functions under this prefix run at once, also before everything is warm;

@@ -41,6 +41,12 @@ struct TypeOps {
   void (*destroy)(void* value) noexcept;
   /// False when the type is no integer or the value is out of range.
   bool (*as_integer)(const void* value, std::int64_t& out);
+  /// Null; for results of callables with open parameter types, the type without those of the call's arguments.
+  const TypeOps* plain = nullptr;
+
+  /// True when an entry of this type may be handed to who asks for `asked`. Results of calls with arguments of
+  /// different types are kept apart; manual calls know no arguments and take, and are taken by, all of them.
+  bool serves(const TypeOps& asked) const { return this == &asked || plain == &asked || asked.plain == this; }
 };
 
 template <class T>
@@ -62,6 +68,14 @@ inline constexpr TypeOps kTypeOps = {
       }
     },
 };
+
+/// The type R of a result, told apart by the types of the call's arguments.
+template <class R, class... Arguments>
+inline constexpr TypeOps kCallTypeOps = [] {
+  TypeOps ops = kTypeOps<R>;
+  ops.plain = &kTypeOps<R>;
+  return ops;
+}();
 
 /// Equality of two texts that zeros follow up to the next multiple of eight bytes.
 [[gnu::always_inline]] inline bool same_padded(std::string_view a, std::string_view b) {

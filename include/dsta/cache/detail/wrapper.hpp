@@ -35,6 +35,18 @@ requires Signature<F>::known struct ResultOf<F, Arguments...> {
 template <class F, class... Arguments>
 using result_t = typename ResultOf<F, Arguments...>::type;
 
+/// The type of a call's entry. Where F leaves its parameter types open they are part of it: the key says them only
+/// roughly, since C++ has no name of a type that every compiler and build spells alike, and two types whose values and
+/// rough types read alike must not get each other's results.
+template <class F, class R, class... Arguments>
+constexpr const TypeOps& call_type() {
+  if constexpr (Signature<F>::known) {
+    return kTypeOps<R>;
+  } else {
+    return kCallTypeOps<R, owned_t<Arguments>...>;
+  }
+}
+
 /// The parts that depend on the parameter types, which only a known signature has.
 template <class F>
 struct Hooks {
@@ -243,7 +255,7 @@ class CallLoader final : public Loader {
       : state_(std::move(state)), arguments_(std::move(arguments)) {
     terms = state_->terms;
     identity = state_->identity;
-    type = &kTypeOps<R>;
+    type = &call_type<F, R, Kept...>();
     wants_previous = kTakesContext<F>;
     tags = std::apply([&](const auto&... kept) { return tags_for(*state_, kept...); }, arguments_);
   }
@@ -254,6 +266,7 @@ class CallLoader final : public Loader {
     check_value(value);
     finish_load(*state_, value, loaded);
     loaded.node = make_node<R>(key, std::move(value));
+    loaded.node->type = type;
     return loaded;
   }
 
