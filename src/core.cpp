@@ -223,7 +223,21 @@ Identity& Core::register_function(const std::string& prefix, const std::string& 
 
 void Core::release_function(Identity& identity) noexcept { identities_->release(identity); }
 
+void Core::note_tags(const Identity& identity, const std::vector<std::string>& tags) {
+  identities_->note_tags(identity, tags);
+}
+
+bool Core::all_carry(std::string_view prefix, std::string_view kind) const {
+  return identities_->all_carry(prefix, kind);
+}
+
 Identity& Core::manual(std::string_view prefix) { return identities_->manual(prefix); }
+
+Identity& Core::manual_writer(std::string_view prefix) {
+  Identity& identity = identities_->manual(prefix);
+  if (!identity.written_by_hand.load(std::memory_order_relaxed)) identity.written_by_hand.store(true);
+  return identity;
+}
 
 CacheStats Core::stats() const {
   Totals totals{};

@@ -53,7 +53,9 @@ struct Flight {
   TagSet tags;
 
   // Under the shard's lock.
-  bool fenced = false;
+  bool fenced = false;      ///< what it brings is not stored
+  bool superseded = false;  ///< a refresh began later: nobody joins, and it is not stored once that one brought a value
+  std::uint64_t number = 0;  ///< counts the flights of the shard
   std::shared_ptr<Flight> next;
 
   /// The thread that runs the loader; 0 before it starts and after it ends.

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include <dsta/cache/detail/hash.hpp>
 #include <dsta/cache/error.hpp>
 
@@ -73,6 +75,37 @@ void IdentityTable::each(const std::function<void(Identity&)>& visit) const {
   for (const auto& [key, function] : functions_) visit(function->identity);
   for (const auto& identity : manual_) visit(*identity);
   visit(const_cast<Identity&>(other_));
+}
+
+void IdentityTable::note_tags(const Identity& identity, const std::vector<std::string>& tags) {
+  std::vector<std::string> kinds;
+  for (const std::string& tag : tags) {
+    if (const std::size_t colon = tag.find(':'); colon != std::string::npos) kinds.push_back(tag.substr(0, colon));
+  }
+  const std::lock_guard lock(mutex_);
+  const auto it = functions_.find(identity.text());
+  if (it == functions_.end()) return;
+  Function& function = *it->second;
+  if (!function.tags_noted) {
+    function.tag_kinds = std::move(kinds);
+    function.tags_noted = true;
+  } else {
+    std::erase_if(function.tag_kinds, [&](const auto& kind) { return std::ranges::find(kinds, kind) == kinds.end(); });
+  }
+}
+
+bool IdentityTable::all_carry(std::string_view prefix, std::string_view kind) const {
+  const auto may_hold = [&](std::string_view text) {
+    return text.empty() || text == prefix || (text.starts_with(prefix) && text.substr(prefix.size()).starts_with(':'));
+  };
+  const std::lock_guard lock(mutex_);
+  for (const auto& [text, function] : functions_) {
+    if (may_hold(text) && std::ranges::find(function->tag_kinds, kind) == function->tag_kinds.end()) return false;
+  }
+  for (const auto& identity : manual_) {
+    if (may_hold(identity->prefix) && identity->written_by_hand.load(std::memory_order_acquire)) return false;
+  }
+  return !other_.written_by_hand.load(std::memory_order_acquire);
 }
 
 }  // namespace detail

@@ -31,6 +31,12 @@ class IdentityTable {
 
   void each(const std::function<void(Identity&)>& visit) const;
 
+  /// Notes the tags that a function's entries carry from now on.
+  void note_tags(const Identity& identity, const std::vector<std::string>& tags);
+  /// True when every entry under `prefix` carries a tag `kind:…`: all functions there name one, and nothing was stored
+  /// by hand.
+  bool all_carry(std::string_view prefix, std::string_view kind) const;
+
  private:
   static constexpr std::size_t kSlots = 1024;
   static constexpr std::size_t kMostPrefixes = 512;
@@ -39,6 +45,8 @@ class IdentityTable {
     Identity identity;
     FunctionMark mark;
     std::size_t alive = 0;
+    std::vector<std::string> tag_kinds;  ///< what stands before ':' in tags that every wrapper of it names
+    bool tags_noted = false;
   };
 
   Identity* lookup(std::string_view prefix, std::size_t& slot) const;

@@ -41,6 +41,7 @@ std::size_t CacheInvalidator::invalidate_anywhere(std::string_view kind, std::st
   cache_.invalidate_tag(fmt::format("{}:{}", kind, name));
   std::size_t removed = 0;
   for (const char* prefix : {"api", "db", "indicator"}) {
+    if (cache_.core()->all_carry(prefix, kind)) continue;
     for (const std::string& form : literal) removed += cache_.delete_pattern(fmt::format("{}:*{}*", prefix, form));
   }
   return removed;
@@ -53,6 +54,7 @@ std::size_t CacheInvalidator::invalidate_user_session(std::string_view user_id) 
     literal.push_back(fmt::format("{}([iu]*)", user_id));
   }
   cache_.invalidate_tag(fmt::format("user:{}", user_id));
+  if (cache_.core()->all_carry("session", "user")) return 0;
   std::size_t removed = 0;
   for (const std::string& form : literal) {
     for (const char* pattern : {"session:{}", "session:{}:*", "session:*:{}", "session:*:{}:*"}) {

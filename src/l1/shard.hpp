@@ -31,6 +31,7 @@ class FlightMap {
     }
   }
   void add(const std::shared_ptr<Flight>& flight) {
+    flight->number = ++added_;
     if (++size_ > heads_.size()) rehash();
     link(flight);
   }
@@ -68,6 +69,7 @@ class FlightMap {
 
   std::vector<std::shared_ptr<Flight>> heads_ = std::vector<std::shared_ptr<Flight>>(8);
   std::size_t size_ = 0;
+  std::uint64_t added_ = 0;
 };
 
 /// Nodes that left the table, linked by `next`; each holds the table's reference. Frees what it still has. One thread.
@@ -154,6 +156,13 @@ struct alignas(64) Shard {
     if (flights.empty()) return;
     flights.each(key.hash, [&](const std::shared_ptr<Flight>& flight) {
       if (flight->name == key.name) flight->fenced = true;
+    });
+  }
+
+  /// What the flights that began before `last` bring is older than what that one has just brought.
+  void fence_before(const Flight& last) {
+    flights.each(last.hash, [&](const std::shared_ptr<Flight>& flight) {
+      if (flight->number < last.number && flight->name == last.name) flight->fenced = true;
     });
   }
 

@@ -22,7 +22,7 @@ std::size_t shard_count(const L1Options& options) {
 
 /// True when a caller that comes now may take what this flight brings.
 bool joinable(const Flight& flight, const Flight& mine, std::uint64_t store_cleared) {
-  return !flight.fenced && flight.type == mine.type && flight.identity == mine.identity && flight.name == mine.name &&
+  return !flight.fenced && !flight.superseded && flight.type == mine.type && flight.identity == mine.identity && flight.name == mine.name &&
          flight.full == mine.full && flight.sequence >= store_cleared &&
          flight.sequence >= mine.identity->cleared.load(std::memory_order_acquire) &&
          flight.sequence >= flight.tags.invalidated();
@@ -170,7 +170,9 @@ Store::Joined Store::join(std::shared_ptr<Flight> mine, bool refresh, TimePoint 
   Shard& home = shard(key.hash);
   const std::lock_guard lock(home.lock);
   if (refresh) {
-    home.fence(key);
+    home.flights.each(key.hash, [&](const std::shared_ptr<Flight>& flight) {
+      if (flight->name == key.name) flight->superseded = true;
+    });
   } else {
     if (Node* node = home.find(key); node && node->type->serves(*mine->type)) {
       joined.freshness = judge(*node, mine->identity, now);
@@ -197,6 +199,7 @@ Store::Published Store::land(Flight& flight, Landing landing, TimePoint now) {
   detached = home.flights.remove(flight);
   if (flight.fenced || flight.sequence < cleared_.load(std::memory_order_acquire)) return Published::fenced;
   Node* held = home.find(flight.key());
+  if (landing.replace_by || landing.remove) home.fence_before(flight);
   if (landing.replace_by) {
     const bool stored = home.insert(held, std::move(landing.replace_by), now, dead);
     return stored ? Published::stored : Published::refused;

@@ -60,7 +60,7 @@ class Store {
 
   /// In one step: the entry if it counts, and unless it is fresh or its refresh has just failed, the flight that brings
   /// a new value: one under way that may be joined, or `mine`, now attached (`lead`). With `refresh` always the latter,
-  /// and older flights are fenced.
+  /// and older flights are superseded.
   Joined join(std::shared_ptr<Flight> mine, bool refresh, TimePoint now);
   /// What a flight does to the key's entry.
   struct Landing {

@@ -81,7 +81,7 @@ class cached {
     return {std::make_shared<detail::NodeRef>(std::move(node)), value};
   }
 
-  /// Runs F now, stores and returns its value; loads begun earlier are not stored any more.
+  /// Runs F now, stores and returns its value. Loads begun earlier are joined no more, and never replace that value.
   template <class... Arguments>
   Result<Arguments...> refresh(Arguments&&... arguments) const {
     using R = Result<Arguments...>;

@@ -132,9 +132,10 @@ class CacheManager {
       const detail::ManualKey stored(key, options);
       detail::check_value(value);
       const detail::EntryTerms terms = core_->resolve(options);
+      detail::Counters& counters = core_->manual_writer(options.prefix).counters;
       return detail::to_set_result(
           core_->put(detail::make_node<Stored>(stored.view(), std::forward<T>(value)), terms, terms.tags, nullptr),
-          core_->manual(options.prefix).counters);
+          counters);
     } else {
       return SetResult::not_stored;
     }
@@ -328,7 +329,7 @@ auto CacheManager::get_or_load(std::string_view key, Load load, const EntryOptio
   using R = std::remove_cvref_t<Result>;
   if constexpr (detail::check_result<Result>()) {
     const detail::ManualKey stored(key, options);
-    detail::Identity& identity = core_->manual(options.prefix);
+    detail::Identity& identity = core_->manual_writer(options.prefix);
     auto loader = std::make_shared<detail::PlainLoader<R, Load>>(std::move(load), core_->resolve(options), identity);
     return R(core_->load(stored.view(), loader, detail::LoadMode::get).template as<R>());
   } else {

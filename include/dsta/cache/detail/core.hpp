@@ -163,7 +163,12 @@ class Core : public std::enable_shared_from_this<Core> {
   // Identities and statistics.
   Identity& register_function(const std::string& prefix, const std::string& name, const FunctionMark& mark);
   void release_function(Identity& identity) noexcept;
+  void note_tags(const Identity& identity, const std::vector<std::string>& tags);
+  /// True when every entry under `prefix` carries a tag `kind:…`, so that invalidating by tag leaves none out.
+  bool all_carry(std::string_view prefix, std::string_view kind) const;
   Identity& manual(std::string_view prefix);
+  /// The same for a call that is about to store.
+  Identity& manual_writer(std::string_view prefix);
   CacheStats stats() const;
   std::map<std::string, CacheStats> stats_by_prefix() const;
   void clear_stats();

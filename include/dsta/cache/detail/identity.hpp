@@ -43,6 +43,8 @@ struct Identity {
   std::string text() const { return prefix.empty() || name.empty() ? prefix + name : prefix + ":" + name; }
   /// The invalidation sequence of the last cache_clear: entries and loads older than this do not count.
   std::atomic<std::uint64_t> cleared{0};
+  /// Manual calls stored something under this prefix; whatever tags they gave, others may not.
+  std::atomic<bool> written_by_hand{false};
 };
 
 }  // namespace detail

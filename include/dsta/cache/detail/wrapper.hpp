@@ -90,7 +90,9 @@ struct WrapperState : Hooks<F> {
         terms(std::make_shared<const EntryTerms>(core->resolve(options))),
         head(identity->text()),
         open_head(identity->text().empty() ? "" : identity->text() + ":"),
-        function(std::move(function_)) {}
+        function(std::move(function_)) {
+    core->note_tags(*identity, terms->tags);
+  }
   ~WrapperState() { core->release_function(*identity); }
   WrapperState(const WrapperState&) = delete;
   WrapperState& operator=(const WrapperState&) = delete;
