@@ -151,7 +151,7 @@ class Interleaving {
   void operate() {
     const std::size_t key = turns_.below(keys_);
     const int n = static_cast<int>(key);
-    const unsigned draw = static_cast<unsigned>(turns_.below(20));
+    const std::size_t draw = turns_.below(22);
     Keys one{}, all{};
     one[key] = true;
     for (std::size_t k = 0; k < keys_; ++k) all[k] = true;
@@ -177,6 +177,8 @@ class Interleaving {
       write(all, [&] { turns_.below(2) == 0 ? cache_.invalidate_tag("all") : void(cache_.delete_pattern("lin:*")); });
     } else if (draw < 19) {
       write(all, [&] { turns_.below(2) == 0 ? f_.cache_clear() : cache_.flush_all(); });
+    } else if (draw < 21) {
+      if (!putting_[key]) source_.bump(one);  // and nobody is told
     } else {
       background_->run();
     }
