@@ -62,12 +62,13 @@ struct FenceMatrix : ::testing::TestWithParam<std::tuple<Kind, By, Moment, Reade
   using Function = std::function<int(int)>;
 
   FenceMatrix() {
-    cache.core()->probe = [this](Core::Point point, std::string_view) {
+    cache.core()->probe = [this](Core::Point point, std::string_view key) {
+      const bool of_ours = key == "fence:1";  // a batch passes the points key by key
       if (point == Core::Point::before_load) {
         reader.leads = true;
-        reach(Moment::before_load);
+        if (of_ours) reach(Moment::before_load);
       }
-      if (point == Core::Point::before_store) reach(Moment::before_store);
+      if (point == Core::Point::before_store && of_ours) reach(Moment::before_store);
       if (point == Core::Point::before_wait && reader.reading && !reader.leads) throw JoinedTheOvertakenLoad();
     };
   }
@@ -174,6 +175,7 @@ struct FenceMatrix : ::testing::TestWithParam<std::tuple<Kind, By, Moment, Reade
     struck = true;
   }
 
+  bool of_all_keys() const { return by == By::delete_pattern || by == By::cache_clear || by == By::flush_all; }
   /// What a tag only expired may be served once more, marked as stale, by functions that said so.
   bool may_be_stale() const { return by == By::tag_expire && serves_stale() && !background_done; }
 
@@ -192,6 +194,9 @@ struct FenceMatrix : ::testing::TestWithParam<std::tuple<Kind, By, Moment, Reade
     }
     EXPECT_TRUE(peeked || by != By::put) << "what was put must remain";
     const int wanted = looked.stale ? kOld : expected;
+    if (kind == Kind::batch) {
+      EXPECT_EQ(read([this] { return f.many({1}).at(0).value(); }), wanted);
+    }
     EXPECT_EQ(read([this] { return f(1); }), wanted);
     EXPECT_EQ(read([this] { return *f.shared(1); }), wanted);
     EXPECT_EQ(f.peek(1), wanted);
@@ -225,7 +230,14 @@ TEST_P(FenceMatrix, WhoAsksAfterAnInvalidationNeverSeesWhatWasLoadedBeforeIt) {
   ASSERT_TRUE(struck) << "the load never came to its moment";
   // 'before' reads the source after the invalidation: whether that counts is the library's choice.
   if (moment != Moment::before_load) {
-    EXPECT_EQ(f.cache_info().fenced, 1u) << "what was loaded must be dropped, and counted";
+    EXPECT_GE(f.cache_info().fenced, 1u) << "what was loaded must be dropped, and counted";
+    EXPECT_LE(f.cache_info().fenced, kind == Kind::batch && of_all_keys() ? 3u : 1u);
+  }
+  if (kind == Kind::batch && of_all_keys()) {
+    for (const int other : {0, 2}) {
+      EXPECT_NE(f.peek(other), kOld);
+      EXPECT_EQ(f(other), kNew);
+    }
   }
   expect_new("after the overtaken load landed");
   while (background->run() != 0) {
