@@ -1,6 +1,7 @@
 #include "background.hpp"
 
 #include <algorithm>
+#include <list>
 #include <utility>
 
 namespace dsta::cache {
@@ -14,11 +15,64 @@ constinit thread_local bool running_task = false;
 bool Background::on_task() noexcept { return running_task; }
 
 /// Shared with the tasks, which may outlive the Background when they overrun its patience.
+///
+/// Tasks that wait are kept here and not in the executor, which only gets a ticket for each: so close() can let go of
+/// them at once, whatever the executor is busy with. Somebody may be waiting for one of them to run or to be dropped.
 struct Background::State {
+  using Tasks = std::list<std::function<void()>>;
   std::mutex mutex;
   std::condition_variable idle;
+  // Under mutex.
   bool closed = false;
   std::size_t running = 0;
+  Tasks waiting;
+};
+
+/// One use: the executor runs it, or drops it and the task with it.
+class Background::Ticket {
+ public:
+  explicit Ticket(std::shared_ptr<State> state) : state_(std::move(state)) {}
+  Ticket(const Ticket&) = delete;
+  Ticket& operator=(const Ticket&) = delete;
+  ~Ticket() { claim(); }
+
+  /// False: closed.
+  bool take(std::function<void()> task) {
+    const std::lock_guard lock(state_->mutex);
+    if (state_->closed) return false;
+    place_ = state_->waiting.insert(state_->waiting.end(), std::move(task));
+    return valid_ = true;
+  }
+
+  void run() {
+    State::Tasks own = claim();
+    if (own.empty()) return;
+    {
+      const std::lock_guard lock(state_->mutex);
+      if (state_->closed) return;
+      ++state_->running;
+    }
+    const bool outer = std::exchange(running_task, true);
+    own.front()();
+    // What the task holds is let go before it counts as ended: it may be what close() waits for.
+    own.clear();
+    running_task = outer;
+    const std::lock_guard lock(state_->mutex);
+    if (--state_->running == 0) state_->idle.notify_all();
+  }
+
+ private:
+  /// The task, to be run or destroyed outside the lock; none when it was claimed before or close() dropped it.
+  State::Tasks claim() {
+    State::Tasks own;
+    const std::lock_guard lock(state_->mutex);
+    if (std::exchange(valid_, false) && !state_->closed) own.splice(own.begin(), state_->waiting, place_);
+    return own;
+  }
+
+  std::shared_ptr<State> state_;
+  State::Tasks::iterator place_;
+  bool valid_ = false;
 };
 
 struct Background::Schedule {
@@ -41,19 +95,9 @@ bool Background::post(std::function<void()> task) {
     if (!executor_) executor_ = thread_pool();
     executor = executor_;
   }
-  return executor->try_post([state = state_, task = std::move(task)]() mutable {
-    {
-      const std::lock_guard lock(state->mutex);
-      if (state->closed) return;
-      ++state->running;
-    }
-    const bool outer = std::exchange(running_task, true);
-    // What the task holds is let go before it counts as ended: it may be what close() waits for.
-    std::exchange(task, nullptr)();
-    running_task = outer;
-    const std::lock_guard lock(state->mutex);
-    if (--state->running == 0) state->idle.notify_all();
-  });
+  auto ticket = std::make_shared<Ticket>(state_);
+  if (!ticket->take(std::move(task))) return false;
+  return executor->try_post([ticket = std::move(ticket)] { ticket->run(); });
 }
 
 std::shared_ptr<void> Background::every(Duration interval, std::function<void()> job) {
@@ -117,8 +161,13 @@ void Background::close(std::chrono::milliseconds patience) noexcept {
     wake_.notify_all();
   }
   if (timer_.joinable()) timer_.join();
+  State::Tasks dropped;
   std::unique_lock lock(state_->mutex);
   state_->closed = true;
+  dropped.swap(state_->waiting);
+  lock.unlock();
+  dropped.clear();
+  lock.lock();
   const bool idle = state_->idle.wait_for(lock, patience, [&] { return state_->running == 0; });
   lock.unlock();
   // The pool's destructor joins its threads; one that overran must not hold up the caller.

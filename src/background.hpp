@@ -40,6 +40,7 @@ class Background {
 
  private:
   struct State;
+  class Ticket;
   struct Schedule;
   void run_schedule();
 

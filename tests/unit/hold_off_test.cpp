@@ -5,9 +5,11 @@
 
 #include <atomic>
 #include <barrier>
+#include <functional>
 #include <latch>
 #include <stdexcept>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "hand_executor.hpp"
@@ -191,6 +193,49 @@ TEST_F(HoldOff, ARefreshThatWasNeverBegunIsNoFailure) {
   EXPECT_EQ(f(0), 1);
   EXPECT_EQ(f.cache_info().load_failures, 0u);
   EXPECT_EQ(full.cache.get_stats().early_refreshes, 0u);
+}
+
+struct OverlappingRefreshes : HoldOff {
+  /// Runs `second` while the first refresh has read the source and has not landed yet.
+  template <class Second>
+  void during_a_refresh(Second second) {
+    bool once = false;
+    cache.core()->probe = [&](Core::Point point, std::string_view) {
+      if (point == Core::Point::before_store && !std::exchange(once, true)) std::jthread(second).join();
+    };
+    first_result = f.refresh(0);
+    cache.core()->probe = nullptr;
+  }
+  cached<std::function<int(int)>> f = cache.cached({.prefix = "p"}, std::function<int(int)>([this](int) -> int {
+                                                     ++runs;
+                                                     if (down) throw std::runtime_error("down");
+                                                     return 100 + runs;
+                                                   }));
+  int first_result = 0;
+};
+
+TEST_F(OverlappingRefreshes, OneThatFailsDoesNotTakeTheOlderOnesValueWithIt) {
+  EXPECT_EQ(f(0), 101);
+  during_a_refresh([&] {
+    down = true;
+    EXPECT_THROW(f.refresh(0), std::runtime_error);
+  });
+  EXPECT_EQ(first_result, 102);
+  EXPECT_EQ(f.peek(0), 102);
+}
+
+TEST_F(OverlappingRefreshes, TheLaterOnesValueStaysWhicheverLandsLast) {
+  during_a_refresh([&] { EXPECT_EQ(f.refresh(0), 102); });
+  EXPECT_EQ(first_result, 101);
+  EXPECT_EQ(f.peek(0), 102);
+  EXPECT_EQ(f.cache_info().fenced, 1u);
+}
+
+TEST_F(OverlappingRefreshes, NobodyJoinsALoadThatARefreshCameAfter) {
+  during_a_refresh([&] {
+    std::jthread([&] { EXPECT_EQ(f.refresh(0), 102); }).join();
+    EXPECT_EQ(f(0), 102);
+  });
 }
 
 }  // namespace

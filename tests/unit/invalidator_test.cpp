@@ -126,5 +126,54 @@ TEST_F(Invalidator, APatternIsAPattern) {
   EXPECT_EQ(left({"api:a1", "api:a2", "api:b1"}), Keys{"api:b1"});
 }
 
+TEST_F(Invalidator, WhereEveryFunctionNamesTheTagNoEntryIsLookedAt) {
+  const auto candles = cache.cached({.prefix = "db", .name = "candles", .tags = {"symbol:{0}"}},
+                                    [](const std::string& symbol, int) { return symbol; });
+  const auto other = cache.cached({.prefix = "other"}, [](const std::string& symbol) { return symbol; });
+  for (int i = 0; i < 100; ++i) candles("BTCUSDT", i);
+  candles("ETHUSDT", 1), other("BTCUSDT");
+  EXPECT_EQ(invalidator.invalidate_symbol_data("BTCUSDT"), 0u) << "no walk, no count";
+  for (int i = 0; i < 100; ++i) EXPECT_FALSE(candles.peek("BTCUSDT", i));
+  EXPECT_TRUE(candles.peek("ETHUSDT", 1));
+  EXPECT_TRUE(other.peek("BTCUSDT"));
+}
+
+TEST_F(Invalidator, OneFunctionWithoutTheTagOrOneManualWriteBringsThePatternsBack) {
+  const auto tagged = cache.cached({.prefix = "api", .name = "tagged", .tags = {"symbol:{0}"}},
+                                   [](const std::string& symbol) { return symbol; });
+  tagged("BTC");
+  EXPECT_EQ(invalidator.invalidate_symbol_data("BTC"), 0u);
+  {
+    const auto plain =
+        cache.cached({.prefix = "api", .name = "plain"}, [](const std::string& symbol) { return symbol; });
+    plain("BTC");
+    EXPECT_EQ(invalidator.invalidate_symbol_data("BTC"), 1u);
+    EXPECT_FALSE(plain.peek("BTC"));
+  }
+  EXPECT_FALSE(cache.exists("db:BTC"));
+  cache.set("BTC", 1, {.prefix = "db"});
+  EXPECT_EQ(invalidator.invalidate_symbol_data("BTC"), 1u);
+  EXPECT_FALSE(cache.exists("BTC", {.prefix = "db"}));
+  cache.set("indicator:rsi:BTC", 1);
+  EXPECT_EQ(invalidator.invalidate_symbol_data("BTC"), 1u);
+}
+
+TEST_F(Invalidator, AFunctionWrappedOnceWithTheTagAndOnceWithoutCountsAsWithout) {
+  static constexpr auto fetch = [](const std::string& symbol) { return symbol; };
+  const auto with = cache.cached({.prefix = "api", .tags = {"symbol:{0}"}}, fetch);
+  const auto without = cache.cached({.prefix = "api"}, fetch);
+  without("BTC");
+  EXPECT_EQ(invalidator.invalidate_symbol_data("BTC"), 1u);
+  EXPECT_FALSE(with.peek("BTC"));
+}
+
+TEST_F(Invalidator, ASessionFunctionThatNamesTheUserIsInvalidatedByTagAlone) {
+  const auto session = cache.cached({.prefix = "session", .tags = {"user:{0}"}}, [](int user) { return user; });
+  session(123), session(1234);
+  EXPECT_EQ(invalidator.invalidate_user_session(123), 0u);
+  EXPECT_FALSE(session.peek(123));
+  EXPECT_TRUE(session.peek(1234));
+}
+
 }  // namespace
 }  // namespace dsta::cache
