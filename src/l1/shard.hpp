@@ -159,10 +159,10 @@ struct alignas(64) Shard {
     });
   }
 
-  /// What the flights that began before `last` bring is older than what that one has just brought.
-  void fence_before(const Flight& last) {
+  /// What the flights bring that a refresh came after is older than what `last`, begun later, has just brought.
+  void fence_superseded(const Flight& last) {
     flights.each(last.hash, [&](const std::shared_ptr<Flight>& flight) {
-      if (flight->number < last.number && flight->name == last.name) flight->fenced = true;
+      if (flight->superseded && flight->number < last.number && flight->name == last.name) flight->fenced = true;
     });
   }
 

@@ -199,7 +199,7 @@ Store::Published Store::land(Flight& flight, Landing landing, TimePoint now) {
   detached = home.flights.remove(flight);
   if (flight.fenced || flight.sequence < cleared_.load(std::memory_order_acquire)) return Published::fenced;
   Node* held = home.find(flight.key());
-  if (landing.replace_by || landing.remove) home.fence_before(flight);
+  if (landing.replace_by || landing.remove) home.fence_superseded(flight);
   if (landing.replace_by) {
     const bool stored = home.insert(held, std::move(landing.replace_by), now, dead);
     return stored ? Published::stored : Published::refused;

@@ -33,7 +33,7 @@ struct Tags : ::testing::TestWithParam<TagMode>, TaggedCache {
 struct TagModes : ::testing::Test, TaggedCache {};
 
 INSTANTIATE_TEST_SUITE_P(Mode, Tags, ::testing::Values(TagMode::remove, TagMode::expire),
-                         [](const auto& info) { return info.param == TagMode::remove ? "Remove" : "Expire"; });
+                         [](const auto& tested) { return tested.param == TagMode::remove ? "Remove" : "Expire"; });
 
 TEST_P(Tags, AThousandWritesDirectlyAfterAnInvalidationAreReadableAndThoseBeforeAreNot) {
   const EntryOptions options{.tags = {"t"}};
@@ -130,7 +130,7 @@ struct DroppedTags : Tags {
   int passed = 0;
 };
 INSTANTIATE_TEST_SUITE_P(Mode, DroppedTags, ::testing::Values(TagMode::remove, TagMode::expire),
-                         [](const auto& info) { return info.param == TagMode::remove ? "Remove" : "Expire"; });
+                         [](const auto& tested) { return tested.param == TagMode::remove ? "Remove" : "Expire"; });
 
 TEST_P(DroppedTags, AnInvalidatedEntryIsNotResurrectedWhenItsTagIsAskedForAgain) {
   for (int i = 0; i < 100; ++i) cache.set(key(i), i, {.tags = {"t" + key(i)}});
