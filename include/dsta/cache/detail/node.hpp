@@ -104,33 +104,35 @@ enum class Place : std::uint8_t { none, window, main, pinned };
 /// `place` and the links belong to the shard and change under its lock only. References keep the value
 /// alive after the entry is gone, so a reader copies it without holding any lock.
 struct Node {
+  // What a hit looks at, together: as few cache lines as can be.
   std::atomic<std::uint32_t> references{1};
   std::atomic<std::uint8_t> frequency{0};
   Place place = Place::none;
   bool counter = false;  ///< made by increment: never evicted
-  std::uint16_t wheel_slot = 0;
-  std::uint64_t hash = 0;
   const TypeOps* type = nullptr;
   /// Whose function stored it; null for a manual set.
   const Identity* identity = nullptr;
   /// The invalidation sequence seen before the value was read from its source.
   std::uint64_t sequence = 0;
-  TimePoint attention;    ///< until then it is fresh and nothing is to be done: the hit path's only comparison
+  TimePoint attention;         ///< until then it is fresh and nothing is to be done: the hit path's only comparison
+  NodeExtra* extra = nullptr;  ///< tags and what else few entries have; owned
+  std::uint32_t key_size = 0;
+  std::uint32_t key_offset = 0;
+  std::uint32_t value_offset = 0;
+  std::uint32_t full_size = 0;
+
+  std::uint64_t hash = 0;
   TimePoint fresh_until;  ///< TimePoint::max(): for ever
   TimePoint stale_until;  ///< physical expiry
   TimePoint created;
   /// No refresh is begun before: the last one failed. Changes while published.
   std::atomic<TimePoint> retry_after{};
-  std::uint32_t key_size = 0;
-  std::uint32_t full_size = 0;
-  std::uint32_t key_offset = 0;
-  std::uint32_t value_offset = 0;
   std::size_t weight = 0;
-  NodeExtra* extra = nullptr;  ///< tags and what else few entries have; owned
-  Node* previous = nullptr;    ///< links of the policy's list
+  Node* previous = nullptr;  ///< links of the policy's list
   Node* next = nullptr;
   Node* wheel_previous = nullptr;  ///< links of the expiry wheel
   Node* wheel_next = nullptr;
+  std::uint16_t wheel_slot = 0;
 
   void* value() { return reinterpret_cast<char*>(this) + value_offset; }
   const void* value() const { return reinterpret_cast<const char*>(this) + value_offset; }
