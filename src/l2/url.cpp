@@ -52,7 +52,9 @@ std::optional<Transport> transport_of(std::string_view scheme) {
   if (!rest.starts_with("://") || scheme.empty() || scheme.find_first_not_of(kSchemeBytes) != scheme.npos) {
     throw ConfigError(fmt::format("the URL has no scheme: {}", kKnown));
   }
-  throw ConfigError(fmt::format("URL scheme '{}' is not known: {}", scheme.substr(0, 32), kKnown));
+  const bool has_user = rest.find('@') != rest.npos;  // then it may be a part of what stands before the '@'
+  throw ConfigError(
+      fmt::format("URL scheme{} is not known: {}", has_user ? "" : fmt::format(" '{}'", scheme.substr(0, 32)), kKnown));
 }
 
 /// A URL's parts after "scheme://".
