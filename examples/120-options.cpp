@@ -8,6 +8,7 @@
 
 using namespace std::chrono_literals;
 using dsta::cache::L1Options, dsta::cache::ManagerOptions, dsta::cache::Log, dsta::cache::LogLevel;
+using dsta::cache::PoolOptions, dsta::cache::TlsOptions;
 
 // [helper]
 template <class F>  // a helper that wraps for others passes on where it was called: errors name that place
@@ -35,6 +36,21 @@ int main() {
   // [/manager]
   check(small.options().l1.max_bytes == std::size_t{16} << 20 && small.options().l1.enabled, "16 MiB");
   check(small.set("k", 1) && small.get_ttl("k") <= 90s, "90 s");
+
+  // [server]
+  const ManagerOptions server{
+      .url = "rediss://app:p%40ss@cache.example:6380/0?socket_timeout=200ms",
+      .pool = PoolOptions{.max_connections = 20, .socket_timeout = 1s},  // default 50, 1 s; the URL's 200 ms win
+      .tls = TlsOptions{.ca_file = "/etc/shop/ca.pem"},                  // default: the system's authorities
+  };
+  // [/server]
+  std::string refused;
+  try {
+    dsta::cache::CacheManager remote{server};
+  } catch (const dsta::cache::ConfigError& error) {
+    refused = error.what();
+  }
+  check(!refused.empty() && refused.find("p%40ss") == std::string::npos, "a server's URL: read, and refused for now");
 
   // [cascade]
   cache.set_preset("api", {.ttl = 60s, .tags = {"api"}});

@@ -7,7 +7,7 @@
 #include <dsta/cache/clock.hpp>
 #include <dsta/cache/detail/core.hpp>
 
-#include "memory_url.hpp"
+#include "l2/url.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -80,15 +80,19 @@ EntryTerms resolve(const EntryOptions& options, Duration default_ttl) {
 }
 
 ManagerOptions checked(ManagerOptions options) {
-  apply_memory_url(options);
+  const Endpoint endpoint = apply_url(options);
+  const bool has_server = endpoint.transport != Endpoint::Transport::memory;
   if (!options.clock) options.clock = system_clock();
-  if (!options.l1.enabled) {
+  if (!options.l1.enabled && !has_server) {
     throw ConfigError("l1.enabled is false and there is no Redis URL: nothing could be stored");
   }
+  // Not repeated: it may come from a URL.
   if (options.space.find_first_of(":*?[]\\{} \t\r\n") != std::string::npos) {
-    throw ConfigError(fmt::format("space '{}' may hold no ':', blank, brace or glob character", options.space));
+    throw ConfigError("space may hold no ':', blank, brace or glob character");
   }
   resolve(options.defaults, {});
+  if (has_server)
+    throw ConfigError("the URL names a server: the shared level is not there yet, this build has 'memory:'");
   return options;
 }
 

@@ -75,10 +75,40 @@ struct L1Options {
   bool enabled = true;
 };
 
+/// The connections to the shared level.
+struct PoolOptions {
+  /// Connections at once, at most. Default 50. From 1 to 10000.
+  std::size_t max_connections = 50;
+  /// How long making a connection may take: name resolution, connect, TLS, AUTH. Default 1 s. Over 0, at most 24 h.
+  OptionalDuration connect_timeout = std::chrono::seconds(1);
+  /// How long one operation may take, all of it: waiting for a connection, making one, sending, the reply and a retry.
+  /// Default 1 s. Over 0, at most 24 h.
+  OptionalDuration socket_timeout = std::chrono::seconds(1);
+  /// Try once more, within socket_timeout, what may safely be done twice. Default true.
+  bool retry_on_timeout = true;
+  /// A reply longer than so many bytes is a fault, and its connection is closed. Default 512 MiB. At least 1 KiB.
+  std::size_t max_reply_bytes = std::size_t{512} << 20;
+};
+
+/// TLS to the shared level, of `rediss://` and `valkeys://` URLs. The files are in PEM.
+struct TlsOptions {
+  /// Certificates of the authorities that are trusted. Default none: the system's.
+  std::string ca_file = {};
+  /// This client's certificate. Default none. Needs key_file.
+  std::string cert_file = {};
+  /// The private key of cert_file. Default none.
+  std::string key_file = {};
+  /// The name that the server's certificate must have, also sent as SNI. Default none: the URL's host.
+  std::string server_name = {};
+  /// Check the server's certificate and name. Default true. False: whoever answers is trusted.
+  bool verify = true;
+};
+
 /// What a CacheManager is built from. Every field has a working default: `CacheManager cache;` is an in-process cache.
 struct ManagerOptions {
-  /// Where the shared level lives. Empty or "memory:": no server. "memory:?max_bytes=64MiB&default_ttl=300s" sets
-  /// options by URL; an unknown option is a ConfigError that names the known ones.
+  /// Where the shared level lives: "redis://user:password@host:6379/0?socket_timeout=200ms". Empty or "memory:": no
+  /// server. An option in it wins over the field below that it names; an unknown one is a ConfigError that names the
+  /// known ones. Default empty. Schemes and options: docs/redis.md.
   std::string url = {};
   /// First part of every key at the shared level. Default "dsta".
   std::string space = "dsta";
@@ -87,6 +117,8 @@ struct ManagerOptions {
   /// Defaults of all other entry options.
   EntryOptions defaults = {};
   L1Options l1 = {};
+  PoolOptions pool = {};
+  TlsOptions tls = {};
   /// Time. Default: the system's monotonic clock. See testing.hpp for a ManualClock.
   std::shared_ptr<Clock> clock = {};
   /// Where background loads run. Default: a bounded pool of the manager's own, started when first needed.
