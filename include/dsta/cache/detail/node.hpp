@@ -109,6 +109,7 @@ struct Node {
   std::atomic<std::uint8_t> frequency{0};
   Place place = Place::none;
   bool counter = false;  ///< made by increment: never evicted
+  std::uint64_t hash = 0;
   const TypeOps* type = nullptr;
   /// Whose function stored it; null for a manual set.
   const Identity* identity = nullptr;
@@ -118,10 +119,9 @@ struct Node {
   NodeExtra* extra = nullptr;  ///< tags and what else few entries have; owned
   std::uint32_t key_size = 0;
   std::uint32_t key_offset = 0;
+
   std::uint32_t value_offset = 0;
   std::uint32_t full_size = 0;
-
-  std::uint64_t hash = 0;
   TimePoint fresh_until;  ///< TimePoint::max(): for ever
   TimePoint stale_until;  ///< physical expiry
   TimePoint created;
