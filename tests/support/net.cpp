@@ -86,7 +86,7 @@ Fd listen_on(std::uint16_t port, int backlog) {
 
 Fd begin_connect(std::uint16_t port) {
   Fd socket = make_socket(AF_INET);
-  set_option(socket, IPPROTO_TCP, TCP_NODELAY);
+  set_no_delay(socket);
   const sockaddr_in address = loopback(port);
   // A refusal at once shows again in finish_connect: the socket is not connected.
   if (::connect(socket.get(), generic(address), sizeof address) != 0 && errno != EINPROGRESS && errno != ECONNREFUSED) {
@@ -124,6 +124,8 @@ Fd connect_unix(const std::string& path, Deadline deadline) {
     ::poll(nullptr, 0, 5);
   }
 }
+
+void set_no_delay(const Fd& socket) { set_option(socket, IPPROTO_TCP, TCP_NODELAY); }
 
 std::uint16_t peer_port(const Fd& socket) { return port_by(::getpeername, socket); }
 std::uint16_t local_port(const Fd& socket) { return port_by(::getsockname, socket); }

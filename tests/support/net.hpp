@@ -66,6 +66,8 @@ Fd connect_tcp(std::uint16_t port, Deadline deadline);
 Fd connect_unix(const std::string& path, Deadline deadline);
 std::uint16_t peer_port(const Fd& socket);
 std::uint16_t local_port(const Fd& socket);
+/// Small pieces go as they are written.
+void set_no_delay(const Fd& socket);
 /// False when the deadline passes first.
 bool await(const Fd& socket, short poll_events, Deadline deadline);
 /// Closes with a RST, so that the peer's next call fails.
