@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "kind_of_failure.hpp"
 #include "wire_client.hpp"
 
 namespace dsta::cache::testing_support {
@@ -28,17 +29,6 @@ struct RedisServerTest : ::testing::Test {
     if (!RedisServer::available()) GTEST_SKIP() << "no redis-server on this machine";
   }
 };
-
-template <class Call>
-Kind kind_of_failure(Call call) {
-  try {
-    call();
-  } catch (const NetError& error) {
-    return error.kind;
-  }
-  ADD_FAILURE() << "nothing failed";
-  return Kind::other;
-}
 
 TEST_F(RedisServerTest, AnswersByTcpAndByItsUnixSocket) {
   RedisServer server;

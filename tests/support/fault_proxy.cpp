@@ -202,6 +202,8 @@ void FaultProxy::fill_backlog() {
 
 void FaultProxy::empty_backlog() {
   if (fillers_.empty()) return;
+  // One that still knocks must not get in now.
+  fillers_.erase(fillers_.begin() + 1, fillers_.end());
   // Accepted while the filler is still there: afterwards it cannot be told from a client that came and went.
   ::listen(listener_.get(), kBacklog);
   accept_all();
