@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "fault_proxy.hpp"
 #include "kind_of_failure.hpp"
 #include "wire_client.hpp"
 
@@ -178,10 +179,19 @@ TEST_F(RedisServerTest, SpeaksTls) {
   RedisServer server({.tls = RedisTls{certificate, key, certificate}});
   EXPECT_EQ(server.url(), "rediss://127.0.0.1:" + std::to_string(server.port()));
   EXPECT_NE(kind_of_failure([&] { WireClient::tcp(server.port()).call({"PING"}); }), Kind::timeout);
-  const std::string ask =
-      "printf 'PING\\r\\nQUIT\\r\\n' | timeout 20 openssl s_client -quiet -verify_return_error -CAfile " + certificate +
-      " -connect 127.0.0.1:" + std::to_string(server.port()) + " 2>/dev/null | grep -q PONG";
-  EXPECT_EQ(std::system(ask.c_str()), 0);
+  const auto pong = [&](std::uint16_t port) {
+    const std::string ask =
+        "printf 'PING\\r\\nQUIT\\r\\n' | timeout 20 openssl s_client -quiet -verify_return_error -CAfile " +
+        certificate + " -connect 127.0.0.1:" + std::to_string(port) + " 2>/dev/null | grep -q PONG";
+    return std::system(ask.c_str()) == 0;
+  };
+  EXPECT_TRUE(pong(server.port()));
+  FaultProxy proxy(server.port());
+  EXPECT_TRUE(pong(proxy.port()));
+  proxy.set(Fault::drip(100, std::chrono::milliseconds(1), Fault::Way::both));
+  EXPECT_TRUE(pong(proxy.port()));
+  proxy.set(Fault::reset_before());
+  EXPECT_FALSE(pong(proxy.port()));
   std::filesystem::remove_all(directory);
 }
 
