@@ -36,6 +36,16 @@ int main() {
   check(invalidator.invalidate_pattern("session:*") == 1, "the same as delete_pattern");
   // [/trade]
 
+  // [two_symbols]
+  dsta::cache::CacheManager market;
+  auto spread = market.cached({.ttl = 60s, .prefix = "indicator", .tags = {"symbol:{0}", "symbol:{1}"}},
+                              [](const std::string& one, const std::string& other) { return one + other; });
+  spread("BTCUSDT", "ETHUSDT");
+  const auto removed = dsta::cache::CacheInvalidator(market).invalidate_symbol_data("ETHUSDT");
+  check(removed == 0, "every function under the prefixes names the tag: no pattern was needed");
+  check(!spread.peek("BTCUSDT", "ETHUSDT"), "gone by its second symbol, which has a tag of its own");
+  // [/two_symbols]
+
   // [tags]
   auto candles = cache.cached({.ttl = 1h, .prefix = "history", .tags = {"candles", "symbol:{0}"}}, count);
   candles("BTCUSDT", 500), candles("ETHUSDT", 500);

@@ -42,6 +42,32 @@ int main() {
   // [/stale_for]
   down = false;
 
+  // [hold_off]
+  int asked = 0;
+  auto quote = cache.cached({.ttl = 60s, .prefix = "quote", .stale_for = 1h, .hold_off = 30s}, [&](const std::string&) {
+    return ++asked == 1 ? 64000.5 : throw std::runtime_error("down");
+  });
+  quote("BTC");
+  clock.advance(61s);
+  double sum = 0;
+  for (int i = 0; i < 100; ++i) sum += quote("BTC");
+  check(sum == 100 * 64000.5 && asked == 2, "a hundred calls: the source was asked once more, and failed");
+  clock.advance(30s);
+  check(quote("BTC") == 64000.5 && asked == 3, "asked again when hold_off was over");
+  // [/hold_off]
+
+  // [not_kept]
+  double last_trade = 12.5;
+  auto last =
+      cache.cached({.ttl = 60s, .prefix = "last", .stale_for = 1h}, [&](const std::string&) { return last_trade; })
+          .condition([](double traded) { return traded > 0; });
+  last("LUNA");
+  last_trade = 0;  // delisted
+  clock.advance(61s);
+  check(last("LUNA") == 12.5, "stale, and a refresh: it brings a value that is not to be kept");
+  check(!last.peek("LUNA"), "so the old one is gone, too");
+  // [/not_kept]
+
   // [refresh_ahead]
   auto ticker = cache.cached({.ttl = 60s, .prefix = "ticker", .refresh_ahead = 0.8}, fetch);
   const int first = ticker("BTC");
@@ -50,6 +76,18 @@ int main() {
   clock.advance(50s);
   check(ticker.peek("BTC") == first + 1, "a key in use never expires under its users");
   // [/refresh_ahead]
+
+  // [xfetch]
+  auto report = cache.cached({.ttl = 60s, .prefix = "report", .xfetch = 1}, [&](int) {
+    clock.advance(10s);  // dear: it takes ten seconds
+    return ++calls;
+  });
+  const auto earlier = cache.get_stats().early_refreshes;
+  for (int day = 0; day < 60; ++day) report(day), clock.advance(55s), report(day);
+  const auto refreshed = cache.get_stats().early_refreshes - earlier;
+  check(refreshed > 10 && refreshed < 60, "5 s before the end: about six in ten are refreshed, at random");
+  check(report.cache_info().misses == 60, "and nobody waited for them");
+  // [/xfetch]
 
   // [negative]
   auto find =
