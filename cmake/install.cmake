@@ -30,5 +30,8 @@ cmake_path(RELATIVE_PATH CMAKE_INSTALL_FULL_INCLUDEDIR BASE_DIRECTORY ${CMAKE_IN
 if(nlohmann_json_FOUND)
   set(pc_requires nlohmann_json)
 endif()
+if(OpenSSL_FOUND)
+  set(pc_requires_private openssl)
+endif()
 configure_file(cmake/dsta_cache.pc.in dsta_cache.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/dsta_cache.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

@@ -21,6 +21,7 @@ tool pkg-config pkg-config
 # The server's binary without the service that the redis-server package starts: redis-check-rdb is
 # the same executable, which serves when it is called by the name redis-server.
 tool redis-check-rdb redis-tools
+tool openssl openssl
 if [ "${1-}" = --clang ]; then
   tool clang++ clang
   tool clang-format-14 clang-format-14
@@ -31,7 +32,8 @@ if ! command -v dpkg-query >/dev/null 2>&1; then
     "nlohmann-json fmt gtest gmock benchmark sqlite3" >&2
   exit 0
 fi
-for package in libhiredis-dev nlohmann-json3-dev libfmt-dev libgtest-dev libgmock-dev libbenchmark-dev libsqlite3-dev; do
+for package in libhiredis-dev nlohmann-json3-dev libfmt-dev libgtest-dev libgmock-dev libbenchmark-dev libsqlite3-dev \
+  libssl-dev; do
   library "$package"
 done
 [ -n "$missing" ] || exit 0

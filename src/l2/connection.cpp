@@ -1,0 +1,249 @@
+#include "connection.hpp"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+namespace {
+
+constexpr std::size_t kReadAtLeast = std::size_t{16} << 10;
+/// What is kept of the buffers between requests.
+constexpr std::size_t kKeptBuffer = std::size_t{256} << 10;
+/// Writes a caller makes for others before it looks after its own reply.
+constexpr int kWrites = 4;
+
+}  // namespace
+
+Connection::Connection(std::unique_ptr<Stream> stream, ReplyLimits limits)
+    : stream_(std::move(stream)), guard_(limits) {}
+
+Connection::~Connection() { stream_->shut(); }
+
+std::string Connection::why() const {
+  const std::lock_guard lock(mutex_);
+  return why_;
+}
+
+void Connection::condemn(std::string_view why) {
+  const std::lock_guard lock(mutex_);
+  end(Fault::lost, nullptr, why);
+}
+
+void Connection::run(Exchange& exchange, std::string_view bytes, TimePoint deadline) {
+  Lock lock(mutex_);
+  if (under_way_.empty() && !reading_ && !ended_) refuse_leftovers(lock);
+  if (ended_) {
+    exchange.fault = Fault::lost;
+    return;
+  }
+  outgoing_ += bytes;
+  under_way_.push_back(&exchange);
+  ++unsent_;
+  if (!writing_) write_out(lock, deadline);
+
+  for (;;) {
+    if (exchange.news() == Exchange::News::done) return;
+    if (!reading_) {
+      reading_ = true;
+      exchange.led();
+      read_for_all(exchange, lock, deadline);
+      reading_ = false;
+      if (!under_way_.empty()) under_way_.front()->tell(Exchange::News::lead);
+      return;
+    }
+    exchange.led();  // somebody else reads already, and will hand the role on
+    lock.unlock();
+    const auto news = exchange.await(deadline);
+    if (news == Exchange::News::done) return;
+    lock.lock();
+    if (news == Exchange::News::none && exchange.news() != Exchange::News::done) {
+      end(Fault::timeout, &exchange, "a reply did not come in time");
+      return;
+    }
+  }
+}
+
+/// Nothing is under way, so nothing may have come: a reply too many would be taken for the next request's.
+void Connection::refuse_leftovers(Lock&) {
+  char byte = 0;
+  if (begin_ != end_) {
+    end(Fault::lost, nullptr, "the server sent more than was asked for");
+    return;
+  }
+  const Step step = stream_->read(&byte, 1);
+  if (step.kind == Step::Kind::moved) end(Fault::lost, nullptr, "the server sent more than was asked for");
+  if (step.kind == Step::Kind::closed) end(Fault::lost, nullptr, "the server closed the connection");
+  if (step.kind == Step::Kind::failed) end(Fault::lost, nullptr, "the connection was reset");
+}
+
+// --- writing
+
+void Connection::write_out(Lock& lock, TimePoint deadline) {
+  writing_ = true;
+  for (int n = 0; n < kWrites && !outgoing_.empty() && !ended_; ++n) {
+    if (batch_ > 1.5) {
+      // Others are about to ask too: one write for all of them costs less than it delays this one.
+      lock.unlock();
+      ::sched_yield();
+      lock.lock();
+      if (ended_) break;
+    }
+    sending_.clear();
+    if (sending_.capacity() > kKeptBuffer) sending_ = std::string();
+    sending_.swap(outgoing_);
+    batch_ += (static_cast<double>(unsent_) - batch_) / 8;
+    for (std::size_t i = under_way_.size() - unsent_; i < under_way_.size(); ++i) under_way_[i]->sent = true;
+    unsent_ = 0;
+    lock.unlock();
+    std::string why;
+    const bool sent = send_all(deadline, why);
+    lock.lock();
+    if (!sent) end(Fault::lost, nullptr, why);
+  }
+  writing_ = false;
+  // What is left was appended by callers who wait by now: the first of them to read sends it.
+}
+
+bool Connection::send_all(TimePoint deadline, std::string& why) {
+  std::string_view rest = sending_;
+  while (!rest.empty()) {
+    const Step step = stream_->write(rest.data(), rest.size());
+    switch (step.kind) {
+      case Step::Kind::moved:
+        rest.remove_prefix(step.bytes);
+        break;
+      case Step::Kind::wait_write:
+      case Step::Kind::wait_read:
+        if (!wait_ready(stream_->descriptor(), step.kind == Step::Kind::wait_write, deadline)) {
+          why = "a request could not be sent in time";
+          return false;
+        }
+        break;
+      case Step::Kind::closed:
+      case Step::Kind::failed:
+        why = "the connection was reset";
+        return false;
+    }
+  }
+  return true;
+}
+
+// --- reading
+
+void Connection::read_for_all(Exchange& own, Lock& lock, TimePoint deadline) {
+  std::vector<Reply> replies;
+  while (own.news() != Exchange::News::done) {
+    if (!outgoing_.empty() && !writing_) {
+      write_out(lock, deadline);
+      continue;
+    }
+    lock.unlock();
+    bool late = false;
+    std::string why;
+    const Step step = read_some(deadline, late);
+    const bool sound = step.kind != Step::Kind::moved || parse(replies, why);
+    lock.lock();
+    if (ended_) return;  // and everybody knows
+    distribute(replies);
+    // Bytes that trickle in keep nobody waiting beyond his deadline.
+    late = late || (own.news() != Exchange::News::done && std::chrono::steady_clock::now() >= deadline);
+    if (late) {
+      end(Fault::timeout, &own, "a reply did not come in time");
+    } else if (!sound) {
+      end(Fault::protocol, &own, why);
+    } else if (step.kind == Step::Kind::closed) {
+      end(Fault::lost, nullptr, "the server closed the connection");
+    } else if (step.kind == Step::Kind::failed) {
+      end(Fault::lost, nullptr, "the connection was reset");
+    }
+  }
+}
+
+Step Connection::read_some(TimePoint deadline, bool& late) {
+  if (begin_ == end_) begin_ = end_ = 0;
+  if (buffer_.size() - end_ < kReadAtLeast) {
+    buffer_.erase(0, begin_);
+    end_ -= begin_;
+    begin_ = 0;
+    if (end_ == 0 && buffer_.size() > kKeptBuffer) buffer_ = std::string();
+    // Doubling keeps the copying in proportion; it grows with what has come, never with what was announced.
+    buffer_.resize(std::max(end_ + kReadAtLeast, std::min(2 * end_, end_ + (std::size_t{1} << 20))));
+  }
+  const auto read = [&] { return stream_->read(buffer_.data() + end_, buffer_.size() - end_); };
+  Step step = read();
+  // A reply that comes within a few yields spares two switches of context. Whether it does depends on where the server
+  // runs, so it is tried as long as it mostly works, and now and then after that.
+  constexpr int kSpins = 24, kMostLuck = 64;
+  if (step.kind == Step::Kind::wait_read && ++spin_luck_ > 0) {
+    for (int i = 0; i < kSpins && step.kind == Step::Kind::wait_read; ++i) {
+      ::sched_yield();
+      step = read();
+    }
+    spin_luck_ = step.kind == Step::Kind::wait_read ? -kMostLuck : kMostLuck;
+  }
+  while (step.kind == Step::Kind::wait_read || step.kind == Step::Kind::wait_write) {
+    if (!wait_ready(stream_->descriptor(), step.kind == Step::Kind::wait_write, deadline)) {
+      late = true;
+      return step;
+    }
+    step = read();
+  }
+  if (step.kind == Step::Kind::moved) end_ += step.bytes;
+  return step;
+}
+
+bool Connection::parse(std::vector<Reply>& replies, std::string& why) {
+  for (;;) {
+    if (begin_ == end_) return true;
+    const std::string_view come(buffer_.data() + begin_, end_ - begin_);
+    switch (guard_.look(come)) {
+      case ReplyGuard::Verdict::incomplete:
+        return true;
+      case ReplyGuard::Verdict::refused:
+        why = guard_.reason();
+        return false;
+      case ReplyGuard::Verdict::complete:
+        if (!parser_.read(come.substr(0, guard_.size()), replies.emplace_back())) {
+          why = "a reply could not be parsed";
+          return false;
+        }
+        begin_ += guard_.size();
+    }
+  }
+}
+
+void Connection::distribute(std::vector<Reply>& replies) {
+  for (Reply& reply : replies) {
+    if (under_way_.size() <= unsent_) {
+      end(Fault::lost, nullptr, "the server sent more than was asked for");
+      break;
+    }
+    Exchange& first = *under_way_.front();
+    first.replies.push_back(std::move(reply));
+    if (first.replies.size() < first.expected) continue;
+    under_way_.pop_front();
+    first.tell(Exchange::News::done);
+  }
+  replies.clear();
+}
+
+void Connection::end(Fault fault, const Exchange* whose, std::string_view why) {
+  if (ended_.exchange(true, std::memory_order_acq_rel)) return;
+  why_ = why;
+  stream_->shut();
+  outgoing_.clear();
+  unsent_ = 0;
+  for (Exchange* exchange : std::exchange(under_way_, {})) {
+    exchange->fault = exchange == whose ? fault : Fault::lost;
+    exchange->tell(Exchange::News::done);
+  }
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

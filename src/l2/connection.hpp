@@ -1,0 +1,87 @@
+#pragma once
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "exchange.hpp"
+#include "reply_guard.hpp"
+#include "reply_reader.hpp"
+#include "stream.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+/// One connection that many threads use at once. Thread-safe.
+///
+/// Idea (combining): no thread is the connection's own. A caller appends its request to a common buffer; if nobody is
+/// writing, it writes for all who appended, and if nobody is reading, it reads for all who wait, until its own replies
+/// are there, and hands the reader's role to the longest waiting. So requests and replies of many callers share system
+/// calls, and a lone caller pays for no hop between threads.
+///
+/// Replies come in the order of the requests, which is all that tells them apart. Whatever puts that in doubt ends the
+/// connection: a request that was not answered by its deadline, bytes that are no reply, a reply too many. All that
+/// were under way then fail with `lost`.
+class Connection {
+ public:
+  Connection(std::unique_ptr<Stream> stream, ReplyLimits limits);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  /// Sends `bytes` and waits for the replies until `deadline` (steady clock). When it returns, the exchange has its
+  /// replies or a fault.
+  void run(Exchange& exchange, std::string_view bytes, TimePoint deadline);
+
+  bool usable() const { return !ended_.load(std::memory_order_acquire); }
+  /// Ends the connection because of what its caller found in a reply.
+  void condemn(std::string_view why);
+  /// Why it ended.
+  std::string why() const;
+  /// In the child of a fork.
+  void forget() noexcept { stream_->forget(); }
+
+ private:
+  using Lock = std::unique_lock<std::mutex>;
+
+  void write_out(Lock& lock, TimePoint deadline);
+  bool send_all(TimePoint deadline, std::string& why);
+  void read_for_all(Exchange& own, Lock& lock, TimePoint deadline);
+  Step read_some(TimePoint deadline, bool& late);
+  bool parse(std::vector<Reply>& replies, std::string& why);
+  void distribute(std::vector<Reply>& replies);
+  void end(Fault fault, const Exchange* whose, std::string_view why);
+  void refuse_leftovers(Lock& lock);
+
+  const std::unique_ptr<Stream> stream_;
+  std::atomic<bool> ended_{false};
+
+  mutable std::mutex mutex_;
+  // Under mutex_.
+  std::string outgoing_;
+  std::deque<Exchange*> under_way_;
+  std::size_t unsent_ = 0;  ///< how many at the end of under_way_ have their bytes in outgoing_
+  bool writing_ = false;
+  bool reading_ = false;
+  double batch_ = 1;  ///< how many requests one write carried lately
+  std::string why_;
+
+  // The writer's.
+  std::string sending_;
+
+  // The reader's.
+  ReplyGuard guard_;
+  ReplyReader parser_;
+  std::string buffer_;  ///< what has come and is not parsed yet stands in [begin_, end_)
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
+  int spin_luck_ = 0;
+};
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,86 @@
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <dsta/cache/duration.hpp>
+#include <dsta/cache/log.hpp>
+
+#include "exchange.hpp"
+#include "reply_guard.hpp"
+#include "request.hpp"
+#include "stream.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+/// How to reach one server and what to say first.
+struct LinkOptions {
+  Address address;
+  std::string user;      ///< empty: the default user
+  std::string password;  ///< empty: none. Never in a message.
+  unsigned database = 0;
+  std::size_t connections = 1;
+  Duration connect_timeout = std::chrono::seconds(1);  ///< name, connection, encryption and login together
+  Duration operation_timeout = std::chrono::seconds(1);
+  bool retry = true;
+  ReplyLimits limits;
+  Log log;
+  /// Makes the stream; null and a reason when it did not come about by the deadline. Default: connect_plain.
+  std::function<std::unique_ptr<Stream>(const Address&, TimePoint deadline, std::string& error)> connect;
+};
+
+/// What may be done with a request whose outcome is unknown, and how its replies are known to be its own.
+enum class Purpose : std::uint8_t {
+  read,   ///< may be sent again; what it returns names the key it belongs to
+  erase,  ///< may be sent again; verified
+  write,  ///< must not be executed twice; verified
+};
+
+struct Answer {
+  Fault fault = Fault::none;
+  /// With a fault: the server may have executed the request.
+  bool maybe_executed = false;
+  std::vector<Reply> replies;
+  explicit operator bool() const { return fault == Fault::none; }
+};
+
+/// The way to one server: one or a few shared connections, made when needed, made again when lost. Thread-safe. Nothing
+/// here throws for what the network does.
+///
+/// While the server is away nobody waits for it: after a failed attempt every request is refused at once, and a thread
+/// of its own tries again, at most twice a second, until it answers.
+///
+/// A reply is known by its place alone, so a lost or repeated one would shift all that follow. Requests of Purpose
+/// erase and write therefore end in a PING with a number used once, which must come back behind their own replies; a
+/// read is verified by its user, who calls `condemn` on what cannot be.
+class Link {
+ public:
+  explicit Link(LinkOptions options);
+  ~Link();
+  Link(const Link&) = delete;
+  Link& operator=(const Link&) = delete;
+
+  /// One absolute deadline, operation_timeout from now, covers connecting, sending, waiting and one retry.
+  Answer run(const Request& request, Purpose purpose);
+  /// Ends the connections: a read brought what it cannot have asked for.
+  void condemn(std::string_view why);
+  /// False while requests are refused at once.
+  bool up() const;
+
+ private:
+  struct State;
+  State& state();
+
+  const LinkOptions options_;
+  std::atomic<State*> state_;  ///< owned
+};
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

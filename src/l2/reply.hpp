@@ -1,0 +1,31 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+/// One reply of a server (RESP2), parsed.
+struct Reply {
+  enum class Kind : std::uint8_t { nil, status, error, integer, text, array };
+
+  Kind kind = Kind::nil;
+  std::int64_t integer = 0;
+  std::string text;  ///< of a status, an error or a text
+  std::vector<Reply> elements;
+
+  bool is(Kind wanted) const { return kind == wanted; }
+  bool is_ok() const { return kind == Kind::status && text == "OK"; }
+  /// The first word of an error, such as WRONGTYPE; empty when it is none.
+  std::string_view error_code() const {
+    if (kind != Kind::error) return {};
+    return std::string_view(text).substr(0, text.find(' '));
+  }
+};
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,35 @@
+#pragma once
+#include <cstddef>
+#include <initializer_list>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+/// Commands in the form they travel in (RESP arrays of bulk strings), one behind the other: what
+/// redisFormatCommandArgv makes, without a copy of its own. One thread.
+class Request {
+ public:
+  Request() = default;
+  Request(std::initializer_list<std::string_view> command) { add(command); }
+
+  Request& add(std::initializer_list<std::string_view> command) {
+    return add(std::span<const std::string_view>(command.begin(), command.size()));
+  }
+  Request& add(std::span<const std::string_view> command);
+
+  std::string_view bytes() const { return bytes_; }
+  /// How many replies will come.
+  std::size_t commands() const { return commands_; }
+
+ private:
+  std::string bytes_;
+  std::size_t commands_ = 0;
+};
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache
