@@ -73,13 +73,15 @@ class TlsStream final : public Stream {
     const std::lock_guard lock(mutex_);
     ERR_clear_error();
     std::size_t got = 0;
-    return step(SSL_read_ex(ssl_.get(), into, room, &got), got);
+    const int result = SSL_read_ex(ssl_.get(), into, room, &got);
+    return step(result, got);
   }
   Step write(const char* from, std::size_t size) override {
     const std::lock_guard lock(mutex_);
     ERR_clear_error();
     std::size_t sent = 0;
-    return step(SSL_write_ex(ssl_.get(), from, size, &sent), sent);
+    const int result = SSL_write_ex(ssl_.get(), from, size, &sent);
+    return step(result, sent);
   }
   void shut() noexcept override { ::shutdown(socket_.get(), SHUT_RDWR); }
   void forget() noexcept override { socket_ = Descriptor(); }

@@ -39,7 +39,8 @@ struct EntryOptions {
   OptionalDuration negative_ttl = {};
   /// An entry that nobody reads for so long expires. Default 0: never. In-process level only.
   OptionalDuration idle_ttl = {};
-  /// How long a caller waits for a load before it gets the stale value instead. Default 0: no limit. Needs stale_for.
+  /// How long a caller that finds a stale value waits for the refresh before it takes the stale one. Default 0: not at
+  /// all. Needs stale_for. Batches by a bulk_loader do not wait.
   OptionalDuration soft_timeout = {};
   /// How long a caller waits for a load before LoadTimeoutError. Default 0: no limit. A late result is still stored.
   OptionalDuration load_timeout = {};
