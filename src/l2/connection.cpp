@@ -1,9 +1,9 @@
 #include "connection.hpp"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <utility>
+
+#include "courtesy.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -89,7 +89,7 @@ void Connection::write_out(Lock& lock, TimePoint deadline) {
     if (batch_ > 1.5) {
       // Others are about to ask too: one write for all of them costs less than it delays this one.
       lock.unlock();
-      ::sched_yield();
+      yield_briefly();
       lock.lock();
       if (ended_) break;
     }
@@ -180,10 +180,7 @@ Step Connection::read_some(TimePoint deadline, bool& late) {
   // runs, so it is tried as long as it mostly works, and now and then after that.
   constexpr int kSpins = 24, kMostLuck = 64;
   if (step.kind == Step::Kind::wait_read && ++spin_luck_ > 0) {
-    for (int i = 0; i < kSpins && step.kind == Step::Kind::wait_read; ++i) {
-      ::sched_yield();
-      step = read();
-    }
+    for (int i = 0; i < kSpins && step.kind == Step::Kind::wait_read && yield_briefly(); ++i) step = read();
     spin_luck_ = step.kind == Step::Kind::wait_read ? -kMostLuck : kMostLuck;
   }
   while (step.kind == Step::Kind::wait_read || step.kind == Step::Kind::wait_write) {

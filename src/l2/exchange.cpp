@@ -1,12 +1,13 @@
 #include "exchange.hpp"
 
 #include <linux/futex.h>
-#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <ctime>
+
+#include "courtesy.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -31,7 +32,7 @@ void Exchange::tell(News news) {
 Exchange::News Exchange::await(TimePoint deadline) {
   for (int i = 0; i < kYields; ++i) {
     if (const News seen = news(); seen != News::none) return seen;
-    ::sched_yield();
+    if (!yield_briefly()) break;
   }
   const auto since_epoch = std::chrono::duration_cast<Duration>(deadline.time_since_epoch()).count();
   const timespec until{.tv_sec = static_cast<time_t>(since_epoch / 1'000'000'000),
