@@ -67,6 +67,7 @@ struct Loaded {
   OptionalDuration ttl = {};  ///< overrides the terms' ttl
   std::vector<std::string> tags = {};
   std::string etag = {};
+  NodeRef kept = {};  ///< the previous entry when its value is handed on: the new one has its tags too
 };
 
 /// A value's own ttl: for an empty optional negative_ttl, none meaning do not store; else what the value says; else the
