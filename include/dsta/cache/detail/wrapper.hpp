@@ -86,23 +86,24 @@ template <class F>
 struct WrapperState : Hooks<F> {
   WrapperState(std::shared_ptr<Core> core_, const EntryOptions& options, F function_, CodePlace where)
       : core(std::move(core_)),
-        identity(&core->register_function(options.prefix, options.name, mark_function(function_, where))),
         terms(std::make_shared<const EntryTerms>(core->resolve(options))),
+        function(std::move(function_)),
+        identity(&core->register_function(options.prefix, options.name, mark_function(function, where))),
         head(identity->text()),
-        open_head(identity->text().empty() ? "" : identity->text() + ":"),
-        function(std::move(function_)) {
+        open_head(identity->text().empty() ? "" : identity->text() + ":") {
     core->note_tags(*identity, terms->tags);
   }
   ~WrapperState() { core->release_function(*identity); }
   WrapperState(const WrapperState&) = delete;
   WrapperState& operator=(const WrapperState&) = delete;
 
+  // What may refuse the options or throw comes before the registration, which would be left behind.
   std::shared_ptr<Core> core;
-  Identity* identity = nullptr;
   std::shared_ptr<const EntryTerms> terms;
+  F function;
+  Identity* identity = nullptr;
   KeyBuffer::Head head;       ///< prefix:name, the key of a call without arguments
   KeyBuffer::Head open_head;  ///< with ':' behind it, the start of all others
-  F function;
 };
 
 /// The argument as the parameter type P sees it, converted only when it is of another type.
