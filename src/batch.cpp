@@ -21,7 +21,8 @@ struct Core::Waiting {
 };
 
 std::vector<Core::Waiting> Core::join_batch(std::vector<BatchItem>& items, const std::vector<std::size_t>& open,
-                                            const LoadSpec& spec, bool counted, Batch& wanted, Batch& behind) {
+                                            const LoadSpec& spec, bool counted, Batch& wanted, Batch& behind,
+                                            std::size_t& early) {
   Counters& counters = spec.identity->counters;
   std::vector<Waiting> waiting;
   for (const std::size_t i : open) {
@@ -35,8 +36,12 @@ std::vector<Core::Waiting> Core::join_batch(std::vector<BatchItem>& items, const
     Store::Joined joined = store_->join(std::move(flight), false, now());
     if (!counted) counters.add(joined.entry ? Count::hits : Count::misses);
     if (joined.entry) {
-      if (is_past_ttl(joined.freshness)) counters.add(Count::stale_served);
-      if (joined.lead) behind.add(i, std::move(joined.flight));
+      const bool past_ttl = is_past_ttl(joined.freshness);
+      if (past_ttl) counters.add(Count::stale_served);
+      if (joined.lead) {
+        early += past_ttl ? 0 : 1;
+        behind.add(i, std::move(joined.flight));
+      }
       item.value = std::move(joined.entry);
       continue;
     }
@@ -57,8 +62,11 @@ void Core::load_batch(std::vector<BatchItem>& items, const std::shared_ptr<Batch
   for (bool counted = false; !open.empty(); counted = true) {
     if (closed()) return load_uncached(items, open, counted, *loader);
     Batch wanted, behind;
-    const std::vector<Waiting> waiting = join_batch(items, open, *loader, counted, wanted, behind);
-    if (!behind.empty()) launch(behind, loader, LoadUrgency::behind);
+    std::size_t early = 0;
+    const std::vector<Waiting> waiting = join_batch(items, open, *loader, counted, wanted, behind, early);
+    if (!behind.empty() && launch(behind, loader, LoadUrgency::behind)) {
+      loader->identity->counters.add(Count::early_refreshes, early);
+    }
 
     // What this call leads it loads before it waits for others: nobody waits for a load that is not under way.
     std::exception_ptr not_begun;

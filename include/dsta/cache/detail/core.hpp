@@ -212,9 +212,9 @@ class Core : public std::enable_shared_from_this<Core> {
   Awaited await(const std::shared_ptr<Flight>& flight, TimePoint limit, std::uint64_t arrived);
   struct Waiting;
   /// Each open item becomes a hit, or one of those that are waited for; of these, what nobody loads yet goes to
-  /// `wanted`. Refreshes to be begun go to `behind`.
+  /// `wanted`. Refreshes to be begun go to `behind`; `early` of them are of fresh entries.
   std::vector<Waiting> join_batch(std::vector<BatchItem>& items, const std::vector<std::size_t>& open,
-                                  const LoadSpec& spec, bool counted, Batch& wanted, Batch& behind);
+                                  const LoadSpec& spec, bool counted, Batch& wanted, Batch& behind, std::size_t& early);
   void load_uncached(std::vector<BatchItem>& items, const std::vector<std::size_t>& open, bool counted,
                      BatchLoader& loader);
 
