@@ -97,7 +97,11 @@ bool Background::post(std::function<void()> task) {
   }
   auto ticket = std::make_shared<Ticket>(state_);
   if (!ticket->take(std::move(task))) return false;
-  return executor->try_post([ticket = std::move(ticket)] { ticket->run(); });
+  try {
+    return executor->try_post([ticket = std::move(ticket)] { ticket->run(); });
+  } catch (...) {  // no thread to be had, say: as good as full
+    return false;
+  }
 }
 
 std::shared_ptr<void> Background::every(Duration interval, std::function<void()> job) {

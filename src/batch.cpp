@@ -18,6 +18,7 @@ struct Core::Waiting {
   std::size_t item;
   std::shared_ptr<Flight> flight;
   std::uint64_t arrived;
+  bool leads;
 };
 
 std::vector<Core::Waiting> Core::join_batch(std::vector<BatchItem>& items, const std::vector<std::size_t>& open,
@@ -50,7 +51,7 @@ std::vector<Core::Waiting> Core::join_batch(std::vector<BatchItem>& items, const
     } else {
       counters.add(Count::coalesced);
     }
-    waiting.push_back({i, std::move(joined.flight), arrived});
+    waiting.push_back({i, std::move(joined.flight), arrived, joined.lead});
   }
   return waiting;
 }
@@ -69,16 +70,14 @@ void Core::load_batch(std::vector<BatchItem>& items, const std::shared_ptr<Batch
     }
 
     // What this call leads it loads before it waits for others: nobody waits for a load that is not under way.
-    std::exception_ptr not_begun;
     if (!wanted.empty() && (limit == TimePoint::max() || LoadScope::active())) {
       lead(wanted, *loader, LoadUrgency::wanted);
-    } else if (!wanted.empty() && !launch(wanted, loader, LoadUrgency::wanted) && !closed()) {
-      loader->identity->counters.add(Count::shed, wanted.flights.size());
-      not_begun = executor_is_full(*loader);
+    } else if (!wanted.empty()) {
+      launch(wanted, loader, LoadUrgency::wanted);
     }
 
     open.clear();
-    for (const auto& [item, flight, arrived] : waiting) {
+    for (const auto& [item, flight, arrived, leads] : waiting) {
       try {
         switch (await(flight, limit, arrived)) {
           case Awaited::value:
@@ -93,8 +92,9 @@ void Core::load_batch(std::vector<BatchItem>& items, const std::shared_ptr<Batch
           case Awaited::missing:
             break;
           case Awaited::nothing:  // abandoned, or invalidated before this call came
-            if (not_begun && std::ranges::find(wanted.flights, flight) != wanted.flights.end()) {
-              items[item].error = not_begun;
+            if (leads && !closed()) {
+              loader->identity->counters.add(Count::shed);
+              items[item].error = executor_is_full(*loader);
             } else {
               open.push_back(item);
             }
