@@ -55,7 +55,7 @@ Core::Core(ManagerOptions options)
       store_(std::make_unique<Store>(options_.l1, now())),
       tags_(std::make_unique<TagTable>()),
       identities_(std::make_unique<IdentityTable>()),
-      background_(std::make_unique<Background>(options_.clock, options_.executor)),
+      background_(std::make_shared<Background>(options_.clock, options_.executor)),
       random_(kHashSeed.value) {}
 
 Core::~Core() {

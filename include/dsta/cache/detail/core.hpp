@@ -246,7 +246,7 @@ class Core : public std::enable_shared_from_this<Core> {
   std::unique_ptr<Store> store_;
   std::unique_ptr<TagTable> tags_;
   std::unique_ptr<IdentityTable> identities_;
-  std::unique_ptr<Background> background_;
+  std::shared_ptr<Background> background_;
   /// Grows with every invalidation of more than one key. An entry or a load is ordered against them by its value.
   std::atomic<std::uint64_t> sequence_{1};
   std::atomic<bool> closed_{false};
