@@ -221,5 +221,13 @@ TEST_P(DestroyedByItsJob, EndsInTime) {
 INSTANTIATE_TEST_SUITE_P(OnThe, DestroyedByItsJob,
                          ::testing::Values(nullptr, std::make_shared<testing_support::InlineExecutor>()));
 
+TEST(Shutdown, AManagerMayBeDestroyedByALoaderOfItsOwn) {
+  auto manager = std::make_unique<CacheManager>();
+  EXPECT_EQ(manager->get_or_load("k", [&] { return manager.reset(), 5; }, {.tags = {"t"}}), 5);
+  manager = std::make_unique<CacheManager>();
+  const auto f = manager->cached({.prefix = "p", .tags = {"t"}}, [&](int i) { return manager.reset(), i; });
+  EXPECT_EQ(f(1), 1);
+}
+
 }  // namespace
 }  // namespace dsta::cache
