@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "hand_executor.hpp"
 #include "scale.hpp"
 
 namespace dsta::cache {

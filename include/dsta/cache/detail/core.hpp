@@ -164,7 +164,8 @@ class Core : public std::enable_shared_from_this<Core> {
   // Identities and statistics.
   Identity& register_function(const std::string& prefix, const std::string& name, const FunctionMark& mark);
   void release_function(Identity& identity) noexcept;
-  void note_tags(const Identity& identity, const std::vector<std::string>& tags);
+  /// Bit N of `plain`: tags spell the function's argument N plainly.
+  void note_tags(const Identity& identity, const std::vector<std::string>& tags, unsigned plain);
   /// True when every entry under `prefix` carries a tag `kind:…`, so that invalidating by tag leaves none out.
   bool all_carry(std::string_view prefix, std::string_view kind) const;
   Identity& manual(std::string_view prefix);

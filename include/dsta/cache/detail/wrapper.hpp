@@ -81,6 +81,25 @@ requires Signature<F>::known struct Hooks<F> {
   std::function<std::vector<std::string>(const R&)> tags_of;
 };
 
+template <class List>
+inline constexpr unsigned kPlainArguments = 0;
+template <class... P>
+inline constexpr unsigned kPlainArguments<TypeList<P...>> = [] {
+  unsigned bits = 0, bit = 1;
+  ((bits |= TextLike<std::decay_t<P>> || std::integral<std::decay_t<P>> ? bit : 0, bit <<= 1), ...);
+  return bits;
+}();
+/// Bit N: argument N is text or an integer, so that a tag `{N}` is what a user would write for it. Of others, lists and
+/// types of the user's, tags hold the escaped or joined text of their keys.
+template <class F>
+constexpr unsigned plain_arguments() {
+  if constexpr (Signature<F>::known) {
+    return kPlainArguments<typename Signature<F>::Parameters>;
+  } else {
+    return 0;
+  }
+}
+
 /// What all copies of one wrapper share. Immutable once the wrapper is in use.
 template <class F>
 struct WrapperState : Hooks<F> {
@@ -91,7 +110,7 @@ struct WrapperState : Hooks<F> {
         identity(&core->register_function(options.prefix, options.name, mark_function(function, where))),
         head(identity->text()),
         open_head(identity->text().empty() ? "" : identity->text() + ":") {
-    core->note_tags(*identity, terms->tags);
+    core->note_tags(*identity, terms->tags, plain_arguments<F>());
   }
   ~WrapperState() { core->release_function(*identity); }
   WrapperState(const WrapperState&) = delete;
