@@ -40,8 +40,11 @@ NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, Lo
         counters.add(Count::early_refreshes);
       }
       if (past_ttl && joined.flight && terms.soft_timeout > Duration::zero()) {
-        const auto landed = await(joined.flight, deadline(called, terms.soft_timeout), arrived);
-        if (landed == Awaited::value) return joined.flight->value;
+        try {
+          const auto landed = await(joined.flight, deadline(called, terms.soft_timeout), arrived);
+          if (landed == Awaited::value) return joined.flight->value;
+        } catch (const RecursiveLoadError&) {  // that load waits for this thread's: the stale value it is, at once
+        }
       }
       if (past_ttl) counters.add(Count::stale_served);
       return joined.entry;
