@@ -187,5 +187,16 @@ TEST_P(DroppedTags, ALoadUnderWayKeepsTheTagsItBeganWith) {
   EXPECT_EQ(f.cache_info().fenced, 1u);
 }
 
+TEST(TagsOfArguments, AreThoseOfTheParametersWhicheverWayTheValueCame) {
+  CacheManager cache;
+  const auto number = cache.cached({.prefix = "number", .tags = {"t:{0}"}}, [](int i) { return i; });
+  const auto flag = cache.cached({.prefix = "flag", .tags = {"t:{0}"}}, [](bool b) { return b; });
+  number.put('a', 1), flag.put(1, true);
+  ASSERT_TRUE(number.peek(97) && flag.peek(true));
+  cache.invalidate_tag("t:97"), cache.invalidate_tag("t:true");
+  EXPECT_FALSE(number.peek(97));
+  EXPECT_FALSE(flag.peek(true));
+}
+
 }  // namespace
 }  // namespace dsta::cache

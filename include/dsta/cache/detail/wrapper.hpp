@@ -249,7 +249,11 @@ std::vector<std::string> tags_for(const WrapperState<F>& state, const Arguments&
       return std::string(buffer.view());
     }
   };
-  return fill_tags(state.terms->tags, {text(arguments)...});
+  // As the parameter, like in the key: a call, a put and a batch of one key then have the same tags.
+  return [&]<std::size_t... I>(std::index_sequence<I...>) {
+    return fill_tags(state.terms->tags, {text(as_parameter<parameter_t<F, I, Arguments>>(arguments))...});
+  }
+  (std::index_sequence_for<Arguments...>{});
 }
 
 /// What the wrapper's hooks say of a value. They are not asked once the manager is gone: nothing is stored then.
