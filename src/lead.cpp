@@ -161,7 +161,8 @@ std::uint64_t Core::publish(Flight& flight, const LoadSpec& spec, Loaded& loaded
     TagSet tags = tags_->find(names);
     if (kept_tags) tags.join(*kept_tags);
     // Tags that only the value names could not keep callers from joining: those who came after the invalidation retry.
-    if (tags.invalidated() > flight.sequence) void_from = tags.invalidated();
+    // It may not have been the last one: whoever came after any since the load began does.
+    if (tags.invalidated() > flight.sequence) void_from = flight.sequence + 1;
     const bool too_long = flight.full.size() > kMaxKeyBytes;
     if (too_long) counters.add(Count::rejected);
     if (loaded.store && !loaded.skipped && !too_long &&
@@ -197,7 +198,7 @@ std::uint64_t Core::publish(Flight& flight, const LoadSpec& spec, Loaded& loaded
     // Nobody joins any more, but somebody may have joined after an invalidation that came since the look above.
     TagSet tags = tags_->find(loaded.tags);
     if (kept_tags) tags.join(*kept_tags);
-    if (tags.invalidated() > flight.sequence) void_from = tags.invalidated();
+    if (tags.invalidated() > flight.sequence) void_from = flight.sequence + 1;
   }
   return void_from;
 }
