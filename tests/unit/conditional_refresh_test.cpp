@@ -192,15 +192,14 @@ TEST_F(ConditionalRefresh, WhatIsKeptCountsNoMoreOnceATagItWasLoadedWithIsInvali
     for (const bool skip : {false, true}) {
       CacheManager manager;
       bool invalidate = false;
-      const auto f =
-          manager.cached({.ttl = 60s, .prefix = "p", .stale_for = 60s}, [&](int, LoadContext<int>& load) {
-            if (load.previous()) {
-              if (invalidate) manager.invalidate_tag("from the value", mode);
-              return skip ? load.skip() : load.not_modified();
-            }
-            load.add_tag("from the value");
-            return 1;
-          });
+      const auto f = manager.cached({.ttl = 60s, .prefix = "p", .stale_for = 60s}, [&](int, LoadContext<int>& load) {
+        if (load.previous()) {
+          if (invalidate) manager.invalidate_tag("from the value", mode);
+          return skip ? load.skip() : load.not_modified();
+        }
+        load.add_tag("from the value");
+        return 1;
+      });
       f(0);
       invalidate = true;
       f.refresh(0);

@@ -177,9 +177,7 @@ TEST_F(Invalidator, ASessionFunctionThatNamesTheUserIsInvalidatedByTagAlone) {
 }
 
 TEST_F(Invalidator, ATagThatIsNotTheNameItselfDoesNotStandForThePatterns) {
-  const auto grouped = [](const char* tag) {
-    return EntryOptions{.prefix = "api", .name = tag, .tags = {tag}};
-  };
+  const auto grouped = [](const char* tag) { return EntryOptions{.prefix = "api", .name = tag, .tags = {tag}}; };
   const auto all = cache.cached(grouped("symbol:all"), [](const std::string& symbol) { return symbol; });
   all("BTC");
   invalidator.invalidate_symbol_data("BTC");

@@ -191,12 +191,11 @@ TEST_F(NestedLoad, WhoWouldWaitInACircleForAFreshValueGetsTheStaleOne) {
   };
   bool circle = false;
   std::function<int(int)> call_inner, call_outer;
-  const auto inner =
-      cache.cached({.ttl = 60s, .prefix = "inner", .stale_for = 1h, .soft_timeout = 1h}, [&](int i) {
-        if (!circle) return 7;
-        outer_runs.wait();
-        return call_outer(i);
-      });
+  const auto inner = cache.cached({.ttl = 60s, .prefix = "inner", .stale_for = 1h, .soft_timeout = 1h}, [&](int i) {
+    if (!circle) return 7;
+    outer_runs.wait();
+    return call_outer(i);
+  });
   const auto outer = cache.cached({.prefix = "outer"}, [&](int i) {
     outer_runs.count_down();
     inner_waits.wait();
