@@ -8,12 +8,6 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-namespace {
-constinit thread_local bool running_task = false;
-}
-
-bool Background::on_task() noexcept { return running_task; }
-
 /// Shared with the tasks, which may outlive the Background when they overrun its patience.
 ///
 /// Tasks that wait are kept here and not in the executor, which only gets a ticket for each: so close() can let go of
@@ -27,6 +21,27 @@ struct Background::State {
   std::size_t running = 0;
   Tasks waiting;
 };
+
+/// A task that this thread runs, for as long as it lives; inside another one where an executor runs tasks at once.
+struct Background::Running {
+  explicit Running(const State& of) : state(&of), outer(std::exchange(innermost, this)) {}
+  ~Running() { innermost = outer; }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+
+  static std::size_t count(const State& of) {
+    std::size_t sum = 0;
+    for (const Running* running = innermost; running; running = running->outer) sum += running->state == &of ? 1 : 0;
+    return sum;
+  }
+
+  static constinit thread_local Running* innermost;
+  const State* const state;
+  Running* const outer;
+};
+constinit thread_local Background::Running* Background::Running::innermost = nullptr;
+
+bool Background::on_task() noexcept { return Running::innermost != nullptr; }
 
 /// One use: the executor runs it, or drops it and the task with it.
 class Background::Ticket {
@@ -52,13 +67,15 @@ class Background::Ticket {
       if (state_->closed) return;
       ++state_->running;
     }
-    const bool outer = std::exchange(running_task, true);
-    own.front()();
-    // What the task holds is let go before it counts as ended: it may be what close() waits for.
-    own.clear();
-    running_task = outer;
+    {
+      const Running running(*state_);
+      own.front()();
+      // What the task holds is let go before it counts as ended: it may be what close() waits for.
+      own.clear();
+    }
     const std::lock_guard lock(state_->mutex);
-    if (--state_->running == 0) state_->idle.notify_all();
+    --state_->running;
+    state_->idle.notify_all();
   }
 
  private:
@@ -97,7 +114,11 @@ bool Background::post(std::function<void()> task) {
   }
   auto ticket = std::make_shared<Ticket>(state_);
   if (!ticket->take(std::move(task))) return false;
-  return executor->try_post([ticket = std::move(ticket)] { ticket->run(); });
+  try {
+    return executor->try_post([ticket = std::move(ticket)] { ticket->run(); });
+  } catch (...) {  // no thread to be had, say: as good as full
+    return false;
+  }
 }
 
 std::shared_ptr<void> Background::every(Duration interval, std::function<void()> job) {
@@ -108,7 +129,7 @@ std::shared_ptr<void> Background::every(Duration interval, std::function<void()>
   const std::lock_guard lock(mutex_);
   if (closed_) return schedule;
   schedules_.push_back(schedule);
-  if (!timer_.joinable()) timer_ = std::thread([this] { run_schedule(); });
+  if (!timer_.joinable()) timer_ = std::thread([self = shared_from_this()] { self->run_schedule(); });
   wake_.notify_all();
   return schedule;
 }
@@ -160,7 +181,10 @@ void Background::close(std::chrono::milliseconds patience) noexcept {
     executor.swap(executor_);
     wake_.notify_all();
   }
-  if (timer_.joinable()) timer_.join();
+  if (timer_.joinable()) {
+    // An executor that runs tasks at once runs scheduled ones on the timer's thread, which then ends by itself.
+    timer_.get_id() == std::this_thread::get_id() ? timer_.detach() : timer_.join();
+  }
   State::Tasks dropped;
   std::unique_lock lock(state_->mutex);
   state_->closed = true;
@@ -168,7 +192,8 @@ void Background::close(std::chrono::milliseconds patience) noexcept {
   lock.unlock();
   dropped.clear();
   lock.lock();
-  const bool idle = state_->idle.wait_for(lock, patience, [&] { return state_->running == 0; });
+  const std::size_t own = Running::count(*state_);
+  const bool idle = state_->idle.wait_for(lock, patience, [&] { return state_->running == own; });
   lock.unlock();
   // The pool's destructor joins its threads; one that overran must not hold up the caller.
   if (!idle && executor) std::thread([pool = std::move(executor)]() mutable { pool.reset(); }).detach();

@@ -18,7 +18,7 @@ namespace detail {
 
 /// A manager's background work: posts tasks to the executor, knows which of them run, and ends them together.
 /// Thread-safe.
-class Background {
+class Background : public std::enable_shared_from_this<Background> {
  public:
   /// `executor` null: a pool of its own, made when first needed.
   Background(std::shared_ptr<Clock> clock, std::shared_ptr<Executor> executor);
@@ -35,11 +35,13 @@ class Background {
   /// True on a thread that runs a task of any Background.
   static bool on_task() noexcept;
 
-  /// Begins nothing more and waits at most `patience` (real time) for what runs.
+  /// Begins nothing more and waits at most `patience` (real time) for what runs on other threads: it may be called by a
+  /// task of its own.
   void close(std::chrono::milliseconds patience) noexcept;
 
  private:
   struct State;
+  struct Running;
   class Ticket;
   struct Schedule;
   void run_schedule();

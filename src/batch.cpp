@@ -18,10 +18,12 @@ struct Core::Waiting {
   std::size_t item;
   std::shared_ptr<Flight> flight;
   std::uint64_t arrived;
+  bool leads;
 };
 
 std::vector<Core::Waiting> Core::join_batch(std::vector<BatchItem>& items, const std::vector<std::size_t>& open,
-                                            const LoadSpec& spec, bool counted, Batch& wanted, Batch& behind) {
+                                            const LoadSpec& spec, bool counted, Batch& wanted, Batch& behind,
+                                            std::size_t& early) {
   Counters& counters = spec.identity->counters;
   std::vector<Waiting> waiting;
   for (const std::size_t i : open) {
@@ -35,8 +37,12 @@ std::vector<Core::Waiting> Core::join_batch(std::vector<BatchItem>& items, const
     Store::Joined joined = store_->join(std::move(flight), false, now());
     if (!counted) counters.add(joined.entry ? Count::hits : Count::misses);
     if (joined.entry) {
-      if (is_past_ttl(joined.freshness)) counters.add(Count::stale_served);
-      if (joined.lead) behind.add(i, std::move(joined.flight));
+      const bool past_ttl = is_past_ttl(joined.freshness);
+      if (past_ttl) counters.add(Count::stale_served);
+      if (joined.lead) {
+        early += past_ttl ? 0 : 1;
+        behind.add(i, std::move(joined.flight));
+      }
       item.value = std::move(joined.entry);
       continue;
     }
@@ -45,7 +51,7 @@ std::vector<Core::Waiting> Core::join_batch(std::vector<BatchItem>& items, const
     } else {
       counters.add(Count::coalesced);
     }
-    waiting.push_back({i, std::move(joined.flight), arrived});
+    waiting.push_back({i, std::move(joined.flight), arrived, joined.lead});
   }
   return waiting;
 }
@@ -57,20 +63,21 @@ void Core::load_batch(std::vector<BatchItem>& items, const std::shared_ptr<Batch
   for (bool counted = false; !open.empty(); counted = true) {
     if (closed()) return load_uncached(items, open, counted, *loader);
     Batch wanted, behind;
-    const std::vector<Waiting> waiting = join_batch(items, open, *loader, counted, wanted, behind);
-    if (!behind.empty()) launch(behind, loader, LoadUrgency::behind);
+    std::size_t early = 0;
+    const std::vector<Waiting> waiting = join_batch(items, open, *loader, counted, wanted, behind, early);
+    if (!behind.empty() && launch(behind, loader, LoadUrgency::behind)) {
+      loader->identity->counters.add(Count::early_refreshes, early);
+    }
 
     // What this call leads it loads before it waits for others: nobody waits for a load that is not under way.
-    std::exception_ptr not_begun;
     if (!wanted.empty() && (limit == TimePoint::max() || LoadScope::active())) {
       lead(wanted, *loader, LoadUrgency::wanted);
-    } else if (!wanted.empty() && !launch(wanted, loader, LoadUrgency::wanted) && !closed()) {
-      loader->identity->counters.add(Count::shed, wanted.flights.size());
-      not_begun = executor_is_full(*loader);
+    } else if (!wanted.empty()) {
+      launch(wanted, loader, LoadUrgency::wanted);
     }
 
     open.clear();
-    for (const auto& [item, flight, arrived] : waiting) {
+    for (const auto& [item, flight, arrived, leads] : waiting) {
       try {
         switch (await(flight, limit, arrived)) {
           case Awaited::value:
@@ -85,8 +92,9 @@ void Core::load_batch(std::vector<BatchItem>& items, const std::shared_ptr<Batch
           case Awaited::missing:
             break;
           case Awaited::nothing:  // abandoned, or invalidated before this call came
-            if (not_begun && std::ranges::find(wanted.flights, flight) != wanted.flights.end()) {
-              items[item].error = not_begun;
+            if (leads && !closed()) {
+              loader->identity->counters.add(Count::shed);
+              items[item].error = executor_is_full(*loader);
             } else {
               open.push_back(item);
             }

@@ -55,7 +55,7 @@ Core::Core(ManagerOptions options)
       store_(std::make_unique<Store>(options_.l1, now())),
       tags_(std::make_unique<TagTable>()),
       identities_(std::make_unique<IdentityTable>()),
-      background_(std::make_unique<Background>(options_.clock, options_.executor)),
+      background_(std::make_shared<Background>(options_.clock, options_.executor)),
       random_(kHashSeed.value) {}
 
 Core::~Core() {
@@ -223,8 +223,8 @@ Identity& Core::register_function(const std::string& prefix, const std::string& 
 
 void Core::release_function(Identity& identity) noexcept { identities_->release(identity); }
 
-void Core::note_tags(const Identity& identity, const std::vector<std::string>& tags) {
-  identities_->note_tags(identity, tags);
+void Core::note_tags(const Identity& identity, const std::vector<std::string>& tags, unsigned plain) {
+  identities_->note_tags(identity, tags, plain);
 }
 
 bool Core::all_carry(std::string_view prefix, std::string_view kind) const {

@@ -77,10 +77,15 @@ void IdentityTable::each(const std::function<void(Identity&)>& visit) const {
   visit(const_cast<Identity&>(other_));
 }
 
-void IdentityTable::note_tags(const Identity& identity, const std::vector<std::string>& tags) {
+void IdentityTable::note_tags(const Identity& identity, const std::vector<std::string>& tags, unsigned plain) {
   std::vector<std::string> kinds;
   for (const std::string& tag : tags) {
-    if (const std::size_t colon = tag.find(':'); colon != std::string::npos) kinds.push_back(tag.substr(0, colon));
+    // Only `kind:{N}` is the tag that is invalidated by name, and only where the argument is spelled as the name is.
+    const std::size_t colon = tag.find(':');
+    if (colon == std::string::npos) continue;
+    const std::string_view rest = std::string_view(tag).substr(colon + 1);
+    if (rest.size() != 3 || rest[0] != '{' || rest[1] < '0' || rest[1] > '9' || rest[2] != '}') continue;
+    if (plain >> (rest[1] - '0') & 1) kinds.push_back(tag.substr(0, colon));
   }
   const std::lock_guard lock(mutex_);
   const auto it = functions_.find(identity.text());

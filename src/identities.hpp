@@ -31,8 +31,8 @@ class IdentityTable {
 
   void each(const std::function<void(Identity&)>& visit) const;
 
-  /// Notes the tags that a function's entries carry from now on.
-  void note_tags(const Identity& identity, const std::vector<std::string>& tags);
+  /// Notes the tags that a function's entries carry from now on. Bit N of `plain`: tags spell argument N plainly.
+  void note_tags(const Identity& identity, const std::vector<std::string>& tags, unsigned plain);
   /// True when every entry under `prefix` carries a tag `kind:…`: all functions there name one, and nothing was stored
   /// by hand.
   bool all_carry(std::string_view prefix, std::string_view kind) const;
@@ -45,7 +45,7 @@ class IdentityTable {
     Identity identity;
     FunctionMark mark;
     std::size_t alive = 0;
-    std::vector<std::string> tag_kinds;  ///< what stands before ':' in tags that every wrapper of it names
+    std::vector<std::string> tag_kinds;  ///< of the tags `kind:{N}` that every wrapper of it names
     bool tags_noted = false;
   };
 

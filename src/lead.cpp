@@ -149,6 +149,8 @@ std::uint64_t Core::publish(Flight& flight, const LoadSpec& spec, Loaded& loaded
   Counters& counters = spec.identity->counters;
   const EntryTerms& terms = *spec.terms;
   std::uint64_t void_from = kValid;
+  // What a value that is handed on was tagged with when it was loaded.
+  const TagSet* kept_tags = loaded.kept && loaded.kept->extra ? &loaded.kept->extra->tags : nullptr;
   Store::Landing landing;
   if (loaded.node) {
     Node& node = *loaded.node;
@@ -157,8 +159,10 @@ std::uint64_t Core::publish(Flight& flight, const LoadSpec& spec, Loaded& loaded
     std::vector<std::string> names = flight.tag_names;
     names.insert(names.end(), loaded.tags.begin(), loaded.tags.end());
     TagSet tags = tags_->find(names);
+    if (kept_tags) tags.join(*kept_tags);
     // Tags that only the value names could not keep callers from joining: those who came after the invalidation retry.
-    if (tags.invalidated() > flight.sequence) void_from = tags.invalidated();
+    // It may not have been the last one: whoever came after any since the load began does.
+    if (tags.invalidated() > flight.sequence) void_from = flight.sequence + 1;
     const bool too_long = flight.full.size() > kMaxKeyBytes;
     if (too_long) counters.add(Count::rejected);
     if (loaded.store && !loaded.skipped && !too_long &&
@@ -190,10 +194,11 @@ std::uint64_t Core::publish(Flight& flight, const LoadSpec& spec, Loaded& loaded
       if (invalidated) counters.add(Count::fenced);
       break;
   }
-  if (!loaded.tags.empty() && void_from == kValid) {
+  if ((!loaded.tags.empty() || kept_tags) && void_from == kValid) {
     // Nobody joins any more, but somebody may have joined after an invalidation that came since the look above.
-    const TagSet tags = tags_->find(loaded.tags);
-    if (tags.invalidated() > flight.sequence) void_from = tags.invalidated();
+    TagSet tags = tags_->find(loaded.tags);
+    if (kept_tags) tags.join(*kept_tags);
+    if (tags.invalidated() > flight.sequence) void_from = flight.sequence + 1;
   }
   return void_from;
 }

@@ -40,8 +40,11 @@ NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, Lo
         counters.add(Count::early_refreshes);
       }
       if (past_ttl && joined.flight && terms.soft_timeout > Duration::zero()) {
-        const auto landed = await(joined.flight, deadline(called, terms.soft_timeout), arrived);
-        if (landed == Awaited::value) return joined.flight->value;
+        try {
+          const auto landed = await(joined.flight, deadline(called, terms.soft_timeout), arrived);
+          if (landed == Awaited::value) return joined.flight->value;
+        } catch (const RecursiveLoadError&) {  // that load waits for this thread's: the stale value it is, at once
+        }
       }
       if (past_ttl) counters.add(Count::stale_served);
       return joined.entry;
@@ -54,9 +57,8 @@ NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, Lo
     } else if (limit == TimePoint::max() || LoadScope::active()) {
       // A loader inside a loader runs where it is: a pool whose threads all wait for their children has none left.
       lead(joined.flight, *loader, LoadUrgency::wanted);
-    } else if (!launch(joined.flight, loader, LoadUrgency::wanted) && !closed()) {
-      counters.add(Count::shed);
-      std::rethrow_exception(executor_is_full(*loader));
+    } else {
+      launch(joined.flight, loader, LoadUrgency::wanted);
     }
     switch (await(joined.flight, limit, arrived)) {
       case Awaited::value:
@@ -67,7 +69,9 @@ NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, Lo
         std::rethrow_exception(took_too_long(*loader));
       case Awaited::missing:  // a batch did not find it; the function itself may
       case Awaited::nothing:  // abandoned, or invalidated before this caller came
-        break;
+        if (!joined.lead || closed()) break;
+        counters.add(Count::shed);
+        std::rethrow_exception(executor_is_full(*loader));
     }
   }
 }

@@ -19,8 +19,8 @@ std::exception_ptr took_too_long(const LoadSpec& spec) {
 }
 
 std::exception_ptr executor_is_full(const LoadSpec& spec) {
-  return std::make_exception_ptr(OverloadError(
-      fmt::format("a load under prefix '{}' was not started: the executor is full", spec.identity->prefix)));
+  return std::make_exception_ptr(OverloadError(fmt::format(
+      "a load under prefix '{}' was not started: the executor is full or dropped it", spec.identity->prefix)));
 }
 
 std::exception_ptr no_place_in_queue(const LoadSpec& spec) {

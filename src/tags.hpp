@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -50,6 +51,15 @@ class TagSet {
   TagSet again() const {
     for (Tag* tag : tags_) tag->references.fetch_add(1, std::memory_order_relaxed);
     return TagSet(tags_);
+  }
+
+  /// Those of `other` too that are not here yet.
+  void join(const TagSet& other) {
+    for (Tag* tag : other.tags_) {
+      if (std::find(tags_.begin(), tags_.end(), tag) != tags_.end()) continue;
+      tags_.push_back(tag);
+      tag->references.fetch_add(1, std::memory_order_relaxed);
+    }
   }
 
   std::size_t size() const { return tags_.size(); }

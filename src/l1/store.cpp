@@ -127,9 +127,11 @@ std::size_t Store::erase_matching(const std::function<bool(std::string_view)>& m
     Unlinked dead(home);
     const std::lock_guard lock(home.lock);
     for (const NodeRef& node : nodes) {
-      if (node->place == Place::none) continue;
-      if (judge(*node, nullptr, now) != Freshness::miss) ++erased;
-      home.remove(node.get(), dead);
+      // Or what replaced it meanwhile: a counter that counted on holds what was to be removed.
+      Node* held = home.find({node->name(), node->full(), node->hash, node->full_size == 0});
+      if (!held) continue;
+      if (judge(*held, nullptr, now) != Freshness::miss) ++erased;
+      home.remove(held, dead);
     }
   }
   return erased;

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <stdexcept>
 #include <utility>
 
 #include <dsta/cache/executor.hpp>
@@ -61,6 +62,18 @@ class InlineExecutor final : public Executor {
 class FullExecutor final : public Executor {
  public:
   bool try_post(std::function<void()>) override { return false; }
+};
+
+/// Takes every task and drops it, as one that was stopped does.
+class DroppingExecutor final : public Executor {
+ public:
+  bool try_post(std::function<void()>) override { return true; }
+};
+
+/// As a pool that gets no thread from the system.
+class ThrowingExecutor final : public Executor {
+ public:
+  bool try_post(std::function<void()>) override { throw std::runtime_error("no thread to be had"); }
 };
 
 }  // namespace dsta::cache::testing_support

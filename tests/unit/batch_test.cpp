@@ -288,5 +288,19 @@ TEST_F(BatchTest, AfterItsManagerIsGoneABatchStillLoads) {
   EXPECT_EQ(values(f.many({1, 2, 1})), (Ints{1, 2, 1}));
 }
 
+TEST_F(BatchTest, CountsEarlyRefreshesAndNegativeHitsAsSingleCallsDo) {
+  using Maybe = std::optional<int>;
+  const auto f = cache.cached({.ttl = 100s, .prefix = "p", .refresh_ahead = 0.5}, [](int i) { return i; })
+                     .bulk_loader([](const Ints& wanted) { return wanted; });
+  const auto none = cache.cached({.prefix = "none", .negative_ttl = 100s}, [](int) { return Maybe(); })
+                        .bulk_loader([](const Ints& wanted) { return std::vector<Maybe>(wanted.size()); });
+  f.many({1, 2}), none.many({1, 2});
+  none.many({1, 2});
+  clock.advance(60s);
+  f.many({1, 2, 3});
+  EXPECT_EQ(cache.get_stats().early_refreshes, 2u);
+  EXPECT_EQ(cache.get_stats().negative_hits, 2u);
+}
+
 }  // namespace
 }  // namespace dsta::cache

@@ -133,5 +133,10 @@ TEST_F(CachedIdentity, CopiesOfAWrapperAreOneFunctionAndKeepTheIdentityAlive) {
   EXPECT_THAT(refusal({.prefix = "copy"}, plus_two), HasSubstr("two functions"));
 }
 
+TEST_F(CachedIdentity, AWrapperWhoseOptionsWereRefusedLeavesItsIdentityFree) {
+  EXPECT_THROW(cache.cached({.prefix = "p", .jitter = 2.0}, plus_one), ConfigError);
+  EXPECT_EQ(refusal({.prefix = "p"}, plus_two), "not refused");
+}
+
 }  // namespace
 }  // namespace dsta::cache

@@ -173,5 +173,44 @@ TEST_F(ConditionalRefresh, GetOrLoadTakesAContextToo) {
   EXPECT_EQ(cache.get("k"), "new+");
 }
 
+TEST_F(ConditionalRefresh, NotModifiedKeepsTheTagsThatTheValueWasLoadedWith) {
+  const auto f = cache.cached({.ttl = 60s, .prefix = "p", .tags = {"of all"}}, [](int, LoadContext<int>& load) {
+    if (load.previous()) return load.not_modified();
+    load.add_tag("from the value");
+    return 1;
+  });
+  for (const char* tag : {"from the value", "of all"}) {
+    f(0);
+    for (int i = 0; i < 3; ++i) f.refresh(0);
+    cache.invalidate_tag(tag);
+    EXPECT_FALSE(f.peek(0)) << tag;
+  }
+}
+
+TEST_F(ConditionalRefresh, WhatIsKeptCountsNoMoreOnceATagItWasLoadedWithIsInvalidatedMeanwhile) {
+  for (const TagMode mode : {TagMode::remove, TagMode::expire}) {
+    for (const bool skip : {false, true}) {
+      CacheManager manager;
+      bool invalidate = false;
+      const auto f = manager.cached({.ttl = 60s, .prefix = "p", .stale_for = 60s}, [&](int, LoadContext<int>& load) {
+        if (load.previous()) {
+          if (invalidate) manager.invalidate_tag("from the value", mode);
+          return skip ? load.skip() : load.not_modified();
+        }
+        load.add_tag("from the value");
+        return 1;
+      });
+      f(0);
+      invalidate = true;
+      f.refresh(0);
+      if (mode == TagMode::remove) {
+        EXPECT_FALSE(f.peek(0));
+      } else {
+        EXPECT_EQ(manager.get_ttl(f.key_for(0)), 0s) << "it is past its ttl and stays so";
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace dsta::cache

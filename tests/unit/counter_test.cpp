@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "l1/store.hpp"
 #include "scale.hpp"
 
 namespace dsta::cache {
@@ -136,6 +137,23 @@ TEST_F(Counter, NoIncrementOfManyThreadsIsLostOrSeenTwice) {
       drawn[static_cast<std::size_t>(value)] = true;
     }
   }
+}
+
+TEST(CounterStore, ACounterThatCountsOnWhileAPatternIsMatchedDoesNotEscapeIt) {
+  const TimePoint now{};
+  detail::Store store({}, now);
+  const std::string name = "counter:";  // of eight bytes, as keys are padded to
+  const detail::KeyView key{name, {}, detail::hash_bytes(name), true};
+  const auto count_to = [&](std::int64_t sum) {
+    auto node = detail::make_node<std::int64_t>(key, sum);
+    node->attention = node->fresh_until = node->stale_until = TimePoint::max();
+    return store.exchange(store.peek(key, now), std::move(node), now) == detail::Store::Exchanged::stored;
+  };
+  EXPECT_TRUE(count_to(1));
+  bool counted = false;
+  EXPECT_EQ(store.erase_matching([&](std::string_view) { return counted = counted || count_to(2), true; }, now), 1u);
+  EXPECT_TRUE(counted);
+  EXPECT_FALSE(store.peek(key, now));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -173,6 +174,35 @@ TEST_F(Invalidator, ASessionFunctionThatNamesTheUserIsInvalidatedByTagAlone) {
   EXPECT_EQ(invalidator.invalidate_user_session(123), 0u);
   EXPECT_FALSE(session.peek(123));
   EXPECT_TRUE(session.peek(1234));
+}
+
+TEST_F(Invalidator, ATagThatIsNotTheNameItselfDoesNotStandForThePatterns) {
+  const auto grouped = [](const char* tag) { return EntryOptions{.prefix = "api", .name = tag, .tags = {tag}}; };
+  const auto all = cache.cached(grouped("symbol:all"), [](const std::string& symbol) { return symbol; });
+  all("BTC");
+  invalidator.invalidate_symbol_data("BTC");
+  EXPECT_FALSE(all.peek("BTC"));
+  testing::CleanCache other;
+  const auto by_interval = other.cache.cached(grouped("symbol:{0}:{1}"),
+                                              [](const std::string& symbol, const std::string&) { return symbol; });
+  by_interval("BTC", "1h");
+  CacheInvalidator(other.cache).invalidate_symbol_data("BTC");
+  EXPECT_FALSE(by_interval.peek("BTC", "1h"));
+}
+
+TEST_F(Invalidator, ATagOfAnArgumentThatIsSpelledOtherwiseDoesNotStandForThePatterns) {
+  const EntryOptions options{.prefix = "api", .tags = {"symbol:{0}"}};
+  const auto list = cache.cached(options, [](const std::vector<std::string>& symbols) { return symbols.size(); });
+  const std::vector<std::string> symbols{"BTC", "ETH"};
+  list(symbols);
+  invalidator.invalidate_symbol_data("ETH");
+  EXPECT_FALSE(list.peek(symbols));
+  testing::CleanCache other;
+  const auto maybe =
+      other.cache.cached(options, [](const std::optional<std::string>& symbol) { return symbol.value_or("all"); });
+  maybe(std::optional<std::string>("BTC USD"));
+  CacheInvalidator(other.cache).invalidate_symbol_data("BTC USD");
+  EXPECT_FALSE(maybe.peek(std::optional<std::string>("BTC USD")));
 }
 
 }  // namespace

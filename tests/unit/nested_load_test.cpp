@@ -184,5 +184,36 @@ TEST_F(NestedLoadWithTimeout, ARefreshMayAskForAKeyWhoseOwnRefreshIsQueuedBehind
   EXPECT_EQ(outer(1), 2);
 }
 
+TEST_F(NestedLoad, WhoWouldWaitInACircleForAFreshValueGetsTheStaleOne) {
+  std::latch outer_runs(1), inner_waits(1);
+  cache.core()->probe = [&](Core::Point point, std::string_view key) {
+    if (point == Core::Point::before_wait && key == "outer:1") inner_waits.count_down();
+  };
+  bool circle = false;
+  std::function<int(int)> call_inner, call_outer;
+  const auto inner = cache.cached({.ttl = 60s, .prefix = "inner", .stale_for = 1h, .soft_timeout = 1h}, [&](int i) {
+    if (!circle) return 7;
+    outer_runs.wait();
+    return call_outer(i);
+  });
+  const auto outer = cache.cached({.prefix = "outer"}, [&](int i) {
+    outer_runs.count_down();
+    inner_waits.wait();
+    return call_inner(i);
+  });
+  call_inner = [&](int i) { return inner(i); };
+  call_outer = [&](int i) { return outer(i); };
+  inner(1);
+  clock->advance(61s);
+  circle = true;
+  std::jthread refresher([&] {
+    try {
+      EXPECT_EQ(inner.refresh(1), 7) << "what outer made of the stale value";
+    } catch (const RecursiveLoadError&) {  // it may be this side that closes the circle
+    }
+  });
+  EXPECT_EQ(outer(1), 7);
+}
+
 }  // namespace
 }  // namespace dsta::cache

@@ -12,6 +12,8 @@
 #include <thread>
 #include <vector>
 
+#include "hand_executor.hpp"
+
 namespace dsta::cache {
 namespace {
 
@@ -167,6 +169,64 @@ TEST(Shutdown, WaitersOfALoadThatWasNeverBegunLoadByThemselves) {
   std::jthread closing([&] { manager.reset(); });
   while (right < 4) std::this_thread::yield();
   go.count_down();
+}
+
+TEST(Shutdown, ASharedValueWithTagsOutlivesItsWrapperAndItsManager) {
+  std::shared_ptr<const std::string> value;
+  {
+    CacheManager manager;
+    const auto f = manager.cached({.prefix = "p", .tags = {"t"}}, [](int i) { return std::to_string(i); });
+    value = f.shared(1);
+    EXPECT_EQ(f.shared(1), value) << "from the cache";
+  }
+  EXPECT_EQ(*value, "1");
+  value.reset();  // under a sanitizer: the entry's tags are there to be let go of
+}
+
+TEST(Shutdown, AManagerMayBeDestroyedByItsOwnBackgroundLoadWithoutWaitingForIt) {
+  std::latch gone(1);
+  std::atomic<bool> armed = false;
+  testing_support::HandExecutor* hand = nullptr;
+  auto background = std::make_shared<testing_support::HandExecutor>();
+  hand = background.get();
+  auto manager = std::make_unique<CacheManager>(ManagerOptions{.executor = background});
+  const auto f = manager->cached({.ttl = 1s, .prefix = "p", .stale_for = 1h, .load_timeout = 1h}, [&](int i) {
+    if (armed.exchange(false)) manager.reset();
+    return i;
+  });
+  std::jthread executor([&] {
+    for (int task = 0; task < 2; ++task) hand->await_and_run();
+    gone.count_down();
+  });
+  EXPECT_EQ(f(1), 1);
+  armed = true;
+  EXPECT_EQ(f.refresh(1), 1);
+  gone.wait();
+  EXPECT_EQ(manager, nullptr);
+}
+
+struct DestroyedByItsJob : ::testing::TestWithParam<std::shared_ptr<Executor>> {};
+
+TEST_P(DestroyedByItsJob, EndsInTime) {
+  std::latch gone(1);
+  auto manager = std::make_unique<CacheManager>(ManagerOptions{.executor = GetParam()});
+  manager->on_low_hit_rate(0.9, [&](const CacheStats&) { manager.reset(), gone.count_down(); },
+                           {.interval = 1ms, .min_requests = 1});
+  const auto core = std::weak_ptr(manager->core());
+  manager->get("nothing");
+  gone.wait();
+  while (!core.expired()) std::this_thread::yield();
+}
+
+INSTANTIATE_TEST_SUITE_P(OnThe, DestroyedByItsJob,
+                         ::testing::Values(nullptr, std::make_shared<testing_support::InlineExecutor>()));
+
+TEST(Shutdown, AManagerMayBeDestroyedByALoaderOfItsOwn) {
+  auto manager = std::make_unique<CacheManager>();
+  EXPECT_EQ(manager->get_or_load("k", [&] { return manager.reset(), 5; }, {.tags = {"t"}}), 5);
+  manager = std::make_unique<CacheManager>();
+  const auto f = manager->cached({.prefix = "p", .tags = {"t"}}, [&](int i) { return manager.reset(), i; });
+  EXPECT_EQ(f(1), 1);
 }
 
 }  // namespace

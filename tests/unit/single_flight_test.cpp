@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "hand_executor.hpp"
 #include "scale.hpp"
 
 namespace dsta::cache {
@@ -191,6 +192,43 @@ TEST(SingleFlightAfterClose, AWrapperThatOutlivesItsManagerCallsTheFunction) {
   EXPECT_FALSE(f.invalidate(4));
   f.cache_clear();
 }
+
+struct UselessExecutor : ::testing::TestWithParam<std::shared_ptr<Executor>> {
+  testing::CleanCache clean{{.executor = GetParam()}};
+  CacheManager& cache = clean.cache;
+};
+
+TEST_P(UselessExecutor, TurnsCallsWithATimeoutAwayAtOnceAndLeavesNobodyWaiting) {
+  bool inside = false;
+  const auto f = cache.cached({.prefix = "p", .load_timeout = 1h}, [](int i) { return i; })
+                     .bulk_loader([](const std::vector<int>& wanted) { return wanted; });
+  EXPECT_THROW(f(1), OverloadError);
+  for (const auto& outcome : f.many({1, 2})) EXPECT_THROW(outcome.value(), OverloadError);
+  EXPECT_EQ(cache.get_stats().shed, 3u);
+  EXPECT_EQ(cache.get_stats().loads, 0u);
+  // Nothing is left attached that a load without an executor would join.
+  const auto outer = cache.cached({.prefix = "outer"}, [&](int i) { return inside = true, f(i); });
+  EXPECT_EQ(outer(1), 1);
+  EXPECT_TRUE(inside);
+}
+
+TEST_P(UselessExecutor, ServesWhatMayBeServedStaleAndLoadsTheRestOfABatch) {
+  const auto f = cache.cached({.ttl = 60s, .prefix = "p", .stale_for = 1h}, [](int i) { return i; })
+                     .bulk_loader([](const std::vector<int>& wanted) { return wanted; });
+  f(1);
+  clean.clock->advance(61s);
+  EXPECT_EQ(f(1), 1);
+  const auto found = f.many({1, 2});
+  EXPECT_EQ(found[0], 1);
+  EXPECT_EQ(found[1], 2);
+  EXPECT_EQ(f(2), 2);
+  EXPECT_NO_THROW(f.cache_clear());
+}
+
+INSTANTIATE_TEST_SUITE_P(That, UselessExecutor,
+                         ::testing::Values(std::make_shared<testing_support::FullExecutor>(),
+                                           std::make_shared<testing_support::DroppingExecutor>(),
+                                           std::make_shared<testing_support::ThrowingExecutor>()));
 
 }  // namespace
 }  // namespace dsta::cache

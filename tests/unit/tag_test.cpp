@@ -4,9 +4,12 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <latch>
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "hand_executor.hpp"
@@ -185,6 +188,40 @@ TEST_P(DroppedTags, ALoadUnderWayKeepsTheTagsItBeganWith) {
   EXPECT_EQ(f(5), 5);
   EXPECT_FALSE(f.peek(5));
   EXPECT_EQ(f.cache_info().fenced, 1u);
+}
+
+TEST(TagsOfArguments, AreThoseOfTheParametersWhicheverWayTheValueCame) {
+  CacheManager cache;
+  const auto number = cache.cached({.prefix = "number", .tags = {"t:{0}"}}, [](int i) { return i; });
+  const auto flag = cache.cached({.prefix = "flag", .tags = {"t:{0}"}}, [](bool b) { return b; });
+  number.put('a', 1), flag.put(1, true);
+  ASSERT_TRUE(number.peek(97) && flag.peek(true));
+  cache.invalidate_tag("t:97"), cache.invalidate_tag("t:true");
+  EXPECT_FALSE(number.peek(97));
+  EXPECT_FALSE(flag.peek(true));
+}
+
+TEST(TagsOfValues, WhoComesBetweenTwoInvalidationsDoesNotTakeALoadFromBeforeTheFirst) {
+  CacheManager cache;
+  std::atomic<int> source = 1;
+  std::latch loading(1), joined(1);
+  cache.core()->probe = [&](detail::Core::Point point, std::string_view) {
+    if (point == detail::Core::Point::before_wait) {
+      cache.invalidate_tag("t");  // the second
+      joined.count_down();
+    }
+  };
+  const auto f = cache.cached({.prefix = "p"}, [&](int, LoadContext<int>& load) {
+    load.add_tag("t");
+    const int value = source;
+    if (value == 1) loading.count_down(), joined.wait();
+    return value;
+  });
+  std::jthread leader([&] { EXPECT_EQ(f(0), 1); });
+  loading.wait();
+  source = 2;
+  cache.invalidate_tag("t");
+  std::jthread caller([&] { EXPECT_EQ(f(0), 2); });
 }
 
 }  // namespace

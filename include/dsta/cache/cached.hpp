@@ -78,7 +78,9 @@ class cached {
       node = load<R>(key, detail::LoadMode::get, std::forward<Arguments>(arguments)...);
     }
     const R* value = &node.template as<R>();
-    return {std::make_shared<detail::NodeRef>(std::move(node)), value};
+    // The entry goes before the core: its tags are the core's.
+    using Held = std::pair<std::shared_ptr<detail::Core>, detail::NodeRef>;
+    return {std::make_shared<Held>(state_->core, std::move(node)), value};
   }
 
   /// Runs F now, stores and returns its value. Loads begun earlier are joined no more, and never replace that value.

@@ -12,7 +12,8 @@ class Executor {
  public:
   virtual ~Executor() = default;
 
-  /// Runs `task` some time later on some thread and returns true, or returns false at once when there is no room.
+  /// Runs `task` some time later on some thread and returns true, or returns false at once when there is no room. An
+  /// exception counts as false, and so does a task that is destroyed without having run.
   virtual bool try_post(std::function<void()> task) = 0;
 };
 

@@ -16,9 +16,10 @@ class CacheManager;
 /// are literal, never patterns. Throws KeyError when the name is empty.
 ///
 /// Each call invalidates a tag and removes by pattern. Where every function under a prefix names the tag
-/// (`.tags = {"symbol:{0}"}`) and nothing was stored there by hand, the tag says it all: no pattern is looked for under
-/// that prefix, and the call costs the same however many entries there are. Each call returns how many keys its
-/// patterns removed; what the tag invalidated is not counted, since that takes no walk over the entries.
+/// (`.tags = {"symbol:{0}"}`, the argument being text or an integer) and nothing was stored there by hand, the tag says
+/// it all: no pattern is looked for under that prefix, and the call costs the same however many entries there are. Each
+/// call returns how many keys its patterns removed; what the tag invalidated is not counted, since that takes no walk
+/// over the entries.
 class CacheInvalidator {
  public:
   explicit CacheInvalidator(CacheManager& cache) : cache_(cache) {}

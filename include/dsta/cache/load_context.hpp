@@ -41,7 +41,7 @@ class LoadContext {
   void add_tag(std::string tag) { loaded_.tags.push_back(std::move(tag)); }
 
   /// The source says that the previous value is still right: return this, and it is stored again for a whole ttl, with
-  /// its etag. Throws LoadError when there is no previous value.
+  /// its etag and its tags. Throws LoadError when there is no previous value.
   R not_modified() {
     if (loaded_.etag.empty()) loaded_.etag = etag();
     return kept("not_modified");
@@ -57,8 +57,11 @@ class LoadContext {
   [[noreturn]] void fail(const std::string& why) { throw LoadError(why); }
 
  private:
-  const R& kept(const char* call) const {
-    if (previous_) return previous_.template as<R>();
+  const R& kept(const char* call) {
+    if (previous_) {
+      loaded_.kept = previous_;
+      return previous_.template as<R>();
+    }
     throw LoadError(std::string("LoadContext::") + call +
                     ": there is no previous value to keep: look at previous() first and return a value or fail()");
   }

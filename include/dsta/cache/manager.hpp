@@ -330,9 +330,10 @@ auto CacheManager::get_or_load(std::string_view key, Load load, const EntryOptio
   using R = std::remove_cvref_t<Result>;
   if constexpr (detail::check_result<Result>()) {
     const detail::ManualKey stored(key, options);
-    detail::Identity& identity = core_->manual_writer(options.prefix);
-    auto loader = std::make_shared<detail::PlainLoader<R, Load>>(std::move(load), core_->resolve(options), identity);
-    return R(core_->load(stored.view(), loader, detail::LoadMode::get).template as<R>());
+    const auto core = core_;  // `load` may destroy the manager
+    detail::Identity& identity = core->manual_writer(options.prefix);
+    auto loader = std::make_shared<detail::PlainLoader<R, Load>>(std::move(load), core->resolve(options), identity);
+    return R(core->load(stored.view(), loader, detail::LoadMode::get).template as<R>());
   } else {
     return detail::refused<Result>();
   }

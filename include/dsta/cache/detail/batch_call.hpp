@@ -149,6 +149,9 @@ std::vector<Outcome<R>> call_batch(const std::shared_ptr<WrapperState<F>>& state
       NodeRef& node = found.emplace_back();
       if (state->core->read(view, kTypeOps<R>, state->identity, node) == Freshness::fresh) {
         state->identity->counters.add(Count::hits);
+        if constexpr (is_optional<R>) {
+          if (!node.template as<R>()) state->identity->counters.add(Count::negative_hits);
+        }
         return;
       }
       open.push_back({.key = view, .tags = tags_for(*state, arguments...)});

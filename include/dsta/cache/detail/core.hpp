@@ -67,6 +67,7 @@ struct Loaded {
   OptionalDuration ttl = {};  ///< overrides the terms' ttl
   std::vector<std::string> tags = {};
   std::string etag = {};
+  NodeRef kept = {};  ///< the previous entry when its value is handed on: the new one has its tags too
 };
 
 /// A value's own ttl: for an empty optional negative_ttl, none meaning do not store; else what the value says; else the
@@ -163,7 +164,8 @@ class Core : public std::enable_shared_from_this<Core> {
   // Identities and statistics.
   Identity& register_function(const std::string& prefix, const std::string& name, const FunctionMark& mark);
   void release_function(Identity& identity) noexcept;
-  void note_tags(const Identity& identity, const std::vector<std::string>& tags);
+  /// Bit N of `plain`: tags spell the function's argument N plainly.
+  void note_tags(const Identity& identity, const std::vector<std::string>& tags, unsigned plain);
   /// True when every entry under `prefix` carries a tag `kind:…`, so that invalidating by tag leaves none out.
   bool all_carry(std::string_view prefix, std::string_view kind) const;
   Identity& manual(std::string_view prefix);
@@ -211,9 +213,9 @@ class Core : public std::enable_shared_from_this<Core> {
   Awaited await(const std::shared_ptr<Flight>& flight, TimePoint limit, std::uint64_t arrived);
   struct Waiting;
   /// Each open item becomes a hit, or one of those that are waited for; of these, what nobody loads yet goes to
-  /// `wanted`. Refreshes to be begun go to `behind`.
+  /// `wanted`. Refreshes to be begun go to `behind`; `early` of them are of fresh entries.
   std::vector<Waiting> join_batch(std::vector<BatchItem>& items, const std::vector<std::size_t>& open,
-                                  const LoadSpec& spec, bool counted, Batch& wanted, Batch& behind);
+                                  const LoadSpec& spec, bool counted, Batch& wanted, Batch& behind, std::size_t& early);
   void load_uncached(std::vector<BatchItem>& items, const std::vector<std::size_t>& open, bool counted,
                      BatchLoader& loader);
 
@@ -245,7 +247,7 @@ class Core : public std::enable_shared_from_this<Core> {
   std::unique_ptr<Store> store_;
   std::unique_ptr<TagTable> tags_;
   std::unique_ptr<IdentityTable> identities_;
-  std::unique_ptr<Background> background_;
+  std::shared_ptr<Background> background_;
   /// Grows with every invalidation of more than one key. An entry or a load is ordered against them by its value.
   std::atomic<std::uint64_t> sequence_{1};
   std::atomic<bool> closed_{false};

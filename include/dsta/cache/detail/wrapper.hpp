@@ -81,28 +81,48 @@ requires Signature<F>::known struct Hooks<F> {
   std::function<std::vector<std::string>(const R&)> tags_of;
 };
 
+template <class List>
+inline constexpr unsigned kPlainArguments = 0;
+template <class... P>
+inline constexpr unsigned kPlainArguments<TypeList<P...>> = [] {
+  unsigned bits = 0, bit = 1;
+  ((bits |= TextLike<std::decay_t<P>> || std::integral<std::decay_t<P>> ? bit : 0, bit <<= 1), ...);
+  return bits;
+}();
+/// Bit N: argument N is text or an integer, so that a tag `{N}` is what a user would write for it. Of others, lists and
+/// types of the user's, tags hold the escaped or joined text of their keys.
+template <class F>
+constexpr unsigned plain_arguments() {
+  if constexpr (Signature<F>::known) {
+    return kPlainArguments<typename Signature<F>::Parameters>;
+  } else {
+    return 0;
+  }
+}
+
 /// What all copies of one wrapper share. Immutable once the wrapper is in use.
 template <class F>
 struct WrapperState : Hooks<F> {
   WrapperState(std::shared_ptr<Core> core_, const EntryOptions& options, F function_, CodePlace where)
       : core(std::move(core_)),
-        identity(&core->register_function(options.prefix, options.name, mark_function(function_, where))),
         terms(std::make_shared<const EntryTerms>(core->resolve(options))),
+        function(std::move(function_)),
+        identity(&core->register_function(options.prefix, options.name, mark_function(function, where))),
         head(identity->text()),
-        open_head(identity->text().empty() ? "" : identity->text() + ":"),
-        function(std::move(function_)) {
-    core->note_tags(*identity, terms->tags);
+        open_head(identity->text().empty() ? "" : identity->text() + ":") {
+    core->note_tags(*identity, terms->tags, plain_arguments<F>());
   }
   ~WrapperState() { core->release_function(*identity); }
   WrapperState(const WrapperState&) = delete;
   WrapperState& operator=(const WrapperState&) = delete;
 
+  // What may refuse the options or throw comes before the registration, which would be left behind.
   std::shared_ptr<Core> core;
-  Identity* identity = nullptr;
   std::shared_ptr<const EntryTerms> terms;
+  F function;
+  Identity* identity = nullptr;
   KeyBuffer::Head head;       ///< prefix:name, the key of a call without arguments
   KeyBuffer::Head open_head;  ///< with ':' behind it, the start of all others
-  F function;
 };
 
 /// The argument as the parameter type P sees it, converted only when it is of another type.
@@ -229,7 +249,11 @@ std::vector<std::string> tags_for(const WrapperState<F>& state, const Arguments&
       return std::string(buffer.view());
     }
   };
-  return fill_tags(state.terms->tags, {text(arguments)...});
+  // As the parameter, like in the key: a call, a put and a batch of one key then have the same tags.
+  return [&]<std::size_t... I>(std::index_sequence<I...>) {
+    return fill_tags(state.terms->tags, {text(as_parameter<parameter_t<F, I, Arguments>>(arguments))...});
+  }
+  (std::index_sequence_for<Arguments...>{});
 }
 
 /// What the wrapper's hooks say of a value. They are not asked once the manager is gone: nothing is stored then.
