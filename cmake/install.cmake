@@ -19,7 +19,7 @@ configure_package_config_file(cmake/dsta_cache-config.cmake.in dsta_cache-config
                               INSTALL_DESTINATION ${package_dir} NO_SET_AND_CHECK_MACRO)
 write_basic_package_version_file(dsta_cache-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/dsta_cache-config.cmake ${PROJECT_BINARY_DIR}/dsta_cache-config-version.cmake
-              cmake/FindHiredis.cmake DESTINATION ${package_dir})
+              cmake/FindHiredis.cmake cmake/FindZstd.cmake DESTINATION ${package_dir})
 
 # Relative to the .pc file, so that `cmake --install --prefix` and moved trees work.
 cmake_path(RELATIVE_PATH CMAKE_INSTALL_PREFIX BASE_DIRECTORY ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig
@@ -30,8 +30,13 @@ cmake_path(RELATIVE_PATH CMAKE_INSTALL_FULL_INCLUDEDIR BASE_DIRECTORY ${CMAKE_IN
 if(nlohmann_json_FOUND)
   set(pc_requires nlohmann_json)
 endif()
+set(pc_requires_private hiredis fmt)
 if(OpenSSL_FOUND)
-  set(pc_requires_private openssl)
+  list(APPEND pc_requires_private openssl)
 endif()
+if(DSTA_CACHE_WITH_ZSTD)
+  list(APPEND pc_requires_private libzstd)
+endif()
+list(JOIN pc_requires_private " " pc_requires_private)
 configure_file(cmake/dsta_cache.pc.in dsta_cache.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/dsta_cache.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

@@ -33,7 +33,7 @@ if ! command -v dpkg-query >/dev/null 2>&1; then
   exit 0
 fi
 for package in libhiredis-dev nlohmann-json3-dev libfmt-dev libgtest-dev libgmock-dev libbenchmark-dev libsqlite3-dev \
-  libssl-dev; do
+  libssl-dev libzstd-dev; do
   library "$package"
 done
 [ -n "$missing" ] || exit 0

@@ -65,8 +65,14 @@ inline std::uint64_t hash_bytes(std::string_view text) {
   return hasher.finish(load_partial(p, n), text.size());
 }
 
-/// 128 bits in hexadecimal, the same on every platform for ever: MurmurHash3 x64 128 (Austin Appleby, public domain),
-/// seed 0. Ends the keys that are too long to be kept readable.
+struct StableHash {
+  std::uint64_t first, second;
+};
+
+/// The same on every platform for ever: MurmurHash3 x64 128 (Austin Appleby, public domain), seed 0.
+StableHash stable_hash(std::string_view text);
+
+/// stable_hash in hexadecimal. Ends the keys that are too long to be kept readable.
 std::string stable_hash_hex(std::string_view text);
 
 }  // namespace detail

@@ -1,0 +1,130 @@
+#pragma once
+/// What the shared level stores under a key: a value with all that decides whether it counts, or a lease that says who
+/// is loading it. docs/formats.md describes the bytes.
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "../little_endian.hpp"
+#include "refusal.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+/// A time that never comes.
+inline constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
+
+/// Longer keys are represented by their stable hash.
+inline constexpr std::size_t kMaxStoredKey = 256;
+
+/// Names the codec (and so the type) of a payload: the first half of the stable hash of `codec<T>::name`.
+std::uint64_t codec_fingerprint(std::string_view codec_name);
+
+/// Times are microseconds since 1970, or kNever; refresh_after <= fresh_until <= stale_until.
+struct EnvelopeTerms {
+  std::uint64_t codec = 0;  ///< codec_fingerprint; the reader compares it
+  std::int64_t created = 0;
+  std::int64_t fresh_until = kNever;
+  std::int64_t refresh_after = kNever;  ///< fresh_until: no refresh ahead
+  std::int64_t stale_until = kNever;    ///< fresh_until: never served stale
+  std::uint64_t load_cost = 0;          ///< microseconds that the load took
+  std::uint64_t uncompressed_size = 0;  ///< 0: the payload is not compressed
+  bool negative = false;                ///< the source said that there is no value
+
+  bool operator==(const EnvelopeTerms&) const = default;
+};
+
+struct TagVersion {
+  std::string_view name;
+  std::uint64_t version = 0;
+
+  bool operator==(const TagVersion&) const = default;
+};
+
+/// A value to be written.
+struct Envelope {
+  EnvelopeTerms terms;
+  std::span<const std::uint64_t> epochs;  ///< of the namespace and of the function, as read before the load
+  std::span<const TagVersion> tags;       ///< as read before the load
+  std::string_view etag;
+  std::string_view key;
+  std::string_view payload;
+};
+
+/// The epochs of an envelope, read in place.
+class EpochList {
+ public:
+  EpochList() = default;
+  explicit EpochList(std::string_view bytes) : bytes_(bytes) {}
+
+  std::size_t size() const { return bytes_.size() / 8; }
+  std::uint64_t operator[](std::size_t index) const { return read_little<std::uint64_t>(bytes_.data() + 8 * index); }
+
+ private:
+  std::string_view bytes_;
+};
+
+/// The tags of an envelope, read in place.
+class TagList {
+ public:
+  class Iterator {
+   public:
+    explicit Iterator(const char* at) : at_(at) {}
+    TagVersion operator*() const { return {{at_ + kHead, size()}, read_little<std::uint64_t>(at_)}; }
+    Iterator& operator++() {
+      at_ += kHead + size();
+      return *this;
+    }
+    bool operator==(const Iterator&) const = default;
+
+   private:
+    std::size_t size() const { return read_little<std::uint16_t>(at_ + 8); }
+    const char* at_;
+  };
+
+  /// Before each name: its version and its size.
+  static constexpr std::size_t kHead = 10;
+
+  TagList() = default;
+  /// `bytes` are whole tags.
+  explicit TagList(std::string_view bytes) : bytes_(bytes) {}
+
+  bool empty() const { return bytes_.empty(); }
+  Iterator begin() const { return Iterator(bytes_.data()); }
+  Iterator end() const { return Iterator(bytes_.data() + bytes_.size()); }
+
+ private:
+  std::string_view bytes_;
+};
+
+/// A value that was read. Refers to the bytes it was decoded from.
+struct EnvelopeView {
+  EnvelopeTerms terms;
+  EpochList epochs;
+  TagList tags;
+  std::string_view etag;
+  std::string_view payload;  ///< still compressed if terms.uncompressed_size is not 0
+};
+
+/// Throws std::length_error for more than the format can say: 255 epochs, 65535 tags, 64 KiB a tag's name, 4 GiB etag.
+std::string encode(const Envelope& envelope);
+
+/// What was stored under `expected_key`, or why it does not count. Reads any bytes whatever safely, allocates nothing,
+/// and takes only what `encode` writes, to the last bit.
+std::variant<EnvelopeView, Refusal> decode(std::string_view bytes, std::string_view expected_key);
+
+/// Random; who holds it is the one that loads.
+using LeaseToken = std::array<char, 16>;
+
+std::string encode_lease(const LeaseToken& token);
+std::variant<LeaseToken, Refusal> decode_lease(std::string_view bytes);
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache
