@@ -228,6 +228,7 @@ class QueuedLoad final : public Errand {
 }  // namespace
 
 bool Core::launch(const Batch& batch, const LoadSpec& spec, std::function<void()> lead) {
+  if (probe) probe(Point::before_queue, batch.flights.front()->name);
   auto core = shared_from_this();
   auto errand = std::make_shared<QueuedLoad>(
       [core, flights = batch.flights, identity = spec.identity, lead = std::move(lead)] {
@@ -243,15 +244,15 @@ bool Core::launch(const Batch& batch, const LoadSpec& spec, std::function<void()
   for (const auto& flight : batch.flights) {
     const std::lock_guard lock(flight->mutex);
     flight->errand = errand;
+    flight->landing.notify_all();  // for those who would run it themselves
   }
   Duration longest = longest_load_.load();
   while (longest < spec.terms->load_timeout &&
          !longest_load_.compare_exchange_weak(longest, spec.terms->load_timeout)) {
   }
   if (background_->post([errand] { errand->run(); })) return true;
-  if (!closed())
-    log(LogLevel::info,
-        fmt::format("the executor is full: a load under prefix '{}' was not started", spec.identity->prefix));
+  log(LogLevel::info,
+      fmt::format("the executor is full: a load under prefix '{}' was not started", spec.identity->prefix));
   return false;
 }
 

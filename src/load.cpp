@@ -88,24 +88,24 @@ Core::Awaited Core::await(const std::shared_ptr<Flight>& flight, TimePoint limit
     if (flight->landed) return verdict();
   }
   if (probe) probe(Point::before_wait, flight->name);
-  if (LoadScope::active() || Background::on_task()) {
-    // This thread may be the very one that the load is queued for.
-    std::unique_lock lock(flight->mutex);
-    const auto errand = flight->errand.lock();
-    lock.unlock();
+  // This thread may be the very one that the load is queued for, or is just being queued for: then it runs it itself.
+  const bool may_run = LoadScope::active() || Background::on_task();
+  std::shared_ptr<Errand> errand;
+  for (;;) {
     if (errand) errand->run();
-  }
-  const WaitScope scope(flight);
-  const PlacesLent lent;
-  std::unique_lock lock(flight->mutex);
-  while (!flight->landed) {
-    if (limit == TimePoint::max()) {
-      flight->landing.wait(lock);
-    } else if (options_.clock->wait_until(lock, flight->landing, limit) && !flight->landed) {
-      return Awaited::timeout;
+    const WaitScope scope(flight);
+    const PlacesLent lent;
+    std::unique_lock lock(flight->mutex);
+    for (;;) {
+      if (flight->landed) return verdict();
+      if (may_run && !errand && (errand = flight->errand.lock())) break;
+      if (limit == TimePoint::max()) {
+        flight->landing.wait(lock);
+      } else if (options_.clock->wait_until(lock, flight->landing, limit) && !flight->landed) {
+        return Awaited::timeout;
+      }
     }
   }
-  return verdict();
 }
 
 }  // namespace detail

@@ -32,6 +32,7 @@ bool Shard::insert(Node* old, NodeRef fresh, TimePoint now, Unlinked& dead) {
     table.insert(node);
     if (table.capacity() != before) policy.resize(table.capacity());
     policy.add(node);
+    for (auto* added : watchers) added->push_back(NodeRef::to(*node));
   }
   wheel.add(node);
   reclaim(now, 16, dead);

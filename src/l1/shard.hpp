@@ -123,6 +123,10 @@ struct alignas(64) Shard {
   std::size_t max_entries = 0;
   std::uint64_t evictions = 0;
   std::uint64_t expirations = 0;
+  /// The invalidation sequence of the last clear(): what a flight older than this brings is not stored.
+  std::uint64_t cleared = 0;
+  /// Who wants to know of entries under new keys, while he looks at those that are there.
+  std::vector<std::vector<NodeRef>*> watchers;
 
   /// Entries that left the table and may still be read by somebody.
   NodeStack retired;

@@ -22,8 +22,8 @@ std::size_t shard_count(const L1Options& options) {
 
 /// True when a caller that comes now may take what this flight brings.
 bool joinable(const Flight& flight, const Flight& mine, std::uint64_t store_cleared) {
-  return !flight.fenced && !flight.superseded && flight.type == mine.type && flight.identity == mine.identity && flight.name == mine.name &&
-         flight.full == mine.full && flight.sequence >= store_cleared &&
+  return !flight.fenced && !flight.superseded && flight.type == mine.type && flight.identity == mine.identity &&
+         flight.name == mine.name && flight.full == mine.full && flight.sequence >= store_cleared &&
          flight.sequence >= mine.identity->cleared.load(std::memory_order_acquire) &&
          flight.sequence >= flight.tags.invalidated();
 }
@@ -112,20 +112,28 @@ bool Store::erase(const KeyView& key, TimePoint now) {
 std::size_t Store::erase_matching(const std::function<bool(std::string_view)>& matches, TimePoint now) {
   std::size_t erased = 0;
   std::vector<NodeRef> nodes;
+  const auto is_meant = [&](const auto& named) { return matches(named.name()) || matches(named.full()); };
   for (std::size_t i = 0; i <= mask_; ++i) {
     Shard& home = shards_[i];
     nodes.clear();
+    std::vector<NodeRef> added;
     {
       const std::lock_guard lock(home.lock);
-      home.flights.each([&](const std::shared_ptr<Flight>& flight) {
-        if (!flight->fenced && (matches(flight->name) || matches(flight->full))) flight->fenced = true;
-      });
       home.table.each([&](Node& node) { nodes.push_back(NodeRef::to(node)); });
+      home.watchers.push_back(&added);
     }
     // Matching is done outside the lock: readers of the shard do not wait for it.
-    std::erase_if(nodes, [&](const NodeRef& node) { return !matches(node->name()) && !matches(node->full()); });
+    std::erase_if(nodes, [&](const NodeRef& node) { return !is_meant(*node); });
     Unlinked dead(home);
     const std::lock_guard lock(home.lock);
+    std::erase(home.watchers, &added);
+    for (NodeRef& node : added) {
+      if (is_meant(*node)) nodes.push_back(std::move(node));
+    }
+    // Fencing and removing in one step: a load that is told to be too late finds nothing older left behind.
+    home.flights.each([&](const std::shared_ptr<Flight>& flight) {
+      if (!flight->fenced && (matches(flight->name) || matches(flight->full))) flight->fenced = true;
+    });
     for (const NodeRef& node : nodes) {
       // Or what replaced it meanwhile: a counter that counted on holds what was to be removed.
       Node* held = home.find({node->name(), node->full(), node->hash, node->full_size == 0});
@@ -152,11 +160,11 @@ void Store::sweep(TimePoint now) {
 }
 
 void Store::clear(std::uint64_t sequence) {
-  raise(cleared_, sequence);
   for (std::size_t i = 0; i <= mask_; ++i) {
     Shard& home = shards_[i];
     Unlinked dead(home);
     const std::lock_guard lock(home.lock);
+    home.cleared = std::max(home.cleared, sequence);
     home.flights.each([](const std::shared_ptr<Flight>& flight) { flight->fenced = true; });
     std::vector<Node*> nodes;
     nodes.reserve(home.table.size());
@@ -183,7 +191,7 @@ Store::Joined Store::join(std::shared_ptr<Flight> mine, bool refresh, TimePoint 
     }
     if (joined.freshness == Freshness::fresh || joined.freshness == Freshness::serving) return joined;
     home.flights.each(key.hash, [&](const std::shared_ptr<Flight>& flight) {
-      if (joinable(*flight, *mine, cleared_.load(std::memory_order_acquire))) joined.flight = flight;
+      if (joinable(*flight, *mine, home.cleared)) joined.flight = flight;
     });
     if (joined.flight) return joined;
   }
@@ -199,7 +207,7 @@ Store::Published Store::land(Flight& flight, Landing landing, TimePoint now) {
   Unlinked dead(home);
   const std::lock_guard lock(home.lock);
   detached = home.flights.remove(flight);
-  if (flight.fenced || flight.sequence < cleared_.load(std::memory_order_acquire)) return Published::fenced;
+  if (flight.fenced || flight.sequence < home.cleared) return Published::fenced;
   Node* held = home.find(flight.key());
   if (landing.replace_by || landing.remove) home.fence_superseded(flight);
   if (landing.replace_by) {

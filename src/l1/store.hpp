@@ -82,8 +82,6 @@ class Store {
 
   std::unique_ptr<Shard[]> shards_;
   std::size_t mask_ = 0;
-  /// The invalidation sequence of the last clear(): a flight older than this is fenced.
-  std::atomic<std::uint64_t> cleared_{0};
 };
 
 }  // namespace detail

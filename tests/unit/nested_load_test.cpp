@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "background.hpp"
+
 namespace dsta::cache {
 namespace {
 
@@ -213,6 +215,24 @@ TEST_F(NestedLoad, WhoWouldWaitInACircleForAFreshValueGetsTheStaleOne) {
     }
   });
   EXPECT_EQ(outer(1), 7);
+}
+
+TEST_F(NestedLoad, ABackgroundTaskThatWaitsForALoadAboutToBeQueuedBehindItRunsItItself) {
+  testing::CleanCache one_thread({.executor = thread_pool(1, 8)});
+  const auto f = one_thread.cache.cached({.prefix = "p", .load_timeout = 1h}, [](int n) { return n; });
+  std::latch waits(1), done(1);
+  bool once = false;
+  one_thread.cache.core()->probe = [&](Core::Point point, std::string_view) {
+    if (point == Core::Point::before_wait && detail::Background::on_task()) waits.count_down();
+    if (point != Core::Point::before_queue || std::exchange(once, true)) return;
+    one_thread.cache.core()->post([&] {
+      EXPECT_EQ(f(1), 1);
+      done.count_down();
+    });
+    waits.wait();  // the load is queued when the only thread waits for it already
+  };
+  EXPECT_EQ(f(1), 1);
+  done.wait();
 }
 
 }  // namespace

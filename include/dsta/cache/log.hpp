@@ -8,7 +8,8 @@ inline namespace v1 {
 enum class LogLevel { debug, info, warning, error, off };
 
 /// Where the library's messages go: a level and a function, called from any thread, never under a lock of the cache.
-/// A message names the operation, the key's prefix (never a value, never a secret), the cause and what happens next.
+/// What it throws is dropped. A message names the operation, the key's prefix (never a value, never a secret), the
+/// cause and what happens next.
 struct Log {
   LogLevel level = LogLevel::warning;
   /// Empty: one line to stderr.

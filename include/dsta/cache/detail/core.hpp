@@ -198,7 +198,7 @@ class Core : public std::enable_shared_from_this<Core> {
   bool closed() const noexcept { return closed_.load(std::memory_order_acquire); }
 
   /// Points at which tests stop a thread to force a race.
-  enum class Point { before_load, before_store, after_store, before_wait };
+  enum class Point { before_queue, before_load, before_store, after_store, before_wait };
   std::function<void(Point, std::string_view key)> probe;
 
  private:
