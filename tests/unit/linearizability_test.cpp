@@ -127,6 +127,8 @@ class Interleaving {
     const auto key = static_cast<std::size_t>(name.back() - '0');
     auto& under_way = under_way_[key];
     switch (point) {
+      case Core::Point::before_queue:
+        break;
       case Core::Point::before_load:
         under_way.insert(flight = ++flights_);
         turns_.yield();
