@@ -148,6 +148,10 @@ TEST(Shutdown, TheHooksAndTheLogOfALoadThatOverranAreNotCalledAfterwards) {
 TEST(Shutdown, WaitersOfALoadThatWasNeverBegunLoadByThemselves) {
   std::latch occupied(4), go(1);
   auto manager = std::make_unique<CacheManager>();
+  std::atomic<int> waiting = 0;
+  manager->core()->probe = [&](detail::Core::Point point, std::string_view key) {
+    if (point == detail::Core::Point::before_wait && key.starts_with("p:")) ++waiting;
+  };
   const auto blocker = manager->cached({.prefix = "blocker", .load_timeout = 1h}, [&](int i) {
     occupied.count_down();
     go.wait();
@@ -160,10 +164,6 @@ TEST(Shutdown, WaitersOfALoadThatWasNeverBegunLoadByThemselves) {
   occupied.wait();
   const auto f = manager->cached({.prefix = "p", .load_timeout = 1h}, [](int i) { return i; });
   std::atomic<int> right = 0;
-  std::atomic<int> waiting = 0;
-  manager->core()->probe = [&](detail::Core::Point point, std::string_view key) {
-    if (point == detail::Core::Point::before_wait && key.starts_with("p:")) ++waiting;
-  };
   for (int i = 0; i < 4; ++i) threads.emplace_back([&, i] { right += f(i) == i ? 1 : 0; });
   while (waiting < 4) std::this_thread::yield();
   std::jthread closing([&] { manager.reset(); });

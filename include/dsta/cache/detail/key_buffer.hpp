@@ -71,6 +71,7 @@ class KeyBuffer {
   class Head {
    public:
     explicit Head(std::string_view text);
+    const KeyCursor& cursor() const { return at_; }
 
    private:
     friend class KeyBuffer;
@@ -83,8 +84,10 @@ class KeyBuffer {
   explicit KeyBuffer(const Head& head) : at_(head.at_) {
     if (!head.in_line_) [[unlikely]]
       grow(head.words_.size() * 8);
-    const std::uint64_t* from = head.words_.data();
-    for (std::size_t i = 0; i < head.at_.whole; i += 2) std::memcpy(words_ + i, from + i, 16);
+    const std::uint64_t* const from = head.words_.data();
+    std::uint64_t* const to = words_;
+    const std::size_t whole = head.at_.whole;
+    for (std::size_t i = 0; i < whole; i += 2) std::memcpy(to + i, from + i, 16);
   }
   KeyBuffer(const KeyBuffer&) = delete;
   KeyBuffer& operator=(const KeyBuffer&) = delete;

@@ -148,7 +148,8 @@ class CallKey {
         return;
       }
     }
-    KeyCursor at = buffer_.cursor();
+    // Not buffer_.cursor(): what was just stored there would have to be waited for.
+    KeyCursor at = (sizeof...(Arguments) == 0 ? state.head : state.open_head).cursor();
     append(at, std::index_sequence_for<Arguments...>{}, arguments...);
     if (KeyBuffer::in_line(at, 0)) [[likely]] {
       view_ = {buffer_.in_line_view(at), {}, at.hash()};
