@@ -49,7 +49,7 @@ class Background::Ticket {
   explicit Ticket(std::shared_ptr<State> state) : state_(std::move(state)) {}
   Ticket(const Ticket&) = delete;
   Ticket& operator=(const Ticket&) = delete;
-  ~Ticket() { claim(); }
+  ~Ticket() { claim(false); }
 
   /// False: closed.
   bool take(std::function<void()> task) {
@@ -60,13 +60,8 @@ class Background::Ticket {
   }
 
   void run() {
-    State::Tasks own = claim();
+    State::Tasks own = claim(true);
     if (own.empty()) return;
-    {
-      const std::lock_guard lock(state_->mutex);
-      if (state_->closed) return;
-      ++state_->running;
-    }
     {
       const Running running(*state_);
       own.front()();
@@ -79,11 +74,15 @@ class Background::Ticket {
   }
 
  private:
-  /// The task, to be run or destroyed outside the lock; none when it was claimed before or close() dropped it.
-  State::Tasks claim() {
+  /// The task, to be run (and counted as running from now on) or destroyed outside the lock; none when it was claimed
+  /// before or close() dropped it.
+  State::Tasks claim(bool to_run) {
     State::Tasks own;
     const std::lock_guard lock(state_->mutex);
-    if (std::exchange(valid_, false) && !state_->closed) own.splice(own.begin(), state_->waiting, place_);
+    if (std::exchange(valid_, false) && !state_->closed) {
+      own.splice(own.begin(), state_->waiting, place_);
+      if (to_run) ++state_->running;
+    }
     return own;
   }
 

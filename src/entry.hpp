@@ -4,16 +4,12 @@
 
 #include <dsta/cache/detail/core.hpp>
 
+#include "later.hpp"
 #include "tags.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
-
-/// `from` + `by`, at most the end of time.
-inline TimePoint later(TimePoint from, Duration by) {
-  return by >= TimePoint::max() - from ? TimePoint::max() : from + by;
-}
 
 /// A limit of zero is none.
 inline TimePoint deadline(TimePoint from, Duration limit) {

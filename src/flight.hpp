@@ -42,6 +42,9 @@ struct Flight {
 
   KeyView key() const { return {name, full, hash}; }
 
+  /// As void_from: no caller is too late for the value.
+  static constexpr std::uint64_t kValid = std::numeric_limits<std::uint64_t>::max();
+
   const std::string name, full;
   const std::uint64_t hash;
   const TypeOps* const type;
@@ -71,7 +74,7 @@ struct Flight {
   std::exception_ptr error;
   /// Callers that came at this point of the invalidation sequence or later must not take the value: it names a tag that
   /// was invalidated then.
-  std::uint64_t void_from = std::numeric_limits<std::uint64_t>::max();
+  std::uint64_t void_from = kValid;
 };
 
 /// Flights that one call of a loader brings, and which item of its batch each is for.

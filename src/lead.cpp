@@ -125,7 +125,7 @@ void Core::lead(const Batch& batch, BatchLoader& loader, LoadUrgency urgency) {
 
 void Core::land(Flight& flight, const LoadSpec& spec, Loaded loaded, Duration took) {
   if (probe) probe(Point::before_store, flight.name);
-  std::uint64_t void_from = std::numeric_limits<std::uint64_t>::max();
+  std::uint64_t void_from = Flight::kValid;
   try {
     void_from = publish(flight, spec, loaded, took);
   } catch (...) {  // no memory: it must land all the same, or its callers would wait for ever
@@ -145,10 +145,9 @@ void Core::land(Flight& flight, const LoadSpec& spec, Loaded loaded, Duration to
 }
 
 std::uint64_t Core::publish(Flight& flight, const LoadSpec& spec, Loaded& loaded, Duration took) {
-  constexpr std::uint64_t kValid = std::numeric_limits<std::uint64_t>::max();
   Counters& counters = spec.identity->counters;
   const EntryTerms& terms = *spec.terms;
-  std::uint64_t void_from = kValid;
+  std::uint64_t void_from = Flight::kValid;
   // What a value that is handed on was tagged with when it was loaded.
   const TagSet* kept_tags = loaded.kept && loaded.kept->extra ? &loaded.kept->extra->tags : nullptr;
   Store::Landing landing;
@@ -170,8 +169,8 @@ std::uint64_t Core::publish(Flight& flight, const LoadSpec& spec, Loaded& loaded
       landing.replace_by = loaded.node;
     }
   }
-  const bool invalidated =
-      loaded.node && (void_from != kValid || flight.sequence < spec.identity->cleared.load(std::memory_order_acquire));
+  const bool invalidated = loaded.node && (void_from != Flight::kValid ||
+                                           flight.sequence < spec.identity->cleared.load(std::memory_order_acquire));
   const bool wanted = landing.replace_by || invalidated;
   if (invalidated) {
     landing.replace_by.reset();
@@ -194,7 +193,7 @@ std::uint64_t Core::publish(Flight& flight, const LoadSpec& spec, Loaded& loaded
       if (invalidated) counters.add(Count::fenced);
       break;
   }
-  if ((!loaded.tags.empty() || kept_tags) && void_from == kValid) {
+  if ((!loaded.tags.empty() || kept_tags) && void_from == Flight::kValid) {
     // Nobody joins any more, but somebody may have joined after an invalidation that came since the look above.
     TagSet tags = tags_->find(loaded.tags);
     if (kept_tags) tags.join(*kept_tags);

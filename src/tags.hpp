@@ -62,7 +62,6 @@ class TagSet {
     }
   }
 
-  std::size_t size() const { return tags_.size(); }
   bool empty() const { return tags_.empty(); }
   std::size_t bytes() const { return tags_.capacity() * sizeof(Tag*); }
   /// The last hard invalidation of any of them.

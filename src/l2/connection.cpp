@@ -36,7 +36,7 @@ void Connection::condemn(std::string_view why) {
 
 void Connection::run(Exchange& exchange, std::string_view bytes, TimePoint deadline) {
   Lock lock(mutex_);
-  if (under_way_.empty() && !reading_ && !ended_) refuse_leftovers(lock);
+  if (under_way_.empty() && !reading_ && !ended_) refuse_leftovers();
   if (ended_) {
     exchange.fault = Fault::lost;
     return;
@@ -69,14 +69,17 @@ void Connection::run(Exchange& exchange, std::string_view bytes, TimePoint deadl
 }
 
 /// Nothing is under way, so nothing may have come: a reply too many would be taken for the next request's.
-void Connection::refuse_leftovers(Lock&) {
+void Connection::refuse_leftovers() {
   char byte = 0;
-  if (begin_ != end_) {
+  const Step step = begin_ != end_ ? Step{Step::Kind::moved, 0} : stream_->read(&byte, 1);
+  if (step.kind == Step::Kind::moved) {
     end(Fault::lost, nullptr, "the server sent more than was asked for");
-    return;
+  } else {
+    end_if_gone(step);
   }
-  const Step step = stream_->read(&byte, 1);
-  if (step.kind == Step::Kind::moved) end(Fault::lost, nullptr, "the server sent more than was asked for");
+}
+
+void Connection::end_if_gone(Step step) {
   if (step.kind == Step::Kind::closed) end(Fault::lost, nullptr, "the server closed the connection");
   if (step.kind == Step::Kind::failed) end(Fault::lost, nullptr, "the connection was reset");
 }
@@ -156,10 +159,8 @@ void Connection::read_for_all(Exchange& own, Lock& lock, TimePoint deadline) {
       end(Fault::timeout, &own, "a reply did not come in time");
     } else if (!sound) {
       end(Fault::protocol, &own, why);
-    } else if (step.kind == Step::Kind::closed) {
-      end(Fault::lost, nullptr, "the server closed the connection");
-    } else if (step.kind == Step::Kind::failed) {
-      end(Fault::lost, nullptr, "the connection was reset");
+    } else {
+      end_if_gone(step);
     }
   }
 }

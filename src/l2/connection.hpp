@@ -55,7 +55,8 @@ class Connection {
   bool parse(std::vector<Reply>& replies, std::string& why);
   void distribute(std::vector<Reply>& replies);
   void end(Fault fault, const Exchange* whose, std::string_view why);
-  void refuse_leftovers(Lock& lock);
+  void end_if_gone(Step step);
+  void refuse_leftovers();
 
   const std::unique_ptr<Stream> stream_;
   std::atomic<bool> ended_{false};

@@ -13,16 +13,15 @@ namespace detail {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-constexpr std::chrono::microseconds kTooLong{300};
+// All in nanoseconds, for the atomics' sake.
+constexpr std::int64_t kTooLong = 300'000;
 /// Doubles with each yield that takes too long, and starts again after one that did not.
-constexpr std::chrono::milliseconds kLeastPause{4}, kMostPause{256};
+constexpr std::int64_t kLeastPause = 4'000'000, kMostPause = 256'000'000;
 
 std::atomic<std::int64_t> paused_until{0};
-std::atomic<std::int64_t> pause{std::chrono::nanoseconds(kLeastPause).count()};
+std::atomic<std::int64_t> pause{kLeastPause};
 
-std::int64_t now() { return std::chrono::nanoseconds(Clock::now().time_since_epoch()).count(); }
+std::int64_t now() { return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 }  // namespace
 
@@ -32,13 +31,11 @@ bool yield_briefly() noexcept {
   ::sched_yield();
   const std::int64_t ended = now();
   const std::int64_t length = pause.load(std::memory_order_relaxed);
-  if (ended - begun > std::chrono::nanoseconds(kTooLong).count()) {
+  if (ended - begun > kTooLong) {
     paused_until.store(ended + length, std::memory_order_relaxed);
-    pause.store(std::min(2 * length, std::int64_t{std::chrono::nanoseconds(kMostPause).count()}),
-                std::memory_order_relaxed);
-  } else if (length != std::chrono::nanoseconds(kLeastPause).count() &&
-             ended > paused_until.load(std::memory_order_relaxed) + length) {
-    pause.store(std::chrono::nanoseconds(kLeastPause).count(), std::memory_order_relaxed);
+    pause.store(std::min(2 * length, kMostPause), std::memory_order_relaxed);
+  } else if (length != kLeastPause && ended > paused_until.load(std::memory_order_relaxed) + length) {
+    pause.store(kLeastPause, std::memory_order_relaxed);
   }
   return true;
 }

@@ -9,6 +9,7 @@
 #include <thread>
 #include <utility>
 
+#include "../later.hpp"
 #include "connection.hpp"
 #include "fork_count.hpp"
 
@@ -25,10 +26,7 @@ constexpr std::chrono::milliseconds kAttemptsWindow{1000};
 /// Between attempts while the server is away: at random, so that a fleet does not come back as one.
 constexpr std::chrono::milliseconds kLeastPause{550}, kMostPause{850};
 
-TimePoint by(Duration limit) {
-  const TimePoint now = Clock::now();
-  return limit >= TimePoint::max() - now ? TimePoint::max() : now + limit;
-}
+TimePoint by(Duration limit) { return later(Clock::now(), limit); }
 
 std::string place(const Address& address) {
   return address.host.empty() ? address.socket_path : fmt::format("{}:{}", address.host, address.port);

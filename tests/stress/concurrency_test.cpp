@@ -11,12 +11,14 @@
 #include <thread>
 #include <vector>
 
+#include "on_threads.hpp"
 #include "scale.hpp"
 
 namespace dsta::cache {
 namespace {
 
 using namespace std::chrono_literals;
+using testing_support::on_threads;
 using testing_support::scaled;
 
 constexpr int kKeys = 64;
@@ -34,12 +36,6 @@ struct Stamp {
     return version;
   }
 };
-
-template <class Body>
-void on_threads(std::size_t count, Body body) {
-  std::vector<std::jthread> threads;
-  for (std::size_t i = 0; i < count; ++i) threads.emplace_back([&body, i] { body(i); });
-}
 
 TEST(Concurrency, EveryValueReadIsWholeAndBelongsToItsKey) {
   // Small enough that entries are evicted all the time.

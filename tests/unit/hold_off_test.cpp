@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "hand_executor.hpp"
+#include "on_threads.hpp"
 
 namespace dsta::cache {
 namespace {
@@ -21,22 +22,18 @@ using namespace std::chrono_literals;
 using detail::Core;
 using testing_support::FullExecutor;
 using testing_support::HandExecutor;
+using testing_support::on_threads;
 
 constexpr std::size_t kCallers = 20;
 
-template <class Body>
-void on_threads(std::size_t count, Body body) {
-  std::vector<std::jthread> threads;
-  for (std::size_t i = 0; i < count; ++i) threads.emplace_back([&body, i] { body(i); });
-}
-
 struct HoldOff : ::testing::Test {
   auto source(EntryOptions options) {
-    return cache.cached(options, [this](int) -> int {
-      ++runs;
-      if (down) throw std::runtime_error("down");
-      return 100 + runs;
-    });
+    return cache.cached(options, [this](int) { return ask(); });
+  }
+  int ask() {
+    ++runs;
+    if (down) throw std::runtime_error("down");
+    return 100 + runs;
   }
   std::shared_ptr<HandExecutor> background = std::make_shared<HandExecutor>();
   testing::CleanCache clean{{.executor = background}};
@@ -206,11 +203,8 @@ struct OverlappingRefreshes : HoldOff {
     first_result = f.refresh(0);
     cache.core()->probe = nullptr;
   }
-  cached<std::function<int(int)>> f = cache.cached({.prefix = "p"}, std::function<int(int)>([this](int) -> int {
-                                                     ++runs;
-                                                     if (down) throw std::runtime_error("down");
-                                                     return 100 + runs;
-                                                   }));
+  cached<std::function<int(int)>> f =
+      cache.cached({.prefix = "p"}, std::function<int(int)>([this](int) { return ask(); }));
   int first_result = 0;
 };
 

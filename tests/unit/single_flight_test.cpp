@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "hand_executor.hpp"
+#include "on_threads.hpp"
 #include "scale.hpp"
 
 namespace dsta::cache {
@@ -19,18 +20,12 @@ namespace {
 
 using namespace std::chrono_literals;
 using detail::Core;
+using testing_support::on_threads;
 using testing_support::scaled;
 
 struct ExchangeDown : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
-
-/// Runs `body(i)` on `count` threads and waits for all.
-template <class Body>
-void on_threads(std::size_t count, Body body) {
-  std::vector<std::jthread> threads;
-  for (std::size_t i = 0; i < count; ++i) threads.emplace_back([&body, i] { body(i); });
-}
 
 struct SingleFlight : ::testing::Test, testing::CleanCache {
   /// From now on `loading` opens when `callers` callers but the leader are about to wait for a load.

@@ -294,7 +294,7 @@ class PlainLoader final : public Loader {
   }
   Loaded load(const KeyView& key, const NodeRef& previous) override {
     Loaded loaded;
-    R value = call(loaded, previous);
+    R value = invoke_load<R>(load_, loaded, previous);
     check_value(value);
     if constexpr (is_optional<R>) loaded.negative = !value.has_value();
     loaded.node = make_node<R>(key, std::move(value));
@@ -302,14 +302,6 @@ class PlainLoader final : public Loader {
   }
 
  private:
-  R call(Loaded& loaded, [[maybe_unused]] const NodeRef& previous) {
-    if constexpr (kTakesContext<Load>) {
-      LoadContext<R> context(previous, loaded);
-      return load_(context);
-    } else {
-      return load_();
-    }
-  }
   Load load_;
 };
 

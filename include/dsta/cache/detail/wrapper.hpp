@@ -274,6 +274,18 @@ void finish_load(const WrapperState<F>& state, const R& value, Loaded& loaded) {
   }
 }
 
+/// Calls `function`, with a LoadContext behind the arguments if it takes one.
+template <class R, class F, class... Arguments>
+R invoke_load(F& function, [[maybe_unused]] Loaded& loaded, [[maybe_unused]] const NodeRef& previous,
+              Arguments&&... arguments) {
+  if constexpr (kTakesContext<F>) {
+    LoadContext<R> context(previous, loaded);
+    return std::invoke(function, std::forward<Arguments>(arguments)..., context);
+  } else {
+    return std::invoke(function, std::forward<Arguments>(arguments)...);
+  }
+}
+
 /// One call that has to be made: the function and its arguments, owned.
 template <class R, class F, class... Kept>
 class CallLoader final : public Loader {
@@ -300,12 +312,7 @@ class CallLoader final : public Loader {
  private:
   R call(Loaded& loaded, const NodeRef& previous, const Kept&... kept) const {
     return [&]<std::size_t... I>(std::index_sequence<I...>)->R {
-      if constexpr (kTakesContext<F>) {
-        LoadContext<R> context(previous, loaded);
-        return std::invoke(state_->function, pass<I>(kept)..., context);
-      } else {
-        return std::invoke(state_->function, pass<I>(kept)...);
-      }
+      return invoke_load<R>(state_->function, loaded, previous, pass<I>(kept)...);
     }
     (std::index_sequence_for<Kept...>{});
   }
