@@ -1,0 +1,38 @@
+/// Tying a manager to its shared level.
+#include <fmt/format.h>
+
+#include <dsta/cache/detail/core.hpp>
+
+#include "l2/dial.hpp"
+#include "l2/url.hpp"
+#include "shared.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+void Core::connect() {
+  const Endpoint endpoint = apply_url(options_);
+  if (endpoint.transport == Endpoint::Transport::memory) return;
+  Remote::Options remote;
+  remote.link = link_options(endpoint, options_);
+  remote.space = options_.space;
+  remote.clock = options_.clock;
+  remote.failed = [this](std::string_view operation, std::string_view kind) {
+    shared_->errors.fetch_add(1, std::memory_order_relaxed);
+    // The link itself says when the server is lost and found again.
+    const bool by_server = !kind.empty() && kind[0] >= 'A' && kind[0] <= 'Z';
+    if (by_server && shared_->first_of(kind)) {
+      log(LogLevel::warning, fmt::format("{} at the shared level: the server answered {}; this is said once, and "
+                                         "counted as l2_errors",
+                                         operation, kind));
+    }
+  };
+  shared_ = std::make_unique<Shared>(std::move(remote), [this] { return keep_up(); });
+}
+
+void Core::disconnect() noexcept { shared_->upkeep.stop(); }
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache
