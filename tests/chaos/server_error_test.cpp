@@ -130,7 +130,7 @@ TEST_P(ServerError, ErrorsThatAnswerEveryCommand) {
 }
 
 TEST_P(ServerError, AScriptThatBlocksTheServer) {
-  start({.config = {"busy-reply-threshold 50"}});
+  start({.config = {"lua-time-limit 50"}});
   fill();
   WireClient blocking = WireClient::tcp(server->port());
   blocking.send(encode_request({"EVAL", "while true do end", "0"}));
