@@ -91,7 +91,7 @@ void Core::close() noexcept {
 std::optional<Duration> Core::time_left(const KeyView& key, const Reach& reach) {
   const TimePoint time = now();
   const NodeRef node = reach.l1 ? store_->peek(key, time) : NodeRef();
-  if (!node) return reach.l2 ? shared_time_left(key) : std::nullopt;
+  if (!node) return reach.l2 ? shared_time_left(key, reach.raw) : std::nullopt;
   if (!is_fresh(*node, time)) return Duration::zero();
   return node->fresh_until == TimePoint::max() ? forever : Duration(node->fresh_until - time);
 }
@@ -169,7 +169,7 @@ std::vector<PutOutcome> Core::put(std::vector<NodeRef> nodes, const EntryTerms& 
 }
 
 bool Core::erase(const KeyView& key, const Reach& reach) {
-  return reach.l2 && shared_ && !closed() ? erase_shared(key) : store_->erase(key, now());
+  return reach.l2 && shared_ && !closed() ? erase_shared(key, reach.raw) : store_->erase(key, now());
 }
 
 std::size_t Core::erase_matching(std::string_view pattern) {

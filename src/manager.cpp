@@ -27,7 +27,6 @@ ManualKey::ManualKey(std::string_view key, const EntryOptions& options) {
                                options.prefix, key.size(), kMaxKeyBytes));
   }
   buffer_.append(key);
-  if (buffer_.view()[0] == '\x01') throw KeyError("a key begins with a byte 1: such are the library's own");
   view_ = {buffer_.view(), {}, buffer_.hash(), true};
 }
 

@@ -76,6 +76,8 @@ struct Judged {
   bool expired = false;  ///< by a tag: past its ttl whatever the time
 };
 Judged judge(const EnvelopeView& view, const Versions& versions, std::int64_t server_now, const Identity* reader);
+/// The same for bytes without an envelope: a counter, or what the caller says is a raw value.
+bool counts_plain(const Found& found, bool raw);
 
 
 }  // namespace detail

@@ -205,14 +205,19 @@ void Core::count_undecoded(std::string_view why) {
   }
 }
 
-std::optional<Duration> Core::shared_time_left(const KeyView& key) {
+bool counts_plain(const Found& found, bool raw) {
+  return found.kind == Found::Kind::other && found.refusal == Refusal::not_an_envelope && !found.of_other_type &&
+         (raw || codec<std::int64_t>::decode(found.bytes));
+}
+
+std::optional<Duration> Core::shared_time_left(const KeyView& key, bool raw) {
   if (shared_->pending.concerns_key(key.name)) return std::nullopt;
   RemoteQuery query{key.name};
   Versions versions;
   Remote& remote = shared_->remote;
   if (!remote.read(std::span(&query, 1), {}, versions)) return std::nullopt;
   const Found& found = query.found;
-  if (found.kind == Found::Kind::other && found.refusal == Refusal::not_an_envelope && !found.of_other_type) {
+  if (counts_plain(found, raw)) {
     const auto left = remote.life_left(key.name);
     if (!left || *left == -2) return std::nullopt;
     return *left < 0 ? forever : Duration(std::chrono::milliseconds(*left));

@@ -207,7 +207,7 @@ void Core::write_entries(const std::vector<NodeRef>& nodes, const EntryTerms& te
 
 // --- removing and invalidating
 
-bool Core::erase_shared(const KeyView& key) {
+bool Core::erase_shared(const KeyView& key, bool raw) {
   const bool here = store_->erase(key, now());
   Found before;
   const Done done = shared_->remote.remove(key.name, before);
@@ -217,7 +217,7 @@ bool Core::erase_shared(const KeyView& key) {
     return here;
   }
   if (here) return true;
-  if (before.kind == Found::Kind::other) return before.refusal == Refusal::not_an_envelope;
+  if (counts_plain(before, raw)) return true;
   if (before.kind != Found::Kind::value) return false;
   return counts(before.view);
 }

@@ -8,7 +8,7 @@ inline namespace v1 {
 namespace detail {
 
 /// What things are called in the server. Entries have the space before their joined key; the library's own keys have a
-/// byte 1 behind the space, which no key of a user begins with.
+/// byte 1 and a letter behind the space. (A user's key that begins with a byte 1 is written with two of them.)
 class KeySpace {
  public:
   explicit KeySpace(std::string_view space) : head_(std::string(space) + ":") {}
@@ -16,7 +16,9 @@ class KeySpace {
   /// What all keys of the namespace begin with.
   const std::string& head() const { return head_; }
 
-  std::string entry(std::string_view name) const { return join({}, name); }
+  std::string entry(std::string_view name) const { return join(escape(name), name); }
+  /// A glob over joined keys as one over the server's. The space has no glob characters.
+  std::string glob(std::string_view pattern) const { return join(escape(pattern), pattern); }
   /// The version that everything in the namespace depends on.
   std::string epoch() const { return join(kEpoch, {}); }
   /// `dependency` is a tag, or a wrapped function by function_dependency.
@@ -33,6 +35,7 @@ class KeySpace {
     if (!redis_key.starts_with(head_)) return {Kind::foreign, {}};
     const std::string_view rest = redis_key.substr(head_.size());
     if (!rest.starts_with('\x01')) return {Kind::entry, rest};
+    if (rest.substr(1).starts_with('\x01')) return {Kind::entry, rest.substr(1)};
     if (rest == kEpoch) return {Kind::epoch, {}};
     if (rest.starts_with(kVersion)) return {Kind::version, rest.substr(kVersion.size())};
     return {Kind::own, {}};
@@ -41,6 +44,7 @@ class KeySpace {
  private:
   static constexpr std::string_view kEpoch = "\x01" "epoch", kVersion = "\x01" "v:", kLease = "\x01" "lease:";
 
+  static std::string_view escape(std::string_view name) { return name.starts_with('\x01') ? "\x01" : ""; }
   std::string join(std::string_view mark, std::string_view name) const {
     std::string key;
     key.reserve(head_.size() + mark.size() + name.size());

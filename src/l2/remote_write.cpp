@@ -288,8 +288,7 @@ Done Remote::remove_many(std::span<const std::string_view> names) {
 
 Done Remote::remove_matching(std::string_view pattern,
                              const std::function<void(std::span<const Removed>)>& visit) {
-  // A space has no glob characters in it.
-  const std::string match = keys_.head() + std::string(pattern);
+  const std::string match = keys_.glob(pattern);
   const std::string last_shown = std::to_string(kShown - 1);
   std::string cursor = "0";
   do {

@@ -339,7 +339,7 @@ class Core : public std::enable_shared_from_this<Core> {
   void count_undecoded(std::string_view why);
   /// One of the value's dependencies waits to be invalidated.
   bool concerned(const EnvelopeView& view) const;
-  std::optional<Duration> shared_time_left(const KeyView& key);
+  std::optional<Duration> shared_time_left(const KeyView& key, bool raw);
 
   // See shared_write.cpp.
   Duration physical_life(TimePoint stale_until) const;
@@ -351,7 +351,7 @@ class Core : public std::enable_shared_from_this<Core> {
                                      const std::vector<std::string>& tags);
   void write_entries(const std::vector<NodeRef>& nodes, const EntryTerms& terms,
                      const std::vector<std::string>& dependencies, Duration life, std::vector<PutOutcome>& outcomes);
-  bool erase_shared(const KeyView& key);
+  bool erase_shared(const KeyView& key, bool raw);
   bool counts(const EnvelopeView& view);
   std::size_t erase_matching_shared(std::string_view pattern);
   Done sweep(std::string_view pattern, std::size_t* counted);
