@@ -2,6 +2,8 @@
 #include <cstdint>
 #include <utility>
 
+#include <dsta/cache/duration.hpp>
+
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
@@ -15,13 +17,16 @@ namespace detail {
 /// the rest time out), the answer to a probe proves nothing: then one request at a time is let through, on trial, until
 /// one succeeds. A failed trial opens the breaker again.
 ///
-/// Trap: failures come in bursts. Sixty-four requests on a connection that dies are one failure, not sixty-four, and
-/// so are four connections that die of the same stall: a failure counts only when its connection was made after the
-/// last one that counted. Three failures are therefore three connections, one after the other, on which nothing worked.
+/// Trap: failures come in bursts. Sixty-four requests on a connection that dies are one failure, not sixty-four; and
+/// those of them that ask again on the next connection have little time left, so it dies soon after, and proves nothing
+/// more. So what fails within half a deadline of the last failure that counted is put down to the same stall. Three
+/// failures therefore mean that nothing worked for at least a whole deadline.
 class Breaker {
  public:
   enum class State : std::uint8_t { closed, open, trial };
   static constexpr int kFailures = 3;
+
+  explicit Breaker(Duration deadline) : same_stall_(deadline / 2) {}
 
   State state() const { return state_; }
   /// No request can be under way now that would not be refused if it came a moment later.
@@ -38,13 +43,16 @@ class Breaker {
     failures_ = 0;
     return close();
   }
-  /// A request failed on connection number `made` (they are counted up), or the server told it to go away (0). True:
-  /// that opened the breaker.
-  bool failed(std::uint64_t made, std::uint64_t made_last, bool on_trial) {
+  /// A request failed. True: that opened the breaker.
+  bool failed(TimePoint now, bool on_trial) {
+    if (state_ == State::closed && failures_ != 0 && now - counted_ < same_stall_) return false;
+    counted_ = now;
+    return refused(on_trial);
+  }
+  /// The server said that it serves nobody now. That costs no time, so each time counts. True: that opened the breaker.
+  bool refused(bool on_trial) {
     if (state_ == State::open) return false;
     if (state_ == State::trial) return on_trial && open(false);
-    if (made != 0 && made <= counted_to_) return false;
-    if (made != 0) counted_to_ = made_last;
     return ++failures_ >= kFailures && open(false);
   }
   /// `probe_is_proof`: what failed is what a probe does, so a probe that succeeds closes it. True: it was not open.
@@ -70,9 +78,10 @@ class Breaker {
     return std::exchange(state_, State::closed) != State::closed;
   }
 
+  const Duration same_stall_;
   State state_ = State::closed;
   int failures_ = 0;
-  std::uint64_t counted_to_ = 0;
+  TimePoint counted_{};
   bool proof_ = true;
   bool trying_ = false;
 };

@@ -65,19 +65,18 @@ std::string fresh_token() {
 /// All that changes. A child of a fork gets one of its own: its parent's mutexes may be locked by threads that the
 /// child does not have, and its parent's sockets are not its own.
 struct Link::State {
-  explicit State(const LinkOptions& given) : options(given), forks(fork_count()), slots(given.connections) {}
+  explicit State(const LinkOptions& given)
+      : options(given), forks(fork_count()), slots(given.connections), breaker(given.operation_timeout) {}
 
   const LinkOptions& options;
   const std::uint32_t forks;
-  std::atomic<std::uint64_t> attempts_made{0}, breaker_changes{0}, lines_made{0};
+  std::atomic<std::uint64_t> attempts_made{0}, breaker_changes{0};
   /// There is something that a success would put right. Without it a success takes no lock.
   std::atomic<bool> uneasy{false};
 
   /// A connection to the server, and what is known of its worth.
   struct Line : Connection {
-    Line(std::unique_ptr<Stream> stream, ReplyLimits limits, std::uint64_t which)
-        : Connection(std::move(stream), limits), number(which) {}
-    const std::uint64_t number;  ///< counted up from 1
+    using Connection::Connection;
     std::atomic<bool> served{false};
   };
   struct Slot {
@@ -115,7 +114,7 @@ struct Link::State {
   void find(Way& way, std::size_t index, TimePoint deadline);
   void judge(Way& way, const std::vector<Reply>& replies);
   void judge(Way& way, Fault fault);
-  void failed(Way& way, std::uint64_t line, std::string_view why);
+  void failed(Way& way, bool refused, std::string_view why);
   void give_back();
   std::shared_ptr<Line> make(TimePoint deadline) noexcept;
   bool log_in(Connection& connection, TimePoint deadline, std::string& error);
@@ -219,7 +218,7 @@ void Link::condemn(std::string_view why) {
 void Link::State::judge(Way& way, const std::vector<Reply>& replies) {
   if (!way.line->served.load(std::memory_order_relaxed)) way.line->served.store(true, std::memory_order_relaxed);
   const auto refused = std::find_if(replies.begin(), replies.end(), [](const Reply& r) { return r.means_not_now(); });
-  if (refused != replies.end()) return failed(way, 0, refused->error_code());
+  if (refused != replies.end()) return failed(way, true, refused->error_code());
   if (!uneasy.load(std::memory_order_relaxed)) return;
   bool closes = false;
   {
@@ -239,19 +238,16 @@ void Link::State::judge(Way& way, Fault fault) {
   const bool slow = way.line->was_slow();
   // A connection that worked may end, for one reply too large or because the server restarts.
   if (!slow && !way.trial && way.line->served.load(std::memory_order_relaxed)) return;
-  failed(way, way.line->number,
-         slow                       ? "no answer in time"
-         : fault == Fault::protocol ? "no valid answer"
-                                    : "no answer");
+  failed(way, false, slow ? "no answer in time" : fault == Fault::protocol ? "no valid answer" : "no answer");
 }
 
-void Link::State::failed(Way& way, std::uint64_t line, std::string_view why) {
+void Link::State::failed(Way& way, bool refused, std::string_view why) {
   bool opens = false;
   {
     const std::lock_guard lock(mutex);
     uneasy.store(true, std::memory_order_relaxed);
     if (closed) return;
-    opens = breaker.failed(line, lines_made, way.trial);
+    opens = refused ? breaker.refused(way.trial) : breaker.failed(Clock::now(), way.trial);
     way.trial = false;
     if (opens) {
       for (Slot& slot : slots) slot.line.reset();  // who waits on one goes on waiting
@@ -327,7 +323,7 @@ std::shared_ptr<Link::State::Line> Link::State::make(TimePoint deadline) noexcep
     auto stream = options.connect ? options.connect(options.address, deadline, error)
                                   : connect_plain(options.address, deadline, error);
     if (stream) {
-      made = std::make_shared<Line>(std::move(stream), options.limits, ++lines_made);
+      made = std::make_shared<Line>(std::move(stream), options.limits);
       if (!log_in(*made, deadline, error)) made.reset();
     }
   } catch (const std::system_error&) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <barrier>
 #include <cstdio>
 #include <string>
 #include <thread>
@@ -85,11 +86,15 @@ TEST_F(LinkBreaker, AServerThatAnswersPingAndNothingElseCostsThreeDeadlinesAndTh
 }
 
 TEST_F(LinkBreaker, SixtyFourRequestsThatTimeOutTogetherAreOneFailure) {
-  Link link(options());
+  Link link(options(400ms));
   ASSERT_TRUE(set(link));
   for (int round = 0; round < 2; ++round) {
     proxy->set(Fault::hold().on("GET"));
-    on_threads(64, [&](std::size_t) { EXPECT_FALSE(get(link)); });
+    std::barrier together(64);
+    on_threads(64, [&](std::size_t) {
+      together.arrive_and_wait();
+      EXPECT_FALSE(get(link));
+    });
     EXPECT_TRUE(link.up()) << round;
   }
   EXPECT_EQ(link.counters().breaker_changes, 0u);

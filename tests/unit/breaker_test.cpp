@@ -14,51 +14,60 @@ namespace {
 using namespace std::chrono_literals;
 using State = Breaker::State;
 
+constexpr Duration kDeadline = 1s;
+constexpr TimePoint kStart{1h};
+
 /// A breaker that three failures opened, in the way of requests that fail although probes succeed.
 Breaker opened() {
-  Breaker breaker;
-  for (std::uint64_t line = 1; line <= 3; ++line) breaker.failed(line, line, false);
+  Breaker breaker(kDeadline);
+  for (int i = 0; i < 3; ++i) breaker.failed(kStart + i * kDeadline, false);
   return breaker;
 }
 
 TEST(Breaker, OpensAtTheThirdFailureInARow) {
-  Breaker breaker;
-  EXPECT_FALSE(breaker.failed(1, 1, false));
-  EXPECT_FALSE(breaker.failed(2, 2, false));
+  Breaker breaker(kDeadline);
+  EXPECT_FALSE(breaker.failed(kStart, false));
+  EXPECT_FALSE(breaker.failed(kStart + 1s, false));
   EXPECT_FALSE(breaker.refuses());
-  EXPECT_TRUE(breaker.failed(3, 3, false));
+  EXPECT_TRUE(breaker.failed(kStart + 2s, false));
   EXPECT_TRUE(breaker.refuses());
-  EXPECT_FALSE(breaker.failed(4, 4, false)) << "it is open already";
+  EXPECT_FALSE(breaker.failed(kStart + 3s, false)) << "it is open already";
 }
 
 TEST(Breaker, ASuccessBeginsTheCountAnew) {
-  Breaker breaker;
-  for (std::uint64_t line = 1; line < 20; ++line) {
-    EXPECT_FALSE(breaker.failed(line, line, false));
-    if (line % 2 == 0) breaker.succeeded();
+  Breaker breaker(kDeadline);
+  for (int i = 1; i < 20; ++i) {
+    EXPECT_FALSE(breaker.failed(kStart + i * 1s, false));
+    if (i % 2 == 0) breaker.succeeded();
   }
   EXPECT_EQ(breaker.state(), State::closed);
 }
 
-TEST(Breaker, ManyRequestsOnAConnectionAreOneFailure) {
-  Breaker breaker;
-  for (int request = 0; request < 64; ++request) EXPECT_FALSE(breaker.failed(1, 1, false));
-  for (int request = 0; request < 64; ++request) EXPECT_FALSE(breaker.failed(2, 2, false));
-  EXPECT_TRUE(breaker.failed(3, 3, false));
+TEST(Breaker, WhatFailsTogetherIsOneFailure) {
+  Breaker breaker(kDeadline);
+  for (const auto stall : {0s, 1s, 2s}) {
+    for (int request = 0; request < 64; ++request) {
+      const bool third = stall == 2s && request == 0;
+      EXPECT_EQ(breaker.failed(kStart + stall + request * 5ms, false), third) << stall.count() << " " << request;
+    }
+  }
 }
 
-TEST(Breaker, ConnectionsThatDieOfTheSameStallAreOneFailure) {
-  Breaker breaker;
-  for (std::uint64_t line = 1; line <= 8; ++line) EXPECT_FALSE(breaker.failed(line, 8, false));
-  EXPECT_FALSE(breaker.failed(9, 9, false));
-  EXPECT_TRUE(breaker.failed(10, 10, false));
+TEST(Breaker, AfterASuccessTheNextFailureCountsAtOnce) {
+  Breaker breaker(kDeadline);
+  breaker.failed(kStart, false);
+  breaker.failed(kStart + 600ms, false);
+  breaker.succeeded();
+  breaker.failed(kStart + 700ms, false);
+  breaker.failed(kStart + 1200ms, false);
+  EXPECT_TRUE(breaker.failed(kStart + 1700ms, false));
 }
 
 TEST(Breaker, AServerThatSaysNotNowIsAFailureEachTime) {
-  Breaker breaker;
-  EXPECT_FALSE(breaker.failed(0, 1, false));
-  EXPECT_FALSE(breaker.failed(0, 1, false));
-  EXPECT_TRUE(breaker.failed(0, 1, false));
+  Breaker breaker(kDeadline);
+  EXPECT_FALSE(breaker.refused(false));
+  EXPECT_FALSE(breaker.refused(false));
+  EXPECT_TRUE(breaker.refused(false));
 }
 
 TEST(Breaker, WhenRequestsFailedAProbeLetsOneRequestAtATimeTry) {
@@ -71,15 +80,15 @@ TEST(Breaker, WhenRequestsFailedAProbeLetsOneRequestAtATimeTry) {
   EXPECT_FALSE(breaker.begin_trial()) << "the second is refused";
   EXPECT_TRUE(breaker.succeeded());
   EXPECT_EQ(breaker.state(), State::closed);
-  EXPECT_FALSE(breaker.failed(4, 4, false)) << "and the count began anew";
+  EXPECT_FALSE(breaker.failed(kStart + 5s, false)) << "and the count began anew";
 }
 
 TEST(Breaker, AFailedTrialOpensItAgain) {
   Breaker breaker = opened();
   breaker.probed();
   ASSERT_TRUE(breaker.begin_trial());
-  EXPECT_FALSE(breaker.failed(3, 4, false)) << "a straggler is not the trial";
-  EXPECT_TRUE(breaker.failed(4, 4, true));
+  EXPECT_FALSE(breaker.failed(kStart + 4s, false)) << "a straggler is not the trial";
+  EXPECT_TRUE(breaker.failed(kStart + 4s, true));
   EXPECT_EQ(breaker.state(), State::open);
   breaker.probed();
   EXPECT_EQ(breaker.state(), State::trial) << "a probe proves as little as before";
@@ -94,7 +103,7 @@ TEST(Breaker, ATrialThatCameToNothingIsTheNextOnes) {
 }
 
 TEST(Breaker, WhenConnectingFailedAProbeClosesIt) {
-  Breaker breaker;
+  Breaker breaker(kDeadline);
   EXPECT_TRUE(breaker.open(true));
   EXPECT_FALSE(breaker.open(true));
   EXPECT_TRUE(breaker.probed());
