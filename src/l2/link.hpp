@@ -67,7 +67,7 @@ struct LinkCounters {
 /// caller is refused. Other errors concern one key or one client and count as answers.
 ///
 /// A reply is known by its place alone, so a lost or repeated one would shift all that follow. Requests of Purpose
-/// erase and write therefore end in a PING with a number used once, which must come back behind their own replies; a
+/// erase and write therefore end in an ECHO of a word used once, which must come back behind their own replies; a
 /// read is verified by its user, who calls `condemn` on what cannot be.
 class Link {
  public:
