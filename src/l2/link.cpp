@@ -40,6 +40,14 @@ std::string place(const Address& address) {
   return address.host.empty() ? address.socket_path : fmt::format("{}:{}", address.host, address.port);
 }
 
+/// The code of an error, for a log, if it is made like one: servers have been known to quote what they were sent.
+std::string_view loggable(std::string_view code) {
+  constexpr std::size_t kLongest = 12;
+  const bool like_one = !code.empty() && code.size() <= kLongest &&
+                        std::all_of(code.begin(), code.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+  return like_one ? code : "an error";
+}
+
 /// The last reply shows that those before it are this request's own. A server that serves nobody says so to the ECHO,
 /// too: where all say it, none says anything else.
 bool sealed_by(const std::string& token, const std::vector<Reply>& replies) {
@@ -355,8 +363,7 @@ bool Link::State::log_in(Connection& connection, TimePoint deadline, std::string
   for (const Reply& reply : exchange.replies) {
     // MISCONF: it cannot save and takes no writes, but reads go on.
     if (!reply.is(Reply::Kind::error) || reply.error_code() == "MISCONF") continue;
-    // The code alone: servers have been known to quote what they were sent.
-    error = fmt::format("the server answered {}", reply.error_code());
+    error = fmt::format("the server answered {}", loggable(reply.error_code()));
     return false;
   }
   return true;
