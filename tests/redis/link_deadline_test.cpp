@@ -17,6 +17,7 @@
 #include "l2/tls.hpp"
 #include "on_threads.hpp"
 #include "redis_server.hpp"
+#include "scale.hpp"
 #include "scripted_server.hpp"
 
 namespace dsta::cache::detail {
@@ -32,7 +33,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr Duration kPatience = 200ms;
 /// 20 ms on a quiet machine; this leaves room for one that is not.
-constexpr Duration kSlack = 250ms;
+constexpr Duration kSlack = testing_support::kSanitized ? 2000ms : 250ms;
 
 /// SIGALRM every 10 ms, with a handler that interrupts system calls.
 class Alarms {
