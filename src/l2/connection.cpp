@@ -1,6 +1,7 @@
 #include "connection.hpp"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "courtesy.hpp"
@@ -14,19 +15,27 @@ namespace {
 constexpr std::size_t kReadAtLeast = std::size_t{16} << 10;
 /// What is kept of the buffers between requests.
 constexpr std::size_t kKeptBuffer = std::size_t{256} << 10;
+constexpr std::size_t kLongestReason = 127;
 /// Writes a caller makes for others before it looks after its own reply.
 constexpr int kWrites = 4;
 
 }  // namespace
 
 Connection::Connection(std::unique_ptr<Stream> stream, ReplyLimits limits)
-    : stream_(std::move(stream)), guard_(limits) {}
+    : stream_(std::move(stream)), guard_(limits) {
+  why_.reserve(kLongestReason);
+}
 
 Connection::~Connection() { stream_->shut(); }
 
 std::string Connection::why() const {
   const std::lock_guard lock(mutex_);
   return why_;
+}
+
+bool Connection::was_slow() const {
+  const std::lock_guard lock(mutex_);
+  return was_slow_;
 }
 
 void Connection::condemn(std::string_view why) {
@@ -41,9 +50,20 @@ void Connection::run(Exchange& exchange, std::string_view bytes, TimePoint deadl
     exchange.fault = Fault::lost;
     return;
   }
-  outgoing_ += bytes;
+  try {
+    take_part(exchange, bytes, lock, deadline);
+  } catch (const std::bad_alloc&) {
+    // Where it happened nobody knows how much was read or is owed, and the exchange must not stay in the list.
+    if (!lock.owns_lock()) lock.lock();
+    end(Fault::lost, &exchange, "there was no memory for it");
+    exchange.fault = Fault::lost;
+  }
+}
+
+void Connection::take_part(Exchange& exchange, std::string_view bytes, Lock& lock, TimePoint deadline) {
   under_way_.push_back(&exchange);
   ++unsent_;
+  outgoing_ += bytes;
   if (!writing_) write_out(lock, deadline);
 
   for (;;) {
@@ -103,16 +123,17 @@ void Connection::write_out(Lock& lock, TimePoint deadline) {
     for (std::size_t i = under_way_.size() - unsent_; i < under_way_.size(); ++i) under_way_[i]->sent = true;
     unsent_ = 0;
     lock.unlock();
-    std::string why;
-    const bool sent = send_all(deadline, why);
+    Fault fault = Fault::lost;
+    std::string_view why;
+    const bool sent = send_all(deadline, fault, why);
     lock.lock();
-    if (!sent) end(Fault::lost, nullptr, why);
+    if (!sent) end(fault, nullptr, why);
   }
   writing_ = false;
   // What is left was appended by callers who wait by now: the first of them to read sends it.
 }
 
-bool Connection::send_all(TimePoint deadline, std::string& why) {
+bool Connection::send_all(TimePoint deadline, Fault& fault, std::string_view& why) {
   std::string_view rest = sending_;
   while (!rest.empty()) {
     const Step step = stream_->write(rest.data(), rest.size());
@@ -123,6 +144,7 @@ bool Connection::send_all(TimePoint deadline, std::string& why) {
       case Step::Kind::wait_write:
       case Step::Kind::wait_read:
         if (!wait_ready(stream_->descriptor(), step.kind == Step::Kind::wait_write, deadline)) {
+          fault = Fault::timeout;
           why = "a request could not be sent in time";
           return false;
         }
@@ -147,7 +169,7 @@ void Connection::read_for_all(Exchange& own, Lock& lock, TimePoint deadline) {
     }
     lock.unlock();
     bool late = false;
-    std::string why;
+    std::string_view why;
     const Step step = read_some(deadline, late);
     const bool sound = step.kind != Step::Kind::moved || parse(replies, why);
     lock.lock();
@@ -195,7 +217,7 @@ Step Connection::read_some(TimePoint deadline, bool& late) {
   return step;
 }
 
-bool Connection::parse(std::vector<Reply>& replies, std::string& why) {
+bool Connection::parse(std::vector<Reply>& replies, std::string_view& why) {
   for (;;) {
     if (begin_ == end_) return true;
     const std::string_view come(buffer_.data() + begin_, end_ - begin_);
@@ -232,14 +254,16 @@ void Connection::distribute(std::vector<Reply>& replies) {
 
 void Connection::end(Fault fault, const Exchange* whose, std::string_view why) {
   if (ended_.exchange(true, std::memory_order_acq_rel)) return;
-  why_ = why;
+  was_slow_ = fault == Fault::timeout;
   stream_->shut();
   outgoing_.clear();
   unsent_ = 0;
-  for (Exchange* exchange : std::exchange(under_way_, {})) {
+  for (Exchange* exchange : under_way_) {
     exchange->fault = exchange == whose ? fault : Fault::lost;
     exchange->tell(Exchange::News::done);
   }
+  under_way_.clear();
+  why_.assign(why.substr(0, why_.capacity()));  // within what was reserved: it ends for want of memory, too
 }
 
 }  // namespace detail

@@ -34,7 +34,7 @@ class Connection {
   Connection& operator=(const Connection&) = delete;
 
   /// Sends `bytes` and waits for the replies until `deadline` (steady clock). When it returns, the exchange has its
-  /// replies or a fault.
+  /// replies or a fault. Memory that cannot be had for what comes is a fault, too: the connection ends.
   void run(Exchange& exchange, std::string_view bytes, TimePoint deadline);
 
   bool usable() const { return !ended_.load(std::memory_order_acquire); }
@@ -42,17 +42,20 @@ class Connection {
   void condemn(std::string_view why);
   /// Why it ended.
   std::string why() const;
+  /// It ended because something did not go out or come in by a deadline.
+  bool was_slow() const;
   /// In the child of a fork.
   void forget() noexcept { stream_->forget(); }
 
  private:
   using Lock = std::unique_lock<std::mutex>;
 
+  void take_part(Exchange& exchange, std::string_view bytes, Lock& lock, TimePoint deadline);
   void write_out(Lock& lock, TimePoint deadline);
-  bool send_all(TimePoint deadline, std::string& why);
+  bool send_all(TimePoint deadline, Fault& fault, std::string_view& why);
   void read_for_all(Exchange& own, Lock& lock, TimePoint deadline);
   Step read_some(TimePoint deadline, bool& late);
-  bool parse(std::vector<Reply>& replies, std::string& why);
+  bool parse(std::vector<Reply>& replies, std::string_view& why);
   void distribute(std::vector<Reply>& replies);
   void end(Fault fault, const Exchange* whose, std::string_view why);
   void end_if_gone(Step step);
@@ -70,6 +73,7 @@ class Connection {
   bool reading_ = false;
   double batch_ = 1;  ///< how many requests one write carried lately
   std::string why_;
+  bool was_slow_ = false;
 
   // The writer's.
   std::string sending_;

@@ -2,16 +2,20 @@
 
 #include <fmt/format.h>
 
-#include <array>
+#include <algorithm>
 #include <condition_variable>
+#include <exception>
 #include <mutex>
 #include <random>
+#include <system_error>
 #include <thread>
 #include <utility>
 
 #include "../later.hpp"
+#include "breaker.hpp"
 #include "connection.hpp"
 #include "fork_count.hpp"
+#include "probing.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -21,10 +25,14 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// At most two attempts that fail in any such time, by whomever.
-constexpr std::chrono::milliseconds kAttemptsWindow{1000};
-/// Between attempts while the server is away: at random, so that a fleet does not come back as one.
-constexpr std::chrono::milliseconds kLeastPause{550}, kMostPause{850};
+/// A message that cannot be written is none the less no reason to fail.
+template <class... Args>
+void say(const Log& log, LogLevel level, fmt::format_string<Args...> format, Args&&... args) noexcept {
+  try {
+    log.write(level, fmt::format(format, std::forward<Args>(args)...));
+  } catch (const std::exception&) {  // no memory, or nowhere to write
+  }
+}
 
 TimePoint by(Duration limit) { return later(Clock::now(), limit); }
 
@@ -32,11 +40,32 @@ std::string place(const Address& address) {
   return address.host.empty() ? address.socket_path : fmt::format("{}:{}", address.host, address.port);
 }
 
+/// The code of an error, for a log, if it is made like one: servers have been known to quote what they were sent.
+std::string_view loggable(std::string_view code) {
+  constexpr std::size_t kLongest = 12;
+  const bool like_one = !code.empty() && code.size() <= kLongest &&
+                        std::all_of(code.begin(), code.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+  return like_one ? code : "an error";
+}
+
+/// The last reply shows that those before it are this request's own. A server that serves nobody says so to the ECHO,
+/// too: where all say it, none says anything else.
+bool sealed_by(const std::string& token, const std::vector<Reply>& replies) {
+  const Reply& seal = replies.back();
+  return (seal.is(Reply::Kind::text) && seal.text == token) ||
+         std::all_of(replies.begin(), replies.end(), [](const Reply& reply) { return reply.means_not_now(); });
+}
+
+/// Random, and the same for all links of this process.
+std::uint64_t process_number() {
+  static const std::uint64_t number = std::random_device{}() | std::uint64_t{std::random_device{}()} << 32;
+  return number;
+}
+
 /// Text that no other request of this process ends in, and none of another is likely to.
 std::string fresh_token() {
-  static const std::uint64_t process = std::random_device{}() | std::uint64_t{std::random_device{}()} << 32;
   static std::atomic<std::uint64_t> last{0};
-  return fmt::format("{:x}.{:x}", process, ++last);
+  return fmt::format("{:x}.{:x}", process_number(), ++last);
 }
 
 }  // namespace
@@ -44,31 +73,63 @@ std::string fresh_token() {
 /// All that changes. A child of a fork gets one of its own: its parent's mutexes may be locked by threads that the
 /// child does not have, and its parent's sockets are not its own.
 struct Link::State {
-  explicit State(const LinkOptions& given) : options(given), forks(fork_count()), slots(given.connections) {}
+  explicit State(const LinkOptions& given)
+      : options(given), forks(fork_count()), slots(given.connections), breaker(given.operation_timeout) {}
 
   const LinkOptions& options;
   const std::uint32_t forks;
+  std::atomic<std::uint64_t> attempts_made{0}, breaker_changes{0};
+  /// There is something that a success would put right. Without it a success takes no lock.
+  std::atomic<bool> uneasy{false};
 
+  /// A connection to the server, and what is known of its worth.
+  struct Line : Connection {
+    using Connection::Connection;
+    std::atomic<bool> served{false};
+  };
   struct Slot {
-    std::shared_ptr<Connection> connection;
+    std::shared_ptr<Line> line;
     bool connecting = false;
   };
   std::mutex mutex;
   std::condition_variable changed;
   // Under mutex.
   std::vector<Slot> slots;
-  std::array<TimePoint, 2> attempts{};  ///< the last two since one succeeded
-  bool down = false;
+  AttemptLimit attempts;
+  Breaker breaker;
+  ProbePauses pauses;
+  ProbePatience patience;
   bool closed = false;
+  bool recovering = false;
   std::thread recovery;
 
-  std::shared_ptr<Connection> connection(std::size_t index, TimePoint deadline);
-  std::shared_ptr<Connection> make(TimePoint deadline);
+  /// What a request goes by. On trial, it must come to an end whatever happens.
+  class Way {
+   public:
+    explicit Way(State& state) : state_(state) {}
+    ~Way() {
+      if (trial) state_.give_back();
+    }
+    Way(const Way&) = delete;
+    Way& operator=(const Way&) = delete;
+    std::shared_ptr<Line> line;  ///< null: none is to be had
+    bool trial = false;
+
+   private:
+    State& state_;
+  };
+
+  void find(Way& way, std::size_t index, TimePoint deadline);
+  void judge(Way& way, const std::vector<Reply>& replies);
+  void judge(Way& way, Fault fault);
+  void failed(Way& way, bool refused, std::string_view why);
+  void give_back();
+  std::shared_ptr<Line> make(TimePoint deadline) noexcept;
   bool log_in(Connection& connection, TimePoint deadline, std::string& error);
-  bool may_attempt(TimePoint now) const { return now - attempts[0] >= kAttemptsWindow; }
-  void note_attempt(TimePoint now) { attempts = {attempts[1], now}; }
-  void go_down();
-  void recover();
+  void note_attempt(TimePoint now);
+  void go_down(bool probe_is_proof);
+  void start_recovery();
+  void recover() noexcept;
   void close();
 };
 
@@ -95,7 +156,13 @@ bool Link::up() const {
   State& own = *state_.load(std::memory_order_acquire);
   if (own.forks != fork_count()) return true;  // not tried yet
   const std::lock_guard lock(own.mutex);
-  return !own.down;
+  return !own.breaker.refuses();
+}
+
+LinkCounters Link::counters() const {
+  const State& own = *state_.load(std::memory_order_acquire);
+  return {.attempts = own.attempts_made.load(std::memory_order_relaxed),
+          .breaker_changes = own.breaker_changes.load(std::memory_order_relaxed)};
 }
 
 Answer Link::run(const Request& request, Purpose purpose) {
@@ -110,34 +177,36 @@ Answer Link::run(const Request& request, Purpose purpose) {
   if (verified) {
     token = fresh_token();
     sealed = request;
-    sealed.add({"PING", token});
+    sealed.add({"ECHO", token});  // not PING, which a server refuses when it refuses writes (MISCONF)
   }
   const Request& whole = verified ? sealed : request;
 
   Answer answer;
   for (int attempt = 0; attempt < (options_.retry ? 2 : 1); ++attempt) {
-    const auto connection = own.connection(mine % options_.connections, deadline);
-    if (!connection) {
+    State::Way way(own);
+    own.find(way, mine % options_.connections, deadline);
+    if (!way.line) {
       if (attempt == 0) answer.fault = Fault::no_connection;
       return answer;
     }
     Exchange exchange(whole.commands());
-    connection->run(exchange, whole.bytes(), deadline);
+    way.line->run(exchange, whole.bytes(), deadline);
     answer.fault = exchange.fault;
     answer.maybe_executed = answer.maybe_executed || exchange.sent;
     if (answer.fault == Fault::none && verified) {
-      const Reply& seal = exchange.replies.back();
-      if (seal.is(Reply::Kind::text) && seal.text == token) {
+      if (sealed_by(token, exchange.replies)) {
         exchange.replies.pop_back();
       } else {
-        connection->condemn("replies were out of step");
+        way.line->condemn("replies were out of step");
         answer.fault = Fault::protocol;
       }
     }
     if (answer.fault == Fault::none) {
       answer.replies = std::move(exchange.replies);
+      own.judge(way, answer.replies);
       return answer;
     }
+    own.judge(way, answer.fault);
     if (purpose == Purpose::write && exchange.sent) return answer;
     if (Clock::now() >= deadline) return answer;
   }
@@ -148,55 +217,131 @@ void Link::condemn(std::string_view why) {
   State& own = state();
   const std::lock_guard lock(own.mutex);
   for (auto& slot : own.slots) {
-    if (slot.connection) slot.connection->condemn(why);
+    if (slot.line) slot.line->condemn(why);
   }
+}
+
+// --- what requests come to
+
+void Link::State::judge(Way& way, const std::vector<Reply>& replies) {
+  if (!way.line->served.load(std::memory_order_relaxed)) way.line->served.store(true, std::memory_order_relaxed);
+  const auto refused = std::find_if(replies.begin(), replies.end(), [](const Reply& r) { return r.means_not_now(); });
+  if (refused != replies.end()) return failed(way, true, refused->error_code());
+  if (!uneasy.load(std::memory_order_relaxed)) return;
+  bool closes = false;
+  {
+    const std::lock_guard lock(mutex);
+    if (breaker.state() == Breaker::State::open) return;  // an answer from before
+    closes = breaker.succeeded();
+    way.trial = false;
+    attempts.forget();
+    pauses.reset();
+    uneasy.store(false, std::memory_order_relaxed);
+    if (closes) breaker_changes.fetch_add(1, std::memory_order_relaxed);
+  }
+  if (closes) say(options.log, LogLevel::info, "{} does its work again", place(options.address));
+}
+
+void Link::State::judge(Way& way, Fault fault) {
+  const bool slow = way.line->was_slow();
+  // A connection that worked may end, for one reply too large or because the server restarts.
+  if (!slow && !way.trial && way.line->served.load(std::memory_order_relaxed)) return;
+  failed(way, false, slow ? "no answer in time" : fault == Fault::protocol ? "no valid answer" : "no answer");
+}
+
+void Link::State::failed(Way& way, bool refused, std::string_view why) {
+  bool opens = false;
+  {
+    const std::lock_guard lock(mutex);
+    uneasy.store(true, std::memory_order_relaxed);
+    if (closed) return;
+    opens = refused ? breaker.refused(way.trial) : breaker.failed(Clock::now(), way.trial);
+    way.trial = false;
+    if (opens) {
+      for (Slot& slot : slots) slot.line.reset();  // who waits on one goes on waiting
+      breaker_changes.fetch_add(1, std::memory_order_relaxed);
+      start_recovery();
+    }
+  }
+  if (opens) {
+    say(options.log, LogLevel::warning, "{} does not do its work ({}): requests are refused until it does",
+        place(options.address), why);
+  }
+}
+
+void Link::State::give_back() {
+  const std::lock_guard lock(mutex);
+  breaker.give_back();
 }
 
 // --- connecting
 
-std::shared_ptr<Connection> Link::State::connection(std::size_t index, TimePoint deadline) {
+void Link::State::find(Way& way, std::size_t index, TimePoint deadline) {
+  // An attempt that is given next to no time would fail and tell nothing of the server.
+  const Duration least = std::min(options.connect_timeout, options.operation_timeout) / 8;
   std::unique_lock lock(mutex);
+  way.trial = breaker.begin_trial();
+  if (way.trial) index = 0;  // where the probe's connection is
+  TimePoint now;
   for (;;) {
+    if (breaker.state() == Breaker::State::trial && !way.trial) return;
     Slot& slot = slots[index];
-    if (slot.connection && slot.connection->usable()) return slot.connection;
-    if (down || closed) return nullptr;
-    if (!slot.connecting) break;
-    if (changed.wait_until(lock, deadline) == std::cv_status::timeout && slots[index].connecting) return nullptr;
-  }
-  const TimePoint now = Clock::now();
-  if (!may_attempt(now)) {
-    go_down();
-    return nullptr;
+    if (slot.line && slot.line->usable()) {
+      way.line = slot.line;
+      return;
+    }
+    if (closed) return;
+    if (breaker.state() == Breaker::State::open) return start_recovery();
+    now = Clock::now();
+    if (deadline - now < least) return;
+    if (!slot.connecting && now >= attempts.next()) break;
+    if (!slot.connecting) {
+      // Enough was tried for now. What another slot has will do; if none has anything, the server is as good as away.
+      const auto other = std::find_if(slots.begin(), slots.end(), [](const Slot& each) {
+        return each.connecting || (each.line && each.line->usable());
+      });
+      if (other == slots.end()) return go_down(false);
+      index = static_cast<std::size_t>(other - slots.begin());
+      continue;
+    }
+    changed.wait_until(lock, deadline - least);
   }
   note_attempt(now);
   slots[index].connecting = true;
-  const auto lost = std::exchange(slots[index].connection, nullptr);
+  slots[index].line.reset();
   lock.unlock();
   auto made = make(std::min(deadline, by(options.connect_timeout)));
   lock.lock();
-  Slot& slot = slots[index];
-  slot.connecting = false;
-  slot.connection = made;
+  slots[index].connecting = false;
+  slots[index].line = made;
   if (made) {
-    attempts = {};
+    patience.connected_in(Clock::now() - now);
   } else {
-    go_down();
+    way.trial = false;  // as it ends here
+    go_down(true);
   }
   changed.notify_all();
-  return made;
+  way.line = std::move(made);
 }
 
-std::shared_ptr<Connection> Link::State::make(TimePoint deadline) {
+std::shared_ptr<Link::State::Line> Link::State::make(TimePoint deadline) noexcept {
   std::string error;
-  auto stream = options.connect ? options.connect(options.address, deadline, error)
-                                : connect_plain(options.address, deadline, error);
-  std::shared_ptr<Connection> made;
-  if (stream) {
-    made = std::make_shared<Connection>(std::move(stream), options.limits);
-    if (!log_in(*made, deadline, error)) made.reset();
+  std::shared_ptr<Line> made;
+  try {
+    auto stream = options.connect ? options.connect(options.address, deadline, error)
+                                  : connect_plain(options.address, deadline, error);
+    if (stream) {
+      made = std::make_shared<Line>(std::move(stream), options.limits);
+      if (!log_in(*made, deadline, error)) made.reset();
+    }
+  } catch (const std::system_error&) {
+    made.reset();
+    error = "no thread";
+  } catch (const std::exception&) {
+    made.reset();
+    error = "no memory";
   }
-  if (!made)
-    options.log.write(LogLevel::warning, fmt::format("no connection to {}: {}", place(options.address), error));
+  if (!made) say(options.log, LogLevel::warning, "no connection to {}: {}", place(options.address), error);
   return made;
 }
 
@@ -216,9 +361,9 @@ bool Link::State::log_in(Connection& connection, TimePoint deadline, std::string
     return false;
   }
   for (const Reply& reply : exchange.replies) {
-    if (!reply.is(Reply::Kind::error)) continue;
-    // The code alone: servers have been known to quote what they were sent.
-    error = fmt::format("the server answered {}", reply.error_code());
+    // MISCONF: it cannot save and takes no writes, but reads go on.
+    if (!reply.is(Reply::Kind::error) || reply.error_code() == "MISCONF") continue;
+    error = fmt::format("the server answered {}", loggable(reply.error_code()));
     return false;
   }
   return true;
@@ -226,33 +371,53 @@ bool Link::State::log_in(Connection& connection, TimePoint deadline, std::string
 
 // --- while the server is away
 
-void Link::State::go_down() {
-  if (down || closed) return;
-  down = true;
-  if (recovery.joinable()) recovery.join();  // it ended when the server came back last time
-  recovery = std::thread([this] { recover(); });
+void Link::State::note_attempt(TimePoint now) {
+  attempts.note(now);
+  attempts_made.fetch_add(1, std::memory_order_relaxed);
+  uneasy.store(true, std::memory_order_relaxed);
 }
 
-void Link::State::recover() {
-  std::minstd_rand random(std::random_device{}());
-  std::uniform_int_distribution<std::int64_t> pause(kLeastPause.count(), kMostPause.count());
+void Link::State::go_down(bool probe_is_proof) {
+  if (closed) return;
+  if (breaker.open(probe_is_proof)) breaker_changes.fetch_add(1, std::memory_order_relaxed);
+  start_recovery();
+}
+
+void Link::State::start_recovery() {
+  if (recovering || closed) return;
+  if (recovery.joinable()) recovery.join();  // it ended when the server came back last time
+  try {
+    recovery = std::thread([this] { recover(); });
+    recovering = true;
+  } catch (const std::system_error&) {  // no thread: the next request that is refused tries again
+  }
+}
+
+void Link::State::recover() noexcept {
+  std::minstd_rand random(static_cast<std::uint32_t>(process_number()) ^
+                          static_cast<std::uint32_t>(Clock::now().time_since_epoch().count()));
   std::unique_lock lock(mutex);
-  for (;;) {
-    const TimePoint next = std::max(by(std::chrono::milliseconds(pause(random))), attempts[0] + kAttemptsWindow);
-    changed.wait_until(lock, next, [&] { return closed; });
-    if (closed) return;
-    note_attempt(Clock::now());
+  while (!closed) {
+    const TimePoint next = std::max(later(attempts.last(), pauses.next(random)), attempts.next());
+    if (changed.wait_until(lock, next, [&] { return closed; })) return;
+    const TimePoint begun = Clock::now();
+    note_attempt(begun);
+    const TimePoint end = later(begun, patience.next(options.connect_timeout));
     lock.unlock();
-    auto made = make(by(options.connect_timeout));
-    if (made) options.log.write(LogLevel::info, fmt::format("connected to {} again", place(options.address)));
+    auto made = make(end);
+    if (made) say(options.log, LogLevel::info, "connected to {} again", place(options.address));
     lock.lock();
     if (!made) continue;
-    slots[0].connection = std::move(made);
-    attempts = {};
-    down = false;
+    patience.connected_in(Clock::now() - begun);
+    slots[0].line = std::move(made);
+    if (breaker.probed()) {
+      breaker_changes.fetch_add(1, std::memory_order_relaxed);
+      pauses.reset();
+    }
     changed.notify_all();
-    return;
+    break;
   }
+  recovering = false;
 }
 
 void Link::State::close() {
@@ -262,7 +427,7 @@ void Link::State::close() {
     closed = true;
     ending.swap(recovery);
     for (auto& slot : slots) {
-      if (slot.connection) slot.connection->condemn("the cache was closed");
+      if (slot.line) slot.line->condemn("the cache was closed");
     }
     changed.notify_all();
   }

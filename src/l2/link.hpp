@@ -50,14 +50,24 @@ struct Answer {
   explicit operator bool() const { return fault == Fault::none; }
 };
 
+/// What a link has done since it was made.
+struct LinkCounters {
+  std::uint64_t attempts = 0;         ///< to connect, by requests and by probes
+  std::uint64_t breaker_changes = 0;  ///< times it began to refuse requests, and times it stopped to
+};
+
 /// The way to one server: one or a few shared connections, made when needed, made again when lost. Thread-safe. Nothing
 /// here throws for what the network does.
 ///
 /// While the server is away nobody waits for it: after a failed attempt every request is refused at once, and a thread
-/// of its own tries again, at most twice a second, until it answers.
+/// of its own tries again, at most twice a second, until it answers. The same when it is there and does not do its
+/// work: see Breaker. These count against it: a connection that ended because something did not come in time, one that
+/// ended before it brought a single answer, and the errors LOADING, BUSY, MASTERDOWN and CLUSTERDOWN, by which it says
+/// that it serves nobody now. They are answers like all others to the caller; but after the third in a row the next
+/// caller is refused. Other errors concern one key or one client and count as answers.
 ///
 /// A reply is known by its place alone, so a lost or repeated one would shift all that follow. Requests of Purpose
-/// erase and write therefore end in a PING with a number used once, which must come back behind their own replies; a
+/// erase and write therefore end in an ECHO of a word used once, which must come back behind their own replies; a
 /// read is verified by its user, who calls `condemn` on what cannot be.
 class Link {
  public:
@@ -72,6 +82,7 @@ class Link {
   void condemn(std::string_view why);
   /// False while requests are refused at once.
   bool up() const;
+  LinkCounters counters() const;
 
  private:
   struct State;

@@ -24,6 +24,12 @@ struct Reply {
     if (kind != Kind::error) return {};
     return std::string_view(text).substr(0, text.find(' '));
   }
+  /// The server says that it serves nobody for now; other errors concern one key or one client.
+  bool means_not_now() const {
+    if (kind != Kind::error) return false;
+    const std::string_view code = error_code();
+    return code == "LOADING" || code == "BUSY" || code == "MASTERDOWN" || code == "CLUSTERDOWN";
+  }
 };
 
 }  // namespace detail

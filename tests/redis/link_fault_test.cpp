@@ -110,7 +110,7 @@ TEST_F(LinkFault, AReplyTwiceOrNotAtAllNeverMakesAWritesReplyAnothers) {
   ASSERT_TRUE(link.run(Request{"SET", "n", "0"}, Purpose::write));
   proxy->set(Fault::duplicate_reply().on("INCR").times(1));
   const Answer twice = link.run(Request{"INCR", "n"}, Purpose::write);
-  EXPECT_FALSE(twice) << "the PING behind it was not answered by its own words";
+  EXPECT_FALSE(twice) << "the ECHO behind it was not answered by its own word";
   proxy->set(Fault::swallow_reply().on("INCR").times(1));
   while (true) {
     const Answer swallowed = link.run(Request{"INCR", "n"}, Purpose::write);

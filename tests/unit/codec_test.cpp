@@ -134,6 +134,15 @@ TEST(Codec, GivesBackFloatingPointToTheLastBit) {
   for (std::size_t left = scaled(20'000); left > 0; --left) expect_back(random.value<double>());
 }
 
+TEST(Codec, ReadsNothingBehindTheBytesOfANumber) {
+  const std::string_view more = "infinity nano 1.55";
+  EXPECT_EQ(codec<long double>::decode(more.substr(0, 3)), std::numeric_limits<long double>::infinity());
+  EXPECT_TRUE(codec<long double>::decode(more.substr(9, 3)).has_value());
+  EXPECT_EQ(codec<long double>::decode(more.substr(14, 3)), 1.5L);
+  const std::vector<char> exact = {'i', 'n', 'f'};
+  EXPECT_TRUE(codec<long double>::decode({exact.data(), exact.size()}).has_value());
+}
+
 TEST(Codec, WritesNumbersAsTextThatCanBeReadAnywhere) {
   EXPECT_EQ(encoded(-42), "-42");
   EXPECT_EQ(encoded('A'), "65");

@@ -1,0 +1,203 @@
+// A server that is there and does not do its work: it costs three deadlines, then nothing, and is back within a second.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <barrier>
+#include <cstdio>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "fault_proxy.hpp"
+#include "l2/link.hpp"
+#include "on_threads.hpp"
+#include "redis_server.hpp"
+
+namespace dsta::cache::detail {
+namespace {
+
+using namespace std::chrono_literals;
+using testing_support::Fault;
+using testing_support::FaultProxy;
+using testing_support::on_threads;
+using testing_support::RedisServer;
+using Clock = std::chrono::steady_clock;
+
+struct LinkBreaker : ::testing::Test {
+  void SetUp() override {
+    if (!RedisServer::available()) GTEST_SKIP() << "there is no redis-server to run";
+    server.emplace();
+    proxy.emplace(server->port());
+  }
+  LinkOptions options(Duration patience = 100ms) const {
+    LinkOptions made;
+    made.address.host = "127.0.0.1";
+    made.address.port = proxy->port();
+    made.operation_timeout = patience;
+    made.log.level = LogLevel::off;
+    return made;
+  }
+  static Answer get(Link& link, const std::string& key = "k") { return link.run(Request{"GET", key}, Purpose::read); }
+  static Answer set(Link& link) { return link.run(Request{"SET", "k", "v"}, Purpose::write); }
+  static void until_down(Link& link) {
+    while (link.up()) get(link);
+  }
+  /// From now until a request succeeds.
+  static Duration until_good(Link& link) {
+    const auto begun = Clock::now();
+    while (!get(link)) std::this_thread::sleep_for(1ms);
+    return Clock::now() - begun;
+  }
+  void expect_two_attempts_a_second() const {
+    const auto accepted = proxy->accepted();
+    for (std::size_t i = 3; i < accepted.size(); ++i) {  // the first was before
+      EXPECT_GE(accepted[i] - accepted[i - 2], 980ms) << i;
+    }
+  }
+
+  std::optional<RedisServer> server;
+  std::optional<FaultProxy> proxy;
+};
+
+TEST_F(LinkBreaker, AServerThatAnswersPingAndNothingElseCostsThreeDeadlinesAndThenOneCallerAtATime) {
+  Link link(options());
+  ASSERT_TRUE(set(link));
+  proxy->set(Fault::hold().on("GET"));
+  int waited = 0;
+  for (; link.up() && waited < 10; ++waited) EXPECT_FALSE(get(link));
+  EXPECT_EQ(waited, 3);
+  EXPECT_EQ(link.counters().breaker_changes, 1u);
+
+  std::atomic<int> refused = 0, slow = 0;
+  const auto end = Clock::now() + 3s;
+  on_threads(8, [&](std::size_t) {
+    while (Clock::now() < end) {
+      const auto begun = Clock::now();
+      ++(get(link).fault == detail::Fault::no_connection && Clock::now() - begun < 50ms ? refused : slow);
+      std::this_thread::sleep_for(1ms);
+    }
+  });
+  EXPECT_GT(refused, 100 * slow);
+  expect_two_attempts_a_second();
+  proxy->clear();
+  EXPECT_LT(until_good(link), 1250ms);
+  EXPECT_TRUE(link.up());
+}
+
+TEST_F(LinkBreaker, SixtyFourRequestsThatTimeOutTogetherAreOneFailure) {
+  Link link(options(400ms));
+  ASSERT_TRUE(set(link));
+  for (int round = 0; round < 2; ++round) {
+    proxy->set(Fault::hold().on("GET"));
+    std::barrier together(64);
+    on_threads(64, [&](std::size_t) {
+      together.arrive_and_wait();
+      EXPECT_FALSE(get(link));
+    });
+    EXPECT_TRUE(link.up()) << round;
+  }
+  EXPECT_EQ(link.counters().breaker_changes, 0u);
+  proxy->clear();
+  EXPECT_TRUE(get(link)) << "nothing was held against the server";
+}
+
+TEST_F(LinkBreaker, ASuccessBetweenTimeoutsKeepsItUp) {
+  Link link(options(50ms));
+  ASSERT_TRUE(set(link));
+  for (int round = 0; round < 4; ++round) {
+    proxy->set(Fault::hold().on("GET"));
+    EXPECT_FALSE(get(link));
+    EXPECT_FALSE(get(link));
+    proxy->clear();
+    EXPECT_TRUE(get(link)) << round;
+  }
+  EXPECT_EQ(link.counters().breaker_changes, 0u);
+}
+
+TEST_F(LinkBreaker, ErrorsThatConcernOneKeyNeverCount) {
+  Link link(options(2s));
+  ASSERT_TRUE(set(link));
+  for (int i = 0; i < 100; ++i) {
+    const Answer answer = link.run(Request{"LPUSH", "k", "x"}, Purpose::write);
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer.replies[0].error_code(), "WRONGTYPE");
+  }
+  EXPECT_TRUE(link.up());
+  EXPECT_EQ(link.counters().attempts, 1u);
+}
+
+TEST_F(LinkBreaker, AServerThatIsLoadingSaysSoThreeTimesAndIsLeftInPeace) {
+  Link link(options(2s));
+  ASSERT_TRUE(set(link));
+  proxy->set(Fault::error_reply("LOADING Redis is loading the dataset in memory"));
+  for (int i = 0; i < 3; ++i) {
+    const Answer answer = i == 1 ? set(link) : get(link);
+    ASSERT_TRUE(answer) << "it is an answer";
+    EXPECT_EQ(answer.replies[0].error_code(), "LOADING");
+  }
+  EXPECT_FALSE(link.up());
+  const auto asked = proxy->counters().requests;
+  const auto end = Clock::now() + 2s;
+  while (Clock::now() < end) EXPECT_EQ(get(link).fault, detail::Fault::no_connection);
+  EXPECT_LE(proxy->counters().requests, asked + 5) << "the probes' PING";
+  expect_two_attempts_a_second();
+  proxy->clear();
+  EXPECT_LT(until_good(link), 1250ms);
+}
+
+TEST_F(LinkBreaker, AServerThatEndsEveryConnectionAtItsFirstRequestIsTriedTwiceASecond) {
+  Link link(options(2s));
+  ASSERT_TRUE(set(link));
+  proxy->set(Fault::reset_before().on("GET"));
+  const auto end = Clock::now() + 3s;
+  while (Clock::now() < end) {
+    EXPECT_FALSE(get(link));
+    std::this_thread::sleep_for(100us);
+  }
+  EXPECT_GE(proxy->accepted().size(), 4u) << "it does try";
+  expect_two_attempts_a_second();
+  proxy->clear();
+  EXPECT_LT(until_good(link), 1250ms);
+}
+
+TEST_F(LinkBreaker, SeveralConnectionsStayWithinTheLimitAndShareWhatThereIs) {
+  LinkOptions many = options(2s);
+  many.connections = 6;
+  Link link(many);
+  on_threads(32, [&](std::size_t) { EXPECT_TRUE(set(link)); });
+  EXPECT_EQ(link.counters().breaker_changes, 0u);
+  EXPECT_LE(proxy->accepted().size(), 6u);
+}
+
+TEST_F(LinkBreaker, TheFirstRequestSucceedsWithinASecondOfTheServersReturn) {
+  const std::pair<const char*, Fault> ways[] = {{"refuse", Fault::refuse()},
+                                                {"hanging connect", Fault::hang_connect()},
+                                                {"reset", Fault::reset_on_accept()},
+                                                {"never answers", Fault::never_answer()},
+                                                {"black hole", Fault::blackhole()},
+                                                {"hold", Fault::hold()},
+                                                {"drip", Fault::drip(1, 80ms)},
+                                                {"drip of GET", Fault::drip(1, 80ms).on("GET")},
+                                                {"LOADING", Fault::error_reply("LOADING")}};
+  server->command({"SET", "k", std::string(1000, 'v')});
+  for (const auto& [name, fault] : ways) {
+    Link link(options(200ms));
+    ASSERT_TRUE(get(link));
+    proxy->set(fault);
+    proxy->reset_connections();
+    const auto end = Clock::now() + 1300ms;
+    while (Clock::now() < end) {
+      get(link);
+      std::this_thread::sleep_for(1ms);
+    }
+    proxy->clear();
+    const Duration back = until_good(link);
+    EXPECT_LT(back, 1250ms) << name;
+    std::printf("%-16s back after %lld ms\n", name,
+                static_cast<long long>(std::chrono::duration_cast<std::chrono::milliseconds>(back).count()));
+  }
+}
+
+}  // namespace
+}  // namespace dsta::cache::detail
