@@ -24,6 +24,12 @@ Connection::Connection(std::unique_ptr<Stream> stream, ReplyLimits limits)
 
 Connection::~Connection() { stream_->shut(); }
 
+void Connection::report_to(std::shared_ptr<LinkWatch> watch) {
+  const std::lock_guard lock(mutex_);
+  watch_ = std::move(watch);
+  if (watch_ && ended_) watch_->ended();
+}
+
 std::string Connection::why() const {
   const std::lock_guard lock(mutex_);
   return why_;
@@ -231,7 +237,9 @@ void Connection::distribute(std::vector<Reply>& replies) {
 }
 
 void Connection::end(Fault fault, const Exchange* whose, std::string_view why) {
-  if (ended_.exchange(true, std::memory_order_acq_rel)) return;
+  if (ended_.load(std::memory_order_relaxed)) return;  // it changes under mutex_ only
+  if (watch_) watch_->ended();
+  ended_.store(true, std::memory_order_release);
   why_ = why;
   stream_->shut();
   outgoing_.clear();

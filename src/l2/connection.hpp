@@ -11,6 +11,7 @@
 #include "reply_guard.hpp"
 #include "reply_reader.hpp"
 #include "stream.hpp"
+#include "wake.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -42,6 +43,10 @@ class Connection {
   void condemn(std::string_view why);
   /// Why it ended.
   std::string why() const;
+  /// Tells `watch` when it ends; at once when it has.
+  void report_to(std::shared_ptr<LinkWatch> watch);
+  /// Open as long as this lives.
+  int descriptor() const { return stream_->descriptor(); }
   /// In the child of a fork.
   void forget() noexcept { stream_->forget(); }
 
@@ -70,6 +75,7 @@ class Connection {
   bool reading_ = false;
   double batch_ = 1;  ///< how many requests one write carried lately
   std::string why_;
+  std::shared_ptr<LinkWatch> watch_;
 
   // The writer's.
   std::string sending_;

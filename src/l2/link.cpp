@@ -28,18 +28,28 @@ constexpr std::chrono::milliseconds kLeastPause{550}, kMostPause{850};
 
 TimePoint by(Duration limit) { return later(Clock::now(), limit); }
 
+}  // namespace
+
 std::string place(const Address& address) {
   return address.host.empty() ? address.socket_path : fmt::format("{}:{}", address.host, address.port);
 }
 
-/// Text that no other request of this process ends in, and none of another is likely to.
+Request greeting(const LinkOptions& options) {
+  Request hello;
+  if (!options.user.empty()) {
+    hello.add({"AUTH", options.user, options.password});
+  } else if (!options.password.empty()) {
+    hello.add({"AUTH", options.password});
+  }
+  if (options.database != 0) hello.add({"SELECT", std::to_string(options.database)});
+  return hello;
+}
+
 std::string fresh_token() {
   static const std::uint64_t process = std::random_device{}() | std::uint64_t{std::random_device{}()} << 32;
   static std::atomic<std::uint64_t> last{0};
   return fmt::format("{:x}.{:x}", process, ++last);
 }
-
-}  // namespace
 
 /// All that changes. A child of a fork gets one of its own: its parent's mutexes may be locked by threads that the
 /// child does not have, and its parent's sockets are not its own.
@@ -61,12 +71,16 @@ struct Link::State {
   bool down = false;
   bool closed = false;
   std::thread recovery;
+  bool preparing = false;  ///< `recovery` is at the first connection that was asked for beforehand
+  std::shared_ptr<LinkWatch> watch;
 
   std::shared_ptr<Connection> connection(std::size_t index, TimePoint deadline);
   std::shared_ptr<Connection> make(TimePoint deadline);
   bool log_in(Connection& connection, TimePoint deadline, std::string& error);
   bool may_attempt(TimePoint now) const { return now - attempts[0] >= kAttemptsWindow; }
   void note_attempt(TimePoint now) { attempts = {attempts[1], now}; }
+  void install(Slot& slot, std::shared_ptr<Connection> made);
+  void prepare();
   void go_down();
   void recover();
   void close();
@@ -176,14 +190,20 @@ std::shared_ptr<Connection> Link::State::connection(std::size_t index, TimePoint
   lock.lock();
   Slot& slot = slots[index];
   slot.connecting = false;
-  slot.connection = made;
   if (made) {
+    install(slot, made);
     attempts = {};
   } else {
     go_down();
   }
   changed.notify_all();
   return made;
+}
+
+void Link::State::install(Slot& slot, std::shared_ptr<Connection> made) {
+  made->report_to(watch);
+  slot.connection = std::move(made);
+  if (watch) watch->made();
 }
 
 std::shared_ptr<Connection> Link::State::make(TimePoint deadline) {
@@ -201,13 +221,7 @@ std::shared_ptr<Connection> Link::State::make(TimePoint deadline) {
 }
 
 bool Link::State::log_in(Connection& connection, TimePoint deadline, std::string& error) {
-  Request hello;
-  if (!options.user.empty()) {
-    hello.add({"AUTH", options.user, options.password});
-  } else if (!options.password.empty()) {
-    hello.add({"AUTH", options.password});
-  }
-  if (options.database != 0) hello.add({"SELECT", std::to_string(options.database)});
+  Request hello = greeting(options);
   hello.add({"PING"});
   Exchange exchange(hello.commands());
   connection.run(exchange, hello.bytes(), deadline);
@@ -224,11 +238,62 @@ bool Link::State::log_in(Connection& connection, TimePoint deadline, std::string
   return true;
 }
 
+// --- for those to whom it matters which connection it is
+
+std::shared_ptr<Connection> Link::current() {
+  State& own = state();
+  const std::lock_guard lock(own.mutex);
+  const auto& first = own.slots[0].connection;
+  return first && first->usable() ? first : nullptr;
+}
+
+void Link::prepare() { state().prepare(); }
+
+void Link::State::prepare() {
+  const std::lock_guard lock(mutex);
+  Slot& first = slots[0];
+  if (down || closed || first.connecting || (first.connection && first.connection->usable())) return;
+  if (!may_attempt(Clock::now())) return;
+  note_attempt(Clock::now());
+  first.connecting = preparing = true;
+  first.connection = nullptr;
+  if (recovery.joinable()) recovery.join();  // it ended, see go_down
+  recovery = std::thread([this] {
+    auto made = make(by(options.connect_timeout));
+    {
+      const std::lock_guard relock(mutex);
+      slots[0].connecting = preparing = false;
+      if (made && !closed) {
+        install(slots[0], std::move(made));
+        attempts = {};
+      } else {
+        down = true;
+      }
+      changed.notify_all();
+      if (!down) return;
+    }
+    recover();
+  });
+}
+
+std::shared_ptr<LinkWatch> Link::watch() {
+  State& own = state();
+  const std::lock_guard lock(own.mutex);
+  if (!own.watch) {
+    own.watch = std::make_shared<LinkWatch>();
+    for (auto& slot : own.slots) {
+      if (slot.connection) slot.connection->report_to(own.watch);
+    }
+  }
+  return own.watch;
+}
+
 // --- while the server is away
 
 void Link::State::go_down() {
   if (down || closed) return;
   down = true;
+  if (preparing) return;                     // that thread goes on to recover
   if (recovery.joinable()) recovery.join();  // it ended when the server came back last time
   recovery = std::thread([this] { recover(); });
 }
@@ -247,7 +312,7 @@ void Link::State::recover() {
     if (made) options.log.write(LogLevel::info, fmt::format("connected to {} again", place(options.address)));
     lock.lock();
     if (!made) continue;
-    slots[0].connection = std::move(made);
+    install(slots[0], std::move(made));
     attempts = {};
     down = false;
     changed.notify_all();
