@@ -283,6 +283,7 @@ void Channel::State::finish_pairing(Errand& done) {
     if (told_coherent()) return suspect("the data connection was lost");
     return fail_pairing(LogLevel::warning, "the data connection did not answer");
   }
+  if (done.kind == Errand::Kind::prove) pairing.learn_from(done.answer);
   const std::string refusal = refusal_in(done.answer);
   switch (done.kind) {
     case Errand::Kind::open:

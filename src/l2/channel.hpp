@@ -24,7 +24,8 @@ struct ChannelOptions {
 class ChannelListener {
  public:
   virtual ~ChannelListener() = default;
-  /// These keys changed, by whomever but this process's link: written, deleted, expired or evicted.
+  /// These keys changed, by whomever but this process's link: written, deleted, expired or evicted. Scripts that it ran
+  /// count as others' doing, and so does all that it writes when the server is older than 7.0.
   virtual void on_keys(std::span<const std::string_view> keys) = 0;
   /// The server was emptied.
   virtual void on_flush() = 0;

@@ -21,13 +21,22 @@ Request Pairing::prove(std::string_view probe) const {
   request.add({"CLIENT", "TRACKING", "OFF"});
   request.add({"CLIENT", "TRACKING", "ON", "REDIRECT", std::to_string(channel), "BCAST", "PREFIX", prefix});
   request.add({"SET", probe, "1", "PX", kProbeMilliseconds});
+  request.add({"PEXPIRETIME", probe});
   return request;
+}
+
+void Pairing::learn_from(Answer& proof) {
+  quiet = proof.replies.back().is(Reply::Kind::integer);
+  proof.replies.pop_back();
 }
 
 Request Pairing::arm() const {
   Request request;
   request.add({"CLIENT", "TRACKING", "OFF"});
-  request.add({"CLIENT", "TRACKING", "ON", "REDIRECT", std::to_string(channel), "BCAST", "PREFIX", prefix, "NOLOOP"});
+  const std::string id = std::to_string(channel);
+  std::vector<std::string_view> on = {"CLIENT", "TRACKING", "ON", "REDIRECT", id, "BCAST", "PREFIX", prefix};
+  if (quiet) on.emplace_back("NOLOOP");
+  request.add(on);
   return request;
 }
 
@@ -54,7 +63,7 @@ std::string refusal_in(const Answer& answer) {
   for (const Reply& reply : answer.replies) {
     if (!reply.is(Reply::Kind::error)) continue;
     if (reply.text.find("redirect") != std::string::npos) return "the server does not know the channel any more";
-    if (reply.error_code() == "ERR") return "the server answered ERR: CLIENT TRACKING needs Redis 6.2 or later";
+    if (reply.error_code() == "ERR") return "the server answered ERR: CLIENT TRACKING needs Redis 6.0 or later";
     return fmt::format("the server answered {}", reply.error_code());
   }
   return {};

@@ -18,12 +18,17 @@ inline constexpr std::string_view kInvalidations = "__redis__:invalidate";
 struct Pairing {
   std::string prefix;
   std::int64_t channel = 0;
+  /// Own writes may go untold. Servers before 7.0 note who was the first to change a key in a round of theirs, not the
+  /// last: there a change right behind an own one would go untold too.
+  bool quiet = false;
 
   /// Keys of this kind are written by a pairing and mean nothing.
   std::string probe_prefix() const { return prefix + "\x01probe:"; }
-  /// Registers so that own writes are told too, and writes `probe`.
+  /// Registers so that own writes are told too, writes `probe`, and asks for something that came with 7.0.
   Request prove(std::string_view probe) const;
-  /// Registers for good: own writes are not told.
+  /// Takes the last reply to `prove`, and sets `quiet`.
+  void learn_from(Answer& proof);
+  /// Registers for good.
   Request arm() const;
   /// Is the registration still there?
   Request check() const { return Request{"CLIENT", "GETREDIR"}; }

@@ -198,6 +198,19 @@ TEST_F(ChannelTest, WhatTheLinkItselfWritesIsNotEchoed) {
   EXPECT_EQ(notes.told.size(), 1u) << "nor is what the channel writes itself";
 }
 
+TEST_F(ChannelTest, WhereTheFirstOfTwoWritersWouldDecideOwnWritesAreTold) {
+  RedisOptions old;
+  old.users = {"default on nopass ~* &* +@all -pexpiretime"};  // as a server that does not know it
+  const RedisServer server(old);
+  Link link(to(server.port()));
+  Notes notes;
+  const Channel channel(listening(), link, notes);
+  ASSERT_TRUE(notes.await_coherent());
+  ASSERT_TRUE(link.run(Request{"SET", "dsta:own", "1"}, Purpose::write));
+  EXPECT_TRUE(notes.await_key("dsta:own"));
+  EXPECT_TRUE(logged().empty());
+}
+
 TEST_F(ChannelTest, AWriteOfAnotherRightBehindAnOwnOneIsHeard) {
   RedisServer server;
   Link link(to(server.port(), 10s));
