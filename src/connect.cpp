@@ -3,6 +3,7 @@
 
 #include <dsta/cache/detail/core.hpp>
 
+#include "coherence.hpp"
 #include "l2/dial.hpp"
 #include "l2/url.hpp"
 #include "shared.hpp"
@@ -29,9 +30,17 @@ void Core::connect() {
     }
   };
   shared_ = std::make_unique<Shared>(std::move(remote), [this] { return keep_up(); });
+  if (!options_.l1.enabled) return;
+  coherence_ = std::make_unique<Coherence>(*this, shared_->remote.link(),
+                                           ChannelOptions{.prefix = shared_->remote.keys().head(),
+                                                          .ping_period = options_.l1.ping_period.value_or({})});
+  shared_->remote.versions_are_told = [this] { return coherence_->told(); };
 }
 
-void Core::disconnect() noexcept { shared_->upkeep.stop(); }
+void Core::disconnect() noexcept {
+  coherence_.reset();
+  shared_->upkeep.stop();
+}
 
 }  // namespace detail
 }  // namespace v1

@@ -271,9 +271,11 @@ void Core::put_off(const std::shared_ptr<Flight>& flight) {
 bool Core::wait_for_others(int looks, TimePoint begun) {
   const auto pause = std::min<Duration>(kFirstLook * (1LL << std::min(looks, 10)), kLastLook);
   {
+    shared_->waiting.fetch_add(1, std::memory_order_acq_rel);
     std::unique_lock lock(shared_->news_mutex);
     const std::uint64_t seen = shared_->news_count;
     shared_->news.wait_for(lock, pause, [&] { return shared_->news_count != seen || closed(); });
+    shared_->waiting.fetch_sub(1, std::memory_order_relaxed);
   }
   if (closed()) return false;
   return !LoadScope::active() || std::chrono::steady_clock::now() - begun < kNestedPatience;

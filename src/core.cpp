@@ -9,6 +9,7 @@
 
 #include "admission.hpp"
 #include "background.hpp"
+#include "coherence.hpp"
 #include "entry.hpp"
 #include "glob.hpp"
 #include "identities.hpp"
@@ -304,6 +305,7 @@ CacheStats Core::stats() const {
     stats.l2_hits = shared_->hits.load(std::memory_order_relaxed);
     stats.l2_errors = shared_->errors.load(std::memory_order_relaxed);
     stats.unknown_writes = shared_->unknown.load(std::memory_order_relaxed);
+    stats.l1_suspensions = shared_->blindness.load(std::memory_order_relaxed);
     stats.pending_invalidations = shared_->pending.size();
   }
   return stats;
@@ -322,7 +324,7 @@ std::map<std::string, CacheStats> Core::stats_by_prefix() const {
 void Core::clear_stats() {
   identities_->each([](Identity& identity) { identity.counters.clear(); });
   store_->clear_counts();
-  if (shared_) shared_->hits = shared_->errors = shared_->unknown = 0;
+  if (shared_) shared_->hits = shared_->errors = shared_->unknown = shared_->blindness = 0;
 }
 
 // --- background

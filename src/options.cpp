@@ -97,6 +97,14 @@ ManagerOptions checked(ManagerOptions options) {
   if (options.space.find_first_of(":*?[]\\{} \t\r\n") != std::string::npos) {
     throw ConfigError("space may hold no ':', blank, brace or glob character");
   }
+  const auto check_period = [](OptionalDuration& given, OptionalDuration standard, const char* name) {
+    if (!given.has_value()) given = standard;
+    if (given.value_or({}) <= Duration::zero() || given.value_or({}) > std::chrono::minutes(1)) {
+      throw ConfigError(fmt::format("l1.{}: give more than 0 and at most 1 min", name));
+    }
+  };
+  check_period(options.l1.ping_period, L1Options{}.ping_period, "ping_period");
+  check_period(options.l1.blind_age, L1Options{}.blind_age, "blind_age");
   if (has_server && options.space.empty()) {
     throw ConfigError("space is empty: the server may hold other keys, so the cache needs a name for its own");
   }

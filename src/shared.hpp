@@ -30,13 +30,16 @@ struct Shared {
   HeldLeases leases;
   std::atomic<std::uint64_t> errors{0};  ///< requests that failed, or that the server refused
   std::atomic<std::uint64_t> hits{0};
+  std::atomic<std::uint64_t> blindness{0};  ///< times that changes by others could no longer be heard of
   std::atomic<std::uint64_t> unknown{0};  ///< writes of which it is not known whether they were executed
 
   // Loads of other processes that this one waits for: told of changes where they are heard of, else looked after.
   std::mutex news_mutex;
   std::condition_variable news;
   std::uint64_t news_count = 0;  // under news_mutex
+  std::atomic<int> waiting{0};
   void tell_waiting() {
+    if (waiting.load(std::memory_order_acquire) == 0) return;
     {
       const std::lock_guard lock(news_mutex);
       ++news_count;
@@ -65,6 +68,9 @@ struct Shared {
   }
   std::mutex said_mutex;
   std::set<std::string, std::less<>> said;  // under said_mutex
+
+  /// With WhenBlind::serve: when what is in-process is to go, unless changes are heard again before.
+  std::atomic<TimePoint> blind_until{TimePoint::max()};
 
   Upkeep upkeep;  // last: its thread uses all of the above
 };

@@ -298,6 +298,12 @@ TimePoint Core::keep_up() {
     if (remote.link().up()) confirm_pending();
     if (shared_->pending.any()) next = std::chrono::steady_clock::now() + kPause;
   }
+  if (const TimePoint blind_until = shared_->blind_until.load(); blind_until <= time) {
+    shared_->blind_until = TimePoint::max();
+    store_->close(true);
+  } else {
+    next = std::min(next, blind_until);
+  }
   std::vector<Remote::Replace> renewals;
   const auto due = shared_->leases.due(time, next);
   for (const auto& lease : due) {

@@ -242,12 +242,16 @@ void Store::close(bool drop) {
   std::uint64_t seen = trust_.load();
   while (seen % 2 == 1 && !trust_.compare_exchange_weak(seen, seen + 1)) {
   }
-  if (!drop) return;
+  if (drop) drop_shared(0);
+}
+
+void Store::drop_shared(std::uint64_t sequence) {
   std::vector<Node*> shared;
   for (std::size_t i = 0; i <= mask_; ++i) {
     Shard& home = shards_[i];
     Unlinked dead(home);
     const std::lock_guard lock(home.lock);
+    home.cleared = std::max(home.cleared, sequence);
     home.flights.each([](const std::shared_ptr<Flight>& flight) { flight->revoked = true; });
     shared.clear();
     home.table.each([&](Node& node) {

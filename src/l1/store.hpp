@@ -81,6 +81,9 @@ class Store {
   /// Drops what the shared level has too (unless it is left for later) and keeps no more of it, until `open`.
   void close(bool drop);
   void open();
+  /// What the shared level has too goes; loads and fills begun before this point of the invalidation sequence are not
+  /// stored.
+  void drop_shared(std::uint64_t sequence);
 
   /// Attaches a fill or a write. Writes fence the loads and fills under way; two at once fence each other, since they
   /// may reach the shared level in either order.

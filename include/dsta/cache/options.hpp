@@ -87,7 +87,8 @@ struct L1Options {
   bool enabled = true;
   /// With a Redis URL, when the channel that tells of other processes' changes is lost. Default flush.
   WhenBlind when_blind = WhenBlind::flush;
-  /// For WhenBlind::serve: how old at most what is served may be by then. Default 1 s. Over 0.
+  /// For WhenBlind::serve: how old at most what is served may be by then. Default 1 s. Over 0, at most
+  /// 1 min.
   OptionalDuration blind_age = std::chrono::seconds(1);
   /// How often the channel is checked; its loss is noticed within two of these. Default 1 s. Over 0, at most 1 min.
   OptionalDuration ping_period = std::chrono::seconds(1);

@@ -36,6 +36,7 @@ struct CacheStats {
   std::uint64_t l2_hits = 0;                ///< of the hits, those that it answered
   std::uint64_t l2_errors = 0;              ///< requests that failed or that the server refused
   std::uint64_t unknown_writes = 0;         ///< writes of which it is not known whether the server executed them
+  std::uint64_t l1_suspensions = 0;         ///< times that changes by other processes could no longer be heard of
   std::uint64_t pending_invalidations = 0;  ///< that it has not confirmed yet (now)
 
   /// `90.91%`; `0.00%` without requests.

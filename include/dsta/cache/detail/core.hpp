@@ -257,6 +257,13 @@ class Core : public std::enable_shared_from_this<Core> {
   void log(LogLevel level, std::string_view message) const {
     if (!closed()) options_.log.write(level, message);
   }
+  // What others change at the shared level, as its channel hears it. See coherence.hpp.
+  void heard(std::span<const std::string_view> keys);
+  void heard_flush();
+  /// Whether changes are heard: what may be kept in-process, and what is to become of what is there.
+  void hearing();
+  void not_hearing(std::string_view why);
+
   void close() noexcept;
   bool closed() const noexcept { return closed_.load(std::memory_order_acquire); }
 
@@ -380,6 +387,9 @@ class Core : public std::enable_shared_from_this<Core> {
   std::unique_ptr<TagTable> tags_;
   std::unique_ptr<IdentityTable> identities_;
   std::unique_ptr<Shared> shared_;  ///< null: in-process only
+  std::unique_ptr<Coherence> coherence_;  ///< null: no in-process level beside the shared one
+  /// What is in-process is not to be read for now.
+  std::atomic<bool> bypass_{false};
   std::shared_ptr<Background> background_;
   /// Grows with every invalidation of more than one key. An entry or a load is ordered against them by its value.
   std::atomic<std::uint64_t> sequence_{1};

@@ -1,0 +1,35 @@
+#pragma once
+#include <span>
+#include <string_view>
+
+#include <dsta/cache/detail/core.hpp>
+
+#include "l2/channel.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+/// Hands on to a manager what its channel hears: keys that others changed leave the in-process level, and the loads and
+/// fills under way for them are not kept there; so do entries of tags, functions and the namespace that were
+/// invalidated.
+class Coherence final : public ChannelListener {
+ public:
+  Coherence(Core& core, Link& data, ChannelOptions options) : core_(core), channel_(std::move(options), data, *this) {}
+
+  bool told() const { return channel_.coherent(); }
+  TimePoint last_known_good() const { return channel_.last_known_good(); }
+
+ private:
+  void on_keys(std::span<const std::string_view> keys) override { core_.heard(keys); }
+  void on_flush() override { core_.heard_flush(); }
+  void on_coherent() override { core_.hearing(); }
+  void on_suspect(std::string_view why) override { core_.not_hearing(why); }
+
+  Core& core_;
+  Channel channel_;  // last: it calls
+};
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache
