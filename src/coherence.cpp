@@ -18,21 +18,31 @@ void Core::heard(std::span<const std::string_view> keys) {
   const KeySpace& names = shared_->remote.keys();
   VersionMemory& versions = shared_->remote.versions();
   for (const std::string_view key : keys) {
-    const auto [kind, name] = names.parse(key);
+    const auto [kind, name, token] = names.parse(key);
     switch (kind) {
       case KeySpace::Kind::entry:
         store_->revoke({name, {}, hash_bytes(name), true});
         break;
-      case KeySpace::Kind::version:
+      case KeySpace::Kind::notice:
+        if (!shared_->remote.notices().add(token)) break;
+        if (name.empty()) {
+          heard_flush();
+          break;
+        }
         versions.forget(name);
         // Removed or only expired: the shared level knows, and is asked by the next reader.
         tags_->invalidate(name, sequence_.fetch_add(1) + 1, true);
         if (name.starts_with(kFunctionMark)) {
-          if (Identity* function = identities_->find(name.substr(1))) raise(function->cleared, sequence_.fetch_add(1) + 1);
+          if (Identity* const function = identities_->find(name.substr(1))) {
+            raise(function->cleared, sequence_.fetch_add(1) + 1);
+          }
         }
         break;
+      case KeySpace::Kind::version:  // made, kept for longer, or evicted: nothing was invalidated
+        versions.forget(name);
+        break;
       case KeySpace::Kind::epoch:
-        heard_flush();
+        versions.forget({});
         break;
       case KeySpace::Kind::own:
       case KeySpace::Kind::foreign:

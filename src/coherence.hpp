@@ -1,4 +1,7 @@
 #pragma once
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
 #include <span>
 #include <string_view>
 
@@ -18,15 +21,30 @@ class Coherence final : public ChannelListener {
   Coherence(Core& core, Link& data, ChannelOptions options) : core_(core), channel_(std::move(options), data, *this) {}
 
   bool told() const { return channel_.coherent(); }
+  /// Waits for the beginning; not for long, and not at all for a server that is away.
+  void wait_briefly(const Link& data) {
+    constexpr std::chrono::milliseconds kPatience{200}, kLook{5};
+    const TimePoint end = std::chrono::steady_clock::now() + kPatience;
+    std::unique_lock lock(mutex_);
+    while (!begun_ && data.up() && std::chrono::steady_clock::now() < end) begun_wake_.wait_for(lock, kLook);
+  }
   TimePoint last_known_good() const { return channel_.last_known_good(); }
 
  private:
   void on_keys(std::span<const std::string_view> keys) override { core_.heard(keys); }
   void on_flush() override { core_.heard_flush(); }
-  void on_coherent() override { core_.hearing(); }
+  void on_coherent() override {
+    core_.hearing();
+    const std::lock_guard lock(mutex_);
+    begun_ = true;
+    begun_wake_.notify_all();
+  }
   void on_suspect(std::string_view why) override { core_.not_hearing(why); }
 
   Core& core_;
+  std::mutex mutex_;
+  std::condition_variable begun_wake_;
+  bool begun_ = false;  // under mutex_
   Channel channel_;  // last: it calls
 };
 

@@ -35,6 +35,7 @@ void Core::connect() {
                                            ChannelOptions{.prefix = shared_->remote.keys().head(),
                                                           .ping_period = options_.l1.ping_period.value_or({})});
   shared_->remote.versions_are_told = [this] { return coherence_->told(); };
+  coherence_->wait_briefly(shared_->remote.link());
 }
 
 void Core::disconnect() noexcept {

@@ -26,10 +26,17 @@ class KeySpace {
   /// Who refreshes an entry that is there.
   std::string refresh_lease(std::string_view name) const { return join(kLease, name); }
 
-  enum class Kind { foreign, entry, epoch, version, own };
+  /// Written when a version was raised, for who hears of changed keys: a version's own key changes for other reasons,
+  /// too. `token` has no colon.
+  std::string notice(std::string_view token, std::string_view dependency) const {
+    return join(kNotice, std::string(token).append(":").append(dependency));
+  }
+
+  enum class Kind { foreign, entry, epoch, version, notice, own };
   struct Named {
     Kind kind;
-    std::string_view name;  ///< of the entry, or of the dependency
+    std::string_view name;        ///< of the entry, or of the dependency
+    std::string_view token = {};  ///< of a notice
   };
   Named parse(std::string_view redis_key) const {
     if (!redis_key.starts_with(head_)) return {Kind::foreign, {}};
@@ -38,11 +45,17 @@ class KeySpace {
     if (rest.substr(1).starts_with('\x01')) return {Kind::entry, rest.substr(1)};
     if (rest == kEpoch) return {Kind::epoch, {}};
     if (rest.starts_with(kVersion)) return {Kind::version, rest.substr(kVersion.size())};
+    if (rest.starts_with(kNotice)) {
+      const std::string_view notice = rest.substr(kNotice.size());
+      const std::size_t colon = notice.find(':');
+      if (colon != std::string_view::npos) return {Kind::notice, notice.substr(colon + 1), notice.substr(0, colon)};
+    }
     return {Kind::own, {}};
   }
 
  private:
-  static constexpr std::string_view kEpoch = "\x01" "epoch", kVersion = "\x01" "v:", kLease = "\x01" "lease:";
+  static constexpr std::string_view kEpoch = "\x01" "epoch", kVersion = "\x01" "v:", kLease = "\x01" "lease:",
+                                    kNotice = "\x01" "n:";
 
   static std::string_view escape(std::string_view name) { return name.starts_with('\x01') ? "\x01" : ""; }
   std::string join(std::string_view mark, std::string_view name) const {

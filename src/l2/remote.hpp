@@ -90,6 +90,7 @@ class Remote {
   /// The server's clock, asked now.
   std::optional<std::int64_t> server_time();
   VersionMemory& versions() { return memory_; }
+  NoticeMemory& notices() { return notices_; }
 
   /// Remembered versions are the truth as long as this says so; else they are read with the value.
   std::function<bool()> versions_are_told = [] { return false; };
@@ -138,6 +139,7 @@ class Remote {
     std::string_view head;  ///< its first kShown bytes; empty when it was no string
   };
   Done remove_matching(std::string_view pattern, const std::function<void(std::span<const Removed>)>& visit);
+  /// Raises a version and gives notice of it.
   Done raise(std::string_view dependency, bool hard);
   Done raise_epoch() { return raise({}, true); }
 
@@ -178,6 +180,7 @@ class Remote {
   Link link_;
   ServerClock clock_;
   VersionMemory memory_;
+  NoticeMemory notices_;
 };
 
 }  // namespace detail

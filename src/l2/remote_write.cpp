@@ -226,11 +226,27 @@ Done Remote::remove(std::string_view name, Found& before) {
 }
 
 Done Remote::raise(std::string_view dependency, bool hard) {
-  const Call call{&kRaiseVersion, version_key(dependency), {hard ? "remove" : "expire", milliseconds(kMadeVersionLife)}};
-  const Answer answer = run_calls("invalidate", std::span(&call, 1), Purpose::erase);
-  memory_.forget(dependency);
-  if (!answer) return to_done("invalidate", answer);
-  return answer.replies[0].is(Reply::Kind::error) ? refused("invalidate", answer.replies[0]) : Done{Done::yes};
+  const std::string key = version_key(dependency);
+  const std::string life = milliseconds(kMadeVersionLife);
+  const std::string_view arguments[] = {hard ? "remove" : "expire", life};
+  Done done;
+  for (const bool whole : {false, true}) {
+    // A notice of its own each time: one that came before its version was raised must not be the only one.
+    const std::string token = fresh_token();
+    notices_.add(token);
+    Request request;
+    add_call(request, kRaiseVersion, whole, key, arguments);
+    request.add({"SET", keys_.notice(token, dependency), "", "PX", "1000"});
+    const Answer answer = run("invalidate", request, Purpose::erase);
+    memory_.forget(dependency);
+    if (!answer) return to_done("invalidate", answer);
+    if (answer.replies[0].error_code() == "NOSCRIPT") continue;
+    for (const Reply& reply : answer.replies) {
+      if (reply.is(Reply::Kind::error)) return refused("invalidate", reply);
+    }
+    return {Done::yes};
+  }
+  return {Done::no, "the server does not keep scripts"};
 }
 
 Remote::Counted Remote::increment(std::string_view name, std::int64_t by, Duration life) {

@@ -39,7 +39,7 @@ else
 end
 return 1)"};
 
-const Script kNeedVersion{"396483734d481bc9e728462bef8fa7b403a6160a", R"(local held = redis.call('GET', KEYS[1])
+const Script kNeedVersion{"d7cf85619ff13aefde26805efa4566402c686e2c", R"(local held = redis.call('GET', KEYS[1])
 if not string.match(held or '', '^%d+ %d+$') then
   local version = ARGV[2]
   if version == '0' then
@@ -53,7 +53,7 @@ local left = redis.call('PTTL', KEYS[1])
 if ARGV[1] == '0' then
   if left >= 0 then redis.call('PERSIST', KEYS[1]) end
 elseif left >= 0 and left < tonumber(ARGV[1]) then
-  redis.call('PEXPIRE', KEYS[1], ARGV[1])
+  redis.call('PEXPIRE', KEYS[1], 2 * ARGV[1])
 end
 return held)"};
 

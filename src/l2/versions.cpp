@@ -18,6 +18,17 @@ std::optional<Version> parse_version(std::string_view text) {
   return version;
 }
 
+bool NoticeMemory::add(std::string_view token) {
+  const std::lock_guard lock(mutex_);
+  if (!known_.emplace(token).second) return false;
+  order_.emplace_back(token);
+  if (order_.size() > kMost) {
+    known_.erase(order_.front());
+    order_.pop_front();
+  }
+  return true;
+}
+
 std::optional<Version> VersionMemory::find(std::string_view name) const {
   const std::lock_guard lock(mutex_);
   const auto it = versions_.find(name);

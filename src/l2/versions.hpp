@@ -8,8 +8,10 @@
 /// miss.
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -33,6 +35,21 @@ struct Version {
 
 /// As stored: two decimal numbers with a blank between them.
 std::optional<Version> parse_version(std::string_view text);
+
+/// The last notices that were given or heard, so that each is heeded once: a notice's key expires, which is told like a
+/// change. Thread-safe.
+class NoticeMemory {
+ public:
+  /// False: known already.
+  bool add(std::string_view token);
+
+ private:
+  static constexpr std::size_t kMost = 4096;
+  std::mutex mutex_;
+  // Under mutex_.
+  std::set<std::string, std::less<>> known_;
+  std::deque<std::string> order_;
+};
 
 /// The versions that were seen last, by the names of what they are of (the epoch is ""). Thread-safe.
 ///
