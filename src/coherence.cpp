@@ -65,7 +65,7 @@ void Core::hearing() {
   bypass_.store(false, std::memory_order_release);
 }
 
-void Core::not_hearing(std::string_view why) {
+void Core::not_hearing(std::string_view why, TimePoint last_heard) {
   shared_->blindness.fetch_add(1, std::memory_order_relaxed);
   shared_->remote.versions().forget_all();
   switch (options_.l1.when_blind) {
@@ -77,7 +77,7 @@ void Core::not_hearing(std::string_view why) {
       store_->close(false);
       break;
     case WhenBlind::serve:
-      shared_->blind_until = later(coherence_->last_known_good(), options_.l1.blind_age.value_or({}));
+      shared_->blind_until = later(last_heard, options_.l1.blind_age.value_or({}));
       shared_->upkeep.poke();
       break;
   }

@@ -8,6 +8,7 @@
 #include <dsta/cache/detail/core.hpp>
 
 #include "l2/channel.hpp"
+#include "l2/link.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -18,7 +19,13 @@ namespace detail {
 /// invalidated.
 class Coherence final : public ChannelListener {
  public:
-  Coherence(Core& core, Link& data, ChannelOptions options) : core_(core), channel_(std::move(options), data, *this) {}
+  Coherence(Core& core, Link& data, ChannelOptions options) : core_(core), channel_(std::move(options), data, *this) {
+    const std::lock_guard lock(mutex_);
+    made_ = true;
+    wake_.notify_all();
+  }
+
+  void stop() noexcept { channel_.stop(); }
 
   bool told() const { return channel_.coherent(); }
   /// Waits for the beginning; not for long, and not at all for a server that is away.
@@ -26,9 +33,8 @@ class Coherence final : public ChannelListener {
     constexpr std::chrono::milliseconds kPatience{200}, kLook{5};
     const TimePoint end = std::chrono::steady_clock::now() + kPatience;
     std::unique_lock lock(mutex_);
-    while (!begun_ && data.up() && std::chrono::steady_clock::now() < end) begun_wake_.wait_for(lock, kLook);
+    while (!begun_ && data.up() && std::chrono::steady_clock::now() < end) wake_.wait_for(lock, kLook);
   }
-  TimePoint last_known_good() const { return channel_.last_known_good(); }
 
  private:
   void on_keys(std::span<const std::string_view> keys) override { core_.heard(keys); }
@@ -37,14 +43,21 @@ class Coherence final : public ChannelListener {
     core_.hearing();
     const std::lock_guard lock(mutex_);
     begun_ = true;
-    begun_wake_.notify_all();
+    wake_.notify_all();
   }
-  void on_suspect(std::string_view why) override { core_.not_hearing(why); }
+  void on_suspect(std::string_view why) override {
+    std::unique_lock lock(mutex_);
+    wake_.wait(lock, [this] { return made_; });
+    lock.unlock();
+    core_.not_hearing(why, channel_.last_known_good());
+  }
 
   Core& core_;
   std::mutex mutex_;
-  std::condition_variable begun_wake_;
-  bool begun_ = false;  // under mutex_
+  std::condition_variable wake_;
+  // Under mutex_.
+  bool made_ = false;
+  bool begun_ = false;
   Channel channel_;  // last: it calls
 };
 

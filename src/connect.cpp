@@ -34,12 +34,12 @@ void Core::connect() {
   coherence_ = std::make_unique<Coherence>(*this, shared_->remote.link(),
                                            ChannelOptions{.prefix = shared_->remote.keys().head(),
                                                           .ping_period = options_.l1.ping_period.value_or({})});
-  shared_->remote.versions_are_told = [this] { return coherence_->told(); };
+  shared_->remote.versions_are_told = [this] { return coherence_ && coherence_->told(); };
   coherence_->wait_briefly(shared_->remote.link());
 }
 
 void Core::disconnect() noexcept {
-  coherence_.reset();
+  if (coherence_) coherence_->stop();
   shared_->upkeep.stop();
 }
 

@@ -65,6 +65,7 @@ Core::Core(ManagerOptions options)
 
 Core::~Core() {
   close();
+  coherence_.reset();  // it watches the link
   store_.reset();  // entries refer to tags
 }
 

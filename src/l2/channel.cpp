@@ -119,12 +119,17 @@ Channel::Channel(ChannelOptions options, Link& data, ChannelListener& listener)
   state_ = made.release();
 }
 
-Channel::~Channel() {
+void Channel::stop() noexcept {
   if (!here()) return;  // the parent's: its thread and its locks are not here
   state_->stopping = true;
   state_->watch->wake.ring();
-  state_->thread.join();
-  delete state_;
+  if (state_->thread.joinable()) state_->thread.join();
+  state_->coherent_at = 0;
+}
+
+Channel::~Channel() {
+  stop();
+  if (here()) delete state_;
 }
 
 bool Channel::here() const { return forks_ == fork_count(); }

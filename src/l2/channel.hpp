@@ -56,7 +56,8 @@ class Channel {
  public:
   /// Starts. `data` and `listener` must outlive it; one channel for each link.
   Channel(ChannelOptions options, Link& data, ChannelListener& listener);
-  /// Returns at once, whatever the network does.
+  /// Nothing is told afterwards. Returns at once, whatever the network does.
+  void stop() noexcept;
   ~Channel();
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;

@@ -262,7 +262,7 @@ class Core : public std::enable_shared_from_this<Core> {
   void heard_flush();
   /// Whether changes are heard: what may be kept in-process, and what is to become of what is there.
   void hearing();
-  void not_hearing(std::string_view why);
+  void not_hearing(std::string_view why, TimePoint last_heard);
 
   void close() noexcept;
   bool closed() const noexcept { return closed_.load(std::memory_order_acquire); }
