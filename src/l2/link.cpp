@@ -258,7 +258,6 @@ void Link::State::failed(Way& way, bool refused, std::string_view why) {
     opens = refused ? breaker.refused(way.trial) : breaker.failed(Clock::now(), way.trial);
     way.trial = false;
     if (opens) {
-      for (Slot& slot : slots) slot.line.reset();  // who waits on one goes on waiting
       breaker_changes.fetch_add(1, std::memory_order_relaxed);
       start_recovery();
     }
@@ -284,7 +283,10 @@ void Link::State::find(Way& way, std::size_t index, TimePoint deadline) {
   if (way.trial) index = 0;  // where the probe's connection is
   TimePoint now;
   for (;;) {
-    if (breaker.state() == Breaker::State::trial && !way.trial) return;
+    if (breaker.holds_back() && !way.trial) {
+      if (breaker.state() == Breaker::State::open) start_recovery();
+      return;
+    }
     Slot& slot = slots[index];
     if (slot.line && slot.line->usable()) {
       way.line = slot.line;
@@ -409,6 +411,7 @@ void Link::State::recover() noexcept {
     lock.lock();
     if (!made) continue;
     patience.connected_in(Clock::now() - begun);
+    if (slots[0].line) slots[0].line->condemn("it was replaced");
     slots[0].line = std::move(made);
     if (breaker.probed()) {
       breaker_changes.fetch_add(1, std::memory_order_relaxed);
