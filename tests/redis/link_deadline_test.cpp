@@ -118,7 +118,7 @@ struct LinkDeadline : ::testing::Test {
     };
     for (const bool interrupted : {false, true}) {
       for (const Purpose purpose : {Purpose::read, Purpose::write}) {
-        for (const std::size_t threads : {1, 8}) {
+        for (const std::size_t threads : {std::size_t{1}, std::size_t{8}}) {
           Link link(options);
           if (works_first) {
             EXPECT_TRUE(link.run(Request{"GET", "k"}, Purpose::read)) << name;
