@@ -32,6 +32,9 @@ class Breaker {
   /// No request can be under way now that would not be refused if it came a moment later.
   bool refuses() const { return state_ == State::open || (state_ == State::trial && trying_); }
 
+  /// Requests failed although connecting works: none may go but one on trial, whatever connections there are.
+  bool holds_back() const { return state_ != State::closed && !proof_; }
+
   /// For a request, while the breaker is on trial: true when it is the one that tries. It ends in `succeeded`,
   /// `failed` or `give_back`.
   bool begin_trial() { return state_ == State::trial && !std::exchange(trying_, true); }

@@ -16,6 +16,7 @@
 #include "connection.hpp"
 #include "fork_count.hpp"
 #include "probing.hpp"
+#include "time_budget.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -182,7 +183,7 @@ LinkCounters Link::counters() const {
 Answer Link::run(const Request& request, Purpose purpose) {
   static std::atomic<std::size_t> threads{0};
   thread_local const std::size_t mine = threads++;
-  const TimePoint deadline = by(options_.operation_timeout);
+  const TimePoint deadline = std::min(by(options_.operation_timeout), TimeBudget::end());
   State& own = state();
 
   const bool verified = purpose != Purpose::read;
@@ -272,7 +273,6 @@ void Link::State::failed(Way& way, bool refused, std::string_view why) {
     opens = refused ? breaker.refused(way.trial) : breaker.failed(Clock::now(), way.trial);
     way.trial = false;
     if (opens) {
-      for (Slot& slot : slots) slot.line.reset();  // who waits on one goes on waiting
       breaker_changes.fetch_add(1, std::memory_order_relaxed);
       start_recovery();
     }
@@ -298,7 +298,10 @@ void Link::State::find(Way& way, std::size_t index, TimePoint deadline) {
   if (way.trial) index = 0;  // where the probe's connection is
   TimePoint now;
   for (;;) {
-    if (breaker.state() == Breaker::State::trial && !way.trial) return;
+    if (breaker.holds_back() && !way.trial) {
+      if (breaker.state() == Breaker::State::open) start_recovery();
+      return;
+    }
     Slot& slot = slots[index];
     if (slot.line && slot.line->usable()) {
       way.line = slot.line;
@@ -476,6 +479,7 @@ void Link::State::recover() noexcept {
     lock.lock();
     if (!made) continue;
     patience.connected_in(Clock::now() - begun);
+    if (slots[0].line) slots[0].line->condemn("it was replaced");
     install(slots[0], std::move(made));
     if (breaker.probed()) {
       breaker_changes.fetch_add(1, std::memory_order_relaxed);

@@ -139,6 +139,8 @@ class Remote {
     std::string_view head;  ///< its first kShown bytes; empty when it was no string
   };
   Done remove_matching(std::string_view pattern, const std::function<void(std::span<const Removed>)>& visit);
+  /// The same for everything in the namespace that was there before its version was raised last.
+  Done remove_old();
   /// Raises a version and gives notice of it.
   Done raise(std::string_view dependency, bool hard);
   Done raise_epoch() { return raise({}, true); }
@@ -146,7 +148,7 @@ class Remote {
   struct Counted {
     Done done;
     std::int64_t value = 0;
-    enum class Refused : std::uint8_t { no, no_integer, overflow } refused = Refused::no;
+    enum class Refused : std::uint8_t { no, no_integer, other_type, overflow } refused = Refused::no;
   };
   /// INCRBY; `life` zero: for ever, else it begins when the counter is made.
   Counted increment(std::string_view name, std::int64_t by, Duration life);
@@ -159,6 +161,8 @@ class Remote {
 
  private:
   std::string version_key(std::string_view dependency) const;
+  /// SCAN over the keys of entries that match; `batch` is shown some at a time.
+  Done scan(std::string_view pattern, const std::function<Done(std::span<const std::string_view> keys)>& batch);
   Answer run(std::string_view operation, const Request& request, Purpose purpose);
   /// Runs calls of scripts; those that the server has not seen yet once more, with their text.
   struct Call {

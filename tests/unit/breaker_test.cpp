@@ -73,6 +73,7 @@ TEST(Breaker, AServerThatSaysNotNowIsAFailureEachTime) {
 TEST(Breaker, WhenRequestsFailedAProbeLetsOneRequestAtATimeTry) {
   Breaker breaker = opened();
   EXPECT_FALSE(breaker.begin_trial()) << "before a probe nobody tries";
+  EXPECT_TRUE(breaker.holds_back()) << "whatever connections there are";
   EXPECT_FALSE(breaker.probed());
   EXPECT_FALSE(breaker.refuses());
   EXPECT_TRUE(breaker.begin_trial());
@@ -105,6 +106,7 @@ TEST(Breaker, ATrialThatCameToNothingIsTheNextOnes) {
 TEST(Breaker, WhenConnectingFailedAProbeClosesIt) {
   Breaker breaker(kDeadline);
   EXPECT_TRUE(breaker.open(true));
+  EXPECT_FALSE(breaker.holds_back()) << "connections that work go on";
   EXPECT_FALSE(breaker.open(true));
   EXPECT_TRUE(breaker.probed());
   EXPECT_EQ(breaker.state(), State::closed);
