@@ -148,7 +148,8 @@ void Core::fetch(std::span<Fetched> items, std::span<const TypeOps* const> types
     store_->begin(flight);
   }
   Versions versions;
-  const bool answered = !queries.empty() && shared_->remote.read(queries, dependencies, versions);
+  const bool plain = terms.raw || std::ranges::any_of(types, [](const TypeOps* type) { return may_be_counter(*type); });
+  const bool answered = !queries.empty() && shared_->remote.read(queries, dependencies, versions, plain);
   const std::int64_t server_now = shared_->remote.clock().to_server(now());
   for (std::size_t n = 0; n < queries.size(); ++n) {
     Fetched& item = items[places[n]];
