@@ -181,13 +181,15 @@ void Core::write_entries(const std::vector<NodeRef>& nodes, const EntryTerms& te
       if (probe) probe(Point::before_shared_store, node->name());
     }
     Versions after;
-    const auto done = remote.put(puts, dependencies, after);
+    // Where changes are told, what is remembered is what they are.
+    const bool told = remote.versions_are_told();
+    const auto done = remote.put(puts, dependencies, told ? nullptr : &after);
     bool answered = false;
     for (std::size_t n = 0; n < places.size(); ++n) {
       outcomes[places[n]] = to_outcome(done[n]);
       answered = answered || done[n];
     }
-    if (!answered) return;
+    if (!answered || told) return;
     bool same = true, missing = false;
     const auto compare = [&](std::string_view name) {
       const auto* used = versions.find(name);

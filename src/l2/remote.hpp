@@ -114,8 +114,8 @@ class Remote {
     std::string bytes;
     Duration life{};
   };
-  /// Stores all of them; `versions` are then those that `dependencies` had behind the writes.
-  std::vector<Done> put(std::span<const Put> puts, std::span<const std::string> dependencies, Versions& versions);
+  /// Stores all of them; `versions`, where given, are then those that `dependencies` had behind the writes.
+  std::vector<Done> put(std::span<const Put> puts, std::span<const std::string> dependencies, Versions* versions);
 
   /// A lease in the place of an entry that is not there.
   std::vector<Done> take_leases(std::span<const std::string_view> names, std::span<const LeaseToken> tokens,

@@ -134,12 +134,14 @@ Done Remote::refused(std::string_view operation, const Reply& reply) {
 }
 
 std::vector<Done> Remote::put(std::span<const Put> puts, std::span<const std::string> dependencies,
-                              Versions& versions) {
+                              Versions* versions) {
   Request request;
   for (const Put& put : puts) add_set(request, keys_.entry(put.name), put.bytes, put.life);
-  std::vector<std::string> keys{"MGET", keys_.epoch()};
-  for (const auto& name : dependencies) keys.push_back(version_key(name));
-  request.add(std::vector<std::string_view>(keys.begin(), keys.end()));
+  if (versions) {
+    std::vector<std::string> keys{"MGET", keys_.epoch()};
+    for (const auto& name : dependencies) keys.push_back(version_key(name));
+    request.add(std::vector<std::string_view>(keys.begin(), keys.end()));
+  }
   const std::uint64_t mark = memory_.mark();
   const Answer answer = run("write", request, Purpose::write);
   if (!answer) return std::vector<Done>(puts.size(), to_done("write", answer));
@@ -148,14 +150,15 @@ std::vector<Done> Remote::put(std::span<const Put> puts, std::span<const std::st
     const Reply& reply = answer.replies[i];
     done.push_back(reply.is_ok() ? Done{Done::yes} : refused("write", reply));
   }
+  if (!versions) return done;
   const Reply& now = answer.replies.back();
   if (!now.is(Reply::Kind::array) || now.elements.size() != dependencies.size() + 1) {
     const Done not_readable = refused("write", now);
     return std::vector<Done>(puts.size(), {Done::unknown, not_readable.why});
   }
-  note_version({}, now.elements[0], mark, versions);
+  note_version({}, now.elements[0], mark, *versions);
   for (std::size_t i = 0; i < dependencies.size(); ++i) {
-    note_version(dependencies[i], now.elements[i + 1], mark, versions);
+    note_version(dependencies[i], now.elements[i + 1], mark, *versions);
   }
   return done;
 }
