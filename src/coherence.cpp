@@ -81,12 +81,13 @@ void Core::not_hearing(std::string_view why, TimePoint last_heard) {
       shared_->upkeep->poke();
       break;
   }
-  log(LogLevel::warning, fmt::format("changes by other processes are not heard of at present ({}): the in-process level "
-                                     "is {} until they are",
-                                     why,
-                                     options_.l1.when_blind == WhenBlind::flush    ? "empty"
-                                     : options_.l1.when_blind == WhenBlind::bypass ? "not used"
-                                                                                   : "used for a limited time"));
+  log(LogLevel::warning,
+      fmt::format("changes by other processes are not heard of at present ({}): the in-process level "
+                  "is {} until they are",
+                  why,
+                  options_.l1.when_blind == WhenBlind::flush    ? "empty"
+                  : options_.l1.when_blind == WhenBlind::bypass ? "not used"
+                                                                : "used for a limited time"));
 }
 
 }  // namespace detail

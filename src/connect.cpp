@@ -75,9 +75,9 @@ void Core::connect() {
 }
 
 void Core::listen() {
-  coherence_ = std::make_unique<Coherence>(*this, shared_->remote.link(),
-                                           ChannelOptions{.prefix = shared_->remote.keys().head(),
-                                                          .ping_period = options_.l1.ping_period.value_or({})});
+  coherence_ = std::make_unique<Coherence>(
+      *this, shared_->remote.link(),
+      ChannelOptions{.prefix = shared_->remote.keys().head(), .ping_period = options_.l1.ping_period.value_or({})});
 }
 
 void Core::disconnect() noexcept {

@@ -72,8 +72,8 @@ Consulted Core::consult(const Batch& batch, const LoadSpec& spec, LoadUrgency ur
   const auto alone = [&](std::size_t i) { consulted.ours.add(batch.items[i], batch.flights[i], {}); };
   Remote& remote = shared_->remote;
   const std::vector<std::string> dependencies = dependencies_of(batch, spec);
-  const bool blocked = std::ranges::any_of(
-      dependencies, [&](const auto& name) { return shared_->pending.concerns_dependency(name); });
+  const bool blocked =
+      std::ranges::any_of(dependencies, [&](const auto& name) { return shared_->pending.concerns_dependency(name); });
   std::vector<RemoteQuery> queries;
   std::vector<std::size_t> places;
   for (std::size_t i = 0; i < batch.flights.size(); ++i) {
@@ -221,9 +221,9 @@ void Core::know_versions(Ours& ours, std::span<const std::string> dependencies, 
   const bool known = there({}) && std::ranges::all_of(dependencies, [&](const auto& name) {
                        return name.starts_with(kFunctionMark) && there(name);
                      });
-  if (!known && !shared_->remote.need_versions(dependencies, version_life(later(later(now(), spec.terms->ttl),
-                                                                                 spec.terms->stale_for)),
-                                               *versions)) {
+  if (!known &&
+      !shared_->remote.need_versions(
+          dependencies, version_life(later(later(now(), spec.terms->ttl), spec.terms->stale_for)), *versions)) {
     for (Claim& claim : ours.claims) {
       if (claim.kind == Claim::Kind::lease) shared_->orphans.add(claim.token);
       claim.kind = Claim::Kind::none;

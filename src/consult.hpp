@@ -17,8 +17,8 @@ namespace detail {
 /// By what right a load's value may be stored at the shared level.
 struct Claim {
   enum class Kind : std::uint8_t {
-    none,     ///< by none: the level is out of reach or not to be used, and the value is stored nowhere it could be wrong
-    lease,    ///< `token` stands in the place of the entry
+    none,   ///< by none: the level is out of reach or not to be used, and the value is stored nowhere it could be wrong
+    lease,  ///< `token` stands in the place of the entry
     replace,  ///< as long as the value with `mark` is still there
     raw,      ///< whatever is there
   };
@@ -52,7 +52,7 @@ struct Prepared {
   Store::Landing landing;
   std::uint64_t void_from = Flight::kValid;
   bool invalidated = false;
-  bool wanted = false;   ///< there is a value that was to be kept
+  bool wanted = false;  ///< there is a value that was to be kept
   bool negative = false;
   bool revoked = false;  ///< at the shared level something had removed the claim
   const TagSet* kept_tags = nullptr;

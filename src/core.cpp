@@ -67,7 +67,7 @@ Core::Core(ManagerOptions options)
 Core::~Core() {
   close();
   coherence_.reset();  // it watches the link
-  store_.reset();  // entries refer to tags
+  store_.reset();      // entries refer to tags
 }
 
 void Core::close() noexcept {

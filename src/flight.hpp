@@ -67,7 +67,7 @@ struct Flight {
   bool forced = false;
 
   // Under the shard's lock.
-  bool fenced = false;      ///< what it brings is not stored
+  bool fenced = false;  ///< what it brings is not stored
   /// Another process changed the key since the request was sent whose answer is to be kept in-process.
   bool revoked = false;
   bool loading = false;  ///< its loader runs: what another process changes now may be missing in what it brings
@@ -87,10 +87,10 @@ struct Flight {
   // Under `mutex`.
   std::weak_ptr<Errand> errand;
   bool landed = false;
-  bool abandoned = false;  ///< its loader never ran
-  NodeRef value;           ///< null and no error: the source does not know the key
+  bool abandoned = false;             ///< its loader never ran
+  NodeRef value;                      ///< null and no error: the source does not know the key
   Freshness found = Freshness::miss;  ///< of a value of the shared level, when it was read
-  bool from_shared = false;  ///< the value was found at the shared level
+  bool from_shared = false;           ///< the value was found at the shared level
   /// Another process changed the key while it was loaded: only the caller that led may take the value, since the others
   /// may have come after that.
   bool leader_only = false;

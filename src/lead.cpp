@@ -216,9 +216,8 @@ Prepared Core::prepare(Flight& flight, const LoadSpec& spec, Loaded& loaded, Dur
         prepared.landing.replace_by = loaded.node;
       }
     }
-    prepared.invalidated =
-        loaded.node && (prepared.void_from != Flight::kValid ||
-                        flight.sequence < spec.identity->cleared.load(std::memory_order_acquire));
+    prepared.invalidated = loaded.node && (prepared.void_from != Flight::kValid ||
+                                           flight.sequence < spec.identity->cleared.load(std::memory_order_acquire));
     prepared.wanted = prepared.landing.replace_by || prepared.invalidated;
     prepared.negative = loaded.negative;
     if (prepared.invalidated) {

@@ -32,7 +32,7 @@ struct Shared {
   std::atomic<std::uint64_t> errors{0};  ///< requests that failed, or that the server refused
   std::atomic<std::uint64_t> hits{0};
   std::atomic<std::uint64_t> blindness{0};  ///< times that changes by others could no longer be heard of
-  std::atomic<std::uint64_t> unknown{0};  ///< writes of which it is not known whether they were executed
+  std::atomic<std::uint64_t> unknown{0};    ///< writes of which it is not known whether they were executed
 
   // Loads of other processes that this one waits for: told of changes where they are heard of, else looked after.
   std::mutex news_mutex;
@@ -85,7 +85,6 @@ struct Judged {
 Judged judge(const EnvelopeView& view, const Versions& versions, std::int64_t server_now, const Identity* reader);
 /// The same for bytes without an envelope: a counter, or what the caller says is a raw value.
 bool counts_plain(const Found& found, bool raw);
-
 
 }  // namespace detail
 }  // namespace v1

@@ -142,8 +142,8 @@ void Core::fetch(std::span<Fetched> items, std::span<const TypeOps* const> types
     if (!fill) continue;
     LoadSpec spec;
     spec.type = types[0];
-    auto& flight = flights.emplace_back(
-        std::make_shared<Flight>(items[i].key, spec, std::vector<std::string>(), sequence_before));
+    auto& flight =
+        flights.emplace_back(std::make_shared<Flight>(items[i].key, spec, std::vector<std::string>(), sequence_before));
     flight->course = Course::fill;
     store_->begin(flight);
   }
@@ -153,7 +153,8 @@ void Core::fetch(std::span<Fetched> items, std::span<const TypeOps* const> types
   const std::int64_t server_now = shared_->remote.clock().to_server(now());
   for (std::size_t n = 0; n < queries.size(); ++n) {
     Fetched& item = items[places[n]];
-    if (answered) take_found(item, std::move(queries[n].found), types, reader, terms, versions, server_now, sequence_before);
+    if (answered)
+      take_found(item, std::move(queries[n].found), types, reader, terms, versions, server_now, sequence_before);
     if (!fill) continue;
     Store::Landing landing;
     if (item.node && item.node->shared) landing.replace_by = item.node;

@@ -111,14 +111,16 @@ std::vector<PutOutcome> Core::put_shared(std::vector<NodeRef>& nodes, const Entr
   const Identity* const identity = nodes.front()->identity;
   const auto dependencies = dependencies_of(identity, tags);
   const TimePoint stale_until = nodes.front()->stale_until;
-  std::vector<PutOutcome> outcomes(nodes.size(), PutOutcome{PutOutcome::not_stored_server, "the server is out of reach"});
+  std::vector<PutOutcome> outcomes(nodes.size(),
+                                   PutOutcome{PutOutcome::not_stored_server, "the server is out of reach"});
 
   std::vector<std::shared_ptr<Flight>> flights;
   for (const NodeRef& node : nodes) {
     LoadSpec spec;
     spec.type = node->type;
     const KeyView key{node->name(), node->full(), node->hash, node->full_size == 0};
-    auto& flight = flights.emplace_back(std::make_shared<Flight>(key, spec, std::vector<std::string>(), node->sequence));
+    auto& flight =
+        flights.emplace_back(std::make_shared<Flight>(key, spec, std::vector<std::string>(), node->sequence));
     flight->course = Course::write;
     store_->begin(flight);
   }
@@ -157,10 +159,10 @@ void Core::write_entries(const std::vector<NodeRef>& nodes, const EntryTerms& te
                          std::vector<PutOutcome>& outcomes) {
   Remote& remote = shared_->remote;
   const auto blocked = [&](const Node& node) {
-    return shared_->pending.any() && (shared_->pending.concerns_key(node.name()) ||
-                                      std::ranges::any_of(dependencies, [&](const auto& name) {
-                                        return shared_->pending.concerns_dependency(name);
-                                      }));
+    return shared_->pending.any() &&
+           (shared_->pending.concerns_key(node.name()) || std::ranges::any_of(dependencies, [&](const auto& name) {
+              return shared_->pending.concerns_dependency(name);
+            }));
   };
   Versions versions;
   bool known = remote.guess_versions(dependencies, life, versions);
@@ -411,7 +413,8 @@ std::optional<std::int64_t> Core::increment_entry(const KeyView& key, std::int64
   }();
   std::int64_t sum = 0;
   if (!fresh) {  // a lease, or what no longer counts: a counter takes its place
-    if (found.kind == Found::Kind::other && found.refusal == Refusal::not_an_envelope) std::rethrow_exception(no_integer(key));
+    if (found.kind == Found::Kind::other && found.refusal == Refusal::not_an_envelope)
+      std::rethrow_exception(no_integer(key));
     sum = delta;
     replace[0].bytes = std::to_string(sum);
     if (ttl != forever) replace[0].life = ttl;
@@ -445,7 +448,7 @@ std::optional<std::int64_t> Core::increment_entry(const KeyView& key, std::int64
 
 std::optional<std::int64_t> Core::decode_integer(const EnvelopeView& view) {
   static constexpr const TypeOps* kIntegers[] = {
-      &kTypeOps<std::int64_t>,  &kTypeOps<std::int32_t>,  &kTypeOps<std::int16_t>, &kTypeOps<std::int8_t>,
+      &kTypeOps<std::int64_t>,  &kTypeOps<std::int32_t>,  &kTypeOps<std::int16_t>,  &kTypeOps<std::int8_t>,
       &kTypeOps<std::uint64_t>, &kTypeOps<std::uint32_t>, &kTypeOps<std::uint16_t>, &kTypeOps<std::uint8_t>};
   for (const TypeOps* type : kIntegers) {
     if (codec_fingerprint(type->codec) != view.terms.codec) continue;

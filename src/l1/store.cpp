@@ -22,9 +22,9 @@ std::size_t shard_count(const L1Options& options) {
 
 /// True when a caller that comes now may take what this flight brings.
 bool joinable(const Flight& flight, const Flight& mine, std::uint64_t store_cleared) {
-  return flight.course == Course::load && !flight.fenced && !(flight.revoked && flight.loading) &&
-         !flight.superseded && flight.type == mine.type && flight.identity == mine.identity &&
-         flight.name == mine.name && flight.full == mine.full && flight.sequence >= store_cleared &&
+  return flight.course == Course::load && !flight.fenced && !(flight.revoked && flight.loading) && !flight.superseded &&
+         flight.type == mine.type && flight.identity == mine.identity && flight.name == mine.name &&
+         flight.full == mine.full && flight.sequence >= store_cleared &&
          flight.sequence >= mine.identity->cleared.load(std::memory_order_acquire) &&
          flight.sequence >= flight.tags.invalidated();
 }
@@ -55,7 +55,8 @@ Freshness Store::find_aged(const KeyView& key, const TypeOps& type, const Identi
   out = home.use(*node, now);
   if (holds_off(*node, now)) return settled(freshness);
   home.flights.each(key.hash, [&](const std::shared_ptr<Flight>& flight) {
-    if (flight->fenced || flight->course != Course::load || flight->name != key.name || flight->full != key.full) return;
+    if (flight->fenced || flight->course != Course::load || flight->name != key.name || flight->full != key.full)
+      return;
     freshness = settled(freshness);
   });
   return freshness;

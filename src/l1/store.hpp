@@ -76,7 +76,8 @@ class Store {
   // With a shared level behind. A value on its way from or to it is a flight that nobody joins, so whatever happens to
   // the key meanwhile reaches it.
 
-  /// What comes from the shared level may be kept as long as this is odd and stays what it is: others' changes are told.
+  /// What comes from the shared level may be kept as long as this is odd and stays what it is: others' changes are
+  /// told.
   std::uint64_t trust() const { return trust_.load(std::memory_order_seq_cst); }
   /// Drops what the shared level has too (unless it is left for later) and keeps no more of it, until `open`.
   void close(bool drop);

@@ -54,8 +54,18 @@ class KeySpace {
   }
 
  private:
-  static constexpr std::string_view kEpoch = "\x01" "epoch", kVersion = "\x01" "v:", kLease = "\x01" "lease:",
-                                    kNotice = "\x01" "n:";
+  static constexpr std::string_view kEpoch =
+                                        "\x01"
+                                        "epoch",
+                                    kVersion =
+                                        "\x01"
+                                        "v:",
+                                    kLease =
+                                        "\x01"
+                                        "lease:",
+                                    kNotice =
+                                        "\x01"
+                                        "n:";
 
   static std::string_view escape(std::string_view name) { return name.starts_with('\x01') ? "\x01" : ""; }
   std::string join(std::string_view mark, std::string_view name) const {

@@ -89,7 +89,8 @@ bool Remote::read(std::span<RemoteQuery> queries, std::span<const std::string> d
     // The value of another key may have been moved there, or it is a reply out of step: asked once more so that it
     // shows which.
     const auto strange = [](const RemoteQuery& query) { return query.found.kind == Found::Kind::other; };
-    if (!plain && std::ranges::any_of(part, strange) && !fetch(part, wanted, memory_.mark(), versions, Purpose::erase)) {
+    if (!plain && std::ranges::any_of(part, strange) &&
+        !fetch(part, wanted, memory_.mark(), versions, Purpose::erase)) {
       return false;
     }
     wanted.clear();
@@ -103,8 +104,8 @@ bool Remote::read(std::span<RemoteQuery> queries, std::span<const std::string> d
   return wanted.empty() || fetch({}, wanted, memory_.mark(), versions, Purpose::read);
 }
 
-bool Remote::fetch(std::span<RemoteQuery> queries, const std::set<std::string, std::less<>>& wanted,
-                   std::uint64_t mark, Versions& versions, Purpose purpose) {
+bool Remote::fetch(std::span<RemoteQuery> queries, const std::set<std::string, std::less<>>& wanted, std::uint64_t mark,
+                   Versions& versions, Purpose purpose) {
   const bool single = queries.size() == 1 && wanted.empty();
   std::vector<std::string> keys{single ? "GET" : "MGET"};
   keys.reserve(queries.size() + wanted.size() + 1);

@@ -182,9 +182,9 @@ std::vector<Done> Remote::take_leases(std::span<const std::string_view> names, s
   if (!answer) return std::vector<Done>(names.size(), to_done("lease", answer));
   std::vector<Done> done;
   for (const Reply& reply : answer.replies) {
-    done.push_back(reply.is_ok()                    ? Done{Done::yes}
-                   : reply.is(Reply::Kind::error)   ? refused("lease", reply)
-                                                    : Done{Done::no});
+    done.push_back(reply.is_ok()                  ? Done{Done::yes}
+                   : reply.is(Reply::Kind::error) ? refused("lease", reply)
+                                                  : Done{Done::no});
   }
   return done;
 }
@@ -202,9 +202,9 @@ std::vector<Done> Remote::replace(std::span<const Replace> replaces) {
   if (!answer) return std::vector<Done>(replaces.size(), to_done("write", answer));
   std::vector<Done> done;
   for (const Reply& reply : answer.replies) {
-    done.push_back(reply.is(Reply::Kind::error)                              ? refused("write", reply)
+    done.push_back(reply.is(Reply::Kind::error)                           ? refused("write", reply)
                    : reply.is(Reply::Kind::integer) && reply.integer == 1 ? Done{Done::yes}
-                                                                             : Done{Done::no});
+                                                                          : Done{Done::no});
   }
   return done;
 }
@@ -342,8 +342,8 @@ Done Remote::remove_matching(std::string_view pattern, const std::function<void(
       const Reply& unlinked = removed.replies[2 * i + 1];
       if (unlinked.is(Reply::Kind::error)) return refused("remove", unlinked);
       if (unlinked.integer == 0) continue;
-      shown.push_back({keys_.parse(keys[i]).name,
-                       head.is(Reply::Kind::text) ? std::string_view(head.text) : std::string_view()});
+      shown.push_back(
+          {keys_.parse(keys[i]).name, head.is(Reply::Kind::text) ? std::string_view(head.text) : std::string_view()});
     }
     visit(shown);
     return {Done::yes};

@@ -21,8 +21,8 @@ extern const Script kReplaceIf;
 /// ARGV: `remove` or `expire`; how long a version that was not there is kept (ms). Raises a version. One that was not
 /// there is made: a load under way may be about to depend on it.
 extern const Script kRaiseVersion;
-/// ARGV: how long the version is needed at least (ms; 0: for ever); what it is when it is missing (0: the server's time).
-/// Returns it, made when it was missing.
+/// ARGV: how long the version is needed at least (ms; 0: for ever); what it is when it is missing (0: the server's
+/// time). Returns it, made when it was missing.
 extern const Script kNeedVersion;
 
 /// ARGV: the namespace's version (8 bytes, as in an envelope). Removes the key unless it is a lease, or a value that

@@ -94,7 +94,8 @@ TEST_F(Statistics, AreOneJsonObjectWithEveryFieldByItsName) {
   const auto json = nlohmann::json::parse(stats.to_json());
   ASSERT_TRUE(json.is_object());
   EXPECT_EQ(json.size(), 27u);
-  for (const char* of_the_server : {"l2_hits", "l2_errors", "unknown_writes", "l1_suspensions", "pending_invalidations"}) {
+  for (const char* of_the_server :
+       {"l2_hits", "l2_errors", "unknown_writes", "l1_suspensions", "pending_invalidations"}) {
     EXPECT_EQ(json.at(of_the_server), 0u) << of_the_server;
   }
   EXPECT_EQ(json.at("hits"), 2u);

@@ -71,11 +71,11 @@ struct HitRateAlarm {
 
 /// The cache. Thread-safe, every member. Movable, not copyable; wrappers made by it stay valid wherever it is moved to.
 ///
-/// get, set, del and the calls of wrapped functions never throw because of a fault of the cache, its server included. They throw KeyError
-/// for an empty key or one over kMaxKeyBytes, ConfigError for options that contradict themselves, and ValueError for
-/// values that cannot be copied safely (JSON nested too deeply).
-/// The destructor begins no more background work, and waits for what runs: at most a second longer than the longest
-/// load_timeout of the loads among it. It calls nobody back afterwards.
+/// get, set, del and the calls of wrapped functions never throw because of a fault of the cache, its server included.
+/// They throw KeyError for an empty key or one over kMaxKeyBytes, ConfigError for options that contradict themselves,
+/// and ValueError for values that cannot be copied safely (JSON nested too deeply). The destructor begins no more
+/// background work, and waits for what runs: at most a second longer than the longest load_timeout of the loads among
+/// it. It calls nobody back afterwards.
 class CacheManager {
  public:
   /// An in-process cache with default options.

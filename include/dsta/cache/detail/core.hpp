@@ -395,7 +395,7 @@ class Core : public std::enable_shared_from_this<Core> {
   std::unique_ptr<Store> store_;
   std::unique_ptr<TagTable> tags_;
   std::unique_ptr<IdentityTable> identities_;
-  std::unique_ptr<Shared> shared_;  ///< null: in-process only
+  std::unique_ptr<Shared> shared_;        ///< null: in-process only
   std::unique_ptr<Coherence> coherence_;  ///< null: no in-process level beside the shared one
   /// What is in-process is not to be read for now.
   std::atomic<bool> bypass_{false};
