@@ -232,7 +232,6 @@ Done Remote::raise(std::string_view dependency, bool hard) {
   const std::string key = version_key(dependency);
   const std::string life = milliseconds(kMadeVersionLife);
   const std::string_view arguments[] = {hard ? "remove" : "expire", life};
-  Done done;
   for (const bool whole : {false, true}) {
     // A notice of its own each time: one that came before its version was raised must not be the only one.
     const std::string token = fresh_token();
