@@ -35,7 +35,8 @@ std::vector<Core::Waiting> Core::join_batch(std::vector<BatchItem>& items, const
     auto flight = new_flight(item.key, spec, item.tags);
     const std::uint64_t arrived = flight->sequence;
     Store::Joined joined = store_->join(std::move(flight), false, now());
-    if (!counted) counters.add(joined.entry ? Count::hits : Count::misses);
+    // With a shared level it is not yet known which of the two it will be.
+    if (!counted && (joined.entry || !shares(*spec.terms))) counters.add(joined.entry ? Count::hits : Count::misses);
     if (joined.entry) {
       const bool past_ttl = is_past_ttl(joined.freshness);
       if (past_ttl) counters.add(Count::stale_served);
@@ -78,8 +79,15 @@ void Core::load_batch(std::vector<BatchItem>& items, const std::shared_ptr<Batch
 
     open.clear();
     for (const auto& [item, flight, arrived, leads] : waiting) {
+      const auto count = [&](bool found) {
+        if (!counted && shares(*loader->terms)) {
+          loader->identity->counters.add(found ? Count::hits : Count::misses);
+        }
+      };
       try {
-        switch (await(flight, limit, arrived)) {
+        const Awaited awaited = await(flight, limit, arrived, leads);
+        count(awaited == Awaited::value && flight->from_shared);
+        switch (awaited) {
           case Awaited::value:
             items[item].value = flight->value;
             break;
@@ -100,6 +108,7 @@ void Core::load_batch(std::vector<BatchItem>& items, const std::shared_ptr<Batch
             }
         }
       } catch (const RecursiveLoadError&) {  // handed over in the outcome
+        count(false);
         items[item].error = std::current_exception();
       }
     }

@@ -9,10 +9,13 @@
 
 #include "admission.hpp"
 #include "background.hpp"
+#include "coherence.hpp"
 #include "entry.hpp"
 #include "glob.hpp"
 #include "identities.hpp"
+#include "integer_errors.hpp"
 #include "l1/store.hpp"
+#include "shared.hpp"
 #include "tags.hpp"
 
 namespace dsta::cache {
@@ -56,10 +59,13 @@ Core::Core(ManagerOptions options)
       tags_(std::make_unique<TagTable>()),
       identities_(std::make_unique<IdentityTable>()),
       background_(std::make_shared<Background>(options_.clock, options_.executor)),
-      random_(kHashSeed.value) {}
+      random_(kHashSeed.value) {
+  connect();
+}
 
 Core::~Core() {
   close();
+  coherence_.reset();  // it watches the link
   store_.reset();  // entries refer to tags
 }
 
@@ -79,14 +85,15 @@ void Core::close() noexcept {
   // An hour stands for "as long as it takes" without overflowing.
   const Duration longest = std::min<Duration>(longest_load_.load(), std::chrono::hours(1));
   background_->close(std::chrono::ceil<std::chrono::milliseconds>(longest) + kPatience);
+  if (shared_) disconnect();
 }
 
 // --- reading
 
-std::optional<Duration> Core::time_left(const KeyView& key) noexcept {
+std::optional<Duration> Core::time_left(const KeyView& key, const Reach& reach) {
   const TimePoint time = now();
-  const NodeRef node = store_->peek(key, time);
-  if (!node) return std::nullopt;
+  const NodeRef node = reach.l1 ? store_->peek(key, time) : NodeRef();
+  if (!node) return reach.l2 ? shared_time_left(key, reach.raw) : std::nullopt;
   if (!is_fresh(*node, time)) return Duration::zero();
   return node->fresh_until == TimePoint::max() ? forever : Duration(node->fresh_until - time);
 }
@@ -113,16 +120,19 @@ bool Core::dress(Node& node, const EntryTerms& terms, Dressing how) const {
       node.attention = std::min(node.attention, node.fresh_until - std::min(gap, ttl / 2));
     }
   }
-  if (!how.tags.empty() || !how.etag.empty() || terms.idle_ttl > Duration::zero()) {
-    auto extra = std::make_unique<NodeExtra>();
-    node.weight += allocation(sizeof(NodeExtra)) + allocation(how.tags.bytes()) + heap_size(how.etag);
-    extra->tags = std::move(how.tags);
-    extra->etag = std::move(how.etag);
-    extra->idle_ttl = terms.idle_ttl;
-    extra->last_read.store(time, std::memory_order_relaxed);
-    node.extra = extra.release();
-  }
+  adorn(node, std::move(how.tags), std::move(how.etag), terms.idle_ttl);
   return true;
+}
+
+void Core::adorn(Node& node, TagSet tags, std::string etag, Duration idle_ttl) const {
+  if (tags.empty() && etag.empty() && idle_ttl <= Duration::zero()) return;
+  auto extra = std::make_unique<NodeExtra>();
+  node.weight += allocation(sizeof(NodeExtra)) + allocation(tags.bytes()) + heap_size(etag);
+  extra->tags = std::move(tags);
+  extra->etag = std::move(etag);
+  extra->idle_ttl = idle_ttl;
+  extra->last_read.store(node.created, std::memory_order_relaxed);
+  node.extra = extra.release();
 }
 
 PutOutcome Core::put(NodeRef node, const EntryTerms& terms, const std::vector<std::string>& tags,
@@ -131,39 +141,67 @@ PutOutcome Core::put(NodeRef node, const EntryTerms& terms, const std::vector<st
   if (node->full_size > kMaxKeyBytes) return PutOutcome::not_stored_key;
   node->sequence = sequence();
   node->identity = identity;
+  node->shared = shares(terms) && node->type->shareable;
   if (!dress(*node, terms, {.ttl = terms.ttl, .tags = tags_->find(tags)})) {
-    store_->erase({node->name(), node->full(), node->hash}, now());
+    erase({node->name(), node->full(), node->hash}, {.l2 = node->shared});
     return PutOutcome::not_stored_ttl;
+  }
+  if (node->shared) {
+    std::vector<NodeRef> one;
+    one.push_back(std::move(node));
+    return put_shared(one, terms, tags)[0];
   }
   return store_->put(std::move(node), now()) ? PutOutcome::stored : PutOutcome::not_stored_weight;
 }
 
-bool Core::erase(const KeyView& key) { return store_->erase(key, now()); }
+std::vector<PutOutcome> Core::put(std::vector<NodeRef> nodes, const EntryTerms& terms) {
+  std::vector<PutOutcome> outcomes;
+  if (nodes.empty()) return outcomes;
+  const bool together = shares(terms) && nodes[0]->type->shareable && terms.ttl > Duration::zero() && !closed();
+  if (!together) {
+    for (NodeRef& node : nodes) outcomes.push_back(put(std::move(node), terms, terms.tags, nullptr));
+    return outcomes;
+  }
+  for (NodeRef& node : nodes) {
+    node->sequence = sequence();
+    node->shared = true;
+    dress(*node, terms, {.ttl = terms.ttl, .tags = tags_->find(terms.tags)});
+  }
+  return put_shared(nodes, terms, terms.tags);
+}
+
+bool Core::erase(const KeyView& key, const Reach& reach) {
+  return reach.l2 && shared_ && !closed() ? erase_shared(key, reach.raw) : store_->erase(key, now());
+}
 
 std::size_t Core::erase_matching(std::string_view pattern) {
+  if (shared_ && !closed()) return erase_matching_shared(pattern);
   const Glob glob(pattern);
   return store_->erase_matching([&](std::string_view name) { return glob.matches(name); }, now());
 }
 
-std::optional<std::int64_t> Core::increment(const KeyView& key, std::int64_t delta, Duration ttl) {
+std::exception_ptr no_integer(const KeyView& key) {
+  return std::make_exception_ptr(
+      ValueError(fmt::format("increment: what is stored under '{}' is not a 64-bit integer: del() it first, or use "
+                             "another key",
+                             key.name)));
+}
+
+std::exception_ptr leaves_range(const KeyView& key) {
+  return std::make_exception_ptr(ValueError(fmt::format(
+      "increment: the counter '{}' would leave the range of 64-bit integers and was not changed", key.name)));
+}
+
+std::optional<std::int64_t> Core::increment(const KeyView& key, std::int64_t delta, Duration ttl, const Reach& reach) {
   if (closed() || ttl <= Duration::zero()) return std::nullopt;
+  if (reach.l2) return increment_shared(key, delta, ttl);
   for (;;) {
     const TimePoint time = now();
     NodeRef held = store_->peek(key, time);
     if (held && !is_fresh(*held, time)) held.reset();
     std::int64_t sum = 0;
-    if (held && !held->type->as_integer(held->value(), sum)) {
-      throw ValueError(
-          fmt::format("increment: what is stored under '{}' is not a 64-bit integer: del() it first, or use "
-                      "another key",
-                      key.name));
-    }
-    if (__builtin_add_overflow(sum, delta, &sum)) {
-      throw ValueError(
-          fmt::format("increment: the counter '{}' would leave the range of 64-bit integers and was not "
-                      "changed",
-                      key.name));
-    }
+    if (held && !held->type->as_integer(held->value(), sum)) std::rethrow_exception(no_integer(key));
+    if (__builtin_add_overflow(sum, delta, &sum)) std::rethrow_exception(leaves_range(key));
     NodeRef node = make_node<std::int64_t>(key, sum);
     node->counter = true;
     node->sequence = sequence();
@@ -193,14 +231,30 @@ std::optional<std::int64_t> Core::increment(const KeyView& key, std::int64_t del
 
 // --- invalidating
 
-void Core::invalidate_tag(std::string_view tag, bool hard) { tags_->invalidate(tag, sequence_.fetch_add(1) + 1, hard); }
+// With a shared level each is done here twice: at once, and again for what was read from there meanwhile.
+
+void Core::invalidate_tag(std::string_view tag, bool hard) {
+  tags_->invalidate(tag, sequence_.fetch_add(1) + 1, hard);
+  if (!shared_ || closed()) return;
+  invalidate_shared(tag, hard);
+  tags_->invalidate(tag, sequence_.fetch_add(1) + 1, hard);
+}
 
 void Core::clear(Identity& identity) {
   raise(identity.cleared, sequence_.fetch_add(1) + 1);
+  if (shared_ && !closed()) {
+    invalidate_shared(function_dependency(identity.text()), true);
+    raise(identity.cleared, sequence_.fetch_add(1) + 1);
+  }
   sweep_behind();
 }
 
-void Core::flush_all() { store_->clear(sequence_.fetch_add(1) + 1); }
+void Core::flush_all() {
+  store_->clear(sequence_.fetch_add(1) + 1);
+  if (!shared_ || closed()) return;
+  flush_shared();
+  store_->clear(sequence_.fetch_add(1) + 1);
+}
 
 void Core::sweep_behind() {
   background_->post([weak = weak_from_this()] {
@@ -248,6 +302,13 @@ CacheStats Core::stats() const {
   stats.bytes = contents.bytes;
   stats.evictions = contents.evictions;
   stats.expirations = contents.expirations;
+  if (shared_) {
+    stats.l2_hits = shared_->hits.load(std::memory_order_relaxed);
+    stats.l2_errors = shared_->errors.load(std::memory_order_relaxed);
+    stats.unknown_writes = shared_->unknown.load(std::memory_order_relaxed);
+    stats.l1_suspensions = shared_->blindness.load(std::memory_order_relaxed);
+    stats.pending_invalidations = shared_->pending.size();
+  }
   return stats;
 }
 
@@ -264,6 +325,7 @@ std::map<std::string, CacheStats> Core::stats_by_prefix() const {
 void Core::clear_stats() {
   identities_->each([](Identity& identity) { identity.counters.clear(); });
   store_->clear_counts();
+  if (shared_) shared_->hits = shared_->errors = shared_->unknown = shared_->blindness = 0;
 }
 
 // --- background

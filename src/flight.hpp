@@ -1,6 +1,7 @@
 #pragma once
 #include <atomic>
 #include <condition_variable>
+#include <cstdint>
 #include <exception>
 #include <limits>
 #include <memory>
@@ -24,6 +25,13 @@ class Errand {
   virtual ~Errand() = default;
   /// Runs it unless somebody has begun.
   virtual void run() = 0;
+};
+
+/// How a flight stands to what else happens to its key.
+enum class Course : std::uint8_t {
+  load,   ///< a load: callers join it
+  fill,   ///< a value of the shared level on its way in; nobody joins
+  write,  ///< a value on its way to the shared level; nobody joins
 };
 
 /// One load of one key: the callers that want its value share it. Thread-safe.
@@ -54,15 +62,25 @@ struct Flight {
   /// The invalidation sequence when the load began: whatever was invalidated later, this value does not count for.
   const std::uint64_t sequence;
   TagSet tags;
+  Course course = Course::load;
+  /// A refresh that was asked for: only a load that begins after it will do.
+  bool forced = false;
 
   // Under the shard's lock.
   bool fenced = false;      ///< what it brings is not stored
+  /// Another process changed the key since the request was sent whose answer is to be kept in-process.
+  bool revoked = false;
+  bool loading = false;  ///< its loader runs: what another process changes now may be missing in what it brings
+  /// Store::trust() when that request was sent.
+  std::uint64_t trust = 0;
   bool superseded = false;  ///< a refresh began later: nobody joins, and it is not stored once that one brought a value
   std::uint64_t number = 0;  ///< counts the flights of the shard
   std::shared_ptr<Flight> next;
 
   /// The thread that runs the loader; 0 before it starts and after it ends.
   std::atomic<std::uint64_t> leader{0};
+  /// What the shared level names this load by; all zeros while it does not.
+  std::atomic<std::uint64_t> lease[2] = {};
 
   std::mutex mutex;
   std::condition_variable landing;
@@ -71,6 +89,11 @@ struct Flight {
   bool landed = false;
   bool abandoned = false;  ///< its loader never ran
   NodeRef value;           ///< null and no error: the source does not know the key
+  Freshness found = Freshness::miss;  ///< of a value of the shared level, when it was read
+  bool from_shared = false;  ///< the value was found at the shared level
+  /// Another process changed the key while it was loaded: only the caller that led may take the value, since the others
+  /// may have come after that.
+  bool leader_only = false;
   std::exception_ptr error;
   /// Callers that came at this point of the invalidation sequence or later must not take the value: it names a tag that
   /// was invalidated then.

@@ -22,13 +22,28 @@ Health check_health(CacheManager& cache) {
     detail::EntryTerms terms;
     terms.ttl = std::chrono::seconds(10);
     const std::int64_t written = std::chrono::steady_clock::now().time_since_epoch().count();
-    if (core.put(detail::make_node<std::int64_t>(key, written), terms, {}, nullptr) != detail::PutOutcome::stored) {
-      health.error = core.closed() ? "the manager is closed" : "a value could not be stored";
+    if (core.has_shared()) {
+      health.backend = "redis";
+      terms.level = Level::l2;  // the server itself is tested, not what is remembered of it
+    }
+    const detail::Reach reach{.l1 = !core.has_shared(), .l2 = core.has_shared()};
+    const auto stored = core.put(detail::make_node<std::int64_t>(key, written), terms, {}, nullptr);
+    if (!(stored == detail::PutOutcome::stored)) {
+      health.error = core.closed()         ? "the manager is closed"
+                     : stored.why.empty() ? "a value could not be stored"
+                                          : std::string("a value could not be stored: ").append(stored.why);
     } else {
       detail::NodeRef node;
-      core.read(key, detail::kTypeOps<std::int64_t>, nullptr, node);
+      if (reach.l1) {
+        core.read(key, detail::kTypeOps<std::int64_t>, nullptr, node);
+      } else {
+        detail::Fetched item{key};
+        const detail::TypeOps* types[] = {&detail::kTypeOps<std::int64_t>};
+        core.fetch(std::span(&item, 1), types, reach);
+        node = std::move(item.node);
+      }
       const bool found = node && node.as<std::int64_t>() == written;
-      const bool removed = core.erase(key);
+      const bool removed = core.erase(key, reach);
       if (!found) {
         health.error = "a value just stored could not be read";
       } else if (!removed) {

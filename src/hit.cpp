@@ -48,10 +48,14 @@ Freshness Store::find(const KeyView& key, const TypeOps& type, const Identity* r
 inline TimePoint Core::hit_time() const noexcept { return reads_system_clock_ ? Tick::now() : options_.clock->now(); }
 
 Freshness Core::read(const KeyView& key, const TypeOps& type, const Identity* reader, NodeRef& out) noexcept {
+  if (bypass_.load(std::memory_order_relaxed)) [[unlikely]]
+    return Freshness::miss;
   return store_->find(key, type, reader, hit_time(), out);
 }
 
 bool Core::hit_bitwise(const KeyView& key, const TypeOps& type, Identity& reader, void* out) noexcept {
+  if (bypass_.load(std::memory_order_relaxed)) [[unlikely]]
+    return false;
   ThreadRecord& record = thread_record();
   if (!store_->copy(record, key, type, &reader, hit_time(), out)) return false;
   reader.counters.add(record, Count::hits);

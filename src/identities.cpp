@@ -26,6 +26,7 @@ IdentityTable::Registered IdentityTable::add(const std::string& prefix, const st
     function = std::make_unique<Function>();
     function->identity.prefix = prefix;
     function->identity.name = name;
+    function->identity.function = true;
     function->mark = mark;
     function->alive = 1;
     return {function->identity, false};
@@ -42,6 +43,12 @@ IdentityTable::Registered IdentityTable::add(const std::string& prefix, const st
   function->mark = mark;
   ++function->alive;
   return {function->identity, !same};
+}
+
+Identity* IdentityTable::find(std::string_view text) const {
+  const std::lock_guard lock(mutex_);
+  const auto it = functions_.find(text);
+  return it == functions_.end() ? nullptr : &it->second->identity;
 }
 
 void IdentityTable::release(const Identity& identity) noexcept {

@@ -25,6 +25,8 @@ class IdentityTable {
   /// Throws ConfigError when another function, alive, has this identity.
   Registered add(const std::string& prefix, const std::string& name, const FunctionMark& mark);
   void release(const Identity& identity) noexcept;
+  /// Null: no function has this text (see Identity::text).
+  Identity* find(std::string_view text) const;
 
   /// Where manual calls under a prefix are counted. Beyond kMostPrefixes all further ones share "(other)".
   Identity& manual(std::string_view prefix);

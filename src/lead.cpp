@@ -8,10 +8,12 @@
 
 #include "admission.hpp"
 #include "background.hpp"
+#include "consult.hpp"
 #include "entry.hpp"
 #include "l1/store.hpp"
 #include "load_errors.hpp"
 #include "load_scope.hpp"
+#include "shared.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -40,6 +42,39 @@ Entered enter(Admission* admission, LoadUrgency urgency) {
   return {Entrance::open, admission};
 }
 
+/// Has the leases of these loads renewed while it lives.
+class LeaseHold {
+ public:
+  LeaseHold(Shared* shared, const Ours& ours) : shared_(shared), ours_(ours) {
+    if (!shared_) return;
+    const TimePoint time = std::chrono::steady_clock::now();
+    each([&](const Claim& claim, std::string key) { shared_->leases.add(claim.token, std::move(key), time); });
+    if (held_) shared_->upkeep.poke(time + HeldLeases::kRenewal);
+  }
+  ~LeaseHold() {
+    if (held_) each([&](const Claim& claim, const std::string&) { shared_->leases.remove(claim.token); });
+  }
+  LeaseHold(const LeaseHold&) = delete;
+  LeaseHold& operator=(const LeaseHold&) = delete;
+
+ private:
+  template <class Visit>
+  void each(Visit&& visit) {
+    const KeySpace& keys = shared_->remote.keys();
+    for (std::size_t i = 0; i < ours_.claims.size(); ++i) {
+      const Claim& claim = ours_.claims[i];
+      const std::string& name = ours_.flights[i]->name;
+      if (claim.kind == Claim::Kind::lease) visit(claim, keys.entry(name));
+      if (claim.refreshing) visit(claim, keys.refresh_lease(name));
+      held_ = held_ || claim.kind == Claim::Kind::lease || claim.refreshing;
+    }
+  }
+
+  Shared* const shared_;
+  const Ours& ours_;
+  bool held_ = false;
+};
+
 }  // namespace
 
 Admission* Core::admission(const Identity& identity) const {
@@ -63,12 +98,28 @@ void Core::limit_loads(const std::string& prefix, const LoadLimit& limit) {
 }
 
 void Core::lead(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run) {
+  Batch left = batch;
+  const TimePoint begun = std::chrono::steady_clock::now();
+  for (int looks = 0; shares(*spec.terms) && spec.type->shareable && !closed(); ++looks) {
+    Consulted consulted = consult(left, spec, urgency, looks);
+    if (!consulted.ours.empty()) load_ours(consulted.ours, spec, urgency, run);
+    left = std::move(consulted.others);
+    if (left.empty()) return;
+    // What is its own is loaded before it waits for others: nobody waits for a load that is not under way.
+    if (consulted.ours.empty() && !wait_for_others(looks, begun)) break;
+  }
+  Ours alone;
+  for (std::size_t i = 0; i < left.flights.size(); ++i) alone.add(left.items[i], left.flights[i], {});
+  load_ours(alone, spec, urgency, run);
+}
+
+void Core::load_ours(const Ours& ours, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run) {
   Counters& counters = spec.identity->counters;
   const bool background = Background::on_task();
   const auto [entrance, place] = enter(admission(*spec.identity), urgency);
   if (entrance == Entrance::put_off || (entrance == Entrance::open && background && closed())) {
     if (place) place->leave();
-    for (const auto& flight : batch.flights) abandon(*flight);
+    for (const auto& flight : ours.flights) abandon(*flight);
     return;
   }
   std::vector<Loaded> loaded;
@@ -78,14 +129,18 @@ void Core::lead(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, c
     counters.add(Count::shed);
     error = no_place_in_queue(spec);
   } else {
-    const LoadScope scope(batch.flights, place);
+    const LoadScope scope(ours.flights, place);
+    const LeaseHold hold(shared_.get(), ours);
+    if (shared_) {
+      for (const auto& flight : ours.flights) store_->begin_loading(*flight);
+    }
     if (probe) {
-      for (const auto& flight : batch.flights) probe(Point::before_load, flight->name);
+      for (const auto& flight : ours.flights) probe(Point::before_load, flight->name);
     }
     counters.add(Count::loads);
     const TimePoint begun = options_.clock->now();
     try {
-      loaded = run();
+      loaded = run(ours);
     } catch (...) {  // not silenced: everybody who waits gets it
       error = std::current_exception();
       counters.add(Count::load_failures);
@@ -93,21 +148,30 @@ void Core::lead(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, c
     took = options_.clock->now() - begun;
     counters.add(Count::load_nanoseconds, static_cast<std::uint64_t>(took.count()));
   }
-  for (std::size_t i = 0; i < batch.flights.size(); ++i) {
-    Loaded one;
-    if (error) {
-      one.error = error;
-    } else {
-      one = std::move(loaded[i]);
-    }
-    land(*batch.flights[i], spec, std::move(one), took);
+  if (error) {
+    loaded.clear();
+    loaded.resize(ours.flights.size());
+    for (Loaded& one : loaded) one.error = error;
+  }
+  std::vector<Prepared> prepared;
+  prepared.reserve(loaded.size());
+  for (std::size_t i = 0; i < ours.flights.size(); ++i) {
+    if (probe) probe(Point::before_store, ours.flights[i]->name);
+    prepared.push_back(prepare(*ours.flights[i], spec, loaded[i], took));
+  }
+  if (shares(*spec.terms) && spec.type->shareable) settle(ours, spec, prepared, took);
+  for (std::size_t i = 0; i < ours.flights.size(); ++i) {
+    land(*ours.flights[i], spec, std::move(loaded[i]), std::move(prepared[i]));
   }
 }
 
 void Core::lead(const std::shared_ptr<Flight>& flight, Loader& loader, LoadUrgency urgency) {
-  lead(Batch{{0}, {flight}}, loader, urgency, [&] {
+  lead(Batch{{0}, {flight}}, loader, urgency, [&](const Ours& ours) {
     NodeRef previous;
-    if (loader.wants_previous) previous = store_->previous(*flight, now());
+    if (loader.wants_previous) {
+      previous = store_->previous(*flight, now());
+      if (!previous) previous = ours.claims[0].previous;
+    }
     std::vector<Loaded> one;
     one.push_back(loader.load(flight->key(), previous));
     return one;
@@ -115,20 +179,64 @@ void Core::lead(const std::shared_ptr<Flight>& flight, Loader& loader, LoadUrgen
 }
 
 void Core::lead(const Batch& batch, BatchLoader& loader, LoadUrgency urgency) {
-  lead(batch, loader, urgency, [&] {
+  lead(batch, loader, urgency, [&](const Ours& ours) {
     std::vector<BatchLoader::Call> calls;
-    calls.reserve(batch.flights.size());
-    for (std::size_t i = 0; i < batch.flights.size(); ++i) calls.push_back({batch.items[i], batch.flights[i]->key()});
+    calls.reserve(ours.flights.size());
+    for (std::size_t i = 0; i < ours.flights.size(); ++i) calls.push_back({ours.items[i], ours.flights[i]->key()});
     return loader.load(calls);
   });
 }
 
-void Core::land(Flight& flight, const LoadSpec& spec, Loaded loaded, Duration took) {
-  if (probe) probe(Point::before_store, flight.name);
-  std::uint64_t void_from = Flight::kValid;
+Prepared Core::prepare(Flight& flight, const LoadSpec& spec, Loaded& loaded, Duration took) {
+  Counters& counters = spec.identity->counters;
+  const EntryTerms& terms = *spec.terms;
+  Prepared prepared;
   try {
-    void_from = publish(flight, spec, loaded, took);
+    // What a value that is handed on was tagged with when it was loaded.
+    const TagSet* kept_tags = loaded.kept && loaded.kept->extra ? &loaded.kept->extra->tags : nullptr;
+    if (loaded.node) {
+      Node& node = *loaded.node;
+      node.identity = spec.identity;
+      node.sequence = flight.sequence;
+      node.shared = shares(terms) && spec.type->shareable;
+      std::vector<std::string> names = flight.tag_names;
+      names.insert(names.end(), loaded.tags.begin(), loaded.tags.end());
+      TagSet tags = tags_->find(names);
+      if (kept_tags) tags.join(*kept_tags);
+      // Tags that only the value names could not keep callers from joining: those who came after the invalidation
+      // retry. It may not have been the last one: whoever came after any since the load began does.
+      if (tags.invalidated() > flight.sequence) prepared.void_from = flight.sequence + 1;
+      const bool too_long = flight.full.size() > kMaxKeyBytes;
+      if (too_long) counters.add(Count::rejected);
+      if (loaded.store && !loaded.skipped && !too_long &&
+          dress(node, terms, {ttl_of(loaded, terms), std::move(tags), std::move(loaded.etag), took})) {
+        prepared.landing.replace_by = loaded.node;
+      }
+    }
+    prepared.invalidated =
+        loaded.node && (prepared.void_from != Flight::kValid ||
+                        flight.sequence < spec.identity->cleared.load(std::memory_order_acquire));
+    prepared.wanted = prepared.landing.replace_by || prepared.invalidated;
+    prepared.negative = loaded.negative;
+    if (prepared.invalidated) {
+      prepared.landing.replace_by.reset();
+    } else if (loaded.error || loaded.skipped) {
+      prepared.landing.retry_after = later(now(), terms.hold_off);
+    } else {
+      prepared.landing.remove = !prepared.landing.replace_by;
+    }
   } catch (...) {  // no memory: it must land all the same, or its callers would wait for ever
+    loaded.error = std::current_exception();
+    loaded.node.reset();
+    prepared = Prepared();
+  }
+  return prepared;
+}
+
+void Core::land(Flight& flight, const LoadSpec& spec, Loaded loaded, Prepared prepared) {
+  try {
+    publish(flight, spec, loaded, prepared);
+  } catch (...) {  // no memory
     loaded.error = std::current_exception();
     loaded.node.reset();
     store_->land(flight, {}, now());
@@ -138,68 +246,41 @@ void Core::land(Flight& flight, const LoadSpec& spec, Loaded loaded, Duration to
     const std::lock_guard lock(flight.mutex);
     flight.value = std::move(loaded.node);
     flight.error = std::move(loaded.error);
-    flight.void_from = void_from;
+    flight.void_from = prepared.void_from;
+    flight.leader_only = prepared.revoked;
     flight.landed = true;
   }
   flight.landing.notify_all();
 }
 
-std::uint64_t Core::publish(Flight& flight, const LoadSpec& spec, Loaded& loaded, Duration took) {
+void Core::publish(Flight& flight, const LoadSpec& spec, const Loaded& loaded, Prepared& prepared) {
   Counters& counters = spec.identity->counters;
-  const EntryTerms& terms = *spec.terms;
-  std::uint64_t void_from = Flight::kValid;
-  // What a value that is handed on was tagged with when it was loaded.
-  const TagSet* kept_tags = loaded.kept && loaded.kept->extra ? &loaded.kept->extra->tags : nullptr;
-  Store::Landing landing;
-  if (loaded.node) {
-    Node& node = *loaded.node;
-    node.identity = spec.identity;
-    node.sequence = flight.sequence;
-    std::vector<std::string> names = flight.tag_names;
-    names.insert(names.end(), loaded.tags.begin(), loaded.tags.end());
-    TagSet tags = tags_->find(names);
-    if (kept_tags) tags.join(*kept_tags);
-    // Tags that only the value names could not keep callers from joining: those who came after the invalidation retry.
-    // It may not have been the last one: whoever came after any since the load began does.
-    if (tags.invalidated() > flight.sequence) void_from = flight.sequence + 1;
-    const bool too_long = flight.full.size() > kMaxKeyBytes;
-    if (too_long) counters.add(Count::rejected);
-    if (loaded.store && !loaded.skipped && !too_long &&
-        dress(node, terms, {ttl_of(loaded, terms), std::move(tags), std::move(loaded.etag), took})) {
-      landing.replace_by = loaded.node;
-    }
-  }
-  const bool invalidated = loaded.node && (void_from != Flight::kValid ||
-                                           flight.sequence < spec.identity->cleared.load(std::memory_order_acquire));
-  const bool wanted = landing.replace_by || invalidated;
-  if (invalidated) {
-    landing.replace_by.reset();
-  } else if (loaded.error || loaded.skipped) {
-    landing.retry_after = later(now(), terms.hold_off);
-  } else {
-    landing.remove = !landing.replace_by;
-  }
-  switch (store_->land(flight, std::move(landing), now())) {
+  const bool stored_there = prepared.landing.replace_by && prepared.landing.replace_by->shared;
+  switch (store_->land(flight, std::move(prepared.landing), now())) {
     case Store::Published::stored:
       counters.add(Count::sets);
       break;
     case Store::Published::refused:
-      counters.add(Count::rejected);
+      counters.add(stored_there ? Count::sets : Count::rejected);
       break;
     case Store::Published::fenced:
-      if (wanted) counters.add(Count::fenced);
+      if (prepared.wanted) counters.add(Count::fenced);
       break;
     case Store::Published::nothing:
-      if (invalidated) counters.add(Count::fenced);
+      if (stored_there) {
+        counters.add(Count::sets);
+      } else if (prepared.invalidated || prepared.revoked) {
+        counters.add(Count::fenced);
+      }
       break;
   }
-  if ((!loaded.tags.empty() || kept_tags) && void_from == Flight::kValid) {
+  const TagSet* kept_tags = loaded.kept && loaded.kept->extra ? &loaded.kept->extra->tags : nullptr;
+  if ((!loaded.tags.empty() || kept_tags) && prepared.void_from == Flight::kValid) {
     // Nobody joins any more, but somebody may have joined after an invalidation that came since the look above.
     TagSet tags = tags_->find(loaded.tags);
     if (kept_tags) tags.join(*kept_tags);
-    if (tags.invalidated() > flight.sequence) void_from = flight.sequence + 1;
+    if (tags.invalidated() > flight.sequence) prepared.void_from = flight.sequence + 1;
   }
-  return void_from;
 }
 
 namespace {

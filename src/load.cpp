@@ -2,10 +2,12 @@
 #include <dsta/cache/detail/core.hpp>
 
 #include "background.hpp"
+#include "consult.hpp"
 #include "entry.hpp"
 #include "l1/store.hpp"
 #include "load_errors.hpp"
 #include "load_scope.hpp"
+#include "shared.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -23,36 +25,46 @@ NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, Lo
   if (LoadScope::loading(key, *loader)) std::rethrow_exception(asks_for_its_own_key(*loader));
   const EntryTerms& terms = *loader->terms;
   const TimePoint called = now();
-  for (bool counted = mode == LoadMode::refresh;; counted = true) {
+  bool counted = mode == LoadMode::refresh;
+  const auto count = [&](Count what) {
+    if (!std::exchange(counted, true)) counters.add(what);
+  };
+  for (;;) {
     if (closed()) {
-      if (!counted) counters.add(Count::misses);
+      count(Count::misses);
       counters.add(Count::loads);
       return loader->load(key, {}).node;
     }
+    Fetched seen{key};
+    const bool asks_first = mode == LoadMode::get && asks_itself(*loader);
+    if (asks_first) {
+      const std::uint64_t arrived = sequence();
+      const auto dependencies = dependencies_of(loader->identity, loader->tags);
+      fetch(std::span(&seen, 1), std::span(&loader->type, 1), loader->identity, terms, dependencies);
+      if (seen.node) {
+        count(Count::hits);
+        return freshen(std::move(seen), loader, called, arrived);
+      }
+    }
     auto flight = new_flight(key, *loader, loader->tags);
+    flight->forced = mode == LoadMode::refresh;
     const std::uint64_t arrived = flight->sequence;
     Store::Joined joined = store_->join(std::move(flight), mode == LoadMode::refresh, now());
 
     if (joined.entry) {
-      const bool past_ttl = is_past_ttl(joined.freshness);
-      if (!counted) counters.add(Count::hits);
-      if (joined.lead && launch(joined.flight, loader, LoadUrgency::behind) && !past_ttl) {
+      count(Count::hits);
+      if (joined.lead && launch(joined.flight, loader, LoadUrgency::behind) && !is_past_ttl(joined.freshness)) {
         counters.add(Count::early_refreshes);
       }
-      if (past_ttl && joined.flight && terms.soft_timeout > Duration::zero()) {
-        try {
-          const auto landed = await(joined.flight, deadline(called, terms.soft_timeout), arrived);
-          if (landed == Awaited::value) return joined.flight->value;
-        } catch (const RecursiveLoadError&) {  // that load waits for this thread's: the stale value it is, at once
-        }
-      }
-      if (past_ttl) counters.add(Count::stale_served);
-      return joined.entry;
+      return meanwhile(std::move(joined.entry), joined.freshness, joined.flight, *loader, called, arrived);
     }
 
-    if (!counted) counters.add(Count::misses);
     const TimePoint limit = deadline(called, terms.load_timeout);
     if (!joined.lead) {
+      if (asks_first && !may_join(*joined.flight, seen)) {
+        store_->supersede(*joined.flight);
+        continue;
+      }
       counters.add(Count::coalesced);
     } else if (limit == TimePoint::max() || LoadScope::active()) {
       // A loader inside a loader runs where it is: a pool whose threads all wait for their children has none left.
@@ -60,8 +72,18 @@ NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, Lo
     } else {
       launch(joined.flight, loader, LoadUrgency::wanted);
     }
-    switch (await(joined.flight, limit, arrived)) {
+    Awaited awaited = Awaited::nothing;
+    try {
+      awaited = await(joined.flight, limit, arrived, joined.lead);
+    } catch (...) {  // RecursiveLoadError
+      count(Count::misses);
+      throw;
+    }
+    const bool found = awaited == Awaited::value && joined.flight->from_shared;
+    count(found ? Count::hits : Count::misses);
+    switch (awaited) {
       case Awaited::value:
+        if (found && is_past_ttl(joined.flight->found)) counters.add(Count::stale_served);
         return joined.flight->value;
       case Awaited::error:
         std::rethrow_exception(joined.flight->error);
@@ -76,11 +98,62 @@ NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, Lo
   }
 }
 
-Core::Awaited Core::await(const std::shared_ptr<Flight>& flight, TimePoint limit, std::uint64_t arrived) {
+/// Without an in-process level that may be trusted each caller looks for himself: a load under way was begun earlier,
+/// and only the shared level knows whether it still counts.
+bool Core::asks_itself(const Loader& loader) const {
+  return shares(*loader.terms) && loader.type->shareable && !fills(*loader.terms);
+}
+
+NodeRef Core::meanwhile(NodeRef entry, Freshness freshness, const std::shared_ptr<Flight>& refresh,
+                        const Loader& loader, TimePoint called, std::uint64_t arrived) {
+  const EntryTerms& terms = *loader.terms;
+  if (!is_past_ttl(freshness)) return entry;
+  if (refresh && terms.soft_timeout > Duration::zero()) {
+    try {
+      const auto landed = await(refresh, deadline(called, terms.soft_timeout), arrived, false);
+      if (landed == Awaited::value) return refresh->value;
+    } catch (const RecursiveLoadError&) {  // that load waits for this thread's: the stale value it is, at once
+    }
+  }
+  loader.identity->counters.add(Count::stale_served);
+  return entry;
+}
+
+NodeRef Core::freshen(Fetched seen, const std::shared_ptr<Loader>& loader, TimePoint called, std::uint64_t arrived) {
+  if (seen.freshness == Freshness::fresh) return seen.node;
+  const bool past_ttl = is_past_ttl(seen.freshness);
+  std::shared_ptr<Flight> refresh;
+  if (!shared_->holds_off(seen.key.name, now())) {
+    Store::Joined joined = store_->join(new_flight(seen.key, *loader, loader->tags), false, now());
+    refresh = joined.flight;
+    if (joined.lead && launch(joined.flight, loader, LoadUrgency::behind) && !past_ttl) {
+      loader->identity->counters.add(Count::early_refreshes);
+    }
+  }
+  return meanwhile(std::move(seen.node), seen.freshness, refresh, *loader, called, arrived);
+}
+
+bool Core::may_join(const Flight& flight, const Fetched& seen) {
+  if (!seen.asked || !has_lease(flight)) return true;  // its loader has not begun, or the server is out of reach
+  const auto names_it = [&](const Fetched& fetched) {
+    return fetched.found && fetched.found->kind == Found::Kind::lease && names_lease(flight, fetched.found->token);
+  };
+  if (names_it(seen)) return true;
+  // The lease may have been taken since.
+  Fetched again{seen.key};
+  const TypeOps* types[] = {flight.type};
+  EntryTerms terms;
+  terms.level = Level::l2;
+  fetch(std::span(&again, 1), types, nullptr, terms, {});
+  return !again.asked || names_it(again);
+}
+
+Core::Awaited Core::await(const std::shared_ptr<Flight>& flight, TimePoint limit, std::uint64_t arrived, bool leads) {
   const auto verdict = [&] {
     if (flight->abandoned) return Awaited::nothing;
     if (flight->error) return Awaited::error;
     if (!flight->value) return Awaited::missing;
+    if (flight->leader_only && !leads) return Awaited::nothing;
     return arrived < flight->void_from ? Awaited::value : Awaited::nothing;
   };
   {

@@ -31,7 +31,7 @@ ManualKey::ManualKey(std::string_view key, const EntryOptions& options) {
 }
 
 SetResult to_set_result(PutOutcome outcome, Counters& counters) {
-  switch (outcome) {
+  switch (outcome.status) {
     case PutOutcome::stored:
       counters.add(Count::sets);
       return SetResult::stored;
@@ -43,6 +43,10 @@ SetResult to_set_result(PutOutcome outcome, Counters& counters) {
     case PutOutcome::not_stored_key:
       counters.add(Count::rejected);
       return {SetResult::not_stored, "the key is too long"};
+    case PutOutcome::not_stored_server:
+      return {SetResult::not_stored, outcome.why};
+    case PutOutcome::unknown:
+      return {SetResult::unknown, outcome.why};
     case PutOutcome::not_stored_closed:
       break;
   }
@@ -111,11 +115,11 @@ bool CacheManager::exists(std::string_view key, const EntryOptions& options) con
 }
 
 std::optional<Duration> CacheManager::get_ttl(std::string_view key, const EntryOptions& options) const {
-  return core_->time_left(detail::ManualKey(key, options).view());
+  return core_->time_left(detail::ManualKey(key, options).view(), core_->reach(options));
 }
 
 bool CacheManager::del(std::string_view key, const EntryOptions& options) {
-  const bool erased = core_->erase(detail::ManualKey(key, options).view());
+  const bool erased = core_->erase(detail::ManualKey(key, options).view(), core_->reach(options));
   if (erased) core_->manual(options.prefix).counters.add(Count::deletes);
   return erased;
 }
@@ -136,7 +140,8 @@ std::size_t CacheManager::delete_pattern(std::string_view pattern, const EntryOp
 std::optional<std::int64_t> CacheManager::increment(std::string_view key, std::int64_t amount,
                                                     const EntryOptions& options) {
   detail::Counters& counters = core_->manual_writer(options.prefix).counters;
-  const auto value = core_->increment(detail::ManualKey(key, options).view(), amount, options.ttl.value_or(forever));
+  const auto value = core_->increment(detail::ManualKey(key, options).view(), amount, options.ttl.value_or(forever),
+                                      core_->reach(options));
   counters.add(value ? Count::sets : Count::rejected);
   return value;
 }

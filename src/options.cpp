@@ -32,6 +32,7 @@ EntryOptions merge(const EntryOptions& base, const EntryOptions& over) {
   lay(merged.level, over.level);
   lay(merged.hold_off, over.hold_off);
   lay(merged.xfetch, over.xfetch);
+  lay(merged.raw, over.raw);
   return merged;
 }
 
@@ -75,7 +76,13 @@ EntryTerms resolve(const EntryOptions& options, Duration default_ttl) {
   terms.load_timeout = not_negative(options.load_timeout, "load_timeout");
   terms.hold_off = options.hold_off.has_value() ? not_negative(options.hold_off, "hold_off") : kHoldOff;
   terms.xfetch = factor(options.xfetch, "xfetch");
+  terms.compress_above = options.compress_above;
+  terms.level = options.level.value_or(Level::both);
+  terms.raw = options.raw.value_or(false);
   terms.tags = options.tags;
+  if (terms.raw && terms.stale_for > Duration::zero()) {
+    throw ConfigError("raw and stale_for contradict each other: a raw value has nothing but its ttl");
+  }
   return terms;
 }
 
@@ -90,9 +97,18 @@ ManagerOptions checked(ManagerOptions options) {
   if (options.space.find_first_of(":*?[]\\{} \t\r\n") != std::string::npos) {
     throw ConfigError("space may hold no ':', blank, brace or glob character");
   }
+  const auto check_period = [](OptionalDuration& given, OptionalDuration standard, const char* name) {
+    if (!given.has_value()) given = standard;
+    if (given.value_or({}) <= Duration::zero() || given.value_or({}) > std::chrono::minutes(1)) {
+      throw ConfigError(fmt::format("l1.{}: give more than 0 and at most 1 min", name));
+    }
+  };
+  check_period(options.l1.ping_period, L1Options{}.ping_period, "ping_period");
+  check_period(options.l1.blind_age, L1Options{}.blind_age, "blind_age");
+  if (has_server && options.space.empty()) {
+    throw ConfigError("space is empty: the server may hold other keys, so the cache needs a name for its own");
+  }
   resolve(options.defaults, {});
-  if (has_server)
-    throw ConfigError("the URL names a server: the shared level is not there yet, this build has 'memory:'");
   return options;
 }
 

@@ -38,7 +38,9 @@ Tag& TagTable::record(Stripe& stripe, std::string_view name) {
     });
     stripe.sweep_above = std::max(kSweepAbove, stripe.tags.size() * 2);
   }
-  Tag& tag = *stripe.tags.emplace(name, std::make_unique<Tag>()).first->second;
+  const auto added = stripe.tags.emplace(name, std::make_unique<Tag>()).first;
+  Tag& tag = *added->second;
+  tag.name = added->first;
   tag.removed.store(stripe.dropped_removed, std::memory_order_relaxed);
   tag.expired.store(stripe.dropped_expired, std::memory_order_relaxed);
   return tag;

@@ -30,6 +30,7 @@ struct Tag {
   std::atomic<std::uint64_t> removed{0};
   std::atomic<std::uint64_t> expired{0};
   std::atomic<std::uint32_t> references{0};
+  std::string_view name = {};  ///< the table's
 };
 
 /// Counted references to the tags of one entry or load.
@@ -63,6 +64,10 @@ class TagSet {
   }
 
   bool empty() const { return tags_.empty(); }
+  /// Appends them.
+  void names(std::vector<std::string>& out) const {
+    for (const Tag* tag : tags_) out.emplace_back(tag->name);
+  }
   std::size_t bytes() const { return tags_.capacity() * sizeof(Tag*); }
   /// The last hard invalidation of any of them.
   std::uint64_t removed() const { return latest(&Tag::removed); }

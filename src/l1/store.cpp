@@ -22,7 +22,8 @@ std::size_t shard_count(const L1Options& options) {
 
 /// True when a caller that comes now may take what this flight brings.
 bool joinable(const Flight& flight, const Flight& mine, std::uint64_t store_cleared) {
-  return !flight.fenced && !flight.superseded && flight.type == mine.type && flight.identity == mine.identity &&
+  return flight.course == Course::load && !flight.fenced && !(flight.revoked && flight.loading) &&
+         !flight.superseded && flight.type == mine.type && flight.identity == mine.identity &&
          flight.name == mine.name && flight.full == mine.full && flight.sequence >= store_cleared &&
          flight.sequence >= mine.identity->cleared.load(std::memory_order_acquire) &&
          flight.sequence >= flight.tags.invalidated();
@@ -54,7 +55,7 @@ Freshness Store::find_aged(const KeyView& key, const TypeOps& type, const Identi
   out = home.use(*node, now);
   if (holds_off(*node, now)) return settled(freshness);
   home.flights.each(key.hash, [&](const std::shared_ptr<Flight>& flight) {
-    if (flight->fenced || flight->name != key.name || flight->full != key.full) return;
+    if (flight->fenced || flight->course != Course::load || flight->name != key.name || flight->full != key.full) return;
     freshness = settled(freshness);
   });
   return freshness;
@@ -109,7 +110,8 @@ bool Store::erase(const KeyView& key, TimePoint now) {
   return counted;
 }
 
-std::size_t Store::erase_matching(const std::function<bool(std::string_view)>& matches, TimePoint now) {
+std::size_t Store::erase_matching(const std::function<bool(std::string_view)>& matches, TimePoint now,
+                                  std::size_t* local) {
   std::size_t erased = 0;
   std::vector<NodeRef> nodes;
   const auto is_meant = [&](const auto& named) { return matches(named.name()) || matches(named.full()); };
@@ -138,7 +140,10 @@ std::size_t Store::erase_matching(const std::function<bool(std::string_view)>& m
       // Or what replaced it meanwhile: a counter that counted on holds what was to be removed.
       Node* held = home.find({node->name(), node->full(), node->hash, node->full_size == 0});
       if (!held) continue;
-      if (judge(*held, nullptr, now) != Freshness::miss) ++erased;
+      if (judge(*held, nullptr, now) != Freshness::miss) {
+        ++erased;
+        if (local && !held->shared) ++*local;
+      }
       home.remove(held, dead);
     }
   }
@@ -210,6 +215,10 @@ Store::Published Store::land(Flight& flight, Landing landing, TimePoint now) {
   if (flight.fenced || flight.sequence < home.cleared) return Published::fenced;
   Node* held = home.find(flight.key());
   if (landing.replace_by || landing.remove) home.fence_superseded(flight);
+  if (landing.replace_by && !keeps(flight, *landing.replace_by)) {
+    landing.replace_by.reset();
+    landing.remove = held && held->shared;
+  }
   if (landing.replace_by) {
     const bool stored = home.insert(held, std::move(landing.replace_by), now, dead);
     return stored ? Published::stored : Published::refused;
@@ -220,6 +229,112 @@ Store::Published Store::land(Flight& flight, Landing landing, TimePoint now) {
     held->retry_after.store(landing.retry_after, std::memory_order_relaxed);
   }
   return Published::nothing;
+}
+
+// --- with a shared level behind
+
+bool Store::keeps(const Flight& flight, const Node& node) const {
+  return !node.shared || (!flight.revoked && flight.trust % 2 == 1 && flight.trust == trust());
+}
+
+void Store::close(bool drop) {
+  // Whoever looked at it under a shard's lock before this has inserted by the time that the shard is emptied.
+  std::uint64_t seen = trust_.load();
+  while (seen % 2 == 1 && !trust_.compare_exchange_weak(seen, seen + 1)) {
+  }
+  if (drop) drop_shared(0);
+}
+
+void Store::drop_shared(std::uint64_t sequence) {
+  std::vector<Node*> shared;
+  for (std::size_t i = 0; i <= mask_; ++i) {
+    Shard& home = shards_[i];
+    Unlinked dead(home);
+    const std::lock_guard lock(home.lock);
+    home.cleared = std::max(home.cleared, sequence);
+    home.flights.each([](const std::shared_ptr<Flight>& flight) { flight->revoked = true; });
+    shared.clear();
+    home.table.each([&](Node& node) {
+      if (node.shared) shared.push_back(&node);
+    });
+    for (Node* node : shared) home.remove(node, dead);
+  }
+}
+
+void Store::open() {
+  std::uint64_t seen = trust_.load();
+  while (seen % 2 == 0 && !trust_.compare_exchange_weak(seen, seen + 1)) {
+  }
+}
+
+void Store::begin(const std::shared_ptr<Flight>& flight) {
+  Shard& home = shard(flight->hash);
+  const std::lock_guard lock(home.lock);
+  if (flight->course == Course::write) {
+    home.flights.each(flight->hash, [&](const std::shared_ptr<Flight>& other) {
+      if (other->name != flight->name) return;
+      other->fenced = true;
+      if (other->course == Course::write) flight->fenced = true;
+    });
+  }
+  flight->superseded = flight->course == Course::fill;
+  flight->trust = trust();
+  home.flights.add(flight);
+}
+
+void Store::rearm(Flight& flight) {
+  Shard& home = shard(flight.hash);
+  const std::lock_guard lock(home.lock);
+  flight.revoked = false;
+  flight.trust = trust();
+}
+
+void Store::begin_loading(Flight& flight) {
+  Shard& home = shard(flight.hash);
+  const std::lock_guard lock(home.lock);
+  flight.revoked = false;
+  flight.loading = true;
+}
+
+void Store::supersede(Flight& flight) {
+  Shard& home = shard(flight.hash);
+  const std::lock_guard lock(home.lock);
+  flight.superseded = true;
+}
+
+bool Store::revoked(const Flight& flight) const {
+  Shard& home = shard(flight.hash);
+  const std::lock_guard lock(home.lock);
+  return flight.revoked;
+}
+
+void Store::end_write(Flight& flight, NodeRef node, TimePoint now) {
+  std::shared_ptr<Flight> detached;
+  Shard& home = shard(flight.hash);
+  Unlinked dead(home);
+  const std::lock_guard lock(home.lock);
+  detached = home.flights.remove(flight);
+  home.fence(flight.key());
+  Node* held = home.find(flight.key());
+  if (node && !flight.fenced && flight.sequence >= home.cleared && keeps(flight, *node)) {
+    home.insert(held, std::move(node), now, dead);
+  } else if (held) {
+    home.remove(held, dead);
+  }
+}
+
+void Store::revoke(const KeyView& key) {
+  Shard& home = shard(key.hash);
+  Unlinked dead(home);
+  const std::lock_guard lock(home.lock);
+  home.flights.each(key.hash, [&](const std::shared_ptr<Flight>& flight) {
+    if (flight->name == key.name) flight->revoked = true;
+  });
+  // By name: of two long keys with one name the server knows only one as well.
+  while (Node* held = home.find(key)) {
+    if (!held->shared) break;
+    home.remove(held, dead);
+  }
 }
 
 Store::Contents Store::contents(TimePoint now) {

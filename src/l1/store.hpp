@@ -53,7 +53,9 @@ class Store {
   /// Removes and fences. True when there was an entry that counted.
   bool erase(const KeyView& key, TimePoint now);
   /// Removes and fences whatever `matches`; returns how many entries counted.
-  std::size_t erase_matching(const std::function<bool(std::string_view name)>& matches, TimePoint now);
+  /// `local`, when given: how many of them were not at the shared level.
+  std::size_t erase_matching(const std::function<bool(std::string_view name)>& matches, TimePoint now,
+                             std::size_t* local = nullptr);
   /// Frees the entries that no longer count.
   void sweep(TimePoint now);
   void clear(std::uint64_t sequence);
@@ -71,6 +73,33 @@ class Store {
   /// Ends a flight; does nothing to the entry if it was fenced.
   Published land(Flight& flight, Landing landing, TimePoint now);
 
+  // With a shared level behind. A value on its way from or to it is a flight that nobody joins, so whatever happens to
+  // the key meanwhile reaches it.
+
+  /// What comes from the shared level may be kept as long as this is odd and stays what it is: others' changes are told.
+  std::uint64_t trust() const { return trust_.load(std::memory_order_seq_cst); }
+  /// Drops what the shared level has too (unless it is left for later) and keeps no more of it, until `open`.
+  void close(bool drop);
+  void open();
+  /// What the shared level has too goes; loads and fills begun before this point of the invalidation sequence are not
+  /// stored.
+  void drop_shared(std::uint64_t sequence);
+
+  /// Attaches a fill or a write. Writes fence the loads and fills under way; two at once fence each other, since they
+  /// may reach the shared level in either order.
+  void begin(const std::shared_ptr<Flight>& flight);
+  /// Before each request whose answer is to be kept: what was changed until now does not count against it.
+  void rearm(Flight& flight);
+  /// The last of these before its loader runs. Later changes keep callers from joining.
+  void begin_loading(Flight& flight);
+  bool revoked(const Flight& flight) const;
+  /// Nobody joins the load any more.
+  void supersede(Flight& flight);
+  /// Ends a write. What stood there goes; `node` takes its place if it is sure to be what others see.
+  void end_write(Flight& flight, NodeRef node, TimePoint now);
+  /// Another process changed the key.
+  void revoke(const KeyView& key);
+
   Contents contents(TimePoint now);
   void clear_counts();
 
@@ -80,8 +109,11 @@ class Store {
   Freshness find_aged(const KeyView& key, const TypeOps& type, const Identity* reader, TimePoint now,
                       NodeRef& out) noexcept;
 
+  bool keeps(const Flight& flight, const Node& node) const;
+
   std::unique_ptr<Shard[]> shards_;
   std::size_t mask_ = 0;
+  std::atomic<std::uint64_t> trust_{0};
 };
 
 }  // namespace detail

@@ -28,6 +28,12 @@ Connection::Connection(std::unique_ptr<Stream> stream, ReplyLimits limits)
 
 Connection::~Connection() { stream_->shut(); }
 
+void Connection::report_to(std::shared_ptr<LinkWatch> watch) {
+  const std::lock_guard lock(mutex_);
+  watch_ = std::move(watch);
+  if (watch_ && ended_) watch_->ended();
+}
+
 std::string Connection::why() const {
   const std::lock_guard lock(mutex_);
   return why_;
@@ -253,8 +259,10 @@ void Connection::distribute(std::vector<Reply>& replies) {
 }
 
 void Connection::end(Fault fault, const Exchange* whose, std::string_view why) {
-  if (ended_.exchange(true, std::memory_order_acq_rel)) return;
+  if (ended_.load(std::memory_order_relaxed)) return;  // it changes under mutex_ only
+  if (watch_) watch_->ended();
   was_slow_ = fault == Fault::timeout;
+  ended_.store(true, std::memory_order_release);
   stream_->shut();
   outgoing_.clear();
   unsent_ = 0;

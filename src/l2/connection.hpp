@@ -11,6 +11,7 @@
 #include "reply_guard.hpp"
 #include "reply_reader.hpp"
 #include "stream.hpp"
+#include "wake.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -44,6 +45,10 @@ class Connection {
   std::string why() const;
   /// It ended because something did not go out or come in by a deadline.
   bool was_slow() const;
+  /// Tells `watch` when it ends; at once when it has.
+  void report_to(std::shared_ptr<LinkWatch> watch);
+  /// Open as long as this lives.
+  int descriptor() const { return stream_->descriptor(); }
   /// In the child of a fork.
   void forget() noexcept { stream_->forget(); }
 
@@ -74,6 +79,7 @@ class Connection {
   double batch_ = 1;  ///< how many requests one write carried lately
   std::string why_;
   bool was_slow_ = false;
+  std::shared_ptr<LinkWatch> watch_;
 
   // The writer's.
   std::string sending_;

@@ -174,12 +174,15 @@ std::string encode(const Envelope& envelope) {
   return finish(std::move(out));
 }
 
-std::variant<EnvelopeView, Refusal> decode(std::string_view bytes, std::string_view expected_key) {
-  if (const auto refusal = check_frame(bytes, kValue)) return *refusal;
+namespace {
+
+/// `parts` is what stands between prelude and checksum, or the beginning of it.
+std::variant<EnvelopeView, Refusal> read_parts(std::string_view bytes, std::string_view parts,
+                                               std::string_view expected_key) {
   const auto flags = static_cast<unsigned char>(bytes[kFlagsAt]);
   const bool hashed = flags & kKeyIsHash;
 
-  Reader reader(bytes.substr(kPrelude, bytes.size() - kPrelude - kChecksum));
+  Reader reader(parts);
   EnvelopeView view;
   EnvelopeTerms& terms = view.terms;
   terms.codec = reader.number<std::uint64_t>();
@@ -208,6 +211,26 @@ std::variant<EnvelopeView, Refusal> decode(std::string_view bytes, std::string_v
   if (hashed != (expected_key.size() > kMaxStoredKey)) return Refusal::other_key;
   if (hashed ? !is_hash_of(key, expected_key) : key != expected_key) return Refusal::other_key;
   return view;
+}
+
+}  // namespace
+
+std::variant<EnvelopeView, Refusal> decode(std::string_view bytes, std::string_view expected_key) {
+  if (const auto refusal = check_frame(bytes, kValue)) return *refusal;
+  return read_parts(bytes, bytes.substr(kPrelude, bytes.size() - kPrelude - kChecksum), expected_key);
+}
+
+bool looks_like_envelope(std::string_view head) { return head.starts_with(kMagic); }
+
+std::optional<EnvelopeView> peek_envelope(std::string_view head, std::string_view expected_key) {
+  if (head.size() < kFixed || !looks_like_envelope(head) || head[kVersionAt] != kVersion || head[kKindAt] != kValue) {
+    return std::nullopt;
+  }
+  auto parts = read_parts(head, head.substr(kPrelude), expected_key);
+  auto* view = std::get_if<EnvelopeView>(&parts);
+  if (!view) return std::nullopt;
+  view->payload = {};
+  return *view;
 }
 
 std::string encode_lease(const LeaseToken& token) {

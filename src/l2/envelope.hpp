@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -118,6 +119,12 @@ std::string encode(const Envelope& envelope);
 /// What was stored under `expected_key`, or why it does not count. Reads any bytes whatever safely, allocates nothing,
 /// and takes only what `encode` writes, to the last bit.
 std::variant<EnvelopeView, Refusal> decode(std::string_view bytes, std::string_view expected_key);
+
+/// A value's parts, as far as they are told by its first bytes; nothing when these are no value's or its tags are not
+/// all among them. Not verified: for counting what is removed. The payload is empty.
+std::optional<EnvelopeView> peek_envelope(std::string_view head, std::string_view expected_key);
+/// Begins like a value or a lease of any version.
+bool looks_like_envelope(std::string_view head);
 
 /// Random; who holds it is the one that loads.
 using LeaseToken = std::array<char, 16>;

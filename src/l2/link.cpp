@@ -36,10 +36,6 @@ void say(const Log& log, LogLevel level, fmt::format_string<Args...> format, Arg
 
 TimePoint by(Duration limit) { return later(Clock::now(), limit); }
 
-std::string place(const Address& address) {
-  return address.host.empty() ? address.socket_path : fmt::format("{}:{}", address.host, address.port);
-}
-
 /// The code of an error, for a log, if it is made like one: servers have been known to quote what they were sent.
 std::string_view loggable(std::string_view code) {
   constexpr std::size_t kLongest = 12;
@@ -62,13 +58,27 @@ std::uint64_t process_number() {
   return number;
 }
 
-/// Text that no other request of this process ends in, and none of another is likely to.
+}  // namespace
+
+std::string place(const Address& address) {
+  return address.host.empty() ? address.socket_path : fmt::format("{}:{}", address.host, address.port);
+}
+
+Request greeting(const LinkOptions& options) {
+  Request hello;
+  if (!options.user.empty()) {
+    hello.add({"AUTH", options.user, options.password});
+  } else if (!options.password.empty()) {
+    hello.add({"AUTH", options.password});
+  }
+  if (options.database != 0) hello.add({"SELECT", std::to_string(options.database)});
+  return hello;
+}
+
 std::string fresh_token() {
   static std::atomic<std::uint64_t> last{0};
   return fmt::format("{:x}.{:x}", process_number(), ++last);
 }
-
-}  // namespace
 
 /// All that changes. A child of a fork gets one of its own: its parent's mutexes may be locked by threads that the
 /// child does not have, and its parent's sockets are not its own.
@@ -102,6 +112,8 @@ struct Link::State {
   bool closed = false;
   bool recovering = false;
   std::thread recovery;
+  std::thread preparation;  ///< makes the first connection when it was asked for beforehand
+  std::shared_ptr<LinkWatch> watch;
 
   /// What a request goes by. On trial, it must come to an end whatever happens.
   class Way {
@@ -126,6 +138,8 @@ struct Link::State {
   void give_back();
   std::shared_ptr<Line> make(TimePoint deadline) noexcept;
   bool log_in(Connection& connection, TimePoint deadline, std::string& error);
+  void install(Slot& slot, std::shared_ptr<Line> made);
+  void prepare();
   void note_attempt(TimePoint now);
   void go_down(bool probe_is_proof);
   void start_recovery();
@@ -315,8 +329,8 @@ void Link::State::find(Way& way, std::size_t index, TimePoint deadline) {
   auto made = make(std::min(deadline, by(options.connect_timeout)));
   lock.lock();
   slots[index].connecting = false;
-  slots[index].line = made;
   if (made) {
+    install(slots[index], made);
     patience.connected_in(Clock::now() - now);
   } else {
     way.trial = false;  // as it ends here
@@ -324,6 +338,13 @@ void Link::State::find(Way& way, std::size_t index, TimePoint deadline) {
   }
   changed.notify_all();
   way.line = std::move(made);
+}
+
+/// One that is replaced ends, so that whoever watches it knows: he may hold on to it.
+void Link::State::install(Slot& slot, std::shared_ptr<Line> made) {
+  made->report_to(watch);
+  if (const auto replaced = std::exchange(slot.line, std::move(made))) replaced->condemn("it was replaced");
+  if (watch) watch->made();
 }
 
 std::shared_ptr<Link::State::Line> Link::State::make(TimePoint deadline) noexcept {
@@ -348,13 +369,7 @@ std::shared_ptr<Link::State::Line> Link::State::make(TimePoint deadline) noexcep
 }
 
 bool Link::State::log_in(Connection& connection, TimePoint deadline, std::string& error) {
-  Request hello;
-  if (!options.user.empty()) {
-    hello.add({"AUTH", options.user, options.password});
-  } else if (!options.password.empty()) {
-    hello.add({"AUTH", options.password});
-  }
-  if (options.database != 0) hello.add({"SELECT", std::to_string(options.database)});
+  Request hello = greeting(options);
   hello.add({"PING"});
   Exchange exchange(hello.commands());
   connection.run(exchange, hello.bytes(), deadline);
@@ -369,6 +384,59 @@ bool Link::State::log_in(Connection& connection, TimePoint deadline, std::string
     return false;
   }
   return true;
+}
+
+// --- for those to whom it matters which connection it is
+
+std::shared_ptr<Connection> Link::current() {
+  State& own = state();
+  const std::lock_guard lock(own.mutex);
+  const auto& first = own.slots[0].line;
+  return first && first->usable() ? first : nullptr;
+}
+
+void Link::prepare() { state().prepare(); }
+
+void Link::State::prepare() {
+  const std::lock_guard lock(mutex);
+  Slot& first = slots[0];
+  const TimePoint now = Clock::now();
+  if (closed || recovering || breaker.refuses() || first.connecting || (first.line && first.line->usable()) ||
+      now < attempts.next()) {
+    return;
+  }
+  if (preparation.joinable()) preparation.join();  // it has ended: nobody is connecting
+  try {
+    preparation = std::thread([this, now] {
+      auto made = make(by(options.connect_timeout));
+      const std::lock_guard relock(mutex);
+      slots[0].connecting = false;
+      if (made && !closed) {
+        install(slots[0], std::move(made));
+        patience.connected_in(Clock::now() - now);
+      } else {
+        go_down(true);
+      }
+      changed.notify_all();
+    });
+  } catch (const std::system_error&) {  // no thread: asked for again
+    return;
+  }
+  note_attempt(now);
+  first.connecting = true;
+  first.line.reset();
+}
+
+std::shared_ptr<LinkWatch> Link::watch() {
+  State& own = state();
+  const std::lock_guard lock(own.mutex);
+  if (!own.watch) {
+    own.watch = std::make_shared<LinkWatch>();
+    for (auto& slot : own.slots) {
+      if (slot.line) slot.line->report_to(own.watch);
+    }
+  }
+  return own.watch;
 }
 
 // --- while the server is away
@@ -411,8 +479,7 @@ void Link::State::recover() noexcept {
     lock.lock();
     if (!made) continue;
     patience.connected_in(Clock::now() - begun);
-    if (slots[0].line) slots[0].line->condemn("it was replaced");
-    slots[0].line = std::move(made);
+    install(slots[0], std::move(made));
     if (breaker.probed()) {
       breaker_changes.fetch_add(1, std::memory_order_relaxed);
       pauses.reset();
@@ -424,17 +491,19 @@ void Link::State::recover() noexcept {
 }
 
 void Link::State::close() {
-  std::thread ending;
+  std::thread ending, preparing;
   {
     const std::lock_guard lock(mutex);
     closed = true;
     ending.swap(recovery);
+    preparing.swap(preparation);
     for (auto& slot : slots) {
       if (slot.line) slot.line->condemn("the cache was closed");
     }
     changed.notify_all();
   }
   if (ending.joinable()) ending.join();
+  if (preparing.joinable()) preparing.join();
 }
 
 }  // namespace detail

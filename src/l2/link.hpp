@@ -14,10 +14,13 @@
 #include "reply_guard.hpp"
 #include "request.hpp"
 #include "stream.hpp"
+#include "wake.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
+
+class Connection;
 
 /// How to reach one server and what to say first.
 struct LinkOptions {
@@ -34,6 +37,13 @@ struct LinkOptions {
   /// Makes the stream; null and a reason when it did not come about by the deadline. Default: connect_plain.
   std::function<std::unique_ptr<Stream>(const Address&, TimePoint deadline, std::string& error)> connect;
 };
+
+/// The server's place, for messages.
+std::string place(const Address& address);
+/// What a new connection says first: user, password, database.
+Request greeting(const LinkOptions& options);
+/// Text that no other request of this process ends in, and none of another is likely to.
+std::string fresh_token();
 
 /// What may be done with a request whose outcome is unknown, and how its replies are known to be its own.
 enum class Purpose : std::uint8_t {
@@ -83,6 +93,16 @@ class Link {
   /// False while requests are refused at once.
   bool up() const;
   LinkCounters counters() const;
+
+  // For those who depend on what the server knows of a connection: that ends with it. See Channel.
+
+  const LinkOptions& options() const { return options_; }
+  /// The first connection, unless there is none or it is known to have ended.
+  std::shared_ptr<Connection> current();
+  /// Has the first connection made behind the caller's back when there is none and nobody is at it.
+  void prepare();
+  /// Made when first asked for; one for the link, so for one who polls it.
+  std::shared_ptr<LinkWatch> watch();
 
  private:
   struct State;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <ranges>
+#include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -50,13 +51,14 @@ class cached {
     const detail::CallKey key(*state_, arguments...);
     if constexpr (kType.bitwise) {
       detail::Raw<R> raw;
-      if (state_->core->hit_bitwise(key.view(), kType, *state_->identity, raw.bytes)) {
+      if (reads_here(*state_) && state_->core->hit_bitwise(key.view(), kType, *state_->identity, raw.bytes)) {
         count_negative(raw.value());
         return raw.value();
       }
     } else {
       detail::NodeRef node;
-      if (state_->core->read(key.view(), kType, state_->identity, node) == detail::Freshness::fresh) {
+      if (reads_here(*state_) &&
+          state_->core->read(key.view(), kType, state_->identity, node) == detail::Freshness::fresh) {
         state_->identity->counters.add(detail::Count::hits);
         count_negative(node.template as<R>());
         return node.template as<R>();
@@ -72,7 +74,8 @@ class cached {
     constexpr const auto& kType = detail::call_type<F, R, Arguments...>();
     const detail::CallKey key(*state_, arguments...);
     detail::NodeRef node;
-    if (state_->core->read(key.view(), kType, state_->identity, node) == detail::Freshness::fresh) {
+    if (reads_here(*state_) &&
+        state_->core->read(key.view(), kType, state_->identity, node) == detail::Freshness::fresh) {
       state_->identity->counters.add(detail::Count::hits);
     } else {
       node = load<R>(key, detail::LoadMode::get, std::forward<Arguments>(arguments)...);
@@ -98,9 +101,14 @@ class cached {
     constexpr const auto& kType = detail::call_type<F, R, Arguments...>();
     const detail::CallKey key(*state_, arguments...);
     detail::NodeRef node;
-    if (state_->core->read(key.view(), kType, state_->identity, node) == detail::Freshness::miss) {
-      return std::nullopt;
+    if (reads_here(*state_)) state_->core->read(key.view(), kType, state_->identity, node);
+    if (!node && state_->core->has_shared() && kType.shareable) {
+      detail::Fetched item{key.view()};
+      const detail::TypeOps* types[] = {&kType};
+      state_->core->fetch(std::span(&item, 1), types, state_->identity, *state_->terms, {});
+      node = std::move(item.node);
     }
+    if (!node) return std::nullopt;
     return std::optional<R>(std::in_place, node.template as<R>());
   }
 
@@ -109,7 +117,7 @@ class cached {
   bool invalidate(const Arguments&... arguments) const {
     const detail::CallKey key(*state_, arguments...);
     state_->identity->counters.add(detail::Count::invalidations);
-    const bool erased = state_->core->erase(key.view());
+    const bool erased = state_->core->erase(key.view(), {.l2 = state_->terms->level != Level::l1});
     if (erased) state_->identity->counters.add(detail::Count::deletes);
     return erased;
   }

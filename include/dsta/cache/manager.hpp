@@ -1,11 +1,14 @@
 #pragma once
+#include <array>
 #include <concepts>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <ranges>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -68,7 +71,7 @@ struct HitRateAlarm {
 
 /// The cache. Thread-safe, every member. Movable, not copyable; wrappers made by it stay valid wherever it is moved to.
 ///
-/// get, set, del and the calls of wrapped functions never throw because of a fault of the cache. They throw KeyError
+/// get, set, del and the calls of wrapped functions never throw because of a fault of the cache, its server included. They throw KeyError
 /// for an empty key or one over kMaxKeyBytes, ConfigError for options that contradict themselves, and ValueError for
 /// values that cannot be copied safely (JSON nested too deeply).
 /// The destructor begins no more background work, and waits for what runs: at most a second longer than the longest
@@ -188,21 +191,53 @@ class CacheManager {
 
   // --- many values
 
+  /// One result for each item, in their order. With a server by one round trip.
   template <class T>
   std::vector<SetResult> set_many(const std::vector<std::pair<std::string, T>>& items,
                                   const EntryOptions& options = {}) {
+    using Stored = detail::stored_t<T>;
     std::vector<SetResult> results;
     results.reserve(items.size());
-    for (const auto& [key, value] : items) results.push_back(set(key, value, options));
+    if constexpr (detail::check_codable<Stored>()) {
+      const detail::EntryTerms terms = core_->resolve(options);
+      std::vector<detail::NodeRef> nodes;
+      nodes.reserve(items.size());
+      for (const auto& [key, value] : items) {
+        const detail::ManualKey stored(key, options);
+        detail::check_value(value);
+        nodes.push_back(detail::make_node<Stored>(stored.view(), value));
+      }
+      detail::Counters& counters = core_->manual_writer(options.prefix).counters;
+      for (const auto& outcome : core_->put(std::move(nodes), terms)) {
+        results.push_back(detail::to_set_result(outcome, counters));
+      }
+    }
     return results;
   }
 
-  /// In the order of the keys.
+  /// In the order of the keys. With a server by one round trip.
   template <class T = std::string>
   std::vector<std::optional<T>> get_many(const std::vector<std::string>& keys, const EntryOptions& options = {}) const {
-    std::vector<std::optional<T>> found;
-    found.reserve(keys.size());
-    for (const auto& key : keys) found.push_back(get<T>(key, options));
+    std::vector<std::optional<T>> found(keys.size());
+    if constexpr (detail::check_codable<T>()) {
+      const detail::Reach reach = core_->reach(options);
+      std::deque<detail::ManualKey> stored;
+      std::vector<detail::Fetched> open;
+      std::vector<std::size_t> places;
+      for (std::size_t i = 0; i < keys.size(); ++i) {
+        const auto& key = stored.emplace_back(keys[i], options);
+        found[i] = here<T>(key.view(), reach).first;
+        if (found[i] || !reach.l2) continue;
+        open.push_back({key.view()});
+        places.push_back(i);
+      }
+      if (!open.empty()) core_->fetch(open, kTypes<T>, reach);
+      for (std::size_t n = 0; n < open.size(); ++n) {
+        if (open[n].node) found[places[n]] = as<T>(open[n].node);
+      }
+      detail::Counters& counters = core_->manual(options.prefix).counters;
+      for (const auto& value : found) counters.add(value ? detail::Count::hits : detail::Count::misses);
+    }
     return found;
   }
 
@@ -250,6 +285,43 @@ class CacheManager {
   struct Borrowed {};
   CacheManager(std::shared_ptr<detail::Core> core, Borrowed) : core_(std::move(core)), owner_(false) {}
 
+  /// What an entry may be read as to give a T: counters are 64-bit whatever type they are asked for.
+  template <class T>
+  static constexpr auto types() {
+    if constexpr (detail::Counter<T> && !std::same_as<T, std::int64_t>) {
+      return std::array<const detail::TypeOps*, 2>{&detail::kTypeOps<T>, &detail::kTypeOps<std::int64_t>};
+    } else {
+      return std::array<const detail::TypeOps*, 1>{&detail::kTypeOps<T>};
+    }
+  }
+  template <class T>
+  static constexpr auto kTypes = types<T>();
+  /// An entry of one of kTypes as a T.
+  template <class T>
+  static std::optional<T> as(const detail::NodeRef& node) {
+    if (node->type->serves(detail::kTypeOps<T>)) return std::optional<T>(std::in_place, node.template as<T>());
+    if constexpr (detail::Counter<T>) {
+      if (std::in_range<T>(node.template as<std::int64_t>())) return static_cast<T>(node.template as<std::int64_t>());
+    }
+    return std::nullopt;
+  }
+  /// In-process, with its entry.
+  template <class T>
+  std::pair<std::optional<T>, detail::Freshness> here(const detail::KeyView& key, const detail::Reach& reach,
+                                                      detail::NodeRef* entry = nullptr) const {
+    std::pair<std::optional<T>, detail::Freshness> found{std::nullopt, detail::Freshness::miss};
+    if (!reach.l1) return found;
+    for (const detail::TypeOps* type : kTypes<T>) {
+      detail::NodeRef node;
+      found.second = core_->read(key, *type, nullptr, node);
+      if (!node) continue;
+      found.first = as<T>(node);
+      if (entry) *entry = std::move(node);
+      break;
+    }
+    return found;
+  }
+
   std::shared_ptr<detail::Core> core_;
   bool owner_ = true;
 };
@@ -259,20 +331,25 @@ Lookup<T> CacheManager::lookup(std::string_view key, const EntryOptions& options
   Lookup<T> found;
   if constexpr (detail::check_codable<T>()) {
     const detail::ManualKey stored(key, options);
+    const detail::Reach reach = core_->reach(options);
     detail::NodeRef node;
-    auto freshness = core_->read(stored.view(), detail::kTypeOps<T>, nullptr, node);
-    if (node) {
-      found.value.emplace(node.as<T>());
-    } else if constexpr (detail::Counter<T>) {
-      // Counters are 64-bit whatever type they are asked for.
-      freshness = core_->read(stored.view(), detail::kTypeOps<std::int64_t>, nullptr, node);
-      if (node && std::in_range<T>(node.as<std::int64_t>()))
-        found.value.emplace(static_cast<T>(node.as<std::int64_t>()));
+    auto [value, freshness] = here<T>(stored.view(), reach, &node);
+    found.source = Source::l1;
+    if (!value && reach.l2) {
+      detail::Fetched item{stored.view()};
+      core_->fetch(std::span(&item, 1), kTypes<T>, reach);
+      node = std::move(item.node);
+      if (node) value = as<T>(node);
+      freshness = item.freshness;
+      found.source = Source::l2;
     }
     detail::Counters& counters = core_->manual(options.prefix).counters;
-    counters.add(found.value ? detail::Count::hits : detail::Count::misses);
-    if (!found.value) return found;
-    found.source = Source::l1;
+    counters.add(value ? detail::Count::hits : detail::Count::misses);
+    if (!value) {
+      found.source = Source::none;
+      return found;
+    }
+    found.value = std::move(value);
     found.stale = freshness == detail::Freshness::stale || freshness == detail::Freshness::serving;
     if (found.stale) counters.add(detail::Count::stale_served);
     found.age = std::max(Duration::zero(), Duration(core_->now() - node->created));
@@ -290,7 +367,7 @@ class PlainLoader final : public Loader {
     terms = std::make_shared<const EntryTerms>(std::move(given));
     identity = &counted;
     type = &kTypeOps<R>;
-    wants_previous = kTakesContext<Load>;
+    wants_previous = names_tags = kTakesContext<Load>;
   }
   Loaded load(const KeyView& key, const NodeRef& previous) override {
     Loaded loaded;

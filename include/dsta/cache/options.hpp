@@ -53,6 +53,10 @@ struct EntryOptions {
   /// XFetch: a refresh starts ahead of the ttl's end by a random time around `xfetch` × how long the load took, so that
   /// dear values are refreshed earlier and not all at once. 1 is the usual factor. Default 0: never.
   std::optional<double> xfetch = {};
+  /// Keep at the shared level nothing but what the codec writes, so that other programs can read and write it: JSON
+  /// text, say. Such a value has a ttl and no more: no tags, no staleness, no lease between processes; and it is never
+  /// kept in-process. An in-process cache ignores this. Default false.
+  std::optional<bool> raw = {};
 };
 
 /// `over` laid over `base`: a field that `over` sets wins, tags are joined.
@@ -66,6 +70,13 @@ struct LoadLimit {
   std::size_t queue = 1024;
 };
 
+/// What becomes of the in-process level while it cannot be known what other processes change.
+enum class WhenBlind {
+  flush,   ///< it is emptied at once and stays empty
+  bypass,  ///< it is not used, and emptied when changes are heard of again: for short interruptions of large stores
+  serve,   ///< it goes on for `blind_age` since changes were last heard of, then it is emptied
+};
+
 /// The in-process store.
 struct L1Options {
   /// Budget in bytes for keys, values and the tables that find them. Default 64 MiB.
@@ -74,6 +85,13 @@ struct L1Options {
   std::size_t max_entries = 0;
   /// False: no in-process level (only with a Redis URL). Default true.
   bool enabled = true;
+  /// With a Redis URL, when the channel that tells of other processes' changes is lost. Default flush.
+  WhenBlind when_blind = WhenBlind::flush;
+  /// For WhenBlind::serve: how old at most what is served may be by then. Default 1 s. Over 0, at most
+  /// 1 min.
+  OptionalDuration blind_age = std::chrono::seconds(1);
+  /// How often the channel is checked; its loss is noticed within two of these. Default 1 s. Over 0, at most 1 min.
+  OptionalDuration ping_period = std::chrono::seconds(1);
 };
 
 /// The connections to the shared level.

@@ -32,6 +32,13 @@ struct CacheStats {
   std::uint64_t entries = 0;      ///< entries now (whole manager only)
   std::uint64_t bytes = 0;        ///< bytes now, of the budget (whole manager only)
 
+  // Of the shared level; 0 in-process.
+  std::uint64_t l2_hits = 0;                ///< of the hits, those that it answered
+  std::uint64_t l2_errors = 0;              ///< requests that failed or that the server refused
+  std::uint64_t unknown_writes = 0;         ///< writes of which it is not known whether the server executed them
+  std::uint64_t l1_suspensions = 0;         ///< times that changes by other processes could no longer be heard of
+  std::uint64_t pending_invalidations = 0;  ///< that it has not confirmed yet (now)
+
   /// `90.91%`; `0.00%` without requests.
   std::string hit_rate_text() const;
   /// One JSON object with every field by its name.

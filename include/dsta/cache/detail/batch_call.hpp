@@ -89,6 +89,7 @@ class CallBatch final : public BatchLoader {
     terms = state_->terms;
     identity = state_->identity;
     type = &kTypeOps<R>;
+    names_tags = state_->tags_of != nullptr;
   }
   template <class... Arguments>
   void add(const Arguments&... arguments) {
@@ -147,7 +148,7 @@ std::vector<Outcome<R>> call_batch(const std::shared_ptr<WrapperState<F>>& state
         return;
       }
       NodeRef& node = found.emplace_back();
-      if (state->core->read(view, kTypeOps<R>, state->identity, node) == Freshness::fresh) {
+      if (reads_here(*state) && state->core->read(view, kTypeOps<R>, state->identity, node) == Freshness::fresh) {
         state->identity->counters.add(Count::hits);
         if constexpr (is_optional<R>) {
           if (!node.template as<R>()) state->identity->counters.add(Count::negative_hits);

@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +33,19 @@ class IdentityTable;
 class Store;
 class TagTable;
 struct Dressing;
+// With a shared level.
+struct Shared;
+struct Claim;
+struct Ours;
+struct Consulted;
+struct Prepared;
+struct Found;
+struct Judged;
+struct EnvelopeView;
+struct Done;
+class Versions;
+enum class PendingKind : std::uint8_t;
+class Coherence;
 
 /// Entry options with every default filled in.
 struct EntryTerms {
@@ -45,6 +59,9 @@ struct EntryTerms {
   Duration soft_timeout{};
   Duration load_timeout{};
   Duration hold_off{};
+  std::optional<std::size_t> compress_above;
+  Level level = Level::both;
+  bool raw = false;
   std::vector<std::string> tags;
 };
 
@@ -84,6 +101,7 @@ struct LoadSpec {
   std::shared_ptr<const EntryTerms> terms;
   Identity* identity = nullptr;
   const TypeOps* type = nullptr;
+  bool names_tags = false;  ///< the value may name tags that are not known before
 };
 
 /// A load that outlives the call that asked for it: owns the function and its arguments.
@@ -128,7 +146,39 @@ enum class LoadMode {
   refresh,  ///< a value whose load begins after this call
 };
 
-enum class PutOutcome { stored, not_stored_ttl, not_stored_weight, not_stored_key, not_stored_closed };
+/// What became of a value that was to be stored.
+struct PutOutcome {
+  enum Status {
+    stored,
+    not_stored_ttl,
+    not_stored_weight,
+    not_stored_key,
+    not_stored_closed,
+    not_stored_server,  ///< `why`
+    unknown,            ///< `why`
+  };
+  PutOutcome(Status status_, std::string_view why_ = {}) : status(status_), why(why_) {}
+  friend bool operator==(const PutOutcome& outcome, Status wanted) { return outcome.status == wanted; }
+
+  Status status;
+  std::string_view why;  ///< a literal
+};
+
+/// Which levels a manual call goes to.
+struct Reach {
+  bool l1 = true;
+  bool l2 = false;
+  bool raw = false;
+};
+
+/// A key that the shared level is asked for.
+struct Fetched {
+  KeyView key;
+  NodeRef node = {};
+  Freshness freshness = Freshness::miss;
+  bool asked = false;  ///< the server answered
+  std::shared_ptr<Found> found = {};
+};
 
 /// The compiled heart of a manager: store, flights, tags, identities, background work. Thread-safe.
 /// After close() it stores and serves nothing: reads miss and loads run without the cache.
@@ -143,7 +193,18 @@ class Core : public std::enable_shared_from_this<Core> {
   bool hit_bitwise(const KeyView& key, const TypeOps& type, Identity& reader, void* out) noexcept;
 
   /// The fresh time left of whatever is stored under the key; 0 when it is stale.
-  std::optional<Duration> time_left(const KeyView& key) noexcept;
+  std::optional<Duration> time_left(const KeyView& key, const Reach& reach);
+
+  /// Which levels a manual call with these options goes to.
+  Reach reach(const EntryOptions& options) const;
+  /// Asks the shared level for all items at once, for a value of one of the `types` (the first that fits), and keeps
+  /// what counts in-process where that is allowed. `dependencies` are read in the same round trip.
+  void fetch(std::span<Fetched> items, std::span<const TypeOps* const> types, const Identity* reader,
+             const EntryTerms& terms, std::span<const std::string> dependencies);
+  /// The same for manual calls and for a look at a function's value.
+  void fetch(std::span<Fetched> items, std::span<const TypeOps* const> types, const Reach& reach,
+             const Identity* reader = nullptr);
+  bool has_shared() const noexcept { return shared_ != nullptr; }
 
   /// A value by cache, by joining a load under way, or by loading. Throws what the loader throws.
   NodeRef load(const KeyView& key, const std::shared_ptr<Loader>& loader, LoadMode mode);
@@ -153,10 +214,12 @@ class Core : public std::enable_shared_from_this<Core> {
 
   // Writes.
   PutOutcome put(NodeRef node, const EntryTerms& terms, const std::vector<std::string>& tags, const Identity* identity);
-  bool erase(const KeyView& key);
+  /// Many at once, by one round trip. The tags are those of the terms.
+  std::vector<PutOutcome> put(std::vector<NodeRef> nodes, const EntryTerms& terms);
+  bool erase(const KeyView& key, const Reach& reach = {.l2 = true});
   std::size_t erase_matching(std::string_view pattern);
   /// `ttl` counts from the counter's creation.
-  std::optional<std::int64_t> increment(const KeyView& key, std::int64_t delta, Duration ttl);
+  std::optional<std::int64_t> increment(const KeyView& key, std::int64_t delta, Duration ttl, const Reach& reach);
   void invalidate_tag(std::string_view tag, bool hard);
   void clear(Identity& identity);
   void flush_all();
@@ -194,23 +257,37 @@ class Core : public std::enable_shared_from_this<Core> {
   void log(LogLevel level, std::string_view message) const {
     if (!closed()) options_.log.write(level, message);
   }
+  // What others change at the shared level, as its channel hears it. See coherence.hpp.
+  void heard(std::span<const std::string_view> keys);
+  void heard_flush();
+  /// Whether changes are heard: what may be kept in-process, and what is to become of what is there.
+  void hearing();
+  void not_hearing(std::string_view why, TimePoint last_heard);
+
   void close() noexcept;
   bool closed() const noexcept { return closed_.load(std::memory_order_acquire); }
 
   /// Points at which tests stop a thread to force a race.
-  enum class Point { before_queue, before_load, before_store, after_store, before_wait };
+  enum class Point { before_queue, before_load, before_store, after_store, before_wait, before_shared_store };
   std::function<void(Point, std::string_view key)> probe;
 
  private:
   enum class Awaited { value, error, missing, timeout, nothing };
-  using RunLoader = std::function<std::vector<Loaded>()>;
+  using RunLoader = std::function<std::vector<Loaded>(const Ours&)>;
 
   explicit Core(ManagerOptions options);
   TimePoint hit_time() const noexcept;
 
   // Asking.
   std::shared_ptr<Flight> new_flight(const KeyView& key, const LoadSpec& spec, const std::vector<std::string>& tags);
-  Awaited await(const std::shared_ptr<Flight>& flight, TimePoint limit, std::uint64_t arrived);
+  /// `leads`: the caller's own flight.
+  Awaited await(const std::shared_ptr<Flight>& flight, TimePoint limit, std::uint64_t arrived, bool leads);
+  bool asks_itself(const Loader& loader) const;
+  /// A value while its refresh runs: the value, or what the refresh brings within the soft timeout.
+  NodeRef meanwhile(NodeRef entry, Freshness freshness, const std::shared_ptr<Flight>& refresh, const Loader& loader,
+                    TimePoint called, std::uint64_t arrived);
+  /// A value of the shared level, whose refresh is begun when it is due.
+  NodeRef freshen(Fetched seen, const std::shared_ptr<Loader>& loader, TimePoint called, std::uint64_t arrived);
   struct Waiting;
   /// Each open item becomes a hit, or one of those that are waited for; of these, what nobody loads yet goes to
   /// `wanted`. Refreshes to be begun go to `behind`; `early` of them are of fresh entries.
@@ -222,19 +299,81 @@ class Core : public std::enable_shared_from_this<Core> {
   // Leading. `lead` runs the loader on this thread, in its place among the loads of its prefix; `launch` has that done
   // in the background (false: no room, and the flights are abandoned).
   void lead(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run);
+  void load_ours(const Ours& ours, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run);
   void lead(const std::shared_ptr<Flight>& flight, Loader& loader, LoadUrgency urgency);
   void lead(const Batch& batch, BatchLoader& loader, LoadUrgency urgency);
   bool launch(const Batch& batch, const LoadSpec& spec, std::function<void()> lead);
   bool launch(const std::shared_ptr<Flight>& flight, const std::shared_ptr<Loader>& loader, LoadUrgency urgency);
   bool launch(const Batch& batch, const std::shared_ptr<BatchLoader>& loader, LoadUrgency urgency);
-  /// Stores what a flight brought unless it was fenced, and hands it to those who wait.
-  void land(Flight& flight, const LoadSpec& spec, Loaded loaded, Duration took);
-  /// Returns from which point of the invalidation sequence on callers must not take the value.
-  std::uint64_t publish(Flight& flight, const LoadSpec& spec, Loaded& loaded, Duration took);
+  /// Decides what is to become of what a flight brought.
+  Prepared prepare(Flight& flight, const LoadSpec& spec, Loaded& loaded, Duration took);
+  /// Stores it unless the flight was fenced, and hands it to those who wait.
+  void land(Flight& flight, const LoadSpec& spec, Loaded loaded, Prepared prepared);
+  void publish(Flight& flight, const LoadSpec& spec, const Loaded& loaded, Prepared& prepared);
   void abandon(Flight& flight);
   Admission* admission(const Identity& identity) const;
 
+  // With a shared level. See connect.cpp.
+  void connect();
+  void disconnect() noexcept;
+
+  // See consult.cpp.
+  Consulted consult(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, int looks);
+  Consulted consult_raw(const Batch& batch, const LoadSpec& spec);
+  void know_versions(Ours& ours, std::span<const std::string> dependencies, const LoadSpec& spec,
+                     const std::shared_ptr<Versions>& versions);
+  void land_found(Flight& flight, NodeRef node, Freshness freshness);
+  void put_off(const std::shared_ptr<Flight>& flight);
+  /// False: not any longer.
+  bool wait_for_others(int looks, TimePoint begun);
+  void settle(const Ours& ours, const LoadSpec& spec, std::vector<Prepared>& prepared, Duration took);
+  void settle_raw(Flight& flight, Prepared& mine);
+  bool need_late_versions(const Claim& claim, std::span<const std::string> dependencies, const Node& node);
+  std::vector<std::string> dependencies_of(const Batch& batch, const LoadSpec& spec) const;
+  /// True when the caller may wait for the flight's value: nothing has revoked it at the shared level.
+  bool may_join(const Flight& flight, const Fetched& seen);
+
+  // See shared_read.cpp.
+  bool shares(const EntryTerms& terms) const;
+  /// What comes from the shared level may be kept in-process.
+  bool fills(const EntryTerms& terms) const;
+  NodeRef decode(const KeyView& key, const TypeOps& type, std::string_view payload) const;
+  NodeRef unpack(const KeyView& key, const TypeOps& type, const Found& found, const Judged& judged,
+                 std::uint64_t sequence) const;
+  void take_found(Fetched& item, Found found, std::span<const TypeOps* const> types, const Identity* reader,
+                  const EntryTerms& terms, const Versions& versions, std::int64_t server_now,
+                  std::uint64_t sequence_before);
+  void count_undecoded(std::string_view why);
+  /// One of the value's dependencies waits to be invalidated.
+  bool concerned(const EnvelopeView& view) const;
+  std::optional<Duration> shared_time_left(const KeyView& key, bool raw);
+
+  // See shared_write.cpp.
+  Duration physical_life(TimePoint stale_until) const;
+  Duration version_life(TimePoint stale_until) const;
+  static std::vector<std::string> dependencies_of(const Identity* identity, const std::vector<std::string>& tags);
+  std::string pack(const Node& node, const EntryTerms& terms, std::span<const std::string> dependencies,
+                   const Versions& versions, Duration load_cost, bool negative) const;
+  std::vector<PutOutcome> put_shared(std::vector<NodeRef>& nodes, const EntryTerms& terms,
+                                     const std::vector<std::string>& tags);
+  void write_entries(const std::vector<NodeRef>& nodes, const EntryTerms& terms,
+                     const std::vector<std::string>& dependencies, Duration life, std::vector<PutOutcome>& outcomes);
+  bool erase_shared(const KeyView& key, bool raw);
+  bool counts(const EnvelopeView& view);
+  std::size_t erase_matching_shared(std::string_view pattern);
+  Done sweep(std::string_view pattern, std::size_t* counted);
+  void invalidate_shared(std::string_view dependency, bool hard);
+  void flush_shared();
+  void leave_to_upkeep(PendingKind kind, std::string_view name);
+  TimePoint keep_up();
+  void confirm_pending();
+  std::optional<std::int64_t> increment_shared(const KeyView& key, std::int64_t delta, Duration ttl);
+  std::optional<std::int64_t> increment_entry(const KeyView& key, std::int64_t delta, Duration ttl, bool& changed);
+  static std::optional<std::int64_t> decode_integer(const EnvelopeView& view);
+
   void sweep_behind();
+  /// Tags, an etag and an idle ttl, for those that have any.
+  void adorn(Node& node, TagSet tags, std::string etag, Duration idle_ttl) const;
   /// Fills in times, tags and weight. False: the ttl says not to store.
   bool dress(Node& node, const EntryTerms& terms, Dressing how) const;
   std::uint64_t sequence() const noexcept;
@@ -247,6 +386,10 @@ class Core : public std::enable_shared_from_this<Core> {
   std::unique_ptr<Store> store_;
   std::unique_ptr<TagTable> tags_;
   std::unique_ptr<IdentityTable> identities_;
+  std::unique_ptr<Shared> shared_;  ///< null: in-process only
+  std::unique_ptr<Coherence> coherence_;  ///< null: no in-process level beside the shared one
+  /// What is in-process is not to be read for now.
+  std::atomic<bool> bypass_{false};
   std::shared_ptr<Background> background_;
   /// Grows with every invalidation of more than one key. An entry or a load is ordered against them by its value.
   std::atomic<std::uint64_t> sequence_{1};

@@ -45,6 +45,7 @@ struct Identity {
   std::atomic<std::uint64_t> cleared{0};
   /// Manual calls stored something under this prefix; whatever tags they gave, others may not.
   std::atomic<bool> written_by_hand{false};
+  bool function = false;  ///< a wrapped one
 };
 
 }  // namespace detail

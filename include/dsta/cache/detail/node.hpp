@@ -6,10 +6,13 @@
 #include <limits>
 #include <memory>
 #include <new>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
 
+#include <dsta/cache/codec.hpp>
 #include <dsta/cache/detail/hash.hpp>
 #include <dsta/cache/detail/weigh.hpp>
 #include <dsta/cache/duration.hpp>
@@ -20,6 +23,7 @@ namespace detail {
 
 struct Identity;
 struct NodeExtra;
+class NodeRef;
 
 /// A key as the store sees it. `full` is empty unless the key was too long to be kept readable; then `name` is its
 /// shortened form and `full` is what an entry is verified by. For reads, zeros must follow `name` up to the next
@@ -41,8 +45,16 @@ struct TypeOps {
   void (*destroy)(void* value) noexcept;
   /// False when the type is no integer or the value is out of range.
   bool (*as_integer)(const void* value, std::int64_t& out);
+  /// Of the type's codec; empty when it has none.
+  std::string_view codec;
+  /// Appends the value's bytes. Throws what the codec throws.
+  void (*encode)(const void* value, std::string& out);
+  /// An unpublished node of this type; null when the bytes are none of it. Throws what the codec throws.
+  NodeRef (*decode)(const KeyView& key, std::string_view bytes);
   /// Null; for results of callables with open parameter types, the type without those of the call's arguments.
   const TypeOps* plain = nullptr;
+  /// False: keys say the argument types of such calls only roughly, so another process cannot know what it gets.
+  bool shareable = true;
 
   /// True when an entry of this type may be handed to who asks for `asked`. Results of calls with arguments of
   /// different types are kept apart; manual calls know no arguments and take, and are taken by, all of them.
@@ -52,6 +64,18 @@ struct TypeOps {
 template <class T>
 concept Counter = std::integral<T> && !std::same_as<T, bool> && !std::same_as<T, char> && !std::same_as<T, wchar_t> &&
                   !std::same_as<T, char8_t> && !std::same_as<T, char16_t> && !std::same_as<T, char32_t>;
+
+template <class T>
+constexpr std::string_view codec_name() {
+  if constexpr (Codable<T>) return codec<T>::name;
+  return {};
+}
+template <class T>
+void encode_value(const void* value, std::string& out) {
+  if constexpr (Codable<T>) codec<T>::encode(*static_cast<const T*>(value), out);
+}
+template <class T>
+NodeRef decode_node(const KeyView& key, std::string_view bytes);
 
 template <class T>
 inline constexpr TypeOps kTypeOps = {
@@ -67,13 +91,21 @@ inline constexpr TypeOps kTypeOps = {
         return false;
       }
     },
+    codec_name<T>(),
+    encode_value<T>,
+    decode_node<T>,
 };
+
+/// A type that the key of an open call (`auto` parameters) spells exactly: numbers and text.
+template <class T>
+inline constexpr bool spelled_exactly = std::is_arithmetic_v<T> || std::same_as<T, std::string>;
 
 /// The type R of a result, told apart by the types of the call's arguments.
 template <class R, class... Arguments>
 inline constexpr TypeOps kCallTypeOps = [] {
   TypeOps ops = kTypeOps<R>;
   ops.plain = &kTypeOps<R>;
+  ops.shareable = (spelled_exactly<Arguments> && ...);
   return ops;
 }();
 
@@ -109,6 +141,7 @@ struct Node {
   std::atomic<std::uint8_t> frequency{0};
   Place place = Place::none;
   bool counter = false;  ///< made by increment: never evicted
+  bool shared = false;   ///< the shared level has it too, and it goes when that can no longer be kept track of
   std::uint64_t hash = 0;
   const TypeOps* type = nullptr;
   /// Whose function stored it; null for a manual set.
@@ -224,6 +257,14 @@ NodeRef make_node(const KeyView& key, Arguments&&... arguments) {
   NodeRef owner(node);
   node->weight = allocation(bytes) + heap_size(*value);
   return owner;
+}
+
+template <class T>
+NodeRef decode_node(const KeyView& key, std::string_view bytes) {
+  if constexpr (Codable<T>) {
+    if (std::optional<T> value = codec<T>::decode(bytes)) return make_node<T>(key, std::move(*value));
+  }
+  return {};
 }
 
 }  // namespace detail

@@ -123,7 +123,14 @@ struct WrapperState : Hooks<F> {
   Identity* identity = nullptr;
   KeyBuffer::Head head;       ///< prefix:name, the key of a call without arguments
   KeyBuffer::Head open_head;  ///< with ':' behind it, the start of all others
+  const bool in_process = terms->level != Level::l2 && !terms->raw;
 };
+
+/// False where the in-process level is not to be used although it is there.
+template <class F>
+bool reads_here(const WrapperState<F>& state) {
+  return state.in_process || !state.core->has_shared();
+}
 
 /// The argument as the parameter type P sees it, converted only when it is of another type.
 template <class P, class Argument>
@@ -295,7 +302,8 @@ class CallLoader final : public Loader {
     terms = state_->terms;
     identity = state_->identity;
     type = &call_type<F, R, Kept...>();
-    wants_previous = kTakesContext<F>;
+    wants_previous = names_tags = kTakesContext<F>;
+    if constexpr (Signature<F>::known) names_tags = names_tags || state_->tags_of != nullptr;
     tags = std::apply([&](const auto&... kept) { return tags_for(*state_, kept...); }, arguments_);
   }
 

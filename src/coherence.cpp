@@ -1,0 +1,94 @@
+#include "coherence.hpp"
+
+#include <fmt/format.h>
+
+#include <dsta/cache/detail/hash.hpp>
+
+#include "identities.hpp"
+#include "l1/store.hpp"
+#include "later.hpp"
+#include "shared.hpp"
+#include "tags.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+void Core::heard(std::span<const std::string_view> keys) {
+  const KeySpace& names = shared_->remote.keys();
+  VersionMemory& versions = shared_->remote.versions();
+  for (const std::string_view key : keys) {
+    const auto [kind, name, token] = names.parse(key);
+    switch (kind) {
+      case KeySpace::Kind::entry:
+        store_->revoke({name, {}, hash_bytes(name), true});
+        break;
+      case KeySpace::Kind::notice:
+        if (!shared_->remote.notices().add(token)) break;
+        if (name.empty()) {
+          heard_flush();
+          break;
+        }
+        versions.forget(name);
+        // Removed or only expired: the shared level knows, and is asked by the next reader.
+        tags_->invalidate(name, sequence_.fetch_add(1) + 1, true);
+        if (name.starts_with(kFunctionMark)) {
+          if (Identity* const function = identities_->find(name.substr(1))) {
+            raise(function->cleared, sequence_.fetch_add(1) + 1);
+          }
+        }
+        break;
+      case KeySpace::Kind::version:  // made, kept for longer, or evicted: nothing was invalidated
+        versions.forget(name);
+        break;
+      case KeySpace::Kind::epoch:
+        versions.forget({});
+        break;
+      case KeySpace::Kind::own:
+      case KeySpace::Kind::foreign:
+        break;
+    }
+  }
+  shared_->tell_waiting();
+}
+
+void Core::heard_flush() {
+  shared_->remote.versions().forget_all();
+  store_->drop_shared(sequence_.fetch_add(1) + 1);
+}
+
+void Core::hearing() {
+  shared_->blind_until = TimePoint::max();
+  shared_->remote.versions().forget_all();
+  store_->close(true);
+  store_->open();
+  bypass_.store(false, std::memory_order_release);
+}
+
+void Core::not_hearing(std::string_view why, TimePoint last_heard) {
+  shared_->blindness.fetch_add(1, std::memory_order_relaxed);
+  shared_->remote.versions().forget_all();
+  switch (options_.l1.when_blind) {
+    case WhenBlind::flush:
+      store_->close(true);
+      break;
+    case WhenBlind::bypass:
+      bypass_.store(true, std::memory_order_release);
+      store_->close(false);
+      break;
+    case WhenBlind::serve:
+      shared_->blind_until = later(last_heard, options_.l1.blind_age.value_or({}));
+      shared_->upkeep.poke();
+      break;
+  }
+  log(LogLevel::warning, fmt::format("changes by other processes are not heard of at present ({}): the in-process level "
+                                     "is {} until they are",
+                                     why,
+                                     options_.l1.when_blind == WhenBlind::flush    ? "empty"
+                                     : options_.l1.when_blind == WhenBlind::bypass ? "not used"
+                                                                                   : "used for a limited time"));
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

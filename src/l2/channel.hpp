@@ -1,0 +1,81 @@
+#pragma once
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <dsta/cache/duration.hpp>
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+class Link;
+
+struct ChannelOptions {
+  /// Keys that begin so are told: the namespace and its colon.
+  std::string prefix = "dsta:";
+  /// How often both connections must show that they live. What is lost in silence is noticed within two periods.
+  Duration ping_period = std::chrono::seconds(1);
+};
+
+/// Who is told what others change. Called by the channel's thread alone, one call at a time, never after the channel's
+/// destructor has returned. The calls must be short: until they return nothing further is heard.
+class ChannelListener {
+ public:
+  virtual ~ChannelListener() = default;
+  /// These keys changed, by whomever but this process's link: written, deleted, expired or evicted. Scripts that it ran
+  /// count as others' doing, and so does all that it writes when the server is older than 7.0.
+  virtual void on_keys(std::span<const std::string_view> keys) = 0;
+  /// The server was emptied.
+  virtual void on_flush() = 0;
+  /// Of what is read by a request that begins from now on, every change is told.
+  virtual void on_coherent() = 0;
+  /// Changes may go untold from now on, or have for up to two ping periods. Once for each on_coherent that it revokes.
+  virtual void on_suspect(std::string_view why) = 0;
+};
+
+/// Hears which keys others change at the server. Thread-safe.
+///
+/// Idea (server-assisted invalidation): the server is asked to broadcast the names of changed keys of one namespace
+/// (CLIENT TRACKING, BCAST) to a connection of its own, the channel, which does nothing but listen. The data link's
+/// connection is the one that asks (REDIRECT): then what goes over it is not echoed (NOLOOP).
+///
+/// So two connections carry one promise, and either can go without the other being told. Therefore:
+/// - the channel is coherent only after a key written for the purpose was told, and a second registration adds NOLOOP;
+/// - the end of any connection of the link, noticed by whomever, ends coherence before a request can run on the next
+///   one; the end of an idle one is seen by polling it;
+/// - both are asked for a sign of life every ping period: PING on the channel, CLIENT GETREDIR on the link, which also
+///   says that the registration still stands.
+/// Its thread never waits for a reply: whatever takes time is an errand, so that what is told is heard at once.
+///
+/// The trap: there is no order between the two connections. A change may be told before or after the reply of a read
+/// that it made obsolete; a fill must be dropped when its key was told since its request began, or coherence began or
+/// ended. One on_suspect is enough to know that all kept values must go.
+class Channel {
+ public:
+  /// Starts. `data` and `listener` must outlive it; one channel for each link.
+  Channel(ChannelOptions options, Link& data, ChannelListener& listener);
+  /// Nothing is told afterwards. Returns at once, whatever the network does.
+  void stop() noexcept;
+  ~Channel();
+  Channel(const Channel&) = delete;
+  Channel& operator=(const Channel&) = delete;
+
+  /// False as soon as it is known to be: before on_suspect is called, and always in the child of a fork, which has no
+  /// channel but may destroy it.
+  bool coherent() const;
+  /// False in the child of a fork: it must make its own.
+  bool here() const;
+  /// All changes up to then have been told; the beginning of time while there was never coherence.
+  TimePoint last_known_good() const;
+
+ private:
+  struct State;
+  State* state_;  ///< owned, and left behind in the child of a fork
+  const std::uint32_t forks_;
+};
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

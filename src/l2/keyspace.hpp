@@ -1,0 +1,78 @@
+#pragma once
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+/// What things are called in the server. Entries have the space before their joined key; the library's own keys have a
+/// byte 1 and a letter behind the space. (A user's key that begins with a byte 1 is written with two of them.)
+class KeySpace {
+ public:
+  explicit KeySpace(std::string_view space) : head_(std::string(space) + ":") {}
+
+  /// What all keys of the namespace begin with.
+  const std::string& head() const { return head_; }
+
+  std::string entry(std::string_view name) const { return join(escape(name), name); }
+  /// A glob over joined keys as one over the server's. The space has no glob characters.
+  std::string glob(std::string_view pattern) const { return join(escape(pattern), pattern); }
+  /// The version that everything in the namespace depends on.
+  std::string epoch() const { return join(kEpoch, {}); }
+  /// `dependency` is a tag, or a wrapped function by function_dependency.
+  std::string version(std::string_view dependency) const { return join(kVersion, dependency); }
+  /// Who refreshes an entry that is there.
+  std::string refresh_lease(std::string_view name) const { return join(kLease, name); }
+
+  /// Written when a version was raised, for who hears of changed keys: a version's own key changes for other reasons,
+  /// too. `token` has no colon.
+  std::string notice(std::string_view token, std::string_view dependency) const {
+    return join(kNotice, std::string(token).append(":").append(dependency));
+  }
+
+  enum class Kind { foreign, entry, epoch, version, notice, own };
+  struct Named {
+    Kind kind;
+    std::string_view name;        ///< of the entry, or of the dependency
+    std::string_view token = {};  ///< of a notice
+  };
+  Named parse(std::string_view redis_key) const {
+    if (!redis_key.starts_with(head_)) return {Kind::foreign, {}};
+    const std::string_view rest = redis_key.substr(head_.size());
+    if (!rest.starts_with('\x01')) return {Kind::entry, rest};
+    if (rest.substr(1).starts_with('\x01')) return {Kind::entry, rest.substr(1)};
+    if (rest == kEpoch) return {Kind::epoch, {}};
+    if (rest.starts_with(kVersion)) return {Kind::version, rest.substr(kVersion.size())};
+    if (rest.starts_with(kNotice)) {
+      const std::string_view notice = rest.substr(kNotice.size());
+      const std::size_t colon = notice.find(':');
+      if (colon != std::string_view::npos) return {Kind::notice, notice.substr(colon + 1), notice.substr(0, colon)};
+    }
+    return {Kind::own, {}};
+  }
+
+ private:
+  static constexpr std::string_view kEpoch = "\x01" "epoch", kVersion = "\x01" "v:", kLease = "\x01" "lease:",
+                                    kNotice = "\x01" "n:";
+
+  static std::string_view escape(std::string_view name) { return name.starts_with('\x01') ? "\x01" : ""; }
+  std::string join(std::string_view mark, std::string_view name) const {
+    std::string key;
+    key.reserve(head_.size() + mark.size() + name.size());
+    return key.append(head_).append(mark).append(name);
+  }
+
+  std::string head_;
+};
+
+/// A wrapped function as something that entries depend on. Tags of users do not begin so.
+inline constexpr char kFunctionMark = '\x01';
+inline std::string function_dependency(std::string_view identity_text) {
+  return kFunctionMark + std::string(identity_text);
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,60 @@
+#include "versions.hpp"
+
+#include <charconv>
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+std::optional<Version> parse_version(std::string_view text) {
+  Version version;
+  const char* const end = text.data() + text.size();
+  const auto [middle, first] = std::from_chars(text.data(), end, version.removed);
+  if (first != std::errc{} || middle == end || *middle != ' ') return std::nullopt;
+  const auto [stop, second] = std::from_chars(middle + 1, end, version.expired);
+  if (second != std::errc{} || stop != end || version.removed > version.expired || version.removed == 0) {
+    return std::nullopt;
+  }
+  return version;
+}
+
+bool NoticeMemory::add(std::string_view token) {
+  const std::lock_guard lock(mutex_);
+  if (!known_.emplace(token).second) return false;
+  order_.emplace_back(token);
+  if (order_.size() > kMost) {
+    known_.erase(order_.front());
+    order_.pop_front();
+  }
+  return true;
+}
+
+std::optional<Version> VersionMemory::find(std::string_view name) const {
+  const std::lock_guard lock(mutex_);
+  const auto it = versions_.find(name);
+  if (it == versions_.end()) return std::nullopt;
+  return it->second;
+}
+
+void VersionMemory::note(std::string_view name, Version version, std::uint64_t mark) {
+  const std::lock_guard lock(mutex_);
+  if (changes_.load(std::memory_order_relaxed) != mark) return;
+  if (versions_.size() >= kMost) versions_.clear();
+  versions_.insert_or_assign(std::string(name), version);
+}
+
+void VersionMemory::forget(std::string_view name) {
+  const std::lock_guard lock(mutex_);
+  changes_.fetch_add(1, std::memory_order_release);
+  if (const auto it = versions_.find(name); it != versions_.end()) versions_.erase(it);
+}
+
+void VersionMemory::forget_all() {
+  const std::lock_guard lock(mutex_);
+  changes_.fetch_add(1, std::memory_order_release);
+  versions_.clear();
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,83 @@
+#pragma once
+/// What decides whether an entry of the shared level still counts: the version of the namespace (its epoch), of the
+/// wrapped function, and of each tag. An entry notes the versions that were seen before its value was read from the
+/// source; invalidating raises a version, whatever number of entries depend on it.
+///
+/// Versions are microseconds of the server's clock, at least one more than the one before: a version key that was
+/// evicted and made anew never equals an older one. A version that is missing makes every entry that depends on it a
+/// miss.
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+/// An entry that noted `expired` is as good as new; from `removed` on it is past its ttl; below it is gone.
+struct Version {
+  std::uint64_t removed = 0;
+  std::uint64_t expired = 0;
+
+  enum class Verdict { current, expired, gone };
+  Verdict judge(std::uint64_t noted) const {
+    if (noted == expired) return Verdict::current;
+    return noted >= removed && noted < expired ? Verdict::expired : Verdict::gone;
+  }
+  bool operator==(const Version&) const = default;
+};
+
+/// As stored: two decimal numbers with a blank between them.
+std::optional<Version> parse_version(std::string_view text);
+
+/// The last notices that were given or heard, so that each is heeded once: a notice's key expires, which is told like a
+/// change. Thread-safe.
+class NoticeMemory {
+ public:
+  /// False: known already.
+  bool add(std::string_view token);
+
+ private:
+  static constexpr std::size_t kMost = 4096;
+  std::mutex mutex_;
+  // Under mutex_.
+  std::set<std::string, std::less<>> known_;
+  std::deque<std::string> order_;
+};
+
+/// The versions that were seen last, by the names of what they are of (the epoch is ""). Thread-safe.
+///
+/// With a channel that tells of changes they are the truth but for the time a message takes. Without one they are a
+/// guess that writers check afterwards.
+class VersionMemory {
+ public:
+  std::optional<Version> find(std::string_view name) const;
+  /// Taken before a request that reads versions.
+  std::uint64_t mark() const { return changes_.load(std::memory_order_acquire); }
+  /// Not kept when anything was forgotten since `mark`: the reply may be the older of the two.
+  void note(std::string_view name, Version version, std::uint64_t mark);
+  void forget(std::string_view name);
+  void forget_all();
+
+ private:
+  static constexpr std::size_t kMost = 100'000;
+
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+  };
+
+  mutable std::mutex mutex_;
+  std::unordered_map<std::string, Version, Hash, std::equal_to<>> versions_;  // under mutex_
+  std::atomic<std::uint64_t> changes_{0};
+};
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,73 @@
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "glob.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+enum class PendingKind : std::uint8_t {
+  key,
+  pattern,
+  remove,     ///< of a dependency: its entries are gone
+  expire,     ///< of a dependency: its entries are past their ttl
+  epoch,      ///< everything that depends on the namespace
+  flush_all,  ///< and everything else under it
+};
+
+/// Invalidations that the shared level has not confirmed: each stands here until it was applied there, and what it
+/// concerns is not asked for there meanwhile. One intent per key, pattern or dependency. Thread-safe.
+///
+/// Bounded: beyond kMost all become one, to invalidate the namespace. (Counters and raw values, which do not depend on
+/// it, stay.)
+class Pending {
+ public:
+  using Kind = PendingKind;
+  struct Intent {
+    Kind kind;
+    std::string name;
+    std::uint64_t number;
+  };
+
+  static constexpr std::size_t kMost = 10'000;
+
+  void add(Kind kind, std::string_view name = {});
+  /// Whether there are any: one load, for the paths that ask all the time.
+  bool any() const noexcept { return any_.load(std::memory_order_acquire); }
+  std::size_t size() const;
+  bool concerns_key(std::string_view name) const;
+  bool concerns_dependency(std::string_view name) const;
+
+  /// All of them, to be applied.
+  std::vector<Intent> all() const;
+  /// Applied; unless it was wanted once more meanwhile.
+  void confirm(const Intent& intent);
+
+ private:
+  struct Held {
+    std::uint64_t number;
+    std::optional<Glob> glob;
+  };
+  using Id = std::pair<Kind, std::string>;
+
+  bool has(Kind kind, std::string_view name) const { return intents_.contains(Id(kind, name)); }
+
+  mutable std::mutex mutex_;
+  // Under mutex_.
+  std::map<Id, Held> intents_;
+  std::uint64_t added_ = 0;
+  std::atomic<bool> any_{false};
+};
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,91 @@
+#pragma once
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+
+#include <dsta/cache/detail/core.hpp>
+
+#include "entry.hpp"
+#include "l2/remote.hpp"
+#include "leases.hpp"
+#include "pending.hpp"
+#include "upkeep.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+/// The manager's side of the shared level: what Core needs beside the commands of Remote. Thread-safe.
+struct Shared {
+  Shared(Remote::Options options, std::function<TimePoint()> upkeep_step)
+      : remote(std::move(options)), upkeep(std::move(upkeep_step)) {}
+
+  Remote remote;
+  Pending pending;
+  HeldLeases leases;
+  std::atomic<std::uint64_t> errors{0};  ///< requests that failed, or that the server refused
+  std::atomic<std::uint64_t> hits{0};
+  std::atomic<std::uint64_t> blindness{0};  ///< times that changes by others could no longer be heard of
+  std::atomic<std::uint64_t> unknown{0};  ///< writes of which it is not known whether they were executed
+
+  // Loads of other processes that this one waits for: told of changes where they are heard of, else looked after.
+  std::mutex news_mutex;
+  std::condition_variable news;
+  std::uint64_t news_count = 0;  // under news_mutex
+  std::atomic<int> waiting{0};
+  void tell_waiting() {
+    if (waiting.load(std::memory_order_acquire) == 0) return;
+    {
+      const std::lock_guard lock(news_mutex);
+      ++news_count;
+    }
+    news.notify_all();
+  }
+
+  /// No refresh of a value that is not kept in-process is begun before its time here; few, and forgotten when many.
+  void hold_off(std::string_view name, TimePoint until) {
+    const std::lock_guard lock(hold_off_mutex);
+    if (hold_offs.size() >= 4096) hold_offs.clear();
+    hold_offs.insert_or_assign(std::string(name), until);
+  }
+  bool holds_off(std::string_view name, TimePoint now) {
+    const std::lock_guard lock(hold_off_mutex);
+    const auto held = hold_offs.find(name);
+    return held != hold_offs.end() && now < held->second;
+  }
+  std::mutex hold_off_mutex;
+  std::map<std::string, TimePoint, std::less<>> hold_offs;  // under hold_off_mutex
+
+  /// True the first time that it is asked for this reason.
+  bool first_of(std::string_view reason) {
+    const std::lock_guard lock(said_mutex);
+    return said.size() < 64 && said.emplace(reason).second;
+  }
+  std::mutex said_mutex;
+  std::set<std::string, std::less<>> said;  // under said_mutex
+
+  /// With WhenBlind::serve: when what is in-process is to go, unless changes are heard again before.
+  std::atomic<TimePoint> blind_until{TimePoint::max()};
+
+  Upkeep upkeep;  // last: its thread uses all of the above
+};
+
+/// Whether an entry of the shared level counts for `reader`, and how fresh it is: judge()'s rule, by the server's time
+/// and the versions. `reader` null: a manual call.
+struct Judged {
+  Freshness freshness = Freshness::miss;
+  bool expired = false;  ///< by a tag: past its ttl whatever the time
+};
+Judged judge(const EnvelopeView& view, const Versions& versions, std::int64_t server_now, const Identity* reader);
+/// The same for bytes without an envelope: a counter, or what the caller says is a raw value.
+bool counts_plain(const Found& found, bool raw);
+
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

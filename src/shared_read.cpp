@@ -1,0 +1,239 @@
+/// Asking the shared level: what counts there, and how it becomes an entry of this process.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include <dsta/cache/detail/core.hpp>
+
+#include "entry.hpp"
+#include "identities.hpp"
+#include "l1/store.hpp"
+#include "l2/compression.hpp"
+#include "shared.hpp"
+#include "tags.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+Judged judge(const EnvelopeView& view, const Versions& versions, std::int64_t server_now, const Identity* reader) {
+  Judged judged;
+  const auto verdict = [&](std::string_view name, std::uint64_t noted) {
+    const auto* version = versions.find(name);
+    return version && *version ? (*version)->judge(noted) : Version::Verdict::gone;
+  };
+  if (view.epochs.size() != 1 || verdict({}, view.epochs[0]) != Version::Verdict::current) return judged;
+  for (const TagVersion& tag : view.tags) {
+    if (reader && tag.name.starts_with(kFunctionMark) && tag.name.substr(1) != reader->text()) return judged;
+    switch (verdict(tag.name, tag.version)) {
+      case Version::Verdict::current:
+        break;
+      case Version::Verdict::expired:
+        judged.expired = true;
+        break;
+      case Version::Verdict::gone:
+        return judged;
+    }
+  }
+  const EnvelopeTerms& terms = view.terms;
+  if (!judged.expired && server_now < terms.fresh_until) {
+    judged.freshness = server_now < terms.refresh_after ? Freshness::fresh : Freshness::due;
+  } else if (server_now < terms.stale_until && terms.stale_until != terms.fresh_until) {
+    judged.freshness = Freshness::stale;
+  }
+  return judged;
+}
+
+namespace {
+
+/// A counter is plain decimal digits.
+bool may_be_counter(const TypeOps& type) { return type.codec == "i64"; }
+
+}  // namespace
+
+Reach Core::reach(const EntryOptions& options) const {
+  Reach reach;
+  if (!shared_ || closed()) return reach;
+  std::optional<Level> level = options_.defaults.level;
+  std::optional<bool> raw = options_.defaults.raw;
+  const auto lay = [&](const EntryOptions& over) {
+    if (over.level) level = over.level;
+    if (over.raw) raw = over.raw;
+  };
+  if (has_presets_.load(std::memory_order_acquire)) {
+    const std::lock_guard lock(presets_mutex_);
+    if (const auto preset = presets_.find(options.prefix); preset != presets_.end()) lay(preset->second);
+  }
+  lay(options);
+  reach.raw = raw.value_or(false) && level != Level::l1;
+  reach.l1 = level != Level::l2 && !reach.raw;
+  reach.l2 = level != Level::l1;
+  return reach;
+}
+
+bool Core::shares(const EntryTerms& terms) const { return shared_ && terms.level != Level::l1; }
+
+bool Core::fills(const EntryTerms& terms) const {
+  return options_.l1.enabled && terms.level == Level::both && !terms.raw && store_->trust() % 2 == 1;
+}
+
+NodeRef Core::decode(const KeyView& key, const TypeOps& type, std::string_view payload) const {
+  try {
+    NodeRef node = type.decode(key, payload);
+    if (node) node->type = &type;
+    return node;
+  } catch (const std::exception&) {  // the user's codec: these bytes are no value to it
+    return {};
+  }
+}
+
+NodeRef Core::unpack(const KeyView& key, const TypeOps& type, const Found& found, const Judged& judged,
+                     std::uint64_t sequence) const {
+  const EnvelopeView& view = found.view;
+  if (view.terms.codec != codec_fingerprint(type.codec)) return {};
+  std::string uncompressed;
+  std::string_view payload = view.payload;
+  if (view.terms.uncompressed_size != 0) {
+    auto bytes = decompress(payload, view.terms.uncompressed_size, options_.pool.max_reply_bytes);
+    if (!std::holds_alternative<std::string>(bytes)) return {};
+    uncompressed = std::get<std::string>(std::move(bytes));
+    payload = uncompressed;
+  }
+  NodeRef node = decode(key, type, payload);
+  if (!node) return {};
+  const ServerClock& clock = shared_->remote.clock();
+  node->shared = true;
+  node->sequence = sequence;
+  node->created = clock.to_local(view.terms.created);
+  node->stale_until = clock.to_local(view.terms.stale_until);
+  node->fresh_until = clock.to_local(view.terms.fresh_until);
+  if (judged.expired) node->fresh_until = std::min(node->fresh_until, now());
+  node->attention = std::min(node->fresh_until, clock.to_local(view.terms.refresh_after));
+  std::vector<std::string> tags;
+  for (const TagVersion& tag : view.tags) {
+    // A function that this process knows invalidates its entries itself; of others only the dependency is known.
+    if (tag.name.starts_with(kFunctionMark)) node->identity = identities_->find(tag.name.substr(1));
+    if (!tag.name.starts_with(kFunctionMark) || !node->identity) tags.emplace_back(tag.name);
+  }
+  adorn(*node, tags_->find(tags), std::string(view.etag), {});
+  return node;
+}
+
+void Core::fetch(std::span<Fetched> items, std::span<const TypeOps* const> types, const Identity* reader,
+                 const EntryTerms& terms, std::span<const std::string> dependencies) {
+  if (!shares(terms)) return;
+  const std::uint64_t sequence_before = sequence();
+  const bool fill = fills(terms);
+  std::vector<RemoteQuery> queries;
+  std::vector<std::size_t> places;
+  std::vector<std::shared_ptr<Flight>> flights;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (shared_->pending.concerns_key(items[i].key.name)) continue;
+    queries.push_back({items[i].key.name});
+    places.push_back(i);
+    if (!fill) continue;
+    LoadSpec spec;
+    spec.type = types[0];
+    auto& flight = flights.emplace_back(
+        std::make_shared<Flight>(items[i].key, spec, std::vector<std::string>(), sequence_before));
+    flight->course = Course::fill;
+    store_->begin(flight);
+  }
+  Versions versions;
+  const bool answered = !queries.empty() && shared_->remote.read(queries, dependencies, versions);
+  const std::int64_t server_now = shared_->remote.clock().to_server(now());
+  for (std::size_t n = 0; n < queries.size(); ++n) {
+    Fetched& item = items[places[n]];
+    if (answered) take_found(item, std::move(queries[n].found), types, reader, terms, versions, server_now, sequence_before);
+    if (!fill) continue;
+    Store::Landing landing;
+    if (item.node && item.node->shared) landing.replace_by = item.node;
+    store_->land(*flights[n], std::move(landing), now());
+  }
+}
+
+void Core::fetch(std::span<Fetched> items, std::span<const TypeOps* const> types, const Reach& reach,
+                 const Identity* reader) {
+  EntryTerms terms;
+  terms.level = !reach.l2 ? Level::l1 : reach.l1 ? Level::both : Level::l2;
+  terms.raw = reach.raw;
+  fetch(items, types, reader, terms, {});
+}
+
+void Core::take_found(Fetched& item, Found found, std::span<const TypeOps* const> types, const Identity* reader,
+                      const EntryTerms& terms, const Versions& versions, std::int64_t server_now,
+                      std::uint64_t sequence_before) {
+  item.asked = true;
+  const bool plain = found.kind == Found::Kind::other && found.refusal == Refusal::not_an_envelope;
+  if (terms.raw || plain) {
+    if (found.kind == Found::Kind::nothing || !plain || found.of_other_type) return;
+    for (const TypeOps* type : types) {
+      if (item.node || !(terms.raw || may_be_counter(*type))) continue;
+      item.node = decode(item.key, *type, found.bytes);
+    }
+    if (!item.node) return count_undecoded(terms.raw ? "raw" : "not_an_envelope");
+    item.node->created = item.node->attention = item.node->fresh_until = item.node->stale_until = now();
+    item.freshness = Freshness::fresh;
+    return;
+  }
+  if (found.kind == Found::Kind::other) count_undecoded(refusal_name(found.refusal));
+  if (found.kind == Found::Kind::value) {
+    const Judged judged = judge(found.view, versions, server_now, reader);
+    item.freshness = judged.freshness;
+    for (const TagVersion& tag : found.view.tags) {
+      if (shared_->pending.concerns_dependency(tag.name)) item.freshness = Freshness::miss;
+    }
+    if (item.freshness != Freshness::miss) {
+      bool same_codec = false;
+      for (const TypeOps* type : types) {
+        same_codec = same_codec || found.view.terms.codec == codec_fingerprint(type->codec);
+        if (!item.node) item.node = unpack(item.key, *type, found, judged, sequence_before);
+      }
+      if (!item.node && same_codec) count_undecoded("payload");
+      if (!item.node) item.freshness = Freshness::miss;
+    }
+  }
+  item.found = std::make_shared<Found>(std::move(found));
+}
+
+void Core::count_undecoded(std::string_view why) {
+  identities_->manual({}).counters.add(Count::codec_errors);
+  if (shared_->first_of(why)) {
+    log(LogLevel::warning, fmt::format("what is stored at the shared level was not readable ({}): such values are "
+                                       "misses; this is said once",
+                                       why));
+  }
+}
+
+bool counts_plain(const Found& found, bool raw) {
+  return found.kind == Found::Kind::other && found.refusal == Refusal::not_an_envelope && !found.of_other_type &&
+         (raw || codec<std::int64_t>::decode(found.bytes));
+}
+
+std::optional<Duration> Core::shared_time_left(const KeyView& key, bool raw) {
+  if (shared_->pending.concerns_key(key.name)) return std::nullopt;
+  RemoteQuery query{key.name};
+  Versions versions;
+  Remote& remote = shared_->remote;
+  if (!remote.read(std::span(&query, 1), {}, versions)) return std::nullopt;
+  const Found& found = query.found;
+  if (counts_plain(found, raw)) {
+    const auto left = remote.life_left(key.name);
+    if (!left || *left == -2) return std::nullopt;
+    return *left < 0 ? forever : Duration(std::chrono::milliseconds(*left));
+  }
+  if (found.kind != Found::Kind::value) return std::nullopt;
+  for (const TagVersion& tag : found.view.tags) {
+    if (shared_->pending.concerns_dependency(tag.name)) return std::nullopt;
+  }
+  const TimePoint time = now();
+  const Judged judged = judge(found.view, versions, remote.clock().to_server(time), nullptr);
+  if (judged.freshness == Freshness::miss) return std::nullopt;
+  if (judged.freshness == Freshness::stale) return Duration::zero();
+  const TimePoint until = remote.clock().to_local(found.view.terms.fresh_until);
+  return until == TimePoint::max() ? forever : std::max(Duration::zero(), Duration(until - time));
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

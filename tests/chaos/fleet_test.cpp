@@ -1,0 +1,115 @@
+// Many processes on one server: one load for all of them, also when its process dies, and no value from before an
+// invalidation after it.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdio>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "fleet.hpp"
+#include "heavy.hpp"
+#include "over_redis.hpp"
+#include "redis_server.hpp"
+#include "scale.hpp"
+
+namespace dsta::cache {
+namespace {
+
+using namespace std::chrono_literals;
+using namespace testing_support;
+using SteadyClock = std::chrono::steady_clock;
+
+struct FleetTest : ::testing::TestWithParam<bool> {
+  void SetUp() override {
+    if (!RedisServer::available()) GTEST_SKIP() << "no redis-server on this machine";
+    server = std::make_unique<RedisServer>();
+  }
+  /// A generous deadline: 512 threads share two processors.
+  std::string url() const { return server->url() + "?socket_timeout=10s&l1=" + (GetParam() ? "true" : "false"); }
+  std::unique_ptr<RedisServer> server;
+  Fleet fleet{FLEET_WORKER};
+  FleetBoard& board = fleet.board();
+};
+INSTANTIATE_TEST_SUITE_P(On, FleetTest, ::testing::Bool(),
+                         [](const auto& tested) { return levels_name(tested.param); });
+
+TEST_P(FleetTest, EightProcessesOfManyThreadsOnOneColdKeyLoadOnce) {
+  const std::size_t threads = heavy(64, 16);
+  for (int i = 0; i < 8; ++i) fleet.start("load", url(), {std::to_string(threads), "200"});
+  ASSERT_TRUE(fleet.reaches(board.ready, 8));
+  board.go = 1;
+  ASSERT_TRUE(fleet.reaches(board.finished, 8 * threads));
+  EXPECT_EQ(board.loads, 1u);
+  EXPECT_EQ(board.failures, 0u) << fleet.log();
+}
+
+TEST_P(FleetTest, WhenTheLoadingProcessDiesAnotherTakesOverWithinTheLease) {
+  ChildProcess& holder = fleet.start("load", url(), {"1", "60000"});
+  ASSERT_TRUE(fleet.reaches(board.ready, 1));
+  board.go = 1;
+  ASSERT_TRUE(fleet.reaches(board.loads, 1));
+  for (int i = 0; i < 3; ++i) fleet.start("load", url(), {"4", "10"});
+  ASSERT_TRUE(fleet.reaches(board.ready, 4));
+  std::this_thread::sleep_for(500ms);  // they wait for the holder by now
+  EXPECT_EQ(board.loads, 1u);
+  EXPECT_EQ(board.finished, 0u);
+  holder.signal(SIGKILL);
+  const auto killed = SteadyClock::now();
+  ASSERT_TRUE(fleet.reaches(board.finished, 1, 6s));
+  const std::chrono::duration<double> took = SteadyClock::now() - killed;
+  std::printf("taken over after %.1f s\n", took.count());
+  ASSERT_TRUE(fleet.reaches(board.finished, 12));
+  EXPECT_EQ(board.loads, 2u) << "one of them, for all";
+  EXPECT_EQ(board.failures, 0u);
+}
+
+TEST_P(FleetTest, ALoadLongerThanTheLeaseIsStillTheOnlyOne) {
+  for (int i = 0; i < 4; ++i) fleet.start("load", url(), {"2", "5000"});
+  ASSERT_TRUE(fleet.reaches(board.ready, 4));
+  board.go = 1;
+  ASSERT_TRUE(fleet.reaches(board.finished, 8));
+  EXPECT_EQ(board.loads, 1u);
+  EXPECT_EQ(board.failures, 0u);
+}
+
+/// Each round: the worker's loader reads the source and waits; the source changes and is invalidated here; the loader
+/// returns what it read. From then on that is never seen again, here nor there.
+TEST_P(FleetTest, AnInvalidationBetweenReadingTheSourceAndStoringIsNeverUndone) {
+  const std::uint64_t rounds = heavy(10'000, scaled(400));
+  CacheManager cache(over_redis(server->url(), GetParam(), 10s));
+  const auto f =
+      cache.cached({.ttl = 60s, .prefix = "f", .tags = {"t"}}, [&](std::uint64_t) { return board.source.load(); });
+  fleet.start("interleave", url(), {GetParam() ? "0" : "1"});
+  ASSERT_TRUE(fleet.reaches(board.ready, 1));
+  const std::function<void(std::uint64_t)> kWays[] = {
+      [&](std::uint64_t round) { f.invalidate(round); },
+      [&](std::uint64_t) { cache.invalidate_tag("t"); },
+      [&](std::uint64_t) { cache.delete_pattern("f:*"); },
+      [&](std::uint64_t) { f.cache_clear(); },
+      [&](std::uint64_t) { cache.flush_all(); },
+      [&](std::uint64_t round) { cache.del("f:" + std::to_string(round)); }};
+  std::uint64_t stale_here = 0;
+  for (std::uint64_t round = 1; round <= rounds; ++round) {
+    board.round = round;
+    ASSERT_TRUE(fleet.reaches(board.reading, round, 10s)) << "the worker does not load in round " << round;
+    board.source = round;
+    kWays[round % std::size(kWays)](round);
+    board.release = round;
+    stale_here += f(round) < round ? 1 : 0;
+    ASSERT_TRUE(fleet.reaches(board.done, round)) << "round " << round;
+    stale_here += f(round) < round ? 1 : 0;
+  }
+  board.stop = 1;
+  std::printf("%llu rounds, %llu in which the other process heard of it a moment later\n",
+              static_cast<unsigned long long>(rounds), static_cast<unsigned long long>(board.late));
+  EXPECT_EQ(stale_here, 0u);
+  EXPECT_EQ(board.stale, 0u);
+  EXPECT_EQ(board.failures, 0u);
+  EXPECT_TRUE(fleet.all_end());
+}
+
+}  // namespace
+}  // namespace dsta::cache

@@ -1,0 +1,99 @@
+// A process that forks: parent and child both go on with the manager, and neither sees the other's replies.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "checked_value.hpp"
+#include "eventually.hpp"
+#include "over_redis.hpp"
+#include "redis_server.hpp"
+#include "scale.hpp"
+
+namespace dsta::cache {
+namespace {
+
+using namespace std::chrono_literals;
+using namespace testing_support;
+
+struct Fork : ::testing::TestWithParam<bool> {
+  void SetUp() override {
+    if (!RedisServer::available()) GTEST_SKIP() << "no redis-server on this machine";
+    if (kSanitized) GTEST_SKIP() << "sanitizers do not follow a fork with threads";
+    server = std::make_unique<RedisServer>();
+    cache = CacheManager(over_redis(server->url(), GetParam(), 5s));
+  }
+  /// How many of `count` operations came out wrong for the process called `me`.
+  std::uint64_t work(const std::string& me, std::uint64_t count) {
+    std::uint64_t wrong = 0;
+    for (std::uint64_t i = 1; i <= count; ++i) {
+      const std::string key = me + std::to_string(i % 50);
+      const std::string text = CheckedValue{key, i}.text();
+      if (i % 3 == 0) {
+        wrong += cache.increment("n:" + me) == static_cast<std::int64_t>(i / 3) ? 0 : 1;
+      } else if (i % 3 == 1) {
+        wrong += cache.set(key, text) ? 0 : 1;
+        wrong += cache.get(key) == text ? 0 : 1;
+      } else {
+        const auto common = cache.get("common" + std::to_string(i % 20));
+        const auto value = common ? CheckedValue::parse(*common) : std::nullopt;
+        wrong += value && value->key == "common" + std::to_string(i % 20) ? 0 : 1;
+      }
+    }
+    return wrong;
+  }
+  /// Runs `body` in a child; true when it returned true there. The child's end runs nothing of the test's.
+  template <class Body>
+  static pid_t in_child(Body body) {
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(body() ? 0 : 1);
+    return child;
+  }
+  static bool went_well(pid_t child) {
+    int status = -1;
+    // A child that hangs is a failure, not a test that hangs.
+    if (!eventually([&] { return ::waitpid(child, &status, WNOHANG) == child; }, 60s)) {
+      ::kill(child, SIGKILL);
+      ::waitpid(child, &status, 0);
+      return false;
+    }
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  }
+  void fill() {
+    for (int i = 0; i < 20; ++i) {
+      const std::string key = "common" + std::to_string(i);
+      ASSERT_TRUE(cache.set(key, CheckedValue{key, 1}.text(), {.ttl = 600s}));
+    }
+  }
+  std::unique_ptr<RedisServer> server;
+  CacheManager cache;
+};
+INSTANTIATE_TEST_SUITE_P(On, Fork, ::testing::Bool(), [](const auto& tested) { return levels_name(tested.param); });
+
+TEST_P(Fork, ParentAndChildGoOnAndNothingIsMixedUp) {
+  fill();
+  const pid_t child = in_child([&] { return work("child", 10'000) == 0; });
+  ASSERT_GT(child, 0);
+  EXPECT_EQ(work("parent", 10'000), 0u);
+  EXPECT_TRUE(went_well(child));
+}
+
+TEST_P(Fork, AChildsWriteIsSeenByItsParent) {
+  ASSERT_TRUE(cache.set("k", "parent's"));
+  EXPECT_TRUE(went_well(in_child([&] { return bool(cache.set("k", "child's")); })));
+  EXPECT_TRUE(eventually([&] { return cache.get("k") == "child's"; }, 1s));
+}
+
+TEST_P(Fork, AParentsWriteIsSeenByItsChild) {
+  ASSERT_TRUE(cache.set("k", "before"));
+  const pid_t child = in_child([&] { return eventually([&] { return cache.get("k") == "after"; }, 5s); });
+  std::this_thread::sleep_for(100ms);
+  ASSERT_TRUE(cache.set("k", "after"));
+  EXPECT_TRUE(went_well(child));
+}
+
+}  // namespace
+}  // namespace dsta::cache

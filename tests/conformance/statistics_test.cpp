@@ -1,0 +1,142 @@
+// What is counted after each call, and what the health check says.
+#include <dsta/cache/health.hpp>
+
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+#include <string>
+
+#include "backend_test.hpp"
+
+namespace dsta::cache {
+namespace {
+
+using namespace std::chrono_literals;
+using namespace testing_support;
+
+struct Statistics : BackendTest {
+  struct Counts {
+    std::uint64_t hits = 0, misses = 0, sets = 0, deletes = 0;
+  };
+  /// What was counted since the last look.
+  void expect_counted(const std::string& call, Counts counts) {
+    const CacheStats stats = cache.get_stats();
+    EXPECT_EQ(stats.hits, counts.hits) << call;
+    EXPECT_EQ(stats.misses, counts.misses) << call;
+    EXPECT_EQ(stats.sets, counts.sets) << call;
+    EXPECT_EQ(stats.deletes, counts.deletes) << call;
+    EXPECT_EQ(stats.total_requests, counts.hits + counts.misses) << call;
+    cache.clear_stats();
+  }
+};
+INSTANTIATE_TEST_SUITE_P(On, Statistics, all_backends(), backend_name);
+
+TEST_P(Statistics, OfManualCalls) {
+  cache.set("k", "v");
+  expect_counted("set", {.sets = 1});
+  cache.set("none", "v", {.ttl = 0s});
+  expect_counted("set that stores nothing", {});
+  cache.get("k");
+  expect_counted("get", {.hits = 1});
+  cache.get("absent");
+  expect_counted("get of nothing", {.misses = 1});
+  cache.get<int>("k");
+  expect_counted("get of another type", {.misses = 1});
+  cache.get_or("absent", "fallback");
+  expect_counted("get_or", {.misses = 1});
+  cache.lookup("k");
+  expect_counted("lookup", {.hits = 1});
+  cache.exists("k"), cache.get_ttl("k");
+  expect_counted("exists and get_ttl", {});
+  cache.get_many({"k", "absent", "k"});
+  expect_counted("get_many", {.hits = 2, .misses = 1});
+  cache.set_many<int>({{"a", 1}, {"b", 2}});
+  expect_counted("set_many", {.sets = 2});
+  cache.del("k");
+  expect_counted("del", {.deletes = 1});
+  cache.del("k");
+  expect_counted("del of nothing", {});
+  cache.del_many({"a", "absent"});
+  expect_counted("del_many", {.deletes = 1});
+  cache.delete_pattern("b*");
+  expect_counted("delete_pattern", {.deletes = 1});
+  cache.get_or_load("k", [] { return 1; });
+  expect_counted("get_or_load that loads", {.misses = 1, .sets = 1});
+  cache.get_or_load("k", [] { return 1; });
+  expect_counted("get_or_load that finds", {.hits = 1});
+}
+
+TEST_P(Statistics, OfWrappedCalls) {
+  const auto f =
+      cache.cached({.ttl = 60s, .prefix = "f"}, [](int i) { return i < 0 ? throw std::domain_error("negative") : i; });
+  f(1);
+  expect_counted("a call that loads", {.misses = 1, .sets = 1});
+  f(1);
+  expect_counted("a call that finds", {.hits = 1});
+  EXPECT_THROW(f(-1), std::domain_error);
+  expect_counted("a call that fails", {.misses = 1});
+  f.peek(1), f.peek(2);
+  expect_counted("peek", {});
+  f.put(2, 2);
+  expect_counted("put", {.sets = 1});
+  f.refresh(1);
+  expect_counted("refresh", {.sets = 1});
+  f.invalidate(1);
+  expect_counted("invalidate", {.deletes = 1});
+}
+
+TEST_P(Statistics, OfAFunctionAndAPrefix) {
+  const auto f = cache.cached({.ttl = 60s, .prefix = "api"}, [](int i) { return i; });
+  f(1), f(1), f(2);
+  cache.set("k", 1, {.prefix = "manual"});
+  const FunctionInfo info = f.cache_info();
+  EXPECT_EQ(info.hits, 1u);
+  EXPECT_EQ(info.misses, 2u);
+  EXPECT_EQ(info.loads, 2u);
+  EXPECT_EQ(info.sets, 2u);
+  const auto by_prefix = cache.get_stats_by_prefix();
+  ASSERT_TRUE(by_prefix.contains("api") && by_prefix.contains("manual"));
+  EXPECT_EQ(by_prefix.at("api").total_requests, 3u);
+  EXPECT_EQ(by_prefix.at("manual").sets, 1u);
+}
+
+TEST_P(Statistics, RatesAreOfRequests) {
+  cache.set("k", 1);
+  for (int i = 0; i < 10; ++i) cache.get<int>("k");
+  cache.get<int>("absent");
+  EXPECT_EQ(cache.get_stats().hit_rate_text(), "90.91%");
+  cache.clear_stats();
+  EXPECT_EQ(cache.get_stats().hit_rate_text(), "0.00%");
+}
+
+TEST_P(Statistics, HealthNamesItsBackendAndCountsNothing) {
+  const Health health = check_health(cache);
+  EXPECT_TRUE(health.healthy) << health.error;
+  EXPECT_EQ(health.backend, embedded() ? "memory" : "redis");
+  EXPECT_GE(health.latency, Duration::zero());
+  EXPECT_TRUE(health.error.empty());
+  expect_counted("check_health", {});
+}
+
+struct SharedHealth : BackendTest {};
+INSTANTIATE_TEST_SUITE_P(On, SharedHealth, redis_backends(), backend_name);
+
+TEST_P(SharedHealth, IsThatOfTheServerAndLeavesNothingBehind) {
+  RedisServer own;
+  ManagerOptions options;
+  options.url = own.url();
+  options.log.level = LogLevel::off;
+  options.l1.enabled = has_l1();
+  options.pool.socket_timeout = 300ms;
+  CacheManager mine(std::move(options));
+  EXPECT_TRUE(check_health(mine).healthy);
+  EXPECT_EQ(own.command({"KEYS", "*health*"}), "");
+  own.kill();
+  const Health health = check_health(mine);
+  EXPECT_FALSE(health.healthy) << "it is the server that is asked, not a copy in this process";
+  EXPECT_EQ(health.backend, "redis");
+  EXPECT_FALSE(health.error.empty());
+}
+
+}  // namespace
+}  // namespace dsta::cache
