@@ -6,6 +6,7 @@
 
 #include "entry.hpp"
 #include "l1/store.hpp"
+#include "l2/time_budget.hpp"
 #include "load_errors.hpp"
 #include "load_scope.hpp"
 
@@ -59,6 +60,7 @@ std::vector<Core::Waiting> Core::join_batch(std::vector<BatchItem>& items, const
 
 void Core::load_batch(std::vector<BatchItem>& items, const std::shared_ptr<BatchLoader>& loader) {
   const TimePoint limit = deadline(now(), loader->terms->load_timeout);
+  const TimeBudget::Operation budget(time_limit());
   std::vector<std::size_t> open(items.size());
   std::iota(open.begin(), open.end(), std::size_t{0});
   for (bool counted = false; !open.empty(); counted = true) {

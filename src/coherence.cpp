@@ -78,7 +78,7 @@ void Core::not_hearing(std::string_view why, TimePoint last_heard) {
       break;
     case WhenBlind::serve:
       shared_->blind_until = later(last_heard, options_.l1.blind_age.value_or({}));
-      shared_->upkeep.poke();
+      shared_->upkeep->poke();
       break;
   }
   log(LogLevel::warning, fmt::format("changes by other processes are not heard of at present ({}): the in-process level "

@@ -10,6 +10,7 @@
 #include "entry.hpp"
 #include "flight.hpp"
 #include "l1/store.hpp"
+#include "l2/time_budget.hpp"
 #include "load_scope.hpp"
 #include "shared.hpp"
 
@@ -105,7 +106,7 @@ Consulted Core::consult(const Batch& batch, const LoadSpec& spec, LoadUrgency ur
         free.push_back(i);
         continue;
       case Found::Kind::lease:
-        if (!flight->forced) {
+        if (!flight->forced && !shared_->orphans.has(found.token)) {
           if (urgency == LoadUrgency::behind) {
             put_off(flight);
           } else {
@@ -184,7 +185,9 @@ Consulted Core::consult(const Batch& batch, const LoadSpec& spec, LoadUrgency ur
   }
   for (std::size_t n = 0; n < taking.size(); ++n) {
     auto& [i, claim] = taking[n];
-    if (done[n].status == Done::no && done[n].why.empty()) {
+    if (done[n].status == Done::no && done[n].why.empty() && claim.mark.empty() && looks >= kRereads) {
+      alone(i);  // nothing is read there and nothing can be put there: it is of another type
+    } else if (done[n].status == Done::no && done[n].why.empty()) {
       consulted.others.add(batch.items[i], batch.flights[i]);  // somebody was faster
     } else if (done[n].status == Done::no) {
       alone(i);
@@ -221,7 +224,10 @@ void Core::know_versions(Ours& ours, std::span<const std::string> dependencies, 
   if (!known && !shared_->remote.need_versions(dependencies, version_life(later(later(now(), spec.terms->ttl),
                                                                                  spec.terms->stale_for)),
                                                *versions)) {
-    for (Claim& claim : ours.claims) claim.kind = Claim::Kind::none;
+    for (Claim& claim : ours.claims) {
+      if (claim.kind == Claim::Kind::lease) shared_->orphans.add(claim.token);
+      claim.kind = Claim::Kind::none;
+    }
     return;
   }
   std::int64_t begun = 0;
@@ -269,6 +275,7 @@ void Core::put_off(const std::shared_ptr<Flight>& flight) {
 }
 
 bool Core::wait_for_others(int looks, TimePoint begun) {
+  const TimeBudget::Pause others_time;
   const auto pause = std::min<Duration>(kFirstLook * (1LL << std::min(looks, 10)), kLastLook);
   {
     shared_->waiting.fetch_add(1, std::memory_order_acq_rel);
@@ -287,6 +294,7 @@ void Core::settle(const Ours& ours, const LoadSpec& spec, std::vector<Prepared>&
   Remote& remote = shared_->remote;
   std::vector<Remote::Replace> replaces;
   std::vector<std::size_t> places;  // whose outcome is whose; of the others nobody asks
+  std::vector<std::size_t> owners;
   constexpr std::size_t kNobody = static_cast<std::size_t>(-1);
   for (std::size_t i = 0; i < ours.claims.size(); ++i) {
     const Claim& claim = ours.claims[i];
@@ -330,11 +338,13 @@ void Core::settle(const Ours& ours, const LoadSpec& spec, std::vector<Prepared>&
         replace.action = Remote::Action::drop;
         replaces.push_back(std::move(replace));
         places.push_back(mine.landing.remove ? i : kNobody);
+        owners.push_back(i);
       }
     } else {
       store_->rearm(flight);
       replaces.push_back(std::move(replace));
       places.push_back(i);
+      owners.push_back(i);
     }
     if (claim.refreshing) {
       // After a failure nobody in the fleet tries for a while.
@@ -344,12 +354,18 @@ void Core::settle(const Ours& ours, const LoadSpec& spec, std::vector<Prepared>&
                           .action = failed ? Remote::Action::keep : Remote::Action::drop,
                           .life = std::max<Duration>(spec.terms->hold_off, std::chrono::milliseconds(1))});
       places.push_back(kNobody);
+      owners.push_back(i);
       if (failed) shared_->hold_off(flight.name, mine.landing.retry_after);
     }
   }
   if (replaces.empty()) return;
   const std::vector<Done> done = remote.replace(replaces);
   std::vector<std::string_view> outdated;
+  for (std::size_t n = 0; n < done.size(); ++n) {
+    // It may still stand: whoever finds it in this process need not wait for its end.
+    const Claim& claim = ours.claims[owners[n]];
+    if (!done[n] && !done[n].why.empty() && claim.kind == Claim::Kind::lease) shared_->orphans.add(claim.token);
+  }
   for (std::size_t n = 0; n < done.size(); ++n) {
     if (places[n] == kNobody || done[n]) continue;
     const std::size_t i = places[n];

@@ -15,6 +15,7 @@
 #include "identities.hpp"
 #include "integer_errors.hpp"
 #include "l1/store.hpp"
+#include "l2/fork_count.hpp"
 #include "shared.hpp"
 #include "tags.hpp"
 
@@ -70,6 +71,7 @@ Core::~Core() {
 }
 
 void Core::close() noexcept {
+  if (shared_ && forks_.load() != fork_count()) revive();
   if (closed_.exchange(true)) return;
   store_->clear(sequence_.fetch_add(1) + 1);
   std::vector<std::shared_ptr<void>> kept;

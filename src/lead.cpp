@@ -11,6 +11,7 @@
 #include "consult.hpp"
 #include "entry.hpp"
 #include "l1/store.hpp"
+#include "l2/time_budget.hpp"
 #include "load_errors.hpp"
 #include "load_scope.hpp"
 #include "shared.hpp"
@@ -49,7 +50,7 @@ class LeaseHold {
     if (!shared_) return;
     const TimePoint time = std::chrono::steady_clock::now();
     each([&](const Claim& claim, std::string key) { shared_->leases.add(claim.token, std::move(key), time); });
-    if (held_) shared_->upkeep.poke(time + HeldLeases::kRenewal);
+    if (held_) shared_->upkeep->poke(time + HeldLeases::kRenewal);
   }
   ~LeaseHold() {
     if (held_) each([&](const Claim& claim, const std::string&) { shared_->leases.remove(claim.token); });
@@ -98,9 +99,10 @@ void Core::limit_loads(const std::string& prefix, const LoadLimit& limit) {
 }
 
 void Core::lead(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run) {
+  const TimeBudget::Operation budget(time_limit());
   Batch left = batch;
   const TimePoint begun = std::chrono::steady_clock::now();
-  for (int looks = 0; shares(*spec.terms) && spec.type->shareable && !closed(); ++looks) {
+  for (int looks = 0; shares(*spec.terms) && spec.type->shareable && !closed() && !TimeBudget::used_up(); ++looks) {
     Consulted consulted = consult(left, spec, urgency, looks);
     if (!consulted.ours.empty()) load_ours(consulted.ours, spec, urgency, run);
     left = std::move(consulted.others);
@@ -140,6 +142,7 @@ void Core::load_ours(const Ours& ours, const LoadSpec& spec, LoadUrgency urgency
     counters.add(Count::loads);
     const TimePoint begun = options_.clock->now();
     try {
+      const TimeBudget::Pause pause;
       loaded = run(ours);
     } catch (...) {  // not silenced: everybody who waits gets it
       error = std::current_exception();

@@ -1,6 +1,7 @@
 #pragma once
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,26 @@ class HeldLeases {
   };
   std::mutex mutex_;
   std::map<LeaseToken, Lease> leases_;  // under mutex_
+};
+
+/// Leases of this process that may stand although nobody loads any more, since the server did not answer when they were
+/// to be given back. Bounded: a forgotten one runs out by itself. Thread-safe.
+class OrphanedLeases {
+ public:
+  void add(const LeaseToken& token) {
+    const std::lock_guard lock(mutex_);
+    if (tokens_.size() >= kMost) tokens_.clear();
+    tokens_.insert(token);
+  }
+  bool has(const LeaseToken& token) const {
+    const std::lock_guard lock(mutex_);
+    return tokens_.contains(token);
+  }
+
+ private:
+  static constexpr std::size_t kMost = 4096;
+  mutable std::mutex mutex_;
+  std::set<LeaseToken> tokens_;  // under mutex_
 };
 
 /// A new token, unlike any other in the world.

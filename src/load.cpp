@@ -5,6 +5,7 @@
 #include "consult.hpp"
 #include "entry.hpp"
 #include "l1/store.hpp"
+#include "l2/time_budget.hpp"
 #include "load_errors.hpp"
 #include "load_scope.hpp"
 #include "shared.hpp"
@@ -26,6 +27,7 @@ NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, Lo
   const EntryTerms& terms = *loader->terms;
   const TimePoint called = now();
   bool counted = mode == LoadMode::refresh;
+  const TimeBudget::Operation budget(time_limit());
   const auto count = [&](Count what) {
     if (!std::exchange(counted, true)) counters.add(what);
   };
@@ -33,6 +35,7 @@ NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, Lo
     if (closed()) {
       count(Count::misses);
       counters.add(Count::loads);
+      const TimeBudget::Pause pause;
       return loader->load(key, {}).node;
     }
     Fetched seen{key};
@@ -100,7 +103,7 @@ NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, Lo
 
 /// Without an in-process level that may be trusted each caller looks for himself: a load under way was begun earlier,
 /// and only the shared level knows whether it still counts.
-bool Core::asks_itself(const Loader& loader) const {
+bool Core::asks_itself(const Loader& loader) {
   return shares(*loader.terms) && loader.type->shareable && !fills(*loader.terms);
 }
 
@@ -161,6 +164,7 @@ Core::Awaited Core::await(const std::shared_ptr<Flight>& flight, TimePoint limit
     if (flight->landed) return verdict();
   }
   if (probe) probe(Point::before_wait, flight->name);
+  const TimeBudget::Pause others_time;
   // This thread may be the very one that the load is queued for, or is just being queued for: then it runs it itself.
   const bool may_run = LoadScope::active() || Background::on_task();
   std::shared_ptr<Errand> errand;

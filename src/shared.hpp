@@ -23,11 +23,12 @@ namespace detail {
 /// The manager's side of the shared level: what Core needs beside the commands of Remote. Thread-safe.
 struct Shared {
   Shared(Remote::Options options, std::function<TimePoint()> upkeep_step)
-      : remote(std::move(options)), upkeep(std::move(upkeep_step)) {}
+      : remote(std::move(options)), upkeep(std::make_unique<Upkeep>(std::move(upkeep_step))) {}
 
   Remote remote;
   Pending pending;
   HeldLeases leases;
+  OrphanedLeases orphans;
   std::atomic<std::uint64_t> errors{0};  ///< requests that failed, or that the server refused
   std::atomic<std::uint64_t> hits{0};
   std::atomic<std::uint64_t> blindness{0};  ///< times that changes by others could no longer be heard of
@@ -72,7 +73,7 @@ struct Shared {
   /// With WhenBlind::serve: when what is in-process is to go, unless changes are heard again before.
   std::atomic<TimePoint> blind_until{TimePoint::max()};
 
-  Upkeep upkeep;  // last: its thread uses all of the above
+  std::unique_ptr<Upkeep> upkeep;  // last: its thread uses all of the above
 };
 
 /// Whether an entry of the shared level counts for `reader`, and how fresh it is: judge()'s rule, by the server's time

@@ -9,6 +9,8 @@
 #include "identities.hpp"
 #include "l1/store.hpp"
 #include "l2/compression.hpp"
+#include "l2/fork_count.hpp"
+#include "l2/time_budget.hpp"
 #include "shared.hpp"
 #include "tags.hpp"
 
@@ -51,9 +53,10 @@ bool may_be_counter(const TypeOps& type) { return type.codec == "i64"; }
 
 }  // namespace
 
-Reach Core::reach(const EntryOptions& options) const {
+Reach Core::reach(const EntryOptions& options) {
   Reach reach;
   if (!shared_ || closed()) return reach;
+  if (forks_.load(std::memory_order_relaxed) != fork_count()) revive();
   std::optional<Level> level = options_.defaults.level;
   std::optional<bool> raw = options_.defaults.raw;
   const auto lay = [&](const EntryOptions& over) {
@@ -71,7 +74,11 @@ Reach Core::reach(const EntryOptions& options) const {
   return reach;
 }
 
-bool Core::shares(const EntryTerms& terms) const { return shared_ && terms.level != Level::l1; }
+bool Core::shares(const EntryTerms& terms) {
+  if (!shared_ || terms.level == Level::l1) return false;
+  if (forks_.load(std::memory_order_relaxed) != fork_count()) revive();
+  return true;
+}
 
 bool Core::fills(const EntryTerms& terms) const {
   return options_.l1.enabled && terms.level == Level::both && !terms.raw && store_->trust() % 2 == 1;
@@ -122,6 +129,7 @@ NodeRef Core::unpack(const KeyView& key, const TypeOps& type, const Found& found
 void Core::fetch(std::span<Fetched> items, std::span<const TypeOps* const> types, const Identity* reader,
                  const EntryTerms& terms, std::span<const std::string> dependencies) {
   if (!shares(terms)) return;
+  const TimeBudget::Operation budget(time_limit());
   const std::uint64_t sequence_before = sequence();
   const bool fill = fills(terms);
   std::vector<RemoteQuery> queries;
@@ -140,7 +148,8 @@ void Core::fetch(std::span<Fetched> items, std::span<const TypeOps* const> types
     store_->begin(flight);
   }
   Versions versions;
-  const bool answered = !queries.empty() && shared_->remote.read(queries, dependencies, versions);
+  const bool plain = terms.raw || std::ranges::any_of(types, [](const TypeOps* type) { return may_be_counter(*type); });
+  const bool answered = !queries.empty() && shared_->remote.read(queries, dependencies, versions, plain);
   const std::int64_t server_now = shared_->remote.clock().to_server(now());
   for (std::size_t n = 0; n < queries.size(); ++n) {
     Fetched& item = items[places[n]];
@@ -211,6 +220,7 @@ bool counts_plain(const Found& found, bool raw) {
 }
 
 std::optional<Duration> Core::shared_time_left(const KeyView& key, bool raw) {
+  const TimeBudget::Operation budget(time_limit());
   if (shared_->pending.concerns_key(key.name)) return std::nullopt;
   RemoteQuery query{key.name};
   Versions versions;

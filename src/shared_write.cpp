@@ -12,6 +12,7 @@
 #include "integer_errors.hpp"
 #include "l1/store.hpp"
 #include "l2/compression.hpp"
+#include "l2/time_budget.hpp"
 #include "shared.hpp"
 #include "tags.hpp"
 
@@ -105,6 +106,7 @@ std::string Core::pack(const Node& node, const EntryTerms& terms, std::span<cons
 
 std::vector<PutOutcome> Core::put_shared(std::vector<NodeRef>& nodes, const EntryTerms& terms,
                                          const std::vector<std::string>& tags) {
+  const TimeBudget::Operation budget(time_limit());
   Remote& remote = shared_->remote;
   const Identity* const identity = nodes.front()->identity;
   const auto dependencies = dependencies_of(identity, tags);
@@ -179,13 +181,15 @@ void Core::write_entries(const std::vector<NodeRef>& nodes, const EntryTerms& te
       if (probe) probe(Point::before_shared_store, node->name());
     }
     Versions after;
-    const auto done = remote.put(puts, dependencies, after);
+    // Where changes are told, what is remembered is what they are.
+    const bool told = remote.versions_are_told();
+    const auto done = remote.put(puts, dependencies, told ? nullptr : &after);
     bool answered = false;
     for (std::size_t n = 0; n < places.size(); ++n) {
       outcomes[places[n]] = to_outcome(done[n]);
       answered = answered || done[n];
     }
-    if (!answered) return;
+    if (!answered || told) return;
     bool same = true, missing = false;
     const auto compare = [&](std::string_view name) {
       const auto* used = versions.find(name);
@@ -208,6 +212,7 @@ void Core::write_entries(const std::vector<NodeRef>& nodes, const EntryTerms& te
 // --- removing and invalidating
 
 bool Core::erase_shared(const KeyView& key, bool raw) {
+  const TimeBudget::Operation budget(time_limit());
   const bool here = store_->erase(key, now());
   Found before;
   const Done done = shared_->remote.remove(key.name, before);
@@ -270,6 +275,7 @@ Done Core::sweep(std::string_view pattern, std::size_t* counted) {
 }
 
 void Core::invalidate_shared(std::string_view dependency, bool hard) {
+  const TimeBudget::Operation budget(time_limit());
   if (shared_->remote.raise(dependency, hard)) return;
   leave_to_upkeep(hard ? Pending::Kind::remove : Pending::Kind::expire, dependency);
 }
@@ -277,7 +283,7 @@ void Core::invalidate_shared(std::string_view dependency, bool hard) {
 void Core::flush_shared() {
   const Done done = shared_->remote.raise_epoch();
   shared_->remote.versions().forget_all();
-  if (done && sweep("*", nullptr)) return;
+  if (done && shared_->remote.remove_old()) return;
   leave_to_upkeep(Pending::Kind::flush_all, {});
 }
 
@@ -286,7 +292,7 @@ void Core::flush_shared() {
 void Core::leave_to_upkeep(Pending::Kind kind, std::string_view name) {
   if (closed()) return;
   shared_->pending.add(kind, name);
-  shared_->upkeep.poke();
+  shared_->upkeep->poke();
 }
 
 TimePoint Core::keep_up() {
@@ -339,7 +345,7 @@ void Core::confirm_pending() {
       case Pending::Kind::flush_all:
         if (!remote.raise_epoch()) return;
         remote.versions().forget_all();
-        if (!sweep("*", nullptr)) return;
+        if (!remote.remove_old()) return;
         break;
     }
     shared_->pending.confirm(intent);
@@ -357,6 +363,7 @@ void Core::confirm_pending() {
 // --- counters
 
 std::optional<std::int64_t> Core::increment_shared(const KeyView& key, std::int64_t delta, Duration ttl) {
+  const TimeBudget::Operation budget(time_limit());
   if (shared_->pending.concerns_key(key.name)) return std::nullopt;
   const Duration life = ttl == forever ? Duration::zero() : ttl;
   for (int attempt = 0; attempt < 64; ++attempt) {
@@ -364,6 +371,8 @@ std::optional<std::int64_t> Core::increment_shared(const KeyView& key, std::int6
     switch (counted.refused) {
       case Remote::Counted::Refused::overflow:
         std::rethrow_exception(leaves_range(key));
+      case Remote::Counted::Refused::other_type:
+        std::rethrow_exception(no_integer(key));
       case Remote::Counted::Refused::no_integer: {
         bool changed = false;
         const auto sum = increment_entry(key, delta, ttl, changed);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "l2/fork_count.hpp"
+
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
@@ -11,6 +13,7 @@ void Upkeep::poke(TimePoint time) {
   if (stopped_ || next_ <= time) return;
   next_ = time;
   if (!thread_.joinable()) {
+    forks_ = fork_count();
     thread_ = std::thread([this] { run(); });
   } else {
     wake_.notify_all();
@@ -44,7 +47,12 @@ void Upkeep::stop() noexcept {
     wake_.notify_all();
     ending.swap(thread_);
   }
-  if (ending.joinable()) ending.join();
+  if (!ending.joinable()) return;
+  if (forks_ == fork_count()) {
+    ending.join();
+  } else {
+    new std::thread(std::move(ending));  // the parent's: it can be neither joined nor let go of here
+  }
 }
 
 }  // namespace detail

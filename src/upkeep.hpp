@@ -1,5 +1,6 @@
 #pragma once
 #include <condition_variable>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -35,6 +36,7 @@ class Upkeep {
   TimePoint next_ = TimePoint::max();
   bool stopped_ = false;
   std::thread thread_;
+  std::uint32_t forks_ = 0;  ///< when it was started: the child of a fork does not have it
 };
 
 }  // namespace detail

@@ -237,11 +237,15 @@ bool Store::keeps(const Flight& flight, const Node& node) const {
   return !node.shared || (!flight.revoked && flight.trust % 2 == 1 && flight.trust == trust());
 }
 
-void Store::close(bool drop) {
-  // Whoever looked at it under a shard's lock before this has inserted by the time that the shard is emptied.
+void Store::distrust() noexcept {
   std::uint64_t seen = trust_.load();
   while (seen % 2 == 1 && !trust_.compare_exchange_weak(seen, seen + 1)) {
   }
+}
+
+void Store::close(bool drop) {
+  // Whoever looked at it under a shard's lock before this has inserted by the time that the shard is emptied.
+  distrust();
   if (drop) drop_shared(0);
 }
 

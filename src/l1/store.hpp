@@ -80,6 +80,7 @@ class Store {
   std::uint64_t trust() const { return trust_.load(std::memory_order_seq_cst); }
   /// Drops what the shared level has too (unless it is left for later) and keeps no more of it, until `open`.
   void close(bool drop);
+  void distrust() noexcept;
   void open();
   /// What the shared level has too goes; loads and fills begun before this point of the invalidation sequence are not
   /// stored.

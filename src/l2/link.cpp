@@ -16,6 +16,7 @@
 #include "connection.hpp"
 #include "fork_count.hpp"
 #include "probing.hpp"
+#include "time_budget.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -182,7 +183,7 @@ LinkCounters Link::counters() const {
 Answer Link::run(const Request& request, Purpose purpose) {
   static std::atomic<std::size_t> threads{0};
   thread_local const std::size_t mine = threads++;
-  const TimePoint deadline = by(options_.operation_timeout);
+  const TimePoint deadline = std::min(by(options_.operation_timeout), TimeBudget::end());
   State& own = state();
 
   const bool verified = purpose != Purpose::read;

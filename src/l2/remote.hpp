@@ -97,7 +97,10 @@ class Remote {
 
   /// Reads the entries, and into `versions` what is known or read of the versions of `dependencies` and of what the
   /// values found depend on. False: the server did not answer (for all of them).
-  bool read(std::span<RemoteQuery> queries, std::span<const std::string> dependencies, Versions& versions);
+  /// An entry shows itself that it is the key's; what is no entry does not, so where it may be wanted (`plain`), the
+  /// request is verified.
+  bool read(std::span<RemoteQuery> queries, std::span<const std::string> dependencies, Versions& versions,
+            bool plain = false);
   /// What the versions are now, made where they are missing, and kept for at least `life` from now (zero: for ever).
   /// `as_of`: the version of what was missing, by the server's clock; 0: its time now. False: not to be had.
   bool need_versions(std::span<const std::string> dependencies, Duration life, Versions& versions,
@@ -111,8 +114,8 @@ class Remote {
     std::string bytes;
     Duration life{};
   };
-  /// Stores all of them; `versions` are then those that `dependencies` had behind the writes.
-  std::vector<Done> put(std::span<const Put> puts, std::span<const std::string> dependencies, Versions& versions);
+  /// Stores all of them; `versions`, where given, are then those that `dependencies` had behind the writes.
+  std::vector<Done> put(std::span<const Put> puts, std::span<const std::string> dependencies, Versions* versions);
 
   /// A lease in the place of an entry that is not there.
   std::vector<Done> take_leases(std::span<const std::string_view> names, std::span<const LeaseToken> tokens,
@@ -139,6 +142,8 @@ class Remote {
     std::string_view head;  ///< its first kShown bytes; empty when it was no string
   };
   Done remove_matching(std::string_view pattern, const std::function<void(std::span<const Removed>)>& visit);
+  /// The same for everything in the namespace that was there before its version was raised last.
+  Done remove_old();
   /// Raises a version and gives notice of it.
   Done raise(std::string_view dependency, bool hard);
   Done raise_epoch() { return raise({}, true); }
@@ -146,7 +151,7 @@ class Remote {
   struct Counted {
     Done done;
     std::int64_t value = 0;
-    enum class Refused : std::uint8_t { no, no_integer, overflow } refused = Refused::no;
+    enum class Refused : std::uint8_t { no, no_integer, other_type, overflow } refused = Refused::no;
   };
   /// INCRBY; `life` zero: for ever, else it begins when the counter is made.
   Counted increment(std::string_view name, std::int64_t by, Duration life);
@@ -159,6 +164,8 @@ class Remote {
 
  private:
   std::string version_key(std::string_view dependency) const;
+  /// SCAN over the keys of entries that match; `batch` is shown some at a time.
+  Done scan(std::string_view pattern, const std::function<Done(std::span<const std::string_view> keys)>& batch);
   Answer run(std::string_view operation, const Request& request, Purpose purpose);
   /// Runs calls of scripts; those that the server has not seen yet once more, with their text.
   struct Call {

@@ -69,7 +69,8 @@ Found Remote::to_found(std::string_view name, Reply& reply) const {
   return found;
 }
 
-bool Remote::read(std::span<RemoteQuery> queries, std::span<const std::string> dependencies, Versions& versions) {
+bool Remote::read(std::span<RemoteQuery> queries, std::span<const std::string> dependencies, Versions& versions,
+                  bool plain) {
   const bool told = versions_are_told();
   std::set<std::string, std::less<>> wanted;
   const auto want = [&](std::string_view name) {
@@ -84,13 +85,11 @@ bool Remote::read(std::span<RemoteQuery> queries, std::span<const std::string> d
 
   for (std::size_t at = 0; at < queries.size(); at += kMostKeys) {
     const auto part = queries.subspan(at, std::min(kMostKeys, queries.size() - at));
-    if (!fetch(part, wanted, memory_.mark(), versions, Purpose::read)) return false;
+    if (!fetch(part, wanted, memory_.mark(), versions, plain ? Purpose::erase : Purpose::read)) return false;
     // The value of another key may have been moved there, or it is a reply out of step: asked once more so that it
     // shows which.
-    const auto strange = [](const RemoteQuery& query) {
-      return query.found.kind == Found::Kind::other && query.found.refusal == Refusal::other_key;
-    };
-    if (std::ranges::any_of(part, strange) && !fetch(part, wanted, memory_.mark(), versions, Purpose::erase)) {
+    const auto strange = [](const RemoteQuery& query) { return query.found.kind == Found::Kind::other; };
+    if (!plain && std::ranges::any_of(part, strange) && !fetch(part, wanted, memory_.mark(), versions, Purpose::erase)) {
       return false;
     }
     wanted.clear();

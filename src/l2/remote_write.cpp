@@ -134,12 +134,14 @@ Done Remote::refused(std::string_view operation, const Reply& reply) {
 }
 
 std::vector<Done> Remote::put(std::span<const Put> puts, std::span<const std::string> dependencies,
-                              Versions& versions) {
+                              Versions* versions) {
   Request request;
   for (const Put& put : puts) add_set(request, keys_.entry(put.name), put.bytes, put.life);
-  std::vector<std::string> keys{"MGET", keys_.epoch()};
-  for (const auto& name : dependencies) keys.push_back(version_key(name));
-  request.add(std::vector<std::string_view>(keys.begin(), keys.end()));
+  if (versions) {
+    std::vector<std::string> keys{"MGET", keys_.epoch()};
+    for (const auto& name : dependencies) keys.push_back(version_key(name));
+    request.add(std::vector<std::string_view>(keys.begin(), keys.end()));
+  }
   const std::uint64_t mark = memory_.mark();
   const Answer answer = run("write", request, Purpose::write);
   if (!answer) return std::vector<Done>(puts.size(), to_done("write", answer));
@@ -148,14 +150,15 @@ std::vector<Done> Remote::put(std::span<const Put> puts, std::span<const std::st
     const Reply& reply = answer.replies[i];
     done.push_back(reply.is_ok() ? Done{Done::yes} : refused("write", reply));
   }
+  if (!versions) return done;
   const Reply& now = answer.replies.back();
   if (!now.is(Reply::Kind::array) || now.elements.size() != dependencies.size() + 1) {
     const Done not_readable = refused("write", now);
     return std::vector<Done>(puts.size(), {Done::unknown, not_readable.why});
   }
-  note_version({}, now.elements[0], mark, versions);
+  note_version({}, now.elements[0], mark, *versions);
   for (std::size_t i = 0; i < dependencies.size(); ++i) {
-    note_version(dependencies[i], now.elements[i + 1], mark, versions);
+    note_version(dependencies[i], now.elements[i + 1], mark, *versions);
   }
   return done;
 }
@@ -273,6 +276,10 @@ Remote::Counted Remote::increment(std::string_view name, std::int64_t by, Durati
     counted.value = reply->integer;
     return counted;
   }
+  if (reply->error_code() == "WRONGTYPE") {
+    counted.refused = Counted::Refused::other_type;
+    return counted;
+  }
   if (reply->is(Reply::Kind::error) && reply->text.find("not an integer") != std::string::npos) {
     counted.refused = Counted::Refused::no_integer;
     return counted;
@@ -302,10 +309,8 @@ Done Remote::remove_many(std::span<const std::string_view> names) {
   return answer.replies[0].is(Reply::Kind::error) ? refused("remove", answer.replies[0]) : Done{Done::yes};
 }
 
-Done Remote::remove_matching(std::string_view pattern,
-                             const std::function<void(std::span<const Removed>)>& visit) {
+Done Remote::scan(std::string_view pattern, const std::function<Done(std::span<const std::string_view>)>& batch) {
   const std::string match = keys_.glob(pattern);
-  const std::string last_shown = std::to_string(kShown - 1);
   std::string cursor = "0";
   do {
     const Answer scanned = run("scan", Request{"SCAN", cursor, "MATCH", match, "COUNT", "500"}, Purpose::erase);
@@ -314,28 +319,52 @@ Done Remote::remove_matching(std::string_view pattern,
     if (reply.is(Reply::Kind::error)) return refused("scan", reply);
     if (reply.elements.size() != 2 || !reply.elements[0].is(Reply::Kind::text)) return {Done::no, "no SCAN reply"};
     cursor = reply.elements[0].text;
-
-    std::vector<std::string_view> names;
-    Request request;
+    std::vector<std::string_view> keys;
     for (const Reply& key : reply.elements[1].elements) {
-      if (keys_.parse(key.text).kind != KeySpace::Kind::entry) continue;
-      names.push_back(keys_.parse(key.text).name);
-      request.add({"GETRANGE", key.text, "0", last_shown}).add({"UNLINK", key.text});
+      if (keys_.parse(key.text).kind == KeySpace::Kind::entry) keys.push_back(key.text);
     }
-    if (names.empty()) continue;
+    if (keys.empty()) continue;
+    if (const Done done = batch(keys); !done) return done;
+  } while (cursor != "0");
+  return {Done::yes};
+}
+
+Done Remote::remove_matching(std::string_view pattern, const std::function<void(std::span<const Removed>)>& visit) {
+  const std::string last_shown = std::to_string(kShown - 1);
+  return scan(pattern, [&](std::span<const std::string_view> keys) -> Done {
+    Request request;
+    for (const auto key : keys) request.add({"GETRANGE", key, "0", last_shown}).add({"UNLINK", key});
     const Answer removed = run("remove", request, Purpose::erase);
     if (!removed) return to_done("remove", removed);
     std::vector<Removed> shown;
-    for (std::size_t i = 0; i < names.size(); ++i) {
+    for (std::size_t i = 0; i < keys.size(); ++i) {
       const Reply& head = removed.replies[2 * i];
       const Reply& unlinked = removed.replies[2 * i + 1];
       if (unlinked.is(Reply::Kind::error)) return refused("remove", unlinked);
       if (unlinked.integer == 0) continue;
-      shown.push_back({names[i], head.is(Reply::Kind::text) ? std::string_view(head.text) : std::string_view()});
+      shown.push_back({keys_.parse(keys[i]).name,
+                       head.is(Reply::Kind::text) ? std::string_view(head.text) : std::string_view()});
     }
     visit(shown);
-  } while (cursor != "0");
-  return {Done::yes};
+    return {Done::yes};
+  });
+}
+
+Done Remote::remove_old() {
+  Versions versions;
+  if (!need_versions({}, Duration::zero(), versions)) return {Done::no, "the server is out of reach"};
+  std::string epoch;
+  append_little(epoch, (*versions.find({}))->expired);
+  return scan("*", [&](std::span<const std::string_view> keys) -> Done {
+    std::vector<Call> calls;
+    for (const auto key : keys) calls.push_back({&kRemoveOld, std::string(key), {epoch}});
+    const Answer answer = run_calls("remove", calls, Purpose::erase);
+    if (!answer) return to_done("remove", answer);
+    for (const Reply& reply : answer.replies) {
+      if (reply.is(Reply::Kind::error)) return refused("remove", reply);
+    }
+    return {Done::yes};
+  });
 }
 
 }  // namespace detail

@@ -57,6 +57,16 @@ elseif left >= 0 and left < tonumber(ARGV[1]) then
 end
 return held)"};
 
+const Script kRemoveOld{"5c53d62eedc0329f06b04287258f4b11f3aca71b", R"(if redis.call('TYPE', KEYS[1]).ok == 'string' then
+  local head = redis.call('GETRANGE', KEYS[1], 0, 87)
+  local kind = string.sub(head, 1, 5)
+  if kind == '\193\255\213\1\2' then return 0 end
+  if kind == '\193\255\213\1\1' and string.sub(head, 79, 79) == '\1' and string.sub(head, 81, 88) == ARGV[1] then
+    return 0
+  end
+end
+return redis.call('UNLINK', KEYS[1]))"};
+
 
 void add_call(Request& request, const Script& script, bool whole, std::string_view key,
               std::span<const std::string_view> arguments) {

@@ -25,6 +25,10 @@ extern const Script kRaiseVersion;
 /// Returns it, made when it was missing.
 extern const Script kNeedVersion;
 
+/// ARGV: the namespace's version (8 bytes, as in an envelope). Removes the key unless it is a lease, or a value that
+/// depends on just that version. Returns 1 when it was removed.
+extern const Script kRemoveOld;
+
 /// Adds a call by name, or with the whole text for a server that has not seen it yet.
 void add_call(Request& request, const Script& script, bool whole, std::string_view key,
               std::span<const std::string_view> arguments);

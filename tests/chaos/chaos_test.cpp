@@ -81,6 +81,7 @@ INSTANTIATE_TEST_SUITE_P(On, Chaos,
                          });
 
 TEST_P(Chaos, NothingCorruptForeignOutdatedOrThrownAndNothingLate) {
+  std::uint64_t hits = 0, stored = 0;
   for (const std::uint64_t seed : chaos_seeds()) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     RedisServer server;
@@ -102,13 +103,16 @@ TEST_P(Chaos, NothingCorruptForeignOutdatedOrThrownAndNothingLate) {
     EXPECT_TRUE(eventually([&] { return bool(cache.set("after", 1)); }, 5s)) << "it does not come back";
     work.look_at_all();
     EXPECT_EQ(work.findings.count(), 0u) << work.findings.text();
-    EXPECT_GT(work.hits, 0u);
-    EXPECT_GT(work.stored, 0u);
+    hits += work.hits;
+    stored += work.stored;
     std::printf("seed %llu: %llu hits, %llu stored, %llu loads, slowest: %s\n", static_cast<unsigned long long>(seed),
                 static_cast<unsigned long long>(work.hits), static_cast<unsigned long long>(work.stored),
                 static_cast<unsigned long long>(work.loads), work.slowest.text().c_str());
     EXPECT_LT(work.slowest.worst(), (kDeadline + 1s) * (kSanitized ? 5 : 1)) << work.slowest.text();
   }
+  // A server that is away may be left alone during one seed's good times.
+  EXPECT_GT(hits, 0u);
+  EXPECT_GT(stored, 0u);
 }
 
 }  // namespace

@@ -27,6 +27,7 @@ struct Staleness : ::testing::TestWithParam<int> {
   /// All processes read and write meanwhile.
   template <class Meanwhile>
   void run(Fleet& fleet, const std::string& url, Meanwhile meanwhile) {
+    server->command({"FLUSHALL"});  // values of another run would be of the future
     const auto processes = static_cast<std::uint64_t>(GetParam());
     FleetBoard& board = fleet.board();
     for (std::uint64_t i = 0; i < processes; ++i) {

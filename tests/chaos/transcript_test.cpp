@@ -82,14 +82,16 @@ TEST_P(Transcript, NamesNoCommandThatEmptiesOrWalksTheServerAndNoKeyOutsideTheSp
   EXPECT_EQ(server->command({"GET", "other:p:k"}), "another program's");
 }
 
-TEST_P(Transcript, AHitIsOnePlainGet) {
+TEST_P(Transcript, AHitIsOneReadAndOneRoundTrip) {
   if (GetParam()) GTEST_SKIP() << "a hit in the process sends nothing";
   cache.set("k", "v");
   cache.get("k");
   Monitor monitor(server->port());
   for (int i = 0; i < 10; ++i) EXPECT_EQ(cache.get("k"), "v");
   const auto commands = monitor.take(server->port());
-  EXPECT_EQ(std::count_if(commands.begin(), commands.end(), [](const auto& c) { return c[0] == "GET"; }), 10);
+  // With the versions it depends on, since nothing tells when they are raised.
+  EXPECT_EQ(commands.size(), 10u);
+  for (const auto& command : commands) EXPECT_EQ(command[0], "MGET");
 }
 
 TEST_P(Transcript, AHitInTheProcessSendsNothing) {

@@ -128,6 +128,7 @@ class Interleaving {
     auto& under_way = under_way_[key];
     switch (point) {
       case Core::Point::before_queue:
+      case Core::Point::before_shared_store:
         break;
       case Core::Point::before_load:
         under_way.insert(flight = ++flights_);

@@ -137,7 +137,7 @@ TEST(MemoryUrl, ErrorsNameTheOptionAndWhatIsKnown) {
 
 TEST(MemoryUrl, ErrorsNeverRepeatAPassword) {
   for (const char* url :
-       {"redis://user:hunter2@host:6379/0", "REDIS://:hunter2@host", "redis:hunter2@host", "user:hunter2@host",
+       {"redis://user:hunter2@host:port/0", "REDIS://:hunter2@host", "redis:hunter2@host", "user:hunter2@host",
         "hunter2@host:6379", ":hunter2@host", "hunter2:@host", "hunter2", "memory://user:hunter2@host",
         "memory:?user:hunter2@host", "memory:?hunter2@host=1", "memory:hunter2@", "memory:?password=hunter2",
         "memory:?max_bytes=hunter2@host", "//hunter2@host"}) {

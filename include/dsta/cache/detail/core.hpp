@@ -196,7 +196,7 @@ class Core : public std::enable_shared_from_this<Core> {
   std::optional<Duration> time_left(const KeyView& key, const Reach& reach);
 
   /// Which levels a manual call with these options goes to.
-  Reach reach(const EntryOptions& options) const;
+  Reach reach(const EntryOptions& options);
   /// Asks the shared level for all items at once, for a value of one of the `types` (the first that fits), and keeps
   /// what counts in-process where that is allowed. `dependencies` are read in the same round trip.
   void fetch(std::span<Fetched> items, std::span<const TypeOps* const> types, const Identity* reader,
@@ -264,6 +264,9 @@ class Core : public std::enable_shared_from_this<Core> {
   void hearing();
   void not_hearing(std::string_view why, TimePoint last_heard);
 
+  /// In the child of a fork, at once: what is in-process is no longer kept up to date.
+  void forked() noexcept;
+
   void close() noexcept;
   bool closed() const noexcept { return closed_.load(std::memory_order_acquire); }
 
@@ -282,7 +285,7 @@ class Core : public std::enable_shared_from_this<Core> {
   std::shared_ptr<Flight> new_flight(const KeyView& key, const LoadSpec& spec, const std::vector<std::string>& tags);
   /// `leads`: the caller's own flight.
   Awaited await(const std::shared_ptr<Flight>& flight, TimePoint limit, std::uint64_t arrived, bool leads);
-  bool asks_itself(const Loader& loader) const;
+  bool asks_itself(const Loader& loader);
   /// A value while its refresh runs: the value, or what the refresh brings within the soft timeout.
   NodeRef meanwhile(NodeRef entry, Freshness freshness, const std::shared_ptr<Flight>& refresh, const Loader& loader,
                     TimePoint called, std::uint64_t arrived);
@@ -315,7 +318,10 @@ class Core : public std::enable_shared_from_this<Core> {
 
   // With a shared level. See connect.cpp.
   void connect();
+  void listen();
   void disconnect() noexcept;
+  /// In the child of a fork the threads of its parent are missing: makes them anew.
+  void revive();
 
   // See consult.cpp.
   Consulted consult(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, int looks);
@@ -333,8 +339,11 @@ class Core : public std::enable_shared_from_this<Core> {
   /// True when the caller may wait for the flight's value: nothing has revoked it at the shared level.
   bool may_join(const Flight& flight, const Fetched& seen);
 
+  /// Of one operation with the server.
+  Duration time_limit() const { return options_.pool.socket_timeout.value_or({}); }
+
   // See shared_read.cpp.
-  bool shares(const EntryTerms& terms) const;
+  bool shares(const EntryTerms& terms);
   /// What comes from the shared level may be kept in-process.
   bool fills(const EntryTerms& terms) const;
   NodeRef decode(const KeyView& key, const TypeOps& type, std::string_view payload) const;
@@ -390,6 +399,7 @@ class Core : public std::enable_shared_from_this<Core> {
   std::unique_ptr<Coherence> coherence_;  ///< null: no in-process level beside the shared one
   /// What is in-process is not to be read for now.
   std::atomic<bool> bypass_{false};
+  std::atomic<std::uint32_t> forks_{0};
   std::shared_ptr<Background> background_;
   /// Grows with every invalidation of more than one key. An entry or a load is ordered against them by its value.
   std::atomic<std::uint64_t> sequence_{1};

@@ -1,0 +1,55 @@
+#pragma once
+#include <algorithm>
+
+#include <dsta/cache/duration.hpp>
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+/// The time that an operation of the cache may spend with the server, whatever number of requests it is made of. Each
+/// thread has its own: an operation gives itself one, and requests end by it. What runs for the user meanwhile (a
+/// loader, and operations inside it) has time of its own and uses none of it up.
+class TimeBudget {
+ public:
+  /// When requests of this thread must have ended; max where no operation is under way.
+  static TimePoint end() noexcept { return end_; }
+  static bool used_up() noexcept { return end_ != TimePoint::max() && std::chrono::steady_clock::now() >= end_; }
+
+  /// Gives the thread `limit` from now, unless it is inside an operation already.
+  class Operation {
+   public:
+    explicit Operation(Duration limit) noexcept : outer_(end_) {
+      if (outer_ == TimePoint::max()) end_ = std::chrono::steady_clock::now() + limit;
+    }
+    ~Operation() { end_ = outer_; }
+    Operation(const Operation&) = delete;
+    Operation& operator=(const Operation&) = delete;
+
+   private:
+    const TimePoint outer_;
+  };
+
+  /// Stops the clock of the operation that the thread is inside of.
+  class Pause {
+   public:
+    Pause() noexcept : end_before_(end_), begun_(std::chrono::steady_clock::now()) { end_ = TimePoint::max(); }
+    ~Pause() {
+      end_ = end_before_;
+      if (end_ != TimePoint::max()) end_ += std::chrono::steady_clock::now() - begun_;
+    }
+    Pause(const Pause&) = delete;
+    Pause& operator=(const Pause&) = delete;
+
+   private:
+    const TimePoint end_before_;
+    const TimePoint begun_;
+  };
+
+ private:
+  static inline constinit thread_local TimePoint end_ = TimePoint::max();
+};
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache
