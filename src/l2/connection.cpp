@@ -263,7 +263,6 @@ void Connection::end(Fault fault, const Exchange* whose, std::string_view why) {
   if (watch_) watch_->ended();
   was_slow_ = fault == Fault::timeout;
   ended_.store(true, std::memory_order_release);
-  why_ = why;
   stream_->shut();
   outgoing_.clear();
   unsent_ = 0;

@@ -341,9 +341,10 @@ void Link::State::find(Way& way, std::size_t index, TimePoint deadline) {
   way.line = std::move(made);
 }
 
+/// One that is replaced ends, so that whoever watches it knows: he may hold on to it.
 void Link::State::install(Slot& slot, std::shared_ptr<Line> made) {
   made->report_to(watch);
-  slot.line = std::move(made);
+  if (const auto replaced = std::exchange(slot.line, std::move(made))) replaced->condemn("it was replaced");
   if (watch) watch->made();
 }
 
@@ -479,7 +480,6 @@ void Link::State::recover() noexcept {
     lock.lock();
     if (!made) continue;
     patience.connected_in(Clock::now() - begun);
-    if (slots[0].line) slots[0].line->condemn("it was replaced");
     install(slots[0], std::move(made));
     if (breaker.probed()) {
       breaker_changes.fetch_add(1, std::memory_order_relaxed);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "fault_proxy.hpp"
+#include "l2/connection.hpp"
 #include "l2/link.hpp"
 #include "on_threads.hpp"
 #include "redis_server.hpp"
@@ -144,6 +145,21 @@ TEST_F(LinkBreaker, AServerThatIsLoadingSaysSoThreeTimesAndIsLeftInPeace) {
   expect_two_attempts_a_second();
   proxy->clear();
   EXPECT_LT(until_good(link), 1250ms);
+}
+
+TEST_F(LinkBreaker, WhoHoldsOnToAConnectionHearsThatTheLinkHasAnother) {
+  Link link(options(2s));
+  const auto watch = link.watch();
+  ASSERT_TRUE(set(link));
+  const auto before = link.current();
+  const auto ends = watch->ends.load();
+  proxy->set(Fault::error_reply("LOADING").on("GET"));
+  until_down(link);  // the connection itself is well
+  proxy->clear();
+  until_good(link);
+  ASSERT_NE(link.current(), before);
+  EXPECT_FALSE(before->usable());
+  EXPECT_GT(watch->ends, ends);
 }
 
 TEST_F(LinkBreaker, AServerThatEndsEveryConnectionAtItsFirstRequestIsTriedTwiceASecond) {
