@@ -50,7 +50,8 @@ int main() {
   } catch (const dsta::cache::ConfigError& error) {
     refused = error.what();
   }
-  check(!refused.empty() && refused.find("p%40ss") == std::string::npos, "a certificate that cannot be read is named, the password is not");
+  check(!refused.empty() && refused.find("p%40ss") == std::string::npos,
+        "a certificate that cannot be read is named, the password is not");
 
   // [cascade]
   cache.set_preset("api", {.ttl = 60s, .tags = {"api"}});

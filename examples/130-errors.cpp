@@ -31,7 +31,7 @@ int main() {
   // [config]
   auto first = cache.cached({.prefix = "api"}, [](int x) { return x; });
   throws<dsta::cache::ConfigError>([&] { cache.cached({.prefix = "api"}, [](int x) { return x + 1; }); });
-  throws<dsta::cache::ConfigError>([] { CacheManager{"redis://localhost:6379"}; });
+  throws<dsta::cache::ConfigError>([] { CacheManager{"redis://localhost:port"}; });
   throws<dsta::cache::ConfigError>([&] { cache.set("k", 1, {.jitter = 1.5}); });
   // [/config]
 

@@ -101,6 +101,7 @@ Consulted Core::consult(const Batch& batch, const LoadSpec& spec, LoadUrgency ur
     const std::size_t i = places[n];
     const auto& flight = batch.flights[i];
     Found& found = queries[n].found;
+    if (found.kind != Found::Kind::nothing) flight->baffled = 0;
     switch (found.kind) {
       case Found::Kind::nothing:
         free.push_back(i);
@@ -185,7 +186,8 @@ Consulted Core::consult(const Batch& batch, const LoadSpec& spec, LoadUrgency ur
   }
   for (std::size_t n = 0; n < taking.size(); ++n) {
     auto& [i, claim] = taking[n];
-    if (done[n].status == Done::no && done[n].why.empty() && claim.mark.empty() && looks >= kRereads) {
+    if (done[n].status == Done::no && done[n].why.empty() && claim.mark.empty() &&
+        ++batch.flights[i]->baffled >= kRereads) {
       alone(i);  // nothing is read there and nothing can be put there: it is of another type
     } else if (done[n].status == Done::no && done[n].why.empty()) {
       consulted.others.add(batch.items[i], batch.flights[i]);  // somebody was faster

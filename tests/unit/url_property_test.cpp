@@ -12,6 +12,8 @@
 #include "l2/percent.hpp"
 #include "l2/url.hpp"
 
+#include "l2/dial.hpp"
+
 namespace dsta::cache {
 namespace {
 
@@ -148,11 +150,15 @@ std::string with_secret(std::string url, std::string_view secret) {
   return url.replace(place, 1, secret);
 }
 
-/// Every error on the way from a URL to a manager.
+/// Every error on the way from a URL to a manager, short of connecting.
 std::array<std::string, 2> all_words(const std::string& url) {
   std::string of_manager;
   try {
-    CacheManager cache(url);
+    ManagerOptions options;
+    options.url = url;
+    options = detail::checked(std::move(options));
+    const detail::Endpoint endpoint = detail::apply_url(options);
+    if (endpoint.transport != detail::Endpoint::Transport::memory) detail::link_options(endpoint, options);
   } catch (const ConfigError& error) {
     of_manager = error.what();
   }
