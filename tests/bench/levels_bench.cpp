@@ -118,5 +118,6 @@ void Set(benchmark::State& state) {
   if (state.thread_index() == 0) delete cache;
 }
 BENCHMARK(Set<Storage::server>)->Threads(1)->Threads(8)->UseRealTime();
+BENCHMARK(Set<Storage::two_levels>)->Threads(1)->Threads(8)->UseRealTime();
 
 }  // namespace
