@@ -1,6 +1,5 @@
 /// Loads with a shared level behind: first it is asked; whoever finds nothing there takes a lease, so that one process
-/// of all loads; the others wait until the value is there or the lease ran out. What was loaded is stored only where
-/// the lease (or the value that a refresh is to replace) still stands: whatever removed it has revoked the load.
+/// of all loads; the others wait until the value is there or the lease ran out.
 #include <algorithm>
 
 #include <dsta/cache/detail/core.hpp>
@@ -31,6 +30,57 @@ constexpr std::chrono::seconds kPutOff{1};
 
 std::array<std::uint64_t, 2> halves(const LeaseToken& token) {
   return {read_little<std::uint64_t>(token.data()), read_little<std::uint64_t>(token.data() + 8)};
+}
+
+/// An entry whose place a lease is to take.
+struct Wanted {
+  std::size_t place;  ///< in its batch
+  bool occupied;      ///< by what has the claim's mark
+  Claim claim;
+};
+
+std::vector<Done> put_leases(Remote& remote, const Batch& batch, std::span<Wanted> wanted) {
+  std::vector<Done> done(wanted.size());
+  std::vector<Remote::Replace> takeovers;
+  std::vector<std::string_view> names;
+  std::vector<LeaseToken> tokens;
+  for (const auto& [place, occupied, claim] : wanted) {
+    const std::string& name = batch.flights[place]->name;
+    if (!occupied) {
+      names.push_back(name);
+      tokens.push_back(claim.token);
+    } else {
+      takeovers.push_back({.key = remote.keys().entry(name),
+                           .if_mark = claim.mark,
+                           .life = HeldLeases::kLife,
+                           .bytes = encode_lease(claim.token)});
+    }
+  }
+  const auto replaced = takeovers.empty() ? std::vector<Done>() : remote.replace(takeovers);
+  const auto taken = names.empty() ? std::vector<Done>() : remote.take_leases(names, tokens, HeldLeases::kLife);
+  auto next_replaced = replaced.begin(), next_taken = taken.begin();
+  for (std::size_t n = 0; n < wanted.size(); ++n) done[n] = *(wanted[n].occupied ? next_replaced : next_taken)++;
+  return done;
+}
+
+void take(Remote& remote, const Batch& batch, std::span<Wanted> wanted, Consulted& consulted) {
+  const std::vector<Done> done = put_leases(remote, batch, wanted);
+  for (std::size_t n = 0; n < wanted.size(); ++n) {
+    auto& [i, occupied, claim] = wanted[n];
+    const auto& flight = batch.flights[i];
+    const bool refused = done[n].status == Done::no && !done[n].why.empty();
+    const bool outrun = done[n].status == Done::no && !refused;
+    // Where nothing is read and nothing can be put, again and again, there is something of another type.
+    const bool baffling = outrun && !occupied && ++flight->baffled >= kRereads;
+    if (refused || baffling) {
+      consulted.ours.add(batch.items[i], flight, {});
+    } else if (outrun) {
+      consulted.others.add(batch.items[i], flight);
+    } else {
+      // Where it is not known, storing will show whether it was taken.
+      consulted.ours.add(batch.items[i], flight, std::move(claim));
+    }
+  }
 }
 
 }  // namespace
@@ -94,9 +144,7 @@ Consulted Core::consult(const Batch& batch, const LoadSpec& spec, LoadUrgency ur
   }
 
   const std::int64_t server_now = remote.clock().to_server(now());
-  std::vector<std::size_t> free;
-  std::vector<Remote::Replace> takeovers;
-  std::vector<std::pair<std::size_t, Claim>> taking;
+  std::vector<Wanted> wanted;
   for (std::size_t n = 0; n < queries.size(); ++n) {
     const std::size_t i = places[n];
     const auto& flight = batch.flights[i];
@@ -104,8 +152,7 @@ Consulted Core::consult(const Batch& batch, const LoadSpec& spec, LoadUrgency ur
     if (found.kind != Found::Kind::nothing) flight->baffled = 0;
     switch (found.kind) {
       case Found::Kind::nothing:
-        free.push_back(i);
-        continue;
+        break;
       case Found::Kind::lease:
         if (!flight->forced && !shared_->orphans.has(found.token)) {
           if (urgency == LoadUrgency::behind) {
@@ -155,49 +202,15 @@ Consulted Core::consult(const Batch& batch, const LoadSpec& spec, LoadUrgency ur
         }
         break;
     }
-    // Something stands there that does not count: a lease takes its place, if it is still what was seen.
+    // Nothing stands there, or something that does not count: a lease takes its place, if it is still what was seen.
     Claim claim;
     claim.kind = Claim::Kind::lease;
     claim.token = new_lease_token();
-    claim.mark = found.mark();
-    taking.emplace_back(i, std::move(claim));
+    const bool occupied = found.kind != Found::Kind::nothing;
+    if (occupied) claim.mark = found.mark();
+    wanted.push_back({i, occupied, std::move(claim)});
   }
-  for (const auto& [i, claim] : taking) {
-    takeovers.push_back({.key = remote.keys().entry(batch.flights[i]->name),
-                         .if_mark = claim.mark,
-                         .life = HeldLeases::kLife,
-                         .bytes = encode_lease(claim.token)});
-  }
-  std::vector<Done> done;
-  if (!takeovers.empty()) done = remote.replace(takeovers);
-  if (!free.empty()) {
-    std::vector<std::string_view> names;
-    std::vector<LeaseToken> tokens;
-    for (const std::size_t i : free) {
-      names.push_back(batch.flights[i]->name);
-      Claim claim;
-      claim.kind = Claim::Kind::lease;
-      claim.token = new_lease_token();
-      tokens.push_back(claim.token);
-      taking.emplace_back(i, std::move(claim));
-    }
-    const auto taken = remote.take_leases(names, tokens, HeldLeases::kLife);
-    done.insert(done.end(), taken.begin(), taken.end());
-  }
-  for (std::size_t n = 0; n < taking.size(); ++n) {
-    auto& [i, claim] = taking[n];
-    if (done[n].status == Done::no && done[n].why.empty() && claim.mark.empty() &&
-        ++batch.flights[i]->baffled >= kRereads) {
-      alone(i);  // nothing is read there and nothing can be put there: it is of another type
-    } else if (done[n].status == Done::no && done[n].why.empty()) {
-      consulted.others.add(batch.items[i], batch.flights[i]);  // somebody was faster
-    } else if (done[n].status == Done::no) {
-      alone(i);
-    } else {
-      // Where it is not known, storing will show whether it was taken.
-      consulted.ours.add(batch.items[i], batch.flights[i], std::move(claim));
-    }
-  }
+  take(remote, batch, wanted, consulted);
   know_versions(consulted.ours, dependencies, spec, versions);
   return consulted;
 }
@@ -288,139 +301,6 @@ bool Core::wait_for_others(int looks, TimePoint begun) {
   }
   if (closed()) return false;
   return !LoadScope::active() || std::chrono::steady_clock::now() - begun < kNestedPatience;
-}
-
-// --- storing
-
-void Core::settle(const Ours& ours, const LoadSpec& spec, std::vector<Prepared>& prepared, Duration took) {
-  Remote& remote = shared_->remote;
-  std::vector<Remote::Replace> replaces;
-  std::vector<std::size_t> places;  // whose outcome is whose; of the others nobody asks
-  std::vector<std::size_t> owners;
-  constexpr std::size_t kNobody = static_cast<std::size_t>(-1);
-  for (std::size_t i = 0; i < ours.claims.size(); ++i) {
-    const Claim& claim = ours.claims[i];
-    Flight& flight = *ours.flights[i];
-    Prepared& mine = prepared[i];
-    if (claim.kind == Claim::Kind::none) {
-      // It may be stored in-process only where that is the only level: others would not see it, nor it them.
-      mine.landing.replace_by.reset();
-      continue;
-    }
-    if (claim.kind == Claim::Kind::raw) {
-      settle_raw(flight, mine);
-      continue;
-    }
-    Remote::Replace replace;
-    replace.key = remote.keys().entry(flight.name);
-    replace.if_mark = claim.kind == Claim::Kind::lease ? std::string_view(claim.token.data(), claim.token.size())
-                                                       : std::string_view(claim.mark);
-    bool stored = false;
-    if (mine.landing.replace_by) {
-      try {
-        std::vector<std::string> tags;
-        const Node& node = *mine.landing.replace_by;
-        if (node.extra) node.extra->tags.names(tags);
-        const auto dependencies = dependencies_of(spec.identity, tags);
-        if (need_late_versions(claim, dependencies, node)) {
-          replace.bytes = pack(node, *spec.terms, dependencies, *claim.versions, took, mine.negative);
-          replace.life = physical_life(node.stale_until);
-          stored = true;
-        } else {
-          mine.landing.replace_by.reset();
-          mine.revoked = true;
-        }
-      } catch (const std::exception&) {  // the user's codec, or too much for the format: handed out, not stored
-        count_undecoded("encoding");
-        mine.landing.replace_by.reset();
-      }
-    }
-    if (!stored) {
-      if (mine.landing.remove || claim.kind == Claim::Kind::lease || mine.invalidated) {
-        replace.action = Remote::Action::drop;
-        replaces.push_back(std::move(replace));
-        places.push_back(mine.landing.remove ? i : kNobody);
-        owners.push_back(i);
-      }
-    } else {
-      store_->rearm(flight);
-      replaces.push_back(std::move(replace));
-      places.push_back(i);
-      owners.push_back(i);
-    }
-    if (claim.refreshing) {
-      // After a failure nobody in the fleet tries for a while.
-      const bool failed = mine.landing.retry_after != TimePoint{};
-      replaces.push_back({.key = remote.keys().refresh_lease(flight.name),
-                          .if_mark = {claim.token.data(), claim.token.size()},
-                          .action = failed ? Remote::Action::keep : Remote::Action::drop,
-                          .life = std::max<Duration>(spec.terms->hold_off, std::chrono::milliseconds(1))});
-      places.push_back(kNobody);
-      owners.push_back(i);
-      if (failed) shared_->hold_off(flight.name, mine.landing.retry_after);
-    }
-  }
-  if (replaces.empty()) return;
-  const std::vector<Done> done = remote.replace(replaces);
-  std::vector<std::string_view> outdated;
-  for (std::size_t n = 0; n < done.size(); ++n) {
-    // It may still stand: whoever finds it in this process need not wait for its end.
-    const Claim& claim = ours.claims[owners[n]];
-    if (!done[n] && !done[n].why.empty() && claim.kind == Claim::Kind::lease) shared_->orphans.add(claim.token);
-  }
-  for (std::size_t n = 0; n < done.size(); ++n) {
-    if (places[n] == kNobody || done[n]) continue;
-    const std::size_t i = places[n];
-    Prepared& mine = prepared[i];
-    mine.landing.replace_by.reset();
-    if (done[n].status == Done::no && done[n].why.empty()) {
-      mine.landing.remove = false;
-      mine.revoked = true;
-      // A load that began earlier has stored something older than what was asked for.
-      if (ours.flights[i]->forced) outdated.push_back(ours.flights[i]->name);
-    } else if (done[n].status == Done::unknown) {
-      shared_->unknown.fetch_add(1, std::memory_order_relaxed);
-    }
-  }
-  if (!outdated.empty() && !remote.remove_many(outdated)) {
-    for (const auto name : outdated) leave_to_upkeep(Pending::Kind::key, name);
-  }
-}
-
-/// Tags that only the value names were not looked at before the load. They count if they were not raised since it
-/// began, which the version itself says; one that was not there is made as of then.
-bool Core::need_late_versions(const Claim& claim, std::span<const std::string> dependencies, const Node& node) {
-  std::vector<std::string> late;
-  for (const auto& name : dependencies) {
-    const auto* version = claim.versions->find(name);
-    if (!version || !*version) late.push_back(name);
-  }
-  if (late.empty()) return true;
-  if (claim.begun == 0) return false;
-  const Duration life = version_life(node.stale_until);
-  if (!shared_->remote.need_versions(late, life, *claim.versions, claim.begun - 1)) return false;
-  return std::ranges::all_of(late, [&](const auto& name) {
-    const auto* version = claim.versions->find(name);
-    return version && *version && (*version)->expired < static_cast<std::uint64_t>(claim.begun);
-  });
-}
-
-void Core::settle_raw(Flight& flight, Prepared& mine) {
-  Remote& remote = shared_->remote;
-  const std::string_view names[] = {flight.name};
-  if (mine.landing.replace_by) {
-    const Node& node = *mine.landing.replace_by;
-    try {
-      std::string bytes;
-      node.type->encode(node.value(), bytes);
-      remote.put_raw(flight.name, bytes, physical_life(node.stale_until));
-    } catch (const std::exception&) {  // the user's codec: handed out, not stored
-      count_undecoded("encoding");
-    }
-  } else if (mine.landing.remove && !remote.remove_many(names)) {
-    leave_to_upkeep(Pending::Kind::key, flight.name);
-  }
-  mine.landing.replace_by.reset();
 }
 
 }  // namespace detail

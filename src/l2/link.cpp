@@ -3,19 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <condition_variable>
-#include <exception>
-#include <mutex>
 #include <random>
-#include <system_error>
-#include <thread>
-#include <utility>
 
-#include "../later.hpp"
-#include "breaker.hpp"
-#include "connection.hpp"
-#include "fork_count.hpp"
-#include "probing.hpp"
+#include "link_state.hpp"
 #include "time_budget.hpp"
 
 namespace dsta::cache {
@@ -26,25 +16,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// A message that cannot be written is none the less no reason to fail.
-template <class... Args>
-void say(const Log& log, LogLevel level, fmt::format_string<Args...> format, Args&&... args) noexcept {
-  try {
-    log.write(level, fmt::format(format, std::forward<Args>(args)...));
-  } catch (const std::exception&) {  // no memory, or nowhere to write
-  }
-}
-
-TimePoint by(Duration limit) { return later(Clock::now(), limit); }
-
-/// The code of an error, for a log, if it is made like one: servers have been known to quote what they were sent.
-std::string_view loggable(std::string_view code) {
-  constexpr std::size_t kLongest = 12;
-  const bool like_one = !code.empty() && code.size() <= kLongest &&
-                        std::all_of(code.begin(), code.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
-  return like_one ? code : "an error";
-}
-
 /// The last reply shows that those before it are this request's own. A server that serves nobody says so to the ECHO,
 /// too: where all say it, none says anything else.
 bool sealed_by(const std::string& token, const std::vector<Reply>& replies) {
@@ -53,13 +24,12 @@ bool sealed_by(const std::string& token, const std::vector<Reply>& replies) {
          std::all_of(replies.begin(), replies.end(), [](const Reply& reply) { return reply.means_not_now(); });
 }
 
-/// Random, and the same for all links of this process.
+}  // namespace
+
 std::uint64_t process_number() {
   static const std::uint64_t number = std::random_device{}() | std::uint64_t{std::random_device{}()} << 32;
   return number;
 }
-
-}  // namespace
 
 std::string place(const Address& address) {
   return address.host.empty() ? address.socket_path : fmt::format("{}:{}", address.host, address.port);
@@ -80,73 +50,6 @@ std::string fresh_token() {
   static std::atomic<std::uint64_t> last{0};
   return fmt::format("{:x}.{:x}", process_number(), ++last);
 }
-
-/// All that changes. A child of a fork gets one of its own: its parent's mutexes may be locked by threads that the
-/// child does not have, and its parent's sockets are not its own.
-struct Link::State {
-  explicit State(const LinkOptions& given)
-      : options(given), forks(fork_count()), slots(given.connections), breaker(given.operation_timeout) {}
-
-  const LinkOptions& options;
-  const std::uint32_t forks;
-  std::atomic<std::uint64_t> attempts_made{0}, breaker_changes{0};
-  /// There is something that a success would put right. Without it a success takes no lock.
-  std::atomic<bool> uneasy{false};
-
-  /// A connection to the server, and what is known of its worth.
-  struct Line : Connection {
-    using Connection::Connection;
-    std::atomic<bool> served{false};
-  };
-  struct Slot {
-    std::shared_ptr<Line> line;
-    bool connecting = false;
-  };
-  std::mutex mutex;
-  std::condition_variable changed;
-  // Under mutex.
-  std::vector<Slot> slots;
-  AttemptLimit attempts;
-  Breaker breaker;
-  ProbePauses pauses;
-  ProbePatience patience;
-  bool closed = false;
-  bool recovering = false;
-  std::thread recovery;
-  std::thread preparation;  ///< makes the first connection when it was asked for beforehand
-  std::shared_ptr<LinkWatch> watch;
-
-  /// What a request goes by. On trial, it must come to an end whatever happens.
-  class Way {
-   public:
-    explicit Way(State& state) : state_(state) {}
-    ~Way() {
-      if (trial) state_.give_back();
-    }
-    Way(const Way&) = delete;
-    Way& operator=(const Way&) = delete;
-    std::shared_ptr<Line> line;  ///< null: none is to be had
-    bool trial = false;
-
-   private:
-    State& state_;
-  };
-
-  void find(Way& way, std::size_t index, TimePoint deadline);
-  void judge(Way& way, const std::vector<Reply>& replies);
-  void judge(Way& way, Fault fault);
-  void failed(Way& way, bool refused, std::string_view why);
-  void give_back();
-  std::shared_ptr<Line> make(TimePoint deadline) noexcept;
-  bool log_in(Connection& connection, TimePoint deadline, std::string& error);
-  void install(Slot& slot, std::shared_ptr<Line> made);
-  void prepare();
-  void note_attempt(TimePoint now);
-  void go_down(bool probe_is_proof);
-  void start_recovery();
-  void recover() noexcept;
-  void close();
-};
 
 Link::Link(LinkOptions options) : options_(std::move(options)), state_(new State(options_)) {}
 
@@ -236,6 +139,29 @@ void Link::condemn(std::string_view why) {
   }
 }
 
+// --- for those to whom it matters which connection it is
+
+std::shared_ptr<Connection> Link::current() {
+  State& own = state();
+  const std::lock_guard lock(own.mutex);
+  const auto& first = own.slots[0].line;
+  return first && first->usable() ? first : nullptr;
+}
+
+void Link::prepare() { state().prepare(); }
+
+std::shared_ptr<LinkWatch> Link::watch() {
+  State& own = state();
+  const std::lock_guard lock(own.mutex);
+  if (!own.watch) {
+    own.watch = std::make_shared<LinkWatch>();
+    for (auto& slot : own.slots) {
+      if (slot.line) slot.line->report_to(own.watch);
+    }
+  }
+  return own.watch;
+}
+
 // --- what requests come to
 
 void Link::State::judge(Way& way, const std::vector<Reply>& replies) {
@@ -288,7 +214,7 @@ void Link::State::give_back() {
   breaker.give_back();
 }
 
-// --- connecting
+// --- finding a way
 
 void Link::State::find(Way& way, std::size_t index, TimePoint deadline) {
   // An attempt that is given next to no time would fail and tell nothing of the server.
@@ -339,172 +265,6 @@ void Link::State::find(Way& way, std::size_t index, TimePoint deadline) {
   }
   changed.notify_all();
   way.line = std::move(made);
-}
-
-/// One that is replaced ends, so that whoever watches it knows: he may hold on to it.
-void Link::State::install(Slot& slot, std::shared_ptr<Line> made) {
-  made->report_to(watch);
-  if (const auto replaced = std::exchange(slot.line, std::move(made))) replaced->condemn("it was replaced");
-  if (watch) watch->made();
-}
-
-std::shared_ptr<Link::State::Line> Link::State::make(TimePoint deadline) noexcept {
-  std::string error;
-  std::shared_ptr<Line> made;
-  try {
-    auto stream = options.connect ? options.connect(options.address, deadline, error)
-                                  : connect_plain(options.address, deadline, error);
-    if (stream) {
-      made = std::make_shared<Line>(std::move(stream), options.limits);
-      if (!log_in(*made, deadline, error)) made.reset();
-    }
-  } catch (const std::system_error&) {
-    made.reset();
-    error = "no thread";
-  } catch (const std::exception&) {
-    made.reset();
-    error = "no memory";
-  }
-  if (!made) say(options.log, LogLevel::warning, "no connection to {}: {}", place(options.address), error);
-  return made;
-}
-
-bool Link::State::log_in(Connection& connection, TimePoint deadline, std::string& error) {
-  Request hello = greeting(options);
-  hello.add({"PING"});
-  Exchange exchange(hello.commands());
-  connection.run(exchange, hello.bytes(), deadline);
-  if (exchange.fault != Fault::none) {
-    error = connection.why();
-    return false;
-  }
-  for (const Reply& reply : exchange.replies) {
-    // MISCONF: it cannot save and takes no writes, but reads go on.
-    if (!reply.is(Reply::Kind::error) || reply.error_code() == "MISCONF") continue;
-    error = fmt::format("the server answered {}", loggable(reply.error_code()));
-    return false;
-  }
-  return true;
-}
-
-// --- for those to whom it matters which connection it is
-
-std::shared_ptr<Connection> Link::current() {
-  State& own = state();
-  const std::lock_guard lock(own.mutex);
-  const auto& first = own.slots[0].line;
-  return first && first->usable() ? first : nullptr;
-}
-
-void Link::prepare() { state().prepare(); }
-
-void Link::State::prepare() {
-  const std::lock_guard lock(mutex);
-  Slot& first = slots[0];
-  const TimePoint now = Clock::now();
-  if (closed || recovering || breaker.refuses() || first.connecting || (first.line && first.line->usable()) ||
-      now < attempts.next()) {
-    return;
-  }
-  if (preparation.joinable()) preparation.join();  // it has ended: nobody is connecting
-  try {
-    preparation = std::thread([this, now] {
-      auto made = make(by(options.connect_timeout));
-      const std::lock_guard relock(mutex);
-      slots[0].connecting = false;
-      if (made && !closed) {
-        install(slots[0], std::move(made));
-        patience.connected_in(Clock::now() - now);
-      } else {
-        go_down(true);
-      }
-      changed.notify_all();
-    });
-  } catch (const std::system_error&) {  // no thread: asked for again
-    return;
-  }
-  note_attempt(now);
-  first.connecting = true;
-  first.line.reset();
-}
-
-std::shared_ptr<LinkWatch> Link::watch() {
-  State& own = state();
-  const std::lock_guard lock(own.mutex);
-  if (!own.watch) {
-    own.watch = std::make_shared<LinkWatch>();
-    for (auto& slot : own.slots) {
-      if (slot.line) slot.line->report_to(own.watch);
-    }
-  }
-  return own.watch;
-}
-
-// --- while the server is away
-
-void Link::State::note_attempt(TimePoint now) {
-  attempts.note(now);
-  attempts_made.fetch_add(1, std::memory_order_relaxed);
-  uneasy.store(true, std::memory_order_relaxed);
-}
-
-void Link::State::go_down(bool probe_is_proof) {
-  if (closed) return;
-  if (breaker.open(probe_is_proof)) breaker_changes.fetch_add(1, std::memory_order_relaxed);
-  start_recovery();
-}
-
-void Link::State::start_recovery() {
-  if (recovering || closed) return;
-  if (recovery.joinable()) recovery.join();  // it ended when the server came back last time
-  try {
-    recovery = std::thread([this] { recover(); });
-    recovering = true;
-  } catch (const std::system_error&) {  // no thread: the next request that is refused tries again
-  }
-}
-
-void Link::State::recover() noexcept {
-  std::minstd_rand random(static_cast<std::uint32_t>(process_number()) ^
-                          static_cast<std::uint32_t>(Clock::now().time_since_epoch().count()));
-  std::unique_lock lock(mutex);
-  while (!closed) {
-    const TimePoint next = std::max(later(attempts.last(), pauses.next(random)), attempts.next());
-    if (changed.wait_until(lock, next, [&] { return closed; })) return;
-    const TimePoint begun = Clock::now();
-    note_attempt(begun);
-    const TimePoint end = later(begun, patience.next(options.connect_timeout));
-    lock.unlock();
-    auto made = make(end);
-    if (made) say(options.log, LogLevel::info, "connected to {} again", place(options.address));
-    lock.lock();
-    if (!made) continue;
-    patience.connected_in(Clock::now() - begun);
-    install(slots[0], std::move(made));
-    if (breaker.probed()) {
-      breaker_changes.fetch_add(1, std::memory_order_relaxed);
-      pauses.reset();
-    }
-    changed.notify_all();
-    break;
-  }
-  recovering = false;
-}
-
-void Link::State::close() {
-  std::thread ending, preparing;
-  {
-    const std::lock_guard lock(mutex);
-    closed = true;
-    ending.swap(recovery);
-    preparing.swap(preparation);
-    for (auto& slot : slots) {
-      if (slot.line) slot.line->condemn("the cache was closed");
-    }
-    changed.notify_all();
-  }
-  if (ending.joinable()) ending.join();
-  if (preparing.joinable()) preparing.join();
 }
 
 }  // namespace detail

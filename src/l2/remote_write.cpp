@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "remote.hpp"
+#include "time_budget.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -310,6 +311,7 @@ Done Remote::remove_many(std::span<const std::string_view> names) {
 
 Done Remote::scan(std::string_view pattern, const std::function<Done(std::span<const std::string_view>)>& batch) {
   const std::string match = keys_.glob(pattern);
+  TimeBudget::Sweep sweep(options_.link.operation_timeout);
   std::string cursor = "0";
   do {
     const Answer scanned = run("scan", Request{"SCAN", cursor, "MATCH", match, "COUNT", "500"}, Purpose::erase);
@@ -322,8 +324,10 @@ Done Remote::scan(std::string_view pattern, const std::function<Done(std::span<c
     for (const Reply& key : reply.elements[1].elements) {
       if (keys_.parse(key.text).kind == KeySpace::Kind::entry) keys.push_back(key.text);
     }
-    if (keys.empty()) continue;
-    if (const Done done = batch(keys); !done) return done;
+    if (!keys.empty()) {
+      if (const Done done = batch(keys); !done) return done;
+    }
+    sweep.part_done();
   } while (cursor != "0");
   return {Done::yes};
 }

@@ -1,0 +1,171 @@
+/// Making connections: when a request wants one, beforehand, and by itself after the server was away.
+#include <algorithm>
+#include <random>
+#include <system_error>
+
+#include "link_state.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// The code of an error, for a log, if it is made like one: servers have been known to quote what they were sent.
+std::string_view loggable(std::string_view code) {
+  constexpr std::size_t kLongest = 12;
+  const bool like_one = !code.empty() && code.size() <= kLongest &&
+                        std::all_of(code.begin(), code.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+  return like_one ? code : "an error";
+}
+
+}  // namespace
+
+/// One that is replaced ends, so that whoever watches it knows: he may hold on to it.
+void Link::State::install(Slot& slot, std::shared_ptr<Line> made) {
+  made->report_to(watch);
+  if (const auto replaced = std::exchange(slot.line, std::move(made))) replaced->condemn("it was replaced");
+  if (watch) watch->made();
+}
+
+std::shared_ptr<Link::State::Line> Link::State::make(TimePoint deadline) noexcept {
+  std::string error;
+  std::shared_ptr<Line> made;
+  try {
+    auto stream = options.connect ? options.connect(options.address, deadline, error)
+                                  : connect_plain(options.address, deadline, error);
+    if (stream) {
+      made = std::make_shared<Line>(std::move(stream), options.limits);
+      if (!log_in(*made, deadline, error)) made.reset();
+    }
+  } catch (const std::system_error&) {
+    made.reset();
+    error = "no thread";
+  } catch (const std::exception&) {
+    made.reset();
+    error = "no memory";
+  }
+  if (!made) say(options.log, LogLevel::warning, "no connection to {}: {}", place(options.address), error);
+  return made;
+}
+
+bool Link::State::log_in(Connection& connection, TimePoint deadline, std::string& error) {
+  Request hello = greeting(options);
+  hello.add({"PING"});
+  Exchange exchange(hello.commands());
+  connection.run(exchange, hello.bytes(), deadline);
+  if (exchange.fault != Fault::none) {
+    error = connection.why();
+    return false;
+  }
+  for (const Reply& reply : exchange.replies) {
+    // MISCONF: it cannot save and takes no writes, but reads go on.
+    if (!reply.is(Reply::Kind::error) || reply.error_code() == "MISCONF") continue;
+    error = fmt::format("the server answered {}", loggable(reply.error_code()));
+    return false;
+  }
+  return true;
+}
+
+void Link::State::prepare() {
+  const std::lock_guard lock(mutex);
+  Slot& first = slots[0];
+  const TimePoint now = Clock::now();
+  if (closed || recovering || breaker.refuses() || first.connecting || (first.line && first.line->usable()) ||
+      now < attempts.next()) {
+    return;
+  }
+  if (preparation.joinable()) preparation.join();  // it has ended: nobody is connecting
+  try {
+    preparation = std::thread([this, now] {
+      auto made = make(by(options.connect_timeout));
+      const std::lock_guard relock(mutex);
+      slots[0].connecting = false;
+      if (made && !closed) {
+        install(slots[0], std::move(made));
+        patience.connected_in(Clock::now() - now);
+      } else {
+        go_down(true);
+      }
+      changed.notify_all();
+    });
+  } catch (const std::system_error&) {  // no thread: asked for again
+    return;
+  }
+  note_attempt(now);
+  first.connecting = true;
+  first.line.reset();
+}
+
+// --- while the server is away
+
+void Link::State::note_attempt(TimePoint now) {
+  attempts.note(now);
+  attempts_made.fetch_add(1, std::memory_order_relaxed);
+  uneasy.store(true, std::memory_order_relaxed);
+}
+
+void Link::State::go_down(bool probe_is_proof) {
+  if (closed) return;
+  if (breaker.open(probe_is_proof)) breaker_changes.fetch_add(1, std::memory_order_relaxed);
+  start_recovery();
+}
+
+void Link::State::start_recovery() {
+  if (recovering || closed) return;
+  if (recovery.joinable()) recovery.join();  // it ended when the server came back last time
+  try {
+    recovery = std::thread([this] { recover(); });
+    recovering = true;
+  } catch (const std::system_error&) {  // no thread: the next request that is refused tries again
+  }
+}
+
+void Link::State::recover() noexcept {
+  std::minstd_rand random(static_cast<std::uint32_t>(process_number()) ^
+                          static_cast<std::uint32_t>(Clock::now().time_since_epoch().count()));
+  std::unique_lock lock(mutex);
+  while (!closed) {
+    const TimePoint next = std::max(later(attempts.last(), pauses.next(random)), attempts.next());
+    if (changed.wait_until(lock, next, [&] { return closed; })) return;
+    const TimePoint begun = Clock::now();
+    note_attempt(begun);
+    const TimePoint end = later(begun, patience.next(options.connect_timeout));
+    lock.unlock();
+    auto made = make(end);
+    if (made) say(options.log, LogLevel::info, "connected to {} again", place(options.address));
+    lock.lock();
+    if (!made) continue;
+    patience.connected_in(Clock::now() - begun);
+    install(slots[0], std::move(made));
+    if (breaker.probed()) {
+      breaker_changes.fetch_add(1, std::memory_order_relaxed);
+      pauses.reset();
+    }
+    changed.notify_all();
+    break;
+  }
+  recovering = false;
+}
+
+void Link::State::close() {
+  std::thread ending, preparing;
+  {
+    const std::lock_guard lock(mutex);
+    closed = true;
+    ending.swap(recovery);
+    preparing.swap(preparation);
+    for (auto& slot : slots) {
+      if (slot.line) slot.line->condemn("the cache was closed");
+    }
+    changed.notify_all();
+  }
+  if (ending.joinable()) ending.join();
+  if (preparing.joinable()) preparing.join();
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,170 @@
+/// Removals and invalidations at the shared level, and what becomes of those it does not confirm.
+#include <algorithm>
+
+#include <dsta/cache/detail/core.hpp>
+#include <dsta/cache/key.hpp>
+
+#include "entry.hpp"
+#include "glob.hpp"
+#include "l1/store.hpp"
+#include "l2/time_budget.hpp"
+#include "shared.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+bool Core::erase_shared(const KeyView& key, bool raw) {
+  const TimeBudget::Operation budget(time_limit());
+  const bool here = store_->erase(key, now());
+  Found before;
+  const Done done = shared_->remote.remove(key.name, before);
+  store_->erase(key, now());  // what was read from there meanwhile
+  if (!done) {
+    leave_to_upkeep(Pending::Kind::key, key.name);
+    return here;
+  }
+  if (here) return true;
+  if (counts_plain(before, raw)) return true;
+  if (before.kind != Found::Kind::value) return false;
+  return counts(before.view);
+}
+
+bool Core::counts(const EnvelopeView& view) {
+  std::vector<std::string> names;
+  for (const TagVersion& tag : view.tags) names.emplace_back(tag.name);
+  Versions versions;
+  shared_->remote.read({}, names, versions);
+  return judge(view, versions, shared_->remote.clock().to_server(now()), nullptr).freshness != Freshness::miss;
+}
+
+std::size_t Core::erase_matching_shared(std::string_view pattern) {
+  const TimeBudget::Operation budget(time_limit());
+  const Glob glob(pattern);
+  const auto matches = [&](std::string_view name) { return glob.matches(name); };
+  std::size_t local = 0;
+  const std::size_t here = store_->erase_matching(matches, now(), &local);
+  std::size_t there = 0;
+  const Done done = sweep(pattern, &there);
+  std::size_t local_again = 0;
+  store_->erase_matching(matches, now(), &local_again);
+  if (!done) {
+    leave_to_upkeep(Pending::Kind::pattern, pattern);
+    return std::max(here, there + local);
+  }
+  return there + local + local_again;
+}
+
+Done Core::sweep(std::string_view pattern, std::size_t* counted) {
+  Remote& remote = shared_->remote;
+  Versions versions;
+  const std::int64_t server_now = remote.clock().to_server(now());
+  return remote.remove_matching(pattern, [&](std::span<const Remote::Removed> removed) {
+    if (!counted) return;
+    std::vector<EnvelopeView> values;
+    std::vector<std::string> names;
+    for (const auto& [name, head] : removed) {
+      if (const auto value = peek_envelope(head, remote.keys().entry(name))) {
+        values.push_back(*value);
+        for (const TagVersion& tag : value->tags) names.emplace_back(tag.name);
+      } else if (!looks_like_envelope(head)) {
+        ++*counted;  // a counter, or a raw value
+      }
+    }
+    if (values.empty() || !remote.read({}, names, versions)) return;
+    for (const EnvelopeView& value : values) {
+      if (judge(value, versions, server_now, nullptr).freshness != Freshness::miss) ++*counted;
+    }
+  });
+}
+
+void Core::invalidate_shared(std::string_view dependency, bool hard) {
+  const TimeBudget::Operation budget(time_limit());
+  if (shared_->remote.raise(dependency, hard)) return;
+  leave_to_upkeep(hard ? Pending::Kind::remove : Pending::Kind::expire, dependency);
+}
+
+void Core::flush_shared() {
+  const TimeBudget::Operation budget(time_limit());
+  const Done done = shared_->remote.raise_epoch();
+  shared_->remote.versions().forget_all();
+  if (done && shared_->remote.remove_old()) return;
+  leave_to_upkeep(Pending::Kind::flush_all, {});
+}
+
+// --- what was not confirmed
+
+void Core::leave_to_upkeep(Pending::Kind kind, std::string_view name) {
+  if (closed()) return;
+  shared_->pending.add(kind, name);
+  shared_->upkeep->poke();
+}
+
+TimePoint Core::keep_up() {
+  constexpr std::chrono::milliseconds kPause{50};
+  const TimePoint time = std::chrono::steady_clock::now();
+  TimePoint next = TimePoint::max();
+  Remote& remote = shared_->remote;
+  if (shared_->pending.any()) {
+    if (remote.link().up()) confirm_pending();
+    if (shared_->pending.any()) next = std::chrono::steady_clock::now() + kPause;
+  }
+  if (const TimePoint blind_until = shared_->blind_until.load(); blind_until <= time) {
+    shared_->blind_until = TimePoint::max();
+    store_->close(true);
+  } else {
+    next = std::min(next, blind_until);
+  }
+  std::vector<Remote::Replace> renewals;
+  const auto due = shared_->leases.due(time, next);
+  for (const auto& lease : due) {
+    renewals.push_back({.key = lease.key,
+                        .if_mark = {lease.token.data(), lease.token.size()},
+                        .action = Remote::Action::keep,
+                        .life = HeldLeases::kLife});
+  }
+  if (!renewals.empty()) remote.replace(renewals);
+  return next;
+}
+
+void Core::confirm_pending() {
+  Remote& remote = shared_->remote;
+  std::vector<Pending::Intent> keys;
+  for (Pending::Intent& intent : shared_->pending.all()) {
+    const std::string_view name = intent.name;
+    switch (intent.kind) {
+      case Pending::Kind::key:
+        keys.push_back(std::move(intent));
+        continue;
+      case Pending::Kind::pattern:
+        if (!sweep(name, nullptr)) return;
+        break;
+      case Pending::Kind::remove:
+      case Pending::Kind::expire:
+        if (!remote.raise(name, intent.kind == Pending::Kind::remove)) return;
+        break;
+      case Pending::Kind::epoch:
+        if (!remote.raise_epoch()) return;
+        remote.versions().forget_all();
+        break;
+      case Pending::Kind::flush_all:
+        if (!remote.raise_epoch()) return;
+        remote.versions().forget_all();
+        if (!remote.remove_old()) return;
+        break;
+    }
+    shared_->pending.confirm(intent);
+  }
+  constexpr std::size_t kBatch = 500;
+  for (std::size_t at = 0; at < keys.size(); at += kBatch) {
+    const std::size_t end = std::min(keys.size(), at + kBatch);
+    std::vector<std::string_view> names;
+    for (std::size_t i = at; i < end; ++i) names.push_back(keys[i].name);
+    if (!remote.remove_many(names)) return;
+    for (std::size_t i = at; i < end; ++i) shared_->pending.confirm(keys[i]);
+  }
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache
