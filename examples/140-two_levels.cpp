@@ -64,7 +64,9 @@ bool soon(Condition condition) {
 
 int main() {
   Process gateway, risk;
-  const bool shared = check_health(gateway.cache).backend == "redis";
+  const Health before = check_health(gateway.cache);
+  check(before.healthy, before.healthy ? "whatever is behind it works" : before.error.c_str());
+  const bool shared = before.backend == "redis";
   gateway.cache.flush_all();  // a server may remember an earlier run
 
   // [quotes]
