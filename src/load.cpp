@@ -46,6 +46,7 @@ NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, Lo
       fetch(std::span(&seen, 1), std::span(&loader->type, 1), loader->identity, terms, dependencies);
       if (seen.node) {
         count(Count::hits);
+        shared_->hits.fetch_add(1, std::memory_order_relaxed);
         return freshen(std::move(seen), loader, called, arrived);
       }
     }

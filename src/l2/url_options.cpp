@@ -78,6 +78,13 @@ bool yes(const Given& given) {
   refuse(given, "true or false");
 }
 
+WhenBlind when_blind(const Given& given) {
+  if (given.value == "flush") return WhenBlind::flush;
+  if (given.value == "bypass") return WhenBlind::bypass;
+  if (given.value == "serve") return WhenBlind::serve;
+  refuse(given, "flush, bypass or serve");
+}
+
 /// Where an option is known: one bit a transport.
 using Places = unsigned;
 constexpr Places at(Endpoint::Transport transport) { return 1U << static_cast<unsigned>(transport); }
@@ -97,6 +104,9 @@ constexpr Rule kRules[] = {
     {"default_ttl", kAll, [](const Given& g, ManagerOptions& o, Endpoint&) { o.default_ttl = duration(g); }},
     {"space", kAll, [](const Given& g, ManagerOptions& o, Endpoint&) { o.space = g.value; }},
     {"l1", kServer, [](const Given& g, ManagerOptions& o, Endpoint&) { o.l1.enabled = yes(g); }},
+    {"when_blind", kServer, [](const Given& g, ManagerOptions& o, Endpoint&) { o.l1.when_blind = when_blind(g); }},
+    {"blind_age", kServer, [](const Given& g, ManagerOptions& o, Endpoint&) { o.l1.blind_age = duration(g); }},
+    {"ping_period", kServer, [](const Given& g, ManagerOptions& o, Endpoint&) { o.l1.ping_period = duration(g); }},
     {"max_connections", kServer,
      [](const Given& g, ManagerOptions& o, Endpoint&) { o.pool.max_connections = count(g); }},
     {"connect_timeout", kServer,
