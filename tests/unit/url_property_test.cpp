@@ -160,6 +160,8 @@ std::array<std::string, 2> all_words(const std::string& url) {
     options.url = url;
     options = detail::checked(std::move(options));
     const detail::Endpoint endpoint = detail::apply_url(options);
+    // The system's authorities take a hundred times as long to load as all the rest.
+    if (options.tls.ca_file.empty()) options.tls.ca_file = "/dev/null";
     if (endpoint.transport != detail::Endpoint::Transport::memory) detail::link_options(endpoint, options);
   } catch (const ConfigError& error) {
     of_manager = error.what();
