@@ -39,7 +39,7 @@ Health check_health(CacheManager& cache) {
       } else {
         detail::Fetched item{key};
         const detail::TypeOps* types[] = {&detail::kTypeOps<std::int64_t>};
-        core.fetch(std::span(&item, 1), types, reach);
+        core.fetch(std::span(&item, 1), types, nullptr, terms, {});
         node = std::move(item.node);
       }
       const bool found = node && node.as<std::int64_t>() == written;

@@ -162,12 +162,13 @@ void Core::fetch(std::span<Fetched> items, std::span<const TypeOps* const> types
   }
 }
 
-void Core::fetch(std::span<Fetched> items, std::span<const TypeOps* const> types, const Reach& reach,
-                 const Identity* reader) {
+void Core::fetch(std::span<Fetched> items, std::span<const TypeOps* const> types, const Reach& reach) {
   EntryTerms terms;
   terms.level = !reach.l2 ? Level::l1 : reach.l1 ? Level::both : Level::l2;
   terms.raw = reach.raw;
-  fetch(items, types, reader, terms, {});
+  fetch(items, types, nullptr, terms, {});
+  const auto found = std::ranges::count_if(items, [](const Fetched& item) { return bool(item.node); });
+  shared_->hits.fetch_add(static_cast<std::uint64_t>(found), std::memory_order_relaxed);
 }
 
 void Core::take_found(Fetched& item, Found found, std::span<const TypeOps* const> types, const Identity* reader,

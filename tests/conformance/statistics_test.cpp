@@ -138,5 +138,30 @@ TEST_P(SharedHealth, IsThatOfTheServerAndLeavesNothingBehind) {
   EXPECT_FALSE(health.error.empty());
 }
 
+TEST_P(Statistics, HitsThatTheServerAnsweredAreItsOwn) {
+  CacheManager other = manager();
+  other.set("get", 1), other.set("lookup", 1), other.set_many<int>({{"a", 1}, {"b", 1}});
+  const auto load = [](int i) { return i; };
+  other.cached({.ttl = 60s, .prefix = "f"}, load)(1);
+  const std::uint64_t its = embedded() ? 0 : 1;
+  const auto expect_its = [&](const char* call, std::uint64_t hits) {
+    EXPECT_EQ(cache.get_stats().l2_hits, hits) << call;
+    cache.clear_stats();
+  };
+  cache.get<int>("get");
+  expect_its("get", its);
+  cache.lookup<int>("lookup");
+  expect_its("lookup", its);
+  cache.get_many<int>({"a", "absent", "b"});
+  expect_its("get_many", 2 * its);
+  const auto f = cache.cached({.ttl = 60s, .prefix = "f"}, load);
+  f(1);
+  expect_its("a function's", its);
+  f(2);
+  expect_its("a load", 0);
+  check_health(cache);
+  expect_its("a health check", 0);
+}
+
 }  // namespace
 }  // namespace dsta::cache

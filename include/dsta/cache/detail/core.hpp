@@ -201,9 +201,8 @@ class Core : public std::enable_shared_from_this<Core> {
   /// what counts in-process where that is allowed. `dependencies` are read in the same round trip.
   void fetch(std::span<Fetched> items, std::span<const TypeOps* const> types, const Identity* reader,
              const EntryTerms& terms, std::span<const std::string> dependencies);
-  /// The same for manual calls and for a look at a function's value.
-  void fetch(std::span<Fetched> items, std::span<const TypeOps* const> types, const Reach& reach,
-             const Identity* reader = nullptr);
+  /// The same for manual calls, and counts what was found.
+  void fetch(std::span<Fetched> items, std::span<const TypeOps* const> types, const Reach& reach);
   bool has_shared() const noexcept { return shared_ != nullptr; }
 
   /// A value by cache, by joining a load under way, or by loading. Throws what the loader throws.
