@@ -6,12 +6,16 @@
 #include <atomic>
 #include <future>
 #include <latch>
+#include <semaphore>
 #include <thread>
+
+#include "scale.hpp"
 
 namespace dsta::cache::detail {
 namespace {
 
 using namespace std::chrono_literals;
+using testing_support::scaled;
 
 const auto kLater = [] { return std::chrono::steady_clock::now() + 1h; };
 
@@ -31,6 +35,16 @@ TEST(Upkeep, APokeCalls) {
   Upkeep upkeep([&] { return called.set_value(), TimePoint::max(); });
   upkeep.poke();
   EXPECT_TRUE(comes(called));
+}
+
+TEST(Upkeep, EveryPokeCallsAlsoOneThatFindsTheThreadGoingToSleep) {
+  std::counting_semaphore<> calls(0);
+  Upkeep upkeep([&] { return calls.release(), TimePoint::max(); });
+  for (std::size_t round = 0; round < scaled(2'000); ++round) {
+    upkeep.poke();
+    ASSERT_TRUE(calls.try_acquire_for(20s)) << round;
+    for (std::size_t turns = round % 8; turns != 0; --turns) std::this_thread::yield();
+  }
 }
 
 TEST(Upkeep, AnEarlierTimeIsNotPutOffByALaterOneNorWaitsForIt) {
