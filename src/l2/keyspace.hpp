@@ -17,8 +17,13 @@ class KeySpace {
   const std::string& head() const { return head_; }
 
   std::string entry(std::string_view name) const { return join(escape(name), name); }
-  /// A glob over joined keys as one over the server's. The space has no glob characters.
-  std::string glob(std::string_view pattern) const { return join(escape(pattern), pattern); }
+  /// A glob over joined keys as one over the server's, which matches the keys of all entries that `pattern` matches and
+  /// may match others: what it finds is to be compared once more. The space has no glob characters.
+  std::string glob(std::string_view pattern) const {
+    // What stands for any byte also stands for a byte 1, which is written as two.
+    if (pattern.starts_with('?') || pattern.starts_with('[')) return join("*", pattern);
+    return join(escape(pattern.starts_with('\\') ? pattern.substr(1) : pattern), pattern);
+  }
   /// The version that everything in the namespace depends on.
   std::string epoch() const { return join(kEpoch, {}); }
   /// `dependency` is a tag, or a wrapped function by function_dependency.

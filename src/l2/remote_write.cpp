@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "../glob.hpp"
 #include "remote.hpp"
 #include "time_budget.hpp"
 
@@ -334,7 +335,13 @@ Done Remote::scan(std::string_view pattern, const std::function<Done(std::span<c
 
 Done Remote::remove_matching(std::string_view pattern, const std::function<void(std::span<const Removed>)>& visit) {
   const std::string last_shown = std::to_string(kShown - 1);
-  return scan(pattern, [&](std::span<const std::string_view> keys) -> Done {
+  const Glob glob(pattern);
+  return scan(pattern, [&](std::span<const std::string_view> found) -> Done {
+    std::vector<std::string_view> keys;
+    for (const auto key : found) {
+      if (glob.matches(keys_.parse(key).name)) keys.push_back(key);
+    }
+    if (keys.empty()) return {Done::yes};
     Request request;
     for (const auto key : keys) request.add({"GETRANGE", key, "0", last_shown}).add({"UNLINK", key});
     const Answer removed = run("remove", request, Purpose::erase);

@@ -30,13 +30,13 @@ class ServerClock {
     return time == TimePoint::max() ? kNever : count(time) + ahead_.load(std::memory_order_relaxed);
   }
   TimePoint to_local(std::int64_t server_microseconds) const {
+    if (server_microseconds == kNever) return TimePoint::max();
     std::int64_t here = 0;
-    if (server_microseconds == kNever ||
-        __builtin_sub_overflow(server_microseconds, ahead_.load(std::memory_order_relaxed), &here) || here > kLatest) {
-      return TimePoint::max();
+    if (__builtin_sub_overflow(server_microseconds, ahead_.load(std::memory_order_relaxed), &here)) {
+      return server_microseconds < 0 ? TimePoint{} : TimePoint::max();
     }
     if (here < 0) return TimePoint{};  // before this machine was started: long ago
-    return TimePoint(std::chrono::microseconds(here));
+    return here > kLatest ? TimePoint::max() : TimePoint(std::chrono::microseconds(here));
   }
 
  private:

@@ -1,0 +1,146 @@
+// Removing at the shared level: what was asked for, all of it, and nothing else that stands in the server.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "glob.hpp"
+#include "l2/remote.hpp"
+#include "random_values.hpp"
+#include "remote_level.hpp"
+
+namespace dsta::cache::detail {
+namespace {
+
+using namespace std::chrono_literals;
+using testing_support::Random;
+using Kind = Found::Kind;
+
+struct RemoteRemoval : testing_support::RemoteLevel {
+  void put(std::string_view name, const std::string& bytes = "42") const {
+    command({"SET", remote->keys().entry(name), bytes});
+  }
+  /// The heads of what was removed, by name.
+  std::map<std::string, std::string> remove_matching(std::string_view pattern) {
+    std::map<std::string, std::string> shown;
+    EXPECT_TRUE(remote->remove_matching(pattern, [&](auto removed) {
+      for (const auto& [name, head] : removed) {
+        EXPECT_TRUE(shown.emplace(name, head).second) << name << " was shown twice";
+      }
+    }));
+    return shown;
+  }
+  std::set<std::string> names_removed(std::string_view pattern) {
+    std::set<std::string> names;
+    for (const auto& [name, head] : remove_matching(pattern)) names.insert(name);
+    return names;
+  }
+};
+
+TEST_F(RemoteRemoval, ShowsWhatWasThere) {
+  put("value", value("value"));
+  command({"RPUSH", "dsta:list", "x"});
+  Found before;
+  EXPECT_TRUE(remote->remove("value", before));
+  EXPECT_EQ(before.kind, Kind::value);
+  EXPECT_EQ(before.view.payload, "v");
+  EXPECT_FALSE(there("dsta:value"));
+  EXPECT_TRUE(remote->remove("value", before));
+  EXPECT_EQ(before.kind, Kind::nothing);
+  EXPECT_TRUE(remote->remove("list", before));
+  EXPECT_TRUE(before.of_other_type);
+  EXPECT_FALSE(there("dsta:list"));
+}
+
+TEST_F(RemoteRemoval, OfManyLeavesTheOthers) {
+  for (const std::string_view name : {"a", "b", "c", "\x01z"}) put(name);
+  const std::string_view names[] = {"a", "c", "nothing", "\x01z"};
+  EXPECT_TRUE(remote->remove_many(names));
+  EXPECT_TRUE(remote->remove_many({}));
+  EXPECT_EQ(command({"KEYS", "*"}), "dsta:b");
+}
+
+TEST_F(RemoteRemoval, ByPatternTakesWhatMatchesAndShowsItsBeginning) {
+  put("api:BTC", value("api:BTC"));
+  put("api:long", std::string(2'000, 'x'));
+  command({"RPUSH", "dsta:api:list", "x"});
+  put("book:BTC");
+  command({"SET", "other:api:BTC", "1"});
+  command({"SET", "dsta2:api:BTC", "1"});
+  const auto shown = remove_matching("api:*");
+  EXPECT_EQ(shown, (std::map<std::string, std::string>{
+                       {"api:BTC", value("api:BTC")}, {"api:long", std::string(512, 'x')}, {"api:list", ""}}));
+  EXPECT_FALSE(there("dsta:api:list"));
+  EXPECT_TRUE(there("dsta:book:BTC"));
+  EXPECT_TRUE(there("other:api:BTC"));
+  EXPECT_TRUE(there("dsta2:api:BTC"));
+}
+
+TEST_F(RemoteRemoval, ByPatternTakesEachOfManyOnce) {
+  std::vector<std::string> words{"MSET"};
+  for (int i = 0; i < 3'000; ++i) words.insert(words.end(), {"dsta:k" + std::to_string(i), "1"});
+  command(words);
+  EXPECT_EQ(remove_matching("k*").size(), 3'000u);
+  EXPECT_EQ(command({"DBSIZE"}), "0");
+}
+
+TEST_F(RemoteRemoval, APatternTakesNothingOfTheLibrarysOwn) {
+  ASSERT_TRUE(remote->raise("tag", true));
+  ASSERT_TRUE(remote->take_refresh_lease("k", token('a'), 60s));
+  ASSERT_TRUE(remote->raise_epoch());
+  const std::string own[] = {remote->keys().version("tag"), remote->keys().refresh_lease("k"), remote->keys().epoch()};
+  put("k");
+  for (const std::string_view pattern : {"*", "?*", "[^a]*", "\x01*", "\\\x01*"}) remove_matching(pattern);
+  EXPECT_FALSE(there("dsta:k"));
+  for (const std::string& key : own) EXPECT_TRUE(there(key)) << ::testing::PrintToString(key);
+}
+
+TEST_F(RemoteRemoval, APatternTakesWhatMatchesHereAlsoWhereNamesBeginWithAByteOne) {
+  using namespace std::string_view_literals;
+  static constexpr std::array kPieces = {"\x01"sv, "a"sv, "*"sv, "?"sv, "[\x01-a]"sv, "[^a]"sv, "\\\x01"sv, "\\a"sv};
+  std::vector<std::string> names;
+  for (const std::string_view first : {"\x01", "a", "b"}) {
+    names.emplace_back(first);
+    for (const std::string_view second : {"\x01", "a", "b"}) names.push_back(std::string(first) += second);
+  }
+  Random random(1);
+  for (int round = 0; round < 150; ++round) {
+    std::string pattern(random.pick(kPieces));
+    for (std::size_t more = random.below(3); more != 0; --more) pattern += random.pick(kPieces);
+    std::set<std::string> expected;
+    for (const std::string& name : names) {
+      put(name);
+      if (Glob(pattern).matches(name)) expected.insert(name);
+    }
+    ASSERT_EQ(names_removed(pattern), expected) << ::testing::PrintToString(pattern);
+  }
+}
+
+TEST_F(RemoteRemoval, OfAllThatIsOldLeavesWhatCameSince) {
+  put("old", value("old", 1));
+  put("counter");
+  put("\x01z", value("\x01z", 1));
+  command({"RPUSH", "dsta:list", "x"});
+  command({"SET", "other:k", "1"});
+  put("loading", encode_lease(token('a')));
+  ASSERT_TRUE(remote->raise("tag", true));
+  ASSERT_TRUE(remote->raise_epoch());
+  const std::uint64_t epoch = parse_version(at(remote->keys().epoch()))->expired;
+  put("new", value("new", epoch));
+  EXPECT_TRUE(remote->remove_old());
+  for (const std::string_view name : {"old", "counter", "\x01z", "list"}) {
+    EXPECT_FALSE(there(remote->keys().entry(name))) << name;
+  }
+  EXPECT_EQ(found("new").kind, Kind::value);
+  EXPECT_EQ(found("loading").kind, Kind::lease) << "its load noted the epoch that it began in";
+  EXPECT_TRUE(there("other:k"));
+  EXPECT_TRUE(there(remote->keys().version("tag")));
+  EXPECT_EQ(parse_version(at(remote->keys().epoch()))->expired, epoch);
+}
+
+}  // namespace
+}  // namespace dsta::cache::detail

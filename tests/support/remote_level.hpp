@@ -1,0 +1,85 @@
+#pragma once
+#include <gtest/gtest.h>
+
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "l2/remote.hpp"
+#include "redis_server.hpp"
+
+namespace dsta::cache::testing_support {
+
+/// A real server and the shared level on it, without a manager.
+struct RemoteLevel : ::testing::Test {
+  using Remote = detail::Remote;
+
+  void SetUp() override {
+    if (!RedisServer::available()) GTEST_SKIP() << "there is no redis-server to run";
+    server.emplace();
+    remote.emplace(options());
+  }
+  Remote::Options options() {
+    Remote::Options made;
+    made.link.address.host = "127.0.0.1";
+    made.link.address.port = server->port();
+    made.link.operation_timeout = made.link.connect_timeout = std::chrono::seconds(5);
+    made.link.log.level = LogLevel::off;
+    made.space = "dsta";
+    made.clock = system_clock();
+    made.failed = [this](std::string_view operation, std::string_view kind) {
+      const std::lock_guard lock(failures_mutex);
+      failures.push_back(std::string(operation) + ": " + std::string(kind));
+    };
+    return made;
+  }
+
+  std::string command(const std::vector<std::string>& words) const { return server->command(words); }
+  /// What stands under a key of the server; "(nil)" when nothing does.
+  std::string at(const std::string& key) const { return command({"GET", key}); }
+  std::string at_entry(std::string_view name) const { return at(remote->keys().entry(name)); }
+  bool there(const std::string& key) const { return command({"EXISTS", key}) == "1"; }
+  /// In milliseconds: -1 for ever, -2 nothing there.
+  std::int64_t life(const std::string& key) const { return std::stoll(command({"PTTL", key})); }
+  /// Set to run out in `milliseconds`, just now.
+  ::testing::AssertionResult lives(const std::string& key, std::int64_t milliseconds) const {
+    const std::int64_t left = life(key);
+    if (left <= milliseconds && left > milliseconds - 10'000) return ::testing::AssertionSuccess();
+    return ::testing::AssertionFailure() << key << " lives for " << left << " ms";
+  }
+  detail::Found found(std::string_view name) {
+    detail::RemoteQuery query{name};
+    detail::Versions versions;
+    EXPECT_TRUE(remote->read({&query, 1}, {}, versions));
+    return std::move(query.found);
+  }
+
+  /// What a script answers that is run on a key.
+  std::string eval(const detail::Script& script, const std::string& key,
+                   const std::vector<std::string>& arguments) const {
+    std::vector<std::string> words{"EVAL", std::string(script.text), "1", key};
+    words.insert(words.end(), arguments.begin(), arguments.end());
+    return command(words);
+  }
+
+  /// A value of `name` that notes the namespace's version `epoch`.
+  std::string value(std::string_view name, std::uint64_t epoch = 1, std::string_view payload = "v") const {
+    const std::string key = remote->keys().entry(name);
+    return encode(detail::Envelope{{}, {&epoch, 1}, {}, "", key, payload});
+  }
+  static detail::LeaseToken token(char c) {
+    detail::LeaseToken made;
+    made.fill(c);
+    return made;
+  }
+  static std::string text(const detail::LeaseToken& token) { return {token.data(), token.size()}; }
+
+  std::optional<RedisServer> server;
+  std::optional<Remote> remote;
+  std::mutex failures_mutex;
+  std::vector<std::string> failures;  // under failures_mutex
+};
+
+}  // namespace dsta::cache::testing_support

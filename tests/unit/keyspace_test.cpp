@@ -1,0 +1,137 @@
+// What things are called in the server: each by a name of its own, whatever bytes the user's keys are made of.
+#include "l2/keyspace.hpp"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include <dsta/cache/error.hpp>
+
+#include "glob.hpp"
+#include "random_values.hpp"
+#include "scale.hpp"
+
+namespace dsta::cache::detail {
+namespace {
+
+using testing_support::Random;
+using testing_support::scaled;
+using Kind = KeySpace::Kind;
+
+const KeySpace kKeys("dsta");
+
+/// Made of what the library's own keys are made of, so that a confusion of two would show.
+std::string tricky_name(Random& random) {
+  using namespace std::string_view_literals;
+  static constexpr std::array kPieces = {"\x01"sv, "\x01"sv, "epoch"sv, "v:"sv, "n:"sv,     "lease:"sv,
+                                         ":"sv,    "t"sv,    "\0"sv,    "a"sv,  "\xff\r"sv, "dsta:"sv};
+  std::string name;
+  for (std::size_t left = random.below(5); left != 0; --left) name += random.pick(kPieces);
+  return name;
+}
+
+std::string token(Random& random) { return "t" + std::to_string(random.below(3)); }
+
+TEST(KeySpace, EveryNameOfAnEntryIsReadBack) {
+  Random random(1);
+  for (std::size_t left = scaled(50'000); left != 0; --left) {
+    const std::string name = random.one_in(2) ? tricky_name(random) : random.value<std::string>();
+    const std::string key = kKeys.entry(name);
+    ASSERT_TRUE(key.starts_with("dsta:"));
+    const auto named = kKeys.parse(key);
+    ASSERT_EQ(named.kind, Kind::entry) << ::testing::PrintToString(name);
+    ASSERT_EQ(named.name, name);
+  }
+}
+
+TEST(KeySpace, AKeyStandsUnderItsSpaceAsItIsAndOnlyOneThatBeginsWithAByteOneIsEscaped) {
+  EXPECT_EQ(kKeys.entry("api:price:BTCUSDT"), "dsta:api:price:BTCUSDT");
+  EXPECT_EQ(kKeys.entry(""), "dsta:");
+  EXPECT_EQ(kKeys.entry("a\x01"), "dsta:a\x01");
+  EXPECT_EQ(kKeys.entry("\x01z"), "dsta:\x01\x01z");
+}
+
+TEST(KeySpace, TheNamesInTheServerAreThoseThatOtherVersionsKnow) {
+  using namespace std::string_literals;
+  EXPECT_EQ(kKeys.epoch(), "dsta:\x01"s + "epoch");
+  EXPECT_EQ(kKeys.version("symbol:BTC"), "dsta:\x01v:symbol:BTC");
+  EXPECT_EQ(kKeys.version(function_dependency("api:price")), "dsta:\x01v:\x01"s + "api:price");
+  EXPECT_EQ(kKeys.notice("t1", "symbol:BTC"), "dsta:\x01n:t1:symbol:BTC");
+  EXPECT_EQ(kKeys.refresh_lease("k"), "dsta:\x01lease:k");
+}
+
+TEST(KeySpace, WhatIsOfTheLibraryIsReadBackAndIsNoEntry) {
+  Random random(2);
+  EXPECT_EQ(kKeys.parse(kKeys.epoch()).kind, Kind::epoch);
+  for (std::size_t left = scaled(20'000); left != 0; --left) {
+    const std::string name = tricky_name(random), mine = token(random);
+    const std::string version = kKeys.version(name), notice = kKeys.notice(mine, name);
+    ASSERT_EQ(kKeys.parse(version).kind, Kind::version);
+    ASSERT_EQ(kKeys.parse(version).name, name);
+    ASSERT_EQ(kKeys.parse(notice).kind, Kind::notice);
+    ASSERT_EQ(kKeys.parse(notice).name, name);
+    ASSERT_EQ(kKeys.parse(notice).token, mine);
+    ASSERT_EQ(kKeys.parse(kKeys.refresh_lease(name)).kind, Kind::own);
+  }
+}
+
+TEST(KeySpace, NoTwoThingsHaveOneName) {
+  Random random(3);
+  std::map<std::string, std::string> owners;
+  const auto claim = [&](const std::string& key, const std::string& owner) {
+    const auto& held = owners.emplace(key, owner).first->second;
+    ASSERT_EQ(held, owner) << ::testing::PrintToString(key);
+  };
+  claim(kKeys.epoch(), "the epoch");
+  for (std::size_t left = scaled(20'000); left != 0; --left) {
+    const std::string name = tricky_name(random), mine = token(random);
+    claim(kKeys.entry(name), "entry " + name);
+    claim(kKeys.version(name), "version " + name);
+    claim(kKeys.notice(mine, name), "notice " + mine + " of " + name);
+    claim(kKeys.refresh_lease(name), "lease " + name);
+  }
+}
+
+TEST(KeySpace, WhatStandsUnderAnotherSpaceIsForeign) {
+  for (const std::string_view key : {"", "dsta", "dst:k", "dsta2:k", "Dsta:k", "x:dsta:k", "dsta\x01:k"}) {
+    EXPECT_EQ(kKeys.parse(key).kind, Kind::foreign) << key;
+  }
+  EXPECT_EQ(kKeys.parse(KeySpace("dsta2").epoch()).kind, Kind::foreign);
+}
+
+TEST(KeySpace, WhatALaterVersionMayAddIsNeitherAnEntryNorWhatWeKnow) {
+  for (const std::string_view rest : {"\x01", "\x01probe:1", "\x01n:without-a-second-colon", "\x01vv", "\x01zzz"}) {
+    EXPECT_EQ(kKeys.parse("dsta:" + std::string(rest)).kind, Kind::own) << rest;
+  }
+}
+
+TEST(KeySpace, AGlobFindsTheKeyOfEveryEntryWhoseNameMatches) {
+  using namespace std::string_view_literals;
+  static constexpr std::array kPieces = {"\x01"sv,     "a"sv,    "b"sv,      "*"sv,  "?"sv,
+                                         "[\x01-a]"sv, "[^b]"sv, "\\\x01"sv, "\\a"sv};
+  static constexpr std::array kLetters = {"\x01"sv, "a"sv, "b"sv};
+  Random random(4);
+  std::size_t matched = 0;
+  for (std::size_t left = scaled(50'000); left != 0; --left) {
+    std::string pattern(random.pick(kPieces)), name(random.pick(kLetters));
+    for (std::size_t more = random.below(4); more != 0; --more) pattern += random.pick(kPieces);
+    for (std::size_t more = random.below(4); more != 0; --more) name += random.pick(kLetters);
+    if (!Glob(pattern).matches(name)) continue;
+    ++matched;
+    ASSERT_TRUE(Glob(kKeys.glob(pattern)).matches(kKeys.entry(name)))
+        << ::testing::PrintToString(pattern) << " on " << ::testing::PrintToString(name);
+  }
+  EXPECT_GT(matched, scaled(50'000) / 20);
+}
+
+TEST(KeySpace, AGlobThatBeginsWithTextLooksAtNothingElse) {
+  EXPECT_EQ(kKeys.glob("api:*"), "dsta:api:*");
+  EXPECT_EQ(kKeys.glob("\x01z*"), "dsta:\x01\x01z*");
+  EXPECT_EQ(kKeys.glob("*"), "dsta:*");
+}
+
+}  // namespace
+}  // namespace dsta::cache::detail

@@ -1,0 +1,90 @@
+// Times of this process as the server's, whatever the two clocks say.
+#include "l2/server_clock.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <limits>
+
+#include "random_values.hpp"
+#include "scale.hpp"
+
+namespace dsta::cache::detail {
+namespace {
+
+using namespace std::chrono_literals;
+using testing_support::Random;
+using testing_support::scaled;
+using Microseconds = std::chrono::microseconds;
+
+constexpr std::int64_t kServerNow = 1'700'000'000'000'000;
+constexpr TimePoint kAsked{100h};
+
+TEST(ServerClock, IsNotKnownBeforeItWasMeasuredNorOnceItIsDoubted) {
+  ServerClock clock;
+  EXPECT_FALSE(clock.known());
+  clock.set(kServerNow, kAsked);
+  EXPECT_TRUE(clock.known());
+  clock.doubt();
+  EXPECT_FALSE(clock.known());
+  EXPECT_EQ(clock.to_server(kAsked), kServerNow) << "until there is a better one it is the best there is";
+}
+
+TEST(ServerClock, ReadsEachTimeBackToTheMicrosecond) {
+  ServerClock clock;
+  clock.set(kServerNow, kAsked);
+  EXPECT_EQ(clock.to_server(kAsked), kServerNow);
+  EXPECT_EQ(clock.to_server(kAsked + 5s), kServerNow + 5'000'000);
+  EXPECT_EQ(clock.to_server(kAsked - 5s), kServerNow - 5'000'000);
+  EXPECT_EQ(clock.to_local(kServerNow + 1), kAsked + 1us);
+  Random random(1);
+  for (std::size_t left = scaled(10'000); left != 0; --left) {
+    const TimePoint time{Microseconds(random.below(1'000'000'000'000'000))};
+    ASSERT_EQ(clock.to_local(clock.to_server(time)), time);
+  }
+}
+
+TEST(ServerClock, AnEntryEndsHereNeverLaterThanThereAndEarlierByARoundTripAtMost) {
+  Random random(2);
+  for (std::size_t left = scaled(10'000); left != 0; --left) {
+    const auto ahead = static_cast<std::int64_t>(random.below(2'000'000'000'000'000)) - 100'000'000'000'000;
+    const auto round_trip = static_cast<std::int64_t>(random.below(1'000'000));
+    const auto on_the_way = static_cast<std::int64_t>(random.below(static_cast<std::size_t>(round_trip) + 1));
+    const TimePoint asked{Microseconds(random.below(1'000'000'000'000'000))};
+    const std::int64_t asked_there = Microseconds(asked.time_since_epoch() / 1us).count() + ahead;
+    ServerClock clock;
+    clock.set(asked_there + on_the_way, asked);
+    const TimePoint end_here = asked + 10s;
+    const TimePoint end = clock.to_local(asked_there + 10'000'000);
+    ASSERT_LE(end, end_here);
+    ASSERT_GE(end, end_here - Microseconds(round_trip));
+  }
+}
+
+TEST(ServerClock, NeverIsNeverOnBothSides) {
+  ServerClock clock;
+  clock.set(kServerNow, kAsked);
+  EXPECT_EQ(clock.to_server(TimePoint::max()), kNever);
+  EXPECT_EQ(clock.to_local(kNever), TimePoint::max());
+}
+
+TEST(ServerClock, WhatIsTooFarAheadForThisClockIsNever) {
+  ServerClock clock;
+  clock.set(kServerNow, kAsked);
+  EXPECT_EQ(clock.to_local(kNever - 1), TimePoint::max());
+  ServerClock behind;
+  behind.set(5, kAsked);  // a server that believes it is 1970
+  EXPECT_EQ(behind.to_local(kNever - 1), TimePoint::max());
+}
+
+TEST(ServerClock, WhatIsTooLongAgoForThisClockIsLongAgo) {
+  ServerClock clock;
+  clock.set(kServerNow, kAsked);
+  EXPECT_EQ(clock.to_local(kServerNow - 101LL * 3'600'000'000), TimePoint{});
+  EXPECT_EQ(clock.to_local(0), TimePoint{});
+  EXPECT_EQ(clock.to_local(-1), TimePoint{});
+  EXPECT_EQ(clock.to_local(std::numeric_limits<std::int64_t>::min()), TimePoint{});
+}
+
+}  // namespace
+}  // namespace dsta::cache::detail

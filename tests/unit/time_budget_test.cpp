@@ -1,0 +1,105 @@
+// However many requests an operation is made of, it has one time for all of them, and what runs for the user uses none.
+#include "l2/time_budget.hpp"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <thread>
+
+namespace dsta::cache::detail {
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+using Operation = TimeBudget::Operation;
+using Pause = TimeBudget::Pause;
+
+TEST(TimeBudget, OutsideOfAnOperationThereIsNone) {
+  EXPECT_EQ(TimeBudget::end(), TimePoint::max());
+  EXPECT_FALSE(TimeBudget::used_up());
+}
+
+TEST(TimeBudget, AnOperationEndsItsTimeFromNowAndGivesItBack) {
+  const TimePoint before = Clock::now();
+  {
+    const Operation operation(1h);
+    EXPECT_GE(TimeBudget::end(), before + 1h);
+    EXPECT_LE(TimeBudget::end(), Clock::now() + 1h);
+    EXPECT_FALSE(TimeBudget::used_up());
+  }
+  EXPECT_EQ(TimeBudget::end(), TimePoint::max());
+}
+
+TEST(TimeBudget, AnOperationInsideAnotherHasTheSameTime) {
+  const Operation outer(1h);
+  const TimePoint end = TimeBudget::end();
+  {
+    const Operation longer(100h), shorter(0s);
+    EXPECT_EQ(TimeBudget::end(), end);
+  }
+  EXPECT_EQ(TimeBudget::end(), end) << "which does not end with it";
+}
+
+TEST(TimeBudget, WithoutTimeItIsUsedUpAtOnce) {
+  const Operation operation(0s);
+  EXPECT_TRUE(TimeBudget::used_up());
+}
+
+TEST(TimeBudget, EachThreadHasItsOwn) {
+  const Operation operation(0s);
+  TimePoint elsewhere{};
+  std::jthread([&] { elsewhere = TimeBudget::end(); }).join();
+  EXPECT_EQ(elsewhere, TimePoint::max());
+  EXPECT_TRUE(TimeBudget::used_up());
+}
+
+TEST(TimeBudget, WhatRunsInAPauseHasTimeOfItsOwn) {
+  const Operation operation(0s);
+  const Pause pause;
+  EXPECT_FALSE(TimeBudget::used_up()) << "the loader may ask the server, too";
+  EXPECT_EQ(TimeBudget::end(), TimePoint::max());
+  {
+    const Operation inner(1h);
+    EXPECT_GT(TimeBudget::end(), Clock::now());
+    EXPECT_LE(TimeBudget::end(), Clock::now() + 1h);
+  }
+  EXPECT_EQ(TimeBudget::end(), TimePoint::max());
+}
+
+TEST(TimeBudget, APausePutsTheEndOffByWhatItTook) {
+  const Operation operation(1h);
+  const TimePoint end = TimeBudget::end();
+  const TimePoint before = Clock::now();
+  Duration inside{};
+  {
+    const Pause pause;
+    const TimePoint begun = Clock::now();
+    while ((inside = Clock::now() - begun) < 1ms) {
+    }
+  }
+  EXPECT_GE(TimeBudget::end() - end, inside);
+  EXPECT_LE(TimeBudget::end() - end, Clock::now() - before);
+}
+
+TEST(TimeBudget, APauseOutsideOfAnOperationChangesNothing) {
+  { const Pause pause; }
+  EXPECT_EQ(TimeBudget::end(), TimePoint::max());
+}
+
+TEST(TimeBudget, APauseInsideAPauseCountsOnce) {
+  const Operation operation(1h);
+  const TimePoint end = TimeBudget::end();
+  const TimePoint before = Clock::now();
+  {
+    const Pause outer;
+    const Pause inner;
+    const TimePoint begun = Clock::now();
+    while (Clock::now() - begun < 1ms) {
+    }
+  }
+  EXPECT_GE(TimeBudget::end() - end, 1ms);
+  EXPECT_LE(TimeBudget::end() - end, Clock::now() - before);
+}
+
+}  // namespace
+}  // namespace dsta::cache::detail

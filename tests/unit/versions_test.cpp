@@ -1,0 +1,148 @@
+// What decides whether an entry of the shared level still counts, and what of it a process remembers.
+#include "l2/versions.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include "scale.hpp"
+
+namespace dsta::cache::detail {
+namespace {
+
+using testing_support::scaled;
+using Verdict = Version::Verdict;
+
+TEST(Version, AnEntryIsCurrentPastItsTtlOrGoneByWhatItNoted) {
+  const Version version{.removed = 100, .expired = 200};
+  EXPECT_EQ(version.judge(200), Verdict::current);
+  EXPECT_EQ(version.judge(199), Verdict::expired);
+  EXPECT_EQ(version.judge(100), Verdict::expired);
+  EXPECT_EQ(version.judge(99), Verdict::gone);
+  EXPECT_EQ(version.judge(0), Verdict::gone);
+  EXPECT_EQ(version.judge(201), Verdict::gone) << "a version that was never here: the key was made anew meanwhile";
+}
+
+TEST(Version, RemovedLastThereIsNothingBetweenCurrentAndGone) {
+  const Version version{.removed = 100, .expired = 100};
+  EXPECT_EQ(version.judge(100), Verdict::current);
+  EXPECT_EQ(version.judge(99), Verdict::gone);
+}
+
+TEST(Version, IsTwoNumbersWithABlankBetween) {
+  EXPECT_EQ(parse_version("100 200"), (Version{.removed = 100, .expired = 200}));
+  EXPECT_EQ(parse_version("1700000000000001 1700000000000001"),
+            (Version{.removed = 1'700'000'000'000'001, .expired = 1'700'000'000'000'001}));
+}
+
+TEST(Version, WhatIsNoVersionIsAMissingOne) {
+  for (const std::string_view text :
+       {"", " ", "100", "100 ", " 100", "100 200 ", " 100 200", "100  200", "100 200 300", "-100 200", "100 -200",
+        "100\n200", "1e3 2e3", "0x1 0x2", "a b", "18446744073709551616 18446744073709551617"}) {
+    EXPECT_EQ(parse_version(text), std::nullopt) << "'" << text << "'";
+  }
+  EXPECT_EQ(parse_version("200 100"), std::nullopt) << "removed after it expired last";
+  EXPECT_EQ(parse_version("0 100"), std::nullopt) << "an entry that noted nothing would be as good as any";
+}
+
+TEST(VersionMemory, KnowsWhatWasNotedLast) {
+  VersionMemory memory;
+  EXPECT_EQ(memory.find("tag"), std::nullopt);
+  memory.note("tag", {1, 2}, memory.mark());
+  memory.note("", {3, 4}, memory.mark());
+  EXPECT_EQ(memory.find("tag"), (Version{1, 2}));
+  EXPECT_EQ(memory.find(""), (Version{3, 4}));
+  memory.note("tag", {1, 5}, memory.mark());
+  EXPECT_EQ(memory.find("tag"), (Version{1, 5}));
+}
+
+TEST(VersionMemory, ForgetsTheOneThatWasRaisedAndNoOther) {
+  VersionMemory memory;
+  memory.note("a", {1, 1}, memory.mark());
+  memory.note("b", {2, 2}, memory.mark());
+  memory.forget("a");
+  EXPECT_EQ(memory.find("a"), std::nullopt);
+  EXPECT_EQ(memory.find("b"), (Version{2, 2}));
+  memory.forget_all();
+  EXPECT_EQ(memory.find("b"), std::nullopt);
+}
+
+TEST(VersionMemory, AReplyThatMayBeOlderThanAChangeIsNotKept) {
+  VersionMemory memory;
+  const auto asked = memory.mark();
+  memory.forget("tag");  // told of a change while the reply is on its way
+  memory.note("tag", {1, 1}, asked);
+  EXPECT_EQ(memory.find("tag"), std::nullopt);
+  const auto asked_again = memory.mark();
+  memory.forget_all();
+  memory.note("tag", {2, 2}, asked_again);
+  EXPECT_EQ(memory.find("tag"), std::nullopt);
+  memory.note("tag", {3, 3}, memory.mark());
+  EXPECT_EQ(memory.find("tag"), (Version{3, 3}));
+}
+
+TEST(VersionMemory, ToForgetWhatIsNotKnownAlsoVoidsRepliesUnderWay) {
+  VersionMemory memory;
+  const auto asked = memory.mark();
+  memory.forget("never seen");
+  memory.note("never seen", {1, 1}, asked);
+  EXPECT_EQ(memory.find("never seen"), std::nullopt);
+}
+
+TEST(VersionMemory, IsBounded) {
+  VersionMemory memory;
+  constexpr int kMost = 100'000;
+  for (int i = 0; i <= kMost; ++i) memory.note(std::to_string(i), {1, 1}, memory.mark());
+  int known = 0;
+  for (int i = 0; i <= kMost; ++i) known += memory.find(std::to_string(i)) ? 1 : 0;
+  EXPECT_LE(known, kMost);
+  EXPECT_TRUE(memory.find(std::to_string(kMost))) << "what came last is there";
+}
+
+TEST(VersionMemory, NeverKnowsAVersionFromBeforeAChangeThatItWasToldOf) {
+  VersionMemory memory;
+  std::atomic<std::uint64_t> truth = 1;  // what the server would say
+  std::atomic<bool> over = false;
+  const auto ask = [&] {
+    while (!over) {
+      const auto mark = memory.mark();
+      const auto reply = truth.load();
+      memory.note("tag", {reply, reply}, mark);
+    }
+  };
+  std::jthread first(ask), second(ask);
+  int wrong = 0;
+  for (std::uint64_t version = 2; version < scaled(100'000); ++version) {
+    truth = version;
+    memory.forget("tag");
+    const auto known = memory.find("tag");
+    wrong += known && known->expired < version ? 1 : 0;
+  }
+  over = true;
+  EXPECT_EQ(wrong, 0);
+}
+
+TEST(NoticeMemory, HeedsEachNoticeOnce) {
+  NoticeMemory notices;
+  EXPECT_TRUE(notices.add("a"));
+  EXPECT_TRUE(notices.add("b"));
+  EXPECT_FALSE(notices.add("a"));
+  EXPECT_FALSE(notices.add("b"));
+}
+
+TEST(NoticeMemory, KeepsTheLast4096) {
+  NoticeMemory notices;
+  constexpr int kMost = 4096;
+  for (int i = 0; i < kMost; ++i) ASSERT_TRUE(notices.add(std::to_string(i)));
+  EXPECT_FALSE(notices.add("0"));
+  EXPECT_TRUE(notices.add("one more"));
+  EXPECT_FALSE(notices.add("1")) << "only the first had to go";
+  EXPECT_FALSE(notices.add(std::to_string(kMost - 1)));
+  EXPECT_TRUE(notices.add("0"));
+}
+
+}  // namespace
+}  // namespace dsta::cache::detail
