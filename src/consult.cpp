@@ -248,6 +248,7 @@ void Core::know_versions(Ours& ours, std::span<const std::string> dependencies, 
 void Core::land_found(Flight& flight, NodeRef node, Freshness freshness) {
   shared_->hits.fetch_add(1, std::memory_order_relaxed);
   flight.found = freshness;
+  if (probe) probe(Point::before_l1_store, flight.name);
   const bool revoked = store_->revoked(flight);
   NodeRef value = node;
   Store::Landing landing;

@@ -236,6 +236,7 @@ Prepared Core::prepare(Flight& flight, const LoadSpec& spec, Loaded& loaded, Dur
 }
 
 void Core::land(Flight& flight, const LoadSpec& spec, Loaded loaded, Prepared prepared) {
+  if (probe) probe(Point::before_l1_store, flight.name);
   try {
     publish(flight, spec, loaded, prepared);
   } catch (...) {  // no memory

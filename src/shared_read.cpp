@@ -158,6 +158,7 @@ void Core::fetch(std::span<Fetched> items, std::span<const TypeOps* const> types
     if (!fill) continue;
     Store::Landing landing;
     if (item.node && item.node->shared) landing.replace_by = item.node;
+    if (probe) probe(Point::before_l1_store, flights[n]->name);
     store_->land(*flights[n], std::move(landing), now());
   }
 }

@@ -178,6 +178,7 @@ struct Fetched {
   Freshness freshness = Freshness::miss;
   bool asked = false;  ///< the server answered
   std::shared_ptr<Found> found = {};
+  std::shared_ptr<Versions> versions = {};  ///< that were read or known with it
 };
 
 /// The compiled heart of a manager: store, flights, tags, identities, background work. Thread-safe.
@@ -271,7 +272,15 @@ class Core : public std::enable_shared_from_this<Core> {
   bool closed() const noexcept { return closed_.load(std::memory_order_acquire); }
 
   /// Points at which tests stop a thread to force a race.
-  enum class Point { before_queue, before_load, before_store, after_store, before_wait, before_shared_store };
+  enum class Point {
+    before_queue,
+    before_load,
+    before_store,
+    after_store,
+    before_wait,
+    before_shared_store,
+    before_l1_store,
+  };
   std::function<void(Point, std::string_view key)> probe;
 
  private:
