@@ -27,6 +27,7 @@ std::vector<Core::Waiting> Core::join_batch(std::vector<BatchItem>& items, const
                                             std::size_t& early) {
   Counters& counters = spec.identity->counters;
   std::vector<Waiting> waiting;
+  const bool asks = asks_itself(spec);
   for (const std::size_t i : open) {
     BatchItem& item = items[i];
     if (LoadScope::loading(item.key, spec)) {
@@ -35,7 +36,7 @@ std::vector<Core::Waiting> Core::join_batch(std::vector<BatchItem>& items, const
     }
     auto flight = new_flight(item.key, spec, item.tags);
     const std::uint64_t arrived = flight->sequence;
-    Store::Joined joined = store_->join(std::move(flight), false, now());
+    Store::Joined joined = store_->join(std::move(flight), asks ? Store::Wants::load : Store::Wants::any, now());
     // With a shared level it is not yet known which of the two it will be.
     if (!counted && (joined.entry || !shares(*spec.terms))) counters.add(joined.entry ? Count::hits : Count::misses);
     if (joined.entry) {
@@ -51,7 +52,7 @@ std::vector<Core::Waiting> Core::join_batch(std::vector<BatchItem>& items, const
     if (joined.lead) wanted.add(i, joined.flight);
     waiting.push_back({i, std::move(joined.flight), arrived, joined.lead});
   }
-  if (asks_itself(spec)) look_whom_to_join(items, spec, waiting);
+  if (asks) look_whom_to_join(items, spec, waiting);
   for (const Waiting& one : waiting) {
     if (one.flight && !one.leads) counters.add(Count::coalesced);
   }

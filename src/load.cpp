@@ -54,7 +54,10 @@ NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, Lo
     auto flight = new_flight(key, *loader, loader->tags);
     flight->forced = mode == LoadMode::refresh;
     const std::uint64_t arrived = flight->sequence;
-    Store::Joined joined = store_->join(std::move(flight), mode == LoadMode::refresh, now());
+    const auto wants = mode == LoadMode::refresh ? Store::Wants::refresh
+                       : asks_first              ? Store::Wants::load
+                                                 : Store::Wants::any;
+    Store::Joined joined = store_->join(std::move(flight), wants, now());
 
     if (joined.entry) {
       count(Count::hits);
@@ -131,7 +134,7 @@ NodeRef Core::freshen(Fetched seen, const std::shared_ptr<Loader>& loader, TimeP
   const bool past_ttl = is_past_ttl(seen.freshness);
   std::shared_ptr<Flight> refresh;
   if (!shared_->holds_off(seen.key.name, now())) {
-    Store::Joined joined = store_->join(new_flight(seen.key, *loader, loader->tags), false, now());
+    Store::Joined joined = store_->join(new_flight(seen.key, *loader, loader->tags), Store::Wants::load, now());
     refresh = joined.flight;
     if (joined.lead && launch(joined.flight, loader, LoadUrgency::behind) && !past_ttl) {
       loader->identity->counters.add(Count::early_refreshes);
