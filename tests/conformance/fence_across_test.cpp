@@ -17,6 +17,7 @@
 #include "eventually.hpp"
 #include "fault_proxy.hpp"
 #include "hand_executor.hpp"
+#include "has_heard.hpp"
 #include "over_redis.hpp"
 #include "redis_server.hpp"
 
@@ -124,14 +125,6 @@ struct FenceAcross : ::testing::TestWithParam<std::tuple<Fill, Word>> {
     if (at != moment || !armed.exchange(false)) return;
     std::jthread([this] { strike(); }).join();
   }
-  /// Whatever was changed by `from` before has been heard of by `to`: names are told in the order of the changes.
-  static ::testing::AssertionResult has_heard(CacheManager& from, CacheManager& to) {
-    const EntryOptions witness{.ttl = 60s, .tags = {"witness"}, .level = Level::l1};
-    if (!to.set("witness", 1, witness)) return ::testing::AssertionFailure() << "no witness";
-    const bool heard = eventually([&] { return from.invalidate_tag("witness"), !to.exists("witness", witness); }, 2s);
-    return heard ? ::testing::AssertionSuccess() : ::testing::AssertionFailure() << "nothing is heard";
-  }
-
   /// A write that is on its way while the change is made may be the later of the two.
   bool may_be_later() const { return fill == Fill::put && moment == Moment::before_shared_store; }
   bool may_be_stale() const { return by == By::tag_expire && fill == Fill::stale_refresh; }
