@@ -70,14 +70,15 @@ TEST_P(Agreement, ATagThatOnlyAnothersValueNamesIsInvalidatedAllTheSame) {
 
 /// A load here, overtaken by an invalidation, made there, of a tag that nothing but the value names.
 struct LateTag : Agreement {
-  enum class Moment { in_loader, before_shared_store, before_l1_store };
+  enum class Moment { in_loader, before_tags_are_known, before_shared_store, before_l1_store };
 
   void SetUp() override {
     Agreement::SetUp();
     if (IsSkipped()) return;
     cache.core()->probe = [this](Core::Point point, std::string_view key) {
       if (key != "f:1") return;
-      if (point == Core::Point::before_store) reach(Moment::before_shared_store);
+      if (point == Core::Point::before_store) reach(Moment::before_tags_are_known);
+      if (point == Core::Point::before_shared_store) reach(Moment::before_shared_store);
       if (point == Core::Point::before_l1_store) reach(Moment::before_l1_store);
     };
     mine = tagged_by_value(cache, [this](int) {
@@ -115,7 +116,8 @@ struct LateTag : Agreement {
 INSTANTIATE_TEST_SUITE_P(On, LateTag, redis_backends(), backend_name);
 
 TEST_P(LateTag, InvalidatedDuringTheLoadKeepsItsValueFromWhoComesLater) {
-  for (const Moment when : {Moment::in_loader, Moment::before_shared_store, Moment::before_l1_store}) {
+  for (const Moment when :
+       {Moment::in_loader, Moment::before_tags_are_known, Moment::before_shared_store, Moment::before_l1_store}) {
     SCOPED_TRACE(static_cast<int>(when));
     mine.invalidate(1);
     let_hear(cache, other);

@@ -74,10 +74,7 @@ struct FenceAcross : ::testing::TestWithParam<std::tuple<Fill, Word>> {
     here.core()->probe = [this](Core::Point point, std::string_view of) {
       if (of != key) return;  // a batch passes the points key by key
       if (point == Core::Point::before_load) reach(Moment::before_load);
-      const bool puts = fill == Fill::put;
-      if (point == (puts ? Core::Point::before_shared_store : Core::Point::before_store)) {
-        reach(Moment::before_shared_store);
-      }
+      if (point == Core::Point::before_shared_store) reach(Moment::before_shared_store);
       if (point == Core::Point::before_l1_store) reach(Moment::before_l1_store);
     };
     EntryOptions options_of_f{.ttl = 60s, .prefix = "f", .tags = {"symbol:{0}", "age:{0}"}};
