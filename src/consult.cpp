@@ -88,7 +88,7 @@ Consulted Core::consult(const Batch& batch, const LoadSpec& spec, LoadUrgency ur
   }
   if (queries.empty()) return consulted;
   auto versions = std::make_shared<Versions>();
-  if (!remote.read(queries, dependencies, *versions)) {
+  if (!remote.read(queries, dependencies, *versions, false, !fills(*spec.terms))) {
     for (const std::size_t i : places) alone(i);
     return consulted;
   }
