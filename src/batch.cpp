@@ -17,7 +17,7 @@ namespace detail {
 /// An item whose flight has not been looked at yet.
 struct Core::Waiting {
   std::size_t item;
-  std::shared_ptr<Flight> flight;
+  std::shared_ptr<Flight> flight;  ///< null: none to be waited for, the item is to be asked for once more
   std::uint64_t arrived;
   bool leads;
 };
@@ -27,6 +27,7 @@ std::vector<Core::Waiting> Core::join_batch(std::vector<BatchItem>& items, const
                                             std::size_t& early) {
   Counters& counters = spec.identity->counters;
   std::vector<Waiting> waiting;
+  const bool asks = asks_itself(spec);
   for (const std::size_t i : open) {
     BatchItem& item = items[i];
     if (LoadScope::loading(item.key, spec)) {
@@ -35,7 +36,7 @@ std::vector<Core::Waiting> Core::join_batch(std::vector<BatchItem>& items, const
     }
     auto flight = new_flight(item.key, spec, item.tags);
     const std::uint64_t arrived = flight->sequence;
-    Store::Joined joined = store_->join(std::move(flight), false, now());
+    Store::Joined joined = store_->join(std::move(flight), asks ? Store::Wants::load : Store::Wants::any, now());
     // With a shared level it is not yet known which of the two it will be.
     if (!counted && (joined.entry || !shares(*spec.terms))) counters.add(joined.entry ? Count::hits : Count::misses);
     if (joined.entry) {
@@ -48,14 +49,36 @@ std::vector<Core::Waiting> Core::join_batch(std::vector<BatchItem>& items, const
       item.value = std::move(joined.entry);
       continue;
     }
-    if (joined.lead) {
-      wanted.add(i, joined.flight);
-    } else {
-      counters.add(Count::coalesced);
-    }
+    if (joined.lead) wanted.add(i, joined.flight);
     waiting.push_back({i, std::move(joined.flight), arrived, joined.lead});
   }
+  if (asks) look_whom_to_join(items, spec, waiting);
+  for (const Waiting& one : waiting) {
+    if (one.flight && !one.leads) counters.add(Count::coalesced);
+  }
   return waiting;
+}
+
+void Core::look_whom_to_join(const std::vector<BatchItem>& items, const LoadSpec& spec, std::vector<Waiting>& waiting) {
+  std::vector<Waiting*> joined;
+  std::vector<Fetched> seen;
+  std::vector<std::string> tags;
+  for (Waiting& one : waiting) {
+    if (one.leads) continue;
+    const BatchItem& item = items[one.item];
+    joined.push_back(&one);
+    seen.push_back({item.key});
+    tags.insert(tags.end(), item.tags.begin(), item.tags.end());
+  }
+  if (joined.empty()) return;
+  const TypeOps* types[] = {spec.type};
+  fetch(seen, types, spec.identity, *spec.terms, dependencies_of(spec.identity, tags));
+  for (std::size_t n = 0; n < joined.size(); ++n) {
+    auto& flight = joined[n]->flight;
+    if (may_join(*flight, seen[n])) continue;
+    store_->supersede(*flight);
+    flight.reset();
+  }
 }
 
 void Core::load_batch(std::vector<BatchItem>& items, const std::shared_ptr<BatchLoader>& loader) {
@@ -86,6 +109,11 @@ void Core::load_batch(std::vector<BatchItem>& items, const std::shared_ptr<Batch
           loader->identity->counters.add(found ? Count::hits : Count::misses);
         }
       };
+      if (!flight) {
+        count(false);
+        open.push_back(item);
+        continue;
+      }
       try {
         const Awaited awaited = await(flight, limit, arrived, leads);
         count(awaited == Awaited::value && flight->from_shared);

@@ -106,7 +106,7 @@ Consulted Core::consult_raw(const Batch& batch, const LoadSpec& spec) {
     const TypeOps* types[] = {spec.type};
     if (!flight.forced) fetch(std::span(&item, 1), types, nullptr, *spec.terms, {});
     if (item.node) {
-      land_found(flight, std::move(item.node), Freshness::fresh);
+      land_found(flight, *spec.terms, std::move(item.node), Freshness::fresh);
       continue;
     }
     Claim claim;
@@ -138,7 +138,7 @@ Consulted Core::consult(const Batch& batch, const LoadSpec& spec, LoadUrgency ur
   }
   if (queries.empty()) return consulted;
   auto versions = std::make_shared<Versions>();
-  if (!remote.read(queries, dependencies, *versions)) {
+  if (!remote.read(queries, dependencies, *versions, false, !fills(*spec.terms))) {
     for (const std::size_t i : places) alone(i);
     return consulted;
   }
@@ -173,7 +173,7 @@ Consulted Core::consult(const Batch& batch, const LoadSpec& spec, LoadUrgency ur
           if (store_->revoked(*flight) && looks < kRereads) {
             consulted.others.add(batch.items[i], flight);
           } else {
-            land_found(*flight, std::move(node), judged.freshness);
+            land_found(*flight, *spec.terms, std::move(node), judged.freshness);
           }
           continue;
         }
@@ -247,21 +247,32 @@ void Core::know_versions(Ours& ours, std::span<const std::string> dependencies, 
   }
   std::int64_t begun = 0;
   if (spec.names_tags) begun = shared_->remote.server_time().value_or(0);
+  const auto before = std::make_shared<const Versions>(*versions);
   for (std::size_t i = 0; i < ours.claims.size(); ++i) {
     Claim& claim = ours.claims[i];
     claim.versions = versions;
     claim.begun = begun;
-    if (claim.kind != Claim::Kind::lease) continue;
-    const auto [first, second] = halves(claim.token);
-    ours.flights[i]->lease[0] = first;
-    ours.flights[i]->lease[1] = second;
+    if (claim.kind == Claim::Kind::none) continue;
+    Flight& flight = *ours.flights[i];
+    flight.versions = before;
+    if (claim.kind == Claim::Kind::replace) flight.mark = claim.mark;
+    if (claim.kind == Claim::Kind::lease) {
+      const auto [first, second] = halves(claim.token);
+      flight.lease[0] = first;
+      flight.lease[1] = second;
+    }
+    flight.claimed.store(true, std::memory_order_release);
   }
 }
 
-void Core::land_found(Flight& flight, NodeRef node, Freshness freshness) {
+void Core::land_found(Flight& flight, const EntryTerms& terms, NodeRef node, Freshness freshness) {
   shared_->hits.fetch_add(1, std::memory_order_relaxed);
   flight.found = freshness;
-  const bool revoked = store_->revoked(flight);
+  if (probe) probe(Point::before_l1_store, flight.name);
+  // Where nothing is told, only another look shows those who came after it was read whether it still counts.
+  const bool leader_only = store_->revoked(flight) || !fills(terms);
+  // Tags that only the value names could not keep callers from joining.
+  const bool overtaken = node->extra && node->extra->tags.invalidated() > flight.sequence;
   NodeRef value = node;
   Store::Landing landing;
   landing.replace_by = std::move(node);
@@ -270,7 +281,8 @@ void Core::land_found(Flight& flight, NodeRef node, Freshness freshness) {
     const std::lock_guard lock(flight.mutex);
     flight.value = std::move(value);
     flight.from_shared = true;
-    flight.leader_only = revoked;
+    flight.leader_only = leader_only;
+    if (overtaken) flight.void_from = flight.sequence + 1;
     flight.landed = true;
   }
   flight.landing.notify_all();

@@ -94,7 +94,8 @@ void Core::close() noexcept {
 
 std::optional<Duration> Core::time_left(const KeyView& key, const Reach& reach) {
   const TimePoint time = now();
-  const NodeRef node = reach.l1 ? store_->peek(key, time) : NodeRef();
+  const bool reads = reach.l1 && !bypass_.load(std::memory_order_relaxed);
+  const NodeRef node = reads ? store_->peek(key, time) : NodeRef();
   if (!node) return reach.l2 ? shared_time_left(key, reach.raw) : std::nullopt;
   if (!is_fresh(*node, time)) return Duration::zero();
   return node->fresh_until == TimePoint::max() ? forever : Duration(node->fresh_until - time);

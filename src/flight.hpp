@@ -82,6 +82,11 @@ struct Flight {
   int baffled = 0;  ///< its leader's: how often in a row nothing was read at the shared level, nor a lease to be had
   /// What the shared level names this load by; all zeros while it does not.
   std::atomic<std::uint64_t> lease[2] = {};
+  /// It loads by a claim at the shared level. Then, unless it has a lease, `mark` is of the value that it is to
+  /// replace, and `versions` are what its dependencies had before its loader began; these two do not change any more.
+  std::atomic<bool> claimed{false};
+  std::string mark;
+  std::shared_ptr<const Versions> versions;
 
   std::mutex mutex;
   std::condition_variable landing;

@@ -236,6 +236,10 @@ Prepared Core::prepare(Flight& flight, const LoadSpec& spec, Loaded& loaded, Dur
 }
 
 void Core::land(Flight& flight, const LoadSpec& spec, Loaded loaded, Prepared prepared) {
+  // Where nothing is told, only a look at the server shows who joined since whether a tag that the value names counts.
+  const bool look_again =
+      prepared.landing.replace_by && prepared.landing.replace_by->shared && !loaded.tags.empty() && !fills(*spec.terms);
+  if (probe) probe(Point::before_l1_store, flight.name);
   try {
     publish(flight, spec, loaded, prepared);
   } catch (...) {  // no memory
@@ -249,7 +253,7 @@ void Core::land(Flight& flight, const LoadSpec& spec, Loaded loaded, Prepared pr
     flight.value = std::move(loaded.node);
     flight.error = std::move(loaded.error);
     flight.void_from = prepared.void_from;
-    flight.leader_only = prepared.revoked;
+    flight.leader_only = prepared.revoked || look_again;
     flight.landed = true;
   }
   flight.landing.notify_all();

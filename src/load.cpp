@@ -1,4 +1,6 @@
 /// Asking for a value: who finds it, who joins a load, who leads one, and who waits how long.
+#include <algorithm>
+
 #include <dsta/cache/detail/core.hpp>
 
 #include "background.hpp"
@@ -53,7 +55,10 @@ NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, Lo
     auto flight = new_flight(key, *loader, loader->tags);
     flight->forced = mode == LoadMode::refresh;
     const std::uint64_t arrived = flight->sequence;
-    Store::Joined joined = store_->join(std::move(flight), mode == LoadMode::refresh, now());
+    const auto wants = mode == LoadMode::refresh ? Store::Wants::refresh
+                       : asks_first              ? Store::Wants::load
+                                                 : Store::Wants::any;
+    Store::Joined joined = store_->join(std::move(flight), wants, now());
 
     if (joined.entry) {
       count(Count::hits);
@@ -83,6 +88,8 @@ NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, Lo
       count(Count::misses);
       throw;
     }
+    const bool in_vain = awaited == Awaited::missing || awaited == Awaited::nothing;
+    if (in_vain && !joined.lead) continue;  // it will be counted by what it gets
     const bool found = awaited == Awaited::value && joined.flight->from_shared;
     count(found ? Count::hits : Count::misses);
     switch (awaited) {
@@ -95,7 +102,7 @@ NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, Lo
         std::rethrow_exception(took_too_long(*loader));
       case Awaited::missing:  // a batch did not find it; the function itself may
       case Awaited::nothing:  // abandoned, or invalidated before this caller came
-        if (!joined.lead || closed()) break;
+        if (closed()) break;
         counters.add(Count::shed);
         std::rethrow_exception(executor_is_full(*loader));
     }
@@ -104,8 +111,8 @@ NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, Lo
 
 /// Without an in-process level that may be trusted each caller looks for himself: a load under way was begun earlier,
 /// and only the shared level knows whether it still counts.
-bool Core::asks_itself(const Loader& loader) {
-  return shares(*loader.terms) && loader.type->shareable && !fills(*loader.terms);
+bool Core::asks_itself(const LoadSpec& spec) {
+  return shares(*spec.terms) && spec.type->shareable && !fills(*spec.terms);
 }
 
 NodeRef Core::meanwhile(NodeRef entry, Freshness freshness, const std::shared_ptr<Flight>& refresh,
@@ -128,7 +135,7 @@ NodeRef Core::freshen(Fetched seen, const std::shared_ptr<Loader>& loader, TimeP
   const bool past_ttl = is_past_ttl(seen.freshness);
   std::shared_ptr<Flight> refresh;
   if (!shared_->holds_off(seen.key.name, now())) {
-    Store::Joined joined = store_->join(new_flight(seen.key, *loader, loader->tags), false, now());
+    Store::Joined joined = store_->join(new_flight(seen.key, *loader, loader->tags), Store::Wants::load, now());
     refresh = joined.flight;
     if (joined.lead && launch(joined.flight, loader, LoadUrgency::behind) && !past_ttl) {
       loader->identity->counters.add(Count::early_refreshes);
@@ -138,18 +145,30 @@ NodeRef Core::freshen(Fetched seen, const std::shared_ptr<Loader>& loader, TimeP
 }
 
 bool Core::may_join(const Flight& flight, const Fetched& seen) {
-  if (!seen.asked || !has_lease(flight)) return true;  // its loader has not begun, or the server is out of reach
-  const auto names_it = [&](const Fetched& fetched) {
-    return fetched.found && fetched.found->kind == Found::Kind::lease && names_lease(flight, fetched.found->token);
+  // Not claimed: its loader has not begun, or the server is out of reach.
+  if (!seen.asked || !flight.claimed.load(std::memory_order_acquire)) return true;
+  const auto dependencies = dependencies_of(flight.identity, flight.tag_names);
+  const auto as_before = [&](const Versions& versions, std::string_view name) {
+    const auto* before = flight.versions->find(name);
+    const auto* now_there = versions.find(name);
+    return before && now_there && *before == *now_there;
   };
-  if (names_it(seen)) return true;
-  // The lease may have been taken since.
+  const auto stands = [&](const Fetched& fetched) {
+    if (!fetched.found || !fetched.versions) return false;
+    const Found& found = *fetched.found;
+    const bool its = has_lease(flight) ? found.kind == Found::Kind::lease && names_lease(flight, found.token)
+                                       : found.kind == Found::Kind::value && found.mark() == flight.mark;
+    return its && as_before(*fetched.versions, {}) &&
+           std::ranges::all_of(dependencies, [&](const auto& name) { return as_before(*fetched.versions, name); });
+  };
+  if (stands(seen)) return true;
+  // It may have been claimed since.
   Fetched again{seen.key};
   const TypeOps* types[] = {flight.type};
   EntryTerms terms;
   terms.level = Level::l2;
-  fetch(std::span(&again, 1), types, nullptr, terms, {});
-  return !again.asked || names_it(again);
+  fetch(std::span(&again, 1), types, nullptr, terms, dependencies);
+  return !again.asked || stands(again);
 }
 
 Core::Awaited Core::await(const std::shared_ptr<Flight>& flight, TimePoint limit, std::uint64_t arrived, bool leads) {

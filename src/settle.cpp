@@ -84,6 +84,9 @@ void Core::settle(const Ours& ours, const LoadSpec& spec, std::vector<Prepared>&
     }
   }
   if (replaces.empty()) return;
+  if (probe) {
+    for (const auto& flight : ours.flights) probe(Point::before_shared_store, flight->name);
+  }
   const std::vector<Done> done = remote.replace(replaces);
   std::vector<std::string_view> outdated;
   for (std::size_t n = 0; n < done.size(); ++n) {

@@ -147,17 +147,20 @@ void Core::fetch(std::span<Fetched> items, std::span<const TypeOps* const> types
     flight->course = Course::fill;
     store_->begin(flight);
   }
-  Versions versions;
+  const auto versions = std::make_shared<Versions>();
   const bool plain = terms.raw || std::ranges::any_of(types, [](const TypeOps* type) { return may_be_counter(*type); });
-  const bool answered = !queries.empty() && shared_->remote.read(queries, dependencies, versions, plain);
+  const bool answered = !queries.empty() && shared_->remote.read(queries, dependencies, *versions, plain, !fill);
   const std::int64_t server_now = shared_->remote.clock().to_server(now());
   for (std::size_t n = 0; n < queries.size(); ++n) {
     Fetched& item = items[places[n]];
-    if (answered)
-      take_found(item, std::move(queries[n].found), types, reader, terms, versions, server_now, sequence_before);
+    if (answered) {
+      item.versions = versions;
+      take_found(item, std::move(queries[n].found), types, reader, terms, *versions, server_now, sequence_before);
+    }
     if (!fill) continue;
     Store::Landing landing;
     if (item.node && item.node->shared) landing.replace_by = item.node;
+    if (probe) probe(Point::before_l1_store, flights[n]->name);
     store_->land(*flights[n], std::move(landing), now());
   }
 }
@@ -227,7 +230,7 @@ std::optional<Duration> Core::shared_time_left(const KeyView& key, bool raw) {
   RemoteQuery query{key.name};
   Versions versions;
   Remote& remote = shared_->remote;
-  if (!remote.read(std::span(&query, 1), {}, versions)) return std::nullopt;
+  if (!remote.read(std::span(&query, 1), {}, versions, false, true)) return std::nullopt;
   const Found& found = query.found;
   if (counts_plain(found, raw)) {
     const auto left = remote.life_left(key.name);

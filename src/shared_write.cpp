@@ -129,6 +129,7 @@ std::vector<PutOutcome> Core::put_shared(std::vector<NodeRef>& nodes, const Entr
     for (std::size_t i = 0; i < nodes.size(); ++i) {
       NodeRef kept;
       if (keep && outcomes[i] == PutOutcome::stored) kept = std::move(nodes[i]);
+      if (probe) probe(Point::before_l1_store, flights[i]->name);
       store_->end_write(*flights[i], std::move(kept), now());
     }
   };

@@ -180,17 +180,18 @@ void Store::clear(std::uint64_t sequence) {
   }
 }
 
-Store::Joined Store::join(std::shared_ptr<Flight> mine, bool refresh, TimePoint now) {
+Store::Joined Store::join(std::shared_ptr<Flight> mine, Wants wants, TimePoint now) {
   const KeyView key = mine->key();
   Joined joined;
   Shard& home = shard(key.hash);
   const std::lock_guard lock(home.lock);
-  if (refresh) {
+  if (wants == Wants::refresh) {
     home.flights.each(key.hash, [&](const std::shared_ptr<Flight>& flight) {
       if (flight->name == key.name) flight->superseded = true;
     });
   } else {
-    if (Node* node = home.find(key); node && node->type->serves(*mine->type)) {
+    Node* const node = wants == Wants::any ? home.find(key) : nullptr;
+    if (node && node->type->serves(*mine->type)) {
       joined.freshness = judge(*node, mine->identity, now);
       if (joined.freshness != Freshness::miss) joined.entry = home.use(*node, now);
       if (holds_off(*node, now)) joined.freshness = settled(joined.freshness);

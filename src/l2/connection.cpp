@@ -51,7 +51,7 @@ void Connection::condemn(std::string_view why) {
 
 void Connection::run(Exchange& exchange, std::string_view bytes, TimePoint deadline) {
   Lock lock(mutex_);
-  if (under_way_.empty() && !reading_ && !ended_) refuse_leftovers();
+  if (under_way_.empty() && !reader_ && !ended_) refuse_leftovers();
   if (ended_) {
     exchange.fault = Fault::lost;
     return;
@@ -70,19 +70,26 @@ void Connection::take_part(Exchange& exchange, std::string_view bytes, Lock& loc
   under_way_.push_back(&exchange);
   ++unsent_;
   outgoing_ += bytes;
-  if (!writing_) write_out(lock, deadline);
+  if (!writing_) write_out(exchange, lock, deadline);
 
   for (;;) {
     if (exchange.news() == Exchange::News::done) return;
-    if (!reading_) {
-      reading_ = true;
+    if (!reader_) {
+      reader_ = &exchange;
       exchange.led();
       read_for_all(exchange, lock, deadline);
-      reading_ = false;
+      reader_ = nullptr;
       if (!under_way_.empty()) under_way_.front()->tell(Exchange::News::lead);
       return;
     }
-    exchange.led();  // somebody else reads already, and will hand the role on
+    // Somebody else reads already, and will hand the role on; what was wanted is that this one writes.
+    if (exchange.news() == Exchange::News::lead && !outgoing_.empty() && !writing_) {
+      exchange.led();
+      write_out(exchange, lock, deadline);
+      if (exchange.news() == Exchange::News::done) return;
+      if (!reader_) continue;
+    }
+    exchange.led();
     lock.unlock();
     const auto news = exchange.await(deadline);
     if (news == Exchange::News::done) return;
@@ -112,9 +119,10 @@ void Connection::end_if_gone(Step step) {
 
 // --- writing
 
-void Connection::write_out(Lock& lock, TimePoint deadline) {
+void Connection::write_out(const Exchange& own, Lock& lock, TimePoint deadline) {
   writing_ = true;
-  for (int n = 0; n < kWrites && !outgoing_.empty() && !ended_; ++n) {
+  for (int n = 0; !outgoing_.empty() && !ended_; ++n) {
+    if (n >= kWrites && is_left_to_others(own)) break;
     if (batch_ > 1.5) {
       // Others are about to ask too: one write for all of them costs less than it delays this one.
       lock.unlock();
@@ -136,7 +144,18 @@ void Connection::write_out(Lock& lock, TimePoint deadline) {
     if (!sent) end(fault, nullptr, why);
   }
   writing_ = false;
-  // What is left was appended by callers who wait by now: the first of them to read sends it.
+}
+
+/// What is left was appended by callers who wait by now: the first of them to read sends it. But one who reads already
+/// may have looked before, and does not wake for it: then another sends it, or nobody does.
+bool Connection::is_left_to_others(const Exchange& own) {
+  if (!reader_ || reader_ == &own) return true;
+  for (std::size_t i = under_way_.size() - unsent_; i < under_way_.size(); ++i) {
+    if (under_way_[i] == reader_) continue;
+    under_way_[i]->tell(Exchange::News::lead);
+    return true;
+  }
+  return false;
 }
 
 bool Connection::send_all(TimePoint deadline, Fault& fault, std::string_view& why) {
@@ -170,7 +189,7 @@ void Connection::read_for_all(Exchange& own, Lock& lock, TimePoint deadline) {
   std::vector<Reply> replies;
   while (own.news() != Exchange::News::done) {
     if (!outgoing_.empty() && !writing_) {
-      write_out(lock, deadline);
+      write_out(own, lock, deadline);
       continue;
     }
     lock.unlock();

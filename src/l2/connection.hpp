@@ -56,7 +56,8 @@ class Connection {
   using Lock = std::unique_lock<std::mutex>;
 
   void take_part(Exchange& exchange, std::string_view bytes, Lock& lock, TimePoint deadline);
-  void write_out(Lock& lock, TimePoint deadline);
+  void write_out(const Exchange& own, Lock& lock, TimePoint deadline);
+  bool is_left_to_others(const Exchange& own);
   bool send_all(TimePoint deadline, Fault& fault, std::string_view& why);
   void read_for_all(Exchange& own, Lock& lock, TimePoint deadline);
   Step read_some(TimePoint deadline, bool& late);
@@ -75,7 +76,7 @@ class Connection {
   std::deque<Exchange*> under_way_;
   std::size_t unsent_ = 0;  ///< how many at the end of under_way_ have their bytes in outgoing_
   bool writing_ = false;
-  bool reading_ = false;
+  const Exchange* reader_ = nullptr;  ///< whose caller reads
   double batch_ = 1;  ///< how many requests one write carried lately
   std::string why_;
   bool was_slow_ = false;

@@ -70,8 +70,8 @@ Found Remote::to_found(std::string_view name, Reply& reply) const {
 }
 
 bool Remote::read(std::span<RemoteQuery> queries, std::span<const std::string> dependencies, Versions& versions,
-                  bool plain) {
-  const bool told = versions_are_told();
+                  bool plain, bool anew) {
+  const bool told = !anew && versions_are_told();
   std::set<std::string, std::less<>> wanted;
   const auto want = [&](std::string_view name) {
     if (versions.find(name)) return;

@@ -42,7 +42,7 @@ struct EraseMatching : ::testing::Test {
   }
   std::shared_ptr<Flight> refresh(const std::string& name) {
     auto flight = std::make_shared<Flight>(key(name), spec, std::vector<std::string>{}, 1);
-    store.join(flight, true, now);
+    store.join(flight, Store::Wants::refresh, now);
     return flight;
   }
 

@@ -129,6 +129,7 @@ class Interleaving {
     switch (point) {
       case Core::Point::before_queue:
       case Core::Point::before_shared_store:
+      case Core::Point::before_l1_store:
         break;
       case Core::Point::before_load:
         under_way.insert(flight = ++flights_);

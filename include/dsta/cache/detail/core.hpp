@@ -178,6 +178,7 @@ struct Fetched {
   Freshness freshness = Freshness::miss;
   bool asked = false;  ///< the server answered
   std::shared_ptr<Found> found = {};
+  std::shared_ptr<Versions> versions = {};  ///< that were read or known with it
 };
 
 /// The compiled heart of a manager: store, flights, tags, identities, background work. Thread-safe.
@@ -270,7 +271,15 @@ class Core : public std::enable_shared_from_this<Core> {
   bool closed() const noexcept { return closed_.load(std::memory_order_acquire); }
 
   /// Points at which tests stop a thread to force a race.
-  enum class Point { before_queue, before_load, before_store, after_store, before_wait, before_shared_store };
+  enum class Point {
+    before_queue,
+    before_load,
+    before_store,
+    after_store,
+    before_wait,
+    before_shared_store,
+    before_l1_store,
+  };
   std::function<void(Point, std::string_view key)> probe;
 
  private:
@@ -284,7 +293,7 @@ class Core : public std::enable_shared_from_this<Core> {
   std::shared_ptr<Flight> new_flight(const KeyView& key, const LoadSpec& spec, const std::vector<std::string>& tags);
   /// `leads`: the caller's own flight.
   Awaited await(const std::shared_ptr<Flight>& flight, TimePoint limit, std::uint64_t arrived, bool leads);
-  bool asks_itself(const Loader& loader);
+  bool asks_itself(const LoadSpec& spec);
   /// A value while its refresh runs: the value, or what the refresh brings within the soft timeout.
   NodeRef meanwhile(NodeRef entry, Freshness freshness, const std::shared_ptr<Flight>& refresh, const Loader& loader,
                     TimePoint called, std::uint64_t arrived);
@@ -295,6 +304,8 @@ class Core : public std::enable_shared_from_this<Core> {
   /// `wanted`. Refreshes to be begun go to `behind`; `early` of them are of fresh entries.
   std::vector<Waiting> join_batch(std::vector<BatchItem>& items, const std::vector<std::size_t>& open,
                                   const LoadSpec& spec, bool counted, Batch& wanted, Batch& behind, std::size_t& early);
+  /// Takes away the flights that whoever comes now must not join.
+  void look_whom_to_join(const std::vector<BatchItem>& items, const LoadSpec& spec, std::vector<Waiting>& waiting);
   void load_uncached(std::vector<BatchItem>& items, const std::vector<std::size_t>& open, bool counted,
                      BatchLoader& loader);
 
@@ -327,7 +338,7 @@ class Core : public std::enable_shared_from_this<Core> {
   Consulted consult_raw(const Batch& batch, const LoadSpec& spec);
   void know_versions(Ours& ours, std::span<const std::string> dependencies, const LoadSpec& spec,
                      const std::shared_ptr<Versions>& versions);
-  void land_found(Flight& flight, NodeRef node, Freshness freshness);
+  void land_found(Flight& flight, const EntryTerms& terms, NodeRef node, Freshness freshness);
   void put_off(const std::shared_ptr<Flight>& flight);
   /// False: not any longer.
   bool wait_for_others(int looks, TimePoint begun);

@@ -1,0 +1,59 @@
+// What is of the server alone is judged by what the server knows, also where a manager is told of changes: word of one
+// that was made before the call may be on its way.
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "eventually.hpp"
+#include "over_redis.hpp"
+#include "proxied_server.hpp"
+
+namespace dsta::cache {
+namespace {
+
+using namespace std::chrono_literals;
+using namespace testing_support;
+
+struct AskedAnew : ProxiedServer {
+  void SetUp() override {
+    ProxiedServer::SetUp();
+    if (IsSkipped()) return;
+    here = CacheManager(over_redis(proxy->url(), true, 5s));
+    there = CacheManager(over_redis(server->url(), false, 5s));
+    ASSERT_TRUE(eventually([&] { return here.set("warm", 1) && here.lookup<int>("warm").source == Source::l1; }));
+  }
+  CacheManager here, there;
+};
+
+TEST_F(AskedAnew, AnInvalidationCountsBeforeItIsHeardOf) {
+  int source = 1;
+  const EntryOptions options{.ttl = 60s, .prefix = "f", .tags = {"t"}, .level = Level::l2};
+  const auto f = here.cached(options, [&](int) { return source; });
+  const auto theirs = there.cached(options, [](int) { return -1; });
+  const std::pair<const char*, std::function<void()>> kWays[] = {{"del", [&] { there.del("f:1"); }},
+                                                                 {"tag", [&] { there.invalidate_tag("t"); }},
+                                                                 {"cache_clear", [&] { theirs.cache_clear(); }},
+                                                                 {"flush_all", [&] { there.flush_all(); }}};
+  for (const auto& [name, invalidate] : kWays) {
+    SCOPED_TRACE(name);
+    for (const int item : {1, 2, 3}) {
+      f.invalidate(item);
+      EXPECT_EQ(f(item), source);
+      EXPECT_EQ(f(item), source) << "by now all is known that this process may know";
+    }
+    proxy->set(Fault::hold(Fault::Way::replies).on("push"));
+    invalidate();
+    const bool of_one = std::string(name) == "del";
+    const int old = source++;
+    EXPECT_FALSE(f.peek(1));
+    EXPECT_FALSE(here.get<int>("1", options));
+    EXPECT_FALSE(here.exists("1", options));
+    EXPECT_EQ(f(1), source);
+    EXPECT_EQ(f(2), of_one ? old : source);
+    EXPECT_EQ(f.many({3}).at(0).value(), of_one ? old : source);
+    proxy->clear();
+  }
+}
+
+}  // namespace
+}  // namespace dsta::cache

@@ -1,0 +1,177 @@
+// What becomes of the in-process level while changes by others cannot be heard of: the policies of L1Options.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <thread>
+
+#include "eventually.hpp"
+#include "over_redis.hpp"
+#include "proxied_server.hpp"
+
+namespace dsta::cache {
+namespace {
+
+using namespace std::chrono_literals;
+using namespace testing_support;
+using SteadyClock = std::chrono::steady_clock;
+
+/// How changes cease to be heard.
+enum class Loss {
+  channel,  ///< the server closes the channel alone, and it cannot be made again
+  both,     ///< all connections are reset, and the channel cannot be made again
+  silence,  ///< nothing comes through any more, and nobody says so
+};
+
+struct Blind : ProxiedServer, ::testing::WithParamInterface<Loss> {
+  static constexpr auto kPeriod = 100ms;
+  /// What a busy machine takes beyond what was promised.
+  static constexpr auto kSlack = 1500ms;
+
+  void make(WhenBlind policy, Duration blind_age = 1s) {
+    ManagerOptions options = over_redis(proxy->url(), true);
+    options.l1.when_blind = policy;
+    options.l1.blind_age = blind_age;
+    options.l1.ping_period = kPeriod;
+    here = CacheManager(std::move(options));
+    there = CacheManager(over_redis(server->url(), false, 5s));
+    f = here.cached({.ttl = 600s, .prefix = "f"}, Function([](int) { return -1; }));
+    theirs = there.cached({.ttl = 600s, .prefix = "f"}, Function([](int) { return -1; }));
+    change(1);
+    ASSERT_TRUE(eventually([&] { return keeps(1); }));
+  }
+  void lose(Loss loss) {
+    lost_at = SteadyClock::now();
+    if (loss == Loss::silence) return proxy->set(Fault::blackhole());
+    proxy->set(Fault::error_reply("NOPERM not now").on("SUBSCRIBE"));
+    if (loss == Loss::both) return proxy->reset_connections();
+    server->command({"CLIENT", "KILL", "TYPE", "pubsub"});
+  }
+  /// By another process, a value set and one of a function.
+  void change(int to) {
+    ASSERT_TRUE(there.set("k", to));
+    ASSERT_TRUE(theirs.put(1, to));
+  }
+  /// Both are kept here, and are so.
+  bool keeps(int value) {
+    const auto found = here.lookup<int>("k");
+    return found.source == Source::l1 && found.value == value && f.peek(1) == value && f(1) == value;
+  }
+  bool is_lost(std::uint64_t times = 1) const { return here.get_stats().l1_suspensions == times; }
+  Duration since_loss() const { return SteadyClock::now() - lost_at; }
+  /// True when both are read, and are so. No read, in whatever way, brings what is kept from before.
+  bool reads_nothing_older_than(int value) {
+    const auto found = here.lookup<int>("k");
+    EXPECT_TRUE(!found || *found.value >= value) << *found.value;
+    const auto peeked = f.peek(1);
+    EXPECT_TRUE(!peeked || *peeked >= value) << *peeked;
+    const int called = f(1);
+    EXPECT_TRUE(called == -1 || called >= value) << called;
+    const int batched = f.many({1}).at(0).value();
+    EXPECT_TRUE(batched == -1 || batched >= value) << batched;
+    EXPECT_NE(found.source, Source::l1);
+    return found.value == value && peeked == value && called == value;
+  }
+  /// What another process removes is not there, in whatever way it is asked for.
+  void expect_removals_to_count() {
+    ASSERT_TRUE(there.del("k"));
+    theirs.invalidate(1);
+    EXPECT_FALSE(here.get<int>("k"));
+    EXPECT_FALSE(here.exists("k"));
+    EXPECT_FALSE(here.get_ttl("k"));
+    EXPECT_FALSE(f.peek(1));
+    EXPECT_EQ(f.many({1}).at(0).value(), -1);
+    theirs.invalidate(1);
+    EXPECT_EQ(f(1), -1);
+  }
+  void expect_recovery(int value) {
+    change(value);
+    proxy->clear();
+    EXPECT_TRUE(eventually([&] { return keeps(value); })) << "by itself";
+    change(value + 1);
+    EXPECT_TRUE(eventually([&] { return keeps(value + 1); })) << "and changes are heard of";
+  }
+
+  using Function = std::function<int(int)>;
+  CacheManager here, there;
+  cached<Function> f = here.cached({}, Function([](int) { return 0; })), theirs = f;
+  SteadyClock::time_point lost_at;
+};
+std::string loss_name(const ::testing::TestParamInfo<Loss>& tested) {
+  constexpr const char* kNames[] = {"AClosedChannel", "Resets", "Silence"};
+  return kNames[static_cast<int>(tested.param)];
+}
+INSTANTIATE_TEST_SUITE_P(After, Blind, ::testing::Values(Loss::channel, Loss::both, Loss::silence), loss_name);
+
+TEST_P(Blind, FlushServesNothingOlderOnceTheLossIsNoticedWithinTwoPeriods) {
+  make(WhenBlind::flush);
+  lose(GetParam());
+  change(2);
+  ASSERT_TRUE(eventually([&] { return is_lost(); }));
+  EXPECT_LE(since_loss(), 2 * kPeriod + kSlack);
+  EXPECT_TRUE(eventually([&] { return here.get_stats().entries == 0; }, kSlack));
+  for (int i = 3; i < 6; ++i) {
+    change(i);
+    // Where the server is out of reach there are misses.
+    EXPECT_TRUE(reads_nothing_older_than(i) || GetParam() != Loss::channel);
+  }
+  expect_removals_to_count();
+  EXPECT_EQ(here.get_stats().entries, 0u) << "nothing new is kept";
+  expect_recovery(5);
+  lose(GetParam());
+  EXPECT_TRUE(eventually([&] { return is_lost(2); })) << "each loss is counted";
+  here.clear_stats();
+  EXPECT_TRUE(is_lost(0));
+}
+
+TEST_P(Blind, BypassReadsTheServerWhileItLastsAndForgetsAfterwards) {
+  make(WhenBlind::bypass);
+  ASSERT_TRUE(there.set("unchanged", 7));
+  ASSERT_TRUE(eventually([&] { return here.lookup<int>("unchanged").source == Source::l1; }));
+  lose(GetParam());
+  change(2);
+  ASSERT_TRUE(eventually([&] { return is_lost(); }));
+  EXPECT_LE(since_loss(), 2 * kPeriod + kSlack);
+  for (int i = 3; i < 6; ++i) {
+    change(i);
+    EXPECT_TRUE(reads_nothing_older_than(i) || GetParam() != Loss::channel);
+    EXPECT_NE(here.lookup<int>("unchanged").source, Source::l1);
+  }
+  EXPECT_GE(here.get_stats().entries, 3u) << "it stays, unread";
+  expect_removals_to_count();
+  expect_recovery(5);
+  EXPECT_EQ(here.lookup<int>("unchanged").source, Source::l2) << "and is forgotten when changes are heard again";
+  EXPECT_TRUE(is_lost());
+}
+
+TEST_P(Blind, ServeGoesOnForBlindAgeAndNoLonger) {
+  constexpr auto kAge = 1s;
+  make(WhenBlind::serve, kAge);
+  lose(GetParam());
+  change(2);
+  ASSERT_TRUE(eventually([&] { return is_lost(); }));
+  EXPECT_TRUE(keeps(1) || since_loss() > kAge - 2 * kPeriod);
+  ASSERT_TRUE(eventually([&] { return here.get_stats().entries == 0; }));
+  EXPECT_GE(since_loss(), kAge - 2 * kPeriod) << "since changes were last known to be heard of";
+  EXPECT_LE(since_loss(), kAge + kSlack);
+  for (int i = 3; i < 6; ++i) {
+    change(i);
+    EXPECT_TRUE(reads_nothing_older_than(i) || GetParam() != Loss::channel);
+  }
+  expect_removals_to_count();
+  EXPECT_EQ(here.get_stats().entries, 0u) << "nothing new is kept";
+  expect_recovery(5);
+}
+
+TEST_P(Blind, ServeEndsWithTheBlindnessWhenThatIsSooner) {
+  make(WhenBlind::serve, 60s);
+  lose(GetParam());
+  change(2);
+  ASSERT_TRUE(eventually([&] { return is_lost(); }));
+  EXPECT_TRUE(keeps(1));
+  expect_recovery(2);
+}
+
+}  // namespace
+}  // namespace dsta::cache

@@ -1,0 +1,20 @@
+#pragma once
+#include <dsta/cache/manager.hpp>
+
+#include <gtest/gtest.h>
+
+#include "eventually.hpp"
+
+namespace dsta::cache::testing_support {
+
+/// Whatever `from` changed before, `to`, which has an in-process level, has heard of: names are told in the order of
+/// the changes. Waits two seconds at most.
+inline ::testing::AssertionResult has_heard(CacheManager& from, CacheManager& to) {
+  const EntryOptions witness{.ttl = std::chrono::minutes(1), .tags = {"witness"}, .level = Level::l1};
+  if (!to.set("witness", 1, witness)) return ::testing::AssertionFailure() << "no witness";
+  const bool heard = eventually([&] { return from.invalidate_tag("witness"), !to.exists("witness", witness); },
+                                std::chrono::seconds(2));
+  return heard ? ::testing::AssertionSuccess() : ::testing::AssertionFailure() << "nothing is heard";
+}
+
+}  // namespace dsta::cache::testing_support

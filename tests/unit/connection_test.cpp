@@ -1,0 +1,126 @@
+// Callers of one connection write and read for each other: nobody's request is forgotten when the roles change hands.
+#include "l2/connection.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include "eventually.hpp"
+
+namespace dsta::cache::detail {
+namespace {
+
+using namespace std::chrono_literals;
+using testing_support::eventually;
+
+/// One end of a socket pair, which shows what it is asked to do.
+class ShownStream final : public Stream {
+ public:
+  explicit ShownStream(int fd) : socket_(fd) {}
+
+  Step read(char* into, std::size_t room) override {
+    const ssize_t got = ::recv(socket_.get(), into, room, MSG_DONTWAIT);
+    if (got > 0) return {Step::Kind::moved, static_cast<std::size_t>(got)};
+    if (got == 0) return {Step::Kind::closed, 0};
+    ++dry_reads;
+    return {Step::Kind::wait_read, 0};
+  }
+  Step write(const char* from, std::size_t size) override {
+    on_write({from, size});
+    return {Step::Kind::moved, size};
+  }
+  void shut() noexcept override { ::shutdown(socket_.get(), SHUT_RDWR); }
+  void forget() noexcept override { socket_ = Descriptor(); }
+  int descriptor() const override { return socket_.get(); }
+
+  std::atomic<int> dry_reads{0};
+  std::function<void(std::string_view)> on_write;
+
+ private:
+  Descriptor socket_;
+};
+
+struct ConnectionRoles : ::testing::Test {
+  static constexpr int kCallers = 8;
+  static constexpr std::string_view kRequest = "PING\r\n", kReply = "+PONG\r\n";
+
+  ConnectionRoles() {
+    int ends[2] = {};
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    far = Descriptor(ends[1]);
+    auto made = std::make_unique<ShownStream>(ends[0]);
+    stream = made.get();
+    connection = std::make_unique<Connection>(std::move(made), ReplyLimits{});
+  }
+  void call() {
+    const std::lock_guard lock(mutex);  // the one called may call the next before it is on the list
+    Exchange& exchange = exchanges.emplace_back(1);
+    callers.emplace_back([this, &exchange] {
+      connection->run(exchange, kRequest, std::chrono::steady_clock::now() + 5s);
+      ++returned;
+    });
+  }
+  /// One more, who has asked by the time that this returns, and waits: for news, or as the one who reads.
+  void call_and_wait() {
+    const int dry = stream->dry_reads;
+    call();
+    EXPECT_TRUE(
+        eventually([&] { return exchanges.back().news() == Exchange::News::asleep || stream->dry_reads > dry; }));
+  }
+  void answer(std::size_t requests) {
+    for (; requests > 0; --requests) EXPECT_GT(::send(far.get(), kReply.data(), kReply.size(), MSG_NOSIGNAL), 0);
+  }
+  void expect_all_answered() {
+    callers.clear();
+    for (const Exchange& exchange : exchanges) EXPECT_EQ(exchange.fault, Fault::none);
+    EXPECT_EQ(sent, exchanges.size());
+  }
+
+  Descriptor far;
+  ShownStream* stream = nullptr;
+  std::unique_ptr<Connection> connection;
+  std::mutex mutex;
+  std::deque<Exchange> exchanges;
+  std::atomic<std::size_t> sent{0};
+  std::atomic<int> returned{0};
+  std::deque<std::jthread> callers;
+};
+
+TEST_F(ConnectionRoles, WhoReadsBeforeHisOwnRequestWasSentIsNotForgotten) {
+  stream->on_write = [&](std::string_view bytes) {
+    const std::size_t requests = bytes.size() / kRequest.size();
+    sent += requests;
+    answer(requests);
+    // All who were answered have gone but for the one who writes; the next one reads, and has not been sent.
+    EXPECT_TRUE(eventually([&] { return returned == static_cast<int>(exchanges.size()) - 1; }));
+    if (exchanges.size() < kCallers) call_and_wait();
+  };
+  const auto begun = std::chrono::steady_clock::now();
+  call();
+  EXPECT_TRUE(eventually([&] { return returned == kCallers; }, 3s));
+  expect_all_answered();
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, 3s);
+}
+
+TEST_F(ConnectionRoles, WhatIsAskedWhileAReaderWaitsForASlowReplyIsSentAtOnce) {
+  stream->on_write = [&](std::string_view bytes) {
+    sent += bytes.size() / kRequest.size();
+    if (exchanges.size() > 1 && exchanges.size() < kCallers) call_and_wait();
+  };
+  call_and_wait();  // its reply does not come for now
+  call();
+  EXPECT_TRUE(eventually([&] { return sent == kCallers; }, 3s)) << sent;
+  answer(kCallers);
+  expect_all_answered();
+}
+
+}  // namespace
+}  // namespace dsta::cache::detail
