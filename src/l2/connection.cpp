@@ -49,7 +49,7 @@ void Connection::condemn(std::string_view why) {
   end(Fault::lost, nullptr, why);
 }
 
-void Connection::run(Exchange& exchange, std::string_view bytes, TimePoint deadline) {
+void Connection::run(Exchange& exchange, Bytes bytes, TimePoint deadline) {
   Lock lock(mutex_);
   if (under_way_.empty() && !reader_ && !ended_) refuse_leftovers();
   if (ended_) {
@@ -66,10 +66,10 @@ void Connection::run(Exchange& exchange, std::string_view bytes, TimePoint deadl
   }
 }
 
-void Connection::take_part(Exchange& exchange, std::string_view bytes, Lock& lock, TimePoint deadline) {
+void Connection::take_part(Exchange& exchange, Bytes bytes, Lock& lock, TimePoint deadline) {
   under_way_.push_back(&exchange);
   ++unsent_;
-  outgoing_ += bytes;
+  (outgoing_ += bytes.first) += bytes.second;
   if (!writing_) write_out(exchange, lock, deadline);
 
   for (;;) {

@@ -34,9 +34,15 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
+  /// What is sent in one go, in two pieces so that nobody has to join them.
+  struct Bytes {
+    Bytes(std::string_view only) : first(only) {}
+    Bytes(std::string_view one, std::string_view two) : first(one), second(two) {}
+    std::string_view first, second;
+  };
   /// Sends `bytes` and waits for the replies until `deadline` (steady clock). When it returns, the exchange has its
   /// replies or a fault. Memory that cannot be had for what comes is a fault, too: the connection ends.
-  void run(Exchange& exchange, std::string_view bytes, TimePoint deadline);
+  void run(Exchange& exchange, Bytes bytes, TimePoint deadline);
 
   bool usable() const { return !ended_.load(std::memory_order_acquire); }
   /// Ends the connection because of what its caller found in a reply.
@@ -55,7 +61,7 @@ class Connection {
  private:
   using Lock = std::unique_lock<std::mutex>;
 
-  void take_part(Exchange& exchange, std::string_view bytes, Lock& lock, TimePoint deadline);
+  void take_part(Exchange& exchange, Bytes bytes, Lock& lock, TimePoint deadline);
   void write_out(const Exchange& own, Lock& lock, TimePoint deadline);
   bool is_left_to_others(const Exchange& own);
   bool send_all(TimePoint deadline, Fault& fault, std::string_view& why);
@@ -77,7 +83,7 @@ class Connection {
   std::size_t unsent_ = 0;  ///< how many at the end of under_way_ have their bytes in outgoing_
   bool writing_ = false;
   const Exchange* reader_ = nullptr;  ///< whose caller reads
-  double batch_ = 1;  ///< how many requests one write carried lately
+  double batch_ = 1;                  ///< how many requests one write carried lately
   std::string why_;
   bool was_slow_ = false;
   std::shared_ptr<LinkWatch> watch_;

@@ -48,7 +48,16 @@ Request greeting(const LinkOptions& options) {
 
 std::string fresh_token() {
   static std::atomic<std::uint64_t> last{0};
-  return fmt::format("{:x}.{:x}", process_number(), ++last);
+  // Short enough for a std::string to hold without an allocation: 36 bits of the process's, 54 of its own.
+  static constexpr std::string_view kDigits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz-";
+  constexpr std::size_t kOfProcess = 6, kLength = 15;
+  std::string token(kLength, '0');
+  const auto write = [&](std::size_t from, std::size_t to, std::uint64_t number) {
+    for (; to > from; number /= kDigits.size()) token[--to] = kDigits[number % kDigits.size()];
+  };
+  write(0, kOfProcess, process_number());
+  write(kOfProcess, kLength, ++last);
+  return token;
 }
 
 Link::Link(LinkOptions options) : options_(std::move(options)), state_(new State(options_)) {}
@@ -91,13 +100,11 @@ Answer Link::run(const Request& request, Purpose purpose) {
 
   const bool verified = purpose != Purpose::read;
   std::string token;
-  Request sealed;
+  Request seal;
   if (verified) {
     token = fresh_token();
-    sealed = request;
-    sealed.add({"ECHO", token});  // not PING, which a server refuses when it refuses writes (MISCONF)
+    seal.add({"ECHO", token});  // not PING, which a server refuses when it refuses writes (MISCONF)
   }
-  const Request& whole = verified ? sealed : request;
 
   Answer answer;
   for (int attempt = 0; attempt < (options_.retry ? 2 : 1); ++attempt) {
@@ -107,8 +114,8 @@ Answer Link::run(const Request& request, Purpose purpose) {
       if (attempt == 0) answer.fault = Fault::no_connection;
       return answer;
     }
-    Exchange exchange(whole.commands());
-    way.line->run(exchange, whole.bytes(), deadline);
+    Exchange exchange(request.commands() + seal.commands());
+    way.line->run(exchange, {request.bytes(), seal.bytes()}, deadline);
     answer.fault = exchange.fault;
     answer.maybe_executed = answer.maybe_executed || exchange.sent;
     if (answer.fault == Fault::none && verified) {

@@ -31,7 +31,8 @@ class TimeBudget {
   };
 
   /// Lets an operation that goes over everything, a part at a time, take longer than its limit, but only while the
-  /// server keeps up: beyond its end, each part must come within a quarter of the limit. A few parts earn no such grace.
+  /// server keeps up: beyond its end, each part must come within a quarter of the limit. A few parts earn no such
+  /// grace.
   class Sweep {
    public:
     explicit Sweep(Duration limit) noexcept : grace_(limit / 4) {}
