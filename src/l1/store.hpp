@@ -60,15 +60,15 @@ class Store {
   void sweep(TimePoint now);
   void clear(std::uint64_t sequence);
 
-  /// In one step: the entry if it counts, and unless it is fresh or its refresh has just failed, the flight that brings
-  /// a new value: one under way that may be joined, or `mine`, now attached (`lead`). With Wants::refresh always the latter,
-  /// and older flights are superseded.
   /// What will do for a caller.
   enum class Wants : std::uint8_t {
     any,      ///< an entry, or a load under way
     load,     ///< a load under way: entries are not to be read
     refresh,  ///< only a load that begins now
   };
+  /// In one step: the entry if it counts, and unless it is fresh or its refresh has just failed, the flight that brings
+  /// a new value: one under way that may be joined, or `mine`, now attached (`lead`). With Wants::refresh always the
+  /// latter, and older flights are superseded.
   Joined join(std::shared_ptr<Flight> mine, Wants wants, TimePoint now);
   /// What a flight does to the key's entry.
   struct Landing {

@@ -77,7 +77,7 @@ class Connection {
   std::size_t unsent_ = 0;  ///< how many at the end of under_way_ have their bytes in outgoing_
   bool writing_ = false;
   const Exchange* reader_ = nullptr;  ///< whose caller reads
-  double batch_ = 1;  ///< how many requests one write carried lately
+  double batch_ = 1;                  ///< how many requests one write carried lately
   std::string why_;
   bool was_slow_ = false;
   std::shared_ptr<LinkWatch> watch_;
