@@ -204,7 +204,8 @@ TEST_P(Agreement, LoadsThatNeedOneAnothersKeysEndWhenTheirPatienceDoes) {
   const auto begun = std::chrono::steady_clock::now();
   on_threads(2, [&](std::size_t i) {
     if (i == 0) {
-      EXPECT_EQ(my_x(1), 11);
+      const int got = my_x(1);
+      EXPECT_TRUE(got == 11 || got == 32) << got << ": with its own y, or with the one that was brought meanwhile";
     } else {
       const int got = their_y(1);
       EXPECT_TRUE(got == 22 || got == 31) << got << ": with its own x, or with the one that was brought meanwhile";

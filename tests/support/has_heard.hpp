@@ -14,6 +14,7 @@ inline ::testing::AssertionResult has_heard(CacheManager& from, CacheManager& to
   if (!to.set("witness", 1, witness)) return ::testing::AssertionFailure() << "no witness";
   const bool heard = eventually([&] { return from.invalidate_tag("witness"), !to.exists("witness", witness); },
                                 std::chrono::seconds(2));
+  to.del("witness", witness);
   return heard ? ::testing::AssertionSuccess() : ::testing::AssertionFailure() << "nothing is heard";
 }
 
