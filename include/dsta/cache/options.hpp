@@ -96,7 +96,7 @@ struct L1Options {
 
 /// The connections to the shared level.
 struct PoolOptions {
-  /// Connections at once, at most. Default 50. From 1 to 10000.
+  /// Connections that carry requests, at most. Default 50. From 1 to 10000. One is used: all threads share it.
   std::size_t max_connections = 50;
   /// How long making a connection may take: name resolution, connect, TLS, AUTH. Default 1 s. Over 0, at most 24 h.
   OptionalDuration connect_timeout = std::chrono::seconds(1);
