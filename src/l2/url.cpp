@@ -165,20 +165,20 @@ void read_socket_path(const Parts& parts, Endpoint& endpoint) {
 }
 
 /// What `read` found: the endpoint, and the options that are still to be applied to it.
-struct Found {
+struct ReadUrl {
   Endpoint endpoint = {};
   std::string_view query = {};
   bool has_database = false;
 };
 
-Found read_memory(std::string_view rest) {
+ReadUrl read_memory(std::string_view rest) {
   if (rest.starts_with("//")) rest.remove_prefix(2);
   if (!rest.empty() && rest[0] != '?') throw ConfigError("a memory: URL has no host or path, only ?options");
   if (rest.find('@') != rest.npos) throw ConfigError("a memory: URL has no user, host or '@', only ?options");
   return {.query = rest.substr(rest.empty() ? 0 : 1)};
 }
 
-Found read(std::string_view url) {
+ReadUrl read(std::string_view url) {
   if (url.empty()) return {};
   const std::string_view scheme = url.substr(0, url.find(':'));
   const std::string_view rest = url.substr(scheme.size());
@@ -188,7 +188,7 @@ Found read(std::string_view url) {
   if (!rest.starts_with("://")) throw ConfigError(fmt::format("URL scheme '{}' is followed by ://", scheme));
 
   const Parts parts = split(scheme, rest.substr(3));
-  Found found{.endpoint = {.transport = *transport}, .query = parts.query};
+  ReadUrl found{.endpoint = {.transport = *transport}, .query = parts.query};
   const std::size_t user_end = parts.authority.rfind('@');
   const bool has_user = user_end != parts.authority.npos;
   const std::string_view place = parts.authority.substr(has_user ? user_end + 1 : 0);
@@ -221,7 +221,7 @@ bool has_user(const Endpoint& endpoint) { return !endpoint.user.empty() || !endp
 
 Endpoint apply_url(ManagerOptions& options) {
   const std::string url = options.url;
-  Found found = read(url);
+  ReadUrl found = read(url);
   apply_url_options(found.query, found.has_database, options, found.endpoint);
   check_connection(options.pool, options.tls);
   return found.endpoint;

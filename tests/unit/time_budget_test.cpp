@@ -101,5 +101,31 @@ TEST(TimeBudget, APauseInsideAPauseCountsOnce) {
   EXPECT_LE(TimeBudget::end() - end, Clock::now() - before);
 }
 
+TEST(TimeBudget, ASweepGoesOnBeyondItsEndOnlyAfterManyParts) {
+  const Operation operation(0s);
+  const TimePoint end = TimeBudget::end();
+  TimeBudget::Sweep sweep(4h);
+  for (int part = 0; part < 8; ++part) sweep.part_done();
+  EXPECT_EQ(TimeBudget::end(), end) << "a few parts are an operation like others";
+  const TimePoint before = Clock::now();
+  sweep.part_done();
+  EXPECT_GE(TimeBudget::end(), before + 1h) << "a quarter of the limit for the next part";
+  EXPECT_LE(TimeBudget::end(), Clock::now() + 1h);
+}
+
+TEST(TimeBudget, ASweepNeverShortensItsTime) {
+  const Operation operation(100h);
+  const TimePoint end = TimeBudget::end();
+  TimeBudget::Sweep sweep(1s);
+  for (int part = 0; part < 100; ++part) sweep.part_done();
+  EXPECT_EQ(TimeBudget::end(), end);
+}
+
+TEST(TimeBudget, ASweepOutsideOfAnOperationHasNoEnd) {
+  TimeBudget::Sweep sweep(1s);
+  for (int part = 0; part < 100; ++part) sweep.part_done();
+  EXPECT_EQ(TimeBudget::end(), TimePoint::max());
+}
+
 }  // namespace
 }  // namespace dsta::cache::detail
