@@ -24,6 +24,7 @@ tool redis-check-rdb redis-tools
 tool openssl openssl
 if [ "${1-}" = --clang ]; then
   tool clang++ clang
+  library libclang-rt-dev  # the sanitizers'
   tool clang-format-14 clang-format-14
 fi
 

@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 preset=${1:-test}
 
 case $preset in
-  clang) sh cmake/prepare.sh --clang ;;
+  clang | asan) sh cmake/prepare.sh --clang ;;
   *) sh cmake/prepare.sh ;;
 esac
 

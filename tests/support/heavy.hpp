@@ -6,7 +6,8 @@
 #include <string>
 #include <vector>
 
-/// How much chaos: little by default, all of it with DSTA_CACHE_CHAOS=full. DSTA_CACHE_CHAOS_SEED is where seeds begin.
+/// How much chaos: some by default, all of it with DSTA_CACHE_CHAOS=full, little (of seeds) with DSTA_CACHE_CHAOS=short.
+/// DSTA_CACHE_CHAOS_SEED is where seeds begin.
 namespace dsta::cache::testing_support {
 
 inline std::string environment(const char* name) {
@@ -21,7 +22,8 @@ inline std::size_t heavy(std::size_t full, std::size_t brief) {
 
 inline std::vector<std::uint64_t> chaos_seeds() {
   const std::string given = environment("DSTA_CACHE_CHAOS_SEED");
-  std::vector<std::uint64_t> seeds(heavy(20, 2), given.empty() ? 1 : std::stoull(given));
+  const std::size_t brief = environment("DSTA_CACHE_CHAOS") == "short" ? 1 : 2;
+  std::vector<std::uint64_t> seeds(heavy(20, brief), given.empty() ? 1 : std::stoull(given));
   for (std::size_t i = 0; i < seeds.size(); ++i) seeds[i] += i;
   return seeds;
 }
