@@ -347,9 +347,14 @@ Store::Contents Store::contents(TimePoint now) {
   Contents sum;
   for (std::size_t i = 0; i <= mask_; ++i) {
     Shard& home = shards_[i];
-    Unlinked dead(home);
+    {
+      Unlinked dead(home);
+      const std::lock_guard lock(home.lock);
+      home.reclaim(now, std::size_t{1} << 20, dead);
+      // What was taken out and waits to be freed is no content.
+      if (!home.retired.empty() || !home.unread.empty()) dead.free_all();
+    }
     const std::lock_guard lock(home.lock);
-    home.reclaim(now, std::size_t{1} << 20, dead);
     sum.entries += home.table.size();
     sum.bytes += home.policy.weight() + home.overhead();
     sum.evictions += home.evictions;
