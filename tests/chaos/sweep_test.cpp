@@ -47,9 +47,9 @@ struct Sweep : ::testing::TestWithParam<bool> {
 INSTANTIATE_TEST_SUITE_P(On, Sweep, ::testing::Bool(), [](const auto& tested) { return levels_name(tested.param); });
 
 TEST_P(Sweep, GoesOnBeyondTheDeadlineWhileTheServerKeepsUp) {
-  // Some 40 parts of 15 ms and more: beyond the deadline, each well within a quarter of it.
+  // Some 40 parts of 15 ms and more: together beyond the deadline, each well within a quarter of it.
   cache = CacheManager(over_redis(proxy->url(), GetParam(), kSanitized ? 5s : 500ms));
-  proxy->set(Fault::delay(5ms));
+  proxy->set(Fault::delay(15ms).on("SCAN"));
   EXPECT_EQ(cache.delete_pattern("k:*"), kKeys);
   EXPECT_EQ(left(), 0U);
   EXPECT_TRUE(cache.exists("other"));
@@ -60,7 +60,7 @@ TEST_P(Sweep, EndsByTheDeadlineWhenTheServerDoesNotKeepUpAndTheRestIsDoneLater) 
   const auto begun = std::chrono::steady_clock::now();
   EXPECT_LT(cache.delete_pattern("k:*"), kKeys);
   const auto took = std::chrono::steady_clock::now() - begun;
-  EXPECT_LT(took, 2s) << "all of it takes ten";
+  EXPECT_LT(took, 2s) << "all of it takes minutes";
   EXPECT_EQ(cache.get_stats().pending_invalidations, 1U);
   EXPECT_FALSE(cache.exists("k:1")) << "it counts as removed all the same";
   proxy->clear();
