@@ -122,6 +122,7 @@ Consulted Core::consult(const Batch& batch, const LoadSpec& spec, LoadUrgency ur
   const auto alone = [&](std::size_t i) { consulted.ours.add(batch.items[i], batch.flights[i], {}); };
   Remote& remote = shared_->remote;
   const std::vector<std::string> dependencies = dependencies_of(batch, spec);
+  const std::uint64_t confirmed_before = shared_->pending.confirmed();
   const bool blocked =
       std::ranges::any_of(dependencies, [&](const auto& name) { return shared_->pending.concerns_dependency(name); });
   std::vector<RemoteQuery> queries;
@@ -166,7 +167,7 @@ Consulted Core::consult(const Batch& batch, const LoadSpec& spec, LoadUrgency ur
       case Found::Kind::value: {
         const Judged judged = judge(found.view, *versions, server_now, spec.identity);
         NodeRef node;
-        if (judged.freshness != Freshness::miss && !concerned(found.view)) {
+        if (judged.freshness != Freshness::miss && !concerned(found.view, flight->name, confirmed_before)) {
           node = unpack(flight->key(), *spec.type, found, judged, flight->sequence);
         }
         if (node && !flight->forced && (urgency == LoadUrgency::wanted || judged.freshness == Freshness::fresh)) {
@@ -215,11 +216,14 @@ Consulted Core::consult(const Batch& batch, const LoadSpec& spec, LoadUrgency ur
   return consulted;
 }
 
-bool Core::concerned(const EnvelopeView& view) const {
+bool Core::concerned(const EnvelopeView& view, std::string_view key, std::uint64_t confirmed) const {
+  const Pending& pending = shared_->pending;
+  if (pending.concerns_key(key)) return true;
   for (const TagVersion& tag : view.tags) {
-    if (shared_->pending.concerns_dependency(tag.name)) return true;
+    if (pending.concerns_dependency(tag.name)) return true;
   }
-  return false;
+  // Asked last: one that was confirmed meanwhile counted this up before it was gone from there.
+  return !view.tags.empty() && pending.confirmed() != confirmed;
 }
 
 /// The versions before the load are what it is stored with.

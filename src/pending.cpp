@@ -49,6 +49,7 @@ std::vector<Pending::Intent> Pending::all() const {
 
 void Pending::confirm(const Intent& intent) {
   const std::lock_guard lock(mutex_);
+  confirmed_.fetch_add(1, std::memory_order_release);
   const auto held = intents_.find({intent.kind, intent.name});
   if (held != intents_.end() && held->second.number == intent.number) intents_.erase(held);
   if (intents_.empty()) any_.store(false, std::memory_order_release);

@@ -44,6 +44,9 @@ class Pending {
   /// Whether there are any: one load, for the paths that ask all the time.
   bool any() const noexcept { return any_.load(std::memory_order_acquire); }
   std::size_t size() const;
+  /// How many were confirmed so far. What was read before one of them was may be what it was about, although nothing
+  /// that is asked here afterwards says so any more.
+  std::uint64_t confirmed() const noexcept { return confirmed_.load(std::memory_order_acquire); }
   bool concerns_key(std::string_view name) const;
   bool concerns_dependency(std::string_view name) const;
 
@@ -66,6 +69,7 @@ class Pending {
   std::map<Id, Held> intents_;
   std::uint64_t added_ = 0;
   std::atomic<bool> any_{false};
+  std::atomic<std::uint64_t> confirmed_{0};
 };
 
 }  // namespace detail

@@ -19,12 +19,10 @@ bool Core::erase_shared(const KeyView& key, bool raw) {
   const bool here = store_->erase(key, now());
   Found before;
   const Done done = shared_->remote.remove(key.name, before);
+  // In this order: who reads there from now on knows that it waits, who has begun to is fenced.
+  if (!done) leave_to_upkeep(Pending::Kind::key, key.name);
   store_->erase(key, now());  // what was read from there meanwhile
-  if (!done) {
-    leave_to_upkeep(Pending::Kind::key, key.name);
-    return here;
-  }
-  if (here) return true;
+  if (!done || here) return here;
   if (counts_plain(before, raw)) return true;
   if (before.kind != Found::Kind::value) return false;
   return counts(before.view);
@@ -46,13 +44,10 @@ std::size_t Core::erase_matching_shared(std::string_view pattern) {
   const std::size_t here = store_->erase_matching(matches, now(), &local);
   std::size_t there = 0;
   const Done done = sweep(pattern, &there);
+  if (!done) leave_to_upkeep(Pending::Kind::pattern, pattern);
   std::size_t local_again = 0;
   store_->erase_matching(matches, now(), &local_again);
-  if (!done) {
-    leave_to_upkeep(Pending::Kind::pattern, pattern);
-    return std::max(here, there + local);
-  }
-  return there + local + local_again;
+  return done ? there + local + local_again : std::max(here, there + local);
 }
 
 Done Core::sweep(std::string_view pattern, std::size_t* counted) {
@@ -96,6 +91,7 @@ void Core::flush_shared() {
 
 void Core::leave_to_upkeep(Pending::Kind kind, std::string_view name) {
   if (closed()) return;
+  if (probe) probe(Point::unconfirmed, name);
   shared_->pending.add(kind, name);
   shared_->upkeep->poke();
 }

@@ -135,17 +135,24 @@ void Core::fetch(std::span<Fetched> items, std::span<const TypeOps* const> types
   std::vector<RemoteQuery> queries;
   std::vector<std::size_t> places;
   std::vector<std::shared_ptr<Flight>> flights;
+  const std::uint64_t confirmed_before = shared_->pending.confirmed();
   for (std::size_t i = 0; i < items.size(); ++i) {
-    if (shared_->pending.concerns_key(items[i].key.name)) continue;
+    std::shared_ptr<Flight> flight;
+    if (fill) {
+      LoadSpec spec;
+      spec.type = types[0];
+      flight = std::make_shared<Flight>(items[i].key, spec, std::vector<std::string>(), sequence_before);
+      flight->course = Course::fill;
+      store_->begin(flight);
+    }
+    // In this order: an invalidation that is not confirmed is made known first, and then fences what has begun.
+    if (shared_->pending.concerns_key(items[i].key.name)) {
+      if (fill) store_->land(*flight, {}, now());
+      continue;
+    }
     queries.push_back({items[i].key.name});
     places.push_back(i);
-    if (!fill) continue;
-    LoadSpec spec;
-    spec.type = types[0];
-    auto& flight =
-        flights.emplace_back(std::make_shared<Flight>(items[i].key, spec, std::vector<std::string>(), sequence_before));
-    flight->course = Course::fill;
-    store_->begin(flight);
+    if (fill) flights.push_back(std::move(flight));
   }
   const auto versions = std::make_shared<Versions>();
   const bool plain = terms.raw || std::ranges::any_of(types, [](const TypeOps* type) { return may_be_counter(*type); });
@@ -155,7 +162,8 @@ void Core::fetch(std::span<Fetched> items, std::span<const TypeOps* const> types
     Fetched& item = items[places[n]];
     if (answered) {
       item.versions = versions;
-      take_found(item, std::move(queries[n].found), types, reader, terms, *versions, server_now, sequence_before);
+      take_found(item, std::move(queries[n].found), types, reader, terms, *versions, server_now, sequence_before,
+                 confirmed_before);
     }
     if (!fill) continue;
     Store::Landing landing;
@@ -176,7 +184,7 @@ void Core::fetch(std::span<Fetched> items, std::span<const TypeOps* const> types
 
 void Core::take_found(Fetched& item, Found found, std::span<const TypeOps* const> types, const Identity* reader,
                       const EntryTerms& terms, const Versions& versions, std::int64_t server_now,
-                      std::uint64_t sequence_before) {
+                      std::uint64_t sequence_before, std::uint64_t confirmed_before) {
   item.asked = true;
   const bool plain = found.kind == Found::Kind::other && found.refusal == Refusal::not_an_envelope;
   if (terms.raw || plain) {
@@ -194,9 +202,7 @@ void Core::take_found(Fetched& item, Found found, std::span<const TypeOps* const
   if (found.kind == Found::Kind::value) {
     const Judged judged = judge(found.view, versions, server_now, reader);
     item.freshness = judged.freshness;
-    for (const TagVersion& tag : found.view.tags) {
-      if (shared_->pending.concerns_dependency(tag.name)) item.freshness = Freshness::miss;
-    }
+    if (concerned(found.view, item.key.name, confirmed_before)) item.freshness = Freshness::miss;
     if (item.freshness != Freshness::miss) {
       bool same_codec = false;
       for (const TypeOps* type : types) {
@@ -226,6 +232,7 @@ bool counts_plain(const Found& found, bool raw) {
 
 std::optional<Duration> Core::shared_time_left(const KeyView& key, bool raw) {
   const TimeBudget::Operation budget(time_limit());
+  const std::uint64_t confirmed_before = shared_->pending.confirmed();
   if (shared_->pending.concerns_key(key.name)) return std::nullopt;
   RemoteQuery query{key.name};
   Versions versions;
@@ -238,9 +245,7 @@ std::optional<Duration> Core::shared_time_left(const KeyView& key, bool raw) {
     return *left < 0 ? forever : Duration(std::chrono::milliseconds(*left));
   }
   if (found.kind != Found::Kind::value) return std::nullopt;
-  for (const TagVersion& tag : found.view.tags) {
-    if (shared_->pending.concerns_dependency(tag.name)) return std::nullopt;
-  }
+  if (concerned(found.view, key.name, confirmed_before)) return std::nullopt;
   const TimePoint time = now();
   const Judged judged = judge(found.view, versions, remote.clock().to_server(time), nullptr);
   if (judged.freshness == Freshness::miss) return std::nullopt;

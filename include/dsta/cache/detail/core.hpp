@@ -279,6 +279,7 @@ class Core : public std::enable_shared_from_this<Core> {
     before_wait,
     before_shared_store,
     before_l1_store,
+    unconfirmed,  ///< an invalidation was not, and nobody knows yet
   };
   std::function<void(Point, std::string_view key)> probe;
 
@@ -361,10 +362,11 @@ class Core : public std::enable_shared_from_this<Core> {
                  std::uint64_t sequence) const;
   void take_found(Fetched& item, Found found, std::span<const TypeOps* const> types, const Identity* reader,
                   const EntryTerms& terms, const Versions& versions, std::int64_t server_now,
-                  std::uint64_t sequence_before);
+                  std::uint64_t sequence_before, std::uint64_t confirmed_before);
   void count_undecoded(std::string_view why);
-  /// One of the value's dependencies waits to be invalidated.
-  bool concerned(const EnvelopeView& view) const;
+  /// An invalidation of the value waits, or may have waited when it was read (`confirmed`: Pending's count before
+  /// that).
+  bool concerned(const EnvelopeView& view, std::string_view key, std::uint64_t confirmed) const;
   std::optional<Duration> shared_time_left(const KeyView& key, bool raw);
 
   // See shared_write.cpp.
