@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-/// How much chaos: some by default, all of it with DSTA_CACHE_CHAOS=full, little (of seeds) with DSTA_CACHE_CHAOS=short.
+/// How much chaos: some by default, all of it with DSTA_CACHE_CHAOS=full, little (of seeds) with =short.
 /// DSTA_CACHE_CHAOS_SEED is where seeds begin.
 namespace dsta::cache::testing_support {
 
