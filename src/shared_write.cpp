@@ -1,15 +1,10 @@
 /// Storing values at the shared level.
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include <dsta/cache/detail/core.hpp>
-#include <dsta/cache/error.hpp>
 #include <dsta/cache/key.hpp>
 
 #include "entry.hpp"
-#include "glob.hpp"
-#include "integer_errors.hpp"
 #include "l1/store.hpp"
 #include "l2/compression.hpp"
 #include "l2/time_budget.hpp"

@@ -82,6 +82,16 @@ struct Blind : ProxiedServer, ::testing::WithParamInterface<Loss> {
     return found.value == value && peeked == value && called == value;
   }
   /// What another process removes is not there, in whatever way it is asked for.
+  /// After the in-process level was emptied.
+  void expect_nothing_to_be_kept() {
+    for (int i = 3; i < 6; ++i) {
+      change(i);
+      // Where the server is out of reach there are misses.
+      EXPECT_TRUE(reads_nothing_older_than(i) || GetParam() != Loss::channel);
+    }
+    expect_removals_to_count();
+    EXPECT_EQ(here.get_stats().entries, 0u) << "nothing new is kept";
+  }
   void expect_removals_to_count() {
     ASSERT_TRUE(there.del("k"));
     theirs.invalidate(1);
@@ -119,13 +129,7 @@ TEST_P(Blind, FlushServesNothingOlderOnceTheLossIsNoticedWithinTwoPeriods) {
   ASSERT_TRUE(eventually([&] { return is_lost(); }));
   EXPECT_LE(since_loss(), 2 * kPeriod + kSlack);
   EXPECT_TRUE(eventually([&] { return here.get_stats().entries == 0; }, kSlack));
-  for (int i = 3; i < 6; ++i) {
-    change(i);
-    // Where the server is out of reach there are misses.
-    EXPECT_TRUE(reads_nothing_older_than(i) || GetParam() != Loss::channel);
-  }
-  expect_removals_to_count();
-  EXPECT_EQ(here.get_stats().entries, 0u) << "nothing new is kept";
+  expect_nothing_to_be_kept();
   expect_recovery(5);
   lose(GetParam());
   EXPECT_TRUE(eventually([&] { return is_lost(2); })) << "each loss is counted";
@@ -163,12 +167,7 @@ TEST_P(Blind, ServeGoesOnForBlindAgeAndNoLonger) {
   ASSERT_TRUE(eventually([&] { return here.get_stats().entries == 0; }));
   EXPECT_GE(since_loss(), kAge / 3);
   EXPECT_LE(since_loss(), kAge + kSlack);
-  for (int i = 3; i < 6; ++i) {
-    change(i);
-    EXPECT_TRUE(reads_nothing_older_than(i) || GetParam() != Loss::channel);
-  }
-  expect_removals_to_count();
-  EXPECT_EQ(here.get_stats().entries, 0u) << "nothing new is kept";
+  expect_nothing_to_be_kept();
   expect_recovery(5);
 }
 
