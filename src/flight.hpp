@@ -12,6 +12,7 @@
 
 #include <dsta/cache/detail/core.hpp>
 
+#include "l2/send_order.hpp"
 #include "tags.hpp"
 
 namespace dsta::cache {
@@ -74,6 +75,8 @@ struct Flight {
   /// Store::trust() when that request was sent.
   std::uint64_t trust = 0;
   bool superseded = false;  ///< a refresh began later: nobody joins, and it is not stored once that one brought a value
+  /// A write's: of the last write to the key that ended, and was kept, while this one was under way.
+  SendOrder rival;
   std::uint64_t number = 0;  ///< counts the flights of the shard
   std::shared_ptr<Flight> next;
 

@@ -120,12 +120,13 @@ std::vector<PutOutcome> Core::put_shared(std::vector<NodeRef>& nodes, const Entr
     store_->begin(flight);
   }
   const bool keep = fills(terms);
+  SendOrder order;
   const auto end = [&] {
     for (std::size_t i = 0; i < nodes.size(); ++i) {
       NodeRef kept;
       if (keep && outcomes[i] == PutOutcome::stored) kept = std::move(nodes[i]);
       if (probe) probe(Point::before_l1_store, flights[i]->name);
-      store_->end_write(*flights[i], std::move(kept), now());
+      store_->end_write(*flights[i], std::move(kept), order, now());
     }
   };
   try {
@@ -137,10 +138,10 @@ std::vector<PutOutcome> Core::put_shared(std::vector<NodeRef>& nodes, const Entr
         outcomes[i] = to_outcome(remote.put_raw(nodes[i]->name(), bytes, physical_life(nodes[i]->stale_until)));
       }
     } else {
-      write_entries(nodes, terms, dependencies, version_life(stale_until), outcomes);
+      order = write_entries(nodes, terms, dependencies, version_life(stale_until), outcomes);
     }
   } catch (...) {  // the user's codec refuses the value, and nothing was written
-    for (const auto& flight : flights) store_->end_write(*flight, {}, now());
+    for (const auto& flight : flights) store_->end_write(*flight, {}, {}, now());
     throw;
   }
   end();
@@ -150,7 +151,7 @@ std::vector<PutOutcome> Core::put_shared(std::vector<NodeRef>& nodes, const Entr
   return outcomes;
 }
 
-void Core::write_entries(const std::vector<NodeRef>& nodes, const EntryTerms& terms,
+SendOrder Core::write_entries(const std::vector<NodeRef>& nodes, const EntryTerms& terms,
                          const std::vector<std::string>& dependencies, Duration life,
                          std::vector<PutOutcome>& outcomes) {
   Remote& remote = shared_->remote;
@@ -161,6 +162,7 @@ void Core::write_entries(const std::vector<NodeRef>& nodes, const EntryTerms& te
             }));
   };
   Versions versions;
+  SendOrder order;
   bool known = remote.guess_versions(dependencies, life, versions);
   for (int attempt = 0; attempt < kTries && known; ++attempt) {
     std::vector<Remote::Put> puts;
@@ -174,7 +176,7 @@ void Core::write_entries(const std::vector<NodeRef>& nodes, const EntryTerms& te
                       physical_life(nodes[i]->stale_until)});
       places.push_back(i);
     }
-    if (puts.empty()) return;
+    if (puts.empty()) return order;
     for (const NodeRef& node : nodes) {
       if (probe) probe(Point::before_shared_store, node->name());
     }
@@ -185,9 +187,10 @@ void Core::write_entries(const std::vector<NodeRef>& nodes, const EntryTerms& te
     bool answered = false;
     for (std::size_t n = 0; n < places.size(); ++n) {
       outcomes[places[n]] = to_outcome(done[n]);
+      if (done[n]) order = done[n].order;
       answered = answered || done[n];
     }
-    if (!answered || told) return;
+    if (!answered || told) return order;
     bool same = true, missing = false;
     const auto compare = [&](std::string_view name) {
       const auto* used = versions.find(name);
@@ -197,7 +200,7 @@ void Core::write_entries(const std::vector<NodeRef>& nodes, const EntryTerms& te
     };
     compare({});
     for (const auto& name : dependencies) compare(name);
-    if (same) return;
+    if (same) return order;
     // What was written counts for nobody; once more.
     versions = std::move(after);
     if (missing) known = remote.need_versions(dependencies, life, versions);
@@ -205,6 +208,7 @@ void Core::write_entries(const std::vector<NodeRef>& nodes, const EntryTerms& te
       outcomes[i] = {PutOutcome::not_stored_server, "its tags were invalidated while it was stored"};
     }
   }
+  return order;
 }
 
 }  // namespace detail

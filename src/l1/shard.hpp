@@ -162,6 +162,20 @@ struct alignas(64) Shard {
       if (flight->name == key.name) flight->fenced = true;
     });
   }
+  /// The same, but for writes, which have an order of their own.
+  void fence_reads(std::string_view name, std::uint64_t hash) {
+    flights.each(hash, [&](const std::shared_ptr<Flight>& flight) {
+      if (flight->course != Course::write && flight->name == name) flight->fenced = true;
+    });
+  }
+  /// A write that was sent at this point of the order ended, and its value stands there now.
+  void tell_rivals(std::string_view name, std::uint64_t hash, SendOrder order) {
+    flights.each(hash, [&](const std::shared_ptr<Flight>& flight) {
+      if (flight->course != Course::write || flight->name != name) return;
+      if (flight->rival.connection != 0 && flight->rival.connection != order.connection) flight->fenced = true;
+      if (!(flight->rival > order)) flight->rival = order;
+    });
+  }
 
   /// What the flights bring that a refresh came after is older than what `last`, begun later, has just brought.
   void fence_superseded(const Flight& last) {

@@ -276,13 +276,7 @@ void Store::open() {
 void Store::begin(const std::shared_ptr<Flight>& flight) {
   Shard& home = shard(flight->hash);
   const std::lock_guard lock(home.lock);
-  if (flight->course == Course::write) {
-    home.flights.each(flight->hash, [&](const std::shared_ptr<Flight>& other) {
-      if (other->name != flight->name) return;
-      other->fenced = true;
-      if (other->course == Course::write) flight->fenced = true;
-    });
-  }
+  if (flight->course == Course::write) home.fence_reads(flight->name, flight->hash);
   flight->superseded = flight->course == Course::fill;
   flight->trust = trust();
   home.flights.add(flight);
@@ -314,19 +308,25 @@ bool Store::revoked(const Flight& flight) const {
   return flight.revoked;
 }
 
-void Store::end_write(Flight& flight, NodeRef node, TimePoint now) {
+void Store::end_write(Flight& flight, NodeRef node, SendOrder order, TimePoint now) {
   std::shared_ptr<Flight> detached;
   Shard& home = shard(flight.hash);
   Unlinked dead(home);
   const std::lock_guard lock(home.lock);
   detached = home.flights.remove(flight);
-  home.fence(flight.key());
   Node* held = home.find(flight.key());
-  if (node && !flight.fenced && flight.sequence >= home.cleared && keeps(flight, *node)) {
+  const bool alone = flight.rival.connection == 0;
+  const bool counts = node && !flight.fenced && flight.sequence >= home.cleared && keeps(flight, *node);
+  if (counts && (alone || order > flight.rival)) {
+    home.fence_reads(flight.name, flight.hash);
+    home.tell_rivals(flight.name, flight.hash, order);
     home.insert(held, std::move(node), now, dead);
-  } else if (held) {
-    home.remove(held, dead);
+    return;
   }
+  if (counts && order < flight.rival) return;  // what that one left there, or what came after it, is newer
+  // Nobody knows which of those under way the shared level has last.
+  home.fence(flight.key());
+  if (held) home.remove(held, dead);
 }
 
 void Store::revoke(const KeyView& key) {

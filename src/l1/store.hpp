@@ -93,8 +93,7 @@ class Store {
   /// stored.
   void drop_shared(std::uint64_t sequence);
 
-  /// Attaches a fill or a write. Writes fence the loads and fills under way; two at once fence each other, since they
-  /// may reach the shared level in either order.
+  /// Attaches a fill or a write. Writes fence the loads and fills under way.
   void begin(const std::shared_ptr<Flight>& flight);
   /// Before each request whose answer is to be kept: what was changed until now does not count against it.
   void rearm(Flight& flight);
@@ -103,8 +102,9 @@ class Store {
   bool revoked(const Flight& flight) const;
   /// Nobody joins the load any more.
   void supersede(Flight& flight);
-  /// Ends a write. What stood there goes; `node` takes its place if it is sure to be what others see.
-  void end_write(Flight& flight, NodeRef node, TimePoint now);
+  /// Ends a write. What stood there goes; `node` (null: it is not known to stand at the shared level) takes its place if
+  /// it is sure to be what others see: of writes to one key that cross, that is the one that was sent last.
+  void end_write(Flight& flight, NodeRef node, SendOrder order, TimePoint now);
   /// Another process changed the key.
   void revoke(const KeyView& key);
 

@@ -19,10 +19,15 @@ constexpr std::size_t kLongestReason = 127;
 /// Writes a caller makes for others before it looks after its own reply.
 constexpr int kWrites = 4;
 
+std::uint64_t next_number() {
+  static std::atomic<std::uint64_t> last{0};
+  return ++last;
+}
+
 }  // namespace
 
 Connection::Connection(std::unique_ptr<Stream> stream, ReplyLimits limits)
-    : stream_(std::move(stream)), guard_(limits) {
+    : stream_(std::move(stream)), number_(next_number()), guard_(limits) {
   why_.reserve(kLongestReason);
 }
 
@@ -67,6 +72,7 @@ void Connection::run(Exchange& exchange, Bytes bytes, TimePoint deadline) {
 }
 
 void Connection::take_part(Exchange& exchange, Bytes bytes, Lock& lock, TimePoint deadline) {
+  exchange.order = {number_, ++place_};
   under_way_.push_back(&exchange);
   ++unsent_;
   (outgoing_ += bytes.first) += bytes.second;

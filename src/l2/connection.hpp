@@ -74,12 +74,14 @@ class Connection {
   void refuse_leftovers();
 
   const std::unique_ptr<Stream> stream_;
+  const std::uint64_t number_;  ///< of the connection, in this process
   std::atomic<bool> ended_{false};
 
   mutable std::mutex mutex_;
   // Under mutex_.
   std::string outgoing_;
   std::deque<Exchange*> under_way_;
+  std::uint64_t place_ = 0;  ///< of the last request
   std::size_t unsent_ = 0;  ///< how many at the end of under_way_ have their bytes in outgoing_
   bool writing_ = false;
   const Exchange* reader_ = nullptr;  ///< whose caller reads

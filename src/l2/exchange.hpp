@@ -7,6 +7,7 @@
 #include <dsta/cache/duration.hpp>
 
 #include "reply.hpp"
+#include "send_order.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -34,6 +35,7 @@ class Exchange {
   Fault fault = Fault::none;
   /// A byte of it was given to the kernel: the server may have executed it.
   bool sent = false;
+  SendOrder order;
 
   enum class News : std::uint32_t { none, asleep, lead, done };
   News news() const { return news_.load(std::memory_order_acquire); }

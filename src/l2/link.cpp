@@ -128,6 +128,7 @@ Answer Link::run(const Request& request, Purpose purpose) {
     }
     if (answer.fault == Fault::none) {
       answer.replies = std::move(exchange.replies);
+      answer.order = exchange.order;
       own.judge(way, answer.replies);
       return answer;
     }

@@ -57,6 +57,7 @@ struct Answer {
   /// With a fault: the server may have executed the request.
   bool maybe_executed = false;
   std::vector<Reply> replies;
+  SendOrder order;
   explicit operator bool() const { return fault == Fault::none; }
 };
 

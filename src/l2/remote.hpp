@@ -29,6 +29,7 @@ struct Done {
   enum Status : std::uint8_t { yes, no, unknown };
   Status status = no;
   std::string_view why = {};  ///< a literal; empty for `yes`
+  SendOrder order = {};       ///< of the request that did it, where that was asked for: by put()
   explicit operator bool() const { return status == yes; }
 };
 

@@ -150,7 +150,7 @@ std::vector<Done> Remote::put(std::span<const Put> puts, std::span<const std::st
   std::vector<Done> done;
   for (std::size_t i = 0; i < puts.size(); ++i) {
     const Reply& reply = answer.replies[i];
-    done.push_back(reply.is_ok() ? Done{Done::yes} : refused("write", reply));
+    done.push_back(reply.is_ok() ? Done{Done::yes, {}, answer.order} : refused("write", reply));
   }
   if (!versions) return done;
   const Reply& now = answer.replies.back();

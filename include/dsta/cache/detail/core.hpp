@@ -43,6 +43,7 @@ struct Found;
 struct Judged;
 struct EnvelopeView;
 struct Done;
+struct SendOrder;
 class Versions;
 enum class PendingKind : std::uint8_t;
 class Coherence;
@@ -377,8 +378,9 @@ class Core : public std::enable_shared_from_this<Core> {
                    const Versions& versions, Duration load_cost, bool negative) const;
   std::vector<PutOutcome> put_shared(std::vector<NodeRef>& nodes, const EntryTerms& terms,
                                      const std::vector<std::string>& tags);
-  void write_entries(const std::vector<NodeRef>& nodes, const EntryTerms& terms,
-                     const std::vector<std::string>& dependencies, Duration life, std::vector<PutOutcome>& outcomes);
+  SendOrder write_entries(const std::vector<NodeRef>& nodes, const EntryTerms& terms,
+                          const std::vector<std::string>& dependencies, Duration life,
+                          std::vector<PutOutcome>& outcomes);
   bool erase_shared(const KeyView& key, bool raw);
   bool counts(const EnvelopeView& view);
   std::size_t erase_matching_shared(std::string_view pattern);
