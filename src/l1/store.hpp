@@ -102,8 +102,8 @@ class Store {
   bool revoked(const Flight& flight) const;
   /// Nobody joins the load any more.
   void supersede(Flight& flight);
-  /// Ends a write. What stood there goes; `node` (null: it is not known to stand at the shared level) takes its place if
-  /// it is sure to be what others see: of writes to one key that cross, that is the one that was sent last.
+  /// Ends a write. What stood there goes; `node` (null: it is not known to stand at the shared level) takes its place
+  /// if it is sure to be what others see: of writes to one key that cross, that is the one that was sent last.
   void end_write(Flight& flight, NodeRef node, SendOrder order, TimePoint now);
   /// Another process changed the key.
   void revoke(const KeyView& key);

@@ -18,6 +18,8 @@ constexpr std::size_t kKeptBuffer = std::size_t{256} << 10;
 constexpr std::size_t kLongestReason = 127;
 /// Writes a caller makes for others before it looks after its own reply.
 constexpr int kWrites = 4;
+/// Times a caller that is about to write lets others run although none of them asks for anything.
+constexpr int kPatience = 4;
 
 std::uint64_t next_number() {
   static std::atomic<std::uint64_t> last{0};
@@ -75,6 +77,7 @@ void Connection::take_part(Exchange& exchange, Bytes bytes, Lock& lock, TimePoin
   exchange.order = {number_, ++place_};
   under_way_.push_back(&exchange);
   ++unsent_;
+  if (returning_ > 0) --returning_;
   (outgoing_ += bytes.first) += bytes.second;
   if (!writing_) write_out(exchange, lock, deadline);
 
@@ -129,17 +132,11 @@ void Connection::write_out(const Exchange& own, Lock& lock, TimePoint deadline) 
   writing_ = true;
   for (int n = 0; !outgoing_.empty() && !ended_; ++n) {
     if (n >= kWrites && is_left_to_others(own)) break;
-    if (batch_ > 1.5) {
-      // Others are about to ask too: one write for all of them costs less than it delays this one.
-      lock.unlock();
-      yield_briefly();
-      lock.lock();
-      if (ended_) break;
-    }
+    gather(lock);
+    if (ended_) break;
     sending_.clear();
     if (sending_.capacity() > kKeptBuffer) sending_ = std::string();
     sending_.swap(outgoing_);
-    batch_ += (static_cast<double>(unsent_) - batch_) / 8;
     for (std::size_t i = under_way_.size() - unsent_; i < under_way_.size(); ++i) under_way_[i]->sent = true;
     unsent_ = 0;
     lock.unlock();
@@ -150,6 +147,20 @@ void Connection::write_out(const Exchange& own, Lock& lock, TimePoint deadline) 
     if (!sent) end(fault, nullptr, why);
   }
   writing_ = false;
+}
+
+/// Callers that were answered just now mostly ask again at once. One write for all of them, which also wakes the server
+/// once, costs less than it delays the first.
+void Connection::gather(Lock& lock) {
+  for (int fruitless = 0; returning_ > 0 && fruitless < kPatience && !ended_;) {
+    const std::size_t before = unsent_;
+    lock.unlock();
+    const bool yielded = yield_briefly();
+    lock.lock();
+    if (!yielded) break;
+    fruitless = unsent_ == before ? fruitless + 1 : 0;
+  }
+  returning_ = 0;
 }
 
 /// What is left was appended by callers who wait by now: the first of them to read sends it. But one who reads already
@@ -192,7 +203,6 @@ bool Connection::send_all(TimePoint deadline, Fault& fault, std::string_view& wh
 // --- reading
 
 void Connection::read_for_all(Exchange& own, Lock& lock, TimePoint deadline) {
-  std::vector<Reply> replies;
   while (own.news() != Exchange::News::done) {
     if (!outgoing_.empty() && !writing_) {
       write_out(own, lock, deadline);
@@ -202,12 +212,12 @@ void Connection::read_for_all(Exchange& own, Lock& lock, TimePoint deadline) {
     bool late = false;
     std::string_view why;
     const Step step = read_some(deadline, late);
-    const bool sound = step.kind != Step::Kind::moved || parse(replies, why);
+    const bool sound = step.kind != Step::Kind::moved || parse(why);
     lock.lock();
     if (ended_) return;  // and everybody knows
-    distribute(replies);
+    Exchange* answered = distribute();
     // Bytes that trickle in keep nobody waiting beyond his deadline.
-    late = late || (own.news() != Exchange::News::done && std::chrono::steady_clock::now() >= deadline);
+    late = late || (own.replies.size() < own.expected && std::chrono::steady_clock::now() >= deadline);
     if (late) {
       end(Fault::timeout, &own, "a reply did not come in time");
     } else if (!sound) {
@@ -215,6 +225,9 @@ void Connection::read_for_all(Exchange& own, Lock& lock, TimePoint deadline) {
     } else {
       end_if_gone(step);
     }
+    lock.unlock();
+    while (answered) std::exchange(answered, answered->next)->tell(Exchange::News::done);
+    lock.lock();
   }
 }
 
@@ -248,7 +261,7 @@ Step Connection::read_some(TimePoint deadline, bool& late) {
   return step;
 }
 
-bool Connection::parse(std::vector<Reply>& replies, std::string_view& why) {
+bool Connection::parse(std::string_view& why) {
   for (;;) {
     if (begin_ == end_) return true;
     const std::string_view come(buffer_.data() + begin_, end_ - begin_);
@@ -259,7 +272,8 @@ bool Connection::parse(std::vector<Reply>& replies, std::string_view& why) {
         why = guard_.reason();
         return false;
       case ReplyGuard::Verdict::complete:
-        if (!parser_.read(come.substr(0, guard_.size()), replies.emplace_back())) {
+        if (!parser_.read(come.substr(0, guard_.size()), parsed_.emplace_back())) {
+          parsed_.pop_back();
           why = "a reply could not be parsed";
           return false;
         }
@@ -268,8 +282,12 @@ bool Connection::parse(std::vector<Reply>& replies, std::string_view& why) {
   }
 }
 
-void Connection::distribute(std::vector<Reply>& replies) {
-  for (Reply& reply : replies) {
+/// Returns those that have all their replies now, linked by `next`: they are told without the lock, which they take
+/// as soon as they wake.
+Exchange* Connection::distribute() {
+  Exchange* answered = nullptr;
+  Exchange** end_of_answered = &answered;
+  for (Reply& reply : parsed_) {
     if (under_way_.size() <= unsent_) {
       end(Fault::lost, nullptr, "the server sent more than was asked for");
       break;
@@ -278,9 +296,12 @@ void Connection::distribute(std::vector<Reply>& replies) {
     first.replies.push_back(std::move(reply));
     if (first.replies.size() < first.expected) continue;
     under_way_.pop_front();
-    first.tell(Exchange::News::done);
+    *end_of_answered = &first;
+    end_of_answered = &first.next;
+    ++returning_;
   }
-  replies.clear();
+  parsed_.clear();
+  return answered;
 }
 
 void Connection::end(Fault fault, const Exchange* whose, std::string_view why) {

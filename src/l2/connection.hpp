@@ -63,12 +63,13 @@ class Connection {
 
   void take_part(Exchange& exchange, Bytes bytes, Lock& lock, TimePoint deadline);
   void write_out(const Exchange& own, Lock& lock, TimePoint deadline);
+  void gather(Lock& lock);
   bool is_left_to_others(const Exchange& own);
   bool send_all(TimePoint deadline, Fault& fault, std::string_view& why);
   void read_for_all(Exchange& own, Lock& lock, TimePoint deadline);
   Step read_some(TimePoint deadline, bool& late);
-  bool parse(std::vector<Reply>& replies, std::string_view& why);
-  void distribute(std::vector<Reply>& replies);
+  bool parse(std::string_view& why);
+  Exchange* distribute();
   void end(Fault fault, const Exchange* whose, std::string_view why);
   void end_if_gone(Step step);
   void refuse_leftovers();
@@ -82,10 +83,10 @@ class Connection {
   std::string outgoing_;
   std::deque<Exchange*> under_way_;
   std::uint64_t place_ = 0;  ///< of the last request
-  std::size_t unsent_ = 0;  ///< how many at the end of under_way_ have their bytes in outgoing_
+  std::size_t unsent_ = 0;   ///< how many at the end of under_way_ have their bytes in outgoing_
   bool writing_ = false;
   const Exchange* reader_ = nullptr;  ///< whose caller reads
-  double batch_ = 1;                  ///< how many requests one write carried lately
+  std::size_t returning_ = 0;         ///< callers that were answered since the last write and have not asked again
   std::string why_;
   bool was_slow_ = false;
   std::shared_ptr<LinkWatch> watch_;
@@ -96,7 +97,8 @@ class Connection {
   // The reader's.
   ReplyGuard guard_;
   ReplyReader parser_;
-  std::string buffer_;  ///< what has come and is not parsed yet stands in [begin_, end_)
+  std::vector<Reply> parsed_;  ///< parsed, and not given to who asked for them yet
+  std::string buffer_;         ///< what has come and is not parsed yet stands in [begin_, end_)
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
   int spin_luck_ = 0;

@@ -36,6 +36,8 @@ class Exchange {
   /// A byte of it was given to the kernel: the server may have executed it.
   bool sent = false;
   SendOrder order;
+  /// The connection's, for a list of those it is about to tell.
+  Exchange* next = nullptr;
 
   enum class News : std::uint32_t { none, asleep, lead, done };
   News news() const { return news_.load(std::memory_order_acquire); }

@@ -1,5 +1,6 @@
 #include "request.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 namespace dsta::cache {
@@ -7,6 +8,9 @@ inline namespace v1 {
 namespace detail {
 
 namespace {
+
+/// What stands around an argument: a kind, up to 20 digits, two ends of line.
+constexpr std::size_t kFrame = 25;
 
 void append_header(std::string& out, char kind, std::size_t count) {
   char digits[24];
@@ -20,6 +24,9 @@ void append_header(std::string& out, char kind, std::size_t count) {
 }  // namespace
 
 Request& Request::add(std::span<const std::string_view> command) {
+  std::size_t size = bytes_.size() + kFrame;
+  for (const std::string_view argument : command) size += argument.size() + kFrame;
+  if (size > bytes_.capacity()) bytes_.reserve(std::max(size, 2 * bytes_.capacity()));
   append_header(bytes_, '*', command.size());
   for (const std::string_view argument : command) {
     append_header(bytes_, '$', argument.size());

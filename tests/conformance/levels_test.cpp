@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <string>
 #include <thread>
 
@@ -66,6 +67,20 @@ TEST_P(TwoLevels, WhatIsForTheFirstAloneNeverReachesTheServer) {
   EXPECT_EQ(cache.get("k", options), "v");
   EXPECT_FALSE(manager().get("k", options));
   EXPECT_EQ(f.peek(1), 1);
+}
+
+TEST_P(TwoLevels, OfTwoThreadsThatWriteOneKeyTheOneThatTheServerHasLastIsKeptInTheProcess) {
+  std::atomic<bool> first = true;
+  cache.core()->probe = [&](detail::Core::Point point, std::string_view key) {
+    if (point != detail::Core::Point::before_l1_store || key != "k" || !first.exchange(false)) return;
+    // The first one's value is at the server, and not in the process yet.
+    std::thread([&] { EXPECT_TRUE(cache.set("k", "last")); }).join();
+  };
+  ASSERT_TRUE(cache.set("k", "first"));
+  EXPECT_EQ(cache.get("k", {.level = Level::l2}), "last");
+  const auto found = cache.lookup("k");
+  EXPECT_EQ(found.value, "last");
+  EXPECT_EQ(found.source, Source::l1);
 }
 
 TEST_P(TwoLevels, WhatIsForTheSecondAloneIsReadFromTheServerEachTime) {
