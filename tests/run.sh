@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 preset=${1:-test}
 
 case $preset in
-  clang | asan) sh cmake/prepare.sh --clang ;;
+  clang | asan | tsan) sh cmake/prepare.sh --clang ;;
   *) sh cmake/prepare.sh ;;
 esac
 
