@@ -10,7 +10,7 @@ case $preset in
 esac
 
 CMAKE_BUILD_PARALLEL_LEVEL=$(nproc)
-CTEST_PARALLEL_LEVEL=$(nproc)
+CTEST_PARALLEL_LEVEL=$((2 * CMAKE_BUILD_PARALLEL_LEVEL))  # most tests wait most of the time
 export CMAKE_BUILD_PARALLEL_LEVEL CTEST_PARALLEL_LEVEL
 
 # Older ThreadSanitizer runtimes abort on kernels that randomize addresses by more than 28 bits.
