@@ -69,7 +69,9 @@ TEST(CrossingWrites, AreReadInAnOrderTheyMayHaveHadAndInTheEndTheProcessHasWhatT
     SCOPED_TRACE("seed " + std::to_string(seed));
     RedisServer server;
     FaultProxy proxy(server.port());
-    CacheManager cache{{.url = proxy.url() + "?socket_timeout=200ms&connect_timeout=200ms"}};
+    ManagerOptions options{.url = proxy.url() + "?socket_timeout=200ms&connect_timeout=200ms"};
+    options.log.level = LogLevel::off;
+    CacheManager cache{options};
     CacheManager direct{{.url = server.url() + "?l1=false"}};
     Journal journal;
     std::atomic<bool> stop = false;
