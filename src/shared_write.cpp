@@ -152,8 +152,8 @@ std::vector<PutOutcome> Core::put_shared(std::vector<NodeRef>& nodes, const Entr
 }
 
 SendOrder Core::write_entries(const std::vector<NodeRef>& nodes, const EntryTerms& terms,
-                         const std::vector<std::string>& dependencies, Duration life,
-                         std::vector<PutOutcome>& outcomes) {
+                              const std::vector<std::string>& dependencies, Duration life,
+                              std::vector<PutOutcome>& outcomes) {
   Remote& remote = shared_->remote;
   const auto blocked = [&](const Node& node) {
     return shared_->pending.any() &&

@@ -104,7 +104,10 @@ void Connection::take_part(Exchange& exchange, Bytes bytes, Lock& lock, TimePoin
     if (news == Exchange::News::done) return;
     lock.lock();
     if (news == Exchange::News::none && exchange.news() != Exchange::News::done) {
-      end(Fault::timeout, &exchange, "a reply did not come in time");
+      if (!exchange.answered()) return end(Fault::timeout, &exchange, "a reply did not come in time");
+      // Whoever reads is about to tell, and must find the exchange where it is.
+      lock.unlock();
+      while (exchange.await(TimePoint::max()) != Exchange::News::done) exchange.led();
       return;
     }
   }
@@ -217,7 +220,7 @@ void Connection::read_for_all(Exchange& own, Lock& lock, TimePoint deadline) {
     if (ended_) return;  // and everybody knows
     Exchange* answered = distribute();
     // Bytes that trickle in keep nobody waiting beyond his deadline.
-    late = late || (own.replies.size() < own.expected && std::chrono::steady_clock::now() >= deadline);
+    late = late || (!own.answered() && std::chrono::steady_clock::now() >= deadline);
     if (late) {
       end(Fault::timeout, &own, "a reply did not come in time");
     } else if (!sound) {
@@ -294,7 +297,7 @@ Exchange* Connection::distribute() {
     }
     Exchange& first = *under_way_.front();
     first.replies.push_back(std::move(reply));
-    if (first.replies.size() < first.expected) continue;
+    if (!first.answered()) continue;
     under_way_.pop_front();
     *end_of_answered = &first;
     end_of_answered = &first.next;

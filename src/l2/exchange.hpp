@@ -32,6 +32,7 @@ class Exchange {
 
   const std::size_t expected;
   std::vector<Reply> replies;
+  bool answered() const { return replies.size() == expected; }
   Fault fault = Fault::none;
   /// A byte of it was given to the kernel: the server may have executed it.
   bool sent = false;

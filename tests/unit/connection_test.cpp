@@ -12,6 +12,8 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "eventually.hpp"
 
@@ -121,6 +123,34 @@ TEST_F(ConnectionRoles, WhatIsAskedWhileAReaderWaitsForASlowReplyIsSentAtOnce) {
   EXPECT_TRUE(eventually([&] { return sent == kCallers; }, 3s)) << sent;
   answer(kCallers);
   expect_all_answered();
+}
+
+TEST_F(ConnectionRoles, WhoIsAnsweredWhileHisDeadlinePassesHasTheReplyOrAFaultAndIsNotTouchedAfterwards) {
+  constexpr int kMany = 48;  // telling all of them takes long enough for deadlines to pass meanwhile
+  std::atomic<int> replied{0}, failed{0};
+  for (int round = 0; round < 100; ++round) {
+    int ends[2] = {};
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    Descriptor peer(ends[1]);
+    auto made = std::make_unique<ShownStream>(ends[0]);
+    made->on_write = [](std::string_view) {};
+    Connection shared(std::move(made), ReplyLimits{});
+    const auto deadline = std::chrono::steady_clock::now() + 10ms;
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < kMany; ++i) {
+      threads.emplace_back([&] {
+        auto exchange = std::make_unique<Exchange>(1);
+        shared.run(*exchange, kRequest, deadline);
+        EXPECT_EQ(exchange->fault == Fault::none, exchange->answered());
+        ++(exchange->answered() ? replied : failed);
+      });
+    }
+    std::this_thread::sleep_until(deadline - std::chrono::microseconds(5 * round));
+    std::string replies;
+    for (int i = 0; i < kMany; ++i) replies += kReply;
+    ::send(peer.get(), replies.data(), replies.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  }
+  EXPECT_EQ(replied + failed, 100 * kMany);
 }
 
 }  // namespace
