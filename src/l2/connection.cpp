@@ -20,6 +20,8 @@ constexpr std::size_t kLongestReason = 127;
 constexpr int kWrites = 4;
 /// Times a caller that is about to write lets others run although none of them asks for anything.
 constexpr int kPatience = 4;
+/// ... and for how long in all.
+constexpr std::chrono::microseconds kMostGathering{200};
 
 std::uint64_t next_number() {
   static std::atomic<std::uint64_t> last{0};
@@ -155,12 +157,14 @@ void Connection::write_out(const Exchange& own, Lock& lock, TimePoint deadline) 
 /// Callers that were answered just now mostly ask again at once. One write for all of them, which also wakes the server
 /// once, costs less than it delays the first.
 void Connection::gather(Lock& lock) {
+  if (returning_ == 0) return;
+  const auto until = std::chrono::steady_clock::now() + kMostGathering;
   for (int fruitless = 0; returning_ > 0 && fruitless < kPatience && !ended_;) {
     const std::size_t before = unsent_;
     lock.unlock();
     const bool yielded = yield_briefly();
     lock.lock();
-    if (!yielded) break;
+    if (!yielded || std::chrono::steady_clock::now() >= until) break;
     fruitless = unsent_ == before ? fruitless + 1 : 0;
   }
   returning_ = 0;
