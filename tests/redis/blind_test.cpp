@@ -81,7 +81,6 @@ struct Blind : ProxiedServer, ::testing::WithParamInterface<Loss> {
     EXPECT_NE(found.source, Source::l1);
     return found.value == value && peeked == value && called == value;
   }
-  /// What another process removes is not there, in whatever way it is asked for.
   /// After the in-process level was emptied.
   void expect_nothing_to_be_kept() {
     for (int i = 3; i < 6; ++i) {
@@ -92,6 +91,7 @@ struct Blind : ProxiedServer, ::testing::WithParamInterface<Loss> {
     expect_removals_to_count();
     EXPECT_EQ(here.get_stats().entries, 0u) << "nothing new is kept";
   }
+  /// What another process removes is not there, in whatever way it is asked for.
   void expect_removals_to_count() {
     ASSERT_TRUE(there.del("k"));
     theirs.invalidate(1);
