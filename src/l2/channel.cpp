@@ -19,6 +19,7 @@
 #include "fork_count.hpp"
 #include "pairing.hpp"
 #include "subscriber.hpp"
+#include "token.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {

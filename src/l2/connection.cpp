@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "courtesy.hpp"
+#include "request.hpp"
+#include "token.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -18,6 +20,10 @@ constexpr std::size_t kKeptBuffer = std::size_t{256} << 10;
 constexpr std::size_t kLongestReason = 127;
 /// Writes a caller makes for others before it looks after its own reply.
 constexpr int kWrites = 4;
+/// How long a request waits at most for others to be sent along with it.
+constexpr std::chrono::microseconds kLongestHold{50};
+/// Requests that are sent at once after one waited in vain.
+constexpr int kAfterVain = 64;
 /// Times a caller that is about to write lets others run although none of them asks for anything.
 constexpr int kPatience = 4;
 /// ... and for how long in all.
@@ -58,7 +64,7 @@ void Connection::condemn(std::string_view why) {
   end(Fault::lost, nullptr, why);
 }
 
-void Connection::run(Exchange& exchange, Bytes bytes, TimePoint deadline) {
+void Connection::run(Exchange& exchange, std::string_view bytes, TimePoint deadline) {
   Lock lock(mutex_);
   if (under_way_.empty() && !reader_ && !ended_) refuse_leftovers();
   if (ended_) {
@@ -71,17 +77,21 @@ void Connection::run(Exchange& exchange, Bytes bytes, TimePoint deadline) {
     // Where it happened nobody knows how much was read or is owed, and the exchange must not stay in the list.
     if (!lock.owns_lock()) lock.lock();
     end(Fault::lost, &exchange, "there was no memory for it");
+    if (exchange.settled) return await_telling(exchange, lock);
     exchange.fault = Fault::lost;
   }
 }
 
-void Connection::take_part(Exchange& exchange, Bytes bytes, Lock& lock, TimePoint deadline) {
+void Connection::take_part(Exchange& exchange, std::string_view bytes, Lock& lock, TimePoint deadline) {
+  const bool first = outgoing_.empty();
   exchange.order = {number_, ++place_};
   under_way_.push_back(&exchange);
   ++unsent_;
   if (returning_ > 0) --returning_;
-  (outgoing_ += bytes.first) += bytes.second;
-  if (!writing_) write_out(exchange, lock, deadline);
+  if (sent_at_once_ > 0) --sent_at_once_;
+  outgoing_ += bytes;
+  if (!writing_ && is_due()) write_out(exchange, lock, deadline);
+  bool sees_to_sending = first && !exchange.sent;
 
   for (;;) {
     if (exchange.news() == Exchange::News::done) return;
@@ -90,7 +100,7 @@ void Connection::take_part(Exchange& exchange, Bytes bytes, Lock& lock, TimePoin
       exchange.led();
       read_for_all(exchange, lock, deadline);
       reader_ = nullptr;
-      if (!under_way_.empty()) under_way_.front()->tell(Exchange::News::lead);
+      if (Exchange* const next = longest_waiting()) next->tell(Exchange::News::lead);
       return;
     }
     // Somebody else reads already, and will hand the role on; what was wanted is that this one writes.
@@ -101,18 +111,35 @@ void Connection::take_part(Exchange& exchange, Bytes bytes, Lock& lock, TimePoin
       if (!reader_) continue;
     }
     exchange.led();
+    sees_to_sending = sees_to_sending && !exchange.sent;
+    const auto held_until = sees_to_sending ? std::chrono::steady_clock::now() + kLongestHold : deadline;
     lock.unlock();
-    const auto news = exchange.await(deadline);
+    const auto news = exchange.await(std::min(held_until, deadline));
     if (news == Exchange::News::done) return;
     lock.lock();
-    if (news == Exchange::News::none && exchange.news() != Exchange::News::done) {
-      if (!exchange.answered()) return end(Fault::timeout, &exchange, "a reply did not come in time");
-      // Whoever reads is about to tell, and must find the exchange where it is.
-      lock.unlock();
-      while (exchange.await(TimePoint::max()) != Exchange::News::done) exchange.led();
-      return;
+    if (news != Exchange::News::none || exchange.news() == Exchange::News::done) continue;
+    if (held_until < deadline) {
+      sees_to_sending = false;
+      send_held(exchange, lock, deadline);
+    } else {
+      if (exchange.settled) return await_telling(exchange, lock);
+      return end(Fault::timeout, &exchange, "a reply did not come in time");
     }
   }
+}
+
+/// Whoever reads is about to tell, and must find the exchange where it is.
+void Connection::await_telling(Exchange& exchange, Lock& lock) {
+  lock.unlock();
+  while (exchange.await(TimePoint::max()) != Exchange::News::done) exchange.led();
+}
+
+/// The first of what waits to be sent has waited long enough.
+void Connection::send_held(const Exchange& own, Lock& lock, TimePoint deadline) {
+  if (own.sent || ended_) return;
+  if (unsent_ == 1) sent_at_once_ = kAfterVain;
+  overdue_ = true;
+  if (!writing_) write_out(own, lock, deadline);
 }
 
 /// Nothing is under way, so nothing may have come: a reply too many would be taken for the next request's.
@@ -135,15 +162,11 @@ void Connection::end_if_gone(Step step) {
 
 void Connection::write_out(const Exchange& own, Lock& lock, TimePoint deadline) {
   writing_ = true;
-  for (int n = 0; !outgoing_.empty() && !ended_; ++n) {
+  for (int n = 0; !outgoing_.empty() && !ended_ && (n == 0 || is_due()); ++n) {
     if (n >= kWrites && is_left_to_others(own)) break;
     gather(lock);
     if (ended_) break;
-    sending_.clear();
-    if (sending_.capacity() > kKeptBuffer) sending_ = std::string();
-    sending_.swap(outgoing_);
-    for (std::size_t i = under_way_.size() - unsent_; i < under_way_.size(); ++i) under_way_[i]->sent = true;
-    unsent_ = 0;
+    take_outgoing();
     lock.unlock();
     Fault fault = Fault::lost;
     std::string_view why;
@@ -152,6 +175,15 @@ void Connection::write_out(const Exchange& own, Lock& lock, TimePoint deadline) 
     if (!sent) end(fault, nullptr, why);
   }
   writing_ = false;
+}
+
+/// While many requests are under way, single ones wait until as many have come together: every write takes two system
+/// calls here and two of the server's, whatever it carries. Who was the first to wait sends them when that takes long,
+/// and when nobody came meanwhile it is not tried again soon.
+bool Connection::is_due() const {
+  if (outgoing_.empty()) return false;
+  const std::size_t in_flight = under_way_.size() - unsent_ - seals_.size();
+  return unsent_ >= in_flight || overdue_ || sent_at_once_ > 0;
 }
 
 /// Callers that were answered just now mostly ask again at once. One write for all of them, which also wakes the server
@@ -168,6 +200,24 @@ void Connection::gather(Lock& lock) {
     fruitless = unsent_ == before ? fruitless + 1 : 0;
   }
   returning_ = 0;
+}
+
+void Connection::take_outgoing() {
+  sending_.clear();
+  if (sending_.capacity() > kKeptBuffer) sending_ = std::string();
+  sending_.swap(outgoing_);
+  bool seal = false;
+  for (std::size_t i = under_way_.size() - unsent_; i < under_way_.size(); ++i) {
+    under_way_[i]->sent = true;
+    seal = seal || under_way_[i]->needs_proof;
+  }
+  unsent_ = 0;
+  overdue_ = false;
+  if (!seal) return;
+  seals_.push_back(fresh_token());
+  under_way_.push_back(nullptr);
+  // Not PING, which a server refuses when it refuses writes (MISCONF).
+  sending_ += Request{"ECHO", seals_.back()}.bytes();
 }
 
 /// What is left was appended by callers who wait by now: the first of them to read sends it. But one who reads already
@@ -211,7 +261,7 @@ bool Connection::send_all(TimePoint deadline, Fault& fault, std::string_view& wh
 
 void Connection::read_for_all(Exchange& own, Lock& lock, TimePoint deadline) {
   while (own.news() != Exchange::News::done) {
-    if (!outgoing_.empty() && !writing_) {
+    if (!writing_ && (is_due() || (!own.sent && !outgoing_.empty()))) {
       write_out(own, lock, deadline);
       continue;
     }
@@ -224,7 +274,7 @@ void Connection::read_for_all(Exchange& own, Lock& lock, TimePoint deadline) {
     if (ended_) return;  // and everybody knows
     Exchange* answered = distribute();
     // Bytes that trickle in keep nobody waiting beyond his deadline.
-    late = late || (!own.answered() && std::chrono::steady_clock::now() >= deadline);
+    late = late || (!own.settled && std::chrono::steady_clock::now() >= deadline);
     if (late) {
       end(Fault::timeout, &own, "a reply did not come in time");
     } else if (!sound) {
@@ -289,26 +339,64 @@ bool Connection::parse(std::string_view& why) {
   }
 }
 
-/// Returns those that have all their replies now, linked by `next`: they are told without the lock, which they take
-/// as soon as they wake.
+/// Returns those that are done now, linked by `next`: they are told without the lock, which they take as soon as they
+/// wake.
 Exchange* Connection::distribute() {
-  Exchange* answered = nullptr;
-  Exchange** end_of_answered = &answered;
+  AnsweredList settled;
   for (Reply& reply : parsed_) {
+    if (ended_) break;
     if (under_way_.size() <= unsent_) {
       end(Fault::lost, nullptr, "the server sent more than was asked for");
       break;
     }
-    Exchange& first = *under_way_.front();
-    first.replies.push_back(std::move(reply));
-    if (!first.answered()) continue;
+    Exchange* const first = under_way_.front();
+    if (first) {
+      first->replies.push_back(std::move(reply));
+      if (!first->answered()) continue;
+    }
     under_way_.pop_front();
-    *end_of_answered = &first;
-    end_of_answered = &first.next;
-    ++returning_;
+    if (!first) {
+      check_seal(reply, settled);
+    } else if (first->needs_proof) {
+      unproved_.add(*first);
+    } else {
+      settle(*first, settled);
+    }
   }
   parsed_.clear();
-  return answered;
+  return settled.first;
+}
+
+/// A server that serves nobody says so to the ECHO, too: what it said to others is theirs if it is the same.
+void Connection::check_seal(const Reply& reply, AnsweredList& settled) {
+  const bool matches = reply.is(Reply::Kind::text) && reply.text == seals_.front();
+  seals_.pop_front();
+  while (Exchange* const first = unproved_.first) {
+    if (!matches && !(reply.means_not_now() && std::ranges::all_of(first->replies, &Reply::means_not_now))) {
+      return end(Fault::protocol, first, "replies were out of step");
+    }
+    unproved_.first = first->next;
+    settle(*first, settled);
+  }
+}
+
+void Connection::settle(Exchange& exchange, AnsweredList& settled) {
+  exchange.settled = true;
+  settled.add(exchange);
+  ++returning_;
+}
+
+void Connection::AnsweredList::add(Exchange& exchange) {
+  exchange.next = nullptr;
+  (first ? last->next : first) = &exchange;
+  last = &exchange;
+}
+
+/// Of those that are not done.
+Exchange* Connection::longest_waiting() const {
+  if (unproved_.first) return unproved_.first;
+  const auto next = std::ranges::find_if(under_way_, [](const Exchange* each) { return each != nullptr; });
+  return next == under_way_.end() ? nullptr : *next;
 }
 
 void Connection::end(Fault fault, const Exchange* whose, std::string_view why) {
@@ -319,11 +407,16 @@ void Connection::end(Fault fault, const Exchange* whose, std::string_view why) {
   stream_->shut();
   outgoing_.clear();
   unsent_ = 0;
-  for (Exchange* exchange : under_way_) {
-    exchange->fault = exchange == whose ? fault : Fault::lost;
-    exchange->tell(Exchange::News::done);
+  const auto fail = [&](Exchange& exchange) {
+    exchange.fault = &exchange == whose ? fault : Fault::lost;
+    exchange.tell(Exchange::News::done);
+  };
+  for (Exchange* each = std::exchange(unproved_.first, nullptr); each;) fail(*std::exchange(each, each->next));
+  for (Exchange* each : under_way_) {
+    if (each) fail(*each);
   }
   under_way_.clear();
+  seals_.clear();
   why_.assign(why.substr(0, why_.capacity()));  // within what was reserved: it ends for want of memory, too
 }
 

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <random>
 
 #include "link_state.hpp"
 #include "time_budget.hpp"
@@ -16,20 +15,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// The last reply shows that those before it are this request's own. A server that serves nobody says so to the ECHO,
-/// too: where all say it, none says anything else.
-bool sealed_by(const std::string& token, const std::vector<Reply>& replies) {
-  const Reply& seal = replies.back();
-  return (seal.is(Reply::Kind::text) && seal.text == token) ||
-         std::all_of(replies.begin(), replies.end(), [](const Reply& reply) { return reply.means_not_now(); });
-}
-
 }  // namespace
-
-std::uint64_t process_number() {
-  static const std::uint64_t number = std::random_device{}() | std::uint64_t{std::random_device{}()} << 32;
-  return number;
-}
 
 std::string place(const Address& address) {
   return address.host.empty() ? address.socket_path : fmt::format("{}:{}", address.host, address.port);
@@ -44,20 +30,6 @@ Request greeting(const LinkOptions& options) {
   }
   if (options.database != 0) hello.add({"SELECT", std::to_string(options.database)});
   return hello;
-}
-
-std::string fresh_token() {
-  static std::atomic<std::uint64_t> last{0};
-  // Short enough for a std::string to hold without an allocation: 36 bits of the process's, 54 of its own.
-  static constexpr std::string_view kDigits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz-";
-  constexpr std::size_t kOfProcess = 6, kLength = 15;
-  std::string token(kLength, '0');
-  const auto write = [&](std::size_t from, std::size_t to, std::uint64_t number) {
-    for (; to > from; number /= kDigits.size()) token[--to] = kDigits[number % kDigits.size()];
-  };
-  write(0, kOfProcess, process_number());
-  write(kOfProcess, kLength, ++last);
-  return token;
 }
 
 Link::Link(LinkOptions options) : options_(std::move(options)), state_(new State(options_)) {}
@@ -98,14 +70,6 @@ Answer Link::run(const Request& request, Purpose purpose) {
   const TimePoint deadline = std::min(by(options_.operation_timeout), TimeBudget::end());
   State& own = state();
 
-  const bool verified = purpose != Purpose::read;
-  std::string token;
-  Request seal;
-  if (verified) {
-    token = fresh_token();
-    seal.add({"ECHO", token});  // not PING, which a server refuses when it refuses writes (MISCONF)
-  }
-
   Answer answer;
   for (int attempt = 0; attempt < (options_.retry ? 2 : 1); ++attempt) {
     State::Way way(own);
@@ -114,18 +78,10 @@ Answer Link::run(const Request& request, Purpose purpose) {
       if (attempt == 0) answer.fault = Fault::no_connection;
       return answer;
     }
-    Exchange exchange(request.commands() + seal.commands());
-    way.line->run(exchange, {request.bytes(), seal.bytes()}, deadline);
+    Exchange exchange(request.commands(), purpose != Purpose::read);
+    way.line->run(exchange, request.bytes(), deadline);
     answer.fault = exchange.fault;
     answer.maybe_executed = answer.maybe_executed || exchange.sent;
-    if (answer.fault == Fault::none && verified) {
-      if (sealed_by(token, exchange.replies)) {
-        exchange.replies.pop_back();
-      } else {
-        way.line->condemn("replies were out of step");
-        answer.fault = Fault::protocol;
-      }
-    }
     if (answer.fault == Fault::none) {
       answer.replies = std::move(exchange.replies);
       answer.order = exchange.order;

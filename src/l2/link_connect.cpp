@@ -4,6 +4,7 @@
 #include <system_error>
 
 #include "link_state.hpp"
+#include "token.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {

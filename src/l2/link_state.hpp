@@ -36,9 +36,6 @@ void say(const Log& log, LogLevel level, fmt::format_string<Args...> format, Arg
 /// That long from now, on the clock that deadlines go by.
 inline TimePoint by(Duration limit) { return later(std::chrono::steady_clock::now(), limit); }
 
-/// Random, and the same for all links of this process.
-std::uint64_t process_number();
-
 /// All that changes. A child of a fork gets one of its own: its parent's mutexes may be locked by threads that the
 /// child does not have, and its parent's sockets are not its own.
 struct Link::State {

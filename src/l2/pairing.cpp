@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "connection.hpp"
+#include "token.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {

@@ -7,6 +7,7 @@
 #include "../glob.hpp"
 #include "remote.hpp"
 #include "time_budget.hpp"
+#include "token.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
