@@ -18,10 +18,12 @@ namespace detail {
 /// The flights of a shard by key. One thread (the shard's lock).
 class FlightMap {
  public:
+  /// Those of all keys with this name.
   template <class Visit>
-  void each(std::uint64_t hash, Visit&& visit) const {
-    for (const std::shared_ptr<Flight>* flight = &heads_[index(hash)]; *flight; flight = &(*flight)->next) {
-      if ((*flight)->hash == hash) visit(*flight);
+  void each(const KeyView& key, Visit&& visit) const {
+    if (empty()) return;
+    for (const std::shared_ptr<Flight>* flight = &heads_[index(key.hash)]; *flight; flight = &(*flight)->next) {
+      if ((*flight)->hash == key.hash && (*flight)->name == key.name) visit(*flight);
     }
   }
   template <class Visit>
@@ -157,30 +159,28 @@ struct alignas(64) Shard {
 
   /// Fences every flight of the key: what they bring is older than what the caller is about to do.
   void fence(const KeyView& key) {
-    if (flights.empty()) return;
-    flights.each(key.hash, [&](const std::shared_ptr<Flight>& flight) {
-      if (flight->name == key.name) flight->fenced = true;
-    });
+    flights.each(key, [](const std::shared_ptr<Flight>& flight) { flight->fenced = true; });
   }
   /// The same, but for writes, which have an order of their own.
-  void fence_reads(std::string_view name, std::uint64_t hash) {
-    flights.each(hash, [&](const std::shared_ptr<Flight>& flight) {
-      if (flight->course != Course::write && flight->name == name) flight->fenced = true;
+  void fence_reads(const KeyView& key) {
+    flights.each(key, [](const std::shared_ptr<Flight>& flight) {
+      if (flight->course != Course::write) flight->fenced = true;
     });
   }
   /// A write that was sent at this point of the order ended, and its value stands there now.
-  void tell_rivals(std::string_view name, std::uint64_t hash, SendOrder order) {
-    flights.each(hash, [&](const std::shared_ptr<Flight>& flight) {
-      if (flight->course != Course::write || flight->name != name) return;
-      if (flight->rival.connection != 0 && flight->rival.connection != order.connection) flight->fenced = true;
-      if (!(flight->rival > order)) flight->rival = order;
+  void tell_rivals(const KeyView& key, SendOrder order) {
+    flights.each(key, [&](const std::shared_ptr<Flight>& flight) {
+      if (flight->course != Course::write) return;
+      const auto compared = flight->rival <=> order;
+      if (flight->rival.sent() && compared == std::partial_ordering::unordered) flight->fenced = true;
+      if (!(compared > 0)) flight->rival = order;
     });
   }
 
   /// What the flights bring that a refresh came after is older than what `last`, begun later, has just brought.
   void fence_superseded(const Flight& last) {
-    flights.each(last.hash, [&](const std::shared_ptr<Flight>& flight) {
-      if (flight->superseded && flight->number < last.number && flight->name == last.name) flight->fenced = true;
+    flights.each(last.key(), [&](const std::shared_ptr<Flight>& flight) {
+      if (flight->superseded && flight->number < last.number) flight->fenced = true;
     });
   }
 

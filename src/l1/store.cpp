@@ -54,9 +54,8 @@ Freshness Store::find_aged(const KeyView& key, const TypeOps& type, const Identi
   if (freshness == Freshness::miss) return freshness;
   out = home.use(*node, now);
   if (holds_off(*node, now)) return settled(freshness);
-  home.flights.each(key.hash, [&](const std::shared_ptr<Flight>& flight) {
-    if (flight->fenced || flight->course != Course::load || flight->name != key.name || flight->full != key.full)
-      return;
+  home.flights.each(key, [&](const std::shared_ptr<Flight>& flight) {
+    if (flight->fenced || flight->course != Course::load || flight->full != key.full) return;
     freshness = settled(freshness);
   });
   return freshness;
@@ -186,9 +185,7 @@ Store::Joined Store::join(std::shared_ptr<Flight> mine, Wants wants, TimePoint n
   Shard& home = shard(key.hash);
   const std::lock_guard lock(home.lock);
   if (wants == Wants::refresh) {
-    home.flights.each(key.hash, [&](const std::shared_ptr<Flight>& flight) {
-      if (flight->name == key.name) flight->superseded = true;
-    });
+    home.flights.each(key, [](const std::shared_ptr<Flight>& flight) { flight->superseded = true; });
   } else {
     Node* const node = wants == Wants::any ? home.find(key) : nullptr;
     if (node && node->type->serves(*mine->type)) {
@@ -197,7 +194,7 @@ Store::Joined Store::join(std::shared_ptr<Flight> mine, Wants wants, TimePoint n
       if (holds_off(*node, now)) joined.freshness = settled(joined.freshness);
     }
     if (joined.freshness == Freshness::fresh || joined.freshness == Freshness::serving) return joined;
-    home.flights.each(key.hash, [&](const std::shared_ptr<Flight>& flight) {
+    home.flights.each(key, [&](const std::shared_ptr<Flight>& flight) {
       if (joinable(*flight, *mine, home.cleared)) joined.flight = flight;
     });
     if (joined.flight) return joined;
@@ -276,7 +273,7 @@ void Store::open() {
 void Store::begin(const std::shared_ptr<Flight>& flight) {
   Shard& home = shard(flight->hash);
   const std::lock_guard lock(home.lock);
-  if (flight->course == Course::write) home.fence_reads(flight->name, flight->hash);
+  if (flight->course == Course::write) home.fence_reads(flight->key());
   flight->superseded = flight->course == Course::fill;
   flight->trust = trust();
   home.flights.add(flight);
@@ -315,11 +312,11 @@ void Store::end_write(Flight& flight, NodeRef node, SendOrder order, TimePoint n
   const std::lock_guard lock(home.lock);
   detached = home.flights.remove(flight);
   Node* held = home.find(flight.key());
-  const bool alone = flight.rival.connection == 0;
+  const bool alone = !flight.rival.sent();
   const bool counts = node && !flight.fenced && flight.sequence >= home.cleared && keeps(flight, *node);
   if (counts && (alone || order > flight.rival)) {
-    home.fence_reads(flight.name, flight.hash);
-    home.tell_rivals(flight.name, flight.hash, order);
+    home.fence_reads(flight.key());
+    home.tell_rivals(flight.key(), order);
     home.insert(held, std::move(node), now, dead);
     return;
   }
@@ -333,9 +330,7 @@ void Store::revoke(const KeyView& key) {
   Shard& home = shard(key.hash);
   Unlinked dead(home);
   const std::lock_guard lock(home.lock);
-  home.flights.each(key.hash, [&](const std::shared_ptr<Flight>& flight) {
-    if (flight->name == key.name) flight->revoked = true;
-  });
+  home.flights.each(key, [](const std::shared_ptr<Flight>& flight) { flight->revoked = true; });
   // By name: of two long keys with one name the server knows only one as well.
   while (Node* held = home.find(key)) {
     if (!held->shared) break;

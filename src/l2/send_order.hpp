@@ -12,9 +12,10 @@ struct SendOrder {
   std::uint64_t connection = 0;  ///< 0: it was not sent
   std::uint64_t place = 0;
 
+  bool sent() const { return connection != 0; }
   friend bool operator==(const SendOrder&, const SendOrder&) = default;
   friend std::partial_ordering operator<=>(const SendOrder& one, const SendOrder& other) {
-    if (one.connection != other.connection || one.connection == 0) return std::partial_ordering::unordered;
+    if (one.connection != other.connection || !one.sent()) return std::partial_ordering::unordered;
     return one.place <=> other.place;
   }
 };
