@@ -15,6 +15,7 @@
 #include "checked_value.hpp"
 #include "eventually.hpp"
 #include "fault_proxy.hpp"
+#include "havoc.hpp"
 #include "heavy.hpp"
 #include "on_threads.hpp"
 #include "redis_server.hpp"
@@ -77,26 +78,7 @@ TEST(CrossingWrites, AreReadInAnOrderTheyMayHaveHadAndInTheEndTheProcessHasWhatT
     std::atomic<bool> stop = false;
     std::atomic<std::uint64_t> reads = 0, wrong = 0;
     std::jthread havoc([&] {
-      std::mt19937_64 random(seed);
-      const auto end = std::chrono::steady_clock::now() + chaos_time();
-      while (std::chrono::steady_clock::now() < end) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(100 + random() % 400));
-        switch (random() % 4) {
-          case 0:
-            proxy.set(Fault::blackhole());
-            break;
-          case 1:
-            proxy.set(Fault::half_open());
-            break;
-          case 2:
-            proxy.reset_connections();
-            break;
-          default:
-            proxy.set(Fault::hold(Fault::Way::replies));
-        }
-        std::this_thread::sleep_for(std::chrono::milliseconds(20 + random() % 250));
-        proxy.clear();
-      }
+      lose_on_the_way(proxy, seed, chaos_time());
       stop = true;
     });
     on_threads(kThreads, [&](std::size_t me) {

@@ -3,12 +3,12 @@
 
 #include <cstdio>
 #include <memory>
-#include <random>
 #include <string>
 #include <thread>
 
 #include "fault_proxy.hpp"
 #include "fleet.hpp"
+#include "havoc.hpp"
 #include "heavy.hpp"
 #include "redis_server.hpp"
 
@@ -78,30 +78,9 @@ TEST_P(Staleness, EndsSoonAndInTheEndAllAgreeWithTheServer) {
 TEST_P(Staleness, AlsoWhenDataAndInvalidationsAreLostOnTheWay) {
   for (const std::uint64_t seed : chaos_seeds()) {
     SCOPED_TRACE("seed " + std::to_string(seed));
-    std::mt19937_64 random(seed);
     Fleet fleet(FLEET_WORKER);
-    run(fleet, proxy->url() + "?socket_timeout=200ms&connect_timeout=200ms", [&] {
-      const auto end = std::chrono::steady_clock::now() + chaos_time();
-      while (std::chrono::steady_clock::now() < end) {
-        switch (random() % 4) {
-          case 0:
-            proxy->set(Fault::blackhole());
-            break;
-          case 1:
-            proxy->set(Fault::half_open());
-            break;
-          case 2:
-            proxy->reset_connections();
-            break;
-          default:
-            proxy->set(Fault::hold(Fault::Way::replies));
-            break;
-        }
-        std::this_thread::sleep_for(std::chrono::milliseconds(50 + random() % 250));
-        proxy->clear();
-        std::this_thread::sleep_for(std::chrono::milliseconds(100 + random() % 400));
-      }
-    });
+    run(fleet, proxy->url() + "?socket_timeout=200ms&connect_timeout=200ms",
+        [&] { lose_on_the_way(*proxy, seed, chaos_time()); });
   }
 }
 

@@ -2,16 +2,8 @@
 # Passes when CASE fails to compile with one error, a static assertion that contains the text after
 # "// expect: " on the case's first line, and compiles with -DDSTA_CONTROL.
 # usage: check.sh CASE COMPILER [ARGUMENT...]
-# usage: check.sh --precompile HEADER OUTPUT COMPILER [ARGUMENT...]     so that the cases need not parse it; g++ takes
-#        OUTPUT, a name in a folder that it searches before the header's own, of itself.
 set -u
 export LC_ALL=C
-if [ "$1" = --precompile ]; then
-  header=$2 output=$3
-  shift 3
-  mkdir -p "$(dirname "$output")"
-  exec "$@" -std=c++20 -fmessage-length=0 -w -x c++-header "$header" -o "$output"
-fi
 case_file=$1
 shift
 expected=$(sed -n '1s|^// expect: ||p' "$case_file")

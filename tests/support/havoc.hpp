@@ -39,6 +39,34 @@ inline std::vector<WeightedFault> every_fault() {
           {Fault::hang_connect(), 30}};
 }
 
+/// For that long, what is on the way and connections get lost, by a seed; then the way is whole again. Nothing is taken
+/// out of the middle of a connection that goes on.
+inline void lose_on_the_way(FaultProxy& proxy, std::uint64_t seed, std::chrono::nanoseconds how_long) {
+  std::mt19937_64 random(seed);
+  const auto rest = [&](unsigned from, unsigned to) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(from + random() % (to - from)));
+  };
+  const auto end = std::chrono::steady_clock::now() + how_long;
+  while (std::chrono::steady_clock::now() < end) {
+    rest(100, 500);
+    switch (random() % 4) {
+      case 0:
+        proxy.set(Fault::blackhole());
+        break;
+      case 1:
+        proxy.set(Fault::half_open());
+        break;
+      case 2:
+        proxy.reset_connections();
+        break;
+      default:
+        proxy.set(Fault::hold(Fault::Way::replies));
+    }
+    rest(20, 300);
+    proxy.clear();
+  }
+}
+
 /// A thread that makes a server and the way to it bad, by a seed, until it ends; then both are whole again. The thread
 /// that makes it must not use the server meanwhile.
 class Havoc {
