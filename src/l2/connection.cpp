@@ -5,8 +5,6 @@
 #include <utility>
 
 #include "courtesy.hpp"
-#include "request.hpp"
-#include "token.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -28,6 +26,12 @@ constexpr int kAfterVain = 64;
 constexpr int kPatience = 4;
 /// ... and for how long in all.
 constexpr std::chrono::microseconds kMostGathering{200};
+
+/// For who may hold his request.
+TimePoint hold_until(TimePoint deadline) {
+  const TimePoint now = std::chrono::steady_clock::now();
+  return now + std::min<Duration>(kLongestHold, (deadline - now) / 4);
+}
 
 std::uint64_t next_number() {
   static std::atomic<std::uint64_t> last{0};
@@ -64,7 +68,7 @@ void Connection::condemn(std::string_view why) {
   end(Fault::lost, nullptr, why);
 }
 
-void Connection::run(Exchange& exchange, std::string_view bytes, TimePoint deadline) {
+void Connection::run(Exchange& exchange, Bytes bytes, TimePoint deadline) {
   Lock lock(mutex_);
   if (under_way_.empty() && !reader_ && !ended_) refuse_leftovers();
   if (ended_) {
@@ -77,21 +81,22 @@ void Connection::run(Exchange& exchange, std::string_view bytes, TimePoint deadl
     // Where it happened nobody knows how much was read or is owed, and the exchange must not stay in the list.
     if (!lock.owns_lock()) lock.lock();
     end(Fault::lost, &exchange, "there was no memory for it");
-    if (exchange.settled) return await_telling(exchange, lock);
+    if (reader_ == &exchange) reader_ = nullptr;
+    if (exchange.answered()) return await_telling(exchange, lock);
     exchange.fault = Fault::lost;
   }
 }
 
-void Connection::take_part(Exchange& exchange, std::string_view bytes, Lock& lock, TimePoint deadline) {
+void Connection::take_part(Exchange& exchange, Bytes bytes, Lock& lock, TimePoint deadline) {
   const bool first = outgoing_.empty();
   exchange.order = {number_, ++place_};
   under_way_.push_back(&exchange);
   ++unsent_;
   if (returning_ > 0) --returning_;
   if (sent_at_once_ > 0) --sent_at_once_;
-  outgoing_ += bytes;
+  (outgoing_ += bytes.first) += bytes.second;
   if (!writing_ && is_due()) write_out(exchange, lock, deadline);
-  bool sees_to_sending = first && !exchange.sent;
+  bool sees_to_sending = first;
 
   for (;;) {
     if (exchange.news() == Exchange::News::done) return;
@@ -100,7 +105,7 @@ void Connection::take_part(Exchange& exchange, std::string_view bytes, Lock& loc
       exchange.led();
       read_for_all(exchange, lock, deadline);
       reader_ = nullptr;
-      if (Exchange* const next = longest_waiting()) next->tell(Exchange::News::lead);
+      if (!under_way_.empty()) under_way_.front()->tell(Exchange::News::lead);
       return;
     }
     // Somebody else reads already, and will hand the role on; what was wanted is that this one writes.
@@ -112,17 +117,17 @@ void Connection::take_part(Exchange& exchange, std::string_view bytes, Lock& loc
     }
     exchange.led();
     sees_to_sending = sees_to_sending && !exchange.sent;
-    const auto held_until = sees_to_sending ? std::chrono::steady_clock::now() + kLongestHold : deadline;
+    const TimePoint until = sees_to_sending ? hold_until(deadline) : deadline;
     lock.unlock();
-    const auto news = exchange.await(std::min(held_until, deadline));
+    const auto news = exchange.await(until);
     if (news == Exchange::News::done) return;
     lock.lock();
     if (news != Exchange::News::none || exchange.news() == Exchange::News::done) continue;
-    if (held_until < deadline) {
+    if (sees_to_sending) {
       sees_to_sending = false;
       send_held(exchange, lock, deadline);
     } else {
-      if (exchange.settled) return await_telling(exchange, lock);
+      if (exchange.answered()) return await_telling(exchange, lock);
       return end(Fault::timeout, &exchange, "a reply did not come in time");
     }
   }
@@ -137,7 +142,7 @@ void Connection::await_telling(Exchange& exchange, Lock& lock) {
 /// The first of what waits to be sent has waited long enough.
 void Connection::send_held(const Exchange& own, Lock& lock, TimePoint deadline) {
   if (own.sent || ended_) return;
-  if (unsent_ == 1) sent_at_once_ = kAfterVain;
+  if (unsent_ == 1 && !writing_) sent_at_once_ = kAfterVain;
   overdue_ = true;
   if (!writing_) write_out(own, lock, deadline);
 }
@@ -166,7 +171,12 @@ void Connection::write_out(const Exchange& own, Lock& lock, TimePoint deadline) 
     if (n >= kWrites && is_left_to_others(own)) break;
     gather(lock);
     if (ended_) break;
-    take_outgoing();
+    sending_.clear();
+    if (sending_.capacity() > kKeptBuffer) sending_ = std::string();
+    sending_.swap(outgoing_);
+    for (std::size_t i = under_way_.size() - unsent_; i < under_way_.size(); ++i) under_way_[i]->sent = true;
+    unsent_ = 0;
+    overdue_ = false;
     lock.unlock();
     Fault fault = Fault::lost;
     std::string_view why;
@@ -179,11 +189,10 @@ void Connection::write_out(const Exchange& own, Lock& lock, TimePoint deadline) 
 
 /// While many requests are under way, single ones wait until as many have come together: every write takes two system
 /// calls here and two of the server's, whatever it carries. Who was the first to wait sends them when that takes long,
-/// and when nobody came meanwhile it is not tried again soon.
+/// and when nobody came meanwhile it is not tried again soon. Who reads cannot look after his own, so that one is due.
 bool Connection::is_due() const {
   if (outgoing_.empty()) return false;
-  const std::size_t in_flight = under_way_.size() - unsent_ - seals_.size();
-  return unsent_ >= in_flight || overdue_ || sent_at_once_ > 0;
+  return unsent_ >= under_way_.size() - unsent_ || overdue_ || sent_at_once_ > 0 || (reader_ && !reader_->sent);
 }
 
 /// Callers that were answered just now mostly ask again at once. One write for all of them, which also wakes the server
@@ -200,24 +209,6 @@ void Connection::gather(Lock& lock) {
     fruitless = unsent_ == before ? fruitless + 1 : 0;
   }
   returning_ = 0;
-}
-
-void Connection::take_outgoing() {
-  sending_.clear();
-  if (sending_.capacity() > kKeptBuffer) sending_ = std::string();
-  sending_.swap(outgoing_);
-  bool seal = false;
-  for (std::size_t i = under_way_.size() - unsent_; i < under_way_.size(); ++i) {
-    under_way_[i]->sent = true;
-    seal = seal || under_way_[i]->needs_proof;
-  }
-  unsent_ = 0;
-  overdue_ = false;
-  if (!seal) return;
-  seals_.push_back(fresh_token());
-  under_way_.push_back(nullptr);
-  // Not PING, which a server refuses when it refuses writes (MISCONF).
-  sending_ += Request{"ECHO", seals_.back()}.bytes();
 }
 
 /// What is left was appended by callers who wait by now: the first of them to read sends it. But one who reads already
@@ -261,7 +252,7 @@ bool Connection::send_all(TimePoint deadline, Fault& fault, std::string_view& wh
 
 void Connection::read_for_all(Exchange& own, Lock& lock, TimePoint deadline) {
   while (own.news() != Exchange::News::done) {
-    if (!writing_ && (is_due() || (!own.sent && !outgoing_.empty()))) {
+    if (!writing_ && is_due()) {
       write_out(own, lock, deadline);
       continue;
     }
@@ -274,7 +265,7 @@ void Connection::read_for_all(Exchange& own, Lock& lock, TimePoint deadline) {
     if (ended_) return;  // and everybody knows
     Exchange* answered = distribute();
     // Bytes that trickle in keep nobody waiting beyond his deadline.
-    late = late || (!own.settled && std::chrono::steady_clock::now() >= deadline);
+    late = late || (!own.answered() && std::chrono::steady_clock::now() >= deadline);
     if (late) {
       end(Fault::timeout, &own, "a reply did not come in time");
     } else if (!sound) {
@@ -339,64 +330,26 @@ bool Connection::parse(std::string_view& why) {
   }
 }
 
-/// Returns those that are done now, linked by `next`: they are told without the lock, which they take as soon as they
-/// wake.
+/// Returns those that have all their replies now, linked by `next`: they are told without the lock, which they take
+/// as soon as they wake.
 Exchange* Connection::distribute() {
-  AnsweredList settled;
+  Exchange* answered = nullptr;
+  Exchange** end_of_answered = &answered;
   for (Reply& reply : parsed_) {
-    if (ended_) break;
     if (under_way_.size() <= unsent_) {
       end(Fault::lost, nullptr, "the server sent more than was asked for");
       break;
     }
-    Exchange* const first = under_way_.front();
-    if (first) {
-      first->replies.push_back(std::move(reply));
-      if (!first->answered()) continue;
-    }
+    Exchange& first = *under_way_.front();
+    first.replies.push_back(std::move(reply));
+    if (!first.answered()) continue;
     under_way_.pop_front();
-    if (!first) {
-      check_seal(reply, settled);
-    } else if (first->needs_proof) {
-      unproved_.add(*first);
-    } else {
-      settle(*first, settled);
-    }
+    *end_of_answered = &first;
+    end_of_answered = &first.next;
+    ++returning_;
   }
   parsed_.clear();
-  return settled.first;
-}
-
-/// A server that serves nobody says so to the ECHO, too: what it said to others is theirs if it is the same.
-void Connection::check_seal(const Reply& reply, AnsweredList& settled) {
-  const bool matches = reply.is(Reply::Kind::text) && reply.text == seals_.front();
-  seals_.pop_front();
-  while (Exchange* const first = unproved_.first) {
-    if (!matches && !(reply.means_not_now() && std::ranges::all_of(first->replies, &Reply::means_not_now))) {
-      return end(Fault::protocol, first, "replies were out of step");
-    }
-    unproved_.first = first->next;
-    settle(*first, settled);
-  }
-}
-
-void Connection::settle(Exchange& exchange, AnsweredList& settled) {
-  exchange.settled = true;
-  settled.add(exchange);
-  ++returning_;
-}
-
-void Connection::AnsweredList::add(Exchange& exchange) {
-  exchange.next = nullptr;
-  (first ? last->next : first) = &exchange;
-  last = &exchange;
-}
-
-/// Of those that are not done.
-Exchange* Connection::longest_waiting() const {
-  if (unproved_.first) return unproved_.first;
-  const auto next = std::ranges::find_if(under_way_, [](const Exchange* each) { return each != nullptr; });
-  return next == under_way_.end() ? nullptr : *next;
+  return answered;
 }
 
 void Connection::end(Fault fault, const Exchange* whose, std::string_view why) {
@@ -407,16 +360,11 @@ void Connection::end(Fault fault, const Exchange* whose, std::string_view why) {
   stream_->shut();
   outgoing_.clear();
   unsent_ = 0;
-  const auto fail = [&](Exchange& exchange) {
-    exchange.fault = &exchange == whose ? fault : Fault::lost;
-    exchange.tell(Exchange::News::done);
-  };
-  for (Exchange* each = std::exchange(unproved_.first, nullptr); each;) fail(*std::exchange(each, each->next));
-  for (Exchange* each : under_way_) {
-    if (each) fail(*each);
+  for (Exchange* exchange : under_way_) {
+    exchange->fault = exchange == whose ? fault : Fault::lost;
+    exchange->tell(Exchange::News::done);
   }
   under_way_.clear();
-  seals_.clear();
   why_.assign(why.substr(0, why_.capacity()));  // within what was reserved: it ends for want of memory, too
 }
 

@@ -27,10 +27,6 @@ namespace detail {
 /// Replies come in the order of the requests, which is all that tells them apart. Whatever puts that in doubt ends the
 /// connection: a request that was not answered by its deadline, bytes that are no reply, a reply too many. All that
 /// were under way then fail with `lost`.
-///
-/// A reply that is lost or repeated on the way would shift all that follow, and one `+OK` looks like another. So what
-/// is sent in one go ends in an `ECHO` of a word used once, its seal, when a request among it needs proof; those are
-/// done when the seal has come back in its place.
 class Connection {
  public:
   Connection(std::unique_ptr<Stream> stream, ReplyLimits limits);
@@ -38,9 +34,15 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
+  /// What is sent in one go, in two pieces so that nobody has to join them.
+  struct Bytes {
+    Bytes(std::string_view only) : first(only) {}
+    Bytes(std::string_view one, std::string_view two) : first(one), second(two) {}
+    std::string_view first, second;
+  };
   /// Sends `bytes` and waits for the replies until `deadline` (steady clock). When it returns, the exchange has its
   /// replies or a fault. Memory that cannot be had for what comes is a fault, too: the connection ends.
-  void run(Exchange& exchange, std::string_view bytes, TimePoint deadline);
+  void run(Exchange& exchange, Bytes bytes, TimePoint deadline);
 
   bool usable() const { return !ended_.load(std::memory_order_acquire); }
   /// Ends the connection because of what its caller found in a reply.
@@ -59,29 +61,18 @@ class Connection {
  private:
   using Lock = std::unique_lock<std::mutex>;
 
-  /// Linked by Exchange::next, so that it takes no memory.
-  struct AnsweredList {
-    Exchange* first = nullptr;
-    Exchange* last = nullptr;
-    void add(Exchange& exchange);
-  };
-
-  void take_part(Exchange& exchange, std::string_view bytes, Lock& lock, TimePoint deadline);
+  void take_part(Exchange& exchange, Bytes bytes, Lock& lock, TimePoint deadline);
   void await_telling(Exchange& exchange, Lock& lock);
   void send_held(const Exchange& own, Lock& lock, TimePoint deadline);
   bool is_due() const;
   void write_out(const Exchange& own, Lock& lock, TimePoint deadline);
   void gather(Lock& lock);
-  void take_outgoing();
   bool is_left_to_others(const Exchange& own);
   bool send_all(TimePoint deadline, Fault& fault, std::string_view& why);
   void read_for_all(Exchange& own, Lock& lock, TimePoint deadline);
   Step read_some(TimePoint deadline, bool& late);
   bool parse(std::string_view& why);
   Exchange* distribute();
-  void check_seal(const Reply& reply, AnsweredList& settled);
-  void settle(Exchange& exchange, AnsweredList& settled);
-  Exchange* longest_waiting() const;
   void end(Fault fault, const Exchange* whose, std::string_view why);
   void end_if_gone(Step step);
   void refuse_leftovers();
@@ -93,9 +84,7 @@ class Connection {
   mutable std::mutex mutex_;
   // Under mutex_.
   std::string outgoing_;
-  std::deque<Exchange*> under_way_;  ///< whose replies are to come, and a null for each seal
-  AnsweredList unproved_;            ///< who have their replies, and wait for the seal
-  std::deque<std::string> seals_;
+  std::deque<Exchange*> under_way_;
   std::uint64_t place_ = 0;  ///< of the last request
   std::size_t unsent_ = 0;   ///< how many at the end of under_way_ have their bytes in outgoing_
   bool writing_ = false;

@@ -26,25 +26,18 @@ enum class Fault : std::uint8_t {
 /// caller is told that it is done.
 class Exchange {
  public:
-  explicit Exchange(std::size_t replies_expected, bool proved = false)
-      : expected(replies_expected), needs_proof(proved) {
-    replies.reserve(expected);
-  }
+  explicit Exchange(std::size_t replies_expected) : expected(replies_expected) { replies.reserve(expected); }
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
 
   const std::size_t expected;
-  /// Its replies do not show whose they are: it has them when the seal behind them has come, too.
-  const bool needs_proof;
   std::vector<Reply> replies;
   bool answered() const { return replies.size() == expected; }
   Fault fault = Fault::none;
   /// A byte of it was given to the kernel: the server may have executed it.
   bool sent = false;
   SendOrder order;
-  /// The connection has let go of it, and is about to tell its caller or has done so.
-  bool settled = false;
-  /// The connection's, for lists of those that are answered.
+  /// The connection's, for a list of those it is about to tell.
   Exchange* next = nullptr;
 
   enum class News : std::uint32_t { none, asleep, lead, done };

@@ -6,6 +6,7 @@
 
 #include "link_state.hpp"
 #include "time_budget.hpp"
+#include "token.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -14,6 +15,14 @@ namespace detail {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+/// The last reply shows that those before it are this request's own. A server that serves nobody says so to the ECHO,
+/// too: where all say it, none says anything else.
+bool sealed_by(const std::string& token, const std::vector<Reply>& replies) {
+  const Reply& seal = replies.back();
+  return (seal.is(Reply::Kind::text) && seal.text == token) ||
+         std::all_of(replies.begin(), replies.end(), [](const Reply& reply) { return reply.means_not_now(); });
+}
 
 }  // namespace
 
@@ -70,6 +79,14 @@ Answer Link::run(const Request& request, Purpose purpose) {
   const TimePoint deadline = std::min(by(options_.operation_timeout), TimeBudget::end());
   State& own = state();
 
+  const bool verified = purpose != Purpose::read;
+  std::string token;
+  Request seal;
+  if (verified) {
+    token = fresh_token();
+    seal.add({"ECHO", token});  // not PING, which a server refuses when it refuses writes (MISCONF)
+  }
+
   Answer answer;
   for (int attempt = 0; attempt < (options_.retry ? 2 : 1); ++attempt) {
     State::Way way(own);
@@ -78,10 +95,18 @@ Answer Link::run(const Request& request, Purpose purpose) {
       if (attempt == 0) answer.fault = Fault::no_connection;
       return answer;
     }
-    Exchange exchange(request.commands(), purpose != Purpose::read);
-    way.line->run(exchange, request.bytes(), deadline);
+    Exchange exchange(request.commands() + seal.commands());
+    way.line->run(exchange, {request.bytes(), seal.bytes()}, deadline);
     answer.fault = exchange.fault;
     answer.maybe_executed = answer.maybe_executed || exchange.sent;
+    if (answer.fault == Fault::none && verified) {
+      if (sealed_by(token, exchange.replies)) {
+        exchange.replies.pop_back();
+      } else {
+        way.line->condemn("replies were out of step");
+        answer.fault = Fault::protocol;
+      }
+    }
     if (answer.fault == Fault::none) {
       answer.replies = std::move(exchange.replies);
       answer.order = exchange.order;

@@ -46,8 +46,8 @@ Request greeting(const LinkOptions& options);
 /// What may be done with a request whose outcome is unknown, and how its replies are known to be its own.
 enum class Purpose : std::uint8_t {
   read,   ///< may be sent again; what it returns names the key it belongs to
-  erase,  ///< may be sent again; proved
-  write,  ///< must not be executed twice; proved
+  erase,  ///< may be sent again; verified
+  write,  ///< must not be executed twice; verified
 };
 
 struct Answer {
@@ -75,7 +75,8 @@ struct LinkCounters {
 /// that it serves nobody now. They are answers like all others to the caller; but after the third in a row the next
 /// caller is refused. Other errors concern one key or one client and count as answers.
 ///
-/// A reply is known by its place alone. Those to requests of Purpose erase and write are proved by the connection; a
+/// A reply is known by its place alone, so a lost or repeated one would shift all that follow. Requests of Purpose
+/// erase and write therefore end in an ECHO of a word used once, which must come back behind their own replies; a
 /// read is verified by its user, who calls `condemn` on what cannot be.
 class Link {
  public:

@@ -3,7 +3,9 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
+#include <exception>
 #include <random>
 #include <string_view>
 
@@ -11,8 +13,21 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
+namespace {
+
+std::uint64_t draw() {
+  try {
+    std::random_device device;
+    return std::uint64_t{device()} << 32 | device();
+  } catch (const std::exception&) {  // no entropy source: the time must do
+    return static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
+  }
+}
+
+}  // namespace
+
 std::uint64_t process_number() {
-  static const std::uint64_t drawn = std::random_device{}() | std::uint64_t{std::random_device{}()} << 32;
+  static const std::uint64_t drawn = draw();
   return drawn + static_cast<std::uint64_t>(::getpid());  // asked each time: the child of a fork has drawn the same
 }
 

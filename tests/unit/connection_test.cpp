@@ -2,9 +2,12 @@
 #include "l2/connection.hpp"
 
 #include <gtest/gtest.h>
+#include <pthread.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <csignal>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -63,28 +66,25 @@ struct ConnectionRoles : ::testing::Test {
     stream = made.get();
     connection = std::make_unique<Connection>(std::move(made), ReplyLimits{});
   }
-  Exchange& call(bool proved = false) {
+  Exchange& call() {
     const std::lock_guard lock(mutex);  // the one called may call the next before it is on the list
     ++called;
-    Exchange& exchange = exchanges.emplace_back(1, proved);
+    Exchange& exchange = exchanges.emplace_back(1);
     callers.emplace_back([this, &exchange] {
-      connection->run(exchange, kRequest, std::chrono::steady_clock::now() + limit);
+      connection->run(exchange, kRequest, std::chrono::steady_clock::now() + 5s);
       ++returned;
     });
     return exchange;
   }
   /// One more, who has asked by the time that this returns, and waits: for news, or as the one who reads.
-  Exchange& call_and_wait(bool proved = false) {
+  const Exchange& call_and_wait() {
     const int dry = stream->dry_reads;
-    Exchange& last = call(proved);
+    const Exchange& last = call();
     EXPECT_TRUE(eventually([&] { return last.news() == Exchange::News::asleep || stream->dry_reads > dry; }));
     return last;
   }
   void answer(std::size_t requests) {
-    for (; requests > 0; --requests) say(kReply);
-  }
-  void say(std::string_view bytes) {
-    EXPECT_EQ(::send(far.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size()));
+    for (; requests > 0; --requests) EXPECT_GT(::send(far.get(), kReply.data(), kReply.size(), MSG_NOSIGNAL), 0);
   }
   void expect_all_answered() {
     callers.clear();
@@ -92,7 +92,6 @@ struct ConnectionRoles : ::testing::Test {
     EXPECT_EQ(sent, exchanges.size());
   }
 
-  std::chrono::seconds limit = 5s;
   Descriptor far;
   ShownStream* stream = nullptr;
   std::unique_ptr<Connection> connection;
@@ -131,95 +130,45 @@ TEST_F(ConnectionRoles, WhatIsAskedWhileAReaderWaitsForASlowReplyIsSentAtOnce) {
   expect_all_answered();
 }
 
-/// Two that need proof and one that does not, sent in one go.
-struct ConnectionSeal : ConnectionRoles {
-  ConnectionSeal() {
-    limit = 2s;
-    stream->on_write = [&](std::string_view bytes) {
-      written.emplace_back(bytes);
-      if (written.size() > 1) return;
-      // What is asked for meanwhile is sent together.
-      one = &call_and_wait(true);
-      reading = &call_and_wait();
-      other = &call_and_wait(true);
-    };
-    call();
-    EXPECT_TRUE(eventually([&] { return written.size() == 2; }));
-    answer(1);
-    EXPECT_TRUE(eventually([&] { return returned == 1; }));
+TEST_F(ConnectionRoles, WhatWaitsForOthersToBeSentAlongIsSentAlsoWhenNobodyComes) {
+  stream->on_write = [&](std::string_view bytes) { sent += bytes.size() / kRequest.size(); };
+  for (int i = 0; i < kCallers; ++i) {
+    call_and_wait();
+    EXPECT_TRUE(eventually([&] { return sent == exchanges.size(); }, 3s)) << sent;
   }
-  /// The word at the end of what was sent.
-  std::string seal() const { return written[1].substr(written[1].size() - 17, 15); }
-  std::string echoed() const { return "$15\r\n" + seal() + "\r\n"; }
-  void expect_lost(const Exchange& exchange) {
-    EXPECT_NE(exchange.fault, Fault::none);
-    EXPECT_FALSE(connection->usable());
-  }
+  answer(kCallers);
+  expect_all_answered();
+}
 
-  std::vector<std::string> written;
-  const Exchange *one = nullptr, *reading = nullptr, *other = nullptr;
-};
+std::atomic<bool> stopped{false}, go_on{false};
+extern "C" void stop_here(int) {
+  stopped = true;
+  while (!go_on) ::usleep(1000);
+}
 
-TEST_F(ConnectionSeal, IsOneForAllThatIsSentInOneGo) {
-  EXPECT_EQ(written[0], kRequest) << "who needs no proof has none";
-  EXPECT_EQ(written[1], std::string(kRequest) + std::string(kRequest) + std::string(kRequest) +
-                            "*2\r\n$4\r\nECHO\r\n$15\r\n" + seal() + "\r\n");
+TEST_F(ConnectionRoles, WhoReadsBeforeHisOwnRequestWasSentIsNotHeldForOthers) {
+  std::signal(SIGUSR1, stop_here);
+  int writes = 0;
+  stream->on_write = [&](std::string_view bytes) {
+    sent += bytes.size() / kRequest.size();
+    if (++writes == 1) {
+      for (int i = 0; i < 3; ++i) call_and_wait();  // the first of them reads
+    } else if (writes == 2) {
+      // The one who reads is answered, and the next one is slow to take over.
+      ::pthread_kill(callers[2].native_handle(), SIGUSR1);
+      EXPECT_TRUE(eventually([&] { return stopped.load(); }));
+      answer(2);
+      EXPECT_TRUE(eventually([&] { return returned == 1; }));
+      EXPECT_FALSE(call_and_wait().sent) << "it reads, while another writes";
+      go_on = true;
+      EXPECT_TRUE(eventually([&] { return exchanges[2].news() == Exchange::News::asleep; }));
+    }
+  };
+  call();
+  EXPECT_TRUE(eventually([&] { return sent == 5; }, 3s)) << "two replies are still to come, and do not";
+  std::signal(SIGUSR1, SIG_DFL);
   answer(3);
-  EXPECT_TRUE(eventually([&] { return returned == 2; })) << "who needs no proof waits for none";
-  EXPECT_EQ(reading->news(), Exchange::News::done);
-  EXPECT_NE(one->news(), Exchange::News::done);
-  EXPECT_NE(other->news(), Exchange::News::done);
-  say(echoed());
-  EXPECT_TRUE(eventually([&] { return returned == 4; }));
-  for (const Exchange* each : {one, reading, other}) {
-    EXPECT_EQ(each->fault, Fault::none);
-    EXPECT_EQ(each->replies.size(), 1U);
-  }
-  EXPECT_TRUE(connection->usable());
-}
-
-TEST_F(ConnectionSeal, KeepsARepeatedReplyFromBeingAnothersAndALostOneFromBeingMissed) {
-  answer(4);  // one of them twice
-  say(echoed());
-  EXPECT_TRUE(eventually([&] { return returned == 4; }));
-  expect_lost(*one);
-  expect_lost(*other);
-}
-
-TEST_F(ConnectionSeal, ThatIsNotTheOneSentProvesNothing) {
-  answer(3);
-  say("$15\r\n000000000000000\r\n");
-  EXPECT_TRUE(eventually([&] { return returned == 4; }));
-  expect_lost(*one);
-  expect_lost(*other);
-}
-
-TEST_F(ConnectionSeal, MayBeRefusedByAServerThatRefusesAll) {
-  const std::string refusal = "-LOADING it loads\r\n";
-  for (int i = 0; i < 4; ++i) say(refusal);
-  EXPECT_TRUE(eventually([&] { return returned == 4; }));
-  for (const Exchange* each : {one, other}) {
-    EXPECT_EQ(each->fault, Fault::none);
-    EXPECT_TRUE(each->replies[0].means_not_now());
-  }
-}
-
-TEST_F(ConnectionSeal, ThatIsRefusedProvesNothingElse) {
-  const std::string refusal = "-LOADING it loads\r\n";
-  say(refusal);
-  answer(2);
-  say(refusal);
-  EXPECT_TRUE(eventually([&] { return returned == 4; }));
-  EXPECT_EQ(one->fault, Fault::none) << "this much is sure: it was refused";
-  expect_lost(*other);
-}
-
-TEST_F(ConnectionSeal, ThatDoesNotComeEndsTheConnectionAtTheDeadlineOfWhoWaitsForIt) {
-  answer(3);
-  EXPECT_TRUE(eventually([&] { return returned == 4; }, 10s));
-  EXPECT_EQ(reading->fault, Fault::none);
-  expect_lost(*one);
-  expect_lost(*other);
+  expect_all_answered();
 }
 
 TEST_F(ConnectionRoles, WhoIsAnsweredWhileHisDeadlinePassesHasTheReplyOrAFaultAndIsNotTouchedAfterwards) {
