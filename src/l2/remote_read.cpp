@@ -178,6 +178,12 @@ bool Remote::guess_versions(std::span<const std::string> dependencies, Duration 
   return all || need_versions(dependencies, life, versions);
 }
 
+std::optional<std::int64_t> Remote::life_left(std::string_view name) {
+  const Answer answer = run("read", Request{"PTTL", keys_.entry(name)}, Purpose::erase);
+  if (!answer || !answer.replies[0].is(Reply::Kind::integer)) return std::nullopt;
+  return answer.replies[0].integer;
+}
+
 }  // namespace detail
 }  // namespace v1
 }  // namespace dsta::cache

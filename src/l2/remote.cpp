@@ -1,0 +1,121 @@
+/// What every operation at the server goes through, and what its answers come to.
+#include "remote.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+namespace {
+
+std::string_view fault_name(Fault fault) {
+  switch (fault) {
+    case Fault::none:
+      break;
+    case Fault::no_connection:
+      return "no_connection";
+    case Fault::timeout:
+      return "timeout";
+    case Fault::lost:
+      return "connection_lost";
+    case Fault::protocol:
+      return "protocol";
+  }
+  return "none";
+}
+
+/// What an error of the server means to who wrote. Literals, since results keep no text of their own.
+std::string_view meaning(std::string_view code) {
+  struct Known {
+    std::string_view code, meaning;
+  };
+  static constexpr Known kKnown[] = {
+      {"WRONGTYPE", "the key holds another type (WRONGTYPE)"},
+      {"NOAUTH", "the server asks for a password (NOAUTH)"},
+      {"WRONGPASS", "the server refused the password (WRONGPASS)"},
+      {"NOPERM", "the user may not do this (NOPERM)"},
+      {"OOM", "the server is out of memory (OOM)"},
+      {"MISCONF", "the server refuses writes (MISCONF)"},
+      {"READONLY", "the server is a replica (READONLY)"},
+      {"LOADING", "the server is loading its data (LOADING)"},
+      {"BUSY", "the server is busy with a script (BUSY)"},
+      {"MASTERDOWN", "the server has lost its master (MASTERDOWN)"},
+      {"CLUSTERDOWN", "the cluster is down (CLUSTERDOWN)"},
+  };
+  const auto known = std::ranges::find(kKnown, code, &Known::code);
+  return known == std::end(kKnown) ? "the server answered with an error" : known->meaning;
+}
+
+}  // namespace
+
+Remote::Remote(Options options)
+    : options_(std::move(options)), keys_(options_.space), link_(LinkOptions(options_.link)) {}
+
+Answer Remote::run(std::string_view operation, const Request& request, Purpose purpose) {
+  if (!clock_.known()) know_time();
+  Answer answer = link_.run(request, purpose);
+  if (!answer) {
+    clock_.doubt();  // what answers next may be another server
+    options_.failed(operation, fault_name(answer.fault));
+  }
+  return answer;
+}
+
+void Remote::know_time() {
+  const TimePoint asked = options_.clock->now();
+  if (const auto time = server_time()) clock_.set(*time, asked);
+}
+
+std::optional<std::int64_t> Remote::server_time() {
+  const Answer answer = link_.run(Request{"TIME"}, Purpose::erase);
+  if (!answer || !answer.replies[0].is(Reply::Kind::array) || answer.replies[0].elements.size() != 2) {
+    return std::nullopt;
+  }
+  std::int64_t parts[2] = {};
+  for (std::size_t i = 0; i < 2; ++i) {
+    const std::string& text = answer.replies[0].elements[i].text;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), parts[i]);
+    if (error != std::errc{} || end != text.data() + text.size() || parts[i] < 0 || parts[i] > 100'000'000'000) {
+      return std::nullopt;
+    }
+  }
+  return parts[0] * 1'000'000 + parts[1];
+}
+
+Answer Remote::run_calls(std::string_view operation, std::span<const Call> calls, Purpose purpose) {
+  const auto add = [](Request& request, const Call& call, bool whole) {
+    const std::vector<std::string_view> words(call.arguments.begin(), call.arguments.end());
+    add_call(request, *call.script, whole, call.key, words);
+  };
+  Request request;
+  for (const Call& call : calls) add(request, call, false);
+  Answer answer = run(operation, request, purpose);
+  if (!answer) return answer;
+  std::vector<std::size_t> unseen;
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    if (answer.replies[i].error_code() == "NOSCRIPT") unseen.push_back(i);
+  }
+  if (unseen.empty()) return answer;
+  Request again;
+  for (const std::size_t i : unseen) add(again, calls[i], true);
+  Answer second = run(operation, again, purpose);
+  if (!second) return second;
+  for (std::size_t n = 0; n < unseen.size(); ++n) answer.replies[unseen[n]] = std::move(second.replies[n]);
+  return answer;
+}
+
+Done Remote::to_done(std::string_view, const Answer& answer) {
+  if (answer.maybe_executed) return {Done::unknown, "the server did not answer in time"};
+  return {Done::no, "the server is out of reach"};
+}
+
+Done Remote::refused(std::string_view operation, const Reply& reply) {
+  options_.failed(operation, reply.error_code());
+  return {Done::no, meaning(reply.error_code())};
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,133 @@
+/// Removing: entries by name and by pattern, and what depends on something by its version.
+#include "../glob.hpp"
+#include "../little_endian.hpp"
+#include "remote.hpp"
+#include "time_budget.hpp"
+#include "token.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+namespace {
+
+/// Longer than any load that is under way.
+constexpr std::chrono::hours kMadeVersionLife{1};
+
+}  // namespace
+
+Done Remote::remove(std::string_view name, Found& before) {
+  const std::string key = keys_.entry(name);
+  Request request;
+  request.add({"GET", key}).add({"UNLINK", key});
+  Answer answer = run("remove", request, Purpose::erase);
+  if (!answer) return to_done("remove", answer);
+  if (answer.replies[1].is(Reply::Kind::error)) return refused("remove", answer.replies[1]);
+  before = to_found(name, answer.replies[0]);
+  return {Done::yes};
+}
+
+Done Remote::raise(std::string_view dependency, bool hard) {
+  const std::string key = version_key(dependency);
+  const std::string life = std::to_string(std::chrono::milliseconds(kMadeVersionLife).count());
+  const std::string_view arguments[] = {hard ? "remove" : "expire", life};
+  for (const bool whole : {false, true}) {
+    // A notice of its own each time: one that came before its version was raised must not be the only one.
+    const std::string token = fresh_token();
+    notices_.add(token);
+    Request request;
+    add_call(request, kRaiseVersion, whole, key, arguments);
+    request.add({"SET", keys_.notice(token, dependency), "", "PX", "1000"});
+    const Answer answer = run("invalidate", request, Purpose::erase);
+    memory_.forget(dependency);
+    if (!answer) return to_done("invalidate", answer);
+    if (answer.replies[0].error_code() == "NOSCRIPT") continue;
+    for (const Reply& reply : answer.replies) {
+      if (reply.is(Reply::Kind::error)) return refused("invalidate", reply);
+    }
+    return {Done::yes};
+  }
+  return {Done::no, "the server does not keep scripts"};
+}
+
+Done Remote::remove_many(std::span<const std::string_view> names) {
+  if (names.empty()) return {Done::yes};
+  std::vector<std::string> keys{"UNLINK"};
+  for (const auto name : names) keys.push_back(keys_.entry(name));
+  Request request;
+  request.add(std::vector<std::string_view>(keys.begin(), keys.end()));
+  const Answer answer = run("remove", request, Purpose::erase);
+  if (!answer) return to_done("remove", answer);
+  return answer.replies[0].is(Reply::Kind::error) ? refused("remove", answer.replies[0]) : Done{Done::yes};
+}
+
+Done Remote::scan(std::string_view pattern, const std::function<Done(std::span<const std::string_view>)>& batch) {
+  const std::string match = keys_.glob(pattern);
+  TimeBudget::Sweep sweep(options_.link.operation_timeout);
+  std::string cursor = "0";
+  do {
+    const Answer scanned = run("scan", Request{"SCAN", cursor, "MATCH", match, "COUNT", "500"}, Purpose::erase);
+    if (!scanned) return to_done("scan", scanned);
+    const Reply& reply = scanned.replies[0];
+    if (reply.is(Reply::Kind::error)) return refused("scan", reply);
+    if (reply.elements.size() != 2 || !reply.elements[0].is(Reply::Kind::text)) return {Done::no, "no SCAN reply"};
+    cursor = reply.elements[0].text;
+    std::vector<std::string_view> keys;
+    for (const Reply& key : reply.elements[1].elements) {
+      if (keys_.parse(key.text).kind == KeySpace::Kind::entry) keys.push_back(key.text);
+    }
+    if (!keys.empty()) {
+      if (const Done done = batch(keys); !done) return done;
+    }
+    sweep.part_done();
+  } while (cursor != "0");
+  return {Done::yes};
+}
+
+Done Remote::remove_matching(std::string_view pattern, const std::function<void(std::span<const Removed>)>& visit) {
+  const std::string last_shown = std::to_string(kShown - 1);
+  const Glob glob(pattern);
+  return scan(pattern, [&](std::span<const std::string_view> found) -> Done {
+    std::vector<std::string_view> keys;
+    for (const auto key : found) {
+      if (glob.matches(keys_.parse(key).name)) keys.push_back(key);
+    }
+    if (keys.empty()) return {Done::yes};
+    Request request;
+    for (const auto key : keys) request.add({"GETRANGE", key, "0", last_shown}).add({"UNLINK", key});
+    const Answer removed = run("remove", request, Purpose::erase);
+    if (!removed) return to_done("remove", removed);
+    std::vector<Removed> shown;
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      const Reply& head = removed.replies[2 * i];
+      const Reply& unlinked = removed.replies[2 * i + 1];
+      if (unlinked.is(Reply::Kind::error)) return refused("remove", unlinked);
+      if (unlinked.integer == 0) continue;
+      shown.push_back(
+          {keys_.parse(keys[i]).name, head.is(Reply::Kind::text) ? std::string_view(head.text) : std::string_view()});
+    }
+    visit(shown);
+    return {Done::yes};
+  });
+}
+
+Done Remote::remove_old() {
+  Versions versions;
+  if (!need_versions({}, Duration::zero(), versions)) return {Done::no, "the server is out of reach"};
+  std::string epoch;
+  append_little(epoch, (*versions.find({}))->expired);
+  return scan("*", [&](std::span<const std::string_view> keys) -> Done {
+    std::vector<Call> calls;
+    for (const auto key : keys) calls.push_back({&kRemoveOld, std::string(key), {epoch}});
+    const Answer answer = run_calls("remove", calls, Purpose::erase);
+    if (!answer) return to_done("remove", answer);
+    for (const Reply& reply : answer.replies) {
+      if (reply.is(Reply::Kind::error)) return refused("remove", reply);
+    }
+    return {Done::yes};
+  });
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache
