@@ -133,9 +133,10 @@ void FaultProxy::step() {
   std::vector<pollfd> sockets{{wake_.get(), POLLIN, 0}, {accepting_ ? listener_.get() : -1, POLLIN, 0}};
   auto next = Clock::now() + 1h;
   for (FaultConnection& each : connections_) {
+    // First: what comes due between the two is then waited for as a socket, not forgotten by both.
+    if (const auto due = each.next_due()) next = std::min(next, *due);
     sockets.push_back({each.client_fd(), each.client_events(), 0});
     sockets.push_back({each.server_fd(), each.server_events(), 0});
-    if (const auto due = each.next_due()) next = std::min(next, *due);
   }
   const auto wait = std::chrono::ceil<std::chrono::milliseconds>(next - Clock::now());
   ::poll(sockets.data(), sockets.size(), static_cast<int>(std::max<std::int64_t>(0, wait.count())));
