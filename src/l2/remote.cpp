@@ -101,12 +101,15 @@ Answer Remote::run_calls(std::string_view operation, std::span<const Call> calls
   Request again;
   for (const std::size_t i : unseen) add(again, calls[i], true);
   Answer second = run(operation, again, purpose);
-  if (!second) return second;
+  if (!second) {
+    second.maybe_executed = second.maybe_executed || unseen.size() < calls.size();
+    return second;
+  }
   for (std::size_t n = 0; n < unseen.size(); ++n) answer.replies[unseen[n]] = std::move(second.replies[n]);
   return answer;
 }
 
-Done Remote::to_done(std::string_view, const Answer& answer) {
+Done Remote::to_done(const Answer& answer) {
   if (answer.maybe_executed) return {Done::unknown, "the server did not answer in time"};
   return {Done::no, "the server is out of reach"};
 }

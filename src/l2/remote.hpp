@@ -180,7 +180,7 @@ class Remote {
              Versions& versions, Purpose purpose);
   Found to_found(std::string_view name, Reply& reply) const;
   bool note_version(std::string_view name, const Reply& reply, std::uint64_t mark, Versions& versions);
-  Done to_done(std::string_view operation, const Answer& answer);
+  static Done to_done(const Answer& answer);
   Done refused(std::string_view operation, const Reply& reply);
 
   const Options options_;

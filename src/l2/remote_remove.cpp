@@ -21,7 +21,7 @@ Done Remote::remove(std::string_view name, Found& before) {
   Request request;
   request.add({"GET", key}).add({"UNLINK", key});
   Answer answer = run("remove", request, Purpose::erase);
-  if (!answer) return to_done("remove", answer);
+  if (!answer) return to_done(answer);
   if (answer.replies[1].is(Reply::Kind::error)) return refused("remove", answer.replies[1]);
   before = to_found(name, answer.replies[0]);
   return {Done::yes};
@@ -40,7 +40,7 @@ Done Remote::raise(std::string_view dependency, bool hard) {
     request.add({"SET", keys_.notice(token, dependency), "", "PX", "1000"});
     const Answer answer = run("invalidate", request, Purpose::erase);
     memory_.forget(dependency);
-    if (!answer) return to_done("invalidate", answer);
+    if (!answer) return to_done(answer);
     if (answer.replies[0].error_code() == "NOSCRIPT") continue;
     for (const Reply& reply : answer.replies) {
       if (reply.is(Reply::Kind::error)) return refused("invalidate", reply);
@@ -57,7 +57,7 @@ Done Remote::remove_many(std::span<const std::string_view> names) {
   Request request;
   request.add(std::vector<std::string_view>(keys.begin(), keys.end()));
   const Answer answer = run("remove", request, Purpose::erase);
-  if (!answer) return to_done("remove", answer);
+  if (!answer) return to_done(answer);
   return answer.replies[0].is(Reply::Kind::error) ? refused("remove", answer.replies[0]) : Done{Done::yes};
 }
 
@@ -67,7 +67,7 @@ Done Remote::scan(std::string_view pattern, const std::function<Done(std::span<c
   std::string cursor = "0";
   do {
     const Answer scanned = run("scan", Request{"SCAN", cursor, "MATCH", match, "COUNT", "500"}, Purpose::erase);
-    if (!scanned) return to_done("scan", scanned);
+    if (!scanned) return to_done(scanned);
     const Reply& reply = scanned.replies[0];
     if (reply.is(Reply::Kind::error)) return refused("scan", reply);
     if (reply.elements.size() != 2 || !reply.elements[0].is(Reply::Kind::text)) return {Done::no, "no SCAN reply"};
@@ -96,7 +96,7 @@ Done Remote::remove_matching(std::string_view pattern, const std::function<void(
     Request request;
     for (const auto key : keys) request.add({"GETRANGE", key, "0", last_shown}).add({"UNLINK", key});
     const Answer removed = run("remove", request, Purpose::erase);
-    if (!removed) return to_done("remove", removed);
+    if (!removed) return to_done(removed);
     std::vector<Removed> shown;
     for (std::size_t i = 0; i < keys.size(); ++i) {
       const Reply& head = removed.replies[2 * i];
@@ -120,7 +120,7 @@ Done Remote::remove_old() {
     std::vector<Call> calls;
     for (const auto key : keys) calls.push_back({&kRemoveOld, std::string(key), {epoch}});
     const Answer answer = run_calls("remove", calls, Purpose::erase);
-    if (!answer) return to_done("remove", answer);
+    if (!answer) return to_done(answer);
     for (const Reply& reply : answer.replies) {
       if (reply.is(Reply::Kind::error)) return refused("remove", reply);
     }

@@ -34,7 +34,7 @@ std::vector<Done> Remote::put(std::span<const Put> puts, std::span<const std::st
   }
   const std::uint64_t mark = memory_.mark();
   const Answer answer = run("write", request, Purpose::write);
-  if (!answer) return std::vector<Done>(puts.size(), to_done("write", answer));
+  if (!answer) return std::vector<Done>(puts.size(), to_done(answer));
   std::vector<Done> done;
   for (std::size_t i = 0; i < puts.size(); ++i) {
     const Reply& reply = answer.replies[i];
@@ -57,7 +57,7 @@ Done Remote::put_raw(std::string_view name, std::string_view bytes, Duration lif
   Request request;
   add_set(request, keys_.entry(name), bytes, life);
   const Answer answer = run("write", request, Purpose::write);
-  if (!answer) return to_done("write", answer);
+  if (!answer) return to_done(answer);
   return answer.replies[0].is_ok() ? Done{Done::yes} : refused("write", answer.replies[0]);
 }
 
@@ -69,7 +69,7 @@ std::vector<Done> Remote::take_leases(std::span<const std::string_view> names, s
     request.add({"SET", keys_.entry(names[i]), encode_lease(tokens[i]), "NX", "PX", limit});
   }
   const Answer answer = run("lease", request, Purpose::write);
-  if (!answer) return std::vector<Done>(names.size(), to_done("lease", answer));
+  if (!answer) return std::vector<Done>(names.size(), to_done(answer));
   std::vector<Done> done;
   for (const Reply& reply : answer.replies) {
     done.push_back(reply.is_ok()                  ? Done{Done::yes}
@@ -89,7 +89,7 @@ std::vector<Done> Remote::replace(std::span<const Replace> replaces) {
                       replace.life <= Duration::zero() ? "0" : milliseconds(replace.life), replace.bytes}});
   }
   const Answer answer = run_calls("write", calls, Purpose::write);
-  if (!answer) return std::vector<Done>(replaces.size(), to_done("write", answer));
+  if (!answer) return std::vector<Done>(replaces.size(), to_done(answer));
   std::vector<Done> done;
   for (const Reply& reply : answer.replies) {
     done.push_back(reply.is(Reply::Kind::error)                           ? refused("write", reply)
@@ -121,7 +121,7 @@ Remote::Counted Remote::increment(std::string_view name, std::int64_t by, Durati
   Answer answer = run("increment", request, Purpose::write);
   Counted counted;
   if (!answer) {
-    counted.done = to_done("increment", answer);
+    counted.done = to_done(answer);
     return counted;
   }
   Reply* reply = &answer.replies.back();
