@@ -3,26 +3,15 @@
 #include <fmt/format.h>
 
 #include <bit>
-#include <chrono>
-#include <random>
 
 #include "little_endian.hpp"
+#include "random_word.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
 namespace {
-
-std::uint64_t draw_seed() {
-  try {
-    std::random_device device;
-    return std::uint64_t{device()} << 32 | device();
-  } catch (const std::exception&) {  // no entropy source: the time and an address must do
-    return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count()) ^
-           reinterpret_cast<std::uint64_t>(&draw_seed);
-  }
-}
 
 constexpr std::uint64_t finish(std::uint64_t k) {
   k = (k ^ k >> 33) * 0xff51afd7ed558ccd;
@@ -32,7 +21,7 @@ constexpr std::uint64_t finish(std::uint64_t k) {
 
 }  // namespace
 
-HashSeed::HashSeed() : value(draw_seed()) {}
+HashSeed::HashSeed() : value(random_word()) {}
 
 __attribute__((init_priority(101))) const HashSeed kHashSeed;
 

@@ -88,7 +88,7 @@ void Connection::run(Exchange& exchange, Bytes bytes, TimePoint deadline) {
 }
 
 void Connection::take_part(Exchange& exchange, Bytes bytes, Lock& lock, TimePoint deadline) {
-  const bool first = outgoing_.empty();
+  bool sees_to_sending = outgoing_.empty();
   exchange.order = {number_, ++place_};
   under_way_.push_back(&exchange);
   ++unsent_;
@@ -96,7 +96,6 @@ void Connection::take_part(Exchange& exchange, Bytes bytes, Lock& lock, TimePoin
   if (sent_at_once_ > 0) --sent_at_once_;
   (outgoing_ += bytes.first) += bytes.second;
   if (!writing_ && is_due()) write_out(exchange, lock, deadline);
-  bool sees_to_sending = first;
 
   for (;;) {
     if (exchange.news() == Exchange::News::done) return;
@@ -167,7 +166,7 @@ void Connection::end_if_gone(Step step) {
 
 void Connection::write_out(const Exchange& own, Lock& lock, TimePoint deadline) {
   writing_ = true;
-  for (int n = 0; !outgoing_.empty() && !ended_ && (n == 0 || is_due()); ++n) {
+  for (int n = 0; n == 0 || is_due(); ++n) {
     if (n >= kWrites && is_left_to_others(own)) break;
     gather(lock);
     if (ended_) break;

@@ -3,8 +3,8 @@
 #include <random>
 #include <system_error>
 
+#include "../random_word.hpp"
 #include "link_state.hpp"
-#include "token.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -125,8 +125,7 @@ void Link::State::start_recovery() {
 }
 
 void Link::State::recover() noexcept {
-  std::minstd_rand random(static_cast<std::uint32_t>(process_number()) ^
-                          static_cast<std::uint32_t>(Clock::now().time_since_epoch().count()));
+  std::minstd_rand random(static_cast<std::uint32_t>(random_word()));
   std::unique_lock lock(mutex);
   while (!closed) {
     const TimePoint next = std::max(later(attempts.last(), pauses.next(random)), attempts.next());

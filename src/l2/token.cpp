@@ -3,11 +3,10 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <chrono>
 #include <cstddef>
-#include <exception>
-#include <random>
 #include <string_view>
+
+#include "../random_word.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -15,21 +14,12 @@ namespace detail {
 
 namespace {
 
-std::uint64_t draw() {
-  try {
-    std::random_device device;
-    return std::uint64_t{device()} << 32 | device();
-  } catch (const std::exception&) {  // no entropy source: the time must do
-    return static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
-  }
+std::uint64_t process_number() {
+  static const std::uint64_t drawn = random_word();
+  return drawn + static_cast<std::uint64_t>(::getpid());  // asked each time: the child of a fork has drawn the same
 }
 
 }  // namespace
-
-std::uint64_t process_number() {
-  static const std::uint64_t drawn = draw();
-  return drawn + static_cast<std::uint64_t>(::getpid());  // asked each time: the child of a fork has drawn the same
-}
 
 std::string fresh_token() {
   static std::atomic<std::uint64_t> last{0};
