@@ -62,7 +62,7 @@ std::vector<std::uint32_t> zipf(std::uint64_t seed) {
   return draws;
 }
 
-/// Nine reads to one write.
+/// One write in so many operations, the rest reads.
 template <Storage kStorage>
 void Mix(benchmark::State& state) {
   static CacheManager* cache = nullptr;
@@ -74,10 +74,11 @@ void Mix(benchmark::State& state) {
   const auto draws = zipf(static_cast<std::uint64_t>(state.thread_index()));
   std::vector<std::string> keys;
   for (int i = 0; i < 1000; ++i) keys.push_back("k" + std::to_string(i));
+  const auto turn = static_cast<std::size_t>(state.range(0));
   std::size_t n = 0, missed = 0;
   for (auto _ : state) {
     const std::string& key = keys[draws[n % draws.size()]];
-    if (n++ % 10 == 0) {
+    if (n++ % turn == 0) {
       cache->set(key, value, {.ttl = 1h});
     } else {
       missed += cache->get(key) ? 0 : 1;
@@ -90,9 +91,9 @@ void Mix(benchmark::State& state) {
     delete cache;
   }
 }
-BENCHMARK(Mix<Storage::server>)->Threads(8)->UseRealTime();
-BENCHMARK(Mix<Storage::two_levels>)->Threads(8)->UseRealTime();
-BENCHMARK(Mix<Storage::embedded>)->Threads(8)->UseRealTime();
+BENCHMARK(Mix<Storage::server>)->Arg(10)->Arg(20)->Arg(100)->Threads(8)->UseRealTime();
+BENCHMARK(Mix<Storage::two_levels>)->Arg(10)->Arg(20)->Arg(100)->Threads(8)->UseRealTime();
+BENCHMARK(Mix<Storage::embedded>)->Arg(10)->Arg(20)->Arg(100)->Threads(8)->UseRealTime();
 
 template <Storage kStorage>
 void Get(benchmark::State& state) {

@@ -4,5 +4,5 @@ set -eu
 source=$1 program=$2
 shift 2
 # shellcheck disable=SC2046  # a list of flags
-"$@" -std=c++20 "$source" -o "$program" $(pkg-config --static --cflags --libs dsta_cache)
+"$@" -std=c++20 "$source" -o "$program" $(pkg-config --cflags --libs dsta_cache)
 "$program"
