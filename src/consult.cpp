@@ -63,7 +63,7 @@ std::vector<Done> put_leases(Remote& remote, const Batch& batch, std::span<Wante
   return done;
 }
 
-void take(Remote& remote, const Batch& batch, std::span<Wanted> wanted, Consulted& consulted) {
+void take(Remote& remote, Store& store, const Batch& batch, std::span<Wanted> wanted, Consulted& consulted) {
   const std::vector<Done> done = put_leases(remote, batch, wanted);
   for (std::size_t n = 0; n < wanted.size(); ++n) {
     auto& [i, occupied, claim] = wanted[n];
@@ -77,6 +77,8 @@ void take(Remote& remote, const Batch& batch, std::span<Wanted> wanted, Consulte
     } else if (outrun) {
       consulted.others.add(batch.items[i], flight);
     } else {
+      // Another's removal in the same round of the server goes untold, as the lease came last.
+      store.revoke(flight->key());
       // Where it is not known, storing will show whether it was taken.
       consulted.ours.add(batch.items[i], flight, std::move(claim));
     }
@@ -133,7 +135,7 @@ Consulted Core::consult(const Batch& batch, const LoadSpec& spec, LoadUrgency ur
       alone(i);
       continue;
     }
-    store_->rearm(flight);
+    store_->rearm(flight, fills(*spec.terms));
     queries.push_back({flight.name});
     places.push_back(i);
   }
@@ -211,7 +213,7 @@ Consulted Core::consult(const Batch& batch, const LoadSpec& spec, LoadUrgency ur
     if (occupied) claim.mark = found.mark();
     wanted.push_back({i, occupied, std::move(claim)});
   }
-  take(remote, batch, wanted, consulted);
+  take(remote, *store_, batch, wanted, consulted);
   know_versions(consulted.ours, dependencies, spec, versions);
   return consulted;
 }
@@ -279,7 +281,7 @@ void Core::land_found(Flight& flight, const EntryTerms& terms, NodeRef node, Fre
   const bool overtaken = node->extra && node->extra->tags.invalidated() > flight.sequence;
   NodeRef value = node;
   Store::Landing landing;
-  landing.replace_by = std::move(node);
+  if (node->shared) landing.replace_by = std::move(node);
   store_->land(flight, std::move(landing), now());
   {
     const std::lock_guard lock(flight.mutex);

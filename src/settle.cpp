@@ -66,7 +66,7 @@ void Core::settle(const Ours& ours, const LoadSpec& spec, std::vector<Prepared>&
         owners.push_back(i);
       }
     } else {
-      store_->rearm(flight);
+      store_->rearm(flight, fills(*spec.terms));
       replaces.push_back(std::move(replace));
       places.push_back(i);
       owners.push_back(i);
@@ -88,7 +88,7 @@ void Core::settle(const Ours& ours, const LoadSpec& spec, std::vector<Prepared>&
     for (const auto& flight : ours.flights) probe(Point::before_shared_store, flight->name);
   }
   const std::vector<Done> done = remote.replace(replaces);
-  std::vector<std::string_view> outdated;
+  std::vector<Flight*> outdated;
   for (std::size_t n = 0; n < done.size(); ++n) {
     // It may still stand: whoever finds it in this process need not wait for its end.
     const Claim& claim = ours.claims[owners[n]];
@@ -102,15 +102,25 @@ void Core::settle(const Ours& ours, const LoadSpec& spec, std::vector<Prepared>&
     if (done[n].status == Done::no && done[n].why.empty()) {
       mine.landing.remove = false;
       mine.revoked = true;
-      // A load that began earlier has stored something older than what was asked for.
-      if (ours.flights[i]->forced) outdated.push_back(ours.flights[i]->name);
+      if (ours.flights[i]->forced) outdated.push_back(ours.flights[i].get());
     } else if (done[n].status == Done::unknown) {
       shared_->unknown.fetch_add(1, std::memory_order_relaxed);
     }
   }
-  if (!outdated.empty() && !remote.remove_many(outdated)) {
-    for (const auto name : outdated) leave_to_upkeep(Pending::Kind::key, name);
+  remove_outdated(outdated);
+}
+
+/// What took the place of what a refresh was to replace may come from a load that began earlier: older than what was
+/// asked for.
+void Core::remove_outdated(std::span<Flight* const> refreshes) {
+  std::vector<std::string_view> names;
+  for (const Flight* flight : refreshes) names.push_back(flight->name);
+  if (names.empty()) return;
+  if (!shared_->remote.remove_many(names)) {
+    for (const auto name : names) leave_to_upkeep(Pending::Kind::key, name);
   }
+  // Own removals are not told: what was read from there meanwhile would stay, and nobody could remove it any more.
+  for (const Flight* flight : refreshes) store_->erase(flight->key(), now());
 }
 
 /// Tags that only the value names were not looked at before the load. They count if they were not raised since it

@@ -279,11 +279,13 @@ void Store::begin(const std::shared_ptr<Flight>& flight) {
   home.flights.add(flight);
 }
 
-void Store::rearm(Flight& flight) {
+void Store::rearm(Flight& flight, bool keep) {
   Shard& home = shard(flight.hash);
   const std::lock_guard lock(home.lock);
+  // Who comes now has come after the change.
+  if (flight.revoked && flight.loading) flight.superseded = true;
   flight.revoked = false;
-  flight.trust = trust();
+  flight.trust = keep ? trust() : 0;
 }
 
 void Store::begin_loading(Flight& flight) {

@@ -95,8 +95,9 @@ class Store {
 
   /// Attaches a fill or a write. Writes fence the loads and fills under way.
   void begin(const std::shared_ptr<Flight>& flight);
-  /// Before each request whose answer is to be kept: what was changed until now does not count against it.
-  void rearm(Flight& flight);
+  /// Before each request of a load; with `keep` its answer is to be kept, and what was changed until now does not count
+  /// against it.
+  void rearm(Flight& flight, bool keep);
   /// The last of these before its loader runs. Later changes keep callers from joining.
   void begin_loading(Flight& flight);
   bool revoked(const Flight& flight) const;

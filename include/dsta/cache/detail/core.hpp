@@ -346,6 +346,7 @@ class Core : public std::enable_shared_from_this<Core> {
   bool wait_for_others(int looks, TimePoint begun);
   void settle(const Ours& ours, const LoadSpec& spec, std::vector<Prepared>& prepared, Duration took);
   void settle_raw(Flight& flight, Prepared& mine);
+  void remove_outdated(std::span<Flight* const> refreshes);
   bool need_late_versions(const Claim& claim, std::span<const std::string> dependencies, const Node& node);
   std::vector<std::string> dependencies_of(const Batch& batch, const LoadSpec& spec) const;
   /// True when the caller may wait for the flight's value: nothing has revoked it at the shared level.
