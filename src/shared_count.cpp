@@ -46,7 +46,7 @@ std::optional<std::int64_t> Core::increment_entry(const KeyView& key, std::int64
   Remote& remote = shared_->remote;
   RemoteQuery query{key.name};
   Versions versions;
-  if (!remote.read(std::span(&query, 1), {}, versions)) return std::nullopt;
+  if (!remote.read(std::span(&query, 1), {}, versions, false, true)) return std::nullopt;
   const Found& found = query.found;
   if (found.kind == Found::Kind::nothing) {
     changed = true;

@@ -1,5 +1,6 @@
 /// Storing values at the shared level.
 #include <algorithm>
+#include <cstdlib>
 
 #include <dsta/cache/detail/core.hpp>
 #include <dsta/cache/key.hpp>
@@ -19,6 +20,8 @@ namespace {
 
 /// Versions may have been raised since they were seen: then the value is written once more with the new ones.
 constexpr int kTries = 4;
+/// Another server answered than before, whose clock is another. Less than this is a round trip that took long.
+constexpr std::chrono::microseconds kTolerance{100'000};
 /// A version is kept for longer than any entry that depends on it.
 constexpr std::chrono::hours kVersionLife{1};
 /// Where the time is not the system's, the server cannot know when an entry ends.
@@ -181,17 +184,21 @@ SendOrder Core::write_entries(const std::vector<NodeRef>& nodes, const EntryTerm
       if (probe) probe(Point::before_shared_store, node->name());
     }
     Versions after;
-    // Where changes are told, what is remembered is what they are.
-    const bool told = remote.versions_are_told();
-    const auto done = remote.put(puts, dependencies, told ? nullptr : &after);
+    // Where changes are told, what is remembered is what they are, but for what is on its way: the namespace is seldom
+    // emptied, but a tag may have been invalidated just now, to be set anew.
+    const bool sure = dependencies.empty() && fills(terms) && remote.versions_are_told();
+    const std::int64_t dated_by = remote.clock().ahead();
+    const auto done = remote.put(puts, dependencies, sure ? nullptr : &after);
     bool answered = false;
     for (std::size_t n = 0; n < places.size(); ++n) {
       outcomes[places[n]] = to_outcome(done[n]);
       if (done[n]) order = done[n].order;
       answered = answered || done[n];
     }
-    if (!answered || told) return order;
-    bool same = true, missing = false;
+    const bool misdated = std::abs(remote.clock().ahead() - dated_by) > kTolerance.count();
+    if (!answered || (sure && !misdated)) return order;
+    if (sure) continue;
+    bool same = !misdated, missing = false;
     const auto compare = [&](std::string_view name) {
       const auto* used = versions.find(name);
       const auto* now_there = after.find(name);

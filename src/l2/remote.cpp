@@ -51,37 +51,63 @@ std::string_view meaning(std::string_view code) {
 }  // namespace
 
 Remote::Remote(Options options)
-    : options_(std::move(options)), keys_(options_.space), link_(LinkOptions(options_.link)) {}
+    : options_(std::move(options)),
+      keys_(options_.space),
+      link_(LinkOptions(options_.link)),
+      clock_(options_.clock->now()) {}
+
+void Remote::forget_parent() {
+  static_cast<void>(memory_.release());
+  static_cast<void>(notices_.release());
+  memory_ = std::make_unique<VersionMemory>();
+  notices_ = std::make_unique<NoticeMemory>();
+  clock_.doubt();
+}
 
 Answer Remote::run(std::string_view operation, const Request& request, Purpose purpose) {
-  if (!clock_.known()) know_time();
+  if (clock_.due()) know_time();
   Answer answer = link_.run(request, purpose);
   if (!answer) {
-    clock_.doubt();  // what answers next may be another server
+    clock_.doubt();
     options_.failed(operation, fault_name(answer.fault));
+  } else if (clock_.is_older_than(answer.order.connection)) {
+    know_time();
   }
   return answer;
 }
 
-void Remote::know_time() {
-  const TimePoint asked = options_.clock->now();
-  if (const auto time = server_time()) clock_.set(*time, asked);
-}
+namespace {
 
-std::optional<std::int64_t> Remote::server_time() {
-  const Answer answer = link_.run(Request{"TIME"}, Purpose::erase);
-  if (!answer || !answer.replies[0].is(Reply::Kind::array) || answer.replies[0].elements.size() != 2) {
-    return std::nullopt;
-  }
+std::optional<std::int64_t> time_in(const Reply& reply) {
+  if (!reply.is(Reply::Kind::array) || reply.elements.size() != 2) return std::nullopt;
   std::int64_t parts[2] = {};
   for (std::size_t i = 0; i < 2; ++i) {
-    const std::string& text = answer.replies[0].elements[i].text;
+    const std::string& text = reply.elements[i].text;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), parts[i]);
     if (error != std::errc{} || end != text.data() + text.size() || parts[i] < 0 || parts[i] > 100'000'000'000) {
       return std::nullopt;
     }
   }
   return parts[0] * 1'000'000 + parts[1];
+}
+
+}  // namespace
+
+void Remote::know_time() {
+  const TimePoint asked = options_.clock->now();
+  const Answer answer = link_.run(Request{"TIME"}, Purpose::erase);
+  if (!answer) return;
+  if (const auto time = time_in(answer.replies[0])) {
+    clock_.set(*time, asked, answer.order.connection);
+  } else {
+    refused("time", answer.replies[0]);
+    clock_.assume(asked, answer.order.connection);
+  }
+}
+
+std::optional<std::int64_t> Remote::server_time() {
+  const Answer answer = link_.run(Request{"TIME"}, Purpose::erase);
+  return answer ? time_in(answer.replies[0]) : std::nullopt;
 }
 
 Answer Remote::run_calls(std::string_view operation, std::span<const Call> calls, Purpose purpose) {

@@ -90,8 +90,10 @@ class Remote {
   const ServerClock& clock() const { return clock_; }
   /// The server's clock, asked now.
   std::optional<std::int64_t> server_time();
-  VersionMemory& versions() { return memory_; }
-  NoticeMemory& notices() { return notices_; }
+  VersionMemory& versions() { return *memory_; }
+  NoticeMemory& notices() { return *notices_; }
+  /// In the child of a fork, before anything else: what its parent's threads may have been at is left as it is.
+  void forget_parent();
 
   /// Remembered versions are the truth as long as this says so; else they are read with the value.
   std::function<bool()> versions_are_told = [] { return false; };
@@ -106,7 +108,7 @@ class Remote {
   /// `as_of`: the version of what was missing, by the server's clock; 0: its time now. False: not to be had.
   bool need_versions(std::span<const std::string> dependencies, Duration life, Versions& versions,
                      std::int64_t as_of = 0);
-  /// The last versions seen, asked for only where none was.
+  /// The last versions seen, asked for only where none was or the server may not keep it for half of `life`.
   bool guess_versions(std::span<const std::string> dependencies, Duration life, Versions& versions);
 
   /// `life`: physical, zero for ever.
@@ -179,7 +181,8 @@ class Remote {
   bool fetch(std::span<RemoteQuery> queries, const std::set<std::string, std::less<>>& wanted, std::uint64_t mark,
              Versions& versions, Purpose purpose);
   Found to_found(std::string_view name, Reply& reply) const;
-  bool note_version(std::string_view name, const Reply& reply, std::uint64_t mark, Versions& versions);
+  bool note_version(std::string_view name, const Reply& reply, std::uint64_t mark, Versions& versions,
+                    TimePoint kept_until = TimePoint{});
   static Done to_done(const Answer& answer);
   Done refused(std::string_view operation, const Reply& reply);
 
@@ -187,8 +190,8 @@ class Remote {
   const KeySpace keys_;
   Link link_;
   ServerClock clock_;
-  VersionMemory memory_;
-  NoticeMemory notices_;
+  std::unique_ptr<VersionMemory> memory_ = std::make_unique<VersionMemory>();
+  std::unique_ptr<NoticeMemory> notices_ = std::make_unique<NoticeMemory>();
 };
 
 }  // namespace detail

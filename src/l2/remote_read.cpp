@@ -12,6 +12,9 @@ namespace {
 /// Longer commands hold up everybody else at the server.
 constexpr std::size_t kMostKeys = 256;
 
+/// The namespace's version, and those of functions, which are few.
+bool is_kept_for_ever(std::string_view name) { return name.empty() || name.starts_with(kFunctionMark); }
+
 }  // namespace
 
 std::string_view Found::mark() const {
@@ -33,11 +36,12 @@ std::string Remote::version_key(std::string_view dependency) const {
   return dependency.empty() ? keys_.epoch() : keys_.version(dependency);
 }
 
-bool Remote::note_version(std::string_view name, const Reply& reply, std::uint64_t mark, Versions& versions) {
+bool Remote::note_version(std::string_view name, const Reply& reply, std::uint64_t mark, Versions& versions,
+                          TimePoint kept_until) {
   if (!reply.is(Reply::Kind::text) && !reply.is(Reply::Kind::nil)) return false;
   const auto version = reply.is(Reply::Kind::text) ? parse_version(reply.text) : std::nullopt;
   versions.add(name, version);
-  if (version) memory_.note(name, *version, mark);
+  if (version) memory_->note(name, *version, mark, kept_until);
   return true;
 }
 
@@ -76,7 +80,7 @@ bool Remote::read(std::span<RemoteQuery> queries, std::span<const std::string> d
   const auto want = [&](std::string_view name) {
     if (versions.find(name)) return;
     if (told) {
-      if (const auto known = memory_.find(name)) return versions.add(name, known);
+      if (const auto known = memory_->find(name)) return versions.add(name, known);
     }
     if (!wanted.contains(name)) wanted.emplace(name);
   };
@@ -85,12 +89,12 @@ bool Remote::read(std::span<RemoteQuery> queries, std::span<const std::string> d
 
   for (std::size_t at = 0; at < queries.size(); at += kMostKeys) {
     const auto part = queries.subspan(at, std::min(kMostKeys, queries.size() - at));
-    if (!fetch(part, wanted, memory_.mark(), versions, plain ? Purpose::erase : Purpose::read)) return false;
+    if (!fetch(part, wanted, memory_->mark(), versions, plain ? Purpose::erase : Purpose::read)) return false;
     // The value of another key may have been moved there, or it is a reply out of step: asked once more so that it
     // shows which.
     const auto strange = [](const RemoteQuery& query) { return query.found.kind == Found::Kind::other; };
     if (!plain && std::ranges::any_of(part, strange) &&
-        !fetch(part, wanted, memory_.mark(), versions, Purpose::erase)) {
+        !fetch(part, wanted, memory_->mark(), versions, Purpose::erase)) {
       return false;
     }
     wanted.clear();
@@ -101,7 +105,7 @@ bool Remote::read(std::span<RemoteQuery> queries, std::span<const std::string> d
     if (query.found.kind != Found::Kind::value) continue;
     for (const TagVersion& tag : query.found.view.tags) want(tag.name);
   }
-  return wanted.empty() || fetch({}, wanted, memory_.mark(), versions, Purpose::read);
+  return wanted.empty() || fetch({}, wanted, memory_->mark(), versions, Purpose::read);
 }
 
 bool Remote::fetch(std::span<RemoteQuery> queries, const std::set<std::string, std::less<>>& wanted, std::uint64_t mark,
@@ -147,11 +151,12 @@ bool Remote::need_versions(std::span<const std::string> dependencies, Duration l
       std::to_string(std::chrono::ceil<std::chrono::milliseconds>(std::max(life, Duration::zero())).count());
   std::vector<Call> calls{{&kNeedVersion, keys_.epoch(), {"0", "0"}}};
   for (const auto& name : dependencies) {
-    // Functions are few, and their versions may stay for ever.
-    const bool for_ever = name.starts_with(kFunctionMark);
-    calls.push_back({&kNeedVersion, version_key(name), {for_ever ? "0" : milliseconds, std::to_string(as_of)}});
+    calls.push_back(
+        {&kNeedVersion, version_key(name), {is_kept_for_ever(name) ? "0" : milliseconds, std::to_string(as_of)}});
   }
-  const std::uint64_t mark = memory_.mark();
+  const std::uint64_t mark = memory_->mark();
+  const TimePoint asked = std::chrono::steady_clock::now();
+  const TimePoint kept_until = life <= Duration::zero() ? TimePoint::max() : later(asked, life);
   const Answer answer = run_calls("version", calls, Purpose::erase);
   if (!answer) return false;
   for (std::size_t i = 0; i < calls.size(); ++i) {
@@ -161,15 +166,20 @@ bool Remote::need_versions(std::span<const std::string> dependencies, Duration l
       return false;
     }
     const std::string_view name = i == 0 ? std::string_view() : std::string_view(dependencies[i - 1]);
-    if (!note_version(name, reply, mark, versions)) return false;
+    if (!note_version(name, reply, mark, versions, is_kept_for_ever(name) ? TimePoint::max() : kept_until)) {
+      return false;
+    }
   }
   return true;
 }
 
 bool Remote::guess_versions(std::span<const std::string> dependencies, Duration life, Versions& versions) {
+  // Half of it, or each write would have to ask for a little more.
+  const TimePoint until =
+      life <= Duration::zero() ? TimePoint::max() : later(std::chrono::steady_clock::now(), life / 2);
   bool all = true;
   const auto take = [&](std::string_view name) {
-    const auto known = memory_.find(name);
+    const auto known = memory_->find(name, is_kept_for_ever(name) ? TimePoint::max() : until);
     if (known) versions.add(name, known);
     all = all && known;
   };

@@ -34,12 +34,12 @@ Done Remote::raise(std::string_view dependency, bool hard) {
   for (const bool whole : {false, true}) {
     // A notice of its own each time: one that came before its version was raised must not be the only one.
     const std::string token = fresh_token();
-    notices_.add(token);
+    notices_->add(token);
     Request request;
     add_call(request, kRaiseVersion, whole, key, arguments);
     request.add({"SET", keys_.notice(token, dependency), "", "PX", "1000"});
     const Answer answer = run("invalidate", request, Purpose::erase);
-    memory_.forget(dependency);
+    memory_->forget(dependency);
     if (!answer) return to_done(answer);
     if (answer.replies[0].error_code() == "NOSCRIPT") continue;
     for (const Reply& reply : answer.replies) {

@@ -32,7 +32,7 @@ std::vector<Done> Remote::put(std::span<const Put> puts, std::span<const std::st
     for (const auto& name : dependencies) keys.push_back(version_key(name));
     request.add(std::vector<std::string_view>(keys.begin(), keys.end()));
   }
-  const std::uint64_t mark = memory_.mark();
+  const std::uint64_t mark = memory_->mark();
   const Answer answer = run("write", request, Purpose::write);
   if (!answer) return std::vector<Done>(puts.size(), to_done(answer));
   std::vector<Done> done;

@@ -4,6 +4,7 @@
 
 #include <dsta/cache/duration.hpp>
 
+#include "../later.hpp"
 #include "envelope.hpp"
 
 namespace dsta::cache {
@@ -13,18 +14,38 @@ namespace detail {
 /// Times of this process as the server's microseconds, which all processes share whatever their own clocks say.
 /// Thread-safe.
 ///
-/// The difference is measured by TIME when a connection is new. The server read its clock somewhere between sending and
-/// reply; it is taken to have been at once, so that an entry read from the server ends here never later than there, and
-/// earlier by a round trip at most.
+/// The difference is measured by TIME when a connection is new, since it may lead to another server, and once a minute,
+/// since clocks are set and drift. The server read its clock somewhere between sending and reply; it is taken to have
+/// been at once, so that an entry read from the server ends here never later than there, and earlier by a round trip at
+/// most. As long as the server does not say its time it is taken to be this machine's.
 class ServerClock {
  public:
-  void set(std::int64_t server_microseconds, TimePoint asked) {
-    ahead_.store(server_microseconds - count(asked), std::memory_order_relaxed);
-    known_.store(true, std::memory_order_release);
+  explicit ServerClock(TimePoint now) {
+    assume(now, 0);
+    doubt();
   }
-  bool known() const { return known_.load(std::memory_order_acquire); }
-  /// To be measured again.
-  void doubt() { known_.store(false, std::memory_order_release); }
+
+  void set(std::int64_t server_microseconds, TimePoint asked, std::uint64_t connection) {
+    ahead_.store(server_microseconds - count(asked), std::memory_order_relaxed);
+    connection_.store(connection, std::memory_order_relaxed);
+    due_.store(later(std::chrono::steady_clock::now(), kLasts), std::memory_order_release);
+  }
+  /// The server of this connection does not say its time.
+  void assume(TimePoint now, std::uint64_t connection) {
+    const auto here = std::chrono::system_clock::now().time_since_epoch();
+    set(std::chrono::duration_cast<std::chrono::microseconds>(here).count(), now, connection);
+  }
+  /// To be measured before it is used again.
+  bool due(TimePoint steady_now = std::chrono::steady_clock::now()) const {
+    return steady_now >= due_.load(std::memory_order_acquire);
+  }
+  bool is_older_than(std::uint64_t connection) const {
+    return connection_.load(std::memory_order_relaxed) < connection;
+  }
+  void doubt() { due_.store(TimePoint{}, std::memory_order_release); }
+
+  /// By how many microseconds the server is ahead of this process.
+  std::int64_t ahead() const { return ahead_.load(std::memory_order_relaxed); }
 
   std::int64_t to_server(TimePoint time) const {
     return time == TimePoint::max() ? kNever : count(time) + ahead_.load(std::memory_order_relaxed);
@@ -45,8 +66,11 @@ class ServerClock {
     return std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count();
   }
 
+  static constexpr std::chrono::minutes kLasts{1};
+
   std::atomic<std::int64_t> ahead_{0};
-  std::atomic<bool> known_{false};
+  std::atomic<std::uint64_t> connection_{0};  ///< by which it was measured; later ones have higher numbers
+  std::atomic<TimePoint> due_{};
 };
 
 }  // namespace detail

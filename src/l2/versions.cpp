@@ -1,5 +1,6 @@
 #include "versions.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 namespace dsta::cache {
@@ -29,18 +30,22 @@ bool NoticeMemory::add(std::string_view token) {
   return true;
 }
 
-std::optional<Version> VersionMemory::find(std::string_view name) const {
+std::optional<Version> VersionMemory::find(std::string_view name, TimePoint until) const {
   const std::lock_guard lock(mutex_);
   const auto it = versions_.find(name);
-  if (it == versions_.end()) return std::nullopt;
-  return it->second;
+  if (it == versions_.end() || it->second.kept_until < until) return std::nullopt;
+  return it->second.version;
 }
 
-void VersionMemory::note(std::string_view name, Version version, std::uint64_t mark) {
+void VersionMemory::note(std::string_view name, Version version, std::uint64_t mark, TimePoint kept_until) {
   const std::lock_guard lock(mutex_);
   if (changes_.load(std::memory_order_relaxed) != mark) return;
   if (versions_.size() >= kMost) versions_.clear();
-  versions_.insert_or_assign(std::string(name), version);
+  const auto [it, added] = versions_.try_emplace(std::string(name), Known{version, kept_until});
+  if (added) return;
+  // Of the same version nothing that was asked for is lost.
+  if (it->second.version == version) kept_until = std::max(kept_until, it->second.kept_until);
+  it->second = {version, kept_until};
 }
 
 void VersionMemory::forget(std::string_view name) {

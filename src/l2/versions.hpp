@@ -16,6 +16,8 @@
 #include <string_view>
 #include <unordered_map>
 
+#include <dsta/cache/duration.hpp>
+
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
@@ -57,11 +59,13 @@ class NoticeMemory {
 /// guess that writers check afterwards.
 class VersionMemory {
  public:
-  std::optional<Version> find(std::string_view name) const;
+  /// With `until`: only if the server keeps it until then, as far as is known.
+  std::optional<Version> find(std::string_view name, TimePoint until = TimePoint{}) const;
   /// Taken before a request that reads versions.
   std::uint64_t mark() const { return changes_.load(std::memory_order_acquire); }
-  /// Not kept when anything was forgotten since `mark`: the reply may be the older of the two.
-  void note(std::string_view name, Version version, std::uint64_t mark);
+  /// Not kept when anything was forgotten since `mark`: the reply may be the older of the two. `kept_until`: for how
+  /// long the server was asked to keep it.
+  void note(std::string_view name, Version version, std::uint64_t mark, TimePoint kept_until = TimePoint{});
   void forget(std::string_view name);
   void forget_all();
 
@@ -73,8 +77,12 @@ class VersionMemory {
     std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
   };
 
+  struct Known {
+    Version version;
+    TimePoint kept_until;
+  };
   mutable std::mutex mutex_;
-  std::unordered_map<std::string, Version, Hash, std::equal_to<>> versions_;  // under mutex_
+  std::unordered_map<std::string, Known, Hash, std::equal_to<>> versions_;  // under mutex_
   std::atomic<std::uint64_t> changes_{0};
 };
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "eventually.hpp"
+#include "has_heard.hpp"
 #include "over_redis.hpp"
 #include "proxied_server.hpp"
 
@@ -53,6 +54,24 @@ TEST_F(AskedAnew, AnInvalidationCountsBeforeItIsHeardOf) {
     EXPECT_EQ(f.many({3}).at(0).value(), of_one ? old : source);
     proxy->clear();
   }
+}
+
+TEST_F(AskedAnew, WhatIsStoredAfterAnInvalidationThatIsNotHeardOfYetCounts) {
+  const EntryOptions tagged{.ttl = 60s, .tags = {"t"}}, of_the_server{.ttl = 60s, .level = Level::l2};
+  ASSERT_TRUE(here.set("before", 1, tagged));
+  ASSERT_TRUE(here.set("n", 5, tagged));
+  proxy->set(Fault::hold(Fault::Way::replies).on("push"));
+  there.invalidate_tag("t");
+  EXPECT_EQ(here.increment("n"), 1) << "what it was does not count";
+  EXPECT_EQ(there.get<int>("n"), 1);
+  EXPECT_TRUE(here.set("after", 2, tagged));
+  EXPECT_EQ(there.get<int>("after"), 2);
+  there.flush_all();
+  EXPECT_TRUE(here.set("after", 3, of_the_server));
+  EXPECT_EQ(there.get<int>("after"), 3);
+  proxy->clear();
+  ASSERT_TRUE(has_heard(there, here));
+  EXPECT_EQ(here.get<int>("after"), 3);
 }
 
 }  // namespace

@@ -20,19 +20,44 @@ using Microseconds = std::chrono::microseconds;
 constexpr std::int64_t kServerNow = 1'700'000'000'000'000;
 constexpr TimePoint kAsked{100h};
 
-TEST(ServerClock, IsNotKnownBeforeItWasMeasuredNorOnceItIsDoubted) {
-  ServerClock clock;
-  EXPECT_FALSE(clock.known());
-  clock.set(kServerNow, kAsked);
-  EXPECT_TRUE(clock.known());
+TEST(ServerClock, IsMeasuredWhenItIsNewOrDoubtedOrFromAMinuteAgo) {
+  ServerClock clock(kAsked);
+  EXPECT_TRUE(clock.due());
+  clock.set(kServerNow, kAsked, 1);
+  EXPECT_FALSE(clock.due());
+  EXPECT_FALSE(clock.due(std::chrono::steady_clock::now() + 59s));
+  EXPECT_TRUE(clock.due(std::chrono::steady_clock::now() + 60s));
   clock.doubt();
-  EXPECT_FALSE(clock.known());
+  EXPECT_TRUE(clock.due());
   EXPECT_EQ(clock.to_server(kAsked), kServerNow) << "until there is a better one it is the best there is";
 }
 
+TEST(ServerClock, IsThatOfTheConnectionItWasMeasuredBy) {
+  ServerClock clock(kAsked);
+  clock.set(kServerNow, kAsked, 7);
+  EXPECT_FALSE(clock.is_older_than(7));
+  EXPECT_FALSE(clock.is_older_than(6)) << "answered late";
+  EXPECT_TRUE(clock.is_older_than(8));
+}
+
+TEST(ServerClock, IsTakenToBeThisMachinesWhileItIsNotKnown) {
+  const auto here = [] {
+    return std::chrono::duration_cast<Microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  };
+  const std::int64_t before = here();
+  ServerClock clock(kAsked);
+  EXPECT_GE(clock.to_server(kAsked), before);
+  EXPECT_LE(clock.to_server(kAsked), here());
+  clock.set(5, kAsked, 1);
+  clock.assume(kAsked, 2);
+  EXPECT_GE(clock.to_server(kAsked), before);
+  EXPECT_FALSE(clock.due());
+  EXPECT_FALSE(clock.is_older_than(2));
+}
+
 TEST(ServerClock, ReadsEachTimeBackToTheMicrosecond) {
-  ServerClock clock;
-  clock.set(kServerNow, kAsked);
+  ServerClock clock(kAsked);
+  clock.set(kServerNow, kAsked, 1);
   EXPECT_EQ(clock.to_server(kAsked), kServerNow);
   EXPECT_EQ(clock.to_server(kAsked + 5s), kServerNow + 5'000'000);
   EXPECT_EQ(clock.to_server(kAsked - 5s), kServerNow - 5'000'000);
@@ -52,8 +77,8 @@ TEST(ServerClock, AnEntryEndsHereNeverLaterThanThereAndEarlierByARoundTripAtMost
     const auto on_the_way = static_cast<std::int64_t>(random.below(static_cast<std::size_t>(round_trip) + 1));
     const TimePoint asked{Microseconds(random.below(1'000'000'000'000'000))};
     const std::int64_t asked_there = Microseconds(asked.time_since_epoch() / 1us).count() + ahead;
-    ServerClock clock;
-    clock.set(asked_there + on_the_way, asked);
+    ServerClock clock(kAsked);
+    clock.set(asked_there + on_the_way, asked, 1);
     const TimePoint end_here = asked + 10s;
     const TimePoint end = clock.to_local(asked_there + 10'000'000);
     ASSERT_LE(end, end_here);
@@ -62,24 +87,24 @@ TEST(ServerClock, AnEntryEndsHereNeverLaterThanThereAndEarlierByARoundTripAtMost
 }
 
 TEST(ServerClock, NeverIsNeverOnBothSides) {
-  ServerClock clock;
-  clock.set(kServerNow, kAsked);
+  ServerClock clock(kAsked);
+  clock.set(kServerNow, kAsked, 1);
   EXPECT_EQ(clock.to_server(TimePoint::max()), kNever);
   EXPECT_EQ(clock.to_local(kNever), TimePoint::max());
 }
 
 TEST(ServerClock, WhatIsTooFarAheadForThisClockIsNever) {
-  ServerClock clock;
-  clock.set(kServerNow, kAsked);
+  ServerClock clock(kAsked);
+  clock.set(kServerNow, kAsked, 1);
   EXPECT_EQ(clock.to_local(kNever - 1), TimePoint::max());
-  ServerClock behind;
-  behind.set(5, kAsked);  // a server that believes it is 1970
+  ServerClock behind(kAsked);
+  behind.set(5, kAsked, 1);  // a server that believes it is 1970
   EXPECT_EQ(behind.to_local(kNever - 1), TimePoint::max());
 }
 
 TEST(ServerClock, WhatIsTooLongAgoForThisClockIsLongAgo) {
-  ServerClock clock;
-  clock.set(kServerNow, kAsked);
+  ServerClock clock(kAsked);
+  clock.set(kServerNow, kAsked, 1);
   EXPECT_EQ(clock.to_local(kServerNow - 101LL * 3'600'000'000), TimePoint{});
   EXPECT_EQ(clock.to_local(0), TimePoint{});
   EXPECT_EQ(clock.to_local(-1), TimePoint{});
