@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "../later.hpp"
+#include "../random_word.hpp"
 #include "connection.hpp"
 #include "errands.hpp"
 #include "fork_count.hpp"
@@ -31,6 +32,7 @@ using Clock = std::chrono::steady_clock;
 
 /// Between attempts: at random, so that a fleet does not come back as one, and never more than two a second.
 constexpr std::chrono::milliseconds kLeastPause{600}, kMostPause{1400};
+constexpr std::chrono::milliseconds kAfterFailure{10};
 /// Causes of failure that are remembered so as to be logged once.
 constexpr std::size_t kCauses = 16;
 
@@ -42,11 +44,11 @@ struct Errand {
   std::int64_t channel = 0;
   // Of `open`.
   std::unique_ptr<Subscriber> opened = nullptr;
-  std::string error = {};
+  std::string error = "there is no thread or no memory for it";
   bool refused = false;
   // Of the others.
   std::shared_ptr<Connection> connection = nullptr;
-  Answer answer = {};
+  Answer answer = {.fault = Fault::lost, .maybe_executed = true};
 };
 
 }  // namespace
@@ -78,9 +80,11 @@ struct Channel::State {
   TimePoint ping_sent{}, heard_from{}, confirmed_from{};
   std::uint64_t pings = 0;
   bool pong_due = false;
+  bool more = false;    ///< of what was told may have come already
+  bool untold = false;  ///< coherence ended, and the listener does not know
   TimePoint next_ping{}, next_opening{}, next_pairing{}, next_preparing{}, next_check{}, probe_deadline{};
   std::set<std::string> complaints;
-  std::minstd_rand random{std::random_device{}()};
+  std::minstd_rand random{static_cast<std::uint32_t>(random_word())};
   std::vector<Reply> messages;
   std::vector<std::string_view> keys;
   std::thread thread;
@@ -92,6 +96,7 @@ struct Channel::State {
   bool told_coherent() const { return coherent_at.load(std::memory_order_relaxed) != 0; }
 
   void run();
+  void step();
   void listen();
   void hear(const Reply& message);
   void hear_keys(const Reply& message);
@@ -106,6 +111,7 @@ struct Channel::State {
   void start(Errand::Kind kind, Request request = {});
   void become_coherent();
   void suspect(std::string_view why);
+  void tell_suspect(std::string_view why);
   void lose_channel(std::string_view why);
   void fail_pairing(LogLevel level, const std::string& cause);
   void complain(LogLevel level, const std::string& cause);
@@ -139,14 +145,27 @@ TimePoint Channel::last_known_good() const { return here() ? state_->known_good.
 
 void Channel::State::run() {
   while (!stopping) {
-    watch->wake.clear();
-    if (subscriber) listen();
-    watch_data();
-    if (errand && errands.idle()) finish_errand();
-    keep_alive();
-    advance();
-    wait();
+    try {
+      step();
+    } catch (const std::exception&) {  // no memory: what could not be heard is as good as lost
+      subscriber.reset();
+      paired = nullptr;
+      proving = pong_due = false;
+      if (coherent_at.exchange(0) != 0) untold = true;
+      std::this_thread::sleep_for(kAfterFailure);
+    }
   }
+}
+
+void Channel::State::step() {
+  if (untold) tell_suspect("there was no memory for it");
+  watch->wake.clear();
+  if (subscriber) listen();
+  watch_data();
+  if (errand && errands.idle()) finish_errand();
+  keep_alive();
+  advance();
+  wait();
 }
 
 void Channel::State::wait() {
@@ -160,6 +179,7 @@ void Channel::State::wait() {
       if (each > now) next = std::min(next, each);
     }
   }
+  if (subscriber && more) next = now;
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(std::max(Duration::zero(), next - now));
   // Of the data connection only its end is of interest here: its replies are for others.
   pollfd wanted[] = {{.fd = watch->wake.descriptor(), .events = POLLIN, .revents = 0},
@@ -173,21 +193,21 @@ void Channel::State::wait() {
 
 // --- what is told
 
+/// A part of what has come, so that a flood keeps nothing from being looked after.
 void Channel::State::listen() {
-  bool more = true;
-  while (subscriber && more && !stopping) {
-    messages.clear();
-    const bool open = subscriber->receive(messages, more);
-    for (const Reply& message : messages) hear(message);
-    if (!open) lose_channel(fmt::format("the channel was lost: {}", subscriber->why()));
-  }
   messages.clear();
+  const bool open = subscriber->receive(messages, more);
+  for (const Reply& message : messages) hear(message);
+  messages.clear();
+  if (!open) lose_channel(fmt::format("the channel was lost: {}", subscriber->why()));
 }
 
 void Channel::State::hear(const Reply& message) {
   const auto& parts = message.elements;
-  if (parts.size() == 2 && parts[0].text == "pong") {
-    if (!pong_due || parts[1].text != std::to_string(pings)) return;
+  // A server that refuses writes refuses PING (MISCONF); nothing else is asked here.
+  const bool refused = message.is(Reply::Kind::error);
+  if (refused || (parts.size() == 2 && parts[0].text == "pong")) {
+    if (!pong_due || (!refused && parts[1].text != std::to_string(pings))) return;
     pong_due = false;
     heard_from = ping_sent;
     note_proof();
@@ -351,6 +371,8 @@ void Channel::State::become_coherent() {
   const TimePoint now = Clock::now();
   heard_from = confirmed_from = proved_from;
   next_check = now + options.ping_period;
+  // First: what was remembered from before must go before it is trusted again.
+  listener.on_coherent();
   coherent_at.store(1 + ends, std::memory_order_release);
   note_proof();
   if (!complaints.empty()) {
@@ -358,7 +380,6 @@ void Channel::State::become_coherent() {
                              fmt::format("the invalidation channel to {} works again", place(data.options().address)));
   }
   complaints.clear();
-  listener.on_coherent();
 }
 
 /// The connections stay as they are; what is wrong with them shows when they are paired anew.
@@ -366,9 +387,13 @@ void Channel::State::suspect(std::string_view why) {
   paired = nullptr;
   proving = false;
   if (coherent_at.exchange(0) == 0) return;
-  data.options().log.write(LogLevel::warning, fmt::format("values of {} may be out of date in this process: {}",
-                                                          place(data.options().address), why));
+  untold = true;
+  tell_suspect(why);
+}
+
+void Channel::State::tell_suspect(std::string_view why) {
   listener.on_suspect(why);
+  untold = false;
 }
 
 void Channel::State::lose_channel(std::string_view why) {

@@ -1,6 +1,7 @@
 #include "errands.hpp"
 
 #include <condition_variable>
+#include <exception>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -25,7 +26,10 @@ struct Errands::Shared {
       changed.wait(lock, [&] { return over || errand; });
       if (over) return;
       lock.unlock();
-      errand();  // nobody else touches it while it is set
+      try {
+        errand();                        // nobody else touches it while it is set
+      } catch (const std::exception&) {  // no thread for the resolver, or no memory
+      }
       lock.lock();
       errand = nullptr;
       done->wake.ring();

@@ -22,7 +22,7 @@ class Errands {
 
   /// What the last errand wrote may be read when this is true.
   bool idle() const;
-  /// Only when idle.
+  /// Only when idle. One that throws is over like any other: what it wrote until then says so.
   void run(std::function<void()> errand);
 
  private:

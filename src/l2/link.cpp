@@ -3,10 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "link_state.hpp"
+#include "seal.hpp"
 #include "time_budget.hpp"
-#include "token.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -15,14 +16,6 @@ namespace detail {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-/// The last reply shows that those before it are this request's own. A server that serves nobody says so to the ECHO,
-/// too: where all say it, none says anything else.
-bool sealed_by(const std::string& token, const std::vector<Reply>& replies) {
-  const Reply& seal = replies.back();
-  return (seal.is(Reply::Kind::text) && seal.text == token) ||
-         std::all_of(replies.begin(), replies.end(), [](const Reply& reply) { return reply.means_not_now(); });
-}
 
 }  // namespace
 
@@ -79,15 +72,16 @@ Answer Link::run(const Request& request, Purpose purpose) {
   const TimePoint deadline = std::min(by(options_.operation_timeout), TimeBudget::end());
   State& own = state();
 
-  const bool verified = purpose != Purpose::read;
-  std::string token;
-  Request seal;
-  if (verified) {
-    token = fresh_token();
-    seal.add({"ECHO", token});  // not PING, which a server refuses when it refuses writes (MISCONF)
-  }
+  std::optional<Seal> seal;
+  if (purpose != Purpose::read) seal.emplace();
 
   Answer answer;
+  // A request that does not get its reply ends the connection for all who use it.
+  const Duration least = options_.operation_timeout / 8;
+  if (deadline - Clock::now() < least) {
+    answer.fault = Fault::timeout;
+    return answer;
+  }
   for (int attempt = 0; attempt < (options_.retry ? 2 : 1); ++attempt) {
     State::Way way(own);
     own.find(way, mine % options_.connections, deadline);
@@ -95,17 +89,13 @@ Answer Link::run(const Request& request, Purpose purpose) {
       if (attempt == 0) answer.fault = Fault::no_connection;
       return answer;
     }
-    Exchange exchange(request.commands() + seal.commands());
-    way.line->run(exchange, {request.bytes(), seal.bytes()}, deadline);
+    Exchange exchange(request.commands() + (seal ? seal->request().commands() : 0));
+    way.line->run(exchange, {request.bytes(), seal ? seal->request().bytes() : std::string_view()}, deadline);
     answer.fault = exchange.fault;
     answer.maybe_executed = answer.maybe_executed || exchange.sent;
-    if (answer.fault == Fault::none && verified) {
-      if (sealed_by(token, exchange.replies)) {
-        exchange.replies.pop_back();
-      } else {
-        way.line->condemn("replies were out of step");
-        answer.fault = Fault::protocol;
-      }
+    if (answer.fault == Fault::none && seal && !seal->confirms(exchange.replies)) {
+      way.line->condemn("replies were out of step");
+      answer.fault = Fault::protocol;
     }
     if (answer.fault == Fault::none) {
       answer.replies = std::move(exchange.replies);
@@ -115,10 +105,12 @@ Answer Link::run(const Request& request, Purpose purpose) {
     }
     own.judge(way, answer.fault);
     if (purpose == Purpose::write && exchange.sent) return answer;
-    if (Clock::now() >= deadline) return answer;
+    if (deadline - Clock::now() < least) return answer;
   }
   return answer;
 }
+
+void Link::close() noexcept { state().close(); }
 
 void Link::condemn(std::string_view why) {
   State& own = state();
@@ -155,8 +147,10 @@ std::shared_ptr<LinkWatch> Link::watch() {
 
 void Link::State::judge(Way& way, const std::vector<Reply>& replies) {
   if (!way.line->served.load(std::memory_order_relaxed)) way.line->served.store(true, std::memory_order_relaxed);
-  const auto refused = std::find_if(replies.begin(), replies.end(), [](const Reply& r) { return r.means_not_now(); });
-  if (refused != replies.end()) return failed(way, true, refused->error_code());
+  for (const Reply& reply : replies) {
+    if (reply.means_not_now()) return failed(way, true, reply.error_code());
+    if (reply.error_code() == "READONLY") look_elsewhere(*way.line);
+  }
   if (!uneasy.load(std::memory_order_relaxed)) return;
   bool closes = false;
   {
@@ -170,6 +164,14 @@ void Link::State::judge(Way& way, const std::vector<Reply>& replies) {
     if (closes) breaker_changes.fetch_add(1, std::memory_order_relaxed);
   }
   if (closes) say(options.log, LogLevel::info, "{} does its work again", place(options.address));
+}
+
+/// Where the server has become a replica, its name or address may lead to another by now. Where it was none before, it
+/// will do so as long as it lasts.
+void Link::State::look_elsewhere(Line& line) {
+  if (Clock::now() - line.made < 10 * options.operation_timeout) return;
+  say(options.log, LogLevel::warning, "{} is a replica and takes no writes: connected anew", place(options.address));
+  line.condemn("the server is a replica");
 }
 
 void Link::State::judge(Way& way, Fault fault) {

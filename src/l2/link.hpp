@@ -54,8 +54,8 @@ struct Answer {
   Fault fault = Fault::none;
   /// With a fault: the server may have executed the request.
   bool maybe_executed = false;
-  std::vector<Reply> replies;
-  SendOrder order;
+  std::vector<Reply> replies = {};
+  SendOrder order = {};
   explicit operator bool() const { return fault == Fault::none; }
 };
 
@@ -87,6 +87,8 @@ class Link {
 
   /// One absolute deadline, operation_timeout from now, covers connecting, sending, waiting and one retry.
   Answer run(const Request& request, Purpose purpose);
+  /// Ends the connections, and makes no other: requests fail from now on. May wait for a connection that is being made.
+  void close() noexcept;
   /// Ends the connections: a read brought what it cannot have asked for.
   void condemn(std::string_view why);
   /// False while requests are refused at once.

@@ -52,6 +52,7 @@ struct Link::State {
   struct Line : Connection {
     using Connection::Connection;
     std::atomic<bool> served{false};
+    const TimePoint made = std::chrono::steady_clock::now();
   };
   struct Slot {
     std::shared_ptr<Line> line;
@@ -90,6 +91,7 @@ struct Link::State {
   void find(Way& way, std::size_t index, TimePoint deadline);
   void judge(Way& way, const std::vector<Reply>& replies);
   void judge(Way& way, Fault fault);
+  void look_elsewhere(Line& line);
   void failed(Way& way, bool refused, std::string_view why);
   void give_back();
   std::shared_ptr<Line> make(TimePoint deadline) noexcept;

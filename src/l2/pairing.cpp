@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "connection.hpp"
-#include "token.hpp"
+#include "seal.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -41,21 +41,19 @@ Request Pairing::arm() const {
   return request;
 }
 
-Answer run_on(Connection& connection, Request request, TimePoint deadline) {
-  const std::string token = fresh_token();
-  request.add({"PING", token});
-  Exchange exchange(request.commands());
-  connection.run(exchange, request.bytes(), deadline);
+Answer run_on(Connection& connection, const Request& request, TimePoint deadline) {
+  const Seal seal;
+  Exchange exchange(request.commands() + seal.request().commands());
+  connection.run(exchange, {request.bytes(), seal.request().bytes()}, deadline);
   Answer answer;
   answer.fault = exchange.fault;
   answer.maybe_executed = exchange.sent;
   if (answer.fault != Fault::none) return answer;
-  if (const Reply& seal = exchange.replies.back(); !seal.is(Reply::Kind::text) || seal.text != token) {
+  if (!seal.confirms(exchange.replies)) {
     connection.condemn("replies were out of step");
     answer.fault = Fault::protocol;
     return answer;
   }
-  exchange.replies.pop_back();
   answer.replies = std::move(exchange.replies);
   return answer;
 }

@@ -39,7 +39,7 @@ struct Pairing {
 
 /// Runs a request on this connection and on no other. Whether the replies are its own is verified; `maybe_executed`
 /// says whether a byte of it was sent.
-Answer run_on(Connection& connection, Request request, TimePoint deadline);
+Answer run_on(Connection& connection, const Request& request, TimePoint deadline);
 
 /// What the first error among the replies means, and what to do; empty when there is none.
 std::string refusal_in(const Answer& answer);
