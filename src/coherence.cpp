@@ -15,18 +15,20 @@ inline namespace v1 {
 namespace detail {
 
 void Core::heard(std::span<const std::string_view> keys) {
+  const std::lock_guard quiet(quiet_);
   const KeySpace& names = shared_->remote.keys();
   VersionMemory& versions = shared_->remote.versions();
   for (const std::string_view key : keys) {
     const auto [kind, name, token] = names.parse(key);
     switch (kind) {
       case KeySpace::Kind::entry:
+        if (probe) probe(Point::heard, name);
         store_->revoke({name, {}, hash_bytes(name), true});
         break;
       case KeySpace::Kind::notice:
         if (!shared_->remote.notices().add(token)) break;
         if (name.empty()) {
-          heard_flush();
+          drop_all_shared();
           break;
         }
         versions.forget(name);
@@ -53,11 +55,17 @@ void Core::heard(std::span<const std::string_view> keys) {
 }
 
 void Core::heard_flush() {
+  const std::lock_guard quiet(quiet_);
+  drop_all_shared();
+}
+
+void Core::drop_all_shared() {
   shared_->remote.versions().forget_all();
   store_->drop_shared(sequence_.fetch_add(1) + 1);
 }
 
 void Core::hearing() {
+  const std::lock_guard quiet(quiet_);
   shared_->blind_until = TimePoint::max();
   shared_->remote.versions().forget_all();
   store_->close(true);
@@ -65,8 +73,28 @@ void Core::hearing() {
   bypass_.store(false, std::memory_order_release);
 }
 
+TimePoint Core::end_blindness() {
+  const std::lock_guard quiet(quiet_);
+  if (shared_->blind_until > std::chrono::steady_clock::now()) return shared_->blind_until;
+  store_->close(true);
+  shared_->blind_until = TimePoint::max();
+  return TimePoint::max();
+}
+
 void Core::not_hearing(std::string_view why, TimePoint last_heard) {
   shared_->blindness.fetch_add(1, std::memory_order_relaxed);
+  cease_to_trust(last_heard);
+  log(LogLevel::warning,
+      fmt::format("changes by other processes are not heard of at present ({}): the in-process level "
+                  "is {} until they are",
+                  why,
+                  options_.l1.when_blind == WhenBlind::flush    ? "empty"
+                  : options_.l1.when_blind == WhenBlind::bypass ? "not used"
+                                                                : "used for a limited time"));
+}
+
+void Core::cease_to_trust(TimePoint last_heard) {
+  const std::lock_guard quiet(quiet_);
   shared_->remote.versions().forget_all();
   switch (options_.l1.when_blind) {
     case WhenBlind::flush:
@@ -78,16 +106,9 @@ void Core::not_hearing(std::string_view why, TimePoint last_heard) {
       break;
     case WhenBlind::serve:
       shared_->blind_until = later(last_heard, options_.l1.blind_age.value_or({}));
-      shared_->upkeep->poke();
+      if (!shared_->blind_end->poke(shared_->blind_until)) store_->close(true);
       break;
   }
-  log(LogLevel::warning,
-      fmt::format("changes by other processes are not heard of at present ({}): the in-process level "
-                  "is {} until they are",
-                  why,
-                  options_.l1.when_blind == WhenBlind::flush    ? "empty"
-                  : options_.l1.when_blind == WhenBlind::bypass ? "not used"
-                                                                : "used for a limited time"));
 }
 
 }  // namespace detail

@@ -2,7 +2,8 @@
 #include <fmt/format.h>
 #include <pthread.h>
 
-#include <array>
+#include <mutex>
+#include <vector>
 
 #include <dsta/cache/detail/core.hpp>
 
@@ -20,31 +21,44 @@ namespace detail {
 
 namespace {
 
-/// The managers whose in-process level depends on a channel: a child of a fork has their entries and not their threads.
-/// Read in the child before anything else runs, so without locks. One that finds no place keeps no in-process level.
+/// The managers with a channel: a child of a fork has their entries and not their threads. No fork happens while one of
+/// those threads is at what the child will use, so that the child finds no lock taken by a thread that it does not
+/// have.
 class Forkable {
  public:
-  static bool add(Core* core) {
-    static const int watched = ::pthread_atfork(nullptr, nullptr, [] {
-      for (auto& place : places) {
-        if (Core* const here = place.load()) here->forked();
-      }
-    });
+  static void add(Core* core) {
+    static const int watched = ::pthread_atfork(prepare, in_parent, in_child);
     static_cast<void>(watched);
-    for (auto& place : places) {
-      Core* none = nullptr;
-      if (place.compare_exchange_strong(none, core)) return true;
-    }
-    return false;
+    const std::lock_guard lock(mutex());
+    cores().push_back(core);
   }
-  static void remove(const Core* core) {
-    for (auto& place : places) {
-      if (place.load() == core) place.store(nullptr);
-    }
+  static void remove(Core* core) {
+    const std::lock_guard lock(mutex());
+    std::erase(cores(), core);
   }
 
  private:
-  static inline std::array<std::atomic<Core*>, 256> places{};
+  static void prepare() {
+    mutex().lock();
+    for (Core* const core : cores()) core->hold_threads();
+  }
+  static void in_parent() {
+    for (Core* const core : cores()) core->release_threads();
+    mutex().unlock();
+  }
+  static void in_child() {
+    for (Core* const core : cores()) core->forked();
+    in_parent();
+  }
+  // Never destroyed: programs fork until they end.
+  static std::mutex& mutex() {
+    static auto* const one = new std::mutex;
+    return *one;
+  }
+  static std::vector<Core*>& cores() {
+    static auto* const all = new std::vector<Core*>;
+    return *all;
+  }
 };
 
 }  // namespace
@@ -67,11 +81,24 @@ void Core::connect() {
     }
   };
   forks_ = fork_count();
-  shared_ = std::make_unique<Shared>(std::move(remote), [this] { return keep_up(); });
+  shared_ = std::make_unique<Shared>(std::move(remote));
+  begin_upkeep();
   shared_->remote.versions_are_told = [this] { return coherence_ && coherence_->told(); };
-  if (!options_.l1.enabled || !Forkable::add(this)) return;
-  listen();
+  Forkable::add(this);
+  if (!options_.l1.enabled) return;
+  try {
+    listen();
+  } catch (...) {
+    Forkable::remove(this);
+    throw;
+  }
   coherence_->wait_briefly(shared_->remote.link());
+}
+
+void Core::begin_upkeep() {
+  shared_->confirmations = std::make_unique<Upkeep>([this] { return confirm_pending(); });
+  shared_->renewals = std::make_unique<Upkeep>([this] { return renew_leases(); });
+  shared_->blind_end = std::make_unique<Upkeep>([this] { return end_blindness(); });
 }
 
 void Core::listen() {
@@ -83,7 +110,8 @@ void Core::listen() {
 void Core::disconnect() noexcept {
   Forkable::remove(this);
   if (coherence_) coherence_->stop();
-  shared_->upkeep->stop();
+  shared_->remote.link().close();  // so that nothing that is under way waits for the server
+  for (auto* upkeep : {&shared_->confirmations, &shared_->renewals, &shared_->blind_end}) (*upkeep)->stop();
 }
 
 void Core::forked() noexcept {
@@ -91,17 +119,25 @@ void Core::forked() noexcept {
   store_->distrust();
 }
 
+void Core::hold_threads() noexcept { quiet_.lock(); }
+void Core::release_threads() noexcept { quiet_.unlock(); }
+
 void Core::revive() {
-  std::uint32_t seen = forks_.load();
-  if (seen == fork_count() || !forks_.compare_exchange_strong(seen, fork_count())) return;
+  const std::lock_guard lock(reviving_);
+  if (forks_.load() == fork_count()) return;
+  shared_->remote.forget_parent();
   // What belongs to threads that are not here can be neither used nor destroyed: it is left as it is.
-  static_cast<void>(shared_->upkeep.release());
-  shared_->upkeep = std::make_unique<Upkeep>([this] { return keep_up(); });
+  for (auto* upkeep : {&shared_->confirmations, &shared_->renewals, &shared_->blind_end}) {
+    static_cast<void>(upkeep->release());
+  }
+  begin_upkeep();
   new std::shared_ptr<Background>(background_);
   background_ = std::make_shared<Background>(options_.clock, options_.executor);
-  if (!coherence_) return;
-  static_cast<void>(coherence_.release());
-  listen();
+  if (coherence_) {
+    static_cast<void>(coherence_.release());
+    listen();
+  }
+  forks_.store(fork_count());  // last: until then others wait for this
 }
 
 }  // namespace detail

@@ -94,9 +94,9 @@ void Core::close() noexcept {
 
 std::optional<Duration> Core::time_left(const KeyView& key, const Reach& reach) {
   const TimePoint time = now();
-  const bool reads = reach.l1 && !bypass_.load(std::memory_order_relaxed);
-  const NodeRef node = reads ? store_->peek(key, time) : NodeRef();
-  if (!node) return reach.l2 ? shared_time_left(key, reach.raw) : std::nullopt;
+  const NodeRef node = reach.l1 ? store_->peek(key, time) : NodeRef();
+  if (!node || (node->shared && bypass_.load(std::memory_order_relaxed)))
+    return reach.l2 ? shared_time_left(key, reach.raw) : std::nullopt;
   if (!is_fresh(*node, time)) return Duration::zero();
   return node->fresh_until == TimePoint::max() ? forever : Duration(node->fresh_until - time);
 }
@@ -246,8 +246,11 @@ void Core::invalidate_tag(std::string_view tag, bool hard) {
 void Core::clear(Identity& identity) {
   raise(identity.cleared, sequence_.fetch_add(1) + 1);
   if (shared_ && !closed()) {
-    invalidate_shared(function_dependency(identity.text()), true);
+    const std::string dependency = function_dependency(identity.text());
+    invalidate_shared(dependency, true);
     raise(identity.cleared, sequence_.fetch_add(1) + 1);
+    // What was kept before the function was known here knows it by this name only.
+    tags_->invalidate(dependency, sequence_.fetch_add(1) + 1, true);
   }
   sweep_behind();
 }

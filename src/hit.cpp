@@ -48,9 +48,11 @@ Freshness Store::find(const KeyView& key, const TypeOps& type, const Identity* r
 inline TimePoint Core::hit_time() const noexcept { return reads_system_clock_ ? Tick::now() : options_.clock->now(); }
 
 Freshness Core::read(const KeyView& key, const TypeOps& type, const Identity* reader, NodeRef& out) noexcept {
-  if (bypass_.load(std::memory_order_relaxed)) [[unlikely]]
-    return Freshness::miss;
-  return store_->find(key, type, reader, hit_time(), out);
+  const Freshness freshness = store_->find(key, type, reader, hit_time(), out);
+  if (bypass_.load(std::memory_order_relaxed)) [[unlikely]] {
+    if (!out || out->shared) return out.reset(), Freshness::miss;
+  }
+  return freshness;
 }
 
 bool Core::hit_bitwise(const KeyView& key, const TypeOps& type, Identity& reader, void* out) noexcept {

@@ -50,7 +50,7 @@ class LeaseHold {
     if (!shared_) return;
     const TimePoint time = std::chrono::steady_clock::now();
     each([&](const Claim& claim, std::string key) { shared_->leases.add(claim.token, std::move(key), time); });
-    if (held_) shared_->upkeep->poke(time + HeldLeases::kRenewal);
+    if (held_) shared_->renewals->poke(time + HeldLeases::kRenewal);
   }
   ~LeaseHold() {
     if (held_) each([&](const Claim& claim, const std::string&) { shared_->leases.remove(claim.token); });
@@ -173,6 +173,7 @@ void Core::lead(const std::shared_ptr<Flight>& flight, Loader& loader, LoadUrgen
     NodeRef previous;
     if (loader.wants_previous) {
       previous = store_->previous(*flight, now());
+      if (previous && previous->shared && bypass_.load(std::memory_order_relaxed)) previous.reset();
       if (!previous) previous = ours.claims[0].previous;
     }
     std::vector<Loaded> one;

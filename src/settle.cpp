@@ -18,9 +18,11 @@ namespace detail {
 void Core::settle(const Ours& ours, const LoadSpec& spec, std::vector<Prepared>& prepared, Duration took) {
   Remote& remote = shared_->remote;
   std::vector<Remote::Replace> replaces;
-  std::vector<std::size_t> places;  // whose outcome is whose; of the others nobody asks
-  std::vector<std::size_t> owners;
-  constexpr std::size_t kNobody = static_cast<std::size_t>(-1);
+  struct Owner {
+    std::size_t flight;
+    bool asks;  ///< what came of it decides what becomes of the value
+  };
+  std::vector<Owner> owners;
   for (std::size_t i = 0; i < ours.claims.size(); ++i) {
     const Claim& claim = ours.claims[i];
     Flight& flight = *ours.flights[i];
@@ -62,14 +64,12 @@ void Core::settle(const Ours& ours, const LoadSpec& spec, std::vector<Prepared>&
       if (mine.landing.remove || claim.kind == Claim::Kind::lease || mine.invalidated) {
         replace.action = Remote::Action::drop;
         replaces.push_back(std::move(replace));
-        places.push_back(mine.landing.remove ? i : kNobody);
-        owners.push_back(i);
+        owners.push_back({i, mine.landing.remove});
       }
     } else {
       store_->rearm(flight, fills(*spec.terms));
       replaces.push_back(std::move(replace));
-      places.push_back(i);
-      owners.push_back(i);
+      owners.push_back({i, true});
     }
     if (claim.refreshing) {
       // After a failure nobody in the fleet tries for a while.
@@ -78,8 +78,7 @@ void Core::settle(const Ours& ours, const LoadSpec& spec, std::vector<Prepared>&
                           .if_mark = {claim.token.data(), claim.token.size()},
                           .action = failed ? Remote::Action::keep : Remote::Action::drop,
                           .life = std::max<Duration>(spec.terms->hold_off, std::chrono::milliseconds(1))});
-      places.push_back(kNobody);
-      owners.push_back(i);
+      owners.push_back({i, false});
       if (failed) shared_->hold_off(flight.name, mine.landing.retry_after);
     }
   }
@@ -90,13 +89,12 @@ void Core::settle(const Ours& ours, const LoadSpec& spec, std::vector<Prepared>&
   const std::vector<Done> done = remote.replace(replaces);
   std::vector<Flight*> outdated;
   for (std::size_t n = 0; n < done.size(); ++n) {
+    if (done[n]) continue;
+    const auto [i, asks] = owners[n];
+    const Claim& claim = ours.claims[i];
     // It may still stand: whoever finds it in this process need not wait for its end.
-    const Claim& claim = ours.claims[owners[n]];
-    if (!done[n] && !done[n].why.empty() && claim.kind == Claim::Kind::lease) shared_->orphans.add(claim.token);
-  }
-  for (std::size_t n = 0; n < done.size(); ++n) {
-    if (places[n] == kNobody || done[n]) continue;
-    const std::size_t i = places[n];
+    if (!done[n].why.empty() && claim.kind == Claim::Kind::lease) shared_->orphans.add(claim.token);
+    if (!asks) continue;
     Prepared& mine = prepared[i];
     mine.landing.replace_by.reset();
     if (done[n].status == Done::no && done[n].why.empty()) {

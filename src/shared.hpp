@@ -22,8 +22,7 @@ namespace detail {
 
 /// The manager's side of the shared level: what Core needs beside the commands of Remote. Thread-safe.
 struct Shared {
-  Shared(Remote::Options options, std::function<TimePoint()> upkeep_step)
-      : remote(std::move(options)), upkeep(std::make_unique<Upkeep>(std::move(upkeep_step))) {}
+  explicit Shared(Remote::Options options) : remote(std::move(options)) {}
 
   Remote remote;
   Pending pending;
@@ -70,10 +69,14 @@ struct Shared {
   std::mutex said_mutex;
   std::set<std::string, std::less<>> said;  // under said_mutex
 
-  /// With WhenBlind::serve: when what is in-process is to go, unless changes are heard again before.
-  std::atomic<TimePoint> blind_until{TimePoint::max()};
+  /// With WhenBlind::serve: when what is in-process is to go, unless changes are heard again before. Under
+  /// Core::quiet_.
+  TimePoint blind_until = TimePoint::max();
 
-  std::unique_ptr<Upkeep> upkeep;  // last: its thread uses all of the above
+  // A thread each, since what one waits for must not keep the others from their time. Last: they use all of the above.
+  std::unique_ptr<Upkeep> confirmations;  ///< of pending invalidations
+  std::unique_ptr<Upkeep> renewals;       ///< of leases
+  std::unique_ptr<Upkeep> blind_end;
 };
 
 /// Whether an entry of the shared level counts for `reader`, and how fresh it is: judge()'s rule, by the server's time

@@ -93,40 +93,44 @@ void Core::leave_to_upkeep(Pending::Kind kind, std::string_view name) {
   if (closed()) return;
   if (probe) probe(Point::unconfirmed, name);
   shared_->pending.add(kind, name);
-  shared_->upkeep->poke();
+  shared_->confirmations->poke();
 }
 
-TimePoint Core::keep_up() {
+TimePoint Core::confirm_pending() {
   constexpr std::chrono::milliseconds kPause{50};
-  const TimePoint time = std::chrono::steady_clock::now();
+  if (shared_->pending.any() && shared_->remote.link().up()) apply_pending();
+  return shared_->pending.any() ? std::chrono::steady_clock::now() + kPause : TimePoint::max();
+}
+
+TimePoint Core::renew_leases() {
   TimePoint next = TimePoint::max();
-  Remote& remote = shared_->remote;
-  if (shared_->pending.any()) {
-    if (remote.link().up()) confirm_pending();
-    if (shared_->pending.any()) next = std::chrono::steady_clock::now() + kPause;
-  }
-  if (const TimePoint blind_until = shared_->blind_until.load(); blind_until <= time) {
-    shared_->blind_until = TimePoint::max();
-    store_->close(true);
-  } else {
-    next = std::min(next, blind_until);
-  }
   std::vector<Remote::Replace> renewals;
-  const auto due = shared_->leases.due(time, next);
+  const auto due = [&] {
+    const std::lock_guard quiet(quiet_);
+    return shared_->leases.due(std::chrono::steady_clock::now(), next);
+  }();
   for (const auto& lease : due) {
     renewals.push_back({.key = lease.key,
                         .if_mark = {lease.token.data(), lease.token.size()},
                         .action = Remote::Action::keep,
                         .life = HeldLeases::kLife});
   }
-  if (!renewals.empty()) remote.replace(renewals);
+  if (!renewals.empty()) shared_->remote.replace(renewals);
   return next;
 }
 
-void Core::confirm_pending() {
+void Core::apply_pending() {
   Remote& remote = shared_->remote;
   std::vector<Pending::Intent> keys;
-  for (Pending::Intent& intent : shared_->pending.all()) {
+  const auto waiting = [&] {
+    const std::lock_guard quiet(quiet_);
+    return shared_->pending.all();
+  };
+  const auto confirm = [&](const Pending::Intent& intent) {
+    const std::lock_guard quiet(quiet_);
+    shared_->pending.confirm(intent);
+  };
+  for (Pending::Intent& intent : waiting()) {
     const std::string_view name = intent.name;
     switch (intent.kind) {
       case Pending::Kind::key:
@@ -149,7 +153,7 @@ void Core::confirm_pending() {
         if (!remote.remove_old()) return;
         break;
     }
-    shared_->pending.confirm(intent);
+    confirm(intent);
   }
   constexpr std::size_t kBatch = 500;
   for (std::size_t at = 0; at < keys.size(); at += kBatch) {
@@ -157,7 +161,7 @@ void Core::confirm_pending() {
     std::vector<std::string_view> names;
     for (std::size_t i = at; i < end; ++i) names.push_back(keys[i].name);
     if (!remote.remove_many(names)) return;
-    for (std::size_t i = at; i < end; ++i) shared_->pending.confirm(keys[i]);
+    for (std::size_t i = at; i < end; ++i) confirm(keys[i]);
   }
 }
 

@@ -1,6 +1,8 @@
 #include "upkeep.hpp"
 
 #include <algorithm>
+#include <exception>
+#include <system_error>
 
 #include "l2/fork_count.hpp"
 
@@ -8,16 +10,24 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-void Upkeep::poke(TimePoint time) {
+namespace {
+constexpr std::chrono::milliseconds kAfterFailure{100};
+}
+
+bool Upkeep::poke(TimePoint time) noexcept {
   const std::lock_guard lock(mutex_);
-  if (stopped_ || next_ <= time) return;
-  next_ = time;
+  if (stopped_ || next_ <= time) return true;
   if (!thread_.joinable()) {
+    try {
+      thread_ = std::thread([this] { run(); });
+    } catch (const std::system_error&) {
+      return false;
+    }
     forks_ = fork_count();
-    thread_ = std::thread([this] { run(); });
-  } else {
-    wake_.notify_all();
   }
+  next_ = time;
+  wake_.notify_all();
+  return true;
 }
 
 void Upkeep::run() {
@@ -33,7 +43,12 @@ void Upkeep::run() {
     }
     next_ = TimePoint::max();
     lock.unlock();
-    const TimePoint next = step_();
+    TimePoint next;
+    try {
+      next = step_();
+    } catch (const std::exception&) {
+      next = std::chrono::steady_clock::now() + kAfterFailure;
+    }
     lock.lock();
     next_ = std::min(next_, next);
   }

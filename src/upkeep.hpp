@@ -13,7 +13,8 @@ inline namespace v1 {
 namespace detail {
 
 /// A thread for what must be done at a time or when something was left to do: `step` does what is due and says when it
-/// wants to be called next (steady clock; max: when poked). Started by the first poke. Thread-safe.
+/// wants to be called next (steady clock; max: when poked). One that throws, for want of memory, is called again soon.
+/// Started by the first poke. Thread-safe.
 class Upkeep {
  public:
   explicit Upkeep(std::function<TimePoint()> step) : step_(std::move(step)) {}
@@ -21,8 +22,9 @@ class Upkeep {
   Upkeep(const Upkeep&) = delete;
   Upkeep& operator=(const Upkeep&) = delete;
 
-  /// Has `step` called by `time` at the latest. Costs little when it will be anyway.
-  void poke(TimePoint time = TimePoint{});
+  /// Has `step` called by `time` at the latest. Costs little when it will be anyway. False: there is no thread to be
+  /// had for it; the next poke tries again.
+  bool poke(TimePoint time = TimePoint{}) noexcept;
   /// Waits for a step under way. Nothing is called afterwards.
   void stop() noexcept;
 

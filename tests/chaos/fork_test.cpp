@@ -3,9 +3,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "checked_value.hpp"
 #include "eventually.hpp"
@@ -93,6 +95,53 @@ TEST_P(Fork, AParentsWriteIsSeenByItsChild) {
   std::this_thread::sleep_for(100ms);
   ASSERT_TRUE(cache.set("k", "after"));
   EXPECT_TRUE(went_well(child));
+}
+
+/// What the manager's own threads are at when it forks is not left half done in the child.
+TEST_P(Fork, NoneHappensInTheMiddleOfWhatIsHeard) {
+  if (!GetParam()) GTEST_SKIP() << "nothing is heard without an in-process level";
+  CacheManager others(over_redis(server->url(), false, 5s));
+  std::atomic<bool> inside = false, seen = false;
+  cache.core()->probe = [&](detail::Core::Point point, std::string_view) {
+    if (point != detail::Core::Point::heard) return;
+    inside = seen = true;
+    std::this_thread::sleep_for(20ms);
+    inside = false;
+  };
+  ASSERT_TRUE(eventually([&] { return cache.set("k", 1) && cache.lookup<int>("k").source == Source::l1; }));
+  ASSERT_TRUE(others.set("k", 2));
+  ASSERT_TRUE(eventually([&] { return seen.load(); }));
+  EXPECT_TRUE(went_well(in_child([&] { return !inside; })));
+}
+
+TEST_P(Fork, AChildFindsNothingTakenByTheThreadsThatItDoesNotHave) {
+  CacheManager others(over_redis(server->url(), false, 5s));
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(others.set("k" + std::to_string(i), i, {.ttl = 600s, .tags = {"t"}}));
+  std::atomic<bool> over = false;
+  std::jthread storm([&] {
+    for (int i = 0; !over; ++i) {
+      others.set("k" + std::to_string(i % 100), i, {.ttl = 600s, .tags = {"t"}});
+      if (i % 10 == 0) others.invalidate_tag("t");
+    }
+  });
+  for (std::size_t left = scaled(200); left != 0; --left) {
+    const pid_t child = in_child([&] {
+      // Many at once, as the first thing that the child does with it.
+      std::atomic<int> wrong = 0;
+      std::vector<std::thread> threads;
+      for (int t = 0; t < 4; ++t) {
+        threads.emplace_back([&, t] {
+          const std::string own = "own" + std::to_string(::getpid()) + "-" + std::to_string(t);
+          wrong += cache.set(own, t) && cache.get<int>(own) == t ? 0 : 1;
+          for (int i = 0; i < 100; ++i) cache.get<int>("k" + std::to_string(i));
+        });
+      }
+      for (auto& thread : threads) thread.join();
+      return wrong == 0;
+    });
+    ASSERT_TRUE(went_well(child));
+  }
+  over = true;
 }
 
 }  // namespace

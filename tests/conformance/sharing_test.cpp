@@ -52,6 +52,16 @@ TEST_P(Sharing, NewValuesReplaceTheOldOnesHeldElsewhere) {
   }
 }
 
+TEST_P(Sharing, ClearingAFunctionForgetsAlsoWhatWasReadBeforeItWasKnownHere) {
+  const auto theirs = other.cached({.ttl = 60s, .prefix = "f"}, [](int i) { return i; });
+  ASSERT_TRUE(theirs.put(1, 1));
+  ASSERT_TRUE(soon([&] { return cache.get<int>("f:1") == 1; }));
+  const auto mine = cache.cached({.ttl = 60s, .prefix = "f"}, [](int i) { return i; });
+  mine.cache_clear();
+  EXPECT_FALSE(cache.get<int>("f:1", {.level = Level::l1}));
+  EXPECT_FALSE(cache.get<int>("f:1"));
+}
+
 TEST_P(Sharing, EveryInvalidationReachesTheOther) {
   const auto f = cache.cached({.ttl = 60s, .prefix = "f", .tags = {"t"}}, [](int i) { return i; });
   const auto theirs = other.cached({.ttl = 60s, .prefix = "f", .tags = {"t"}}, [](int) { return -1; });

@@ -5,6 +5,8 @@
 #include <functional>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "eventually.hpp"
 #include "has_heard.hpp"
@@ -145,10 +147,14 @@ TEST_P(Blind, BypassReadsTheServerWhileItLastsAndForgetsAfterwards) {
   change(2);
   ASSERT_TRUE(eventually([&] { return is_lost(); }));
   EXPECT_LE(since_loss(), 2 * kPeriod + kSlack);
+  const EntryOptions own{.level = Level::l1};
+  ASSERT_TRUE(here.set("own", 1, own));
   for (int i = 3; i < 6; ++i) {
     change(i);
     EXPECT_TRUE(reads_nothing_older_than(i) || GetParam() != Loss::channel);
     EXPECT_NE(here.lookup<int>("unchanged").source, Source::l1);
+    EXPECT_EQ(here.get<int>("own", own), 1) << "what no other process can change is not in question";
+    EXPECT_TRUE(here.get_ttl("own", own));
   }
   EXPECT_GE(here.get_stats().entries, 3u) << "it stays, unread";
   expect_removals_to_count();
@@ -169,6 +175,31 @@ TEST_P(Blind, ServeGoesOnForBlindAgeAndNoLonger) {
   EXPECT_LE(since_loss(), kAge + kSlack);
   expect_nothing_to_be_kept();
   expect_recovery(5);
+}
+
+TEST_P(Blind, ServeEndsInTimeWhateverElseIsToBeDoneAndSoDoesClosing) {
+  constexpr auto kAge = 300ms;
+  make(WhenBlind::serve, kAge);
+  std::vector<std::pair<std::string, int>> fillers;
+  for (int i = 0; i < 20'000; ++i) fillers.emplace_back("filler:" + std::to_string(i), i);
+  there.set_many(fillers);
+  // A pattern that waits to be confirmed, and takes forty scans at 150 ms each once it is tried.
+  proxy->set(Fault::error_reply("OOM not now").on("SCAN").times(1));
+  here.delete_pattern("filler:*");
+  EXPECT_EQ(here.get_stats().pending_invalidations, 1u);
+  proxy->set(Fault::delay(150ms).on("SCAN"));
+  server->command({"ACL", "SETUSER", "default", "-subscribe"});
+  std::this_thread::sleep_for(100ms);
+  server->command({"CLIENT", "KILL", "TYPE", "pubsub"});
+  lost_at = SteadyClock::now();
+  ASSERT_TRUE(eventually([&] { return is_lost(); }));
+  EXPECT_TRUE(eventually([&] { return here.lookup<int>("k").source != Source::l1; }));
+  EXPECT_LE(since_loss(), kAge + kSlack);
+  EXPECT_EQ(here.get_stats().pending_invalidations, 1u) << "it still goes on";
+  const auto begun = SteadyClock::now();
+  here = CacheManager();
+  EXPECT_LE(SteadyClock::now() - begun, kSlack);
+  server->command({"ACL", "SETUSER", "default", "+subscribe"});
 }
 
 TEST_P(Blind, ServeEndsWithTheBlindnessWhenThatIsSooner) {

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <future>
 #include <latch>
+#include <new>
 #include <semaphore>
 #include <thread>
 
@@ -28,6 +29,18 @@ TEST(Upkeep, CallsNobodyUnasked) {
   upkeep.poke(kLater());
   upkeep.stop();
   EXPECT_EQ(calls, 0);
+}
+
+TEST(Upkeep, WhatThrewIsTriedAgain) {
+  std::promise<void> again;
+  int calls = 0;
+  Upkeep upkeep([&]() -> TimePoint {
+    if (++calls == 1) throw std::bad_alloc();
+    again.set_value();
+    return TimePoint::max();
+  });
+  upkeep.poke();
+  EXPECT_TRUE(comes(again));
 }
 
 TEST(Upkeep, APokeCalls) {

@@ -267,6 +267,9 @@ class Core : public std::enable_shared_from_this<Core> {
 
   /// In the child of a fork, at once: what is in-process is no longer kept up to date.
   void forked() noexcept;
+  /// Around a fork: keeps the manager's own threads from what a child will use.
+  void hold_threads() noexcept;
+  void release_threads() noexcept;
 
   void close() noexcept;
   bool closed() const noexcept { return closed_.load(std::memory_order_acquire); }
@@ -281,6 +284,7 @@ class Core : public std::enable_shared_from_this<Core> {
     before_shared_store,
     before_l1_store,
     unconfirmed,  ///< an invalidation was not, and nobody knows yet
+    heard,        ///< that an entry was changed, and it is about to be dropped
   };
   std::function<void(Point, std::string_view key)> probe;
 
@@ -331,6 +335,7 @@ class Core : public std::enable_shared_from_this<Core> {
   // With a shared level. See connect.cpp.
   void connect();
   void listen();
+  void begin_upkeep();
   void disconnect() noexcept;
   /// In the child of a fork the threads of its parent are missing: makes them anew.
   void revive();
@@ -389,8 +394,15 @@ class Core : public std::enable_shared_from_this<Core> {
   void invalidate_shared(std::string_view dependency, bool hard);
   void flush_shared();
   void leave_to_upkeep(PendingKind kind, std::string_view name);
-  TimePoint keep_up();
-  void confirm_pending();
+  // See coherence.cpp.
+  void drop_all_shared();
+  void cease_to_trust(TimePoint last_heard);
+
+  // Steps of Upkeep: each does what is due and says when it is to be called next.
+  TimePoint confirm_pending();
+  TimePoint renew_leases();
+  TimePoint end_blindness();
+  void apply_pending();
   std::optional<std::int64_t> increment_shared(const KeyView& key, std::int64_t delta, Duration ttl);
   std::optional<std::int64_t> increment_entry(const KeyView& key, std::int64_t delta, Duration ttl, bool& changed);
   static std::optional<std::int64_t> decode_integer(const EnvelopeView& view);
@@ -415,6 +427,9 @@ class Core : public std::enable_shared_from_this<Core> {
   /// What is in-process is not to be read for now.
   std::atomic<bool> bypass_{false};
   std::atomic<std::uint32_t> forks_{0};
+  std::mutex reviving_;
+  /// Held by the manager's own threads while they are at what is in-process.
+  std::mutex quiet_;
   std::shared_ptr<Background> background_;
   /// Grows with every invalidation of more than one key. An entry or a load is ordered against them by its value.
   std::atomic<std::uint64_t> sequence_{1};
