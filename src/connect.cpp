@@ -126,6 +126,10 @@ void Core::revive() {
   const std::lock_guard lock(reviving_);
   if (forks_.load() == fork_count()) return;
   shared_->remote.forget_parent();
+  // What the parent is loading does not come here, nor are its leases to be renewed here.
+  store_->fence_loads();
+  static_cast<void>(shared_->leases.release());
+  shared_->leases = std::make_unique<HeldLeases>();
   // What belongs to threads that are not here can be neither used nor destroyed: it is left as it is.
   for (auto* upkeep : {&shared_->confirmations, &shared_->renewals, &shared_->blind_end}) {
     static_cast<void>(upkeep->release());
@@ -137,7 +141,8 @@ void Core::revive() {
     static_cast<void>(coherence_.release());
     listen();
   }
-  forks_.store(fork_count());  // last: until then others wait for this
+  forks_.store(fork_count());  // until then others wait for this
+  if (shared_->pending.any()) shared_->confirmations->poke();
 }
 
 }  // namespace detail

@@ -178,7 +178,7 @@ bool Core::erase(const KeyView& key, const Reach& reach) {
 }
 
 std::size_t Core::erase_matching(std::string_view pattern) {
-  if (shared_ && !closed()) return erase_matching_shared(pattern);
+  if (reaches_shared()) return erase_matching_shared(pattern);
   const Glob glob(pattern);
   return store_->erase_matching([&](std::string_view name) { return glob.matches(name); }, now());
 }
@@ -238,14 +238,14 @@ std::optional<std::int64_t> Core::increment(const KeyView& key, std::int64_t del
 
 void Core::invalidate_tag(std::string_view tag, bool hard) {
   tags_->invalidate(tag, sequence_.fetch_add(1) + 1, hard);
-  if (!shared_ || closed()) return;
+  if (!reaches_shared()) return;
   invalidate_shared(tag, hard);
   tags_->invalidate(tag, sequence_.fetch_add(1) + 1, hard);
 }
 
 void Core::clear(Identity& identity) {
   raise(identity.cleared, sequence_.fetch_add(1) + 1);
-  if (shared_ && !closed()) {
+  if (reaches_shared()) {
     const std::string dependency = function_dependency(identity.text());
     invalidate_shared(dependency, true);
     raise(identity.cleared, sequence_.fetch_add(1) + 1);
@@ -257,7 +257,7 @@ void Core::clear(Identity& identity) {
 
 void Core::flush_all() {
   store_->clear(sequence_.fetch_add(1) + 1);
-  if (!shared_ || closed()) return;
+  if (!reaches_shared()) return;
   flush_shared();
   store_->clear(sequence_.fetch_add(1) + 1);
 }

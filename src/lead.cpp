@@ -49,11 +49,11 @@ class LeaseHold {
   LeaseHold(Shared* shared, const Ours& ours) : shared_(shared), ours_(ours) {
     if (!shared_) return;
     const TimePoint time = std::chrono::steady_clock::now();
-    each([&](const Claim& claim, std::string key) { shared_->leases.add(claim.token, std::move(key), time); });
+    each([&](const Claim& claim, std::string key) { shared_->leases->add(claim.token, std::move(key), time); });
     if (held_) shared_->renewals->poke(time + HeldLeases::kRenewal);
   }
   ~LeaseHold() {
-    if (held_) each([&](const Claim& claim, const std::string&) { shared_->leases.remove(claim.token); });
+    if (held_) each([&](const Claim& claim, const std::string&) { shared_->leases->remove(claim.token); });
   }
   LeaseHold(const LeaseHold&) = delete;
   LeaseHold& operator=(const LeaseHold&) = delete;

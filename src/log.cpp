@@ -9,15 +9,15 @@ inline namespace v1 {
 
 void Log::write(LogLevel message_level, std::string_view message) const {
   if (message_level < level || level == LogLevel::off) return;
-  if (sink) {
-    try {
-      sink(message_level, message);
-    } catch (...) {  // nowhere is left to say so, and what was logged must not fail because of it
-    }
-    return;
-  }
   constexpr const char* kNames[] = {"debug", "info", "warning", "error", "off"};
-  fmt::print(stderr, "dsta::cache: {}: {}\n", kNames[static_cast<int>(message_level)], message);
+  try {
+    if (sink) {
+      sink(message_level, message);
+    } else {
+      fmt::print(stderr, "dsta::cache: {}: {}\n", kNames[static_cast<int>(message_level)], message);
+    }
+  } catch (...) {  // nowhere is left to say so, and what was logged must not fail because of it
+  }
 }
 
 }  // namespace v1

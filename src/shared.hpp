@@ -26,7 +26,7 @@ struct Shared {
 
   Remote remote;
   Pending pending;
-  HeldLeases leases;
+  std::unique_ptr<HeldLeases> leases = std::make_unique<HeldLeases>();
   OrphanedLeases orphans;
   std::atomic<std::uint64_t> errors{0};  ///< requests that failed, or that the server refused
   std::atomic<std::uint64_t> hits{0};

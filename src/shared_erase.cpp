@@ -107,7 +107,7 @@ TimePoint Core::renew_leases() {
   std::vector<Remote::Replace> renewals;
   const auto due = [&] {
     const std::lock_guard quiet(quiet_);
-    return shared_->leases.due(std::chrono::steady_clock::now(), next);
+    return shared_->leases->due(std::chrono::steady_clock::now(), next);
   }();
   for (const auto& lease : due) {
     renewals.push_back({.key = lease.key,

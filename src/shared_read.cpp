@@ -55,8 +55,7 @@ bool may_be_counter(const TypeOps& type) { return type.codec == "i64"; }
 
 Reach Core::reach(const EntryOptions& options) {
   Reach reach;
-  if (!shared_ || closed()) return reach;
-  if (forks_.load(std::memory_order_relaxed) != fork_count()) revive();
+  if (!reaches_shared()) return reach;
   std::optional<Level> level = options_.defaults.level;
   std::optional<bool> raw = options_.defaults.raw;
   const auto lay = [&](const EntryOptions& over) {
@@ -76,7 +75,13 @@ Reach Core::reach(const EntryOptions& options) {
 
 bool Core::shares(const EntryTerms& terms) {
   if (!shared_ || terms.level == Level::l1) return false;
-  if (forks_.load(std::memory_order_relaxed) != fork_count()) revive();
+  if (forks_.load(std::memory_order_acquire) != fork_count()) revive();
+  return true;
+}
+
+bool Core::reaches_shared() {
+  if (!shared_ || closed()) return false;
+  if (forks_.load(std::memory_order_acquire) != fork_count()) revive();
   return true;
 }
 

@@ -167,6 +167,7 @@ SendOrder Core::write_entries(const std::vector<NodeRef>& nodes, const EntryTerm
   Versions versions;
   SendOrder order;
   bool known = remote.guess_versions(dependencies, life, versions);
+  bool stands = false;  // and counts, with times that are not the server's
   for (int attempt = 0; attempt < kTries && known; ++attempt) {
     std::vector<Remote::Put> puts;
     std::vector<std::size_t> places;
@@ -191,12 +192,14 @@ SendOrder Core::write_entries(const std::vector<NodeRef>& nodes, const EntryTerm
     const auto done = remote.put(puts, dependencies, sure ? nullptr : &after);
     bool answered = false;
     for (std::size_t n = 0; n < places.size(); ++n) {
-      outcomes[places[n]] = to_outcome(done[n]);
+      outcomes[places[n]] =
+          to_outcome(stands && done[n].status == Done::no ? Done{Done::unknown, done[n].why} : done[n]);
       if (done[n]) order = done[n].order;
       answered = answered || done[n];
     }
     const bool misdated = std::abs(remote.clock().ahead() - dated_by) > kTolerance.count();
     if (!answered || (sure && !misdated)) return order;
+    stands = stands || misdated;
     if (sure) continue;
     bool same = !misdated, missing = false;
     const auto compare = [&](std::string_view name) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <exception>
-#include <system_error>
 
 #include "l2/fork_count.hpp"
 
@@ -20,7 +19,7 @@ bool Upkeep::poke(TimePoint time) noexcept {
   if (!thread_.joinable()) {
     try {
       thread_ = std::thread([this] { run(); });
-    } catch (const std::system_error&) {
+    } catch (const std::exception&) {
       return false;
     }
     forks_ = fork_count();

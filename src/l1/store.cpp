@@ -295,6 +295,14 @@ void Store::begin_loading(Flight& flight) {
   flight.loading = true;
 }
 
+void Store::fence_loads() {
+  for (std::size_t i = 0; i <= mask_; ++i) {
+    Shard& home = shards_[i];
+    const std::lock_guard lock(home.lock);
+    home.flights.each([](const std::shared_ptr<Flight>& flight) { flight->fenced = true; });
+  }
+}
+
 void Store::supersede(Flight& flight) {
   Shard& home = shard(flight.hash);
   const std::lock_guard lock(home.lock);

@@ -101,6 +101,8 @@ class Store {
   /// The last of these before its loader runs. Later changes keep callers from joining.
   void begin_loading(Flight& flight);
   bool revoked(const Flight& flight) const;
+  /// Nothing that is under way is stored or joined.
+  void fence_loads();
   /// Nobody joins the load any more.
   void supersede(Flight& flight);
   /// Ends a write. What stood there goes; `node` (null: it is not known to stand at the shared level) takes its place

@@ -324,6 +324,7 @@ void Channel::State::finish_pairing(Errand& done) {
       become_coherent();
       break;
     case Errand::Kind::check:
+      if (done.answer.replies[0].means_not_now()) break;  // and so no sign of anything
       if (!pairing.confirmed_by(done.answer.replies[0])) return suspect("the server has forgotten the registration");
       confirmed_from = done.begun;
       note_proof();

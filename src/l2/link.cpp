@@ -149,7 +149,9 @@ void Link::State::judge(Way& way, const std::vector<Reply>& replies) {
   if (!way.line->served.load(std::memory_order_relaxed)) way.line->served.store(true, std::memory_order_relaxed);
   for (const Reply& reply : replies) {
     if (reply.means_not_now()) return failed(way, true, reply.error_code());
-    if (reply.error_code() == "READONLY") look_elsewhere(*way.line);
+    if (reply.error_code() != "READONLY") continue;
+    look_elsewhere(*way.line);
+    break;
   }
   if (!uneasy.load(std::memory_order_relaxed)) return;
   bool closes = false;
@@ -169,7 +171,7 @@ void Link::State::judge(Way& way, const std::vector<Reply>& replies) {
 /// Where the server has become a replica, its name or address may lead to another by now. Where it was none before, it
 /// will do so as long as it lasts.
 void Link::State::look_elsewhere(Line& line) {
-  if (Clock::now() - line.made < 10 * options.operation_timeout) return;
+  if (!line.usable() || Clock::now() - line.made < 10 * options.operation_timeout) return;
   say(options.log, LogLevel::warning, "{} is a replica and takes no writes: connected anew", place(options.address));
   line.condemn("the server is a replica");
 }
@@ -247,7 +249,9 @@ void Link::State::find(Way& way, std::size_t index, TimePoint deadline) {
   auto made = make(std::min(deadline, by(options.connect_timeout)));
   lock.lock();
   slots[index].connecting = false;
-  if (made) {
+  if (closed) {
+    made.reset();
+  } else if (made) {
     install(slots[index], made);
     patience.connected_in(Clock::now() - now);
   } else {

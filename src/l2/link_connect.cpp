@@ -137,7 +137,7 @@ void Link::State::recover() noexcept {
     auto made = make(end);
     if (made) say(options.log, LogLevel::info, "connected to {} again", place(options.address));
     lock.lock();
-    if (!made) continue;
+    if (!made || closed) continue;
     patience.connected_in(Clock::now() - begun);
     install(slots[0], std::move(made));
     if (breaker.probed()) {

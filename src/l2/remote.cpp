@@ -68,7 +68,8 @@ Answer Remote::run(std::string_view operation, const Request& request, Purpose p
   if (clock_.due()) know_time();
   Answer answer = link_.run(request, purpose);
   if (!answer) {
-    clock_.doubt();
+    // Unless there was no time left even to ask.
+    if (answer.fault != Fault::timeout || answer.maybe_executed) clock_.doubt();
     options_.failed(operation, fault_name(answer.fault));
   } else if (clock_.is_older_than(answer.order.connection)) {
     know_time();
@@ -96,9 +97,9 @@ std::optional<std::int64_t> time_in(const Reply& reply) {
 void Remote::know_time() {
   const TimePoint asked = options_.clock->now();
   const Answer answer = link_.run(Request{"TIME"}, Purpose::erase);
-  if (!answer) return;
+  if (!answer || answer.replies[0].means_not_now()) return;
   if (const auto time = time_in(answer.replies[0])) {
-    clock_.set(*time, asked, answer.order.connection);
+    clock_.set(*time, asked, options_.clock->now(), answer.order.connection);
   } else {
     refused("time", answer.replies[0]);
     clock_.assume(asked, answer.order.connection);

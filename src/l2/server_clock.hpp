@@ -25,15 +25,18 @@ class ServerClock {
     doubt();
   }
 
-  void set(std::int64_t server_microseconds, TimePoint asked, std::uint64_t connection) {
-    ahead_.store(server_microseconds - count(asked), std::memory_order_relaxed);
+  void set(std::int64_t server_microseconds, TimePoint asked, TimePoint answered, std::uint64_t connection) {
+    const std::int64_t least = server_microseconds - count(answered), most = server_microseconds - count(asked);
+    // What was known still holds, and may come of a shorter round trip.
+    const bool known = connection == connection_.load(std::memory_order_relaxed) && least <= ahead() && ahead() <= most;
+    if (!known) ahead_.store(most, std::memory_order_relaxed);
     connection_.store(connection, std::memory_order_relaxed);
     due_.store(later(std::chrono::steady_clock::now(), kLasts), std::memory_order_release);
   }
   /// The server of this connection does not say its time.
   void assume(TimePoint now, std::uint64_t connection) {
     const auto here = std::chrono::system_clock::now().time_since_epoch();
-    set(std::chrono::duration_cast<std::chrono::microseconds>(here).count(), now, connection);
+    set(std::chrono::duration_cast<std::chrono::microseconds>(here).count(), now, now, connection);
   }
   /// To be measured before it is used again.
   bool due(TimePoint steady_now = std::chrono::steady_clock::now()) const {

@@ -117,9 +117,8 @@ TEST_P(Fork, NoneHappensInTheMiddleOfWhatIsHeard) {
 TEST_P(Fork, AChildFindsNothingTakenByTheThreadsThatItDoesNotHave) {
   CacheManager others(over_redis(server->url(), false, 5s));
   for (int i = 0; i < 100; ++i) ASSERT_TRUE(others.set("k" + std::to_string(i), i, {.ttl = 600s, .tags = {"t"}}));
-  std::atomic<bool> over = false;
-  std::jthread storm([&] {
-    for (int i = 0; !over; ++i) {
+  const std::jthread storm([&](const std::stop_token& over) {
+    for (int i = 0; !over.stop_requested(); ++i) {
       others.set("k" + std::to_string(i % 100), i, {.ttl = 600s, .tags = {"t"}});
       if (i % 10 == 0) others.invalidate_tag("t");
     }
@@ -141,7 +140,19 @@ TEST_P(Fork, AChildFindsNothingTakenByTheThreadsThatItDoesNotHave) {
     });
     ASSERT_TRUE(went_well(child));
   }
-  over = true;
+}
+
+TEST_P(Fork, AChildConfirmsWhatItsParentCouldNotYet) {
+  ASSERT_TRUE(cache.set("k", 1));
+  server->command({"ACL", "SETUSER", "default", "-unlink"});
+  cache.del("k");
+  EXPECT_EQ(cache.get_stats().pending_invalidations, 1u);
+  server->command({"ACL", "SETUSER", "default", "+unlink"});
+  const pid_t child = in_child([&] {
+    cache.invalidate_tag("t");  // which is also a beginning
+    return eventually([&] { return bool(cache.set("k", 2)); }, 5s);
+  });
+  EXPECT_TRUE(went_well(child));
 }
 
 }  // namespace

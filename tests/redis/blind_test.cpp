@@ -32,6 +32,9 @@ struct Blind : ProxiedServer, ::testing::WithParamInterface<Loss> {
   /// What a busy machine takes beyond what was promised.
   static constexpr auto kSlack = 1500ms;
 
+  void TearDown() override {
+    if (server) server->command({"ACL", "SETUSER", "default", "+subscribe"});
+  }
   void make(WhenBlind policy, Duration blind_age = 1s) {
     ManagerOptions options = over_redis(proxy->url(), true);
     options.l1.when_blind = policy;
@@ -178,13 +181,14 @@ TEST_P(Blind, ServeGoesOnForBlindAgeAndNoLonger) {
 }
 
 TEST_P(Blind, ServeEndsInTimeWhateverElseIsToBeDoneAndSoDoesClosing) {
+  if (GetParam() != Loss::channel) GTEST_SKIP() << "one way to lose it will do";
   constexpr auto kAge = 300ms;
   make(WhenBlind::serve, kAge);
   std::vector<std::pair<std::string, int>> fillers;
   for (int i = 0; i < 20'000; ++i) fillers.emplace_back("filler:" + std::to_string(i), i);
   there.set_many(fillers);
   // A pattern that waits to be confirmed, and takes forty scans at 150 ms each once it is tried.
-  proxy->set(Fault::error_reply("OOM not now").on("SCAN").times(1));
+  proxy->set(Fault::error_reply("OOM not now").on("SCAN"));
   here.delete_pattern("filler:*");
   EXPECT_EQ(here.get_stats().pending_invalidations, 1u);
   proxy->set(Fault::delay(150ms).on("SCAN"));
@@ -199,7 +203,6 @@ TEST_P(Blind, ServeEndsInTimeWhateverElseIsToBeDoneAndSoDoesClosing) {
   const auto begun = SteadyClock::now();
   here = CacheManager();
   EXPECT_LE(SteadyClock::now() - begun, kSlack);
-  server->command({"ACL", "SETUSER", "default", "+subscribe"});
 }
 
 TEST_P(Blind, ServeEndsWithTheBlindnessWhenThatIsSooner) {

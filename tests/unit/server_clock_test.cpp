@@ -23,7 +23,7 @@ constexpr TimePoint kAsked{100h};
 TEST(ServerClock, IsMeasuredWhenItIsNewOrDoubtedOrFromAMinuteAgo) {
   ServerClock clock(kAsked);
   EXPECT_TRUE(clock.due());
-  clock.set(kServerNow, kAsked, 1);
+  clock.set(kServerNow, kAsked, kAsked, 1);
   EXPECT_FALSE(clock.due());
   EXPECT_FALSE(clock.due(std::chrono::steady_clock::now() + 59s));
   EXPECT_TRUE(clock.due(std::chrono::steady_clock::now() + 60s));
@@ -34,10 +34,22 @@ TEST(ServerClock, IsMeasuredWhenItIsNewOrDoubtedOrFromAMinuteAgo) {
 
 TEST(ServerClock, IsThatOfTheConnectionItWasMeasuredBy) {
   ServerClock clock(kAsked);
-  clock.set(kServerNow, kAsked, 7);
+  clock.set(kServerNow, kAsked, kAsked, 7);
   EXPECT_FALSE(clock.is_older_than(7));
   EXPECT_FALSE(clock.is_older_than(6)) << "answered late";
   EXPECT_TRUE(clock.is_older_than(8));
+}
+
+TEST(ServerClock, IsNotMadeWorseByAnAnswerThatTookLong) {
+  ServerClock clock(kAsked);
+  clock.set(kServerNow, kAsked, kAsked + 100us, 1);
+  // The server answered when 900 ms had gone by; nothing tells that it was not asked then.
+  clock.set(kServerNow + 60'900'000, kAsked + 60s, kAsked + 61s, 1);
+  EXPECT_EQ(clock.to_server(kAsked), kServerNow);
+  clock.set(kServerNow + 120'500'000, kAsked + 120s, kAsked + 120s + 100us, 1);
+  EXPECT_EQ(clock.to_server(kAsked), kServerNow + 500'000) << "it was set";
+  clock.set(kServerNow + 180'900'000, kAsked + 180s, kAsked + 181s, 2);
+  EXPECT_EQ(clock.to_server(kAsked), kServerNow + 900'000) << "another server's";
 }
 
 TEST(ServerClock, IsTakenToBeThisMachinesWhileItIsNotKnown) {
@@ -48,7 +60,7 @@ TEST(ServerClock, IsTakenToBeThisMachinesWhileItIsNotKnown) {
   ServerClock clock(kAsked);
   EXPECT_GE(clock.to_server(kAsked), before);
   EXPECT_LE(clock.to_server(kAsked), here());
-  clock.set(5, kAsked, 1);
+  clock.set(5, kAsked, kAsked, 1);
   clock.assume(kAsked, 2);
   EXPECT_GE(clock.to_server(kAsked), before);
   EXPECT_FALSE(clock.due());
@@ -57,7 +69,7 @@ TEST(ServerClock, IsTakenToBeThisMachinesWhileItIsNotKnown) {
 
 TEST(ServerClock, ReadsEachTimeBackToTheMicrosecond) {
   ServerClock clock(kAsked);
-  clock.set(kServerNow, kAsked, 1);
+  clock.set(kServerNow, kAsked, kAsked, 1);
   EXPECT_EQ(clock.to_server(kAsked), kServerNow);
   EXPECT_EQ(clock.to_server(kAsked + 5s), kServerNow + 5'000'000);
   EXPECT_EQ(clock.to_server(kAsked - 5s), kServerNow - 5'000'000);
@@ -78,7 +90,7 @@ TEST(ServerClock, AnEntryEndsHereNeverLaterThanThereAndEarlierByARoundTripAtMost
     const TimePoint asked{Microseconds(random.below(1'000'000'000'000'000))};
     const std::int64_t asked_there = Microseconds(asked.time_since_epoch() / 1us).count() + ahead;
     ServerClock clock(kAsked);
-    clock.set(asked_there + on_the_way, asked, 1);
+    clock.set(asked_there + on_the_way, asked, asked, 1);
     const TimePoint end_here = asked + 10s;
     const TimePoint end = clock.to_local(asked_there + 10'000'000);
     ASSERT_LE(end, end_here);
@@ -88,23 +100,23 @@ TEST(ServerClock, AnEntryEndsHereNeverLaterThanThereAndEarlierByARoundTripAtMost
 
 TEST(ServerClock, NeverIsNeverOnBothSides) {
   ServerClock clock(kAsked);
-  clock.set(kServerNow, kAsked, 1);
+  clock.set(kServerNow, kAsked, kAsked, 1);
   EXPECT_EQ(clock.to_server(TimePoint::max()), kNever);
   EXPECT_EQ(clock.to_local(kNever), TimePoint::max());
 }
 
 TEST(ServerClock, WhatIsTooFarAheadForThisClockIsNever) {
   ServerClock clock(kAsked);
-  clock.set(kServerNow, kAsked, 1);
+  clock.set(kServerNow, kAsked, kAsked, 1);
   EXPECT_EQ(clock.to_local(kNever - 1), TimePoint::max());
   ServerClock behind(kAsked);
-  behind.set(5, kAsked, 1);  // a server that believes it is 1970
+  behind.set(5, kAsked, kAsked, 1);  // a server that believes it is 1970
   EXPECT_EQ(behind.to_local(kNever - 1), TimePoint::max());
 }
 
 TEST(ServerClock, WhatIsTooLongAgoForThisClockIsLongAgo) {
   ServerClock clock(kAsked);
-  clock.set(kServerNow, kAsked, 1);
+  clock.set(kServerNow, kAsked, kAsked, 1);
   EXPECT_EQ(clock.to_local(kServerNow - 101LL * 3'600'000'000), TimePoint{});
   EXPECT_EQ(clock.to_local(0), TimePoint{});
   EXPECT_EQ(clock.to_local(-1), TimePoint{});

@@ -339,6 +339,8 @@ class Core : public std::enable_shared_from_this<Core> {
   void disconnect() noexcept;
   /// In the child of a fork the threads of its parent are missing: makes them anew.
   void revive();
+  /// There is a shared level, and the manager is this process's.
+  bool reaches_shared();
 
   // See consult.cpp.
   Consulted consult(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, int looks);
