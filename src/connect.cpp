@@ -21,9 +21,9 @@ namespace detail {
 
 namespace {
 
-/// The managers with a channel: a child of a fork has their entries and not their threads. No fork happens while one of
-/// those threads is at what the child will use, so that the child finds no lock taken by a thread that it does not
-/// have.
+/// The managers with a shared level: a child of a fork has their entries and not their threads. No fork happens while
+/// one of those threads is at what the child will use, so that the child finds no lock taken by a thread that it does
+/// not have.
 class Forkable {
  public:
   static void add(Core* core) {

@@ -76,7 +76,7 @@ struct Shared {
   // A thread each, since what one waits for must not keep the others from their time. Last: they use all of the above.
   std::unique_ptr<Upkeep> confirmations;  ///< of pending invalidations
   std::unique_ptr<Upkeep> renewals;       ///< of leases
-  std::unique_ptr<Upkeep> blind_end;
+  std::unique_ptr<Upkeep> blind_end;      ///< of the time for which WhenBlind::serve serves
 };
 
 /// Whether an entry of the shared level counts for `reader`, and how fresh it is: judge()'s rule, by the server's time
