@@ -64,10 +64,14 @@ void Core::drop_all_shared() {
   store_->drop_shared(sequence_.fetch_add(1) + 1);
 }
 
+void Core::forget_versions() {
+  const std::lock_guard quiet(quiet_);
+  shared_->remote.versions().forget_all();
+}
+
 void Core::hearing() {
   const std::lock_guard quiet(quiet_);
   shared_->blind_until = TimePoint::max();
-  shared_->remote.versions().forget_all();
   store_->close(true);
   store_->open();
   bypass_.store(false, std::memory_order_release);

@@ -39,6 +39,7 @@ class Coherence final : public ChannelListener {
  private:
   void on_keys(std::span<const std::string_view> keys) override { core_.heard(keys); }
   void on_flush() override { core_.heard_flush(); }
+  void before_coherent() override { core_.forget_versions(); }
   void on_coherent() override {
     core_.hearing();
     const std::lock_guard lock(mutex_);

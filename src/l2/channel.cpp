@@ -372,8 +372,7 @@ void Channel::State::become_coherent() {
   const TimePoint now = Clock::now();
   heard_from = confirmed_from = proved_from;
   next_check = now + options.ping_period;
-  // First: what was remembered from before must go before it is trusted again.
-  listener.on_coherent();
+  listener.before_coherent();
   coherent_at.store(1 + ends, std::memory_order_release);
   note_proof();
   if (!complaints.empty()) {
@@ -381,6 +380,7 @@ void Channel::State::become_coherent() {
                              fmt::format("the invalidation channel to {} works again", place(data.options().address)));
   }
   complaints.clear();
+  listener.on_coherent();
 }
 
 /// The connections stay as they are; what is wrong with them shows when they are paired anew.

@@ -29,6 +29,8 @@ class ChannelListener {
   virtual void on_keys(std::span<const std::string_view> keys) = 0;
   /// The server was emptied.
   virtual void on_flush() = 0;
+  /// Coherence is about to begin: what is remembered from before must go first, since it will be trusted.
+  virtual void before_coherent() {}
   /// Of what is read by a request that begins from now on, every change is told.
   virtual void on_coherent() = 0;
   /// Changes may go untold from now on, or have for up to two ping periods. Once for each on_coherent that it revokes.

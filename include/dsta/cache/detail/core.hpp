@@ -262,6 +262,7 @@ class Core : public std::enable_shared_from_this<Core> {
   void heard(std::span<const std::string_view> keys);
   void heard_flush();
   /// Whether changes are heard: what may be kept in-process, and what is to become of what is there.
+  void forget_versions();
   void hearing();
   void not_hearing(std::string_view why, TimePoint last_heard);
 
