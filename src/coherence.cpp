@@ -22,7 +22,7 @@ void Core::heard(std::span<const std::string_view> keys) {
     const auto [kind, name, token] = names.parse(key);
     switch (kind) {
       case KeySpace::Kind::entry:
-        if (probe) probe(Point::heard, name);
+        if (const auto* const see = heard_probe.load(std::memory_order_acquire)) (*see)();
         store_->revoke({name, {}, hash_bytes(name), true});
         break;
       case KeySpace::Kind::notice:

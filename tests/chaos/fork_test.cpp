@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -102,16 +103,17 @@ TEST_P(Fork, NoneHappensInTheMiddleOfWhatIsHeard) {
   if (!GetParam()) GTEST_SKIP() << "nothing is heard without an in-process level";
   CacheManager others(over_redis(server->url(), false, 5s));
   std::atomic<bool> inside = false, seen = false;
-  cache.core()->probe = [&](detail::Core::Point point, std::string_view) {
-    if (point != detail::Core::Point::heard) return;
+  const std::function<void()> dawdle = [&] {
     inside = seen = true;
     std::this_thread::sleep_for(20ms);
     inside = false;
   };
   ASSERT_TRUE(eventually([&] { return cache.set("k", 1) && cache.lookup<int>("k").source == Source::l1; }));
+  cache.core()->heard_probe = &dawdle;
   ASSERT_TRUE(others.set("k", 2));
   ASSERT_TRUE(eventually([&] { return seen.load(); }));
   EXPECT_TRUE(went_well(in_child([&] { return !inside; })));
+  cache.core()->heard_probe = nullptr;
 }
 
 TEST_P(Fork, AChildFindsNothingTakenByTheThreadsThatItDoesNotHave) {

@@ -131,7 +131,6 @@ class Interleaving {
       case Core::Point::before_shared_store:
       case Core::Point::before_l1_store:
       case Core::Point::unconfirmed:
-      case Core::Point::heard:
         break;
       case Core::Point::before_load:
         under_way.insert(flight = ++flights_);

@@ -285,9 +285,10 @@ class Core : public std::enable_shared_from_this<Core> {
     before_shared_store,
     before_l1_store,
     unconfirmed,  ///< an invalidation was not, and nobody knows yet
-    heard,        ///< that an entry was changed, and it is about to be dropped
   };
   std::function<void(Point, std::string_view key)> probe;
+  /// The same where it is heard that an entry was changed: on a thread of the manager's, so it may be set at any time.
+  std::atomic<const std::function<void()>*> heard_probe{nullptr};
 
  private:
   enum class Awaited { value, error, missing, timeout, nothing };
