@@ -114,6 +114,7 @@ TEST_P(Fork, NoneHappensInTheMiddleOfWhatIsHeard) {
   ASSERT_TRUE(eventually([&] { return seen.load(); }));
   EXPECT_TRUE(went_well(in_child([&] { return !inside; })));
   cache.core()->heard_probe = nullptr;
+  EXPECT_TRUE(eventually([&] { return !inside; }));
 }
 
 TEST_P(Fork, AChildFindsNothingTakenByTheThreadsThatItDoesNotHave) {
