@@ -9,6 +9,7 @@
 #include "l2/time_budget.hpp"
 #include "load_errors.hpp"
 #include "load_scope.hpp"
+#include "shared.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -20,6 +21,7 @@ struct Core::Waiting {
   std::shared_ptr<Flight> flight;  ///< null: none to be waited for, the item is to be asked for once more
   std::uint64_t arrived;
   bool leads;
+  bool loading;  ///< its loader had begun before this call came
 };
 
 std::vector<Core::Waiting> Core::join_batch(std::vector<BatchItem>& items, const std::vector<std::size_t>& open,
@@ -27,7 +29,7 @@ std::vector<Core::Waiting> Core::join_batch(std::vector<BatchItem>& items, const
                                             std::size_t& early) {
   Counters& counters = spec.identity->counters;
   std::vector<Waiting> waiting;
-  const bool asks = asks_itself(spec);
+  const bool asks = reads_l2_itself(spec);
   for (const std::size_t i : open) {
     BatchItem& item = items[i];
     if (LoadScope::loading(item.key, spec)) {
@@ -50,7 +52,7 @@ std::vector<Core::Waiting> Core::join_batch(std::vector<BatchItem>& items, const
       continue;
     }
     if (joined.lead) wanted.add(i, joined.flight);
-    waiting.push_back({i, std::move(joined.flight), arrived, joined.lead});
+    waiting.push_back({i, std::move(joined.flight), arrived, joined.lead, joined.loading});
   }
   if (asks) look_whom_to_join(items, spec, waiting);
   for (const Waiting& one : waiting) {
@@ -64,10 +66,11 @@ void Core::look_whom_to_join(const std::vector<BatchItem>& items, const LoadSpec
   std::vector<Fetched> seen;
   std::vector<std::string> tags;
   for (Waiting& one : waiting) {
-    if (one.leads) continue;
+    if (one.leads || !one.loading) continue;
     const BatchItem& item = items[one.item];
     joined.push_back(&one);
     seen.push_back({item.key});
+    seen.back().tags = &item.tags;
     tags.insert(tags.end(), item.tags.begin(), item.tags.end());
   }
   if (joined.empty()) return;
@@ -97,13 +100,15 @@ void Core::load_batch(std::vector<BatchItem>& items, const std::shared_ptr<Batch
 
     // What this call leads it loads before it waits for others: nobody waits for a load that is not under way.
     if (!wanted.empty() && (limit == TimePoint::max() || LoadScope::active())) {
+      const CallersOf caller(wanted.flights);
       lead(wanted, *loader, LoadUrgency::wanted);
     } else if (!wanted.empty()) {
       launch(wanted, loader, LoadUrgency::wanted);
     }
 
     open.clear();
-    for (const auto& [item, flight, arrived, leads] : waiting) {
+    std::vector<std::size_t> aged;
+    for (const auto& [item, flight, arrived, leads, loading] : waiting) {
       const auto count = [&](bool found) {
         if (!counted && shares(*loader->terms)) {
           loader->identity->counters.add(found ? Count::hits : Count::misses);
@@ -120,6 +125,10 @@ void Core::load_batch(std::vector<BatchItem>& items, const std::shared_ptr<Batch
         switch (awaited) {
           case Awaited::value:
             items[item].value = flight->value;
+            if (flight->from_shared && flight->found != Freshness::fresh) {
+              if (is_past_ttl(flight->found)) loader->identity->counters.add(Count::stale_served);
+              aged.push_back(item);
+            }
             break;
           case Awaited::error:
             items[item].error = flight->error;
@@ -142,7 +151,20 @@ void Core::load_batch(std::vector<BatchItem>& items, const std::shared_ptr<Batch
         items[item].error = std::current_exception();
       }
     }
+    if (!aged.empty()) refresh_behind(items, aged, loader);
   }
+}
+
+/// Values of L2 that are due or past their ttl: their refresh is begun, as that of values of L1 is.
+void Core::refresh_behind(const std::vector<BatchItem>& items, const std::vector<std::size_t>& aged,
+                          const std::shared_ptr<BatchLoader>& loader) {
+  Batch behind;
+  for (const std::size_t i : aged) {
+    if (shared_->holds_off(items[i].key.name, now())) continue;
+    Store::Joined joined = store_->join(new_flight(items[i].key, *loader, items[i].tags), Store::Wants::load, now());
+    if (joined.lead) behind.add(i, std::move(joined.flight));
+  }
+  if (!behind.empty()) launch(behind, loader, LoadUrgency::behind);
 }
 
 void Core::load_uncached(std::vector<BatchItem>& items, const std::vector<std::size_t>& open, bool counted,

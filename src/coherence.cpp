@@ -14,8 +14,40 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
+/// Holds what a fork waits for, and keeps the destructors of the values that are dropped from running here.
+class Core::QuietWork {
+ public:
+  explicit QuietWork(Core& core) : core_(core), lock_(core.quiet_), defer_(core.shared_->dropped) {}
+  ~QuietWork() {
+    if (!core_.shared_->dropped.empty()) core_.shared_->reaper->poke();
+  }
+  QuietWork(const QuietWork&) = delete;
+  QuietWork& operator=(const QuietWork&) = delete;
+
+ private:
+  Core& core_;
+  const std::lock_guard<std::mutex> lock_;
+  const DeferDestruction defer_;
+};
+
+TimePoint Core::destroy_dropped() {
+  NodeStack dropped;
+  {
+    const std::lock_guard quiet(quiet_);
+    dropped = std::exchange(shared_->dropped, NodeStack());
+  }
+  return TimePoint::max();
+}
+
+TimePoint Core::keep_versions() {
+  const Duration period = options_.l1.ping_period.value_or({});
+  if (!coherence_ || !coherence_->told()) return TimePoint::max();
+  if (shared_->remote.link().up()) shared_->remote.keep_versions();
+  return later(std::chrono::steady_clock::now(), period);
+}
+
 void Core::heard(std::span<const std::string_view> keys) {
-  const std::lock_guard quiet(quiet_);
+  const QuietWork quiet(*this);
   const KeySpace& names = shared_->remote.keys();
   VersionMemory& versions = shared_->remote.versions();
   for (const std::string_view key : keys) {
@@ -46,6 +78,7 @@ void Core::heard(std::span<const std::string_view> keys) {
       case KeySpace::Kind::epoch:
         versions.forget({});
         break;
+      case KeySpace::Kind::raw_lease:
       case KeySpace::Kind::own:
       case KeySpace::Kind::foreign:
         break;
@@ -55,7 +88,7 @@ void Core::heard(std::span<const std::string_view> keys) {
 }
 
 void Core::heard_flush() {
-  const std::lock_guard quiet(quiet_);
+  const QuietWork quiet(*this);
   drop_all_shared();
 }
 
@@ -69,16 +102,22 @@ void Core::forget_versions() {
   shared_->remote.versions().forget_all();
 }
 
-void Core::hearing() {
-  const std::lock_guard quiet(quiet_);
+void Core::hearing(TimePoint heard) {
+  const QuietWork quiet(*this);
   shared_->blind_until = TimePoint::max();
   store_->close(true);
   store_->open();
-  bypass_.store(false, std::memory_order_release);
+  trusted_until_.store(later(heard, 2 * options_.l1.ping_period.value_or({})), std::memory_order_release);
+  shared_->version_keeper->poke();
+}
+
+void Core::heard_until(TimePoint time) {
+  const std::lock_guard quiet(quiet_);
+  trusted_until_.store(later(time, 2 * options_.l1.ping_period.value_or({})), std::memory_order_release);
 }
 
 TimePoint Core::end_blindness() {
-  const std::lock_guard quiet(quiet_);
+  const QuietWork quiet(*this);
   if (shared_->blind_until > std::chrono::steady_clock::now()) return shared_->blind_until;
   store_->close(true);
   shared_->blind_until = TimePoint::max();
@@ -98,18 +137,19 @@ void Core::not_hearing(std::string_view why, TimePoint last_heard) {
 }
 
 void Core::cease_to_trust(TimePoint last_heard) {
-  const std::lock_guard quiet(quiet_);
+  const QuietWork quiet(*this);
   shared_->remote.versions().forget_all();
   switch (options_.l1.when_blind) {
     case WhenBlind::flush:
       store_->close(true);
       break;
     case WhenBlind::bypass:
-      bypass_.store(true, std::memory_order_release);
+      trusted_until_.store(TimePoint{}, std::memory_order_release);
       store_->close(false);
       break;
     case WhenBlind::serve:
       shared_->blind_until = later(last_heard, options_.l1.blind_age.value_or({}));
+      trusted_until_.store(shared_->blind_until, std::memory_order_release);
       if (!shared_->blind_end->poke(shared_->blind_until)) store_->close(true);
       break;
   }

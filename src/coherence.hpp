@@ -41,11 +41,12 @@ class Coherence final : public ChannelListener {
   void on_flush() override { core_.heard_flush(); }
   void before_coherent() override { core_.forget_versions(); }
   void on_coherent() override {
-    core_.hearing();
+    core_.hearing(channel_.last_known_good());
     const std::lock_guard lock(mutex_);
     begun_ = true;
     wake_.notify_all();
   }
+  void on_proof(TimePoint known_good) override { core_.heard_until(known_good); }
   void on_suspect(std::string_view why) override {
     std::unique_lock lock(mutex_);
     wake_.wait(lock, [this] { return made_; });

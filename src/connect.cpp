@@ -99,6 +99,8 @@ void Core::begin_upkeep() {
   shared_->confirmations = std::make_unique<Upkeep>([this] { return confirm_pending(); });
   shared_->renewals = std::make_unique<Upkeep>([this] { return renew_leases(); });
   shared_->blind_end = std::make_unique<Upkeep>([this] { return end_blindness(); });
+  shared_->version_keeper = std::make_unique<Upkeep>([this] { return keep_versions(); });
+  shared_->reaper = std::make_unique<Upkeep>([this] { return destroy_dropped(); });
 }
 
 void Core::listen() {
@@ -111,11 +113,11 @@ void Core::disconnect() noexcept {
   Forkable::remove(this);
   if (coherence_) coherence_->stop();
   shared_->remote.link().close();  // so that nothing that is under way waits for the server
-  for (auto* upkeep : {&shared_->confirmations, &shared_->renewals, &shared_->blind_end}) (*upkeep)->stop();
+  for (auto* upkeep : shared_->upkeep()) (*upkeep)->stop();
 }
 
 void Core::forked() noexcept {
-  bypass_.store(true);
+  trusted_until_.store(TimePoint{});
   store_->distrust();
 }
 
@@ -128,10 +130,10 @@ void Core::revive() {
   shared_->remote.forget_parent();
   // What the parent is loading does not come here, nor are its leases to be renewed here.
   store_->fence_loads();
-  static_cast<void>(shared_->leases.release());
-  shared_->leases = std::make_unique<HeldLeases>();
+  new std::shared_ptr<Leases>(std::move(shared_->leases));
+  shared_->leases = shared_->new_leases();
   // What belongs to threads that are not here can be neither used nor destroyed: it is left as it is.
-  for (auto* upkeep : {&shared_->confirmations, &shared_->renewals, &shared_->blind_end}) {
+  for (auto* upkeep : shared_->upkeep()) {
     static_cast<void>(upkeep->release());
   }
   begin_upkeep();

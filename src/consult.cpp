@@ -1,5 +1,5 @@
-/// Loads with a shared level behind: first it is asked; whoever finds nothing there takes a lease, so that one process
-/// of all loads; the others wait until the value is there or the lease ran out.
+/// Before a load with L2 behind: L2 is read; where it has nothing that counts, a lease is taken, so that one process of
+/// all loads. The others wait until the value is there or the lease has run out.
 #include <algorithm>
 
 #include <dsta/cache/detail/core.hpp>
@@ -10,6 +10,8 @@
 #include "flight.hpp"
 #include "l1/store.hpp"
 #include "l2/time_budget.hpp"
+#include "lease_decision.hpp"
+#include "load_place.hpp"
 #include "load_scope.hpp"
 #include "shared.hpp"
 
@@ -17,82 +19,93 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
+/// An entry that is to be loaded, and how.
+struct Core::Wanted {
+  std::size_t place;  ///< in its batch
+  LeaseStep step;
+  const Found* found;
+  Claim claim;
+};
+
 namespace {
 
-/// Between looks at a lease of another process when nothing tells of its end.
+/// Between looks at a lease of another process when no message announces its end.
 constexpr std::chrono::milliseconds kFirstLook{1}, kLastLook{20};
 /// A load inside a load waits for another process no longer: it may be waiting for this one.
-constexpr Duration kNestedPatience = HeldLeases::kLife;
+constexpr Duration kNestedPatience = Leases::kLife;
 /// What was changed while it was read is read again, but not for ever.
 constexpr int kRereads = 3;
 /// How long a refresh that another process is making is left alone.
 constexpr std::chrono::seconds kPutOff{1};
+/// A value that lives longer than any refresh takes need not be kept from running out.
+constexpr std::chrono::minutes kLongLife{10};
 
-std::array<std::uint64_t, 2> halves(const LeaseToken& token) {
-  return {read_little<std::uint64_t>(token.data()), read_little<std::uint64_t>(token.data() + 8)};
+bool is_current(const Versions& versions, std::string_view name, std::uint64_t noted) {
+  const auto* version = versions.find(name);
+  return version && *version && (*version)->judge(noted) == Version::Verdict::current;
 }
 
-/// An entry whose place a lease is to take.
-struct Wanted {
-  std::size_t place;  ///< in its batch
-  bool occupied;      ///< by what has the claim's mark
-  Claim claim;
-};
-
-std::vector<Done> put_leases(Remote& remote, const Batch& batch, std::span<Wanted> wanted) {
-  std::vector<Done> done(wanted.size());
-  std::vector<Remote::Replace> takeovers;
-  std::vector<std::string_view> names;
-  std::vector<LeaseToken> tokens;
-  for (const auto& [place, occupied, claim] : wanted) {
-    const std::string& name = batch.flights[place]->name;
-    if (!occupied) {
-      names.push_back(name);
-      tokens.push_back(claim.token);
-    } else {
-      takeovers.push_back({.key = remote.keys().entry(name),
-                           .if_mark = claim.mark,
-                           .life = HeldLeases::kLife,
-                           .bytes = encode_lease(claim.token)});
-    }
+/// Taken under the versions that hold now: what it brings will count.
+bool is_current(const LeaseView& lease, const Versions& versions) {
+  for (std::size_t i = 0; i < lease.epochs.size(); ++i) {
+    if (!is_current(versions, {}, lease.epochs[i])) return false;
   }
-  const auto replaced = takeovers.empty() ? std::vector<Done>() : remote.replace(takeovers);
-  const auto taken = names.empty() ? std::vector<Done>() : remote.take_leases(names, tokens, HeldLeases::kLife);
-  auto next_replaced = replaced.begin(), next_taken = taken.begin();
-  for (std::size_t n = 0; n < wanted.size(); ++n) done[n] = *(wanted[n].occupied ? next_replaced : next_taken)++;
-  return done;
+  for (const TagVersion& tag : lease.tags) {
+    if (!is_current(versions, tag.name, tag.version)) return false;
+  }
+  return true;
 }
 
-void take(Remote& remote, Store& store, const Batch& batch, std::span<Wanted> wanted, Consulted& consulted) {
-  const std::vector<Done> done = put_leases(remote, batch, wanted);
-  for (std::size_t n = 0; n < wanted.size(); ++n) {
-    auto& [i, occupied, claim] = wanted[n];
-    const auto& flight = batch.flights[i];
-    const bool refused = done[n].status == Done::no && !done[n].why.empty();
-    const bool outrun = done[n].status == Done::no && !refused;
-    // Where nothing is read and nothing can be put, again and again, there is something of another type.
-    const bool baffling = outrun && !occupied && ++flight->baffled >= kRereads;
-    if (refused || baffling) {
-      consulted.ours.add(batch.items[i], flight, {});
-    } else if (outrun) {
-      consulted.others.add(batch.items[i], flight);
-    } else {
-      // Another's removal in the same round of the server goes untold, as the lease came last.
-      store.revoke(flight->key());
-      // Where it is not known, storing will show whether it was taken.
-      consulted.ours.add(batch.items[i], flight, std::move(claim));
-    }
+std::string lease_bytes(const LeaseToken& token, std::span<const std::string> dependencies, const Versions& versions) {
+  const auto of = [&](std::string_view name) {
+    const auto* version = versions.find(name);
+    return version && *version ? (*version)->expired : 0;
+  };
+  const std::uint64_t epochs[] = {of({})};
+  std::vector<TagVersion> tags;
+  for (const auto& name : dependencies) tags.push_back({name, of(name)});
+  return encode(Lease{.token = token, .epochs = epochs, .tags = tags});
+}
+
+SeenEntry::Kind kind_of(const Found& found) {
+  switch (found.kind) {
+    case Found::Kind::nothing:
+      return SeenEntry::Kind::nothing;
+    case Found::Kind::value:
+      return SeenEntry::Kind::value;
+    case Found::Kind::lease:
+      return SeenEntry::Kind::lease;
+    case Found::Kind::other:
+      break;
   }
+  return SeenEntry::Kind::other;
+}
+
+/// The server's answer to a step that claims.
+enum class Taken : std::uint8_t { yes, refused, outrun };
+
+Taken to_taken(const Done& done) {
+  switch (done.status) {
+    case Done::yes:
+    case Done::unknown:  // storing will show whether it was
+      return Taken::yes;
+    case Done::no:
+    case Done::overtaken:
+      break;
+  }
+  return done.why.empty() ? Taken::outrun : Taken::refused;
 }
 
 }  // namespace
 
-bool names_lease(const Flight& flight, const LeaseToken& token) {
-  const auto [first, second] = halves(token);
-  return flight.lease[0].load() == first && flight.lease[1].load() == second;
+bool has_all(const TagList& tags, const std::vector<std::string>& names) {
+  return std::ranges::all_of(names, [&](const auto& name) {
+    for (const TagVersion& tag : tags) {
+      if (tag.name == name) return true;
+    }
+    return false;
+  });
 }
-
-bool has_lease(const Flight& flight) { return (flight.lease[0].load() | flight.lease[1].load()) != 0; }
 
 std::vector<std::string> Core::dependencies_of(const Batch& batch, const LoadSpec& spec) const {
   std::vector<std::string> tags;
@@ -100,26 +113,25 @@ std::vector<std::string> Core::dependencies_of(const Batch& batch, const LoadSpe
   return dependencies_of(spec.identity, tags);
 }
 
-Consulted Core::consult_raw(const Batch& batch, const LoadSpec& spec) {
-  Consulted consulted;
-  for (std::size_t i = 0; i < batch.flights.size(); ++i) {
-    Flight& flight = *batch.flights[i];
-    Fetched item{flight.key()};
-    const TypeOps* types[] = {spec.type};
-    if (!flight.forced) fetch(std::span(&item, 1), types, nullptr, *spec.terms, {});
-    if (item.node) {
-      land_found(flight, *spec.terms, std::move(item.node), Freshness::fresh);
-      continue;
-    }
-    Claim claim;
-    if (!shared_->pending.concerns_key(flight.name)) claim.kind = Claim::Kind::raw;
-    consulted.ours.add(batch.items[i], batch.flights[i], std::move(claim));
-  }
-  return consulted;
+namespace {
+
+/// A lease of a load, ready to be held.
+LeaseHold make_hold(Shared& shared, const std::shared_ptr<Flight>& flight, const LoadSpec& spec, std::string key,
+                    const LeaseToken& generation, std::uint32_t order, bool is_lease) {
+  const Duration patience = spec.terms->load_timeout > Duration::zero() ? spec.terms->load_timeout : Leases::kDeserted;
+  return LeaseHold(shared.leases, {.name = flight->name,
+                                   .key = std::move(key),
+                                   .generation = generation,
+                                   .order = order,
+                                   .is_lease = is_lease,
+                                   .flight = flight,
+                                   .deserted_after = later(std::chrono::steady_clock::now(), patience)});
 }
 
-Consulted Core::consult(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, int looks) {
-  if (spec.terms->raw) return consult_raw(batch, spec);
+}  // namespace
+
+Consulted Core::consult(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, int looks, LoadPlace& place) {
+  if (spec.terms->raw) return consult_raw(batch, spec, urgency, place);
   Consulted consulted;
   const auto alone = [&](std::size_t i) { consulted.ours.add(batch.items[i], batch.flights[i], {}); };
   Remote& remote = shared_->remote;
@@ -131,12 +143,12 @@ Consulted Core::consult(const Batch& batch, const LoadSpec& spec, LoadUrgency ur
   std::vector<std::size_t> places;
   for (std::size_t i = 0; i < batch.flights.size(); ++i) {
     Flight& flight = *batch.flights[i];
-    if (blocked || shared_->pending.concerns_key(flight.name)) {
+    if (blocked || !remote.may_lease() || shared_->pending.concerns_key(flight.name)) {
       alone(i);
       continue;
     }
     store_->rearm(flight, fills(*spec.terms));
-    queries.push_back({flight.name});
+    queries.push_back({.name = flight.name, .orders = flight.forced});
     places.push_back(i);
   }
   if (queries.empty()) return consulted;
@@ -146,75 +158,246 @@ Consulted Core::consult(const Batch& batch, const LoadSpec& spec, LoadUrgency ur
     return consulted;
   }
 
-  const std::int64_t server_now = remote.clock().to_server(now());
   std::vector<Wanted> wanted;
   for (std::size_t n = 0; n < queries.size(); ++n) {
     const std::size_t i = places[n];
     const auto& flight = batch.flights[i];
-    Found& found = queries[n].found;
+    const Found& found = queries[n].found;
     if (found.kind != Found::Kind::nothing) flight->baffled = 0;
-    switch (found.kind) {
-      case Found::Kind::nothing:
-        break;
-      case Found::Kind::lease:
-        if (!flight->forced && !shared_->orphans.has(found.token)) {
-          if (urgency == LoadUrgency::behind) {
-            put_off(flight);
-          } else {
-            consulted.others.add(batch.items[i], flight);
-          }
-          continue;
+    NodeRef node;
+    Freshness freshness = Freshness::miss;
+    switch (const LeaseStep step = look(*flight, spec, urgency, found, *versions, confirmed_before, node, freshness)) {
+      case LeaseStep::land:
+        if (store_->revoked(*flight) && looks < kRereads) {
+          consulted.others.add(batch.items[i], flight);
+        } else {
+          land_found(*flight, *spec.terms, std::move(node), freshness);
         }
         break;
-      case Found::Kind::value: {
-        const Judged judged = judge(found.view, *versions, server_now, spec.identity);
-        NodeRef node;
-        if (judged.freshness != Freshness::miss && !concerned(found.view, flight->name, confirmed_before)) {
-          node = unpack(flight->key(), *spec.type, found, judged, flight->sequence);
+      case LeaseStep::wait:
+        consulted.others.add(batch.items[i], flight);
+        break;
+      case LeaseStep::put_off:
+        put_off(flight);
+        break;
+      case LeaseStep::alone:
+        alone(i);
+        break;
+      default:
+        Claim claim;
+        claim.kind = Claim::Kind::entry;
+        claim.order = queries[n].order;
+        wanted.push_back({i, step, &found, std::move(claim)});
+    }
+  }
+  if (wanted.empty()) return consulted;
+  if (!place.try_hold()) {
+    for (const Wanted& one : wanted) consulted.queued.add(batch.items[one.place], batch.flights[one.place]);
+    return consulted;
+  }
+  if (!know_versions(dependencies, *spec.terms, *versions)) {
+    for (const Wanted& one : wanted) alone(one.place);
+    return consulted;
+  }
+  // Judged once more, by the versions that the new value will be stored with: the loader may hand on the value that it
+  // is shown, which must not count again.
+  for (Wanted& one : wanted) {
+    const auto& flight = batch.flights[one.place];
+    Freshness freshness = Freshness::miss;
+    one.step = look(*flight, spec, urgency, *one.found, *versions, confirmed_before, one.claim.previous, freshness);
+  }
+  take_claims(batch, spec, versions, wanted, consulted);
+  return consulted;
+}
+
+LeaseStep Core::look(const Flight& flight, const LoadSpec& spec, LoadUrgency urgency, const Found& found,
+                     const Versions& versions, std::uint64_t confirmed_before, NodeRef& node, Freshness& freshness) {
+  SeenEntry seen{.kind = kind_of(found), .of_other_type = found.of_other_type};
+  if (found.kind == Found::Kind::value) {
+    const std::int64_t server_now = shared_->remote.clock().to_server(now());
+    const Judged judged = judge(found.view, versions, server_now, spec.identity);
+    if (judged.freshness != Freshness::miss && has_all(found.view.tags, flight.tag_names) &&
+        !concerned(found.view, flight.name, confirmed_before)) {
+      node = unpack(flight.key(), *spec.type, found, judged, flight.sequence);
+    }
+    if (node) seen.freshness = freshness = judged.freshness;
+  } else if (found.kind == Found::Kind::lease) {
+    seen.lease_counts = is_current(found.lease, versions) && !shared_->leases->is_given_back(found.lease.token);
+  }
+  return decide(seen, flight.forced, urgency);
+}
+
+/// The versions before the load are what it is stored with. False: they are not to be had.
+bool Core::know_versions(std::span<const std::string> dependencies, const EntryTerms& terms, Versions& versions) {
+  const auto there = [&](std::string_view name) {
+    const auto* version = versions.find(name);
+    return version && *version;
+  };
+  // A function's version is kept for ever, a tag's as long as it is needed, which is to be said each time.
+  const bool known = there({}) && std::ranges::all_of(dependencies, [&](const auto& name) {
+                       return name.starts_with(kFunctionMark) && there(name);
+                     });
+  const TimePoint stale_until = later(later(now(), terms.ttl), terms.stale_for);
+  return known || shared_->remote.need_versions(dependencies, version_life(stale_until), versions);
+}
+
+/// Each of `wanted` becomes one of `consulted`, by what the server says to its step.
+void Core::take_claims(const Batch& batch, const LoadSpec& spec, const std::shared_ptr<const Versions>& versions,
+                       std::vector<Wanted>& wanted, Consulted& consulted) {
+  Remote& remote = shared_->remote;
+  const std::uint64_t clock = spec.names_tags ? remote.version_clock() : 0;
+  std::vector<std::string_view> free_names;
+  std::vector<std::string> leases;
+  std::vector<Remote::Replace> replaces;
+  std::vector<std::size_t> free, replacing;
+  std::vector<Taken> taken(wanted.size(), Taken::yes);
+  for (std::size_t n = 0; n < wanted.size(); ++n) {
+    auto& [i, step, found, claim] = wanted[n];
+    const auto& flight = batch.flights[i];
+    const std::string key = remote.keys().entry(flight->name);
+    claim.versions = versions;
+    claim.clock = clock;
+    switch (step) {
+      case LeaseStep::take:
+      case LeaseStep::take_over: {
+        claim.generation = new_lease_token();
+        std::string bytes = lease_bytes(claim.generation, dependencies_of(spec.identity, flight->tag_names), *versions);
+        if (step == LeaseStep::take) {
+          free.push_back(n);
+          free_names.push_back(flight->name);
+          leases.push_back(std::move(bytes));
+        } else {
+          replacing.push_back(n);
+          replaces.push_back({key, {.mark = found->mark()}, Remote::Action::set, Leases::kLife, std::move(bytes)});
         }
-        if (node && !flight->forced && (urgency == LoadUrgency::wanted || judged.freshness == Freshness::fresh)) {
-          if (store_->revoked(*flight) && looks < kRereads) {
-            consulted.others.add(batch.items[i], flight);
-          } else {
-            land_found(*flight, *spec.terms, std::move(node), judged.freshness);
-          }
-          continue;
-        }
-        if (node) {
-          Claim claim;
-          claim.kind = Claim::Kind::replace;
-          claim.mark = found.mark();
-          claim.previous = std::move(node);
-          if (!flight->forced) {
-            claim.token = new_lease_token();
-            if (!remote.take_refresh_lease(flight->name, claim.token, HeldLeases::kLife)) {
-              put_off(flight);
-              continue;
-            }
-            claim.refreshing = true;
-          }
-          consulted.ours.add(batch.items[i], flight, std::move(claim));
-          continue;
-        }
+        claim.hold = make_hold(*shared_, flight, spec, key, claim.generation, claim.order, true);
         break;
       }
-      case Found::Kind::other:
-        if (found.of_other_type) {
-          alone(i);
-          continue;
-        }
+      case LeaseStep::join:
+        claim.generation = found->lease.token;
+        claim.order = std::max<std::uint32_t>(claim.order, 1);
+        replacing.push_back(n);
+        replaces.push_back({key, claim.at_server(), Remote::Action::join, Leases::kLife});
+        claim.hold = make_hold(*shared_, flight, spec, key, claim.generation, claim.order, true);
         break;
+      case LeaseStep::refresh:
+      case LeaseStep::replace: {
+        const EnvelopeView& view = found->view;
+        if (view.has_generation) {
+          claim.generation = view.generation;
+          claim.order = step == LeaseStep::replace ? std::max(claim.order, view.order + 1) : view.order;
+        } else {
+          claim.mark = found->mark();
+        }
+        if (step == LeaseStep::refresh) {
+          const LeaseToken token = new_lease_token();
+          claim.refresh = make_hold(*shared_, flight, spec, remote.keys().refresh_lease(flight->name), token, 0, true);
+          claim.refresh.begin();
+          if (!remote.take_refresh_lease(flight->name, token, Leases::kLife)) {
+            claim.refresh.settle();
+            put_off(flight);
+            claim.kind = Claim::Kind::none;
+            continue;
+          }
+        }
+        const TimePoint ends = remote.clock().to_local(view.terms.stale_until);
+        if (!view.has_generation || ends > later(now(), kLongLife)) break;
+        claim.hold = make_hold(*shared_, flight, spec, key, claim.generation, claim.order, false);
+        if (ends > later(now(), Leases::kLife)) break;
+        replacing.push_back(n);
+        replaces.push_back({key, claim.at_server(), Remote::Action::keep, Leases::kLife});
+        break;
+      }
+      default:  // what another process brought in the meantime
+        taken[n] = Taken::outrun;
+        claim.kind = Claim::Kind::none;
+        consulted.others.add(batch.items[i], flight);
     }
-    // Nothing stands there, or something that does not count: a lease takes its place, if it is still what was seen.
-    Claim claim;
-    claim.kind = Claim::Kind::lease;
-    claim.token = new_lease_token();
-    const bool occupied = found.kind != Found::Kind::nothing;
-    if (occupied) claim.mark = found.mark();
-    wanted.push_back({i, occupied, std::move(claim)});
+    // Before the server is asked: whatever becomes of the request, a lease that it took is given back in the end.
+    if (claim.hold.ready()) claim.hold.begin();
   }
-  take(remote, *store_, batch, wanted, consulted);
-  know_versions(consulted.ours, dependencies, spec, versions);
+  const auto done_free = free.empty() ? std::vector<Done>() : remote.take_leases(free_names, leases, Leases::kLife);
+  for (std::size_t n = 0; n < free.size(); ++n) taken[free[n]] = to_taken(done_free[n]);
+  const auto done = replaces.empty() ? std::vector<Done>() : remote.replace(replaces);
+  for (std::size_t n = 0; n < replacing.size(); ++n) taken[replacing[n]] = to_taken(done[n]);
+
+  for (std::size_t n = 0; n < wanted.size(); ++n) {
+    auto& [i, step, found, claim] = wanted[n];
+    const auto& flight = batch.flights[i];
+    if (claim.kind == Claim::Kind::none) continue;
+    // Where nothing is read and nothing can be put, again and again, there is something of another type.
+    const bool baffling = taken[n] == Taken::outrun && step == LeaseStep::take && ++flight->baffled >= kRereads;
+    if (taken[n] == Taken::yes) {
+      // Another's removal in the same round of the server goes untold, as the lease came last.
+      if (step == LeaseStep::take || step == LeaseStep::take_over) store_->revoke(flight->key());
+      flight->generation = claim.generation;
+      flight->versions = versions;
+      flight->claimed.store(true, std::memory_order_release);
+      consulted.ours.add(batch.items[i], flight, std::move(claim));
+      continue;
+    }
+    claim.hold.settle();
+    if (taken[n] == Taken::refused || baffling) {
+      consulted.ours.add(batch.items[i], flight, {});
+    } else {
+      consulted.others.add(batch.items[i], flight);
+    }
+  }
+}
+
+Consulted Core::consult_raw(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, LoadPlace& place) {
+  Consulted consulted;
+  Remote& remote = shared_->remote;
+  for (std::size_t i = 0; i < batch.flights.size(); ++i) {
+    const auto& flight = batch.flights[i];
+    Fetched item{flight->key()};
+    const TypeOps* types[] = {spec.type};
+    if (!flight->forced) fetch(std::span(&item, 1), types, nullptr, *spec.terms, {});
+    if (item.node) {
+      land_found(*flight, *spec.terms, std::move(item.node), Freshness::fresh);
+      continue;
+    }
+    if (!flight->forced && !item.asked) {  // L2 is out of reach
+      consulted.ours.add(batch.items[i], flight, {});
+      continue;
+    }
+    if (!place.try_hold()) {
+      consulted.queued.add(batch.items[i], flight);
+      continue;
+    }
+    Claim claim;
+    if (!shared_->pending.concerns_key(flight->name) && remote.may_lease()) {
+      const LeaseToken token = new_lease_token();
+      if (flight->forced) {
+        RemoteQuery query{.name = flight->name, .orders = true};
+        Versions versions;
+        if (remote.read(std::span(&query, 1), {}, versions, true, true))
+          claim.order = std::max<std::uint32_t>(query.order, 1);
+      }
+      claim.hold = make_hold(*shared_, flight, spec, {}, token, claim.order, true);
+      claim.hold.begin();
+      const auto held = remote.take_raw_lease(flight->name, token, Leases::kLife, flight->forced, item.nothing);
+      if (held && *held != token && !flight->forced) {
+        claim.hold.settle();
+        if (urgency == LoadUrgency::behind) {
+          put_off(flight);
+        } else {
+          consulted.others.add(batch.items[i], flight);
+        }
+        continue;
+      }
+      if (held) {
+        claim.kind = Claim::Kind::raw;
+        claim.generation = *held;
+        if (*held != token) {
+          claim.hold.settle();
+          claim.hold = make_hold(*shared_, flight, spec, {}, *held, claim.order, true);
+          claim.hold.begin();
+        }
+      }
+    }
+    consulted.ours.add(batch.items[i], flight, std::move(claim));
+  }
   return consulted;
 }
 
@@ -226,49 +409,6 @@ bool Core::concerned(const EnvelopeView& view, std::string_view key, std::uint64
   }
   // Asked last: one that was confirmed meanwhile counted this up before it was gone from there.
   return !view.tags.empty() && pending.confirmed() != confirmed;
-}
-
-/// The versions before the load are what it is stored with.
-void Core::know_versions(Ours& ours, std::span<const std::string> dependencies, const LoadSpec& spec,
-                         const std::shared_ptr<Versions>& versions) {
-  bool missing = false;
-  for (const Claim& claim : ours.claims) missing = missing || claim.kind != Claim::Kind::none;
-  if (!missing) return;
-  const auto there = [&](std::string_view name) {
-    const auto* version = versions->find(name);
-    return version && *version;
-  };
-  // A function's version is kept for ever, a tag's as long as it is needed, which is to be said each time.
-  const bool known = there({}) && std::ranges::all_of(dependencies, [&](const auto& name) {
-                       return name.starts_with(kFunctionMark) && there(name);
-                     });
-  if (!known &&
-      !shared_->remote.need_versions(
-          dependencies, version_life(later(later(now(), spec.terms->ttl), spec.terms->stale_for)), *versions)) {
-    for (Claim& claim : ours.claims) {
-      if (claim.kind == Claim::Kind::lease) shared_->orphans.add(claim.token);
-      claim.kind = Claim::Kind::none;
-    }
-    return;
-  }
-  std::int64_t begun = 0;
-  if (spec.names_tags) begun = shared_->remote.server_time().value_or(0);
-  const auto before = std::make_shared<const Versions>(*versions);
-  for (std::size_t i = 0; i < ours.claims.size(); ++i) {
-    Claim& claim = ours.claims[i];
-    claim.versions = versions;
-    claim.begun = begun;
-    if (claim.kind == Claim::Kind::none) continue;
-    Flight& flight = *ours.flights[i];
-    flight.versions = before;
-    if (claim.kind == Claim::Kind::replace) flight.mark = claim.mark;
-    if (claim.kind == Claim::Kind::lease) {
-      const auto [first, second] = halves(claim.token);
-      flight.lease[0] = first;
-      flight.lease[1] = second;
-    }
-    flight.claimed.store(true, std::memory_order_release);
-  }
 }
 
 void Core::land_found(Flight& flight, const EntryTerms& terms, NodeRef node, Freshness freshness) {

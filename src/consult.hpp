@@ -9,31 +9,35 @@
 #include "l1/store.hpp"
 #include "l2/envelope.hpp"
 #include "l2/remote.hpp"
+#include "leases.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-/// By what right a load's value may be stored at the shared level.
+/// By what right a load's value may be stored at L2.
 struct Claim {
   enum class Kind : std::uint8_t {
-    none,   ///< by none: the level is out of reach or not to be used, and the value is stored nowhere it could be wrong
-    lease,  ///< `token` stands in the place of the entry
-    replace,  ///< as long as the value with `mark` is still there
-    raw,      ///< whatever is there
+    none,   ///< by none: L2 is out of reach or not to be used, and the value is stored nowhere it could be wrong
+    entry,  ///< as long as the lease, or the value to be replaced, of `generation` stands in the entry's place
+    raw,    ///< as long as the lease beside the raw value stands
   };
   Kind kind = Kind::none;
-  LeaseToken token{};
-  std::string mark = {};
-  bool refreshing = false;  ///< `token` also keeps others from refreshing
-  NodeRef previous = {};    ///< the value that is to be replaced
-  /// Of all that the value will depend on, as far as it was known before the load.
-  std::shared_ptr<Versions> versions = {};
-  /// The server's time before the load; 0 when nobody will ask.
-  std::int64_t begun = 0;
+  LeaseToken generation{};
+  std::uint32_t order = 0;
+  std::string mark = {};   ///< of a value without a generation
+  LeaseHold hold = {};     ///< the lease, or the value that must not run out meanwhile
+  LeaseHold refresh = {};  ///< the lease that keeps others from refreshing
+  NodeRef previous = {};   ///< the value that is to be replaced
+  /// Of all that the value will depend on, as far as it is known before the load. Nothing read later replaces them.
+  std::shared_ptr<const Versions> versions = {};
+  /// The clock of versions before the load; 0 when nobody will ask.
+  std::uint64_t clock = 0;
+
+  LoadClaim at_server() const { return {generation, order, mark}; }
 };
 
-/// Flights that this process is to load, each with its claim; none at all without a shared level.
+/// Flights that this process is to load, each with its claim; none at all without L2.
 struct Ours : Batch {
   std::vector<Claim> claims;
   void add(std::size_t item, std::shared_ptr<Flight> flight, Claim claim) {
@@ -45,6 +49,7 @@ struct Ours : Batch {
 struct Consulted {
   Ours ours;
   Batch others;  ///< that another process loads, or that should be looked at once more
+  Batch queued;  ///< that need a place among the loads of their prefix first
 };
 
 /// What is to become of a load's outcome.
@@ -54,13 +59,9 @@ struct Prepared {
   bool invalidated = false;
   bool wanted = false;  ///< there is a value that was to be kept
   bool negative = false;
-  bool revoked = false;  ///< at the shared level something had removed the claim
+  bool revoked = false;  ///< at L2 something had removed the claim
   const TagSet* kept_tags = nullptr;
 };
-
-/// Whether the lease is this flight's; whether it has one.
-bool names_lease(const Flight& flight, const LeaseToken& token);
-bool has_lease(const Flight& flight);
 
 }  // namespace detail
 }  // namespace v1

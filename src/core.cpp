@@ -95,8 +95,7 @@ void Core::close() noexcept {
 std::optional<Duration> Core::time_left(const KeyView& key, const Reach& reach) {
   const TimePoint time = now();
   const NodeRef node = reach.l1 ? store_->peek(key, time) : NodeRef();
-  if (!node || (node->shared && bypass_.load(std::memory_order_relaxed)))
-    return reach.l2 ? shared_time_left(key, reach.raw) : std::nullopt;
+  if (!node || (node->shared && !trusts_l1())) return reach.l2 ? shared_time_left(key, reach.raw) : std::nullopt;
   if (!is_fresh(*node, time)) return Duration::zero();
   return node->fresh_until == TimePoint::max() ? forever : Duration(node->fresh_until - time);
 }
@@ -251,6 +250,7 @@ void Core::clear(Identity& identity) {
     raise(identity.cleared, sequence_.fetch_add(1) + 1);
     // What was kept before the function was known here knows it by this name only.
     tags_->invalidate(dependency, sequence_.fetch_add(1) + 1, true);
+    if (identity.raw.load(std::memory_order_relaxed)) clear_raw(identity);
   }
   sweep_behind();
 }

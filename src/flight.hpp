@@ -6,12 +6,14 @@
 #include <limits>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <dsta/cache/detail/core.hpp>
 
+#include "l2/envelope.hpp"
 #include "l2/send_order.hpp"
 #include "tags.hpp"
 
@@ -72,6 +74,11 @@ struct Flight {
   /// Another process changed the key since the request was sent whose answer is to be kept in-process.
   bool revoked = false;
   bool loading = false;  ///< its loader runs: what another process changes now may be missing in what it brings
+  /// It has no claim at L2, so nobody learns whether another process has invalidated it: nobody joins its loader.
+  bool unclaimed = false;
+  /// Nobody joins its loader: nothing would tell a caller whether what it brings still counts.
+  bool closes_at_load = false;
+  bool closed = false;  ///< its claim is being given up: nobody joins
   /// Store::trust() when that request was sent.
   std::uint64_t trust = 0;
   bool superseded = false;  ///< a refresh began later: nobody joins, and it is not stored once that one brought a value
@@ -83,12 +90,11 @@ struct Flight {
   /// The thread that runs the loader; 0 before it starts and after it ends.
   std::atomic<std::uint64_t> leader{0};
   int baffled = 0;  ///< its leader's: how often in a row nothing was read at the shared level, nor a lease to be had
-  /// What the shared level names this load by; all zeros while it does not.
-  std::atomic<std::uint64_t> lease[2] = {};
-  /// It loads by a claim at the shared level. Then, unless it has a lease, `mark` is of the value that it is to
-  /// replace, and `versions` are what its dependencies had before its loader began; these two do not change any more.
+  /// Calls that wait for it or run its loader.
+  std::atomic<int> callers{0};
+  /// It loads by a claim at L2: `generation`, under `versions`, which do not change any more.
   std::atomic<bool> claimed{false};
-  std::string mark;
+  LeaseToken generation{};
   std::shared_ptr<const Versions> versions;
 
   std::mutex mutex;
@@ -100,13 +106,28 @@ struct Flight {
   NodeRef value;                      ///< null and no error: the source does not know the key
   Freshness found = Freshness::miss;  ///< of a value of the shared level, when it was read
   bool from_shared = false;           ///< the value was found at the shared level
-  /// Another process changed the key while it was loaded: only the caller that led may take the value, since the others
-  /// may have come after that.
+  /// A value that was found at L2 before some of the callers came: only the caller that led may take it.
   bool leader_only = false;
   std::exception_ptr error;
   /// Callers that came at this point of the invalidation sequence or later must not take the value: it names a tag that
   /// was invalidated then.
   std::uint64_t void_from = kValid;
+};
+
+/// While it lives a call waits for these flights, or runs their loader.
+class CallersOf {
+ public:
+  explicit CallersOf(std::span<const std::shared_ptr<Flight>> flights) : flights_(flights) {
+    for (const auto& flight : flights_) flight->callers.fetch_add(1, std::memory_order_relaxed);
+  }
+  ~CallersOf() {
+    for (const auto& flight : flights_) flight->callers.fetch_sub(1, std::memory_order_relaxed);
+  }
+  CallersOf(const CallersOf&) = delete;
+  CallersOf& operator=(const CallersOf&) = delete;
+
+ private:
+  const std::span<const std::shared_ptr<Flight>> flights_;
 };
 
 /// Flights that one call of a loader brings, and which item of its batch each is for.

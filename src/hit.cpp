@@ -45,21 +45,33 @@ Freshness Store::find(const KeyView& key, const TypeOps& type, const Identity* r
   return copied;
 }
 
-inline TimePoint Core::hit_time() const noexcept { return reads_system_clock_ ? Tick::now() : options_.clock->now(); }
+/// With L2 the kernel's time and not the ticker's: a process that was stopped reads before its ticker runs.
+inline TimePoint Core::hit_time() const noexcept {
+  if (!reads_system_clock_) return options_.clock->now();
+  return shared_ ? coarse_now() : Tick::now();
+}
+
+/// trusts_l1(), by a time that was read already where that is the steady clock's.
+inline bool Core::may_read(TimePoint time) const noexcept {
+  const TimePoint until = trusted_until_.load(std::memory_order_relaxed);
+  return (reads_system_clock_ ? time : coarse_now()) < until || until == TimePoint::max();
+}
 
 Freshness Core::read(const KeyView& key, const TypeOps& type, const Identity* reader, NodeRef& out) noexcept {
-  const Freshness freshness = store_->find(key, type, reader, hit_time(), out);
-  if (bypass_.load(std::memory_order_relaxed)) [[unlikely]] {
+  const TimePoint time = hit_time();
+  const Freshness freshness = store_->find(key, type, reader, time, out);
+  if (!may_read(time)) [[unlikely]] {
     if (!out || out->shared) return out.reset(), Freshness::miss;
   }
   return freshness;
 }
 
 bool Core::hit_bitwise(const KeyView& key, const TypeOps& type, Identity& reader, void* out) noexcept {
-  if (bypass_.load(std::memory_order_relaxed)) [[unlikely]]
+  const TimePoint time = hit_time();
+  if (!may_read(time)) [[unlikely]]
     return false;
   ThreadRecord& record = thread_record();
-  if (!store_->copy(record, key, type, &reader, hit_time(), out)) return false;
+  if (!store_->copy(record, key, type, &reader, time, out)) return false;
   reader.counters.add(record, Count::hits);
   return true;
 }

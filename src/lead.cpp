@@ -13,70 +13,13 @@
 #include "l1/store.hpp"
 #include "l2/time_budget.hpp"
 #include "load_errors.hpp"
+#include "load_place.hpp"
 #include "load_scope.hpp"
 #include "shared.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
-
-namespace {
-
-enum class Entrance {
-  open,     ///< go on; with a place or without needing one
-  shed,     ///< the queue is full
-  put_off,  ///< a refresh that finds no place is not begun
-};
-
-struct Entered {
-  Entrance entrance = Entrance::open;
-  Admission* place = nullptr;
-};
-
-/// A load inside a load of the same prefix runs in the outer one's place.
-Entered enter(Admission* admission, LoadUrgency urgency) {
-  if (!admission || LoadScope::holds_place(*admission)) return {};
-  if (admission->try_enter()) return {Entrance::open, admission};
-  if (urgency == LoadUrgency::behind) return {Entrance::put_off};
-  const PlacesLent lent;
-  if (!admission->enter()) return {Entrance::shed};
-  return {Entrance::open, admission};
-}
-
-/// Has the leases of these loads renewed while it lives.
-class LeaseHold {
- public:
-  LeaseHold(Shared* shared, const Ours& ours) : shared_(shared), ours_(ours) {
-    if (!shared_) return;
-    const TimePoint time = std::chrono::steady_clock::now();
-    each([&](const Claim& claim, std::string key) { shared_->leases->add(claim.token, std::move(key), time); });
-    if (held_) shared_->renewals->poke(time + HeldLeases::kRenewal);
-  }
-  ~LeaseHold() {
-    if (held_) each([&](const Claim& claim, const std::string&) { shared_->leases->remove(claim.token); });
-  }
-  LeaseHold(const LeaseHold&) = delete;
-  LeaseHold& operator=(const LeaseHold&) = delete;
-
- private:
-  template <class Visit>
-  void each(Visit&& visit) {
-    const KeySpace& keys = shared_->remote.keys();
-    for (std::size_t i = 0; i < ours_.claims.size(); ++i) {
-      const Claim& claim = ours_.claims[i];
-      const std::string& name = ours_.flights[i]->name;
-      if (claim.kind == Claim::Kind::lease) visit(claim, keys.entry(name));
-      if (claim.refreshing) visit(claim, keys.refresh_lease(name));
-      held_ = held_ || claim.kind == Claim::Kind::lease || claim.refreshing;
-    }
-  }
-
-  Shared* const shared_;
-  const Ours& ours_;
-  bool held_ = false;
-};
-
-}  // namespace
 
 Admission* Core::admission(const Identity& identity) const {
   if (!has_limits_.load(std::memory_order_acquire)) return nullptr;
@@ -98,43 +41,95 @@ void Core::limit_loads(const std::string& prefix, const LoadLimit& limit) {
   has_limits_.store(true, std::memory_order_release);
 }
 
-void Core::lead(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run) {
+void Core::lead(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run) noexcept {
+  try {
+    lead_all(batch, spec, urgency, run);
+  } catch (...) {  // no memory: its callers get that
+    for (const auto& flight : batch.flights) fail(*flight, std::current_exception());
+  }
+}
+
+void Core::lead_all(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run) {
   const TimeBudget::Operation budget(time_limit());
+  LoadPlace place(admission(*spec.identity));
   Batch left = batch;
   const TimePoint begun = std::chrono::steady_clock::now();
   for (int looks = 0; shares(*spec.terms) && spec.type->shareable && !closed() && !TimeBudget::used_up(); ++looks) {
-    Consulted consulted = consult(left, spec, urgency, looks);
-    if (!consulted.ours.empty()) load_ours(consulted.ours, spec, urgency, run);
+    Consulted consulted = consult(left, spec, urgency, looks, place);
+    if (!consulted.ours.empty()) load_ours(consulted.ours, spec, urgency, run, place);
     left = std::move(consulted.others);
+    if (!consulted.queued.empty() && !enter(consulted.queued, spec, urgency, place)) consulted.queued = {};
+    for (std::size_t i = 0; i < consulted.queued.flights.size(); ++i) {
+      left.add(consulted.queued.items[i], std::move(consulted.queued.flights[i]));
+    }
     if (left.empty()) return;
+    if (!consulted.queued.empty()) continue;  // with its place: what was not there then may be there now
+    place.give_up();
     // What is its own is loaded before it waits for others: nobody waits for a load that is not under way.
     if (consulted.ours.empty() && !wait_for_others(looks, begun)) break;
   }
   Ours alone;
   for (std::size_t i = 0; i < left.flights.size(); ++i) alone.add(left.items[i], left.flights[i], {});
-  load_ours(alone, spec, urgency, run);
+  load_ours(alone, spec, urgency, run, place);
 }
 
-void Core::load_ours(const Ours& ours, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run) {
+bool Core::enter(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, LoadPlace& place) {
+  if (place.try_hold()) return true;
+  if (urgency == LoadUrgency::behind) {
+    for (const auto& flight : batch.flights) abandon(*flight);
+    return false;
+  }
+  const TimeBudget::Pause others_time;
+  if (place.wait()) return true;
+  spec.identity->counters.add(Count::shed);
+  const std::exception_ptr error = no_place_in_queue(spec);
+  for (const auto& flight : batch.flights) fail(*flight, error);
+  return false;
+}
+
+/// Of loads of one key without a claim one runs at a time: what it brings is for those who came before it began.
+void Core::wait_for_unclaimed(const std::shared_ptr<Flight>& flight) {
+  const TimeBudget::Pause others_time;
+  const TimePoint limit = std::chrono::steady_clock::now() + Leases::kLife;
+  while (const auto running = store_->begin_unclaimed(*flight)) {
+    try {
+      const WaitScope scope(running);
+      const PlacesLent lent;
+      std::unique_lock lock(running->mutex);
+      if (running->landing.wait_until(lock, limit, [&] { return running->landed; })) continue;
+    } catch (const RecursiveLoadError&) {  // that load waits for this thread's
+    }
+    store_->begin_loading(*flight);
+    return;
+  }
+}
+
+void Core::load_ours(Ours& ours, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run, LoadPlace& place) {
   Counters& counters = spec.identity->counters;
+  const bool with_l2 = shares(*spec.terms) && spec.type->shareable;
+  if (ours.flights.size() == 1 && with_l2 && ours.claims[0].kind == Claim::Kind::none) {
+    wait_for_unclaimed(ours.flights[0]);
+  }
   const bool background = Background::on_task();
-  const auto [entrance, place] = enter(admission(*spec.identity), urgency);
-  if (entrance == Entrance::put_off || (entrance == Entrance::open && background && closed())) {
-    if (place) place->leave();
+  if (!enter(ours, spec, urgency, place)) return;
+  if (background && closed()) {
     for (const auto& flight : ours.flights) abandon(*flight);
     return;
   }
   std::vector<Loaded> loaded;
   std::exception_ptr error;
   Duration took{};
-  if (entrance == Entrance::shed) {
-    counters.add(Count::shed);
-    error = no_place_in_queue(spec);
-  } else {
-    const LoadScope scope(ours.flights, place);
-    const LeaseHold hold(shared_.get(), ours);
-    if (shared_) {
-      for (const auto& flight : ours.flights) store_->begin_loading(*flight);
+  {
+    const LoadScope scope(ours.flights, place.take());
+    if (with_l2) {
+      for (std::size_t i = 0; i < ours.flights.size(); ++i) {
+        Flight& flight = *ours.flights[i];
+        if (ours.claims[i].kind != Claim::Kind::none) {
+          store_->begin_loading(flight);
+        } else if (ours.flights.size() > 1) {
+          store_->begin_unclaimed(flight);
+        }
+      }
     }
     if (probe) {
       for (const auto& flight : ours.flights) probe(Point::before_load, flight->name);
@@ -144,7 +139,7 @@ void Core::load_ours(const Ours& ours, const LoadSpec& spec, LoadUrgency urgency
     try {
       const TimeBudget::Pause pause;
       loaded = run(ours);
-    } catch (...) {  // not silenced: everybody who waits gets it
+    } catch (...) {  // not silenced: every caller gets it
       error = std::current_exception();
       counters.add(Count::load_failures);
     }
@@ -162,27 +157,33 @@ void Core::load_ours(const Ours& ours, const LoadSpec& spec, LoadUrgency urgency
     if (probe) probe(Point::before_store, ours.flights[i]->name);
     prepared.push_back(prepare(*ours.flights[i], spec, loaded[i], took));
   }
-  if (shares(*spec.terms) && spec.type->shareable) settle(ours, spec, prepared, took);
+  if (with_l2) settle(ours, spec, prepared, loaded, took);
   for (std::size_t i = 0; i < ours.flights.size(); ++i) {
     land(*ours.flights[i], spec, std::move(loaded[i]), std::move(prepared[i]));
   }
 }
 
-void Core::lead(const std::shared_ptr<Flight>& flight, Loader& loader, LoadUrgency urgency) {
-  lead(Batch{{0}, {flight}}, loader, urgency, [&](const Ours& ours) {
-    NodeRef previous;
-    if (loader.wants_previous) {
-      previous = store_->previous(*flight, now());
-      if (previous && previous->shared && bypass_.load(std::memory_order_relaxed)) previous.reset();
-      if (!previous) previous = ours.claims[0].previous;
-    }
-    std::vector<Loaded> one;
-    one.push_back(loader.load(flight->key(), previous));
-    return one;
-  });
+void Core::lead(const std::shared_ptr<Flight>& flight, Loader& loader, LoadUrgency urgency) noexcept {
+  try {
+    lead(Batch{{0}, {flight}}, loader, urgency, [&](const Ours& ours) {
+      NodeRef previous;
+      if (loader.wants_previous) {
+        previous = store_->previous(*flight, now());
+        if (previous && previous->shared && !trusts_l1()) previous.reset();
+        // L2 knows better than L1 whether it still counts.
+        if (ours.claims[0].kind != Claim::Kind::none && !ours.claims[0].previous) previous.reset();
+        if (!previous) previous = ours.claims[0].previous;
+      }
+      std::vector<Loaded> one;
+      one.push_back(loader.load(flight->key(), previous));
+      return one;
+    });
+  } catch (...) {  // no memory
+    fail(*flight, std::current_exception());
+  }
 }
 
-void Core::lead(const Batch& batch, BatchLoader& loader, LoadUrgency urgency) {
+void Core::lead(const Batch& batch, BatchLoader& loader, LoadUrgency urgency) noexcept {
   lead(batch, loader, urgency, [&](const Ours& ours) {
     std::vector<BatchLoader::Call> calls;
     calls.reserve(ours.flights.size());
@@ -207,9 +208,8 @@ Prepared Core::prepare(Flight& flight, const LoadSpec& spec, Loaded& loaded, Dur
       names.insert(names.end(), loaded.tags.begin(), loaded.tags.end());
       TagSet tags = tags_->find(names);
       if (kept_tags) tags.join(*kept_tags);
-      // Tags that only the value names could not keep callers from joining: those who came after the invalidation
-      // retry. It may not have been the last one: whoever came after any since the load began does.
-      if (tags.invalidated() > flight.sequence) prepared.void_from = flight.sequence + 1;
+      prepared.invalidated = tags.invalidated() > flight.sequence;
+      prepared.void_from = void_from(flight, loaded);
       const bool too_long = flight.full.size() > kMaxKeyBytes;
       if (too_long) counters.add(Count::rejected);
       if (loaded.store && !loaded.skipped && !too_long &&
@@ -217,7 +217,7 @@ Prepared Core::prepare(Flight& flight, const LoadSpec& spec, Loaded& loaded, Dur
         prepared.landing.replace_by = loaded.node;
       }
     }
-    prepared.invalidated = loaded.node && (prepared.void_from != Flight::kValid ||
+    prepared.invalidated = loaded.node && (prepared.invalidated ||
                                            flight.sequence < spec.identity->cleared.load(std::memory_order_acquire));
     prepared.wanted = prepared.landing.replace_by || prepared.invalidated;
     prepared.negative = loaded.negative;
@@ -237,9 +237,6 @@ Prepared Core::prepare(Flight& flight, const LoadSpec& spec, Loaded& loaded, Dur
 }
 
 void Core::land(Flight& flight, const LoadSpec& spec, Loaded loaded, Prepared prepared) {
-  // Where nothing is told, only a look at the server shows who joined since whether a tag that the value names counts.
-  const bool look_again =
-      prepared.landing.replace_by && prepared.landing.replace_by->shared && !loaded.tags.empty() && !fills(*spec.terms);
   if (probe) probe(Point::before_l1_store, flight.name);
   try {
     publish(flight, spec, loaded, prepared);
@@ -254,7 +251,6 @@ void Core::land(Flight& flight, const LoadSpec& spec, Loaded loaded, Prepared pr
     flight.value = std::move(loaded.node);
     flight.error = std::move(loaded.error);
     flight.void_from = prepared.void_from;
-    flight.leader_only = prepared.revoked || look_again;
     flight.landed = true;
   }
   flight.landing.notify_all();
@@ -281,13 +277,18 @@ void Core::publish(Flight& flight, const LoadSpec& spec, const Loaded& loaded, P
       }
       break;
   }
+  // Nobody joins any more, but a caller may have joined after an invalidation that came since prepare() looked.
+  prepared.void_from = std::min(prepared.void_from, void_from(flight, loaded));
+}
+
+/// Tags that only the value names could not keep callers from joining. Once one of them was invalidated, callers who
+/// came after whatever invalidation since the load began retry: it may not have been the last one.
+std::uint64_t Core::void_from(const Flight& flight, const Loaded& loaded) {
   const TagSet* kept_tags = loaded.kept && loaded.kept->extra ? &loaded.kept->extra->tags : nullptr;
-  if ((!loaded.tags.empty() || kept_tags) && prepared.void_from == Flight::kValid) {
-    // Nobody joins any more, but somebody may have joined after an invalidation that came since the look above.
-    TagSet tags = tags_->find(loaded.tags);
-    if (kept_tags) tags.join(*kept_tags);
-    if (tags.invalidated() > flight.sequence) prepared.void_from = flight.sequence + 1;
-  }
+  if (loaded.tags.empty() && !kept_tags) return Flight::kValid;
+  TagSet tags = tags_->find(loaded.tags);
+  if (kept_tags) tags.join(*kept_tags);
+  return tags.invalidated() > flight.sequence ? flight.sequence + 1 : Flight::kValid;
 }
 
 namespace {
@@ -343,21 +344,40 @@ bool Core::launch(const Batch& batch, const LoadSpec& spec, std::function<void()
   return false;
 }
 
-bool Core::launch(const std::shared_ptr<Flight>& flight, const std::shared_ptr<Loader>& loader, LoadUrgency urgency) {
-  return launch(Batch{{0}, {flight}}, *loader,
-                [core = shared_from_this(), flight, loader, urgency] { core->lead(flight, *loader, urgency); });
+bool Core::launch(const std::shared_ptr<Flight>& flight, const std::shared_ptr<Loader>& loader,
+                  LoadUrgency urgency) noexcept {
+  try {
+    return launch(Batch{{0}, {flight}}, *loader,
+                  [core = shared_from_this(), flight, loader, urgency] { core->lead(flight, *loader, urgency); });
+  } catch (...) {  // no memory
+    fail(*flight, std::current_exception());
+    return false;
+  }
 }
 
-bool Core::launch(const Batch& batch, const std::shared_ptr<BatchLoader>& loader, LoadUrgency urgency) {
-  return launch(batch, *loader,
-                [core = shared_from_this(), batch, loader, urgency] { core->lead(batch, *loader, urgency); });
+bool Core::launch(const Batch& batch, const std::shared_ptr<BatchLoader>& loader, LoadUrgency urgency) noexcept {
+  try {
+    return launch(batch, *loader,
+                  [core = shared_from_this(), batch, loader, urgency] { core->lead(batch, *loader, urgency); });
+  } catch (...) {  // no memory
+    for (const auto& flight : batch.flights) fail(*flight, std::current_exception());
+    return false;
+  }
 }
 
-void Core::abandon(Flight& flight) {
+void Core::abandon(Flight& flight) noexcept { fail(flight, nullptr); }
+
+void Core::fail(Flight& flight, std::exception_ptr error) noexcept {
+  {
+    const std::lock_guard lock(flight.mutex);
+    if (flight.landed) return;
+  }
   store_->land(flight, {}, now());
   {
     const std::lock_guard lock(flight.mutex);
-    flight.landed = flight.abandoned = true;
+    flight.landed = true;
+    flight.abandoned = !error;
+    flight.error = std::move(error);
   }
   flight.landing.notify_all();
 }

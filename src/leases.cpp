@@ -1,19 +1,131 @@
 #include "leases.hpp"
 
-#include <random>
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "flight.hpp"
+#include "l2/fork_count.hpp"
+#include "random_word.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-LeaseToken new_lease_token() {
-  // A process of its own after each fork, too: the parent's numbers must not come twice.
-  std::random_device random;
-  LeaseToken token;
-  for (std::size_t i = 0; i < token.size(); i += 4) {
-    const std::uint32_t bits = random();
-    for (std::size_t j = 0; j < 4; ++j) token[i + j] = static_cast<char>(bits >> 8 * j);
+void Leases::hold(Records& one) {
+  Record& record = one.front();
+  record.due = std::chrono::steady_clock::now() + kRenewal;
+  const TimePoint due = record.due;
+  {
+    const std::lock_guard lock(mutex_);
+    held_.splice(held_.end(), one);
   }
+  wake_(due);
+}
+
+void Leases::release(Records::iterator record, Records& out) noexcept {
+  const std::lock_guard lock(mutex_);
+  out.splice(out.end(), held_, record);
+}
+
+void Leases::give_back(Records::iterator record) noexcept {
+  Records forgotten;
+  {
+    const std::lock_guard lock(mutex_);
+    record->due = std::chrono::steady_clock::now();
+    record->expires = record->due + kLife;
+    returned_.splice(returned_.end(), held_, record);
+    // Beyond the bound the oldest run out by themselves.
+    if (returned_.size() > kMost) forgotten.splice(forgotten.end(), returned_, returned_.begin());
+  }
+  wake_(TimePoint{});
+}
+
+std::vector<Leases::Record> Leases::due(TimePoint now, TimePoint& next) {
+  std::vector<Record> due;
+  const std::lock_guard lock(mutex_);
+  for (Record& record : held_) {
+    if (now > record.deserted_after) {
+      const auto flight = record.flight.lock();
+      if (flight && flight->callers.load(std::memory_order_relaxed) == 0) continue;
+    }
+    if (record.due <= now) {
+      due.push_back(record);
+      record.due = now + kRenewal;
+    }
+    next = std::min(next, record.due);
+  }
+  return due;
+}
+
+std::vector<Leases::Record> Leases::to_give_back(TimePoint now, TimePoint& next) {
+  constexpr std::chrono::milliseconds kAgain{100};
+  std::vector<Record> due;
+  const std::lock_guard lock(mutex_);
+  std::erase_if(returned_, [&](const Record& record) { return record.expires < now; });
+  for (Record& record : returned_) {
+    if (record.due <= now) {
+      due.push_back(record);
+      record.due = now + kAgain;
+    }
+    next = std::min(next, record.due);
+  }
+  return due;
+}
+
+void Leases::given_back(const Record& record) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(returned_,
+                [&](const Record& one) { return one.generation == record.generation && one.key == record.key; });
+}
+
+bool Leases::is_given_back(const LeaseToken& generation) const {
+  const std::lock_guard lock(mutex_);
+  return std::ranges::any_of(returned_, [&](const Record& record) { return record.generation == generation; });
+}
+
+LeaseHold::LeaseHold(std::shared_ptr<Leases> leases, Leases::Record record) : leases_(std::move(leases)) {
+  own_.push_back(std::move(record));
+  place_ = own_.begin();
+}
+
+LeaseHold& LeaseHold::operator=(LeaseHold&& other) noexcept {
+  if (this == &other) return *this;
+  end(false);
+  leases_ = std::move(other.leases_);
+  own_ = std::move(other.own_);
+  place_ = other.place_;
+  held_ = std::exchange(other.held_, false);
+  return *this;
+}
+
+void LeaseHold::begin() {
+  leases_->hold(own_);
+  held_ = true;
+}
+
+void LeaseHold::end(bool settled) noexcept {
+  if (!std::exchange(held_, false)) return;
+  if (settled || !place_->is_lease) {
+    leases_->release(place_, own_);
+  } else {
+    leases_->give_back(place_);
+  }
+}
+
+LeaseToken new_lease_token() {
+  // The process has a random half of its own, again after each fork: the parent's names must not come twice.
+  static std::atomic<std::uint64_t> half{0}, made{0};
+  static std::atomic<std::uint32_t> forks{~std::uint32_t{0}};
+  if (forks.load(std::memory_order_acquire) != fork_count()) {
+    half.store(random_word());
+    forks.store(fork_count(), std::memory_order_release);
+  }
+  const std::uint64_t words[] = {half.load(std::memory_order_relaxed),
+                                 made.fetch_add(1, std::memory_order_relaxed) + 1};
+  LeaseToken token;
+  static_assert(sizeof words == sizeof token);
+  std::memcpy(token.data(), words, sizeof words);
   return token;
 }
 

@@ -20,6 +20,9 @@ std::shared_ptr<Flight> Core::new_flight(const KeyView& key, const LoadSpec& spe
                                          const std::vector<std::string>& tags) {
   auto flight = std::make_shared<Flight>(key, spec, tags, sequence());
   flight->tags = tags_->find(tags);
+  // Where no changes are heard a caller must look at L2 before it joins; a look shows neither what tags the value will
+  // name nor whether a raw value was invalidated.
+  flight->closes_at_load = (spec.names_tags || spec.terms->raw) && reads_l2_itself(spec);
   return flight;
 }
 
@@ -41,7 +44,8 @@ NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, Lo
       return loader->load(key, {}).node;
     }
     Fetched seen{key};
-    const bool asks_first = mode == LoadMode::get && asks_itself(*loader);
+    seen.tags = &loader->tags;
+    const bool asks_first = mode == LoadMode::get && reads_l2_itself(*loader);
     if (asks_first) {
       const std::uint64_t arrived = sequence();
       const auto dependencies = dependencies_of(loader->identity, loader->tags);
@@ -70,13 +74,14 @@ NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, Lo
 
     const TimePoint limit = deadline(called, terms.load_timeout);
     if (!joined.lead) {
-      if (asks_first && !may_join(*joined.flight, seen)) {
+      if (asks_first && joined.loading && !may_join(*joined.flight, seen)) {
         store_->supersede(*joined.flight);
         continue;
       }
       counters.add(Count::coalesced);
     } else if (limit == TimePoint::max() || LoadScope::active()) {
       // A loader inside a loader runs where it is: a pool whose threads all wait for their children has none left.
+      const CallersOf caller(std::span(&joined.flight, 1));
       lead(joined.flight, *loader, LoadUrgency::wanted);
     } else {
       launch(joined.flight, loader, LoadUrgency::wanted);
@@ -94,7 +99,7 @@ NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, Lo
     count(found ? Count::hits : Count::misses);
     switch (awaited) {
       case Awaited::value:
-        if (found && is_past_ttl(joined.flight->found)) counters.add(Count::stale_served);
+        if (found) return freshen({key, joined.flight->value, joined.flight->found}, loader, called, arrived);
         return joined.flight->value;
       case Awaited::error:
         std::rethrow_exception(joined.flight->error);
@@ -109,9 +114,9 @@ NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, Lo
   }
 }
 
-/// Without an in-process level that may be trusted each caller looks for himself: a load under way was begun earlier,
-/// and only the shared level knows whether it still counts.
-bool Core::asks_itself(const LoadSpec& spec) {
+/// Without an L1 that may be trusted each caller reads L2: a load under way was begun earlier, and only L2 knows
+/// whether it still counts.
+bool Core::reads_l2_itself(const LoadSpec& spec) {
   return shares(*spec.terms) && spec.type->shareable && !fills(*spec.terms);
 }
 
@@ -144,9 +149,10 @@ NodeRef Core::freshen(Fetched seen, const std::shared_ptr<Loader>& loader, TimeP
   return meanwhile(std::move(seen.node), seen.freshness, refresh, *loader, called, arrived);
 }
 
+/// The flight's loader had begun before the caller came; only what stands at L2 shows that nothing was invalidated
+/// between the two.
 bool Core::may_join(const Flight& flight, const Fetched& seen) {
-  // Not claimed: its loader has not begun, or the server is out of reach.
-  if (!seen.asked || !flight.claimed.load(std::memory_order_acquire)) return true;
+  if (!flight.claimed.load(std::memory_order_acquire)) return false;
   const auto dependencies = dependencies_of(flight.identity, flight.tag_names);
   const auto as_before = [&](const Versions& versions, std::string_view name) {
     const auto* before = flight.versions->find(name);
@@ -156,8 +162,9 @@ bool Core::may_join(const Flight& flight, const Fetched& seen) {
   const auto stands = [&](const Fetched& fetched) {
     if (!fetched.found || !fetched.versions) return false;
     const Found& found = *fetched.found;
-    const bool its = has_lease(flight) ? found.kind == Found::Kind::lease && names_lease(flight, found.token)
-                                       : found.kind == Found::Kind::value && found.mark() == flight.mark;
+    const bool its = found.kind == Found::Kind::lease ? found.lease.token == flight.generation
+                                                      : found.kind == Found::Kind::value && found.view.has_generation &&
+                                                            found.view.generation == flight.generation;
     return its && as_before(*fetched.versions, {}) &&
            std::ranges::all_of(dependencies, [&](const auto& name) { return as_before(*fetched.versions, name); });
   };
@@ -168,7 +175,7 @@ bool Core::may_join(const Flight& flight, const Fetched& seen) {
   EntryTerms terms;
   terms.level = Level::l2;
   fetch(std::span(&again, 1), types, nullptr, terms, dependencies);
-  return !again.asked || stands(again);
+  return stands(again);
 }
 
 Core::Awaited Core::await(const std::shared_ptr<Flight>& flight, TimePoint limit, std::uint64_t arrived, bool leads) {
@@ -185,6 +192,7 @@ Core::Awaited Core::await(const std::shared_ptr<Flight>& flight, TimePoint limit
   }
   if (probe) probe(Point::before_wait, flight->name);
   const TimeBudget::Pause others_time;
+  const CallersOf caller(std::span(&flight, 1));
   // This thread may be the very one that the load is queued for, or is just being queued for: then it runs it itself.
   const bool may_run = LoadScope::active() || Background::on_task();
   std::shared_ptr<Errand> errand;

@@ -30,6 +30,13 @@ std::exception_ptr no_place_in_queue(const LoadSpec& spec) {
                                 spec.identity->prefix)));
 }
 
+void refuse_raw_tags(std::string_view tag) {
+  throw ConfigError(
+      fmt::format("the tag '{}' is for a function whose values are raw: a raw value carries no tags: "
+                  "invalidate it by key, pattern or function, or leave out raw",
+                  tag));
+}
+
 }  // namespace detail
 }  // namespace v1
 }  // namespace dsta::cache

@@ -83,6 +83,17 @@ EntryTerms resolve(const EntryOptions& options, Duration default_ttl) {
   if (terms.raw && terms.stale_for > Duration::zero()) {
     throw ConfigError("raw and stale_for contradict each other: a raw value has nothing but its ttl");
   }
+  if (terms.raw && terms.level != Level::l1) {
+    if (!terms.tags.empty()) {
+      throw ConfigError(
+          fmt::format("raw and the tag '{}' contradict each other: a raw value carries no tags: invalidate it "
+                      "by key, pattern or function, or leave out raw",
+                      terms.tags.front()));
+    }
+    if (terms.refresh_ahead > 0 || terms.xfetch > 0) {
+      throw ConfigError("raw and refresh_ahead or xfetch contradict each other: a raw value has nothing but its ttl");
+    }
+  }
   return terms;
 }
 

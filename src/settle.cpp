@@ -1,8 +1,11 @@
-/// Storing what was loaded at the shared level: only where the lease (or the value that a refresh is to replace) still
-/// stands, since whatever removed it has revoked the load.
+/// After a load: storing what was loaded at L2, only where its claim still stands, since whatever removed that has
+/// revoked the load.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include <dsta/cache/detail/core.hpp>
+#include <dsta/cache/error.hpp>
 #include <dsta/cache/key.hpp>
 
 #include "consult.hpp"
@@ -15,16 +18,66 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-void Core::settle(const Ours& ours, const LoadSpec& spec, std::vector<Prepared>& prepared, Duration took) {
+namespace {
+
+/// What the server is asked to do about one flight, and what its answer decides.
+struct Settling {
+  std::size_t flight;
+  bool stores;              ///< or removes: the answer decides what becomes of the value in L1
+  bool is_refresh = false;  ///< about the lease that keeps others from refreshing
+};
+
+}  // namespace
+
+EntryAction Core::settle_action(const Flight& flight, const Claim& claim, const LoadSpec& spec, Prepared& mine,
+                                Loaded& loaded, Duration took, std::string& bytes) {
+  const auto kept = mine.landing.replace_by;
+  if (!kept) return mine.landing.remove ? EntryAction::remove : EntryAction::leave;
+  mine.landing.replace_by.reset();
+  try {
+    if (claim.kind == Claim::Kind::raw) {
+      kept->type->encode(kept->value(), bytes);
+    } else {
+      std::vector<std::string> tags;
+      if (kept->extra) kept->extra->tags.names(tags);
+      const auto dependencies = dependencies_of(spec.identity, tags);
+      Versions versions = *claim.versions;
+      const auto before_load = dependencies_of(spec.identity, flight.tag_names);
+      if (!add_late_versions(claim, before_load, dependencies, kept->stale_until, versions)) {
+        mine.revoked = true;
+        return EntryAction::leave;
+      }
+      bytes = pack(*kept, *spec.terms, dependencies, versions, took, mine.negative, claim.generation, claim.order);
+    }
+  } catch (const std::bad_alloc&) {  // handed out, not stored; what it was to replace is older than it
+    mine.landing.remove = true;
+    return EntryAction::remove;
+  } catch (const std::exception& refused) {  // the user's codec, or too much for the format
+    count_undecoded("encoding");
+    if (dynamic_cast<const ValueError*>(&refused)) {
+      loaded.error = std::current_exception();
+    } else {
+      loaded.error =
+          std::make_exception_ptr(ValueError(fmt::format("the codec '{}' cannot write a value under prefix '{}': {}",
+                                                         kept->type->codec, spec.identity->prefix, refused.what())));
+    }
+    loaded.node.reset();
+    mine.wanted = false;
+    mine.landing.remove = true;
+    return EntryAction::remove;
+  }
+  mine.landing.replace_by = kept;
+  return EntryAction::set;
+}
+
+void Core::settle(Ours& ours, const LoadSpec& spec, std::vector<Prepared>& prepared, std::vector<Loaded>& loaded,
+                  Duration took) {
   Remote& remote = shared_->remote;
   std::vector<Remote::Replace> replaces;
-  struct Owner {
-    std::size_t flight;
-    bool asks;  ///< what came of it decides what becomes of the value
-  };
-  std::vector<Owner> owners;
+  std::vector<Remote::RawReplace> raw;
+  std::vector<Settling> entries, raw_entries;
   for (std::size_t i = 0; i < ours.claims.size(); ++i) {
-    const Claim& claim = ours.claims[i];
+    Claim& claim = ours.claims[i];
     Flight& flight = *ours.flights[i];
     Prepared& mine = prepared[i];
     if (claim.kind == Claim::Kind::none) {
@@ -32,129 +85,89 @@ void Core::settle(const Ours& ours, const LoadSpec& spec, std::vector<Prepared>&
       mine.landing.replace_by.reset();
       continue;
     }
-    if (claim.kind == Claim::Kind::raw) {
-      settle_raw(flight, mine);
-      continue;
-    }
-    Remote::Replace replace;
-    replace.key = remote.keys().entry(flight.name);
-    replace.if_mark = claim.kind == Claim::Kind::lease ? std::string_view(claim.token.data(), claim.token.size())
-                                                       : std::string_view(claim.mark);
-    bool stored = false;
-    if (mine.landing.replace_by) {
-      try {
-        std::vector<std::string> tags;
-        const Node& node = *mine.landing.replace_by;
-        if (node.extra) node.extra->tags.names(tags);
-        const auto dependencies = dependencies_of(spec.identity, tags);
-        if (need_late_versions(claim, dependencies, node)) {
-          replace.bytes = pack(node, *spec.terms, dependencies, *claim.versions, took, mine.negative);
-          replace.life = physical_life(node.stale_until);
-          stored = true;
-        } else {
-          mine.landing.replace_by.reset();
-          mine.revoked = true;
-        }
-      } catch (const std::exception&) {  // the user's codec, or too much for the format: handed out, not stored
-        count_undecoded("encoding");
-        mine.landing.replace_by.reset();
-      }
-    }
-    if (!stored) {
-      if (mine.landing.remove || claim.kind == Claim::Kind::lease || mine.invalidated) {
-        replace.action = Remote::Action::drop;
-        replaces.push_back(std::move(replace));
-        owners.push_back({i, mine.landing.remove});
-      }
-    } else {
+    std::string bytes;
+    const EntryAction action = settle_action(flight, claim, spec, mine, loaded[i], took, bytes);
+    Duration life = Leases::kLife;
+    if (action == EntryAction::set) {
+      life = physical_life(mine.landing.replace_by->stale_until);
       store_->rearm(flight, fills(*spec.terms));
-      replaces.push_back(std::move(replace));
-      owners.push_back({i, true});
+    } else {
+      // Once its claim is gone, nothing shows a caller who joins that the value was invalidated.
+      store_->close(flight);
     }
-    if (claim.refreshing) {
+    const bool stores = action != EntryAction::leave;
+    if (claim.kind == Claim::Kind::raw) {
+      raw.push_back({flight.name, claim.at_server(), action, life, std::move(bytes)});
+      raw_entries.push_back({i, stores});
+    } else {
+      replaces.push_back({remote.keys().entry(flight.name), claim.at_server(), action, life, std::move(bytes)});
+      entries.push_back({i, stores});
+    }
+    const bool failed = mine.landing.retry_after != TimePoint{};
+    if (failed) shared_->hold_off(flight.name, mine.landing.retry_after);
+    if (claim.refresh) {
       // After a failure nobody in the fleet tries for a while.
-      const bool failed = mine.landing.retry_after != TimePoint{};
-      replaces.push_back({.key = remote.keys().refresh_lease(flight.name),
-                          .if_mark = {claim.token.data(), claim.token.size()},
-                          .action = failed ? Remote::Action::keep : Remote::Action::drop,
+      const Leases::Record& lease = claim.refresh.record();
+      replaces.push_back({.key = lease.key,
+                          .claim = {.generation = lease.generation},
+                          .action = failed ? EntryAction::keep : EntryAction::leave,
                           .life = std::max<Duration>(spec.terms->hold_off, std::chrono::milliseconds(1))});
-      owners.push_back({i, false});
-      if (failed) shared_->hold_off(flight.name, mine.landing.retry_after);
+      entries.push_back({i, false, true});
     }
   }
-  if (replaces.empty()) return;
+  if (replaces.empty() && raw.empty()) return;
   if (probe) {
     for (const auto& flight : ours.flights) probe(Point::before_shared_store, flight->name);
   }
-  const std::vector<Done> done = remote.replace(replaces);
-  std::vector<Flight*> outdated;
-  for (std::size_t n = 0; n < done.size(); ++n) {
-    if (done[n]) continue;
-    const auto [i, asks] = owners[n];
-    const Claim& claim = ours.claims[i];
-    // It may still stand: whoever finds it in this process need not wait for its end.
-    if (!done[n].why.empty() && claim.kind == Claim::Kind::lease) shared_->orphans.add(claim.token);
-    if (!asks) continue;
-    Prepared& mine = prepared[i];
-    mine.landing.replace_by.reset();
-    if (done[n].status == Done::no && done[n].why.empty()) {
-      mine.landing.remove = false;
-      mine.revoked = true;
-      if (ours.flights[i]->forced) outdated.push_back(ours.flights[i].get());
-    } else if (done[n].status == Done::unknown) {
-      shared_->unknown.fetch_add(1, std::memory_order_relaxed);
+  const auto settled = [&](std::span<const Settling> of, const std::vector<Done>& done) {
+    for (std::size_t n = 0; n < of.size(); ++n) {
+      Claim& claim = ours.claims[of[n].flight];
+      if (!of[n].is_refresh) {
+        note_settled(claim, prepared[of[n].flight], done[n], of[n].stores);
+      } else if (done[n].status != Done::unknown) {
+        claim.refresh.settle();
+      }
     }
+  };
+  if (!replaces.empty()) settled(entries, remote.replace(replaces));
+  if (!raw.empty()) settled(raw_entries, remote.replace_raw(raw));
+  for (std::size_t i = 0; i < ours.claims.size(); ++i) {
+    if (ours.claims[i].kind == Claim::Kind::raw) prepared[i].landing.replace_by.reset();
   }
-  remove_outdated(outdated);
 }
 
-/// What took the place of what a refresh was to replace may come from a load that began earlier: older than what was
-/// asked for.
-void Core::remove_outdated(std::span<Flight* const> refreshes) {
-  std::vector<std::string_view> names;
-  for (const Flight* flight : refreshes) names.push_back(flight->name);
-  if (names.empty()) return;
-  if (!shared_->remote.remove_many(names)) {
-    for (const auto name : names) leave_to_upkeep(Pending::Kind::key, name);
+void Core::note_settled(Claim& claim, Prepared& mine, const Done& done, bool stores) {
+  // Answered: the lease is gone or somebody else's. Refused or not answered: it may stand, and is given back later.
+  if (done || (done.status != Done::unknown && done.why.empty())) claim.hold.settle();
+  if (done || !stores) return;
+  mine.landing.replace_by.reset();
+  switch (done.status) {
+    case Done::no:
+      if (!done.why.empty()) break;
+      mine.revoked = true;
+      mine.landing.remove = false;
+      break;
+    case Done::overtaken:  // by a value that began later
+      mine.landing.remove = false;
+      mine.wanted = false;
+      break;
+    case Done::unknown:
+      shared_->unknown.fetch_add(1, std::memory_order_relaxed);
+      break;
+    case Done::yes:
+      break;
   }
-  // Own removals are not told: what was read from there meanwhile would stay, and nobody could remove it any more.
-  for (const Flight* flight : refreshes) store_->erase(flight->key(), now());
 }
 
-/// Tags that only the value names were not looked at before the load. They count if they were not raised since it
-/// began, which the version itself says; one that was not there is made as of then.
-bool Core::need_late_versions(const Claim& claim, std::span<const std::string> dependencies, const Node& node) {
+/// Tags that only the value names were not looked at before the load. They count if they were not raised since, which
+/// the clock of versions says. What was known before the load is not touched.
+bool Core::add_late_versions(const Claim& claim, const std::vector<std::string>& before_load,
+                             std::span<const std::string> dependencies, TimePoint stale_until, Versions& versions) {
   std::vector<std::string> late;
   for (const auto& name : dependencies) {
-    const auto* version = claim.versions->find(name);
-    if (!version || !*version) late.push_back(name);
+    if (std::ranges::find(before_load, name) == before_load.end()) late.push_back(name);
   }
-  if (late.empty()) return true;
-  if (claim.begun == 0) return false;
-  const Duration life = version_life(node.stale_until);
-  if (!shared_->remote.need_versions(late, life, *claim.versions, claim.begun - 1)) return false;
-  return std::ranges::all_of(late, [&](const auto& name) {
-    const auto* version = claim.versions->find(name);
-    return version && *version && (*version)->expired < static_cast<std::uint64_t>(claim.begun);
-  });
-}
-
-void Core::settle_raw(Flight& flight, Prepared& mine) {
-  Remote& remote = shared_->remote;
-  const std::string_view names[] = {flight.name};
-  if (mine.landing.replace_by) {
-    const Node& node = *mine.landing.replace_by;
-    try {
-      std::string bytes;
-      node.type->encode(node.value(), bytes);
-      remote.put_raw(flight.name, bytes, physical_life(node.stale_until));
-    } catch (const std::exception&) {  // the user's codec: handed out, not stored
-      count_undecoded("encoding");
-    }
-  } else if (mine.landing.remove && !remote.remove_many(names)) {
-    leave_to_upkeep(Pending::Kind::key, flight.name);
-  }
-  mine.landing.replace_by.reset();
+  return late.empty() || shared_->remote.late_versions(late, version_life(stale_until), claim.clock, versions);
 }
 
 }  // namespace detail

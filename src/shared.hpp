@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
@@ -11,6 +12,7 @@
 #include <dsta/cache/detail/core.hpp>
 
 #include "entry.hpp"
+#include "l1/node_stack.hpp"
 #include "l2/remote.hpp"
 #include "leases.hpp"
 #include "pending.hpp"
@@ -26,8 +28,10 @@ struct Shared {
 
   Remote remote;
   Pending pending;
-  std::unique_ptr<HeldLeases> leases = std::make_unique<HeldLeases>();
-  OrphanedLeases orphans;
+  std::shared_ptr<Leases> leases = new_leases();
+  std::shared_ptr<Leases> new_leases() {
+    return std::make_shared<Leases>([this](TimePoint time) { renewals->poke(time); });
+  }
   std::atomic<std::uint64_t> errors{0};  ///< requests that failed, or that the server refused
   std::atomic<std::uint64_t> hits{0};
   std::atomic<std::uint64_t> blindness{0};  ///< times that changes by others could no longer be heard of
@@ -69,14 +73,22 @@ struct Shared {
   std::mutex said_mutex;
   std::set<std::string, std::less<>> said;  // under said_mutex
 
+  /// Dropped on a thread that user code must not hold up. Under Core::quiet_.
+  NodeStack dropped;
+
   /// With WhenBlind::serve: when what is in-process is to go, unless changes are heard again before. Under
   /// Core::quiet_.
   TimePoint blind_until = TimePoint::max();
 
   // A thread each, since what one waits for must not keep the others from their time. Last: they use all of the above.
-  std::unique_ptr<Upkeep> confirmations;  ///< of pending invalidations
-  std::unique_ptr<Upkeep> renewals;       ///< of leases
-  std::unique_ptr<Upkeep> blind_end;      ///< of the time for which WhenBlind::serve serves
+  std::unique_ptr<Upkeep> confirmations;   ///< of pending invalidations
+  std::unique_ptr<Upkeep> renewals;        ///< of leases
+  std::unique_ptr<Upkeep> blind_end;       ///< of the time for which WhenBlind::serve serves
+  std::unique_ptr<Upkeep> version_keeper;  ///< of versions that the server would evict
+  std::unique_ptr<Upkeep> reaper;          ///< of values that were dropped where no user code may run
+  std::array<std::unique_ptr<Upkeep>*, 5> upkeep() {
+    return {&confirmations, &renewals, &blind_end, &version_keeper, &reaper};
+  }
 };
 
 /// Whether an entry of the shared level counts for `reader`, and how fresh it is: judge()'s rule, by the server's time
@@ -86,6 +98,8 @@ struct Judged {
   bool expired = false;  ///< by a tag: past its ttl whatever the time
 };
 Judged judge(const EnvelopeView& view, const Versions& versions, std::int64_t server_now, const Identity* reader);
+/// True when an entry carries all of these.
+bool has_all(const TagList& tags, const std::vector<std::string>& names);
 /// The same for bytes without an envelope: a counter, or what the caller says is a raw value.
 bool counts_plain(const Found& found, bool raw);
 

@@ -55,7 +55,7 @@ std::optional<std::int64_t> Core::increment_entry(const KeyView& key, std::int64
   if (found.of_other_type) std::rethrow_exception(no_integer(key));
   std::vector<Remote::Replace> replace(1);
   replace[0].key = remote.keys().entry(key.name);
-  replace[0].if_mark = found.mark();
+  replace[0].claim.mark = found.mark();
   const TimePoint time = now();
   const bool fresh = found.kind == Found::Kind::value && [&] {
     const auto freshness = judge(found.view, versions, remote.clock().to_server(time), nullptr).freshness;
@@ -73,6 +73,7 @@ std::optional<std::int64_t> Core::increment_entry(const KeyView& key, std::int64
     if (!held) std::rethrow_exception(no_integer(key));
     if (__builtin_add_overflow(*held, delta, &sum)) std::rethrow_exception(leaves_range(key));
     Envelope envelope;
+    envelope.generation = new_lease_token();
     envelope.terms = found.view.terms;
     envelope.terms.codec = codec_fingerprint(kTypeOps<std::int64_t>.codec);
     envelope.terms.uncompressed_size = 0;

@@ -87,6 +87,15 @@ void Core::flush_shared() {
   leave_to_upkeep(Pending::Kind::flush_all, {});
 }
 
+/// Raw values have no version to be cleared by: they are looked for, and the leases of their loads with them.
+void Core::clear_raw(const Identity& identity) {
+  const TimeBudget::Operation budget(time_limit());
+  const std::string name = glob_escape(identity.text());
+  for (const std::string& pattern : {name, name + ":*"}) {
+    if (!shared_->remote.remove_old(pattern)) leave_to_upkeep(Pending::Kind::pattern, pattern);
+  }
+}
+
 // --- what was not confirmed
 
 void Core::leave_to_upkeep(Pending::Kind kind, std::string_view name) {
@@ -104,18 +113,32 @@ TimePoint Core::confirm_pending() {
 
 TimePoint Core::renew_leases() {
   TimePoint next = TimePoint::max();
+  const TimePoint time = std::chrono::steady_clock::now();
   std::vector<Remote::Replace> renewals;
-  const auto due = [&] {
+  std::vector<Remote::RawReplace> raw;
+  std::vector<Leases::Record> due, ended;
+  {
     const std::lock_guard quiet(quiet_);
-    return shared_->leases->due(std::chrono::steady_clock::now(), next);
-  }();
+    due = shared_->leases->due(time, next);
+    ended = shared_->leases->to_give_back(time, next);
+  }
   for (const auto& lease : due) {
-    renewals.push_back({.key = lease.key,
-                        .if_mark = {lease.token.data(), lease.token.size()},
-                        .action = Remote::Action::keep,
-                        .life = HeldLeases::kLife});
+    const LoadClaim claim{.generation = lease.generation};
+    if (lease.key.empty()) {
+      raw.push_back({lease.name, claim, Remote::Action::keep, Leases::kLife});
+    } else {
+      renewals.push_back({.key = lease.key, .claim = claim, .action = Remote::Action::keep, .life = Leases::kLife});
+    }
   }
   if (!renewals.empty()) shared_->remote.replace(renewals);
+  if (!raw.empty()) shared_->remote.replace_raw(raw);
+  for (const auto& lease : ended) {
+    if (!shared_->remote.link().up()) break;
+    const bool given = lease.key.empty() ? shared_->remote.give_back_raw(lease.name, lease.generation)
+                                         : shared_->remote.give_back(lease.key, lease.generation);
+    const std::lock_guard quiet(quiet_);
+    if (given) shared_->leases->given_back(lease);
+  }
   return next;
 }
 

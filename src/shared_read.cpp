@@ -86,7 +86,7 @@ bool Core::reaches_shared() {
 }
 
 bool Core::fills(const EntryTerms& terms) const {
-  return options_.l1.enabled && terms.level == Level::both && !terms.raw && store_->trust() % 2 == 1;
+  return options_.l1.enabled && terms.level == Level::both && !terms.raw && store_->trust() % 2 == 1 && trusts_l1();
 }
 
 NodeRef Core::decode(const KeyView& key, const TypeOps& type, std::string_view payload) const {
@@ -131,6 +131,44 @@ NodeRef Core::unpack(const KeyView& key, const TypeOps& type, const Found& found
   return node;
 }
 
+namespace {
+
+/// Values on their way from L2 to L1, one for each query. Those that have not landed at the end land empty.
+class Fills {
+ public:
+  explicit Fills(Store& store) : store_(store) {}
+  ~Fills() {
+    for (const auto& flight : flights_) {
+      if (flight) store_.land(*flight, {}, TimePoint{});
+    }
+  }
+  Fills(const Fills&) = delete;
+  Fills& operator=(const Fills&) = delete;
+
+  void begin(const KeyView& key, const TypeOps& type, std::uint64_t sequence) {
+    LoadSpec spec;
+    spec.type = &type;
+    auto flight = std::make_shared<Flight>(key, spec, std::vector<std::string>(), sequence);
+    flight->course = Course::fill;
+    flights_.push_back(std::move(flight));
+    store_.begin(flights_.back());
+  }
+  void drop_last(TimePoint now) {
+    store_.land(*flights_.back(), {}, now);
+    flights_.pop_back();
+  }
+  void land(std::size_t index, Store::Landing landing, TimePoint now) {
+    const auto flight = std::move(flights_[index]);
+    store_.land(*flight, std::move(landing), now);
+  }
+
+ private:
+  Store& store_;
+  std::vector<std::shared_ptr<Flight>> flights_;
+};
+
+}  // namespace
+
 void Core::fetch(std::span<Fetched> items, std::span<const TypeOps* const> types, const Identity* reader,
                  const EntryTerms& terms, std::span<const std::string> dependencies) {
   if (!shares(terms)) return;
@@ -139,25 +177,17 @@ void Core::fetch(std::span<Fetched> items, std::span<const TypeOps* const> types
   const bool fill = fills(terms);
   std::vector<RemoteQuery> queries;
   std::vector<std::size_t> places;
-  std::vector<std::shared_ptr<Flight>> flights;
+  Fills flights(*store_);
   const std::uint64_t confirmed_before = shared_->pending.confirmed();
   for (std::size_t i = 0; i < items.size(); ++i) {
-    std::shared_ptr<Flight> flight;
-    if (fill) {
-      LoadSpec spec;
-      spec.type = types[0];
-      flight = std::make_shared<Flight>(items[i].key, spec, std::vector<std::string>(), sequence_before);
-      flight->course = Course::fill;
-      store_->begin(flight);
-    }
+    if (fill) flights.begin(items[i].key, *types[0], sequence_before);
     // In this order: an invalidation that is not confirmed is made known first, and then fences what has begun.
     if (shared_->pending.concerns_key(items[i].key.name)) {
-      if (fill) store_->land(*flight, {}, now());
+      if (fill) flights.drop_last(now());
       continue;
     }
     queries.push_back({items[i].key.name});
     places.push_back(i);
-    if (fill) flights.push_back(std::move(flight));
   }
   const auto versions = std::make_shared<Versions>();
   const bool plain = terms.raw || std::ranges::any_of(types, [](const TypeOps* type) { return may_be_counter(*type); });
@@ -173,8 +203,8 @@ void Core::fetch(std::span<Fetched> items, std::span<const TypeOps* const> types
     if (!fill) continue;
     Store::Landing landing;
     if (item.node && item.node->shared) landing.replace_by = item.node;
-    if (probe) probe(Point::before_l1_store, flights[n]->name);
-    store_->land(*flights[n], std::move(landing), now());
+    if (probe) probe(Point::before_l1_store, queries[n].name);
+    flights.land(n, std::move(landing), now());
   }
 }
 
@@ -193,7 +223,8 @@ void Core::take_found(Fetched& item, Found found, std::span<const TypeOps* const
   item.asked = true;
   const bool plain = found.kind == Found::Kind::other && found.refusal == Refusal::not_an_envelope;
   if (terms.raw || plain) {
-    if (found.kind == Found::Kind::nothing || !plain || found.of_other_type) return;
+    item.nothing = found.kind == Found::Kind::nothing;
+    if (item.nothing || !plain || found.of_other_type) return;
     for (const TypeOps* type : types) {
       if (item.node || !(terms.raw || may_be_counter(*type))) continue;
       item.node = decode(item.key, *type, found.bytes);
@@ -208,6 +239,8 @@ void Core::take_found(Fetched& item, Found found, std::span<const TypeOps* const
     const Judged judged = judge(found.view, versions, server_now, reader);
     item.freshness = judged.freshness;
     if (concerned(found.view, item.key.name, confirmed_before)) item.freshness = Freshness::miss;
+    // Stored by a release whose function did not name the tag: its invalidation would not reach the entry.
+    if (item.tags && !has_all(found.view.tags, *item.tags)) item.freshness = Freshness::miss;
     if (item.freshness != Freshness::miss) {
       bool same_codec = false;
       for (const TypeOps* type : types) {

@@ -36,6 +36,7 @@ PutOutcome to_outcome(const Done& done) {
     case Done::yes:
       return PutOutcome::stored;
     case Done::no:
+    case Done::overtaken:
       break;
     case Done::unknown:
       return PutOutcome{PutOutcome::unknown, done.why};
@@ -67,10 +68,13 @@ std::vector<std::string> Core::dependencies_of(const Identity* identity, const s
 }
 
 std::string Core::pack(const Node& node, const EntryTerms& terms, std::span<const std::string> dependencies,
-                       const Versions& versions, Duration load_cost, bool negative) const {
+                       const Versions& versions, Duration load_cost, bool negative, const LeaseToken& generation,
+                       std::uint32_t order) const {
   std::string payload;
   node.type->encode(node.value(), payload);
   Envelope envelope;
+  envelope.generation = generation;
+  envelope.order = order;
   EnvelopeTerms& out = envelope.terms;
   if (terms.compress_above && payload.size() >= *terms.compress_above) {
     if (auto smaller = compress(payload)) {
@@ -113,15 +117,17 @@ std::vector<PutOutcome> Core::put_shared(std::vector<NodeRef>& nodes, const Entr
                                    PutOutcome{PutOutcome::not_stored_server, "the server is out of reach"});
 
   std::vector<std::shared_ptr<Flight>> flights;
-  for (const NodeRef& node : nodes) {
-    LoadSpec spec;
-    spec.type = node->type;
-    const KeyView key{node->name(), node->full(), node->hash, node->full_size == 0};
-    auto& flight =
-        flights.emplace_back(std::make_shared<Flight>(key, spec, std::vector<std::string>(), node->sequence));
-    flight->course = Course::write;
-    store_->begin(flight);
-  }
+  const auto begin = [&] {
+    for (const NodeRef& node : nodes) {
+      LoadSpec spec;
+      spec.type = node->type;
+      const KeyView key{node->name(), node->full(), node->hash, node->full_size == 0};
+      auto& flight =
+          flights.emplace_back(std::make_shared<Flight>(key, spec, std::vector<std::string>(), node->sequence));
+      flight->course = Course::write;
+      store_->begin(flight);
+    }
+  };
   const bool keep = fills(terms);
   SendOrder order;
   const auto end = [&] {
@@ -133,6 +139,7 @@ std::vector<PutOutcome> Core::put_shared(std::vector<NodeRef>& nodes, const Entr
     }
   };
   try {
+    begin();
     if (terms.raw) {
       for (std::size_t i = 0; i < nodes.size(); ++i) {
         std::string bytes;
@@ -143,7 +150,7 @@ std::vector<PutOutcome> Core::put_shared(std::vector<NodeRef>& nodes, const Entr
     } else {
       order = write_entries(nodes, terms, dependencies, version_life(stale_until), outcomes);
     }
-  } catch (...) {  // the user's codec refuses the value, and nothing was written
+  } catch (...) {  // the user's codec refuses the value; or there is no memory, and nobody knows what was written
     for (const auto& flight : flights) store_->end_write(*flight, {}, {}, now());
     throw;
   }
@@ -176,7 +183,7 @@ SendOrder Core::write_entries(const std::vector<NodeRef>& nodes, const EntryTerm
         outcomes[i] = {PutOutcome::not_stored_server, "an invalidation of the key waits to be confirmed"};
         continue;
       }
-      puts.push_back({nodes[i]->name(), pack(*nodes[i], terms, dependencies, versions, {}, false),
+      puts.push_back({nodes[i]->name(), pack(*nodes[i], terms, dependencies, versions, {}, false, new_lease_token(), 0),
                       physical_life(nodes[i]->stale_until)});
       places.push_back(i);
     }

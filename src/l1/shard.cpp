@@ -72,11 +72,11 @@ void Unlinked::look_who_reads() {
     Node* node = batch.pop();
     (std::ranges::binary_search(announced, node) ? read : unread).push(node);
   }
-  if (free_all_) unread = NodeStack();
+  if (free_all_) freed_.push_all(unread);
   const std::lock_guard lock(shard_.lock);
   while (!read.empty()) shard_.retired.push(read.pop());
   while (!unread.empty()) shard_.unread.push(unread.pop());
-  if (free_all_) freed_ = std::exchange(shard_.unread, NodeStack());
+  if (free_all_) freed_.push_all(shard_.unread);
 }
 
 }  // namespace detail

@@ -6,6 +6,7 @@
 
 #include "../entry.hpp"
 #include "../flight.hpp"
+#include "node_stack.hpp"
 #include "policy.hpp"
 #include "spin_lock.hpp"
 #include "table.hpp"
@@ -72,43 +73,6 @@ class FlightMap {
   std::vector<std::shared_ptr<Flight>> heads_ = std::vector<std::shared_ptr<Flight>>(8);
   std::size_t size_ = 0;
   std::uint64_t added_ = 0;
-};
-
-/// Nodes that left the table, linked by `next`; each holds the table's reference. Frees what it still has. One thread.
-class NodeStack {
- public:
-  NodeStack() = default;
-  NodeStack(NodeStack&& other) noexcept { swap(other); }
-  NodeStack& operator=(NodeStack&& other) noexcept {
-    swap(other);
-    return *this;
-  }
-  ~NodeStack() {
-    while (!empty()) NodeRef(pop()).reset();
-  }
-  void push(Node* node) {
-    node->next = std::exchange(head_, node);
-    ++count_;
-    weight_ += node->weight;
-  }
-  Node* pop() {
-    --count_;
-    weight_ -= head_->weight;
-    return std::exchange(head_, head_->next);
-  }
-  bool empty() const { return head_ == nullptr; }
-  std::size_t count() const { return count_; }
-  std::size_t weight() const { return weight_; }
-
- private:
-  void swap(NodeStack& other) noexcept {
-    std::swap(head_, other.head_);
-    std::swap(count_, other.count_);
-    std::swap(weight_, other.weight_);
-  }
-  Node* head_ = nullptr;
-  std::size_t count_ = 0;
-  std::size_t weight_ = 0;
 };
 
 class Unlinked;
@@ -207,6 +171,7 @@ class Unlinked {
   Unlinked& operator=(const Unlinked&) = delete;
   ~Unlinked() {
     if (due_) look_who_reads();
+    DeferDestruction::take(freed_);
   }
 
   /// Under the shard's lock.

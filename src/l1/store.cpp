@@ -22,9 +22,11 @@ std::size_t shard_count(const L1Options& options) {
 
 /// True when a caller that comes now may take what this flight brings.
 bool joinable(const Flight& flight, const Flight& mine, std::uint64_t store_cleared) {
-  return flight.course == Course::load && !flight.fenced && !(flight.revoked && flight.loading) && !flight.superseded &&
-         flight.type == mine.type && flight.identity == mine.identity && flight.name == mine.name &&
-         flight.full == mine.full && flight.sequence >= store_cleared &&
+  const bool closed =
+      flight.closed || (flight.loading && (flight.revoked || flight.unclaimed || flight.closes_at_load));
+  return flight.course == Course::load && !flight.fenced && !closed && !flight.superseded && flight.type == mine.type &&
+         flight.identity == mine.identity && flight.name == mine.name && flight.full == mine.full &&
+         flight.sequence >= store_cleared &&
          flight.sequence >= mine.identity->cleared.load(std::memory_order_acquire) &&
          flight.sequence >= flight.tags.invalidated();
 }
@@ -197,7 +199,10 @@ Store::Joined Store::join(std::shared_ptr<Flight> mine, Wants wants, TimePoint n
     home.flights.each(key, [&](const std::shared_ptr<Flight>& flight) {
       if (joinable(*flight, *mine, home.cleared)) joined.flight = flight;
     });
-    if (joined.flight) return joined;
+    if (joined.flight) {
+      joined.loading = joined.flight->loading;
+      return joined;
+    }
   }
   home.flights.add(mine);
   joined.flight = std::move(mine);
@@ -293,6 +298,25 @@ void Store::begin_loading(Flight& flight) {
   const std::lock_guard lock(home.lock);
   flight.revoked = false;
   flight.loading = true;
+}
+
+std::shared_ptr<Flight> Store::begin_unclaimed(Flight& flight) {
+  Shard& home = shard(flight.hash);
+  const std::lock_guard lock(home.lock);
+  std::shared_ptr<Flight> running;
+  home.flights.each(flight.key(), [&](const std::shared_ptr<Flight>& other) {
+    if (other->unclaimed && other->loading && !other->fenced && !other->revoked && !other->superseded) running = other;
+  });
+  if (running) return running;
+  flight.revoked = false;
+  flight.loading = flight.unclaimed = true;
+  return nullptr;
+}
+
+void Store::close(Flight& flight) {
+  Shard& home = shard(flight.hash);
+  const std::lock_guard lock(home.lock);
+  flight.closed = true;
 }
 
 void Store::fence_loads() {

@@ -30,6 +30,7 @@ class Store {
     Freshness freshness = Freshness::miss;
     std::shared_ptr<Flight> flight;
     bool lead = false;
+    bool loading = false;  ///< the flight's loader had begun before this caller came
   };
   enum class Published { stored, fenced, refused, nothing };
 
@@ -100,6 +101,11 @@ class Store {
   void rearm(Flight& flight, bool keep);
   /// The last of these before its loader runs. Later changes keep callers from joining.
   void begin_loading(Flight& flight);
+  /// The same for a load without a claim, unless another one of the key runs, which nobody may join: that one is
+  /// returned, to be waited for. So there is one at a time, and callers who come meanwhile share the next.
+  std::shared_ptr<Flight> begin_unclaimed(Flight& flight);
+  /// Nobody joins any more; it is stored all the same.
+  void close(Flight& flight);
   bool revoked(const Flight& flight) const;
   /// Nothing that is under way is stored or joined.
   void fence_loads();

@@ -233,7 +233,9 @@ void Channel::State::hear_keys(const Reply& message) {
 
 /// All was told up to the earlier of the two last signs of life.
 void Channel::State::note_proof() {
-  if (told_coherent()) known_good = std::max(known_good.load(), std::min(heard_from, confirmed_from));
+  if (!told_coherent()) return;
+  known_good = std::max(known_good.load(), std::min(heard_from, confirmed_from));
+  listener.on_proof(known_good);
 }
 
 // --- signs of life

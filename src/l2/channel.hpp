@@ -33,6 +33,8 @@ class ChannelListener {
   virtual void before_coherent() {}
   /// Of what is read by a request that begins from now on, every change is told.
   virtual void on_coherent() = 0;
+  /// All changes up to then have been told.
+  virtual void on_proof(TimePoint /*known_good*/) {}
   /// Changes may go untold from now on, or have for up to two ping periods. Once for each on_coherent that it revokes.
   virtual void on_suspect(std::string_view why) = 0;
 };

@@ -8,6 +8,7 @@
 // a checksum.
 #include "envelope.hpp"
 
+#include <bit>
 #include <limits>
 #include <optional>
 #include <stdexcept>
@@ -24,15 +25,17 @@ namespace {
 // C1 is in no UTF-8 text, so in no JSON, and MessagePack never uses it; C1 FF is no CBOR (a tag, then the end of
 // something that never began).
 constexpr std::string_view kMagic = "\xC1\xFF\xD5";
-constexpr char kVersion = 1;
+constexpr char kVersion = 2, kFirstVersion = 1;
 enum Kind : char { kValue = 1, kLease = 2 };
 
 enum Flag : unsigned char { kNegative = 1, kCompressed = 2, kKeyIsHash = 4, kKnownFlags = 7 };
 
 // Magic, version, kind, flags, number of tags, size of the whole.
 constexpr std::size_t kVersionAt = 3, kKindAt = 4, kFlagsAt = 5, kTagsAt = 6, kSizeAt = 8, kPrelude = 16;
+// Since version 2: the generation, and the order (of a value) or the number of holders (of a lease).
+constexpr std::size_t kGenerationAt = kPrelude, kOrderAt = kGenerationAt + 16, kPartsAt = kOrderAt + 4;
 // Fingerprint, four times, cost, uncompressed size, size of the etag, of the key, number of epochs, a zero.
-constexpr std::size_t kFixed = kPrelude + 7 * 8 + 4 + 2 + 1 + 1;
+constexpr std::size_t kFixed = 7 * 8 + 4 + 2 + 1 + 1;
 constexpr std::size_t kChecksum = 8;
 constexpr std::size_t kKeyHash = 16;
 
@@ -61,6 +64,17 @@ std::string finish(std::string out) {
   return out;
 }
 
+/// Of all but the number of holders, which a script changes where the bytes are.
+std::uint64_t lease_checksum(std::string_view bytes) {
+  return checksum(bytes.substr(0, kOrderAt)) ^ std::rotl(checksum(bytes.substr(kPartsAt)), 1);
+}
+
+void append_tag(std::string& out, const TagVersion& tag) {
+  append_little(out, tag.version);
+  append_little(out, narrow<std::uint16_t>(tag.name.size(), "a tag's name in an envelope is at most 65535 bytes"));
+  out += tag.name;
+}
+
 void append_time(std::string& out, std::int64_t time) { append_little(out, static_cast<std::uint64_t>(time)); }
 
 void append_hash(std::string& out, std::string_view key) {
@@ -81,12 +95,18 @@ std::optional<Refusal> check_frame(std::string_view bytes, Kind kind) {
     return Refusal::not_an_envelope;
   }
   if (bytes.size() <= kVersionAt) return Refusal::truncated;
-  if (bytes[kVersionAt] != kVersion) return bytes[kVersionAt] == 0 ? Refusal::malformed : Refusal::newer_version;
-  if (bytes.size() < kPrelude + kChecksum) return Refusal::truncated;
+  const char version = bytes[kVersionAt];
+  if (version != kVersion && version != kFirstVersion) {
+    return version == 0 ? Refusal::malformed : Refusal::newer_version;
+  }
+  const std::size_t head = version == kVersion ? kPartsAt : kPrelude;
+  if (bytes.size() < head + kChecksum) return Refusal::truncated;
   const auto size = read_little<std::uint64_t>(bytes.data() + kSizeAt);
   if (size != bytes.size()) return bytes.size() < size ? Refusal::truncated : Refusal::malformed;
   const std::string_view signed_part = bytes.substr(0, bytes.size() - kChecksum);
-  if (checksum(signed_part) != read_little<std::uint64_t>(bytes.data() + signed_part.size())) return Refusal::corrupt;
+  const auto expected =
+      bytes[kKindAt] == kLease && version == kVersion ? lease_checksum(signed_part) : checksum(signed_part);
+  if (expected != read_little<std::uint64_t>(bytes.data() + signed_part.size())) return Refusal::corrupt;
   if (bytes[kKindAt] == kind) return std::nullopt;
   return bytes[kKindAt] == kValue || bytes[kKindAt] == kLease ? Refusal::other_kind : Refusal::malformed;
 }
@@ -139,14 +159,16 @@ std::string encode(const Envelope& envelope) {
   const auto epochs = narrow<std::uint8_t>(envelope.epochs.size(), "an envelope holds at most 255 epochs");
   const auto tags = narrow<std::uint16_t>(envelope.tags.size(), "an envelope holds at most 65535 tags");
   const auto etag_size = narrow<std::uint32_t>(envelope.etag.size(), "an envelope's etag is at most 4 GiB");
-  std::size_t size =
-      kFixed + 8 * envelope.epochs.size() + key_size + envelope.etag.size() + envelope.payload.size() + kChecksum;
+  std::size_t size = kPartsAt + kFixed + 8 * envelope.epochs.size() + key_size + envelope.etag.size() +
+                     envelope.payload.size() + kChecksum;
   for (const TagVersion& tag : envelope.tags) size += TagList::kHead + tag.name.size();
 
   const unsigned flags = (terms.negative ? unsigned{kNegative} : 0U) |
                          (terms.uncompressed_size != 0 ? unsigned{kCompressed} : 0U) |
                          (hashed ? unsigned{kKeyIsHash} : 0U);
   std::string out = begin(kValue, flags, tags, size);
+  out.append(envelope.generation.data(), envelope.generation.size());
+  append_little(out, envelope.order);
   append_little(out, terms.codec);
   append_time(out, terms.created);
   append_time(out, terms.fresh_until);
@@ -165,25 +187,25 @@ std::string encode(const Envelope& envelope) {
     out += envelope.key;
   }
   out += envelope.etag;
-  for (const TagVersion& tag : envelope.tags) {
-    append_little(out, tag.version);
-    append_little(out, narrow<std::uint16_t>(tag.name.size(), "a tag's name in an envelope is at most 65535 bytes"));
-    out += tag.name;
-  }
+  for (const TagVersion& tag : envelope.tags) append_tag(out, tag);
   out += envelope.payload;
   return finish(std::move(out));
 }
 
 namespace {
 
-/// `parts` is what stands between prelude and checksum, or the beginning of it.
-std::variant<EnvelopeView, Refusal> read_parts(std::string_view bytes, std::string_view parts,
-                                               std::string_view expected_key) {
+/// `bytes` without the checksum, or the beginning of them.
+std::variant<EnvelopeView, Refusal> read_parts(std::string_view bytes, std::string_view expected_key) {
   const auto flags = static_cast<unsigned char>(bytes[kFlagsAt]);
   const bool hashed = flags & kKeyIsHash;
 
-  Reader reader(parts);
   EnvelopeView view;
+  view.has_generation = bytes[kVersionAt] == kVersion;
+  if (view.has_generation) {
+    bytes.copy(view.generation.data(), view.generation.size(), kGenerationAt);
+    view.order = read_little<std::uint32_t>(bytes.data() + kOrderAt);
+  }
+  Reader reader(bytes.substr(view.has_generation ? kPartsAt : kPrelude));
   EnvelopeTerms& terms = view.terms;
   terms.codec = reader.number<std::uint64_t>();
   terms.created = reader.time();
@@ -217,37 +239,55 @@ std::variant<EnvelopeView, Refusal> read_parts(std::string_view bytes, std::stri
 
 std::variant<EnvelopeView, Refusal> decode(std::string_view bytes, std::string_view expected_key) {
   if (const auto refusal = check_frame(bytes, kValue)) return *refusal;
-  return read_parts(bytes, bytes.substr(kPrelude, bytes.size() - kPrelude - kChecksum), expected_key);
+  return read_parts(bytes.substr(0, bytes.size() - kChecksum), expected_key);
 }
 
 bool looks_like_envelope(std::string_view head) { return head.starts_with(kMagic); }
 
 std::optional<EnvelopeView> peek_envelope(std::string_view head, std::string_view expected_key) {
-  if (head.size() < kFixed || !looks_like_envelope(head) || head[kVersionAt] != kVersion || head[kKindAt] != kValue) {
+  if (head.size() < kPartsAt + kFixed || !looks_like_envelope(head) || head[kKindAt] != kValue ||
+      (head[kVersionAt] != kVersion && head[kVersionAt] != kFirstVersion)) {
     return std::nullopt;
   }
-  auto parts = read_parts(head, head.substr(kPrelude), expected_key);
+  auto parts = read_parts(head, expected_key);
   auto* view = std::get_if<EnvelopeView>(&parts);
   if (!view) return std::nullopt;
   view->payload = {};
   return *view;
 }
 
-std::string encode_lease(const LeaseToken& token) {
-  std::string out = begin(kLease, 0, 0, kPrelude + token.size() + kChecksum);
-  out.append(token.data(), token.size());
-  return finish(std::move(out));
+std::string encode(const Lease& lease) {
+  const auto epochs = narrow<std::uint8_t>(lease.epochs.size(), "a lease holds at most 255 epochs");
+  const auto tags = narrow<std::uint16_t>(lease.tags.size(), "a lease holds at most 65535 tags");
+  std::size_t size = kPartsAt + 1 + 8 * lease.epochs.size() + kChecksum;
+  for (const TagVersion& tag : lease.tags) size += TagList::kHead + tag.name.size();
+  std::string out = begin(kLease, 0, tags, size);
+  out.append(lease.token.data(), lease.token.size());
+  append_little(out, lease.holders);
+  append_little(out, epochs);
+  for (const std::uint64_t epoch : lease.epochs) append_little(out, epoch);
+  for (const TagVersion& tag : lease.tags) append_tag(out, tag);
+  append_little(out, lease_checksum(out));
+  return out;
 }
 
-std::variant<LeaseToken, Refusal> decode_lease(std::string_view bytes) {
+std::variant<LeaseView, Refusal> decode_lease(std::string_view bytes) {
   if (const auto refusal = check_frame(bytes, kLease)) return *refusal;
-  LeaseToken token;
-  if (bytes.size() != kPrelude + token.size() + kChecksum || bytes[kFlagsAt] != 0 || bytes[kTagsAt] != 0 ||
-      bytes[kTagsAt + 1] != 0) {
+  const auto tags = read_little<std::uint16_t>(bytes.data() + kTagsAt);
+  LeaseView view;
+  Reader reader(bytes.substr(kGenerationAt, bytes.size() - kGenerationAt - kChecksum));
+  const std::string_view token = reader.take(view.token.size());
+  token.copy(view.token.data(), token.size());
+  if (bytes[kVersionAt] == kVersion) {
+    view.holders = reader.number<std::uint32_t>();
+    const auto epochs = reader.number<std::uint8_t>();
+    view.epochs = EpochList(reader.take(std::size_t{8} * epochs));
+    view.tags = TagList(reader.take_tags(tags));
+  } else if (tags != 0) {
     return Refusal::malformed;
   }
-  bytes.copy(token.data(), token.size(), kPrelude);
-  return token;
+  if (reader.failed() || !reader.rest().empty() || bytes[kFlagsAt] != 0) return Refusal::malformed;
+  return view;
 }
 
 }  // namespace detail

@@ -48,9 +48,15 @@ struct TagVersion {
   bool operator==(const TagVersion&) const = default;
 };
 
+/// Names a lease. The value that is stored under it has its name too, and so has every value that a refresh puts in the
+/// place of that one: as long as the name stays, nothing was invalidated. A value that was set has a new name.
+using LeaseToken = std::array<char, 16>;
+
 /// A value to be written.
 struct Envelope {
   EnvelopeTerms terms;
+  LeaseToken generation{};
+  std::uint32_t order = 0;                ///< of several loads of one generation the last to begin has the highest
   std::span<const std::uint64_t> epochs;  ///< of the namespace and of the function, as read before the load
   std::span<const TagVersion> tags;       ///< as read before the load
   std::string_view etag;
@@ -107,6 +113,9 @@ class TagList {
 /// A value that was read. Refers to the bytes it was decoded from.
 struct EnvelopeView {
   EnvelopeTerms terms;
+  bool has_generation = false;  ///< false: of format version 1, which has none
+  LeaseToken generation{};
+  std::uint32_t order = 0;
   EpochList epochs;
   TagList tags;
   std::string_view etag;
@@ -126,11 +135,29 @@ std::optional<EnvelopeView> peek_envelope(std::string_view head, std::string_vie
 /// Begins like a value or a lease of any version.
 bool looks_like_envelope(std::string_view head);
 
-/// Random; who holds it is the one that loads.
-using LeaseToken = std::array<char, 16>;
+/// A lease to be written.
+struct Lease {
+  LeaseToken token{};
+  /// Loads under way that would store under it: refreshes join the load that they find.
+  std::uint32_t holders = 1;
+  /// What the value will depend on, as read before the load. A lease of older versions does not count.
+  std::span<const std::uint64_t> epochs = {};
+  std::span<const TagVersion> tags = {};
+};
 
-std::string encode_lease(const LeaseToken& token);
-std::variant<LeaseToken, Refusal> decode_lease(std::string_view bytes);
+/// A lease that was read. Refers to the bytes it was decoded from.
+struct LeaseView {
+  LeaseToken token{};
+  std::uint32_t holders = 1;
+  EpochList epochs;
+  TagList tags;
+};
+
+/// Throws std::length_error as the other does.
+std::string encode(const Lease& lease);
+/// A lease that depends on nothing.
+inline std::string encode_lease(const LeaseToken& token) { return encode(Lease{.token = token}); }
+std::variant<LeaseView, Refusal> decode_lease(std::string_view bytes);
 
 }  // namespace detail
 }  // namespace v1

@@ -17,17 +17,22 @@ class KeySpace {
   const std::string& head() const { return head_; }
 
   std::string entry(std::string_view name) const { return join(escape(name), name); }
-  /// A glob over joined keys as one over the server's, which matches the keys of all entries that `pattern` matches and
-  /// may match others: what it finds is to be compared once more. The space has no glob characters.
-  std::string glob(std::string_view pattern) const {
-    // What stands for any byte also stands for a byte 1, which is written as two.
-    if (pattern.starts_with('?') || pattern.starts_with('[')) return join("*", pattern);
-    return join(escape(pattern.starts_with('\\') ? pattern.substr(1) : pattern), pattern);
-  }
+  /// A glob over joined keys as one over the server's, which matches the keys of all entries that `pattern` matches,
+  /// and of their raw leases, and may match others: what it finds is to be compared once more. The space has no glob
+  /// characters.
+  std::string glob(std::string_view pattern) const { return join("*", pattern) + '*'; }
   /// The version that everything in the namespace depends on.
   std::string epoch() const { return join(kEpoch, {}); }
   /// `dependency` is a tag, or a wrapped function by function_dependency.
   std::string version(std::string_view dependency) const { return join(kVersion, dependency); }
+  /// By which all raises of versions in the namespace are ordered, whatever the server's time does.
+  std::string clock() const { return join(kClock, {}); }
+  /// What a version that is kept for ever is made from again when the server has evicted it. On the same slot.
+  std::string copy(std::string_view version_key) const { return beside(kCopy, version_key); }
+  /// Of the load of a raw value, beside its entry since other programs read that. On the same slot.
+  std::string raw_lease(std::string_view name) const { return beside(kRawLease, entry(name)); }
+  /// Counts the refreshes that were asked for.
+  std::string order(std::string_view name) const { return join(kOrder, name); }
   /// Who refreshes an entry that is there.
   std::string refresh_lease(std::string_view name) const { return join(kLease, name); }
 
@@ -37,7 +42,7 @@ class KeySpace {
     return join(kNotice, std::string(token).append(":").append(dependency));
   }
 
-  enum class Kind { foreign, entry, epoch, version, notice, own };
+  enum class Kind { foreign, entry, epoch, version, notice, raw_lease, own };
   struct Named {
     Kind kind;
     std::string_view name;        ///< of the entry, or of the dependency
@@ -49,6 +54,10 @@ class KeySpace {
     if (!rest.starts_with('\x01')) return {Kind::entry, rest};
     if (rest.substr(1).starts_with('\x01')) return {Kind::entry, rest.substr(1)};
     if (rest == kEpoch) return {Kind::epoch, {}};
+    if (rest.starts_with(kRawLease) && rest.ends_with('}')) {
+      const Named of = parse(rest.substr(kRawLease.size(), rest.size() - kRawLease.size() - 1));
+      if (of.kind == Kind::entry) return {Kind::raw_lease, of.name};
+    }
     if (rest.starts_with(kVersion)) return {Kind::version, rest.substr(kVersion.size())};
     if (rest.starts_with(kNotice)) {
       const std::string_view notice = rest.substr(kNotice.size());
@@ -68,10 +77,23 @@ class KeySpace {
                                     kLease =
                                         "\x01"
                                         "lease:",
+                                    kClock =
+                                        "\x01"
+                                        "clock",
+                                    kCopy =
+                                        "\x01"
+                                        "copy:{",
+                                    kRawLease =
+                                        "\x01"
+                                        "raw:{",
+                                    kOrder =
+                                        "\x01"
+                                        "order:",
                                     kNotice =
                                         "\x01"
                                         "n:";
 
+  std::string beside(std::string_view mark, std::string_view key) const { return join(mark, key) + '}'; }
   static std::string_view escape(std::string_view name) { return name.starts_with('\x01') ? "\x01" : ""; }
   std::string join(std::string_view mark, std::string_view name) const {
     std::string key;
@@ -86,6 +108,11 @@ class KeySpace {
 inline constexpr char kFunctionMark = '\x01';
 inline std::string function_dependency(std::string_view identity_text) {
   return kFunctionMark + std::string(identity_text);
+}
+
+/// The namespace's version, and those of functions, which are few. The namespace's name is "".
+inline bool is_kept_for_ever(std::string_view dependency) {
+  return dependency.empty() || dependency.starts_with(kFunctionMark);
 }
 
 }  // namespace detail

@@ -106,23 +106,27 @@ void Remote::know_time() {
   }
 }
 
-std::optional<std::int64_t> Remote::server_time() {
-  const Answer answer = link_.run(Request{"TIME"}, Purpose::erase);
-  return answer ? time_in(answer.replies[0]) : std::nullopt;
+/// The user may not run the command itself (and not: a command that the script runs).
+bool Remote::is_refused(const Reply& reply, std::string_view command) {
+  return reply.error_code() == "NOPERM" &&
+         reply.text.find(std::string("'").append(command).append("'")) != std::string::npos;
 }
 
 Answer Remote::run_calls(std::string_view operation, std::span<const Call> calls, Purpose purpose) {
   const auto add = [](Request& request, const Call& call, bool whole) {
+    const std::vector<std::string_view> keys(call.keys.begin(), call.keys.end());
     const std::vector<std::string_view> words(call.arguments.begin(), call.arguments.end());
-    add_call(request, *call.script, whole, call.key, words);
+    add_call(request, *call.script, whole, keys, words);
   };
+  const bool whole = whole_scripts_.load(std::memory_order_relaxed);
   Request request;
-  for (const Call& call : calls) add(request, call, false);
+  for (const Call& call : calls) add(request, call, whole);
   Answer answer = run(operation, request, purpose);
-  if (!answer) return answer;
+  if (!answer || whole) return answer;
+  // A server that has not seen the script, or a user that may run scripts but not by name: nothing was executed.
   std::vector<std::size_t> unseen;
   for (std::size_t i = 0; i < calls.size(); ++i) {
-    if (answer.replies[i].error_code() == "NOSCRIPT") unseen.push_back(i);
+    if (answer.replies[i].error_code() == "NOSCRIPT" || is_refused(answer.replies[i], "evalsha")) unseen.push_back(i);
   }
   if (unseen.empty()) return answer;
   Request again;
@@ -132,7 +136,12 @@ Answer Remote::run_calls(std::string_view operation, std::span<const Call> calls
     second.maybe_executed = second.maybe_executed || unseen.size() < calls.size();
     return second;
   }
-  for (std::size_t n = 0; n < unseen.size(); ++n) answer.replies[unseen[n]] = std::move(second.replies[n]);
+  for (std::size_t n = 0; n < unseen.size(); ++n) {
+    Reply& first = answer.replies[unseen[n]];
+    const bool refused = first.error_code() == "NOPERM" && !second.replies[n].is(Reply::Kind::error);
+    if (refused) whole_scripts_.store(true, std::memory_order_relaxed);
+    first = std::move(second.replies[n]);
+  }
   return answer;
 }
 
@@ -143,7 +152,10 @@ Done Remote::to_done(const Answer& answer) {
 
 Done Remote::refused(std::string_view operation, const Reply& reply) {
   options_.failed(operation, reply.error_code());
-  return {Done::no, meaning(reply.error_code())};
+  const auto says = [&](std::string_view words) { return reply.text.find(words) != std::string::npos; };
+  Done done{Done::no, meaning(reply.error_code())};
+  done.forbidden = reply.error_code() == "NOPERM" || says("can't run this command") || says("unknown command");
+  return done;
 }
 
 }  // namespace detail

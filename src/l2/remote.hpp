@@ -1,4 +1,5 @@
 #pragma once
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -26,10 +27,16 @@ namespace detail {
 
 /// What a command came to. `unknown`: the server may have executed it.
 struct Done {
-  enum Status : std::uint8_t { yes, no, unknown };
+  enum Status : std::uint8_t {
+    yes,
+    no,
+    overtaken,  ///< by a load that began later and has stored already
+    unknown,
+  };
   Status status = no;
   std::string_view why = {};  ///< a literal; empty for `yes`
   SendOrder order = {};       ///< of the request that did it, where that was asked for: by put()
+  bool forbidden = false;     ///< the user may not, or the server has no such command
   explicit operator bool() const { return status == yes; }
 };
 
@@ -38,7 +45,7 @@ struct Found {
   enum class Kind : std::uint8_t {
     nothing,
     value,  ///< `view`; whether it counts is for `versions` and the clock to say
-    lease,  ///< somebody loads it: `token`
+    lease,  ///< somebody loads it: `lease`
     other,  ///< bytes that are no entry of this key: `refusal`
   };
   Found() = default;
@@ -48,7 +55,7 @@ struct Found {
   Kind kind = Kind::nothing;
   std::string bytes;
   EnvelopeView view;
-  LeaseToken token{};
+  LeaseView lease;
   Refusal refusal{};
   bool of_other_type = false;  ///< a list, a set…: nothing can be compared with it
 
@@ -67,10 +74,22 @@ class Versions {
   std::map<std::string, std::optional<Version>, std::less<>> known_;
 };
 
+/// What a load is known by at the server.
+struct LoadClaim {
+  LeaseToken generation{};
+  std::uint32_t order = 0;
+  std::string_view mark = {};  ///< of what has no generation
+};
+
 struct RemoteQuery {
   std::string_view name;
   Found found = {};
+  bool orders = false;      ///< a refresh that was asked for: it is to be numbered
+  std::uint32_t order = 0;  ///< higher than that of every refresh of the entry that was numbered before
 };
+
+/// What is done about a lease or value by who has a claim on it: see kReplaceIf.
+enum class EntryAction : std::uint8_t { set, remove, leave, join, keep };
 
 /// The shared level on one server, in bytes: entries, leases, versions, counters. It knows nothing of values' types nor
 /// of the in-process level. Thread-safe. Throws nothing for what the server or the network does.
@@ -88,8 +107,6 @@ class Remote {
   Link& link() { return link_; }
   const KeySpace& keys() const { return keys_; }
   const ServerClock& clock() const { return clock_; }
-  /// The server's clock, asked now.
-  std::optional<std::int64_t> server_time();
   VersionMemory& versions() { return *memory_; }
   NoticeMemory& notices() { return *notices_; }
   /// In the child of a fork, before anything else: what its parent's threads may have been at is left as it is.
@@ -105,9 +122,17 @@ class Remote {
   bool read(std::span<RemoteQuery> queries, std::span<const std::string> dependencies, Versions& versions,
             bool plain = false, bool anew = false);
   /// What the versions are now, made where they are missing, and kept for at least `life` from now (zero: for ever).
-  /// `as_of`: the version of what was missing, by the server's clock; 0: its time now. False: not to be had.
-  bool need_versions(std::span<const std::string> dependencies, Duration life, Versions& versions,
-                     std::int64_t as_of = 0);
+  /// False: not to be had.
+  bool need_versions(std::span<const std::string> dependencies, Duration life, Versions& versions);
+  /// The clock by which versions are raised: none that is raised from now on is as low as this. 0: not to be had.
+  std::uint64_t version_clock();
+  /// Adds the versions of what a value turned out to depend on, and has all of them kept for `life`. False: one that
+  /// was not known was raised after the clock showed `before`, or it cannot be known.
+  bool late_versions(std::span<const std::string> dependencies, Duration life, std::uint64_t before,
+                     Versions& versions);
+  /// Reads the versions that are kept for ever and remembered, so that a server which evicts what was not used for long
+  /// keeps them; makes again from their copies what it did evict.
+  void keep_versions();
   /// The last versions seen, asked for only where none was or the server may not keep it for half of `life`.
   bool guess_versions(std::span<const std::string> dependencies, Duration life, Versions& versions);
 
@@ -121,13 +146,13 @@ class Remote {
   std::vector<Done> put(std::span<const Put> puts, std::span<const std::string> dependencies, Versions* versions);
 
   /// A lease in the place of an entry that is not there.
-  std::vector<Done> take_leases(std::span<const std::string_view> names, std::span<const LeaseToken> tokens,
+  std::vector<Done> take_leases(std::span<const std::string_view> names, std::span<const std::string> leases,
                                 Duration life);
   /// kReplaceIf on whole keys of the server. `no` without a reason: something else stood there.
-  enum class Action : std::uint8_t { set, drop, keep };
+  using Action = EntryAction;
   struct Replace {
     std::string key;
-    std::string_view if_mark;
+    LoadClaim claim;
     Action action = Action::set;
     Duration life{};
     std::string bytes = {};
@@ -135,6 +160,24 @@ class Remote {
   std::vector<Done> replace(std::span<const Replace> replaces);
   /// Whoever loads or refreshes is told by this one.
   bool take_refresh_lease(std::string_view name, const LeaseToken& token, Duration life);
+  /// The lease of a raw value: its generation is `token` if it was taken now. With `join` it is shared with those who
+  /// have it. Zeros: the entry, which was `absent` when it was read, is there. Nothing: not to be had.
+  std::optional<LeaseToken> take_raw_lease(std::string_view name, const LeaseToken& token, Duration life, bool join,
+                                           bool absent);
+  /// kRawLease. `life`: of the entry, or for Action::keep of the lease.
+  struct RawReplace {
+    std::string_view name;
+    LoadClaim claim;
+    Action action = Action::set;
+    Duration life{};
+    std::string bytes = {};
+  };
+  std::vector<Done> replace_raw(std::span<const RawReplace> replaces);
+  /// Gives a lease back by whatever the user may run. False: the server did not answer.
+  bool give_back(std::string_view key, const LeaseToken& generation);
+  bool give_back_raw(std::string_view name, const LeaseToken& generation);
+  /// False for some time after the user was refused what storing under a lease takes: a load then takes none.
+  bool may_lease() const;
 
   /// Removes an entry; `before` is what it was.
   Done remove(std::string_view name, Found& before);
@@ -145,8 +188,9 @@ class Remote {
     std::string_view head;  ///< its first kShown bytes; empty when it was no string
   };
   Done remove_matching(std::string_view pattern, const std::function<void(std::span<const Removed>)>& visit);
-  /// The same for everything in the namespace that was there before its version was raised last.
-  Done remove_old();
+  /// The same for what matches, is raw or depends on the namespace, and was there before the namespace's version was
+  /// raised last: raw values, and the leases of their loads, whenever they came.
+  Done remove_old(std::string_view pattern = "*");
   /// Raises a version and gives notice of it.
   Done raise(std::string_view dependency, bool hard);
   Done raise_epoch() { return raise({}, true); }
@@ -167,23 +211,32 @@ class Remote {
 
  private:
   std::string version_key(std::string_view dependency) const;
+  /// Those of a script over a version.
+  std::vector<std::string> version_keys(std::string_view dependency) const;
+  std::string own_time() const;
   /// SCAN over the keys of entries that match; `batch` is shown some at a time.
   Done scan(std::string_view pattern, const std::function<Done(std::span<const std::string_view> keys)>& batch);
   Answer run(std::string_view operation, const Request& request, Purpose purpose);
   /// Runs calls of scripts; those that the server has not seen yet once more, with their text.
   struct Call {
     const Script* script;
-    std::string key;
+    std::vector<std::string> keys;
     std::vector<std::string> arguments;
   };
   Answer run_calls(std::string_view operation, std::span<const Call> calls, Purpose purpose);
   void know_time();
   bool fetch(std::span<RemoteQuery> queries, const std::set<std::string, std::less<>>& wanted, std::uint64_t mark,
              Versions& versions, Purpose purpose);
+  bool find_lost_versions(std::span<const RemoteQuery> queries, Versions& versions);
   Found to_found(std::string_view name, Reply& reply) const;
   bool note_version(std::string_view name, const Reply& reply, std::uint64_t mark, Versions& versions,
                     TimePoint kept_until = TimePoint{});
+  bool need(std::span<const std::string> dependencies, Duration life, Versions& versions, std::uint64_t* clock);
+  void note_refusal(Action action, const Done& done);
+  static bool is_refused(const Reply& reply, std::string_view command);
   static Done to_done(const Answer& answer);
+  /// Of kReplaceIf and kRawLease.
+  std::vector<Done> to_done(std::string_view operation, const Answer& answer, std::size_t count);
   Done refused(std::string_view operation, const Reply& reply);
 
   const Options options_;
@@ -192,6 +245,9 @@ class Remote {
   ServerClock clock_;
   std::unique_ptr<VersionMemory> memory_ = std::make_unique<VersionMemory>();
   std::unique_ptr<NoticeMemory> notices_ = std::make_unique<NoticeMemory>();
+  /// The user may not call scripts by name: they are sent with their texts.
+  std::atomic<bool> whole_scripts_{false};
+  std::atomic<TimePoint> no_leases_until_{TimePoint{}};
 };
 
 }  // namespace detail

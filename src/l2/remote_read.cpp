@@ -1,5 +1,6 @@
 /// Reading entries and versions from the server.
 #include <algorithm>
+#include <charconv>
 
 #include "remote.hpp"
 
@@ -12,13 +13,12 @@ namespace {
 /// Longer commands hold up everybody else at the server.
 constexpr std::size_t kMostKeys = 256;
 
-/// The namespace's version, and those of functions, which are few.
-bool is_kept_for_ever(std::string_view name) { return name.empty() || name.starts_with(kFunctionMark); }
+/// A day: longer than any refresh takes.
+constexpr std::string_view kOrderLife = "86400000";
 
 }  // namespace
 
 std::string_view Found::mark() const {
-  if (kind == Kind::lease) return {token.data(), token.size()};
   const std::string_view all = bytes;
   return all.substr(all.size() - std::min<std::size_t>(8, all.size()));
 }
@@ -65,9 +65,9 @@ Found Remote::to_found(std::string_view name, Reply& reply) const {
   found.refusal = std::get<Refusal>(decoded);
   if (found.refusal == Refusal::other_kind) {
     const auto lease = decode_lease(found.bytes);
-    if (const auto* token = std::get_if<LeaseToken>(&lease)) {
+    if (const auto* held = std::get_if<LeaseView>(&lease)) {
       found.kind = Found::Kind::lease;
-      found.token = *token;
+      found.lease = *held;
     }
   }
   return found;
@@ -87,6 +87,7 @@ bool Remote::read(std::span<RemoteQuery> queries, std::span<const std::string> d
   want({});
   for (const auto& dependency : dependencies) want(dependency);
 
+  std::set<std::string, std::less<>> read = wanted;
   for (std::size_t at = 0; at < queries.size(); at += kMostKeys) {
     const auto part = queries.subspan(at, std::min(kMostKeys, queries.size() - at));
     if (!fetch(part, wanted, memory_->mark(), versions, plain ? Purpose::erase : Purpose::read)) return false;
@@ -100,12 +101,42 @@ bool Remote::read(std::span<RemoteQuery> queries, std::span<const std::string> d
     wanted.clear();
   }
 
-  // What only the values themselves name.
+  // What only the values themselves name; and versions that are remembered otherwise than the value or lease has them:
+  // another process may know better.
+  bool lost = false;
+  const auto look_again = [&](std::string_view name, std::uint64_t noted) {
+    want(name);
+    const auto* known = versions.find(name);
+    if (!known || (*known && (*known)->expired == noted)) return;
+    if (!read.contains(name)) wanted.emplace(name);
+    lost = lost || (!*known && is_kept_for_ever(name));
+  };
   for (const auto& query : queries) {
-    if (query.found.kind != Found::Kind::value) continue;
-    for (const TagVersion& tag : query.found.view.tags) want(tag.name);
+    const bool is_lease = query.found.kind == Found::Kind::lease;
+    if (!is_lease && query.found.kind != Found::Kind::value) continue;
+    const EpochList& epochs = is_lease ? query.found.lease.epochs : query.found.view.epochs;
+    if (epochs.size() == 1) look_again({}, epochs[0]);
+    for (const TagVersion& tag : is_lease ? query.found.lease.tags : query.found.view.tags) {
+      look_again(tag.name, tag.version);
+    }
   }
-  return wanted.empty() || fetch({}, wanted, memory_->mark(), versions, Purpose::read);
+  if (!wanted.empty() && !fetch({}, wanted, memory_->mark(), versions, Purpose::read)) return false;
+  for (const auto& name : wanted) lost = lost || (!*versions.find(name) && is_kept_for_ever(name));
+  return !lost || find_lost_versions(queries, versions);
+}
+
+/// The server has evicted a version that is kept for ever, and something that was found depends on it.
+bool Remote::find_lost_versions(std::span<const RemoteQuery> queries, Versions& versions) {
+  std::set<std::string, std::less<>> functions;
+  for (const auto& query : queries) {
+    const bool is_lease = query.found.kind == Found::Kind::lease;
+    for (const TagVersion& tag : is_lease ? query.found.lease.tags : query.found.view.tags) {
+      if (is_kept_for_ever(tag.name)) functions.emplace(tag.name);
+    }
+  }
+  const std::vector<std::string> names(functions.begin(), functions.end());
+  need_versions(names, Duration::zero(), versions);  // if it cannot, they are missing
+  return true;
 }
 
 bool Remote::fetch(std::span<RemoteQuery> queries, const std::set<std::string, std::less<>>& wanted, std::uint64_t mark,
@@ -118,12 +149,25 @@ bool Remote::fetch(std::span<RemoteQuery> queries, const std::set<std::string, s
   const std::vector<std::string_view> words(keys.begin(), keys.end());
   Request request;
   request.add(words);
+  for (const auto& query : queries) {
+    if (!query.orders) continue;
+    request.add({"SET", keys_.order(query.name), "0", "NX", "PX", kOrderLife})
+        .add({"INCRBY", keys_.order(query.name), "1"});
+    purpose = Purpose::erase;
+  }
   Answer answer = run("read", request, purpose);
   if (!answer) return false;
   Reply& reply = answer.replies[0];
   if (reply.is(Reply::Kind::error) && reply.error_code() != "WRONGTYPE") {
     refused("read", reply);
     return false;
+  }
+  std::size_t numbered = 0;
+  for (auto& query : queries) {
+    if (!query.orders) continue;
+    const Reply& order = answer.replies[2 + 2 * numbered++];
+    // Where it cannot be counted, refreshes in several processes at once have no order.
+    if (order.is(Reply::Kind::integer)) query.order = static_cast<std::uint32_t>(order.integer);
   }
   if (single) {
     if (reply.is(Reply::Kind::array) || reply.is(Reply::Kind::integer) || reply.is(Reply::Kind::status)) {
@@ -145,14 +189,27 @@ bool Remote::fetch(std::span<RemoteQuery> queries, const std::set<std::string, s
   return true;
 }
 
-bool Remote::need_versions(std::span<const std::string> dependencies, Duration life, Versions& versions,
-                           std::int64_t as_of) {
+std::string Remote::own_time() const { return std::to_string(clock_.to_server(options_.clock->now())); }
+
+std::vector<std::string> Remote::version_keys(std::string_view dependency) const {
+  std::vector<std::string> keys{version_key(dependency), keys_.clock()};
+  if (is_kept_for_ever(dependency)) keys.push_back(keys_.copy(keys[0]));
+  return keys;
+}
+
+bool Remote::need_versions(std::span<const std::string> dependencies, Duration life, Versions& versions) {
+  return need(dependencies, life, versions, nullptr);
+}
+
+bool Remote::need(std::span<const std::string> dependencies, Duration life, Versions& versions, std::uint64_t* clock) {
   const std::string milliseconds =
       std::to_string(std::chrono::ceil<std::chrono::milliseconds>(std::max(life, Duration::zero())).count());
-  std::vector<Call> calls{{&kNeedVersion, keys_.epoch(), {"0", "0"}}};
+  const std::string time = own_time();
+  std::vector<Call> calls;
+  if (!clock) calls.push_back({&kNeedVersion, version_keys({}), {"0", time}});
+  const std::size_t first = calls.size();
   for (const auto& name : dependencies) {
-    calls.push_back(
-        {&kNeedVersion, version_key(name), {is_kept_for_ever(name) ? "0" : milliseconds, std::to_string(as_of)}});
+    calls.push_back({&kNeedVersion, version_keys(name), {is_kept_for_ever(name) ? "0" : milliseconds, time}});
   }
   const std::uint64_t mark = memory_->mark();
   const TimePoint asked = std::chrono::steady_clock::now();
@@ -165,12 +222,70 @@ bool Remote::need_versions(std::span<const std::string> dependencies, Duration l
       refused("version", reply);
       return false;
     }
-    const std::string_view name = i == 0 ? std::string_view() : std::string_view(dependencies[i - 1]);
+    const std::string_view name = i < first ? std::string_view() : std::string_view(dependencies[i - first]);
     if (!note_version(name, reply, mark, versions, is_kept_for_ever(name) ? TimePoint::max() : kept_until)) {
       return false;
     }
   }
+  if (clock) *clock = version_clock();
   return true;
+}
+
+std::uint64_t Remote::version_clock() {
+  const std::string key = keys_.clock(), now = own_time();
+  for (const bool missing : {false, true}) {
+    Request request;
+    if (missing) request.add({"SET", key, now, "NX"});
+    request.add({"GET", key});
+    const Answer answer = run("version", request, Purpose::erase);
+    if (!answer) return 0;
+    const std::string& text = answer.replies.back().text;
+    std::uint64_t clock = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), clock);
+    if (error == std::errc{} && end == text.data() + text.size()) return clock;
+  }
+  return 0;
+}
+
+bool Remote::late_versions(std::span<const std::string> dependencies, Duration life, std::uint64_t before,
+                           Versions& versions) {
+  Versions late;
+  std::uint64_t clock = 0;
+  if (!need(dependencies, life, late, &clock)) return false;
+  for (const auto& name : dependencies) {
+    const auto* known = versions.find(name);
+    if (known && *known) continue;
+    // A clock that the server has lost begins again by its time, which may have been set back.
+    if (before == 0 || clock < before) return false;
+    const auto* version = late.find(name);
+    if (!version || !*version || (*version)->expired > before) return false;
+    versions.add(name, *version);
+  }
+  return true;
+}
+
+void Remote::keep_versions() {
+  std::vector<std::string> names = memory_->kept_for_ever();
+  for (std::size_t at = 0; at < names.size(); at += kMostKeys / 2) {
+    const std::span part = std::span(names).subspan(at, std::min(kMostKeys / 2, names.size() - at));
+    std::vector<std::string> keys{"MGET"};
+    for (const auto& name : part) {
+      keys.push_back(version_key(name));
+      keys.push_back(keys_.copy(keys.back()));
+    }
+    Request request;
+    request.add(std::vector<std::string_view>(keys.begin(), keys.end()));
+    const Answer answer = run("version", request, Purpose::read);
+    if (!answer || answer.replies[0].elements.size() != keys.size() - 1) return;
+    const auto& found = answer.replies[0].elements;
+    if (std::ranges::none_of(found, [](const Reply& reply) { return reply.is(Reply::Kind::nil); })) continue;
+    std::vector<std::string> dependencies;
+    for (const auto& name : part) {
+      if (!name.empty()) dependencies.push_back(name);
+    }
+    Versions versions;
+    need_versions(dependencies, Duration::zero(), versions);
+  }
 }
 
 bool Remote::guess_versions(std::span<const std::string> dependencies, Duration life, Versions& versions) {

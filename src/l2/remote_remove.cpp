@@ -19,7 +19,7 @@ constexpr std::chrono::hours kMadeVersionLife{1};
 Done Remote::remove(std::string_view name, Found& before) {
   const std::string key = keys_.entry(name);
   Request request;
-  request.add({"GET", key}).add({"UNLINK", key});
+  request.add({"GET", key}).add({"UNLINK", key, keys_.raw_lease(name)});
   Answer answer = run("remove", request, Purpose::erase);
   if (!answer) return to_done(answer);
   if (answer.replies[1].is(Reply::Kind::error)) return refused("remove", answer.replies[1]);
@@ -28,20 +28,22 @@ Done Remote::remove(std::string_view name, Found& before) {
 }
 
 Done Remote::raise(std::string_view dependency, bool hard) {
-  const std::string key = version_key(dependency);
+  const std::vector<std::string> keys = version_keys(dependency);
+  const std::vector<std::string_view> key_words(keys.begin(), keys.end());
   const std::string life = std::to_string(std::chrono::milliseconds(kMadeVersionLife).count());
-  const std::string_view arguments[] = {hard ? "remove" : "expire", life};
-  for (const bool whole : {false, true}) {
+  const std::string time = own_time();
+  const std::string_view arguments[] = {hard ? "remove" : "expire", life, time};
+  for (const bool whole : {whole_scripts_.load(std::memory_order_relaxed), true}) {
     // A notice of its own each time: one that came before its version was raised must not be the only one.
     const std::string token = fresh_token();
     notices_->add(token);
     Request request;
-    add_call(request, kRaiseVersion, whole, key, arguments);
+    add_call(request, kRaiseVersion, whole, key_words, arguments);
     request.add({"SET", keys_.notice(token, dependency), "", "PX", "1000"});
     const Answer answer = run("invalidate", request, Purpose::erase);
     memory_->forget(dependency);
     if (!answer) return to_done(answer);
-    if (answer.replies[0].error_code() == "NOSCRIPT") continue;
+    if (!whole && (answer.replies[0].error_code() == "NOSCRIPT" || is_refused(answer.replies[0], "evalsha"))) continue;
     for (const Reply& reply : answer.replies) {
       if (reply.is(Reply::Kind::error)) return refused("invalidate", reply);
     }
@@ -53,7 +55,10 @@ Done Remote::raise(std::string_view dependency, bool hard) {
 Done Remote::remove_many(std::span<const std::string_view> names) {
   if (names.empty()) return {Done::yes};
   std::vector<std::string> keys{"UNLINK"};
-  for (const auto name : names) keys.push_back(keys_.entry(name));
+  for (const auto name : names) {
+    keys.push_back(keys_.entry(name));
+    keys.push_back(keys_.raw_lease(name));
+  }
   Request request;
   request.add(std::vector<std::string_view>(keys.begin(), keys.end()));
   const Answer answer = run("remove", request, Purpose::erase);
@@ -74,7 +79,8 @@ Done Remote::scan(std::string_view pattern, const std::function<Done(std::span<c
     cursor = reply.elements[0].text;
     std::vector<std::string_view> keys;
     for (const Reply& key : reply.elements[1].elements) {
-      if (keys_.parse(key.text).kind == KeySpace::Kind::entry) keys.push_back(key.text);
+      const KeySpace::Kind kind = keys_.parse(key.text).kind;
+      if (kind == KeySpace::Kind::entry || kind == KeySpace::Kind::raw_lease) keys.push_back(key.text);
     }
     if (!keys.empty()) {
       if (const Done done = batch(keys); !done) return done;
@@ -102,7 +108,7 @@ Done Remote::remove_matching(std::string_view pattern, const std::function<void(
       const Reply& head = removed.replies[2 * i];
       const Reply& unlinked = removed.replies[2 * i + 1];
       if (unlinked.is(Reply::Kind::error)) return refused("remove", unlinked);
-      if (unlinked.integer == 0) continue;
+      if (unlinked.integer == 0 || keys_.parse(keys[i]).kind != KeySpace::Kind::entry) continue;
       shown.push_back(
           {keys_.parse(keys[i]).name, head.is(Reply::Kind::text) ? std::string_view(head.text) : std::string_view()});
     }
@@ -111,14 +117,19 @@ Done Remote::remove_matching(std::string_view pattern, const std::function<void(
   });
 }
 
-Done Remote::remove_old() {
+Done Remote::remove_old(std::string_view pattern) {
   Versions versions;
   if (!need_versions({}, Duration::zero(), versions)) return {Done::no, "the server is out of reach"};
   std::string epoch;
   append_little(epoch, (*versions.find({}))->expired);
-  return scan("*", [&](std::span<const std::string_view> keys) -> Done {
+  const Glob glob(pattern);
+  return scan(pattern, [&](std::span<const std::string_view> keys) -> Done {
     std::vector<Call> calls;
-    for (const auto key : keys) calls.push_back({&kRemoveOld, std::string(key), {epoch}});
+    // The leases of raw values, which are text, go too: they know no version, so this is what fences their loads.
+    for (const auto key : keys) {
+      if (glob.matches(keys_.parse(key).name)) calls.push_back({&kRemoveOld, {std::string(key)}, {epoch}});
+    }
+    if (calls.empty()) return {Done::yes};
     const Answer answer = run_calls("remove", calls, Purpose::erase);
     if (!answer) return to_done(answer);
     for (const Reply& reply : answer.replies) {

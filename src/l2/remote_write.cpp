@@ -1,5 +1,6 @@
 /// Writing: entries, leases, counters.
 #include <algorithm>
+#include <charconv>
 
 #include "remote.hpp"
 
@@ -12,6 +13,12 @@ namespace {
 std::string milliseconds(Duration life) {
   return std::to_string(std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::milliseconds>(life).count()));
 }
+
+/// For how long no lease is taken after a store under one was forbidden.
+constexpr std::chrono::seconds kWithoutLeases{30};
+
+/// Of a raw value's lease when one of several loads has ended: until the others renew it.
+constexpr const char* kRawLeaseLife = "3000";
 
 void add_set(Request& request, std::string_view key, std::string_view bytes, Duration life) {
   if (life <= Duration::zero()) {
@@ -56,17 +63,18 @@ std::vector<Done> Remote::put(std::span<const Put> puts, std::span<const std::st
 Done Remote::put_raw(std::string_view name, std::string_view bytes, Duration life) {
   Request request;
   add_set(request, keys_.entry(name), bytes, life);
+  request.add({"UNLINK", keys_.raw_lease(name)});  // a load under way is older
   const Answer answer = run("write", request, Purpose::write);
   if (!answer) return to_done(answer);
   return answer.replies[0].is_ok() ? Done{Done::yes} : refused("write", answer.replies[0]);
 }
 
-std::vector<Done> Remote::take_leases(std::span<const std::string_view> names, std::span<const LeaseToken> tokens,
+std::vector<Done> Remote::take_leases(std::span<const std::string_view> names, std::span<const std::string> leases,
                                       Duration life) {
   Request request;
   const std::string limit = milliseconds(life);
   for (std::size_t i = 0; i < names.size(); ++i) {
-    request.add({"SET", keys_.entry(names[i]), encode_lease(tokens[i]), "NX", "PX", limit});
+    request.add({"SET", keys_.entry(names[i]), leases[i], "NX", "PX", limit});
   }
   const Answer answer = run("lease", request, Purpose::write);
   if (!answer) return std::vector<Done>(names.size(), to_done(answer));
@@ -79,24 +87,103 @@ std::vector<Done> Remote::take_leases(std::span<const std::string_view> names, s
   return done;
 }
 
-std::vector<Done> Remote::replace(std::span<const Replace> replaces) {
-  static constexpr const char* kActions[] = {"set", "drop", "keep"};
-  std::vector<Call> calls;
-  for (const Replace& replace : replaces) {
-    calls.push_back({&kReplaceIf,
-                     replace.key,
-                     {std::string(replace.if_mark), kActions[static_cast<int>(replace.action)],
-                      replace.life <= Duration::zero() ? "0" : milliseconds(replace.life), replace.bytes}});
-  }
-  const Answer answer = run_calls("write", calls, Purpose::write);
-  if (!answer) return std::vector<Done>(replaces.size(), to_done(answer));
+std::vector<Done> Remote::to_done(std::string_view operation, const Answer& answer, std::size_t count) {
+  if (!answer) return std::vector<Done>(count, to_done(answer));
   std::vector<Done> done;
+  done.reserve(count);
   for (const Reply& reply : answer.replies) {
-    done.push_back(reply.is(Reply::Kind::error)                           ? refused("write", reply)
-                   : reply.is(Reply::Kind::integer) && reply.integer == 1 ? Done{Done::yes}
-                                                                          : Done{Done::no});
+    const bool number = reply.is(Reply::Kind::integer);
+    done.push_back(reply.is(Reply::Kind::error)   ? refused(operation, reply)
+                   : number && reply.integer == 1 ? Done{Done::yes}
+                   : number && reply.integer == 2 ? Done{Done::overtaken}
+                                                  : Done{Done::no});
   }
   return done;
+}
+
+namespace {
+
+std::string_view as_text(const LeaseToken& token) { return {token.data(), token.size()}; }
+
+/// Of no use where all its bytes are zero: what has no generation.
+std::string_view generation_of(const LoadClaim& claim) {
+  return claim.generation == LeaseToken{} ? std::string_view() : as_text(claim.generation);
+}
+
+std::string hexadecimal(const LeaseToken& token) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string out;
+  for (const char c : token) {
+    out += kDigits[static_cast<unsigned char>(c) >> 4];
+    out += kDigits[static_cast<unsigned char>(c) & 15];
+  }
+  return out;
+}
+
+std::optional<LeaseToken> token_in(std::string_view text) {
+  LeaseToken token{};
+  if (text.size() != 2 * token.size()) return std::nullopt;
+  for (std::size_t i = 0; i < token.size(); ++i) {
+    unsigned char byte = 0;
+    const char* const at = text.data() + 2 * i;
+    if (std::from_chars(at, at + 2, byte, 16).ptr != at + 2) return std::nullopt;
+    token[i] = static_cast<char>(byte);
+  }
+  return token;
+}
+
+constexpr const char* kActions[] = {"set", "remove", "leave", "join", "keep"};
+
+std::string life_or_zero(Duration life) { return life <= Duration::zero() ? "0" : milliseconds(life); }
+
+}  // namespace
+
+std::vector<Done> Remote::replace(std::span<const Replace> replaces) {
+  std::vector<Call> calls;
+  for (const Replace& replace : replaces) {
+    const LoadClaim& claim = replace.claim;
+    calls.push_back({&kReplaceIf,
+                     {replace.key},
+                     {std::string(generation_of(claim)), std::to_string(claim.order), std::string(claim.mark),
+                      kActions[static_cast<int>(replace.action)], life_or_zero(replace.life), replace.bytes}});
+  }
+  auto done = to_done("write", run_calls("write", calls, Purpose::write), replaces.size());
+  for (std::size_t i = 0; i < replaces.size(); ++i) note_refusal(replaces[i].action, done[i]);
+  return done;
+}
+
+/// What a refused store costs is paid once: nobody waits for a lease under which nothing can be stored.
+void Remote::note_refusal(Action action, const Done& done) {
+  if (action != Action::set || !done.forbidden) return;
+  no_leases_until_.store(std::chrono::steady_clock::now() + kWithoutLeases);
+}
+
+bool Remote::may_lease() const {
+  return std::chrono::steady_clock::now() >= no_leases_until_.load(std::memory_order_relaxed);
+}
+
+bool Remote::give_back(std::string_view key, const LeaseToken& generation) {
+  Replace leave{std::string(key), {.generation = generation}, Action::leave, std::chrono::seconds(3)};
+  Done done = replace(std::span(&leave, 1))[0];
+  if (done || done.why.empty()) return true;
+  if (done.status == Done::unknown) return false;
+  leave.action = Action::keep;
+  leave.life = std::chrono::milliseconds(1);
+  done = replace(std::span(&leave, 1))[0];
+  if (done || done.why.empty()) return true;
+  // Without scripts another lease may go in its place, whose load is then not stored: that is allowed.
+  const Answer found = run("lease", Request{"GET", key}, Purpose::erase);
+  if (!found) return false;
+  const auto lease = decode_lease(found.replies[0].text);
+  const auto* view = std::get_if<LeaseView>(&lease);
+  if (!view || view->token != generation) return true;
+  return bool(run("lease", Request{"UNLINK", key}, Purpose::erase));
+}
+
+bool Remote::give_back_raw(std::string_view name, const LeaseToken& generation) {
+  const RawReplace leave{name, {.generation = generation}, Action::leave};
+  const Done done = replace_raw(std::span(&leave, 1))[0];
+  return done.status != Done::unknown;
 }
 
 bool Remote::take_refresh_lease(std::string_view name, const LeaseToken& token, Duration life) {
@@ -105,6 +192,30 @@ bool Remote::take_refresh_lease(std::string_view name, const LeaseToken& token, 
           Purpose::write);
   if (answer && answer.replies[0].is(Reply::Kind::error)) refused("lease", answer.replies[0]);
   return answer && answer.replies[0].is_ok();
+}
+
+std::optional<LeaseToken> Remote::take_raw_lease(std::string_view name, const LeaseToken& token, Duration life,
+                                                 bool join, bool absent) {
+  const Call call{&kRawLease,
+                  {keys_.entry(name), keys_.raw_lease(name)},
+                  {join ? "join" : "take", hexadecimal(token), "0", milliseconds(life), absent ? "absent" : ""}};
+  const Answer answer = run_calls("lease", std::span(&call, 1), Purpose::write);
+  if (!answer) return std::nullopt;
+  if (answer.replies[0].is(Reply::Kind::error)) refused("lease", answer.replies[0]);
+  return token_in(answer.replies[0].text);
+}
+
+std::vector<Done> Remote::replace_raw(std::span<const RawReplace> replaces) {
+  std::vector<Call> calls;
+  for (const RawReplace& replace : replaces) {
+    calls.push_back({&kRawLease,
+                     {keys_.entry(replace.name), keys_.raw_lease(replace.name)},
+                     {kActions[static_cast<int>(replace.action)], hexadecimal(replace.claim.generation),
+                      std::to_string(replace.claim.order), life_or_zero(replace.life), replace.bytes, kRawLeaseLife}});
+  }
+  auto done = to_done("write", run_calls("write", calls, Purpose::write), replaces.size());
+  for (std::size_t i = 0; i < replaces.size(); ++i) note_refusal(replaces[i].action, done[i]);
+  return done;
 }
 
 Remote::Counted Remote::increment(std::string_view name, std::int64_t by, Duration life) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "keyspace.hpp"
+
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
@@ -58,6 +60,15 @@ void VersionMemory::forget_all() {
   const std::lock_guard lock(mutex_);
   changes_.fetch_add(1, std::memory_order_release);
   versions_.clear();
+}
+
+std::vector<std::string> VersionMemory::kept_for_ever() const {
+  std::vector<std::string> names;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [name, known] : versions_) {
+    if (is_kept_for_ever(name)) names.push_back(name);
+  }
+  return names;
 }
 
 }  // namespace detail

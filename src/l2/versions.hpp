@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include <dsta/cache/duration.hpp>
 
@@ -68,6 +69,8 @@ class VersionMemory {
   void note(std::string_view name, Version version, std::uint64_t mark, TimePoint kept_until = TimePoint{});
   void forget(std::string_view name);
   void forget_all();
+  /// The names of the versions that the server is to keep for ever.
+  std::vector<std::string> kept_for_ever() const;
 
  private:
   static constexpr std::size_t kMost = 100'000;

@@ -103,7 +103,9 @@ class cached {
     detail::NodeRef node;
     if (reads_here(*state_)) state_->core->read(key.view(), kType, state_->identity, node);
     if (!node && state_->core->has_shared() && kType.shareable) {
+      const std::vector<std::string> tags = detail::tags_for(*state_, arguments...);
       detail::Fetched item{key.view()};
+      item.tags = &tags;
       const detail::TypeOps* types[] = {&kType};
       state_->core->fetch(std::span(&item, 1), types, state_->identity, *state_->terms, {});
       node = std::move(item.node);
@@ -235,6 +237,7 @@ class cached {
   cached adaptive_tags(TagsOf tags_of) && {
     static_assert(detail::Signature<F>::known,
                   "adaptive_tags needs to know the result type: spell the parameters out instead of auto");
+    if (state_->is_raw()) detail::refuse_raw_tags("adaptive_tags");
     state_->tags_of = std::move(tags_of);
     return std::move(*this);
   }
@@ -264,6 +267,7 @@ class cached {
     terms.ttl = ttl_of(loaded, terms);
     auto tags = detail::tags_for(*state_, arguments...);
     tags.insert(tags.end(), loaded.tags.begin(), loaded.tags.end());
+    if (state_->is_raw() && !tags.empty()) detail::refuse_raw_tags(tags.front());
     auto node = detail::make_node<R>(key.view(), std::move(kept));
     node->type = &detail::call_type<F, R, Arguments...>();
     return detail::to_set_result(state_->core->put(std::move(node), terms, tags, state_->identity),

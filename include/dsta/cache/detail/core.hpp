@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <exception>
@@ -37,6 +38,9 @@ struct Dressing;
 struct Shared;
 struct Claim;
 struct Ours;
+class LoadPlace;
+enum class LeaseStep : std::uint8_t;
+enum class EntryAction : std::uint8_t;
 struct Consulted;
 struct Prepared;
 struct Found;
@@ -177,7 +181,9 @@ struct Fetched {
   KeyView key;
   NodeRef node = {};
   Freshness freshness = Freshness::miss;
-  bool asked = false;  ///< the server answered
+  bool asked = false;                              ///< the server answered
+  bool nothing = false;                            ///< that there is nothing
+  const std::vector<std::string>* tags = nullptr;  ///< an entry without one of these does not count
   std::shared_ptr<Found> found = {};
   std::shared_ptr<Versions> versions = {};  ///< that were read or known with it
 };
@@ -263,8 +269,10 @@ class Core : public std::enable_shared_from_this<Core> {
   void heard_flush();
   /// Whether changes are heard: what may be kept in-process, and what is to become of what is there.
   void forget_versions();
-  void hearing();
+  void hearing(TimePoint heard);
   void not_hearing(std::string_view why, TimePoint last_heard);
+  /// All changes up to then have been told.
+  void heard_until(TimePoint time);
 
   /// In the child of a fork, at once: what is in-process is no longer kept up to date.
   void forked() noexcept;
@@ -296,12 +304,13 @@ class Core : public std::enable_shared_from_this<Core> {
 
   explicit Core(ManagerOptions options);
   TimePoint hit_time() const noexcept;
+  bool may_read(TimePoint time) const noexcept;
 
   // Asking.
   std::shared_ptr<Flight> new_flight(const KeyView& key, const LoadSpec& spec, const std::vector<std::string>& tags);
   /// `leads`: the caller's own flight.
   Awaited await(const std::shared_ptr<Flight>& flight, TimePoint limit, std::uint64_t arrived, bool leads);
-  bool asks_itself(const LoadSpec& spec);
+  bool reads_l2_itself(const LoadSpec& spec);
   /// A value while its refresh runs: the value, or what the refresh brings within the soft timeout.
   NodeRef meanwhile(NodeRef entry, Freshness freshness, const std::shared_ptr<Flight>& refresh, const Loader& loader,
                     TimePoint called, std::uint64_t arrived);
@@ -314,24 +323,36 @@ class Core : public std::enable_shared_from_this<Core> {
                                   const LoadSpec& spec, bool counted, Batch& wanted, Batch& behind, std::size_t& early);
   /// Takes away the flights that whoever comes now must not join.
   void look_whom_to_join(const std::vector<BatchItem>& items, const LoadSpec& spec, std::vector<Waiting>& waiting);
+  void refresh_behind(const std::vector<BatchItem>& items, const std::vector<std::size_t>& aged,
+                      const std::shared_ptr<BatchLoader>& loader);
   void load_uncached(std::vector<BatchItem>& items, const std::vector<std::size_t>& open, bool counted,
                      BatchLoader& loader);
 
   // Leading. `lead` runs the loader on this thread, in its place among the loads of its prefix; `launch` has that done
   // in the background (false: no room, and the flights are abandoned).
-  void lead(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run);
-  void load_ours(const Ours& ours, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run);
-  void lead(const std::shared_ptr<Flight>& flight, Loader& loader, LoadUrgency urgency);
-  void lead(const Batch& batch, BatchLoader& loader, LoadUrgency urgency);
+  // Every flight lands, also when there is no memory.
+  void lead(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run) noexcept;
+  void lead_all(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run);
+  /// Gets a place among the loads of the prefix. False: the flights have landed without one.
+  bool enter(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, LoadPlace& place);
+  void wait_for_unclaimed(const std::shared_ptr<Flight>& flight);
+  void load_ours(Ours& ours, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run, LoadPlace& place);
+  void lead(const std::shared_ptr<Flight>& flight, Loader& loader, LoadUrgency urgency) noexcept;
+  void lead(const Batch& batch, BatchLoader& loader, LoadUrgency urgency) noexcept;
   bool launch(const Batch& batch, const LoadSpec& spec, std::function<void()> lead);
-  bool launch(const std::shared_ptr<Flight>& flight, const std::shared_ptr<Loader>& loader, LoadUrgency urgency);
-  bool launch(const Batch& batch, const std::shared_ptr<BatchLoader>& loader, LoadUrgency urgency);
+  bool launch(const std::shared_ptr<Flight>& flight, const std::shared_ptr<Loader>& loader,
+              LoadUrgency urgency) noexcept;
+  bool launch(const Batch& batch, const std::shared_ptr<BatchLoader>& loader, LoadUrgency urgency) noexcept;
   /// Decides what is to become of what a flight brought.
   Prepared prepare(Flight& flight, const LoadSpec& spec, Loaded& loaded, Duration took);
   /// Stores it unless the flight was fenced, and hands it to those who wait.
   void land(Flight& flight, const LoadSpec& spec, Loaded loaded, Prepared prepared);
   void publish(Flight& flight, const LoadSpec& spec, const Loaded& loaded, Prepared& prepared);
-  void abandon(Flight& flight);
+  std::uint64_t void_from(const Flight& flight, const Loaded& loaded);
+  /// Lands a flight whose loader never ran.
+  void abandon(Flight& flight) noexcept;
+  /// Lands a flight, unless it has, with an error.
+  void fail(Flight& flight, std::exception_ptr error) noexcept;
   Admission* admission(const Identity& identity) const;
 
   // With a shared level. See connect.cpp.
@@ -345,18 +366,25 @@ class Core : public std::enable_shared_from_this<Core> {
   bool reaches_shared();
 
   // See consult.cpp.
-  Consulted consult(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, int looks);
-  Consulted consult_raw(const Batch& batch, const LoadSpec& spec);
-  void know_versions(Ours& ours, std::span<const std::string> dependencies, const LoadSpec& spec,
-                     const std::shared_ptr<Versions>& versions);
+  struct Wanted;
+  Consulted consult(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, int looks, LoadPlace& place);
+  Consulted consult_raw(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, LoadPlace& place);
+  LeaseStep look(const Flight& flight, const LoadSpec& spec, LoadUrgency urgency, const Found& found,
+                 const Versions& versions, std::uint64_t confirmed_before, NodeRef& node, Freshness& freshness);
+  bool know_versions(std::span<const std::string> dependencies, const EntryTerms& terms, Versions& versions);
+  void take_claims(const Batch& batch, const LoadSpec& spec, const std::shared_ptr<const Versions>& versions,
+                   std::vector<Wanted>& wanted, Consulted& consulted);
   void land_found(Flight& flight, const EntryTerms& terms, NodeRef node, Freshness freshness);
   void put_off(const std::shared_ptr<Flight>& flight);
   /// False: not any longer.
   bool wait_for_others(int looks, TimePoint begun);
-  void settle(const Ours& ours, const LoadSpec& spec, std::vector<Prepared>& prepared, Duration took);
-  void settle_raw(Flight& flight, Prepared& mine);
-  void remove_outdated(std::span<Flight* const> refreshes);
-  bool need_late_versions(const Claim& claim, std::span<const std::string> dependencies, const Node& node);
+  void settle(Ours& ours, const LoadSpec& spec, std::vector<Prepared>& prepared, std::vector<Loaded>& loaded,
+              Duration took);
+  EntryAction settle_action(const Flight& flight, const Claim& claim, const LoadSpec& spec, Prepared& mine,
+                            Loaded& loaded, Duration took, std::string& bytes);
+  void note_settled(Claim& claim, Prepared& mine, const Done& done, bool stores);
+  bool add_late_versions(const Claim& claim, const std::vector<std::string>& before_load,
+                         std::span<const std::string> dependencies, TimePoint stale_until, Versions& versions);
   std::vector<std::string> dependencies_of(const Batch& batch, const LoadSpec& spec) const;
   /// True when the caller may wait for the flight's value: nothing has revoked it at the shared level.
   bool may_join(const Flight& flight, const Fetched& seen);
@@ -385,7 +413,8 @@ class Core : public std::enable_shared_from_this<Core> {
   Duration version_life(TimePoint stale_until) const;
   static std::vector<std::string> dependencies_of(const Identity* identity, const std::vector<std::string>& tags);
   std::string pack(const Node& node, const EntryTerms& terms, std::span<const std::string> dependencies,
-                   const Versions& versions, Duration load_cost, bool negative) const;
+                   const Versions& versions, Duration load_cost, bool negative, const std::array<char, 16>& generation,
+                   std::uint32_t order) const;
   std::vector<PutOutcome> put_shared(std::vector<NodeRef>& nodes, const EntryTerms& terms,
                                      const std::vector<std::string>& tags);
   SendOrder write_entries(const std::vector<NodeRef>& nodes, const EntryTerms& terms,
@@ -397,15 +426,21 @@ class Core : public std::enable_shared_from_this<Core> {
   Done sweep(std::string_view pattern, std::size_t* counted);
   void invalidate_shared(std::string_view dependency, bool hard);
   void flush_shared();
+  void clear_raw(const Identity& identity);
   void leave_to_upkeep(PendingKind kind, std::string_view name);
   // See coherence.cpp.
+  class QuietWork;
   void drop_all_shared();
   void cease_to_trust(TimePoint last_heard);
+  /// What L1 has of L2 may be read.
+  bool trusts_l1() const noexcept { return coarse_now() < trusted_until_.load(std::memory_order_relaxed); }
 
   // Steps of Upkeep: each does what is due and says when it is to be called next.
   TimePoint confirm_pending();
   TimePoint renew_leases();
   TimePoint end_blindness();
+  TimePoint keep_versions();
+  TimePoint destroy_dropped();
   void apply_pending();
   std::optional<std::int64_t> increment_shared(const KeyView& key, std::int64_t delta, Duration ttl);
   std::optional<std::int64_t> increment_entry(const KeyView& key, std::int64_t delta, Duration ttl, bool& changed);
@@ -428,8 +463,9 @@ class Core : public std::enable_shared_from_this<Core> {
   std::unique_ptr<IdentityTable> identities_;
   std::unique_ptr<Shared> shared_;        ///< null: in-process only
   std::unique_ptr<Coherence> coherence_;  ///< null: no in-process level beside the shared one
-  /// What is in-process is not to be read for now.
-  std::atomic<bool> bypass_{false};
+  /// Until then what L1 has of L2 may be read (steady clock): for as long as the invalidation channel vouches for it. A
+  /// process that was stopped finds this time past, whatever its threads have not done yet.
+  std::atomic<TimePoint> trusted_until_{TimePoint::max()};
   std::atomic<std::uint32_t> forks_{0};
   std::mutex reviving_;
   /// Held by the manager's own threads while they are at what is in-process.

@@ -46,6 +46,8 @@ struct Identity {
   /// Manual calls stored something under this prefix; whatever tags they gave, others may not.
   std::atomic<bool> written_by_hand{false};
   bool function = false;  ///< a wrapped one
+  /// Its values stand at L2 as they are, without the versions by which others are cleared.
+  std::atomic<bool> raw{false};
 };
 
 }  // namespace detail

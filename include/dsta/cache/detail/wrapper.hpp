@@ -111,6 +111,7 @@ struct WrapperState : Hooks<F> {
         head(identity->text()),
         open_head(identity->text().empty() ? "" : identity->text() + ":") {
     core->note_tags(*identity, terms->tags, plain_arguments<F>());
+    if (is_raw()) identity->raw.store(true, std::memory_order_relaxed);
   }
   ~WrapperState() { core->release_function(*identity); }
   WrapperState(const WrapperState&) = delete;
@@ -124,6 +125,8 @@ struct WrapperState : Hooks<F> {
   KeyBuffer::Head head;       ///< prefix:name, the key of a call without arguments
   KeyBuffer::Head open_head;  ///< with ':' behind it, the start of all others
   const bool in_process = terms->level != Level::l2 && !terms->raw;
+
+  bool is_raw() const { return terms->raw && terms->level != Level::l1; }
 };
 
 /// False where the in-process level is not to be used although it is there.
@@ -264,6 +267,9 @@ std::vector<std::string> tags_for(const WrapperState<F>& state, const Arguments&
   (std::index_sequence_for<Arguments...>{});
 }
 
+/// Throws ConfigError.
+[[noreturn]] void refuse_raw_tags(std::string_view tag);
+
 /// What the wrapper's hooks say of a value. They are not asked once the manager is gone: nothing is stored then.
 template <class R, class F>
 void finish_load(const WrapperState<F>& state, const R& value, Loaded& loaded) {
@@ -312,6 +318,7 @@ class CallLoader final : public Loader {
     R value = std::apply([&](const auto&... kept) { return call(loaded, previous, kept...); }, arguments_);
     check_value(value);
     finish_load(*state_, value, loaded);
+    if (state_->is_raw() && !loaded.tags.empty()) refuse_raw_tags(loaded.tags.front());
     loaded.node = make_node<R>(key, std::move(value));
     loaded.node->type = type;
     return loaded;

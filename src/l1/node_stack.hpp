@@ -1,0 +1,72 @@
+#pragma once
+#include <cstddef>
+#include <utility>
+
+#include <dsta/cache/detail/node.hpp>
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+/// Nodes that left the table, linked by `next`; each holds the table's reference. Frees what it still has. One thread.
+class NodeStack {
+ public:
+  NodeStack() = default;
+  NodeStack(NodeStack&& other) noexcept { swap(other); }
+  NodeStack& operator=(NodeStack&& other) noexcept {
+    swap(other);
+    return *this;
+  }
+  ~NodeStack() {
+    while (!empty()) NodeRef(pop()).reset();
+  }
+  void push_all(NodeStack& other) {
+    while (!other.empty()) push(other.pop());
+  }
+  void push(Node* node) {
+    node->next = std::exchange(head_, node);
+    ++count_;
+    weight_ += node->weight;
+  }
+  Node* pop() {
+    --count_;
+    weight_ -= head_->weight;
+    return std::exchange(head_, head_->next);
+  }
+  bool empty() const { return head_ == nullptr; }
+  std::size_t count() const { return count_; }
+  std::size_t weight() const { return weight_; }
+
+ private:
+  void swap(NodeStack& other) noexcept {
+    std::swap(head_, other.head_);
+    std::swap(count_, other.count_);
+    std::swap(weight_, other.weight_);
+  }
+  Node* head_ = nullptr;
+  std::size_t count_ = 0;
+  std::size_t weight_ = 0;
+};
+
+/// While it lives, entries that operations of this thread take out of a store are not destroyed but collected: their
+/// destructors are user code, which must not hold up this thread. One thread.
+class DeferDestruction {
+ public:
+  explicit DeferDestruction(NodeStack& to) : outer_(std::exchange(to_, &to)) {}
+  ~DeferDestruction() { to_ = outer_; }
+  DeferDestruction(const DeferDestruction&) = delete;
+  DeferDestruction& operator=(const DeferDestruction&) = delete;
+
+  /// What is not collected stays in `freed`.
+  static void take(NodeStack& freed) {
+    if (to_) to_->push_all(freed);
+  }
+
+ private:
+  static inline constinit thread_local NodeStack* to_ = nullptr;
+  NodeStack* const outer_;
+};
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache
