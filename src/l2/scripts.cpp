@@ -59,7 +59,7 @@ elseif action ~= 'leave' then
 end
 return 1)"};
 
-const Script kRawLease{"5acf9abc1a2f4340ceef8a25a429038946bc02c3",
+const Script kRawLease{"a7842404580f5c4ede9d58f5382226a0ad8921bd",
                        R"(local action, mine, order, life, bytes = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local function print()
   local held = redis.call('GET', KEYS[1])
@@ -73,7 +73,7 @@ if action == 'take' or action == 'join' then
   if token and action == 'join' then
     mine = token
     write(holders + 1, done, seen)
-  elseif not token and bytes == 'absent' and redis.call('EXISTS', KEYS[1]) == 1 then
+  elseif not token and bytes == 'absent' and redis.call('GET', KEYS[1]) then
     return string.rep('0', 32)
   elseif not token then
     write(1, 0, print())
@@ -137,7 +137,7 @@ else
 end
 return 1)"};
 
-const Script kNeedVersion{"1edd1fa1850054154eb8b992d2d0fb46ab6169c3",
+const Script kNeedVersion{"43ae6b9464ffdda7ab0de3f5da6f57d9e7458fb7",
                           R"(local function version_in(key)
   if not key then return nil end
   return string.match(redis.call('GET', key) or '', '^%d+ %d+$')
@@ -157,7 +157,7 @@ end
 if made then
   if ARGV[1] == '0' then redis.call('SET', KEYS[1], held) else redis.call('SET', KEYS[1], held, 'PX', 1000) end
 end
-if KEYS[3] and (made or redis.call('EXISTS', KEYS[3]) == 0) then redis.call('SET', KEYS[3], held) end
+if KEYS[3] and (made or not redis.call('GET', KEYS[3])) then redis.call('SET', KEYS[3], held) end
 local left = redis.call('PTTL', KEYS[1])
 if ARGV[1] == '0' then
   if left >= 0 then redis.call('PERSIST', KEYS[1]) end
