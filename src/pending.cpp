@@ -6,16 +6,24 @@ namespace detail {
 
 void Pending::add(Kind kind, std::string_view name) {
   const std::lock_guard lock(mutex_);
-  if (intents_.size() >= kMost && !has(kind, name)) {
+  const bool full = intents_.size() >= kMost || bytes_ + name.size() > kMostBytes;
+  if (full && !has(kind, name)) {
     const bool everything = has(Kind::flush_all, {});
     intents_.clear();
-    if (everything) intents_[{Kind::flush_all, {}}].number = ++added_;
-    intents_[{Kind::epoch, {}}].number = ++added_;
+    bytes_ = 0;
+    if (everything) add_one(Kind::flush_all, {});
+    add_one(Kind::epoch, {});
   }
-  Held& held = intents_[{kind, std::string(name)}];
-  held.number = ++added_;
-  if (kind == Kind::pattern && !held.glob) held.glob.emplace(name);
+  add_one(kind, name);
   any_.store(true, std::memory_order_release);
+}
+
+void Pending::add_one(Kind kind, std::string_view name) {
+  std::optional<Glob> glob;
+  if (kind == Kind::pattern) glob.emplace(name);
+  const auto [at, added] = intents_.try_emplace({kind, std::string(name)}, Held{0, std::move(glob)});
+  at->second.number = ++added_;
+  if (added) bytes_ += name.size();
 }
 
 std::size_t Pending::size() const {
@@ -51,7 +59,10 @@ void Pending::confirm(const Intent& intent) {
   const std::lock_guard lock(mutex_);
   confirmed_.fetch_add(1, std::memory_order_release);
   const auto held = intents_.find({intent.kind, intent.name});
-  if (held != intents_.end() && held->second.number == intent.number) intents_.erase(held);
+  if (held != intents_.end() && held->second.number == intent.number) {
+    bytes_ -= held->first.second.size();
+    intents_.erase(held);
+  }
   if (intents_.empty()) any_.store(false, std::memory_order_release);
 }
 

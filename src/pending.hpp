@@ -27,8 +27,8 @@ enum class PendingKind : std::uint8_t {
 /// Invalidations that the shared level has not confirmed: each stands here until it was applied there, and what it
 /// concerns is not asked for there meanwhile. One intent per key, pattern or dependency. Thread-safe.
 ///
-/// Bounded: beyond kMost all become one, to invalidate the namespace. (Counters and raw values, which do not depend on
-/// it, stay.)
+/// Bounded: beyond kMost, or kMostBytes of names, all become one, to invalidate the namespace. (Counters and raw
+/// values, which do not depend on it, stay.)
 class Pending {
  public:
   using Kind = PendingKind;
@@ -39,6 +39,7 @@ class Pending {
   };
 
   static constexpr std::size_t kMost = 10'000;
+  static constexpr std::size_t kMostBytes = std::size_t{4} << 20;
 
   void add(Kind kind, std::string_view name = {});
   /// Whether there are any: one load, for the paths that ask all the time.
@@ -62,11 +63,13 @@ class Pending {
   };
   using Id = std::pair<Kind, std::string>;
 
+  void add_one(Kind kind, std::string_view name);
   bool has(Kind kind, std::string_view name) const { return intents_.contains(Id(kind, name)); }
 
   mutable std::mutex mutex_;
   // Under mutex_.
   std::map<Id, Held> intents_;
+  std::size_t bytes_ = 0;  ///< of names
   std::uint64_t added_ = 0;
   std::atomic<bool> any_{false};
   std::atomic<std::uint64_t> confirmed_{0};

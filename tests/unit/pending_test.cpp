@@ -138,6 +138,25 @@ TEST(Pending, BeyondTheLimitAllBecomeOneThatConcernsEverything) {
   EXPECT_TRUE(pending.concerns_dependency("tag")) << "the one that was too much is kept as it is";
 }
 
+TEST(Pending, LongNamesBecomeOneBeforeTheyFillTheMemory) {
+  Pending pending;
+  const auto name = [](std::size_t i) { return std::to_string(i) + std::string(60'000, 'n'); };
+  for (std::size_t i = 0; i < 1'000; ++i) {
+    pending.add(i % 2 == 0 ? Kind::remove : Kind::pattern, name(i));
+    ASSERT_LE(pending.size(), Pending::kMostBytes / 60'000 + 2);
+    ASSERT_TRUE(pending.concerns_key("anything") || i < 70);
+  }
+  // What was confirmed makes room.
+  Pending other;
+  for (std::size_t i = 0; i < 1'000; ++i) {
+    other.add(Kind::remove, name(i));
+    for (const auto& intent : other.all()) other.confirm(intent);
+    ASSERT_FALSE(other.any());
+  }
+  other.add(Kind::remove, name(0));
+  EXPECT_FALSE(other.concerns_key("anything"));
+}
+
 TEST(Pending, TheEpochOfAnOverflowIsNotConfirmedByAnEarlierOne) {
   Pending pending;
   pending.add(Kind::epoch);
