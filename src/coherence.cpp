@@ -67,9 +67,7 @@ void Core::heard(std::span<const std::string_view> keys) {
         // Removed or only expired: the shared level knows, and is asked by the next reader.
         tags_->invalidate(name, sequence_.fetch_add(1) + 1, true);
         if (name.starts_with(kFunctionMark)) {
-          if (Identity* const function = identities_->find(name.substr(1))) {
-            raise(function->cleared, sequence_.fetch_add(1) + 1);
-          }
+          identities_->clear(name.substr(1), sequence_.fetch_add(1) + 1);
         }
         break;
       case KeySpace::Kind::version:  // made, kept for longer, or evicted: nothing was invalidated

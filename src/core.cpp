@@ -56,9 +56,9 @@ std::shared_ptr<Core> Core::make(ManagerOptions options) {
 Core::Core(ManagerOptions options)
     : options_(std::move(options)),
       reads_system_clock_(options_.clock == system_clock()),
-      store_(std::make_unique<Store>(options_.l1, now())),
-      tags_(std::make_unique<TagTable>()),
-      identities_(std::make_unique<IdentityTable>()),
+      store_(std::make_unique<Store>(options_.l1, now(), &beside_.bytes)),
+      tags_(std::make_unique<TagTable>(beside_.bytes)),
+      identities_(std::make_unique<IdentityTable>(beside_.bytes, !options_.url.empty())),
       background_(std::make_shared<Background>(options_.clock, options_.executor)),
       random_(kHashSeed.value) {
   connect();
@@ -130,6 +130,7 @@ void Core::adorn(Node& node, TagSet tags, std::string etag, Duration idle_ttl) c
   if (tags.empty() && etag.empty() && idle_ttl <= Duration::zero()) return;
   auto extra = std::make_unique<NodeExtra>();
   node.weight += allocation(sizeof(NodeExtra)) + allocation(tags.bytes()) + heap_size(etag);
+  extra->tag_bytes = tags.own_bytes();
   extra->tags = std::move(tags);
   extra->etag = std::move(etag);
   extra->idle_ttl = idle_ttl;
@@ -272,11 +273,15 @@ void Core::sweep_behind() {
 
 Identity& Core::register_function(const std::string& prefix, const std::string& name, const FunctionMark& mark) {
   const auto [identity, replaced] = identities_->add(prefix, name, mark);
-  if (replaced) {
+  if (!replaced) return identity;
+  try {
     log(LogLevel::info, fmt::format("another function is now cached under prefix '{}' name '{}': its predecessor's "
                                     "values are dropped",
                                     prefix, name));
     clear(identity);
+  } catch (...) {  // handed on: there will be no wrapper
+    identities_->release(identity);
+    throw;
   }
   return identity;
 }
@@ -301,7 +306,7 @@ Identity& Core::manual_writer(std::string_view prefix) {
 
 CacheStats Core::stats() const {
   Totals totals{};
-  identities_->each([&](const Identity& identity) { identity.counters.add_to(totals); });
+  identities_->each([&](const std::string&, const Counters& counters) { counters.add_to(totals); });
   CacheStats stats = to_stats(totals);
   const auto contents = store_->contents(now());
   stats.entries = contents.entries;
@@ -320,7 +325,7 @@ CacheStats Core::stats() const {
 
 std::map<std::string, CacheStats> Core::stats_by_prefix() const {
   std::map<std::string, Totals> sums;
-  identities_->each([&](const Identity& identity) { identity.counters.add_to(sums[identity.prefix]); });
+  identities_->each([&](const std::string& prefix, const Counters& counters) { counters.add_to(sums[prefix]); });
   std::map<std::string, CacheStats> stats;
   for (const auto& [prefix, totals] : sums) {
     if (totals != Totals{}) stats.emplace(prefix, to_stats(totals));
@@ -329,7 +334,7 @@ std::map<std::string, CacheStats> Core::stats_by_prefix() const {
 }
 
 void Core::clear_stats() {
-  identities_->each([](Identity& identity) { identity.counters.clear(); });
+  identities_->each([](const std::string&, Counters& counters) { counters.clear(); });
   store_->clear_counts();
   if (shared_) shared_->hits = shared_->errors = shared_->unknown = shared_->blindness = 0;
 }

@@ -19,10 +19,15 @@ inline TimePoint deadline(TimePoint from, Duration limit) {
 /// What only some entries have.
 struct NodeExtra {
   TagSet tags;
+  /// Of the tags' records that go with the entry. They are charged to the whole store, not to its shard.
+  std::size_t tag_bytes = 0;
   std::string etag;
   Duration idle_ttl{};
   std::atomic<TimePoint> last_read{};
 };
+
+/// What goes with an entry: its own weight, and the records of its tags.
+inline std::size_t reach(const Node& node) { return node.weight + (node.extra ? node.extra->tag_bytes : 0); }
 
 /// What an entry is given beside its terms.
 struct Dressing {

@@ -59,7 +59,7 @@ struct Flight {
   const std::string name, full;
   const std::uint64_t hash;
   const TypeOps* const type;
-  const Identity* const identity;
+  const IdentityRef identity;
   /// Known before the value is; the value may name more.
   const std::vector<std::string> tag_names;
   /// The invalidation sequence when the load began: whatever was invalidated later, this value does not count for.

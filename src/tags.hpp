@@ -1,16 +1,15 @@
 #pragma once
 #include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
-
-#include <dsta/cache/detail/node.hpp>
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -23,6 +22,8 @@ inline void raise(std::atomic<std::uint64_t>& value, std::uint64_t to) {
   }
 }
 
+class TagStripe;
+
 /// A tag is two points of the manager's invalidation sequence. An entry or a load that began before `removed` does not
 /// count any more; one that began before `expired` is past its ttl. So invalidating costs the same however many
 /// entries carry the tag, and writes made after it are valid whatever the clock says.
@@ -30,14 +31,21 @@ struct Tag {
   std::atomic<std::uint64_t> removed{0};
   std::atomic<std::uint64_t> expired{0};
   std::atomic<std::uint32_t> references{0};
+  bool idle = false;  ///< on the list of those that nothing refers to; under the stripe's lock, as are these:
+  Tag* older = nullptr;
+  Tag* newer = nullptr;
+  TagStripe* home = nullptr;
   std::string_view name = {};  ///< the table's
+
+  /// What the record takes, its name and its place in the table included.
+  std::size_t weight() const;
+  void release() noexcept;
 };
 
 /// Counted references to the tags of one entry or load.
 class TagSet {
  public:
   TagSet() = default;
-  explicit TagSet(std::vector<Tag*> counted) : tags_(std::move(counted)) {}
   TagSet(const TagSet&) = delete;
   TagSet(TagSet&& other) noexcept : tags_(std::exchange(other.tags_, {})) {}
   TagSet& operator=(TagSet&& other) noexcept {
@@ -45,13 +53,19 @@ class TagSet {
     return *this;
   }
   ~TagSet() {
-    for (Tag* tag : tags_) tag->references.fetch_sub(1, std::memory_order_release);
+    for (Tag* tag : tags_) tag->release();
   }
+
+  void reserve(std::size_t tags) { tags_.reserve(tags); }
+  /// Takes over a reference that the caller holds; there is room for it.
+  void adopt(Tag& counted) noexcept { tags_.push_back(&counted); }
 
   /// The same tags, counted once more.
   TagSet again() const {
+    TagSet more;
+    more.tags_ = tags_;
     for (Tag* tag : tags_) tag->references.fetch_add(1, std::memory_order_relaxed);
-    return TagSet(tags_);
+    return more;
   }
 
   /// Those of `other` too that are not here yet.
@@ -69,6 +83,13 @@ class TagSet {
     for (const Tag* tag : tags_) out.emplace_back(tag->name);
   }
   std::size_t bytes() const { return tags_.capacity() * sizeof(Tag*); }
+  /// Of the records that go when the entry goes, as far as can be seen while it is made: beside it its load refers to
+  /// them.
+  std::size_t own_bytes() const {
+    std::size_t bytes = 0;
+    for (const Tag* tag : tags_) bytes += tag->references.load(std::memory_order_relaxed) <= 2 ? tag->weight() : 0;
+    return bytes;
+  }
   /// The last hard invalidation of any of them.
   std::uint64_t removed() const { return latest(&Tag::removed); }
   /// The last invalidation of any of them, of either kind.
@@ -85,37 +106,75 @@ class TagSet {
   std::vector<Tag*> tags_;
 };
 
-/// All tags of a manager by name. Thread-safe. Must outlive every TagSet.
-///
-/// Records that nobody refers to are dropped when there are many. A tag that is asked for again after that starts from
-/// the latest point that any dropped record had, so no invalidation is forgotten; at worst a load under way is fenced
-/// that need not be.
-class TagTable {
+/// A part of the table with a lock of its own. Thread-safe.
+class alignas(64) TagStripe {
  public:
-  TagSet find(const std::vector<std::string>& names);
-  /// `point` is a new value of the invalidation sequence.
+  void charge_to(std::atomic<std::size_t>& charged) { charged_ = &charged; }
+  /// With one more reference.
+  Tag& find(std::string_view name);
   void invalidate(std::string_view name, std::uint64_t point, bool hard);
+  /// The last reference goes.
+  void release(Tag& tag) noexcept;
 
  private:
-  static constexpr std::size_t kStripes = 16;
-  static constexpr std::size_t kSweepAbove = 4096;
+  friend struct Tag;
+  /// Of records that nothing refers to; they do not count against the budget.
+  static constexpr std::size_t kMostIdle = std::size_t{64} << 10;
+  /// So many buckets do not count either.
+  static constexpr std::size_t kFreeBuckets = 2048;
 
   struct Hash {
     using is_transparent = void;
     std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
   };
-  struct alignas(64) Stripe {
-    std::mutex mutex;
-    std::unordered_map<std::string, std::unique_ptr<Tag>, Hash, std::equal_to<>> tags;
-    std::uint64_t dropped_removed = 0;
-    std::uint64_t dropped_expired = 0;
-    std::size_t sweep_above = kSweepAbove;
-  };
+  using Tags = std::unordered_map<std::string, Tag, Hash, std::equal_to<>>;
 
-  Stripe& stripe(std::string_view name) { return stripes_[Hash{}(name) % kStripes]; }
-  static Tag& record(Stripe& stripe, std::string_view name);
+  Tag& record(std::string_view name);
+  void charge_buckets() noexcept;
+  void rest(Tag& tag) noexcept;
+  void unlink(Tag& tag) noexcept;
+  void forget(Tag& tag) noexcept;
 
-  Stripe stripes_[kStripes];
+  std::mutex mutex_;
+  std::atomic<std::size_t>* charged_ = nullptr;
+  // Under mutex_.
+  Tags tags_;
+  std::size_t charged_buckets_ = 0;
+  Tag* oldest_idle_ = nullptr;
+  Tag* newest_idle_ = nullptr;
+  std::size_t idle_bytes_ = 0;
+  // The latest points that a forgotten tag had.
+  std::uint64_t forgotten_removed_ = 0;
+  std::uint64_t forgotten_expired_ = 0;
+};
+
+/// All tags of a manager by name. Thread-safe. Must outlive every TagSet.
+///
+/// A tag's record is kept while an entry or a load refers to it, and then counts against the budget. One that nothing
+/// refers to is dropped at once, unless it was invalidated: then it rests until many were, and the oldest are
+/// forgotten. A tag that is asked for again after that starts from the latest point that any forgotten one had, so no
+/// invalidation is forgotten; at worst a load under way is fenced that need not be. Resting is what makes that rare.
+class TagTable {
+ public:
+  /// `charged` is where the bytes are counted that the budget is to pay.
+  explicit TagTable(std::atomic<std::size_t>& charged) {
+    for (TagStripe& stripe : stripes_) stripe.charge_to(charged);
+  }
+  TagSet find(const std::vector<std::string>& names) {
+    TagSet found;
+    found.reserve(names.size());
+    for (const auto& name : names) found.adopt(stripe(name).find(name));
+    return found;
+  }
+  /// `point` is a new value of the invalidation sequence.
+  void invalidate(std::string_view name, std::uint64_t point, bool hard) { stripe(name).invalidate(name, point, hard); }
+
+ private:
+  static constexpr std::size_t kStripes = 16;
+  // By other bits than those that pick the bucket.
+  TagStripe& stripe(std::string_view name) { return stripes_[(std::hash<std::string_view>{}(name) >> 32) % kStripes]; }
+
+  TagStripe stripes_[kStripes];
 };
 
 }  // namespace detail

@@ -4,6 +4,8 @@
 
 #include <dsta/cache/detail/node.hpp>
 
+#include "../entry.hpp"
+
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
@@ -27,18 +29,23 @@ class NodeStack {
     node->next = std::exchange(head_, node);
     ++count_;
     weight_ += node->weight;
+    reach_ += reach(*node);
   }
   Node* pop() {
     --count_;
     weight_ -= head_->weight;
+    reach_ -= reach(*head_);
     return std::exchange(head_, head_->next);
   }
   bool empty() const { return head_ == nullptr; }
   std::size_t count() const { return count_; }
   std::size_t weight() const { return weight_; }
+  /// With what goes with them.
+  std::size_t whole_weight() const { return reach_; }
 
  private:
   void swap(NodeStack& other) noexcept {
+    std::swap(reach_, other.reach_);
     std::swap(head_, other.head_);
     std::swap(count_, other.count_);
     std::swap(weight_, other.weight_);
@@ -46,6 +53,7 @@ class NodeStack {
   Node* head_ = nullptr;
   std::size_t count_ = 0;
   std::size_t weight_ = 0;
+  std::size_t reach_ = 0;
 };
 
 /// While it lives, entries that operations of this thread take out of a store are not destroyed but collected: their

@@ -15,7 +15,7 @@ void Shard::remove(Node* node, Unlinked& dead) {
 
 bool Shard::insert(Node* old, NodeRef fresh, TimePoint now, Unlinked& dead) {
   Node* node = fresh.get();
-  if (node->weight > max_bytes ||
+  if (reach(*node) > max_bytes ||
       (node->counter && !(old && old->counter) && policy.pinned_weight() + node->weight > max_bytes / 2)) {
     if (old) remove(old, dead);
     dead.take(fresh.release());
@@ -49,11 +49,16 @@ void Shard::reclaim(TimePoint now, std::size_t limit, Unlinked& dead) {
   });
 }
 
+std::size_t Shard::budget() const {
+  const std::size_t taken = overhead() + (beside ? beside->load(std::memory_order_relaxed) / parts : 0);
+  return max_bytes > taken ? max_bytes - taken : 0;
+}
+
 void Shard::shrink(const Node* newest, Unlinked& dead) {
-  const std::size_t budget = max_bytes > overhead() ? max_bytes - overhead() : 0;
-  policy.settle(budget);
-  while (policy.weight() > budget || (max_entries != 0 && table.size() > max_entries)) {
-    Node* victim = policy.victim(budget);
+  const std::size_t allowed = budget();
+  policy.settle(allowed);
+  while (policy.weight() > allowed || (max_entries != 0 && table.size() > max_entries)) {
+    Node* victim = policy.victim(allowed);
     if (!victim || (victim == newest && table.size() == 1)) break;
     remove(victim, dead);
     ++evictions;
@@ -66,7 +71,14 @@ void Unlinked::look_who_reads() {
     const std::lock_guard lock(shard_.lock);
     batch = std::exchange(shard_.retired, NodeStack());
   }
-  const auto announced = Hazards::announced();
+  std::vector<const Node*> announced;
+  try {
+    announced = Hazards::announced();
+  } catch (const std::bad_alloc&) {  // the next one looks again: this runs in destructors
+    const std::lock_guard lock(shard_.lock);
+    while (!batch.empty()) shard_.retired.push(batch.pop());
+    return;
+  }
   NodeStack read, unread;
   while (!batch.empty()) {
     Node* node = batch.pop();

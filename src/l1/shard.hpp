@@ -44,7 +44,7 @@ class FlightMap {
       if (link->get() != &flight) continue;
       std::shared_ptr<Flight> removed = std::move(*link);
       *link = std::move(removed->next);
-      --size_;
+      if (--size_ == 0 && heads_.size() > kMostEmpty) shrink();
       return removed;
     }
     return nullptr;
@@ -58,6 +58,11 @@ class FlightMap {
     flight->next = std::move(head);
     head = std::move(flight);
   }
+  /// After a burst.
+  void shrink() noexcept {
+    heads_.resize(kMostEmpty);
+    heads_.shrink_to_fit();
+  }
   void rehash() {
     std::vector<std::shared_ptr<Flight>> old(heads_.size() * 2);
     old.swap(heads_);
@@ -70,6 +75,7 @@ class FlightMap {
     }
   }
 
+  static constexpr std::size_t kMostEmpty = 256;
   std::vector<std::shared_ptr<Flight>> heads_ = std::vector<std::shared_ptr<Flight>>(8);
   std::size_t size_ = 0;
   std::uint64_t added_ = 0;
@@ -86,6 +92,9 @@ struct alignas(64) Shard {
   WindowClockPolicy policy;
   Wheel wheel{TimePoint{}};
   std::size_t max_bytes = 0;
+  /// Bytes beside the store that its budget pays, this shard's part of which is one of `parts`.
+  const std::atomic<std::size_t>* beside = nullptr;
+  std::size_t parts = 1;
   std::size_t max_entries = 0;
   std::uint64_t evictions = 0;
   std::uint64_t expirations = 0;
@@ -152,9 +161,12 @@ struct alignas(64) Shard {
   bool insert(Node* old, NodeRef fresh, TimePoint now, Unlinked& dead);
   /// Takes out at most `limit` entries whose time is past.
   void reclaim(TimePoint now, std::size_t limit, Unlinked& dead);
+  /// Evicts down to the budget.
+  void shrink(const Node* newest, Unlinked& dead);
 
  private:
-  void shrink(const Node* newest, Unlinked& dead);
+  /// For entries.
+  std::size_t budget() const;
 };
 
 /// What an operation takes out of a shard. Declared before the lock is taken, so that entries are freed after it is
@@ -177,7 +189,7 @@ class Unlinked {
   /// Under the shard's lock.
   void take(Node* node) {
     shard_.retired.push(node);
-    due_ = due_ || shard_.retired.count() >= kBatch || shard_.retired.weight() >= shard_.max_bytes / 64;
+    due_ = due_ || shard_.retired.count() >= kBatch || shard_.retired.whole_weight() >= shard_.max_bytes / 64;
     // One for one keeps step with what comes in; more only to catch up.
     for (int n = shard_.unread.count() > 2 * kBatch ? 2 : 1; n > 0 && !shard_.unread.empty(); --n) {
       freed_.push(shard_.unread.pop());

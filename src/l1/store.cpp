@@ -33,13 +33,15 @@ bool joinable(const Flight& flight, const Flight& mine, std::uint64_t store_clea
 
 }  // namespace
 
-Store::Store(const L1Options& options, TimePoint now) {
+Store::Store(const L1Options& options, TimePoint now, const std::atomic<std::size_t>* beside) : beside_(beside) {
   const std::size_t count = shard_count(options);
   shards_ = std::make_unique<Shard[]>(count);
   mask_ = count - 1;
   for (std::size_t i = 0; i < count; ++i) {
     shards_[i].wheel = Wheel(now);
     shards_[i].max_bytes = options.enabled ? options.max_bytes / count : 0;
+    shards_[i].beside = beside;
+    shards_[i].parts = count;
     shards_[i].max_entries = (options.max_entries + count - 1) / count;
   }
 }
@@ -153,16 +155,13 @@ std::size_t Store::erase_matching(const std::function<bool(std::string_view)>& m
 }
 
 void Store::sweep(TimePoint now) {
-  std::vector<Node*> gone;
   for (std::size_t i = 0; i <= mask_; ++i) {
     Shard& home = shards_[i];
     Unlinked dead(home);
     const std::lock_guard lock(home.lock);
-    gone.clear();
     home.table.each([&](Node& node) {
-      if (judge(node, nullptr, now) == Freshness::miss) gone.push_back(&node);
+      if (judge(node, nullptr, now) == Freshness::miss) home.remove(&node, dead);
     });
-    for (Node* node : gone) home.remove(node, dead);
   }
 }
 
@@ -173,10 +172,7 @@ void Store::clear(std::uint64_t sequence) {
     const std::lock_guard lock(home.lock);
     home.cleared = std::max(home.cleared, sequence);
     home.flights.each([](const std::shared_ptr<Flight>& flight) { flight->fenced = true; });
-    std::vector<Node*> nodes;
-    nodes.reserve(home.table.size());
-    home.table.each([&](Node& node) { nodes.push_back(&node); });
-    for (Node* node : nodes) home.remove(node, dead);
+    home.table.each([&](Node& node) { home.remove(&node, dead); });
     dead.free_all();
   }
 }
@@ -254,18 +250,15 @@ void Store::close(bool drop) {
 }
 
 void Store::drop_shared(std::uint64_t sequence) {
-  std::vector<Node*> shared;
   for (std::size_t i = 0; i <= mask_; ++i) {
     Shard& home = shards_[i];
     Unlinked dead(home);
     const std::lock_guard lock(home.lock);
     home.cleared = std::max(home.cleared, sequence);
     home.flights.each([](const std::shared_ptr<Flight>& flight) { flight->revoked = true; });
-    shared.clear();
     home.table.each([&](Node& node) {
-      if (node.shared) shared.push_back(&node);
+      if (node.shared) home.remove(&node, dead);
     });
-    for (Node* node : shared) home.remove(node, dead);
   }
 }
 
@@ -380,6 +373,7 @@ Store::Contents Store::contents(TimePoint now) {
       Unlinked dead(home);
       const std::lock_guard lock(home.lock);
       home.reclaim(now, std::size_t{1} << 20, dead);
+      home.shrink(nullptr, dead);  // what stands beside the store may have grown since the last insertion
       // What was taken out and waits to be freed is no content.
       if (!home.retired.empty() || !home.unread.empty()) dead.free_all();
     }
@@ -389,6 +383,7 @@ Store::Contents Store::contents(TimePoint now) {
     sum.evictions += home.evictions;
     sum.expirations += home.expirations;
   }
+  if (beside_) sum.bytes += beside_->load(std::memory_order_relaxed);
   return sum;
 }
 

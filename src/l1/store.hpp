@@ -34,7 +34,8 @@ class Store {
   };
   enum class Published { stored, fenced, refused, nothing };
 
-  Store(const L1Options& options, TimePoint now);
+  /// `beside`: bytes outside of the store that its budget pays.
+  Store(const L1Options& options, TimePoint now, const std::atomic<std::size_t>* beside = nullptr);
   ~Store();
 
   Freshness find(const KeyView& key, const TypeOps& type, const Identity* reader, TimePoint now, NodeRef& out) noexcept;
@@ -130,6 +131,7 @@ class Store {
 
   std::unique_ptr<Shard[]> shards_;
   std::size_t mask_ = 0;
+  const std::atomic<std::size_t>* const beside_;
   std::atomic<std::uint64_t> trust_{0};
 };
 

@@ -74,6 +74,7 @@ class Table {
   std::size_t bytes() const { return bytes_; }
   std::size_t capacity() const { return (current_.load(std::memory_order_relaxed)->mask + 1) * 8; }
 
+  /// `visit` may remove the node that it is given.
   template <class Visit>
   void each(Visit&& visit) const {
     const Array& array = *current_.load(std::memory_order_relaxed);

@@ -458,6 +458,11 @@ class Core : public std::enable_shared_from_this<Core> {
 
   ManagerOptions options_;
   const bool reads_system_clock_;
+  /// What stands beside the store and is paid by its budget: records of tags, and of functions without a wrapper. On a
+  /// cache line of its own.
+  struct alignas(64) Beside {
+    std::atomic<std::size_t> bytes{0};
+  } beside_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<TagTable> tags_;
   std::unique_ptr<IdentityTable> identities_;

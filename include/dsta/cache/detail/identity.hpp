@@ -33,21 +33,24 @@ struct FunctionMark {
   }
 };
 
-/// One wrapped function (prefix + name) of one manager, or the manual calls of one prefix. Lives as long as its
-/// manager.
+/// One wrapped function (prefix + name) of one manager, or the manual calls of one prefix. That of a function lives as
+/// long as it has a wrapper, an entry or a load (see IdentityRef), others as long as their manager.
 struct Identity {
   std::string prefix = {};
   std::string name = {};
-  Counters counters = {};
-  /// prefix:name, without the ':' when one is missing: what keys start with, and what tells functions apart.
-  std::string text() const { return prefix.empty() || name.empty() ? prefix + name : prefix + ":" + name; }
   /// The invalidation sequence of the last cache_clear: entries and loads older than this do not count.
   std::atomic<std::uint64_t> cleared{0};
+  // What a hit reads stands above the counters, and what changes with each entry below: so they share no cache line.
+  Counters counters = {};
+  mutable std::atomic<std::uint32_t> references{0};  ///< of a function
   /// Manual calls stored something under this prefix; whatever tags they gave, others may not.
   std::atomic<bool> written_by_hand{false};
   bool function = false;  ///< a wrapped one
   /// Its values stand at L2 as they are, without the versions by which others are cleared.
   std::atomic<bool> raw{false};
+
+  /// prefix:name, without the ':' when one is missing: what keys start with, and what tells functions apart.
+  std::string text() const { return prefix.empty() || name.empty() ? prefix + name : prefix + ":" + name; }
 };
 
 }  // namespace detail

@@ -14,6 +14,7 @@
 
 #include <dsta/cache/codec.hpp>
 #include <dsta/cache/detail/hash.hpp>
+#include <dsta/cache/detail/identity_ref.hpp>
 #include <dsta/cache/detail/weigh.hpp>
 #include <dsta/cache/duration.hpp>
 
@@ -21,7 +22,6 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-struct Identity;
 struct NodeExtra;
 class NodeRef;
 
@@ -145,7 +145,7 @@ struct Node {
   std::uint64_t hash = 0;
   const TypeOps* type = nullptr;
   /// Whose function stored it; null for a manual set.
-  const Identity* identity = nullptr;
+  IdentityRef identity;
   /// The invalidation sequence seen before the value was read from its source.
   std::uint64_t sequence = 0;
   TimePoint attention;         ///< until then it is fresh and nothing is to be done: the hit path's only comparison

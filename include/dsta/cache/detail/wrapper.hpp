@@ -100,6 +100,19 @@ constexpr unsigned plain_arguments() {
   }
 }
 
+/// A wrapper's share in its function's registration, given back at the end of its life.
+class Registration {
+ public:
+  Registration(Core& core, Identity& identity) noexcept : core_(core), identity_(identity) {}
+  ~Registration() { core_.release_function(identity_); }
+  Registration(const Registration&) = delete;
+  Registration& operator=(const Registration&) = delete;
+
+ private:
+  Core& core_;
+  Identity& identity_;
+};
+
 /// What all copies of one wrapper share. Immutable once the wrapper is in use.
 template <class F>
 struct WrapperState : Hooks<F> {
@@ -108,20 +121,20 @@ struct WrapperState : Hooks<F> {
         terms(std::make_shared<const EntryTerms>(core->resolve(options))),
         function(std::move(function_)),
         identity(&core->register_function(options.prefix, options.name, mark_function(function, where))),
+        registration(*core, *identity),
         head(identity->text()),
         open_head(identity->text().empty() ? "" : identity->text() + ":") {
     core->note_tags(*identity, terms->tags, plain_arguments<F>());
     if (is_raw()) identity->raw.store(true, std::memory_order_relaxed);
   }
-  ~WrapperState() { core->release_function(*identity); }
   WrapperState(const WrapperState&) = delete;
   WrapperState& operator=(const WrapperState&) = delete;
 
-  // What may refuse the options or throw comes before the registration, which would be left behind.
   std::shared_ptr<Core> core;
   std::shared_ptr<const EntryTerms> terms;
   F function;
   Identity* identity = nullptr;
+  const Registration registration;
   KeyBuffer::Head head;       ///< prefix:name, the key of a call without arguments
   KeyBuffer::Head open_head;  ///< with ':' behind it, the start of all others
   const bool in_process = terms->level != Level::l2 && !terms->raw;
