@@ -11,9 +11,9 @@
 #include "background.hpp"
 #include "coherence.hpp"
 #include "entry.hpp"
-#include "glob.hpp"
 #include "identities.hpp"
 #include "integer_errors.hpp"
+#include "key_pattern.hpp"
 #include "l1/store.hpp"
 #include "l2/fork_count.hpp"
 #include "shared.hpp"
@@ -177,10 +177,10 @@ bool Core::erase(const KeyView& key, const Reach& reach) {
   return reach.l2 && shared_ && !closed() ? erase_shared(key, reach.raw) : store_->erase(key, now());
 }
 
-std::size_t Core::erase_matching(std::string_view pattern) {
+std::size_t Core::erase_matching(const std::shared_ptr<const KeyPattern>& pattern) {
   if (reaches_shared()) return erase_matching_shared(pattern);
-  const Glob glob(pattern);
-  return store_->erase_matching([&](std::string_view name) { return glob.matches(name); }, now());
+  return store_->erase_matching([&](const Store::Known& known) { return pattern->concerns(known.name, known.full); },
+                                now());
 }
 
 std::exception_ptr no_integer(const KeyView& key) {

@@ -53,6 +53,12 @@ bool in_class(std::string_view inside, char c) {
 Glob::Glob(std::string_view pattern) : pattern_(pattern) {
   if (pattern.empty()) throw PatternError("the pattern is empty: '*' matches every key, flush_all() empties the cache");
   for (std::size_t i = 0; i < pattern.size(); ++i) {
+    if (pattern[i] == '*') {
+      star_ = true;
+      continue;
+    }
+    ++units_;
+    star_at_end_ = star_at_end_ && !star_;
     if (pattern[i] == '\\') {
       if (++i == pattern.size()) throw PatternError("the pattern ends in '\\': write '\\\\' for a backslash");
     } else if (pattern[i] == '[') {
@@ -66,36 +72,39 @@ Glob::Glob(std::string_view pattern) : pattern_(pattern) {
   }
 }
 
+namespace {
+
+/// Whether the part of the pattern at `at`, which is no '*', matches the byte; moves `at` behind it.
+bool unit_matches(std::string_view pattern, std::size_t& at, char byte) {
+  const std::size_t here = at++;
+  switch (pattern[here]) {
+    case '?':
+      return true;
+    case '[':
+      at = class_end(pattern, here);
+      return in_class(pattern.substr(here + 1, at - here - 2), byte);
+    case '\\':
+      return pattern[at++] == byte;
+    default:
+      return pattern[here] == byte;
+  }
+}
+
+}  // namespace
+
 bool Glob::matches(std::string_view text) const {
   const std::string_view pattern = pattern_;
   std::size_t p = 0, t = 0;
   // Where to go on after a mismatch: the last '*' takes one byte more. Earlier stars need no retry.
   std::size_t star = std::string_view::npos, star_text = 0;
   while (t < text.size()) {
-    std::size_t next = p + 1;
-    bool match = false;
-    if (p < pattern.size()) {
-      switch (pattern[p]) {
-        case '*':
-          star = p++;
-          star_text = t;
-          continue;
-        case '?':
-          match = true;
-          break;
-        case '[':
-          next = class_end(pattern, p);
-          match = in_class(pattern.substr(p + 1, next - p - 2), text[t]);
-          break;
-        case '\\':
-          next = p + 2;
-          match = pattern[p + 1] == text[t];
-          break;
-        default:
-          match = pattern[p] == text[t];
-      }
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      star_text = t;
+      continue;
     }
-    if (match) {
+    std::size_t next = p;
+    if (p < pattern.size() && unit_matches(pattern, next, text[t])) {
       p = next;
       ++t;
     } else if (star != std::string_view::npos) {
@@ -107,6 +116,26 @@ bool Glob::matches(std::string_view text) const {
   }
   while (p < pattern.size() && pattern[p] == '*') ++p;
   return p == pattern.size();
+}
+
+bool Glob::can_begin_with(std::string_view head) const {
+  std::size_t p = 0;
+  for (const char byte : head) {
+    if (p == pattern_.size()) return false;
+    if (pattern_[p] == '*') return true;  // it takes the rest of the head, and something fits what stands behind it
+    if (!unit_matches(pattern_, p, byte)) return false;
+  }
+  return true;
+}
+
+std::string Glob::literal_head() const {
+  std::string head;
+  for (std::size_t i = 0; i < pattern_.size() && std::string_view("*?[").find(pattern_[i]) == std::string_view::npos;
+       ++i) {
+    if (pattern_[i] == '\\') ++i;
+    head += pattern_[i];
+  }
+  return head;
 }
 
 std::string glob_escape(std::string_view text) {

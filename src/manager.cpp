@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "glob.hpp"
+#include "key_pattern.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -130,7 +131,7 @@ std::size_t CacheManager::delete_pattern(std::string_view pattern, const EntryOp
     if (!part->empty() && !pattern.empty()) joined += detail::glob_escape(*part) + ":";
   }
   joined += pattern;
-  const std::size_t erased = core_->erase_matching(joined);
+  const std::size_t erased = core_->erase_matching(detail::glob_pattern(joined));
   auto& counters = core_->manual(options.prefix).counters;
   counters.add(Count::deletes, erased);
   counters.add(Count::invalidations);

@@ -3,13 +3,12 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "glob.hpp"
+#include "key_pattern.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -17,7 +16,8 @@ namespace detail {
 
 enum class PendingKind : std::uint8_t {
   key,
-  pattern,
+  pattern,    ///< a glob
+  rule,       ///< another pattern of keys
   remove,     ///< of a dependency: its entries are gone
   expire,     ///< of a dependency: its entries are past their ttl
   epoch,      ///< everything that depends on the namespace
@@ -36,12 +36,15 @@ class Pending {
     Kind kind;
     std::string name;
     std::uint64_t number;
+    KeyPatternPtr pattern = {};  ///< of `pattern` and `rule`
   };
 
   static constexpr std::size_t kMost = 10'000;
   static constexpr std::size_t kMostBytes = std::size_t{4} << 20;
 
-  void add(Kind kind, std::string_view name = {});
+  /// `kind` is neither `pattern` nor `rule`.
+  void add(Kind kind, std::string_view name = {}) noexcept { add(kind, name, {}); }
+  void add(const KeyPatternPtr& pattern);
   /// Whether there are any: one load, for the paths that ask all the time.
   bool any() const noexcept { return any_.load(std::memory_order_acquire); }
   std::size_t size() const;
@@ -59,11 +62,12 @@ class Pending {
  private:
   struct Held {
     std::uint64_t number;
-    std::optional<Glob> glob;
+    KeyPatternPtr pattern;
   };
   using Id = std::pair<Kind, std::string>;
 
-  void add_one(Kind kind, std::string_view name);
+  void add(Kind kind, std::string_view name, KeyPatternPtr pattern) noexcept;
+  Held& add_one(Kind kind, std::string_view name);
   bool has(Kind kind, std::string_view name) const { return intents_.contains(Id(kind, name)); }
 
   mutable std::mutex mutex_;
@@ -71,6 +75,8 @@ class Pending {
   std::map<Id, Held> intents_;
   std::size_t bytes_ = 0;  ///< of names
   std::uint64_t added_ = 0;
+  /// Not 0: there was no memory for an intent of its own, and the namespace is to be invalidated in its place.
+  std::uint64_t unnamed_ = 0;
   std::atomic<bool> any_{false};
   std::atomic<std::uint64_t> confirmed_{0};
 };

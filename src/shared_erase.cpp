@@ -5,7 +5,7 @@
 #include <dsta/cache/key.hpp>
 
 #include "entry.hpp"
-#include "glob.hpp"
+#include "key_pattern.hpp"
 #include "l1/store.hpp"
 #include "l2/time_budget.hpp"
 #include "shared.hpp"
@@ -36,21 +36,24 @@ bool Core::counts(const EnvelopeView& view) {
   return judge(view, versions, shared_->remote.clock().to_server(now()), nullptr).freshness != Freshness::miss;
 }
 
-std::size_t Core::erase_matching_shared(std::string_view pattern) {
+std::size_t Core::erase_matching_shared(const std::shared_ptr<const KeyPattern>& pattern) {
   const TimeBudget::Operation budget(time_limit());
-  const Glob glob(pattern);
-  const auto matches = [&](std::string_view name) { return glob.matches(name); };
+  // A copy of what L2 has is judged as it is there, by its name: one that stayed when L2's went would miss the next
+  // invalidation, since L2 has nothing left whose removal it could announce.
+  const auto matches = [&](const Store::Known& known) {
+    return pattern->concerns(known.name, known.shared ? std::string_view() : known.full);
+  };
   std::size_t local = 0;
   const std::size_t here = store_->erase_matching(matches, now(), &local);
   std::size_t there = 0;
-  const Done done = sweep(pattern, &there);
-  if (!done) leave_to_upkeep(Pending::Kind::pattern, pattern);
+  const Done done = sweep(*pattern, &there);
+  if (!done) leave_to_upkeep(pattern);
   std::size_t local_again = 0;
   store_->erase_matching(matches, now(), &local_again);
   return done ? there + local + local_again : std::max(here, there + local);
 }
 
-Done Core::sweep(std::string_view pattern, std::size_t* counted) {
+Done Core::sweep(const KeyPattern& pattern, std::size_t* counted) {
   Remote& remote = shared_->remote;
   Versions versions;
   const std::int64_t server_now = remote.clock().to_server(now());
@@ -102,6 +105,13 @@ void Core::leave_to_upkeep(Pending::Kind kind, std::string_view name) {
   if (closed()) return;
   if (probe) probe(Point::unconfirmed, name);
   shared_->pending.add(kind, name);
+  shared_->confirmations->poke();
+}
+
+void Core::leave_to_upkeep(const std::shared_ptr<const KeyPattern>& pattern) {
+  if (closed()) return;
+  if (probe) probe(Point::unconfirmed, pattern->text());
+  shared_->pending.add(pattern);
   shared_->confirmations->poke();
 }
 
@@ -160,7 +170,8 @@ void Core::apply_pending() {
         keys.push_back(std::move(intent));
         continue;
       case Pending::Kind::pattern:
-        if (!sweep(name, nullptr)) return;
+      case Pending::Kind::rule:
+        if (!sweep(*intent.pattern, nullptr)) return;
         break;
       case Pending::Kind::remove:
       case Pending::Kind::expire:

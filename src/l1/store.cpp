@@ -114,11 +114,13 @@ bool Store::erase(const KeyView& key, TimePoint now) {
   return counted;
 }
 
-std::size_t Store::erase_matching(const std::function<bool(std::string_view)>& matches, TimePoint now,
+std::size_t Store::erase_matching(const std::function<bool(const Known&)>& is_meant, TimePoint now,
                                   std::size_t* local) {
   std::size_t erased = 0;
   std::vector<NodeRef> nodes;
-  const auto is_meant = [&](const auto& named) { return matches(named.name()) || matches(named.full()); };
+  const auto entry_is_meant = [&](const Node& node) {
+    return is_meant({node.name(), node.full(), node.identity, node.shared});
+  };
   for (std::size_t i = 0; i <= mask_; ++i) {
     Shard& home = shards_[i];
     nodes.clear();
@@ -129,16 +131,16 @@ std::size_t Store::erase_matching(const std::function<bool(std::string_view)>& m
       home.watchers.push_back(&added);
     }
     // Matching is done outside the lock: readers of the shard do not wait for it.
-    std::erase_if(nodes, [&](const NodeRef& node) { return !is_meant(*node); });
+    std::erase_if(nodes, [&](const NodeRef& node) { return !entry_is_meant(*node); });
     Unlinked dead(home);
     const std::lock_guard lock(home.lock);
     std::erase(home.watchers, &added);
     for (NodeRef& node : added) {
-      if (is_meant(*node)) nodes.push_back(std::move(node));
+      if (entry_is_meant(*node)) nodes.push_back(std::move(node));
     }
     // Fencing and removing in one step: a load that is told to be too late finds nothing older left behind.
     home.flights.each([&](const std::shared_ptr<Flight>& flight) {
-      if (!flight->fenced && (matches(flight->name) || matches(flight->full))) flight->fenced = true;
+      if (!flight->fenced && is_meant({flight->name, flight->full, flight->identity, true})) flight->fenced = true;
     });
     for (const NodeRef& node : nodes) {
       // Or what replaced it meanwhile: a counter that counted on holds what was to be removed.

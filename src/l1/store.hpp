@@ -54,9 +54,16 @@ class Store {
   Exchanged exchange(const NodeRef& expected, NodeRef node, TimePoint now);
   /// Removes and fences. True when there was an entry that counted.
   bool erase(const KeyView& key, TimePoint now);
-  /// Removes and fences whatever `matches`; returns how many entries counted.
+  /// What an entry or a load is known by.
+  struct Known {
+    std::string_view name;
+    std::string_view full;     ///< the whole key where it is longer than the name and known; else empty
+    const Identity* identity;  ///< of the function that stored it or loads it; null: none that is known
+    bool shared;               ///< L2 may have it too
+  };
+  /// Removes and fences whatever `is_meant`; returns how many entries counted.
   /// `local`, when given: how many of them were not at the shared level.
-  std::size_t erase_matching(const std::function<bool(std::string_view name)>& matches, TimePoint now,
+  std::size_t erase_matching(const std::function<bool(const Known&)>& is_meant, TimePoint now,
                              std::size_t* local = nullptr);
   /// Frees the entries that no longer count.
   void sweep(TimePoint now);

@@ -14,6 +14,7 @@
 
 #include <dsta/cache/clock.hpp>
 
+#include "../key_pattern.hpp"
 #include "envelope.hpp"
 #include "keyspace.hpp"
 #include "link.hpp"
@@ -182,12 +183,12 @@ class Remote {
   /// Removes an entry; `before` is what it was.
   Done remove(std::string_view name, Found& before);
   Done remove_many(std::span<const std::string_view> names);
-  /// SCAN and UNLINK of what matches the glob over joined keys; `visit` is shown what was removed, some at a time.
+  /// SCAN and UNLINK of what the pattern concerns; `visit` is shown what was removed, some at a time.
   struct Removed {
     std::string_view name;
     std::string_view head;  ///< its first kShown bytes; empty when it was no string
   };
-  Done remove_matching(std::string_view pattern, const std::function<void(std::span<const Removed>)>& visit);
+  Done remove_matching(const KeyPattern& pattern, const std::function<void(std::span<const Removed>)>& visit);
   /// The same for what matches, is raw or depends on the namespace, and was there before the namespace's version was
   /// raised last: raw values, and the leases of their loads, whenever they came.
   Done remove_old(std::string_view pattern = "*");

@@ -1,5 +1,4 @@
 /// Removing: entries by name and by pattern, and what depends on something by its version.
-#include "../glob.hpp"
 #include "../little_endian.hpp"
 #include "remote.hpp"
 #include "time_budget.hpp"
@@ -90,13 +89,12 @@ Done Remote::scan(std::string_view pattern, const std::function<Done(std::span<c
   return {Done::yes};
 }
 
-Done Remote::remove_matching(std::string_view pattern, const std::function<void(std::span<const Removed>)>& visit) {
+Done Remote::remove_matching(const KeyPattern& pattern, const std::function<void(std::span<const Removed>)>& visit) {
   const std::string last_shown = std::to_string(kShown - 1);
-  const Glob glob(pattern);
-  return scan(pattern, [&](std::span<const std::string_view> found) -> Done {
+  const auto remove = [&](std::span<const std::string_view> found) -> Done {
     std::vector<std::string_view> keys;
     for (const auto key : found) {
-      if (glob.matches(keys_.parse(key).name)) keys.push_back(key);
+      if (pattern.concerns(keys_.parse(key).name)) keys.push_back(key);
     }
     if (keys.empty()) return {Done::yes};
     Request request;
@@ -114,7 +112,11 @@ Done Remote::remove_matching(std::string_view pattern, const std::function<void(
     }
     visit(shown);
     return {Done::yes};
-  });
+  };
+  for (const std::string& glob : pattern.globs()) {
+    if (const Done done = scan(glob, remove); !done) return done;
+  }
+  return {Done::yes};
 }
 
 Done Remote::remove_old(std::string_view pattern) {

@@ -1,7 +1,9 @@
 // delete_pattern and flush_all: what they remove, what they leave, and what they say.
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <string>
+#include <vector>
 
 #include "backend_test.hpp"
 
@@ -85,6 +87,80 @@ TEST_P(Patterns, FenceTheLoadsThatMatch) {
   EXPECT_FALSE(f.peek(1));
   EXPECT_TRUE(f.peek(2));
   EXPECT_EQ(f.cache_info().fenced, 1u);
+}
+
+/// A function of lists, whose keys are soon long.
+struct OfLists {
+  using List = std::vector<std::string>;
+  std::function<void()> meanwhile = [] {};
+  int operator()(const List& symbols) const {
+    meanwhile();
+    return static_cast<int>(symbols.size());
+  }
+  /// Some 60 symbols: over 256 bytes; `last` is among those that a stored key leaves out.
+  static List list(const std::string& last, const std::string& first = "FIRST") {
+    List symbols{first};
+    for (int i = 100; i < 160; ++i) symbols.push_back("SYM" + std::to_string(i));
+    symbols.push_back(last);
+    return symbols;
+  }
+};
+using List = OfLists::List;
+
+TEST_P(Patterns, OverTheEndOfALongKeyRemoveItInEveryProcess) {
+  CacheManager other = manager();
+  const auto f = cache.cached({.ttl = 60s, .prefix = "api", .name = "lists"}, OfLists{});
+  const auto g = other.cached({.ttl = 60s, .prefix = "api", .name = "lists"}, OfLists{});
+  const auto there = cache.cached({.ttl = 60s, .prefix = "db", .name = "lists"}, OfLists{});
+  for (const char* pattern :
+       {"api:*LAST*", "*:lists:(FIRST,*,LAST,)", "*LAST,)", "?pi*SYM159,LAST?)", "[a-b]pi:*LAST*"}) {
+    SCOPED_TRACE(pattern);
+    const List meant = OfLists::list("LAST"), of_db = OfLists::list("OTHER");
+    f(meant), g(meant), there(of_db);
+    ASSERT_TRUE(f.peek(meant));
+    EXPECT_GE(cache.delete_pattern(pattern), 1u);
+    EXPECT_FALSE(f.peek(meant));
+    EXPECT_TRUE(embedded() || stored(f.key_for(meant)) == "(nil)");
+    EXPECT_TRUE(there.peek(of_db) || pattern[0] == '*') << "no key that begins like this one matches";
+  }
+  EXPECT_EQ(cache.delete_pattern("api:*LAST*"), 0u);
+}
+
+TEST_P(Patterns, OfLongKeysLeaveWhatTheyCannotMatch) {
+  const auto f = cache.cached({.ttl = 60s, .prefix = "api", .name = "lists"}, OfLists{});
+  const List list = OfLists::list("LAST");
+  f(list);
+  const std::string whole_head = f.key_for(list).substr(0, 200);
+  for (const std::string& pattern : std::vector<std::string>{
+           "api:lists", "api:lists:?", "api:listz:*", "api:lists:(SECOND*LAST*", std::string(255, '?'), whole_head}) {
+    EXPECT_EQ(cache.delete_pattern(pattern), 0u) << pattern;
+    EXPECT_TRUE(f.peek(list)) << pattern;
+  }
+}
+
+TEST_P(Patterns, OverTheEndOfALongKeyFenceItsLoadInTheProcessThatLoads) {
+  const List meant = OfLists::list("LAST");
+  const auto f = cache.cached({.ttl = 60s, .prefix = "api"}, OfLists{[&] { cache.delete_pattern("*,LAST,)"); }});
+  f(meant);
+  EXPECT_FALSE(f.peek(meant));
+}
+
+TEST_P(Patterns, OverTheEndOfALongKeyRevokeItsLoadInAnotherProcess) {
+  if (embedded()) GTEST_SKIP() << "one process";
+  CacheManager loading = manager();
+  const List meant = OfLists::list("LAST");
+  const auto f = loading.cached({.ttl = 60s, .prefix = "api"}, OfLists{[&] { cache.delete_pattern("*,LAST,)"); }});
+  f(meant);
+  EXPECT_FALSE(f.peek(meant)) << "where it was loaded";
+  EXPECT_EQ(stored(f.key_for(meant)), "(nil)");
+}
+
+TEST_P(Patterns, FindLongKeysThatWereStoredByHandUnderTheirShortName) {
+  const auto f = cache.cached({.ttl = 60s, .prefix = "api"}, OfLists{});
+  const List meant = OfLists::list("LAST");
+  ASSERT_TRUE(cache.set(f.key_for(meant), 7));
+  EXPECT_EQ(cache.delete_pattern("api:*LAST*"), 1u);
+  EXPECT_FALSE(cache.exists(f.key_for(meant)));
 }
 
 TEST_P(Patterns, FlushAllEmptiesThisSpaceCountersIncludedAndNoOther) {

@@ -27,7 +27,7 @@ struct RemoteRemoval : testing_support::RemoteLevel {
   /// The heads of what was removed, by name.
   std::map<std::string, std::string> remove_matching(std::string_view pattern) {
     std::map<std::string, std::string> shown;
-    EXPECT_TRUE(remote->remove_matching(pattern, [&](auto removed) {
+    EXPECT_TRUE(remote->remove_matching(*glob_pattern(pattern), [&](auto removed) {
       for (const auto& [name, head] : removed) {
         EXPECT_TRUE(shown.emplace(name, head).second) << name << " was shown twice";
       }

@@ -151,7 +151,9 @@ TEST(CounterStore, ACounterThatCountsOnWhileAPatternIsMatchedDoesNotEscapeIt) {
   };
   EXPECT_TRUE(count_to(1));
   bool counted = false;
-  EXPECT_EQ(store.erase_matching([&](std::string_view) { return counted = counted || count_to(2), true; }, now), 1u);
+  EXPECT_EQ(
+      store.erase_matching([&](const detail::Store::Known&) { return counted = counted || count_to(2), true; }, now),
+      1u);
   EXPECT_TRUE(counted);
   EXPECT_FALSE(store.peek(key, now));
 }

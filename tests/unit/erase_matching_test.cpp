@@ -34,7 +34,7 @@ struct EraseMatching : ::testing::Test {
   std::size_t erase_all(const std::function<void()>& meanwhile) {
     bool once = false;
     return store.erase_matching(
-        [&](std::string_view) {
+        [&](const Store::Known&) {
           if (!std::exchange(once, true)) meanwhile();
           return true;
         },

@@ -161,6 +161,68 @@ TEST(Glob, AgreesWithItsDefinition) {
   EXPECT_GT(matched, scaled(200'000) / 40);
 }
 
+std::vector<std::string> all_texts(std::string_view letters, std::size_t longest) {
+  std::vector<std::string> texts{""};
+  for (std::size_t at = 0; at < texts.size(); ++at) {
+    if (texts[at].size() == longest) break;
+    for (const char letter : letters) texts.push_back(texts[at] + letter);
+  }
+  return texts;
+}
+
+TEST(Glob, KnowsWhatTheTextsBeginWithThatItMatches) {
+  Random random(7);
+  const auto texts = all_texts("ab", 7);
+  for (std::size_t left = scaled(2'000); left > 0; --left) {
+    const std::string pattern = random_text(random, "aabb*?", 6);
+    if (pattern.empty()) continue;
+    const Glob glob(pattern);
+    const std::string head = random_text(random, "ab", 4);
+    bool begins = false, exceeds = false;
+    for (const std::string& text : texts) {
+      if (!defined_to_match(pattern, text)) continue;
+      begins = begins || text.starts_with(head);
+      exceeds = exceeds || text.size() > 4;
+      ASSERT_TRUE(text.starts_with(glob.literal_head())) << pattern << " on " << text;
+    }
+    // Texts of seven bytes are long enough for any pattern here behind a head of four.
+    ASSERT_GE(glob.can_begin_with(head), begins) << pattern << " on " << head;
+    if (head.size() + pattern.size() <= 7) {
+      ASSERT_EQ(glob.can_begin_with(head), begins) << pattern << " on " << head;
+    }
+    ASSERT_EQ(glob.can_exceed(4), exceeds) << pattern;
+  }
+}
+
+TEST(Glob, KnowsWhenTheHeadOfATextSaysWhetherItMatches) {
+  Random random(8);
+  const auto texts = all_texts("ab", 5);
+  std::size_t decided = 0;
+  for (std::size_t left = scaled(5'000); left > 0; --left) {
+    const std::string pattern = random_text(random, "aab**?", 5);
+    if (pattern.empty() || !Glob(pattern).is_decided_by(2)) continue;
+    ++decided;
+    const Glob glob(pattern);
+    for (const std::string& text : texts) {
+      if (text.size() <= 2) continue;
+      ASSERT_EQ(glob.matches(text), glob.matches(text.substr(0, 2))) << pattern << " on " << text;
+    }
+  }
+  EXPECT_GT(decided, scaled(5'000) / 10);
+  EXPECT_TRUE(Glob("api:*").is_decided_by(4));
+  EXPECT_FALSE(Glob("api:*").is_decided_by(3));
+  EXPECT_FALSE(Glob("api:*x").is_decided_by(100));
+  EXPECT_FALSE(Glob("api:").is_decided_by(100)) << "a longer text does not match";
+}
+
+TEST(Glob, ItsLiteralHeadEndsWhereThePatternBegins) {
+  EXPECT_EQ(Glob("api:BTC*").literal_head(), "api:BTC");
+  EXPECT_EQ(Glob("a\\*b?").literal_head(), "a*b");
+  EXPECT_EQ(Glob("ab[c]").literal_head(), "ab");
+  EXPECT_EQ(Glob("*a").literal_head(), "");
+  EXPECT_EQ(Glob("ab").literal_head(), "ab");
+}
+
 TEST(Glob, ManyStarsDoNotBlowUp) {
   // A matcher that backtracks to every star would take longer than the universe lasts.
   std::string pattern;

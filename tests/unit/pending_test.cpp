@@ -40,8 +40,8 @@ TEST(Pending, WithoutAnyNothingIsConcerned) {
 TEST(Pending, AKeyConcernsItselfAPatternWhatMatches) {
   Pending pending;
   pending.add(Kind::key, "api:BTC");
-  pending.add(Kind::pattern, "book:*");
-  pending.add(Kind::pattern, "[ab]?");
+  pending.add(glob_pattern("book:*"));
+  pending.add(glob_pattern("[ab]?"));
   EXPECT_TRUE(pending.concerns_key("api:BTC"));
   EXPECT_FALSE(pending.concerns_key("api:BT"));
   EXPECT_FALSE(pending.concerns_key("api:BTCUSDT"));
@@ -50,6 +50,15 @@ TEST(Pending, AKeyConcernsItselfAPatternWhatMatches) {
   EXPECT_TRUE(pending.concerns_key("b1")) << "each of several patterns is asked";
   EXPECT_FALSE(pending.concerns_key("c1"));
   EXPECT_FALSE(pending.concerns_dependency("api:BTC"));
+}
+
+TEST(Pending, APatternConcernsTheShortNamesOfLongKeysThatItCouldMatch) {
+  Pending pending;
+  pending.add(glob_pattern("book:*LAST"));
+  const std::string tail = "#" + std::string(32, '0');
+  EXPECT_TRUE(pending.concerns_key("book:" + std::string(218, 'a') + tail));
+  EXPECT_FALSE(pending.concerns_key("rook:" + std::string(218, 'a') + tail));
+  EXPECT_FALSE(pending.concerns_key("book:" + std::string(217, 'a') + tail)) << "not the length of a short name";
 }
 
 TEST(Pending, TheNamespaceConcernsEveryKey) {
@@ -76,7 +85,7 @@ TEST(Pending, AnIntentStandsOnceHoweverOftenItIsWanted) {
   Pending pending;
   for (int i = 0; i < 3; ++i) {
     pending.add(Kind::key, "k");
-    pending.add(Kind::pattern, "k");
+    pending.add(glob_pattern("k"));
     pending.add(Kind::epoch);
   }
   EXPECT_EQ(pending.size(), 3u) << "and another kind is another intent";

@@ -33,6 +33,7 @@ class Background;
 class IdentityTable;
 class Store;
 class TagTable;
+class KeyPattern;
 struct Dressing;
 // With a shared level.
 struct Shared;
@@ -224,7 +225,8 @@ class Core : public std::enable_shared_from_this<Core> {
   /// Many at once, by one round trip. The tags are those of the terms.
   std::vector<PutOutcome> put(std::vector<NodeRef> nodes, const EntryTerms& terms);
   bool erase(const KeyView& key, const Reach& reach = {.l2 = true});
-  std::size_t erase_matching(std::string_view pattern);
+  /// Removes and fences what the pattern concerns; returns how many entries that was.
+  std::size_t erase_matching(const std::shared_ptr<const KeyPattern>& pattern);
   /// `ttl` counts from the counter's creation.
   std::optional<std::int64_t> increment(const KeyView& key, std::int64_t delta, Duration ttl, const Reach& reach);
   void invalidate_tag(std::string_view tag, bool hard);
@@ -422,12 +424,13 @@ class Core : public std::enable_shared_from_this<Core> {
                           std::vector<PutOutcome>& outcomes);
   bool erase_shared(const KeyView& key, bool raw);
   bool counts(const EnvelopeView& view);
-  std::size_t erase_matching_shared(std::string_view pattern);
-  Done sweep(std::string_view pattern, std::size_t* counted);
+  std::size_t erase_matching_shared(const std::shared_ptr<const KeyPattern>& pattern);
+  Done sweep(const KeyPattern& pattern, std::size_t* counted);
   void invalidate_shared(std::string_view dependency, bool hard);
   void flush_shared();
   void clear_raw(const Identity& identity);
   void leave_to_upkeep(PendingKind kind, std::string_view name);
+  void leave_to_upkeep(const std::shared_ptr<const KeyPattern>& pattern);
   // See coherence.cpp.
   class QuietWork;
   void drop_all_shared();
