@@ -23,6 +23,15 @@ int main() {
   check(cache.delete_pattern("*:1?", {.prefix = "candles"}) == 1, "or over what follows the prefix");
   // [/patterns]
 
+  // [matching]
+  auto trades = cache.cached({.ttl = 1h, .prefix = "trades"}, count);
+  trades("BTC:USDT", 1), trades("BTC:USDT", 2), trades("ETH:USDT", 1);
+  check(trades.invalidate_matching("BTC:USDT") == 2, "all calls whose first argument this is");
+  using dsta::cache::glob_escape, dsta::cache::key_part;
+  check(cache.delete_pattern("trades:" + glob_escape(key_part("ETH:USDT")) + ":*") == 1, "the same, by key");
+  check(trades.invalidate_matching() == 0, "of all calls none is left");
+  // [/matching]
+
   // [trade]
   dsta::cache::CacheInvalidator invalidator{cache};
   cache.set("ticker:BTCUSDT", 1, {.prefix = "api:binance"});

@@ -179,8 +179,11 @@ bool Core::erase(const KeyView& key, const Reach& reach) {
 
 std::size_t Core::erase_matching(const std::shared_ptr<const KeyPattern>& pattern) {
   if (reaches_shared()) return erase_matching_shared(pattern);
-  return store_->erase_matching([&](const Store::Known& known) { return pattern->concerns(known.name, known.full); },
-                                now());
+  return store_->erase_matching(
+      [&](const Store::Known& known) {
+        return pattern->concerns(known.name, known.full) && !pattern->leaves(known.identity);
+      },
+      now());
 }
 
 std::exception_ptr no_integer(const KeyView& key) {

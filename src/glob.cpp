@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <dsta/cache/error.hpp>
+#include <dsta/cache/key_text.hpp>
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -138,6 +139,8 @@ std::string Glob::literal_head() const {
   return head;
 }
 
+}  // namespace detail
+
 std::string glob_escape(std::string_view text) {
   std::string escaped;
   for (const char c : text) {
@@ -147,6 +150,5 @@ std::string glob_escape(std::string_view text) {
   return escaped;
 }
 
-}  // namespace detail
 }  // namespace v1
 }  // namespace dsta::cache

@@ -31,9 +31,6 @@ class Glob {
   bool star_at_end_ = true;  ///< no part that matches one byte stands behind a '*'
 };
 
-/// `text` as a pattern that matches only itself.
-std::string glob_escape(std::string_view text);
-
 }  // namespace detail
 }  // namespace v1
 }  // namespace dsta::cache

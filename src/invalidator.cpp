@@ -2,9 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <dsta/cache/key_text.hpp>
 #include <dsta/cache/manager.hpp>
-
-#include "glob.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -21,8 +20,8 @@ std::string as_part(std::string_view name) {
 /// The forms a name can have in a key: as given in manual keys, escaped in wrappers'.
 std::vector<std::string> forms(std::string_view kind, std::string_view name) {
   if (name.empty()) throw KeyError(fmt::format("the {} to invalidate is empty", kind));
-  std::vector<std::string> forms{detail::glob_escape(name)};
-  if (as_part(name) != name) forms.push_back(detail::glob_escape(as_part(name)));
+  std::vector<std::string> forms{glob_escape(name)};
+  if (as_part(name) != name) forms.push_back(glob_escape(as_part(name)));
   return forms;
 }
 

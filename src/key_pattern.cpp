@@ -1,5 +1,7 @@
 #include "key_pattern.hpp"
 
+#include <dsta/cache/key_text.hpp>
+
 #include "glob.hpp"
 
 namespace dsta::cache {

@@ -10,6 +10,8 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
+struct Identity;
+
 /// Which keys an invalidation of more than one key is about. The in-process level, L2 and the invalidations that wait
 /// to be confirmed all ask `concerns`, so that no level keeps what another one removes. Immutable, thread-safe.
 ///
@@ -23,6 +25,11 @@ class KeyPattern {
 
   /// `name` is what the entry is stored under; `full` the whole key where it is known and longer, else empty.
   bool concerns(std::string_view name, std::string_view full = {}) const;
+
+  /// Whether it leaves an entry or a load of this function (null: none that is known) although it concerns the key.
+  virtual bool leaves(const Identity* /*function*/) const { return false; }
+  /// What the entries at L2 depend on that are meant, those apart that depend on no function; empty: all are.
+  virtual std::string_view dependency() const { return {}; }
 
   /// Globs over names: each name that the pattern concerns matches one of them. As few as will do: for each, L2 walks
   /// over all of its keys.

@@ -4,7 +4,8 @@
 
 #include <cstdlib>
 
-#include "glob.hpp"
+#include <dsta/cache/key_text.hpp>
+
 #include "key_pattern.hpp"
 
 namespace dsta::cache {
@@ -128,7 +129,7 @@ bool CacheManager::del(std::string_view key, const EntryOptions& options) {
 std::size_t CacheManager::delete_pattern(std::string_view pattern, const EntryOptions& options) {
   std::string joined;
   for (const std::string* part : {&options.prefix, &options.name}) {
-    if (!part->empty() && !pattern.empty()) joined += detail::glob_escape(*part) + ":";
+    if (!part->empty() && !pattern.empty()) joined += glob_escape(*part) + ":";
   }
   joined += pattern;
   const std::size_t erased = core_->erase_matching(detail::glob_pattern(joined));

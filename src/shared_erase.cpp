@@ -41,7 +41,8 @@ std::size_t Core::erase_matching_shared(const std::shared_ptr<const KeyPattern>&
   // A copy of what L2 has is judged as it is there, by its name: one that stayed when L2's went would miss the next
   // invalidation, since L2 has nothing left whose removal it could announce.
   const auto matches = [&](const Store::Known& known) {
-    return pattern->concerns(known.name, known.shared ? std::string_view() : known.full);
+    return pattern->concerns(known.name, known.shared ? std::string_view() : known.full) &&
+           !pattern->leaves(known.identity);
   };
   std::size_t local = 0;
   const std::size_t here = store_->erase_matching(matches, now(), &local);

@@ -11,6 +11,7 @@
 #include <dsta/cache/health.hpp>
 #include <dsta/cache/invalidator.hpp>
 #include <dsta/cache/key.hpp>
+#include <dsta/cache/key_text.hpp>
 #include <dsta/cache/load_context.hpp>
 #include <dsta/cache/log.hpp>
 #include <dsta/cache/lookup.hpp>

@@ -217,6 +217,8 @@ class Remote {
   std::string own_time() const;
   /// SCAN over the keys of entries that match; `batch` is shown some at a time.
   Done scan(std::string_view pattern, const std::function<Done(std::span<const std::string_view> keys)>& batch);
+  /// Takes from `keys` the values that depend on another function.
+  Done leave_others(std::string_view function, std::vector<std::string_view>& keys);
   Answer run(std::string_view operation, const Request& request, Purpose purpose);
   /// Runs calls of scripts; those that the server has not seen yet once more, with their text.
   struct Call {

@@ -89,12 +89,38 @@ Done Remote::scan(std::string_view pattern, const std::function<Done(std::span<c
   return {Done::yes};
 }
 
+Done Remote::leave_others(std::string_view function, std::vector<std::string_view>& keys) {
+  if (keys.empty()) return {Done::yes};
+  const std::string last_shown = std::to_string(kShown - 1);
+  Request request;
+  for (const auto key : keys) request.add({"GETRANGE", key, "0", last_shown});
+  const Answer heads = run("remove", request, Purpose::erase);
+  if (!heads) return to_done(heads);
+  std::vector<std::string_view> meant;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const Reply& head = heads.replies[i];
+    const auto value = head.is(Reply::Kind::text) ? peek_envelope(head.text, keys[i]) : std::nullopt;
+    bool others = false;
+    if (value) {
+      for (const TagVersion& tag : value->tags) {
+        others = others || (tag.name.starts_with(kFunctionMark) && tag.name != function);
+      }
+    }
+    if (!others) meant.push_back(keys[i]);
+  }
+  keys = std::move(meant);
+  return {Done::yes};
+}
+
 Done Remote::remove_matching(const KeyPattern& pattern, const std::function<void(std::span<const Removed>)>& visit) {
   const std::string last_shown = std::to_string(kShown - 1);
   const auto remove = [&](std::span<const std::string_view> found) -> Done {
     std::vector<std::string_view> keys;
     for (const auto key : found) {
       if (pattern.concerns(keys_.parse(key).name)) keys.push_back(key);
+    }
+    if (!pattern.dependency().empty()) {
+      if (const Done done = leave_others(pattern.dependency(), keys); !done) return done;
     }
     if (keys.empty()) return {Done::yes};
     Request request;

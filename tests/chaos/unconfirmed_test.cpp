@@ -58,6 +58,10 @@ TEST_P(Unconfirmed, RemovalOfAKey) {
 TEST_P(Unconfirmed, RemovalByPattern) {
   expect_gone_after([&] { cache.delete_pattern("k*"); });
 }
+TEST_P(Unconfirmed, RemovalByTheFirstArgumentsOfAFunction) {
+  const auto f = cache.cached({.prefix = "k"}, [](int i) { return i; });
+  expect_gone_after([&] { f.invalidate_matching(); });
+}
 TEST_P(Unconfirmed, InvalidationOfATag) {
   expect_gone_after([&] { cache.invalidate_tag("t"); });
 }

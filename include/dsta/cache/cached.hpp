@@ -18,6 +18,7 @@
 #include <dsta/cache/detail/batch_call.hpp>
 #include <dsta/cache/detail/core.hpp>
 #include <dsta/cache/detail/hash.hpp>
+#include <dsta/cache/detail/leading.hpp>
 #include <dsta/cache/detail/signature.hpp>
 #include <dsta/cache/detail/wrap_check.hpp>
 #include <dsta/cache/detail/wrapper.hpp>
@@ -122,6 +123,14 @@ class cached {
     const bool erased = state_->core->erase(key.view(), {.l2 = state_->terms->level != Level::l1});
     if (erased) state_->identity->counters.add(detail::Count::deletes);
     return erased;
+  }
+
+  /// The same for every value whose first arguments are these, whatever the further ones; without any, for all values
+  /// of the function. Returns how many there were. Looks at every key in the manager, and at the server. Throws
+  /// ConfigError for a wrapper with a key_builder.
+  template <class... Leading>
+  std::size_t invalidate_matching(const Leading&... leading) const {
+    return detail::erase_leading(*state_, leading...);
   }
 
   /// Stores a value that was come by otherwise: put(arguments…, value).

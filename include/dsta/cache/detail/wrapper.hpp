@@ -158,6 +158,18 @@ decltype(auto) as_parameter(const Argument& argument) {
   }
 }
 
+/// Writes an argument of a call of F into its key; the type too where F does not say it.
+template <class F, class P, bool First, class Argument>
+void append_call_part(KeyBuffer& out, const Argument& argument) {
+  if constexpr (!First) out.push(':');
+  append_argument<P>(out, argument);
+  if constexpr (!Signature<F>::known && !TextLike<P>) {
+    out.push('(');
+    append_type<P>(out);
+    out.push(')');
+  }
+}
+
 /// The key of one call, on the stack.
 template <class F>
 class CallKey {
@@ -202,13 +214,7 @@ class CallKey {
   }
   template <class P, bool First, class Argument>
   [[gnu::noinline]] void append_slowly(const Argument& argument) {
-    if constexpr (!First) buffer_.push(':');
-    append_argument<P>(buffer_, argument);
-    if constexpr (!Signature<F>::known && !TextLike<P>) {
-      buffer_.push('(');
-      append_type<P>(buffer_);
-      buffer_.push(')');
-    }
+    append_call_part<F, P, First>(buffer_, argument);
   }
   template <class... Arguments>
   [[gnu::noinline]] void build(const WrapperState<F>& state, const Arguments&... arguments) {
