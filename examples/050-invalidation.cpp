@@ -38,7 +38,7 @@ int main() {
   cache.set("rsi:BTCUSDT", 2, {.prefix = "indicator"});
   cache.set("123", "dark", {.prefix = "session"});
   cache.set("1234", "light", {.prefix = "session"});
-  check(invalidator.invalidate_symbol_data("BTCUSDT") == 2, "every api:, db: and indicator: key with BTCUSDT in it");
+  check(invalidator.invalidate_symbol_data("BTCUSDT") == 2, "every api:, db: and indicator: key of which it is a part");
   check(invalidator.invalidate_exchange_data("binance") == 0, "the one key of binance went with its symbol");
   check(invalidator.invalidate_user_session(123) == 1 && cache.exists("session:1234"),
         "never the session of user 1234");
@@ -54,6 +54,14 @@ int main() {
   check(removed == 0, "every function under the prefixes names the tag: no pattern was needed");
   check(!spread.peek("BTCUSDT", "ETHUSDT"), "gone by its second symbol, which has a tag of its own");
   // [/two_symbols]
+
+  spread("BTCUSDT", "ETHUSDT");
+  // [tags_only]
+  // Whatever any process of this space caches under api:, db:, indicator: and session: names symbol:, exchange:, user:.
+  dsta::cache::CacheInvalidator by_tag{market, {.tags_only = true}};
+  check(by_tag.invalidate_symbol_data("BTCUSDT") == 0, "constant cost; what goes by its tag is not counted");
+  // [/tags_only]
+  check(!spread.peek("BTCUSDT", "ETHUSDT"), "gone by its first symbol");
 
   // [tags]
   auto candles = cache.cached({.ttl = 1h, .prefix = "history", .tags = {"candles", "symbol:{0}"}}, count);

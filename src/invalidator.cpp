@@ -2,64 +2,45 @@
 
 #include <fmt/format.h>
 
-#include <dsta/cache/key_text.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include <dsta/cache/manager.hpp>
+
+#include "part_pattern.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
 
-namespace {
-
-/// A name as wrappers write it into keys.
-std::string as_part(std::string_view name) {
-  detail::KeyBuffer buffer;
-  detail::append_text(buffer, name);
-  return std::string(buffer.view());
-}
-
-/// The forms a name can have in a key: as given in manual keys, escaped in wrappers'.
-std::vector<std::string> forms(std::string_view kind, std::string_view name) {
-  if (name.empty()) throw KeyError(fmt::format("the {} to invalidate is empty", kind));
-  std::vector<std::string> forms{glob_escape(name)};
-  if (as_part(name) != name) forms.push_back(glob_escape(as_part(name)));
-  return forms;
-}
-
-}  // namespace
-
 std::size_t CacheInvalidator::invalidate_symbol_data(std::string_view symbol) {
-  return invalidate_anywhere("symbol", symbol);
+  return invalidate("symbol", symbol, {"api", "db", "indicator"});
 }
 
 std::size_t CacheInvalidator::invalidate_exchange_data(std::string_view exchange) {
-  return invalidate_anywhere("exchange", exchange);
-}
-
-std::size_t CacheInvalidator::invalidate_anywhere(std::string_view kind, std::string_view name) {
-  const auto literal = forms(kind, name);
-  cache_.invalidate_tag(fmt::format("{}:{}", kind, name));
-  std::size_t removed = 0;
-  for (const char* prefix : {"api", "db", "indicator"}) {
-    if (cache_.core()->all_carry(prefix, kind)) continue;
-    for (const std::string& form : literal) removed += cache_.delete_pattern(fmt::format("{}:*{}*", prefix, form));
-  }
-  return removed;
+  return invalidate("exchange", exchange, {"api", "db", "indicator"});
 }
 
 std::size_t CacheInvalidator::invalidate_user_session(std::string_view user_id) {
-  auto literal = forms("user", user_id);
-  // Wrappers of generic functions write a number with its type: 123(i32).
-  if (user_id.find_first_not_of("-0123456789") == std::string_view::npos) {
-    literal.push_back(fmt::format("{}([iu]*)", user_id));
+  return invalidate("user", user_id, {"session"});
+}
+
+std::size_t CacheInvalidator::invalidate(std::string_view kind, std::string_view name,
+                                         std::initializer_list<std::string_view> prefixes) {
+  if (name.empty()) throw KeyError(fmt::format("the {} to invalidate is empty", kind));
+  cache_.invalidate_tag(fmt::format("{}:{}", kind, name));
+  if (options_.tags_only) return 0;
+  detail::Core& core = *cache_.core();
+  std::vector<std::string> searched;
+  for (const std::string_view prefix : prefixes) {
+    // What this process wraps says nothing of what others have stored at a server.
+    if (core.has_shared() || !core.all_carry(prefix, kind)) searched.emplace_back(prefix);
   }
-  cache_.invalidate_tag(fmt::format("user:{}", user_id));
-  if (cache_.core()->all_carry("session", "user")) return 0;
-  std::size_t removed = 0;
-  for (const std::string& form : literal) {
-    for (const char* pattern : {"session:{}", "session:{}:*", "session:*:{}", "session:*:{}:*"}) {
-      removed += cache_.delete_pattern(fmt::format(fmt::runtime(pattern), form));
-    }
-  }
+  if (searched.empty()) return 0;
+  const std::size_t removed = core.erase_matching(detail::part_pattern(std::move(searched), name));
+  detail::Counters& counters = core.manual({}).counters;
+  counters.add(detail::Count::deletes, removed);
+  counters.add(detail::Count::invalidations);
   return removed;
 }
 

@@ -110,8 +110,8 @@ TEST(KeySpace, WhatALaterVersionMayAddIsNeitherAnEntryNorWhatWeKnow) {
 
 TEST(KeySpace, AGlobFindsTheKeyOfEveryEntryWhoseNameMatches) {
   using namespace std::string_view_literals;
-  static constexpr std::array kPieces = {"\x01"sv,     "a"sv,    "b"sv,      "*"sv,  "?"sv,
-                                         "[\x01-a]"sv, "[^b]"sv, "\\\x01"sv, "\\a"sv};
+  static constexpr std::array kPieces = {"\x01"sv,     "a"sv,    "b"sv,    "*"sv,      "?"sv,
+                                         "[\x01-a]"sv, "[^b]"sv, "[ab]"sv, "\\\x01"sv, "\\a"sv};
   static constexpr std::array kLetters = {"\x01"sv, "a"sv, "b"sv};
   Random random(4);
   std::size_t matched = 0;
@@ -131,6 +131,7 @@ TEST(KeySpace, AGlobThatBeginsWithTextLooksAtNothingElse) {
   EXPECT_EQ(kKeys.glob("api:*"), "dsta:api:*");
   EXPECT_EQ(kKeys.glob("\x01z*"), "dsta:\x01\x01z*");
   EXPECT_EQ(kKeys.glob("*"), "dsta:*");
+  EXPECT_EQ(kKeys.glob("[adi]*BTC*"), "dsta:[adi]*BTC*") << "nor one that begins with a class of letters";
 }
 
 }  // namespace
