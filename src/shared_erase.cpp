@@ -3,6 +3,7 @@
 
 #include <dsta/cache/detail/core.hpp>
 #include <dsta/cache/key.hpp>
+#include <dsta/cache/key_text.hpp>
 
 #include "entry.hpp"
 #include "key_pattern.hpp"
@@ -87,7 +88,7 @@ void Core::flush_shared() {
   const TimeBudget::Operation budget(time_limit());
   const Done done = shared_->remote.raise_epoch();
   shared_->remote.versions().forget_all();
-  if (done && shared_->remote.remove_old()) return;
+  if (done && shared_->remote.remove_old(*glob_pattern("*"))) return;
   leave_to_upkeep(Pending::Kind::flush_all, {});
 }
 
@@ -95,8 +96,9 @@ void Core::flush_shared() {
 void Core::clear_raw(const Identity& identity) {
   const TimeBudget::Operation budget(time_limit());
   const std::string name = glob_escape(identity.text());
-  for (const std::string& pattern : {name, name + ":*"}) {
-    if (!shared_->remote.remove_old(pattern)) leave_to_upkeep(Pending::Kind::pattern, pattern);
+  for (const std::string& glob : {name, name + ":*"}) {
+    const KeyPatternPtr pattern = glob_pattern(glob);
+    if (!shared_->remote.remove_old(*pattern)) leave_to_upkeep(pattern);
   }
 }
 
@@ -185,7 +187,7 @@ void Core::apply_pending() {
       case Pending::Kind::flush_all:
         if (!remote.raise_epoch()) return;
         remote.versions().forget_all();
-        if (!remote.remove_old()) return;
+        if (!remote.remove_old(*glob_pattern("*"))) return;
         break;
     }
     confirm(intent);

@@ -191,7 +191,7 @@ class Remote {
   Done remove_matching(const KeyPattern& pattern, const std::function<void(std::span<const Removed>)>& visit);
   /// The same for what matches, is raw or depends on the namespace, and was there before the namespace's version was
   /// raised last: raw values, and the leases of their loads, whenever they came.
-  Done remove_old(std::string_view pattern = "*");
+  Done remove_old(const KeyPattern& pattern);
   /// Raises a version and gives notice of it.
   Done raise(std::string_view dependency, bool hard);
   Done raise_epoch() { return raise({}, true); }

@@ -145,17 +145,16 @@ Done Remote::remove_matching(const KeyPattern& pattern, const std::function<void
   return {Done::yes};
 }
 
-Done Remote::remove_old(std::string_view pattern) {
+Done Remote::remove_old(const KeyPattern& pattern) {
   Versions versions;
   if (!need_versions({}, Duration::zero(), versions)) return {Done::no, "the server is out of reach"};
   std::string epoch;
   append_little(epoch, (*versions.find({}))->expired);
-  const Glob glob(pattern);
-  return scan(pattern, [&](std::span<const std::string_view> keys) -> Done {
+  const auto remove = [&](std::span<const std::string_view> keys) -> Done {
     std::vector<Call> calls;
     // The leases of raw values, which are text, go too: they know no version, so this is what fences their loads.
     for (const auto key : keys) {
-      if (glob.matches(keys_.parse(key).name)) calls.push_back({&kRemoveOld, {std::string(key)}, {epoch}});
+      if (pattern.concerns(keys_.parse(key).name)) calls.push_back({&kRemoveOld, {std::string(key)}, {epoch}});
     }
     if (calls.empty()) return {Done::yes};
     const Answer answer = run_calls("remove", calls, Purpose::erase);
@@ -164,7 +163,11 @@ Done Remote::remove_old(std::string_view pattern) {
       if (reply.is(Reply::Kind::error)) return refused("remove", reply);
     }
     return {Done::yes};
-  });
+  };
+  for (const std::string& glob : pattern.globs()) {
+    if (const Done done = scan(glob, remove); !done) return done;
+  }
+  return {Done::yes};
 }
 
 }  // namespace detail
