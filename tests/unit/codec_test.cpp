@@ -119,6 +119,41 @@ TYPED_TEST(NumberCodec, TakesOneWholeNumberAndNothingElse) {
   }
 }
 
+template <class T>
+void expect_nothing_is_left_over(const T& value) {
+  const std::string whole = encoded(value);
+  ASSERT_TRUE(codec<T>::decode(whole)) << whole;
+  for (const char* more : {" ", "x", "\n", ".", "e"}) EXPECT_FALSE(codec<T>::decode(whole + more)) << whole << more;
+  EXPECT_FALSE(codec<T>::decode(whole + std::string(1, '\0'))) << whole;
+  EXPECT_FALSE(codec<T>::decode(" " + whole)) << whole;
+}
+
+TEST(Codec, BytesBeforeOrBehindAValueAreRefused) {
+  expect_nothing_is_left_over(5);
+  expect_nothing_is_left_over(2.5);
+  expect_nothing_is_left_over(1.5F);
+  expect_nothing_is_left_over(true);
+  expect_nothing_is_left_over(Side::sell);
+  expect_nothing_is_left_over(Tick{1, 2.0});
+  expect_nothing_is_left_over(std::optional<int>());
+  expect_nothing_is_left_over(std::optional<int>(5));
+  expect_nothing_is_left_over(std::make_shared<const bool>(false));
+}
+
+TEST(Codec, ANumberThatDoesNotFitIsRefusedAndNotWrapped) {
+  EXPECT_FALSE(codec<std::int8_t>::decode("-300"));
+  EXPECT_FALSE(codec<unsigned>::decode("-1"));
+  EXPECT_FALSE(codec<std::uint16_t>::decode("65536"));
+  EXPECT_FALSE(codec<std::int64_t>::decode("9223372036854775808"));
+  EXPECT_FALSE(codec<int>::decode("64000.75"));
+  EXPECT_FALSE(codec<int>::decode("true"));
+  EXPECT_FALSE(codec<bool>::decode("1"));
+  EXPECT_FALSE(codec<float>::decode("1e39"));
+  EXPECT_FALSE(codec<Side>::decode("128")) << "of the underlying type";
+  EXPECT_FALSE(codec<std::optional<std::int8_t>>::decode("1-300"));
+  EXPECT_FALSE(codec<std::optional<int>>::decode("2"));
+}
+
 TEST(Codec, GivesBackFloatingPointToTheLastBit) {
   using Limits = std::numeric_limits<double>;
   for (const double value : {0.1, 1.0 / 3, Limits::denorm_min(), Limits::epsilon(), 1e22, 123456789.123456789,

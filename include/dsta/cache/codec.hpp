@@ -77,8 +77,9 @@ inline constexpr bool holds_view<std::tuple<Ts...>, Depth> = (holds_view<Ts, Dep
 template <class... Ts, int Depth>
 inline constexpr bool holds_view<std::variant<Ts...>, Depth> = (holds_view<Ts, Depth> || ...);
 
+/// Not the 128-bit integers that some compilers count among the integers: they would be cut to 64 bits.
 template <class T>
-concept Number = (std::integral<T> || std::floating_point<T>)&&!std::same_as<T, bool>;
+concept Number = ((std::integral<T> && sizeof(T) <= 8) || std::floating_point<T>)&&!std::same_as<T, bool>;
 
 /// What an opt-in to trivially_codable names the type; empty when it does not.
 template <class T>
@@ -98,8 +99,7 @@ concept Byte = std::same_as<T, std::byte> || std::same_as<T, unsigned char>;
 template <class>
 inline constexpr bool is_builtin = false;
 template <class T>
-  requires Number<T> || std::same_as<T, bool> || std::is_enum_v<T> || std::same_as<T, std::string> ||
-      TriviallyCodable<T>
+  requires std::is_arithmetic_v<T> || std::is_enum_v<T> || std::same_as<T, std::string> || TriviallyCodable<T>
 inline constexpr bool is_builtin<T> = true;
 template <Byte B>
 inline constexpr bool is_builtin<std::vector<B>> = true;

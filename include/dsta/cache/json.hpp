@@ -16,6 +16,7 @@
 #include <vector>
 
 #include <dsta/cache/codec.hpp>
+#include <dsta/cache/detail/json_match.hpp>
 #include <dsta/cache/detail/value_check.hpp>
 #include <dsta/cache/detail/weigh.hpp>
 #include <dsta/cache/error.hpp>
@@ -29,6 +30,12 @@ enum class JsonFormat { text, cbor, msgpack };
 /// How values of T are written. Smaller and faster than text: cbor, msgpack.
 template <class T>
 inline constexpr JsonFormat json_format = JsonFormat::text;
+
+/// A value that was read is written once more and compared, so that what T cannot hold is a miss and no other value. A
+/// type whose to_json does not write what its from_json read would always be a miss: say so, and nothing is compared.
+///     template <> inline constexpr bool dsta::cache::json_round_trips<Stamped> = false;
+template <class T>
+inline constexpr bool json_round_trips = true;
 
 /// Deeper JSON is refused: nlohmann::json copies and parses by recursion, and deep input would overflow the stack.
 inline constexpr int kMaxJsonDepth = 64;
@@ -134,6 +141,17 @@ inline bool textual(const nlohmann::json& value) {
   return std::all_of(value.begin(), value.end(), [](const auto& element) { return textual(element); });
 }
 
+/// True when `value` says what `stored`, from which it was read, says. Changes the order of `stored`.
+template <class T>
+bool says(nlohmann::json& stored, const T& value) {
+  if (says_plainly(stored, value)) return true;
+  nlohmann::json read = value;
+  if (!shallow(read)) return false;
+  sort_arrays(stored);
+  sort_arrays(read);
+  return same_json(stored, read);
+}
+
 template <>
 struct ValueCheck<nlohmann::json> {
   static void check(const nlohmann::json& value) {
@@ -208,7 +226,8 @@ struct codec<T> {
     }
   }
 
-  /// nullopt for bytes that are truncated, malformed, nested too deeply or of another shape than T.
+  /// nullopt for bytes that are truncated, malformed, nested too deeply or of another shape than T, and for those whose
+  /// numbers, texts or elements a T cannot hold as they are.
   static std::optional<T> decode(std::string_view bytes) {
     detail::JsonBuilder builder;
     const auto format = detail::input_format(json_format<T>, bytes);
@@ -218,7 +237,10 @@ struct codec<T> {
       return builder.take();
     } else {
       try {
-        return builder.take().template get<T>();
+        nlohmann::json stored = builder.take();
+        std::optional<T> value(stored.template get<T>());
+        if (json_round_trips<T> && !detail::says(stored, *value)) return std::nullopt;
+        return value;
       } catch (const std::exception&) {  // the bytes are JSON, but not a T
         return std::nullopt;
       }
