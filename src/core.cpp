@@ -106,8 +106,7 @@ bool Core::dress(Node& node, const EntryTerms& terms, Dressing how) const {
   Duration ttl = how.ttl;
   if (ttl <= Duration::zero()) return false;
   const TimePoint time = now();
-  if (terms.jitter > 0 && ttl != forever)
-    ttl = std::max(ttl - share(ttl, terms.jitter * random_fraction()), Duration(1));
+  ttl = jittered(ttl, terms.jitter);
   node.created = time;
   node.fresh_until = later(time, ttl);
   node.stale_until = later(node.fresh_until, terms.stale_for);
@@ -368,6 +367,16 @@ EntryOptions Core::cascade(const EntryOptions& options) const {
 
 EntryTerms Core::resolve(const EntryOptions& options) const {
   return detail::resolve(cascade(options), options_.default_ttl.value_or(std::chrono::seconds(300)));
+}
+
+Duration Core::counter_ttl(const EntryOptions& options) const {
+  const EntryTerms terms = detail::resolve(cascade(options), forever);
+  return jittered(terms.ttl, terms.jitter);
+}
+
+Duration Core::jittered(Duration ttl, double jitter) const {
+  if (jitter <= 0 || ttl <= Duration::zero() || ttl == forever) return ttl;
+  return std::max(ttl - share(ttl, jitter * random_fraction()), Duration(1));
 }
 
 void Core::preset(const std::string& prefix, const EntryOptions& options) {

@@ -142,7 +142,7 @@ std::size_t CacheManager::delete_pattern(std::string_view pattern, const EntryOp
 std::optional<std::int64_t> CacheManager::increment(std::string_view key, std::int64_t amount,
                                                     const EntryOptions& options) {
   detail::Counters& counters = core_->manual_writer(options.prefix).counters;
-  const auto value = core_->increment(detail::ManualKey(key, options).view(), amount, options.ttl.value_or(forever),
+  const auto value = core_->increment(detail::ManualKey(key, options).view(), amount, core_->counter_ttl(options),
                                       core_->reach(options));
   counters.add(value ? Count::sets : Count::rejected);
   return value;

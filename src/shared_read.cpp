@@ -280,7 +280,8 @@ std::optional<Duration> Core::shared_time_left(const KeyView& key, bool raw) {
   if (counts_plain(found, raw)) {
     const auto left = remote.life_left(key.name);
     if (!left || *left == -2) return std::nullopt;
-    return *left < 0 ? forever : Duration(std::chrono::milliseconds(*left));
+    // The server keeps longer times than nanoseconds can say.
+    return *left < 0 ? forever : saturate(std::chrono::milliseconds(*left));
   }
   if (found.kind != Found::Kind::value) return std::nullopt;
   if (concerned(found.view, key.name, confirmed_before)) return std::nullopt;

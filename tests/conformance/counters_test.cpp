@@ -42,6 +42,92 @@ TEST_P(Counters, LiveForEverUnlessATtlIsGivenAtTheirMaking) {
   EXPECT_LE(cache.get_ttl("m"), 60s);
 }
 
+/// The ttl of what is made under the prefix, in whole seconds; a second is room for the test itself.
+void expect_about(const std::optional<Duration>& left, Duration whole) {
+  ASSERT_TRUE(left);
+  EXPECT_LE(*left, whole);
+  EXPECT_GT(*left, whole - 10s);
+}
+
+TEST_P(Counters, TakeTheirTtlFromTheNarrowestScopeThatGivesOne) {
+  CacheManager other = manager({.default_ttl = 50s, .defaults = {.ttl = 1000s}});
+  other.set_preset("rate", {.ttl = 100s});
+  ASSERT_TRUE(other.increment("n", 1, {.prefix = "rate"}));
+  expect_about(other.get_ttl("n", {.prefix = "rate"}), 100s);
+  ASSERT_TRUE(other.increment("m", 1, {.ttl = 600s, .prefix = "rate"}));
+  expect_about(other.get_ttl("m", {.prefix = "rate"}), 600s);
+  ASSERT_TRUE(other.increment("n"));
+  expect_about(other.get_ttl("n"), 1000s);
+  ASSERT_TRUE(other.increment("o", 1, {.ttl = forever, .prefix = "rate"}));
+  EXPECT_EQ(other.get_ttl("o", {.prefix = "rate"}), forever);
+}
+
+TEST_P(Counters, LiveForEverWhateverTheManagersDefaultTtlIs) {
+  CacheManager other = manager({.default_ttl = 50s});
+  other.set_preset("rate", {.jitter = 0.5});
+  ASSERT_TRUE(other.increment("n"));
+  EXPECT_EQ(other.get_ttl("n"), forever);
+  ASSERT_TRUE(other.increment("n", 1, {.prefix = "rate"}));
+  EXPECT_EQ(other.get_ttl("n", {.prefix = "rate"}), forever) << "there is no ttl to be shortened";
+}
+
+TEST_P(Counters, AreMadeWithTheJitterThatIsSet) {
+  cache.set_preset("rate", {.ttl = 1000s, .jitter = 0.5});
+  Duration least = forever, most{};
+  for (int i = 0; i < 40; ++i) {
+    const std::string name = "n" + std::to_string(i);
+    cache.increment(name, 1, {.prefix = "rate"});
+    const Duration left = cache.get_ttl(name, {.prefix = "rate"}).value_or(Duration{});
+    least = std::min(least, left);
+    most = std::max(most, left);
+  }
+  EXPECT_GE(least, 490s);
+  EXPECT_LE(most, 1000s);
+  EXPECT_GT(most - least, 50s);
+}
+
+TEST_P(Counters, OfALevelByPresetAreCountedThereByEveryCall) {
+  if (!has_l1()) GTEST_SKIP() << "no such level";
+  cache.set_preset("own", {.level = Level::l1});
+  EXPECT_EQ(cache.increment("n", 1, {.prefix = "own"}), 1);
+  EXPECT_EQ(cache.increment("n", 1, {.prefix = "own"}), 2);
+  EXPECT_EQ(cache.get<int>("n", {.prefix = "own"}), 2);
+  EXPECT_EQ(cache.get_ttl("n", {.prefix = "own"}), forever);
+  if (!embedded()) {
+    EXPECT_EQ(stored("own:n"), "(nil)");
+    EXPECT_FALSE(cache.exists("n", {.prefix = "own", .level = Level::l2}));
+  }
+  EXPECT_TRUE(cache.del("n", {.prefix = "own"}));
+  EXPECT_FALSE(cache.exists("n", {.prefix = "own"}));
+}
+
+TEST_P(Counters, AreNotCountedWithATtlOfZeroAndStayAsTheyAre) {
+  for (const Duration none : {Duration(0s), Duration(-1s), Duration::min()}) {
+    EXPECT_FALSE(cache.increment("new", 1, {.ttl = none}));
+    EXPECT_FALSE(cache.exists("new"));
+  }
+  cache.set_preset("off", {.ttl = 0s});
+  EXPECT_FALSE(cache.increment("n", 1, {.prefix = "off"}));
+  EXPECT_EQ(cache.increment("n", 5, {.ttl = 600s, .prefix = "off"}), 5);
+  EXPECT_FALSE(cache.increment("n", 1, {.prefix = "off"}));
+  EXPECT_EQ(cache.get<int>("n", {.prefix = "off"}), 5);
+  expect_about(cache.get_ttl("n", {.prefix = "off"}), 600s);
+}
+
+TEST_P(Counters, HaveNoNegativeTtlHoweverLongTheyLive) {
+  int made = 0;
+  for (const Duration ttl : {Duration(24h * 365 * 100), Duration(24h * 365 * 291), Duration(24h * 365 * 292),
+                             forever - 1s, forever - 1ms, forever - 1us, forever - 1ns, forever}) {
+    const std::string name = "n" + std::to_string(made++);
+    ASSERT_EQ(cache.increment(name, 1, {.ttl = ttl}), 1) << ttl.count();
+    const auto left = cache.get_ttl(name);
+    ASSERT_TRUE(left) << ttl.count();
+    EXPECT_GT(*left, std::min(ttl, Duration(24h * 365 * 290)) - 1h) << ttl.count();
+    EXPECT_TRUE(cache.exists(name));
+    EXPECT_EQ(cache.increment(name), 2);
+  }
+}
+
 TEST_P(Counters, StartAnewWhenTheirTimeIsOver) {
   EXPECT_EQ(cache.increment("n", 5, {.ttl = 120ms}), 5);
   EXPECT_TRUE(eventually([&] { return !cache.exists("n"); }, 2s));
@@ -112,6 +198,16 @@ TEST_P(SharedCounters, AreExactForEveryManagerAtOnce) {
   EXPECT_EQ(cache.get<std::int64_t>("n"), 7) << "no level in between keeps an older one";
   EXPECT_TRUE(other.del("n"));
   EXPECT_FALSE(cache.exists("n"));
+}
+
+TEST_P(SharedCounters, OfAnotherProgramHaveNoNegativeTtl) {
+  for (const std::string life : {"9223372036854", "9223372036855", "100000000000000", "4611686018427387904"}) {
+    server->command({"SET", at_server("n"), "1", "PX", life});
+    ASSERT_EQ(stored("n"), "1") << life;
+    const auto left = cache.get_ttl("n");
+    ASSERT_TRUE(left) << life;
+    EXPECT_GT(*left, Duration(24h * 365 * 291)) << life;
+  }
 }
 
 TEST_P(SharedCounters, OfAnotherProgramAreCountersHere) {

@@ -179,10 +179,11 @@ class CacheManager {
   /// Throws PatternError.
   std::size_t delete_pattern(std::string_view pattern, const EntryOptions& options = {});
 
-  /// Adds to a counter (made with 0) and returns its new value; nullopt when it could not be. Counters live for ever
-  /// unless `ttl` is given, which counts from their making; they are never evicted. One that was `set` keeps its ttl,
-  /// idle_ttl and tags. Throws ValueError when an existing value is no integer or the sum leaves the range of
-  /// std::int64_t.
+  /// Adds to a counter (made with 0) and returns its new value; nullopt when it could not be. A counter lives for ever
+  /// unless the options of the call, of the prefix or of the manager's `defaults` give a ttl (default_ttl does not
+  /// count), which begins when the counter is made; it is never evicted. With a ttl of zero or less nothing is counted:
+  /// nullopt, and what is there stays. One that was `set` keeps its ttl, idle_ttl and tags. Throws ValueError when an
+  /// existing value is no integer or the sum leaves the range of std::int64_t.
   std::optional<std::int64_t> increment(std::string_view key, std::int64_t amount = 1,
                                         const EntryOptions& options = {});
 

@@ -250,6 +250,8 @@ class Core : public std::enable_shared_from_this<Core> {
   // Options.
   EntryOptions cascade(const EntryOptions& options) const;
   EntryTerms resolve(const EntryOptions& options) const;
+  /// How long a counter that is made by these options lives: as set() has it, but for ever where no ttl is given.
+  Duration counter_ttl(const EntryOptions& options) const;
   void preset(const std::string& prefix, const EntryOptions& options);
   void limit_loads(const std::string& prefix, const LoadLimit& limit);
   const ManagerOptions& options() const { return options_; }
@@ -454,6 +456,8 @@ class Core : public std::enable_shared_from_this<Core> {
   void adorn(Node& node, TagSet tags, std::string etag, Duration idle_ttl) const;
   /// Fills in times, tags and weight. False: the ttl says not to store.
   bool dress(Node& node, const EntryTerms& terms, Dressing how) const;
+  /// A ttl, shortened at random by a fraction of up to `jitter`.
+  Duration jittered(Duration ttl, double jitter) const;
   std::uint64_t sequence() const noexcept;
   std::uint64_t next_random() const noexcept;
   /// 0 <= f < 1.
