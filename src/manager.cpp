@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
+#include <deque>
 
 #include <dsta/cache/key_text.hpp>
 
@@ -123,6 +124,16 @@ std::optional<Duration> CacheManager::get_ttl(std::string_view key, const EntryO
 bool CacheManager::del(std::string_view key, const EntryOptions& options) {
   const bool erased = core_->erase(detail::ManualKey(key, options).view(), core_->reach(options));
   if (erased) core_->manual(options.prefix).counters.add(Count::deletes);
+  return erased;
+}
+
+std::size_t CacheManager::del_many(const std::vector<std::string>& keys, const EntryOptions& options) {
+  std::deque<detail::ManualKey> stored;
+  std::vector<detail::KeyView> views;
+  views.reserve(keys.size());
+  for (const std::string& key : keys) views.push_back(stored.emplace_back(key, options).view());
+  const std::size_t erased = core_->erase_many(views, core_->reach(options));
+  core_->manual(options.prefix).counters.add(Count::deletes, erased);
   return erased;
 }
 

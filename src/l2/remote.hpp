@@ -92,6 +92,14 @@ struct RemoteQuery {
 /// What is done about a lease or value by who has a claim on it: see kReplaceIf.
 enum class EntryAction : std::uint8_t { set, remove, leave, join, keep };
 
+/// An entry to be removed among others.
+struct Erasure {
+  std::string_view name;
+  bool look;  ///< `before` is asked for
+  Done done = {};
+  Found before = {};  ///< its head; of a value's payload nothing
+};
+
 /// The shared level on one server, in bytes: entries, leases, versions, counters. It knows nothing of values' types nor
 /// of the in-process level. Thread-safe. Throws nothing for what the server or the network does.
 class Remote {
@@ -183,6 +191,8 @@ class Remote {
   /// Removes an entry; `before` is what it was.
   Done remove(std::string_view name, Found& before);
   Done remove_many(std::span<const std::string_view> names);
+  /// Removes all of these by one request, and reads the version of the namespace with it. See remote_erase.cpp.
+  void remove_each(std::span<Erasure> erasures, Versions& versions);
   /// SCAN and UNLINK of what the pattern concerns; `visit` is shown what was removed, some at a time.
   struct Removed {
     std::string_view name;

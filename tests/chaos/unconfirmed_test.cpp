@@ -55,6 +55,9 @@ INSTANTIATE_TEST_SUITE_P(On, Unconfirmed, ::testing::Bool(),
 TEST_P(Unconfirmed, RemovalOfAKey) {
   expect_gone_after([&] { cache.del("k"); });
 }
+TEST_P(Unconfirmed, RemovalOfAKeyAmongMany) {
+  expect_gone_after([&] { cache.del_many({"k", "other", "k"}); });
+}
 TEST_P(Unconfirmed, RemovalByPattern) {
   expect_gone_after([&] { cache.delete_pattern("k*"); });
 }

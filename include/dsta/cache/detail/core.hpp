@@ -47,6 +47,7 @@ struct Prepared;
 struct Found;
 struct Judged;
 struct EnvelopeView;
+struct Erasure;
 struct Done;
 struct SendOrder;
 class Versions;
@@ -227,6 +228,8 @@ class Core : public std::enable_shared_from_this<Core> {
   bool erase(const KeyView& key, const Reach& reach = {.l2 = true});
   /// Removes and fences what the pattern concerns; returns how many entries that was.
   std::size_t erase_matching(const std::shared_ptr<const KeyPattern>& pattern);
+  /// Returns how many there were, each key that is named twice once.
+  std::size_t erase_many(std::span<const KeyView> keys, const Reach& reach);
   /// `ttl` counts from the counter's creation.
   std::optional<std::int64_t> increment(const KeyView& key, std::int64_t delta, Duration ttl, const Reach& reach);
   void invalidate_tag(std::string_view tag, bool hard);
@@ -428,6 +431,7 @@ class Core : public std::enable_shared_from_this<Core> {
   bool counts(const EnvelopeView& view);
   std::size_t erase_matching_shared(const std::shared_ptr<const KeyPattern>& pattern);
   Done sweep(const KeyPattern& pattern, std::size_t* counted);
+  std::size_t count_erased(std::span<const Erasure> erasures, bool raw, Versions& versions);
   void invalidate_shared(std::string_view dependency, bool hard);
   void flush_shared();
   void clear_raw(const Identity& identity);
