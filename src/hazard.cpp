@@ -58,6 +58,8 @@ struct Lease {
 
 }  // namespace
 
+constinit thread_local ThreadRecord* own_record = nullptr;
+
 const bool Hazards::asymmetric_ = kKernelBarrier && membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
 
 ThreadRecord& acquire_record() noexcept {

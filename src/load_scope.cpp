@@ -52,7 +52,7 @@ bool LoadScope::loading(const KeyView& key, const LoadSpec& spec) noexcept {
     for (const auto& flight : scope->flights_) {
       // A call with arguments of other types may have this key and is another call; plain types say nothing of
       // arguments.
-      const bool other_call = flight->type != spec.type && flight->type->plain;
+      const bool other_call = flight->type->plain && !flight->type->same(*spec.type);
       if (flight->hash == key.hash && flight->identity == spec.identity && !other_call && flight->name == key.name &&
           flight->full == key.full) {
         return true;

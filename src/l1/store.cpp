@@ -24,8 +24,8 @@ std::size_t shard_count(const L1Options& options) {
 bool joinable(const Flight& flight, const Flight& mine, std::uint64_t store_cleared) {
   const bool closed =
       flight.closed || (flight.loading && (flight.revoked || flight.unclaimed || flight.closes_at_load));
-  return flight.course == Course::load && !flight.fenced && !closed && !flight.superseded && flight.type == mine.type &&
-         flight.identity == mine.identity && flight.name == mine.name && flight.full == mine.full &&
+  return flight.course == Course::load && !flight.fenced && !closed && !flight.superseded &&
+         flight.type->same(*mine.type) && flight.identity == mine.identity && flight.name == mine.name && flight.full == mine.full &&
          flight.sequence >= store_cleared &&
          flight.sequence >= mine.identity->cleared.load(std::memory_order_acquire) &&
          flight.sequence >= flight.tags.invalidated();

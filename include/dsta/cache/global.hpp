@@ -11,11 +11,9 @@ namespace dsta::cache {
 inline namespace v1 {
 
 /// The program's manager, made from the environment (CacheManager::from_env) when first asked for. Thread-safe.
-/// Destroyed at exit. Throws ConfigError when the environment names a URL that cannot be used.
-inline CacheManager& cache_manager() {
-  static CacheManager manager = CacheManager::from_env();
-  return manager;
-}
+/// Destroyed at exit. Throws ConfigError when the environment names a URL that cannot be used. Compiled in the library:
+/// plug-ins that hide their symbols have the same one.
+CacheManager& cache_manager();
 
 namespace detail {
 struct OnGlobal;

@@ -95,13 +95,7 @@ class CacheManager {
   /// Wraps `function`: see `cached`. Throws ConfigError when another function has this prefix and name.
   template <class F>
   auto cached(const EntryOptions& options, F&& function, CodePlace where = CodePlace::current()) {
-    using Function = std::decay_t<F>;
-    if constexpr (detail::check_function<Function>()) {
-      return v1::cached<Function>(
-          std::make_shared<detail::WrapperState<Function>>(core_, options, std::forward<F>(function), where));
-    } else {
-      return detail::Refused<Function>{};
-    }
+    return wrap(options, std::forward<F>(function), nullptr, where);
   }
 
   /// Wraps a function given at compile time; its name is the name unless the options give one:
@@ -109,7 +103,7 @@ class CacheManager {
   template <auto Function>
   auto cached(EntryOptions options, CodePlace where = CodePlace::current()) {
     if (options.name.empty()) options.name = detail::function_name<Function>();
-    return cached(options, Function, where);
+    return wrap(options, Function, detail::type_info_of<detail::FunctionOf<Function>>(), where);
   }
 
   /// The decorator's form: `cached({...})(f)`, `cached(300s, "api")(f)`.
@@ -282,6 +276,20 @@ class CacheManager {
   /// Ties a decorator to the manager that made it without closing it at the end.
   struct Borrowed {};
   CacheManager(std::shared_ptr<detail::Core> core, Borrowed) : core_(std::move(core)), owner_(false) {}
+
+  /// `named`: of FunctionOf, where the function is known at compile time.
+  template <class F>
+  auto wrap(const EntryOptions& options, F&& function, const std::type_info* named, CodePlace where) {
+    using Function = std::decay_t<F>;
+    if constexpr (detail::check_function<Function>()) {
+      detail::FunctionMark mark = detail::mark_function<Function>(function, where);
+      mark.named = named;
+      return v1::cached<Function>(
+          std::make_shared<detail::WrapperState<Function>>(core_, options, std::forward<F>(function), mark));
+    } else {
+      return detail::Refused<Function>{};
+    }
+  }
 
   /// What an entry may be read as to give a T: counters are 64-bit whatever type they are asked for.
   template <class T>

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <dsta/cache/detail/counters.hpp>
+#include <dsta/cache/detail/type_identity.hpp>
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -23,13 +24,17 @@ namespace detail {
 
 /// Who a wrapped function is, as far as the language lets us tell: its type, and its state when that can be compared.
 struct FunctionMark {
-  const void* type = nullptr;        ///< one address per type in the process
-  bool comparable = false;           ///< false: the state cannot be compared, so no two are known to be the same
-  std::vector<unsigned char> state;  ///< the bytes of a comparable state; empty for stateless functions
+  const void* type = nullptr;             ///< one address per type in a library
+  const std::type_info* info = nullptr;   ///< of that type
+  const std::type_info* named = nullptr;  ///< of a type made of the function itself, where it was given at compile time
+  bool comparable = false;                ///< false: the state cannot be compared, so no two are known to be the same
+  std::vector<unsigned char> state;       ///< the bytes of a comparable state; empty for stateless functions
   CodePlace where;
 
   bool same_function(const FunctionMark& other) const {
-    return type == other.type && comparable && other.comparable && state == other.state;
+    if (same_type(named, other.named)) return true;  // an inline function has an address in each library
+    return (type == other.type || same_type(info, other.info)) && comparable && other.comparable &&
+           state == other.state;
   }
 };
 

@@ -15,6 +15,7 @@
 #include <dsta/cache/codec.hpp>
 #include <dsta/cache/detail/hash.hpp>
 #include <dsta/cache/detail/identity_ref.hpp>
+#include <dsta/cache/detail/type_identity.hpp>
 #include <dsta/cache/detail/weigh.hpp>
 #include <dsta/cache/duration.hpp>
 
@@ -36,8 +37,8 @@ struct KeyView {
   bool by_name = false;
 };
 
-/// What compiled code must know of a value's type. Its address is the type's identity inside the process: two types of
-/// the same name in two anonymous namespaces differ, and a type seen from two libraries is at worst a miss.
+/// What compiled code must know of a value's type. Its address is the type's identity inside a library; between
+/// libraries see type_identity.hpp.
 struct TypeOps {
   std::uint32_t size;
   /// Trivially copyable and small: may be copied byte by byte under the shard's lock.
@@ -55,10 +56,19 @@ struct TypeOps {
   const TypeOps* plain = nullptr;
   /// False: keys say the argument types of such calls only roughly, so another process cannot know what it gets.
   bool shareable = true;
+  /// Null without RTTI.
+  const std::type_info* info = nullptr;
 
+  bool same(const TypeOps& other) const { return this == &other || same_elsewhere(other); }
   /// True when an entry of this type may be handed to who asks for `asked`. Results of calls with arguments of
   /// different types are kept apart; manual calls know no arguments and take, and are taken by, all of them.
-  bool serves(const TypeOps& asked) const { return this == &asked || plain == &asked || asked.plain == this; }
+  bool serves(const TypeOps& asked) const {
+    return this == &asked || plain == &asked || asked.plain == this || (size == asked.size && serves_elsewhere(asked));
+  }
+
+ private:
+  [[gnu::cold]] bool same_elsewhere(const TypeOps& other) const noexcept;
+  [[gnu::cold]] bool serves_elsewhere(const TypeOps& asked) const noexcept;
 };
 
 template <class T>
@@ -94,11 +104,18 @@ inline constexpr TypeOps kTypeOps = {
     codec_name<T>(),
     encode_value<T>,
     decode_node<T>,
+    nullptr,
+    true,
+    type_info_of<T>(),
 };
 
 /// A type that the key of an open call (`auto` parameters) spells exactly: numbers and text.
 template <class T>
 inline constexpr bool spelled_exactly = std::is_arithmetic_v<T> || std::same_as<T, std::string>;
+
+/// Stands for a call's result and arguments where types are compared.
+template <class R, class... Arguments>
+struct CallOf {};
 
 /// The type R of a result, told apart by the types of the call's arguments.
 template <class R, class... Arguments>
@@ -106,6 +123,7 @@ inline constexpr TypeOps kCallTypeOps = [] {
   TypeOps ops = kTypeOps<R>;
   ops.plain = &kTypeOps<R>;
   ops.shareable = (spelled_exactly<Arguments> && ...);
+  ops.info = type_info_of<CallOf<R, Arguments...>>();
   return ops;
 }();
 

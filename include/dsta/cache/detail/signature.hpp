@@ -167,7 +167,7 @@ template <class P, bool Separated, class Argument>
   }
 }
 
-/// One address per type, to tell functions apart.
+/// One address per type in a library, to tell functions apart.
 template <class T>
 inline constexpr char kTypeMark = 0;
 
@@ -175,6 +175,7 @@ template <class F>
 FunctionMark mark_function(const F& function, CodePlace where) {
   FunctionMark mark;
   mark.type = &kTypeMark<F>;
+  mark.info = type_info_of<F>();
   mark.where = where;
   if constexpr (std::is_empty_v<F>) {
     mark.comparable = true;
@@ -185,6 +186,10 @@ FunctionMark mark_function(const F& function, CodePlace where) {
   }
   return mark;
 }
+
+/// Stands for a function where functions are compared.
+template <auto Function>
+struct FunctionOf {};
 
 /// The unqualified name of a function given as a template argument: the same from g++ and clang.
 template <auto Function>

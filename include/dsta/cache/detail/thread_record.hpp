@@ -16,7 +16,8 @@ struct alignas(64) ThreadRecord {
   std::uint32_t index = 0;
 };
 
-inline constinit thread_local ThreadRecord* own_record = nullptr;
+/// Defined in the library, so that plug-ins that hide their symbols have no second one.
+extern constinit thread_local ThreadRecord* own_record;
 ThreadRecord& acquire_record() noexcept;
 
 inline ThreadRecord& thread_record() noexcept {

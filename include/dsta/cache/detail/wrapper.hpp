@@ -116,11 +116,11 @@ class Registration {
 /// What all copies of one wrapper share. Immutable once the wrapper is in use.
 template <class F>
 struct WrapperState : Hooks<F> {
-  WrapperState(std::shared_ptr<Core> core_, const EntryOptions& options, F function_, CodePlace where)
+  WrapperState(std::shared_ptr<Core> core_, const EntryOptions& options, F function_, const FunctionMark& mark)
       : core(std::move(core_)),
         terms(std::make_shared<const EntryTerms>(core->resolve(options))),
         function(std::move(function_)),
-        identity(&core->register_function(options.prefix, options.name, mark_function(function, where))),
+        identity(&core->register_function(options.prefix, options.name, mark)),
         registration(*core, *identity),
         head(identity->text()),
         open_head(identity->text().empty() ? "" : identity->text() + ":") {
