@@ -22,7 +22,9 @@ EntryOptions merge(const EntryOptions& base, const EntryOptions& over) {
   if (!over.name.empty()) merged.name = over.name;
   merged.tags.insert(merged.tags.end(), over.tags.begin(), over.tags.end());
   lay(merged.stale_for, over.stale_for);
+  lay(merged.hold_off, over.hold_off);
   lay(merged.refresh_ahead, over.refresh_ahead);
+  lay(merged.xfetch, over.xfetch);
   lay(merged.jitter, over.jitter);
   lay(merged.negative_ttl, over.negative_ttl);
   lay(merged.idle_ttl, over.idle_ttl);
@@ -30,8 +32,6 @@ EntryOptions merge(const EntryOptions& base, const EntryOptions& over) {
   lay(merged.load_timeout, over.load_timeout);
   lay(merged.compress_above, over.compress_above);
   lay(merged.level, over.level);
-  lay(merged.hold_off, over.hold_off);
-  lay(merged.xfetch, over.xfetch);
   lay(merged.raw, over.raw);
   return merged;
 }

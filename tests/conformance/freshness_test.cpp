@@ -92,7 +92,7 @@ TEST_P(Freshness, JitterShortensTtlsByItsFractionAtMost) {
 TEST_P(Freshness, ASoftTimeoutGivesTheNewValueWhenItComesInTimeAndTheStaleOneWhenNot) {
   std::atomic<bool> slow = false;
   std::atomic<int> runs = 0;
-  const auto f = cache.cached({.ttl = 50ms, .prefix = "f", .stale_for = 60s, .soft_timeout = 5s, .hold_off = 1ms},
+  const auto f = cache.cached({.ttl = 50ms, .prefix = "f", .stale_for = 60s, .hold_off = 1ms, .soft_timeout = 5s},
                               [&](int) { return ++runs; });
   const auto g = cache.cached({.ttl = 50ms, .prefix = "g", .stale_for = 60s, .soft_timeout = 20ms}, [&](int) {
     if (slow) eventually([&] { return !slow; });

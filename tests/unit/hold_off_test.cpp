@@ -104,7 +104,7 @@ TEST_F(HoldOff, TheNextAttemptIsMadeWhenTheHoldOffIsOverAndNotAMomentEarlier) {
 }
 
 TEST_F(HoldOff, AFailedRefreshAheadIsHeldOffToo) {
-  const auto f = source({.ttl = 100s, .prefix = "p", .refresh_ahead = 0.5, .hold_off = 10s});
+  const auto f = source({.ttl = 100s, .prefix = "p", .hold_off = 10s, .refresh_ahead = 0.5});
   f(0);
   clock.advance(50s);
   down = true;

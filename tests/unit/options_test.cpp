@@ -25,6 +25,59 @@ std::optional<Duration> ttl_of(CacheManager& cache, const EntryOptions& options)
   return cache.get_ttl("k", {.prefix = options.prefix});
 }
 
+/// Every field, in the order of the table in docs/freshness.md: with another order this does not compile.
+EntryOptions every_field() {
+  return {.ttl = 60s,
+          .prefix = "p",
+          .name = "n",
+          .tags = {"t"},
+          .stale_for = 1h,
+          .hold_off = 30s,
+          .refresh_ahead = 0.8,
+          .xfetch = 1,
+          .jitter = 0.1,
+          .negative_ttl = 5s,
+          .idle_ttl = 10min,
+          .soft_timeout = 50ms,
+          .load_timeout = 2s,
+          .compress_above = 4096,
+          .level = Level::both,
+          .raw = false};
+}
+
+TEST(Options, AreWrittenInTheDocumentedOrder) {
+  CleanCache clean;
+  const auto f = clean.cache.cached(every_field(), [](int x) { return x; });
+  EXPECT_EQ(f(1), 1);
+  EXPECT_EQ(f.key_for(1), "p:n:1");
+  const auto g = clean.cache.cached({.ttl = 60s, .prefix = "g", .stale_for = 1h, .hold_off = 30s, .refresh_ahead = 0.8},
+                                    [](int x) { return x; });
+  EXPECT_EQ(g(1), 1);
+}
+
+TEST(Options, OfAWiderScopeAreKeptWhereANarrowerOneSaysNothing) {
+  const EntryOptions all = every_field(), merged = merge(all, {});
+  EXPECT_EQ(merged.ttl, all.ttl);
+  EXPECT_EQ(merged.prefix, all.prefix);
+  EXPECT_EQ(merged.name, all.name);
+  EXPECT_EQ(merged.tags, all.tags);
+  EXPECT_EQ(merged.stale_for, all.stale_for);
+  EXPECT_EQ(merged.hold_off, all.hold_off);
+  EXPECT_EQ(merged.refresh_ahead, all.refresh_ahead);
+  EXPECT_EQ(merged.xfetch, all.xfetch);
+  EXPECT_EQ(merged.jitter, all.jitter);
+  EXPECT_EQ(merged.negative_ttl, all.negative_ttl);
+  EXPECT_EQ(merged.idle_ttl, all.idle_ttl);
+  EXPECT_EQ(merged.soft_timeout, all.soft_timeout);
+  EXPECT_EQ(merged.load_timeout, all.load_timeout);
+  EXPECT_EQ(merged.compress_above, all.compress_above);
+  EXPECT_EQ(merged.level, all.level);
+  EXPECT_EQ(merged.raw, all.raw);
+  EXPECT_EQ(merge({}, all).hold_off, all.hold_off);
+  EXPECT_EQ(merge({}, all).xfetch, all.xfetch);
+  EXPECT_EQ(merge({}, all).raw, all.raw);
+}
+
 TEST(Options, TheNarrowestScopeThatSetsATtlWins) {
   CleanCache library;
   EXPECT_EQ(ttl_of(library.cache, {}), 300s);

@@ -16,7 +16,8 @@ inline namespace v1 {
 enum class Level { both, l1, l2 };
 
 /// Options of one entry, of a wrapper, or of a prefix. Every field may be left out; what is left out comes from the
-/// next wider scope: library < manager < prefix preset < wrapper < call. Tags add up over the scopes.
+/// next wider scope: library < manager < prefix preset < wrapper < call. Tags add up over the scopes. The order of the
+/// fields is that of the table in docs/freshness.md, and does not change: C++ wants initializers in this order.
 struct EntryOptions {
   /// How long a value is fresh. Default 300 s (ManagerOptions::default_ttl). Zero or less: do not store.
   OptionalDuration ttl = {};
@@ -30,8 +31,14 @@ struct EntryOptions {
   /// How long past its ttl a value may still be served: at once while one refresh runs, and when a load fails.
   /// Default 0: never.
   OptionalDuration stale_for = {};
+  /// After a refresh failed, how long the value that is there is served before the next attempt. Default 5 s.
+  OptionalDuration hold_off = {};
   /// Fraction of the ttl (0 < f < 1) after which a hit starts one refresh in the background. Default 0: never.
   std::optional<double> refresh_ahead = {};
+  /// XFetch: a refresh starts ahead of the ttl's end by a random time around `xfetch` × how long the load took, so that
+  /// values that are expensive to load are refreshed earlier and not all at once. 1 is the usual factor. Default 0:
+  /// never.
+  std::optional<double> xfetch = {};
   /// Fraction of the ttl (0 to 1) by which each entry's ttl is shortened at random, so that entries stored together do
   /// not expire together. Default 0.
   std::optional<double> jitter = {};
@@ -48,11 +55,6 @@ struct EntryOptions {
   std::optional<std::size_t> compress_above = {};
   /// Which levels to use. Default both. An in-process cache has one level and ignores it.
   std::optional<Level> level = {};
-  /// After a refresh failed, how long the value that is there is served before the next attempt. Default 5 s.
-  OptionalDuration hold_off = {};
-  /// XFetch: a refresh starts ahead of the ttl's end by a random time around `xfetch` × how long the load took, so that
-  /// dear values are refreshed earlier and not all at once. 1 is the usual factor. Default 0: never.
-  std::optional<double> xfetch = {};
   /// Keep at the shared level nothing but what the codec writes, so that other programs can read and write it: JSON
   /// text, say. Such a value has a ttl and no more: no tags, no staleness, no lease between processes; and it is never
   /// kept in-process. An in-process cache ignores this. Default false.
