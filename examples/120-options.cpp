@@ -40,7 +40,7 @@ int main() {
   // [server]
   const ManagerOptions server{
       .url = "rediss://app:p%40ss@cache.example:6380/0?socket_timeout=200ms",
-      .pool = PoolOptions{.max_connections = 20, .socket_timeout = 1s},  // default 50, 1 s; the URL's 200 ms win
+      .pool = PoolOptions{.connect_timeout = 2s, .socket_timeout = 1s},  // default 1 s, 1 s; the URL's 200 ms win
       .tls = TlsOptions{.ca_file = "/etc/shop/ca.pem"},                  // default: the system's authorities
   };
   // [/server]

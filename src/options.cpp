@@ -97,6 +97,19 @@ EntryTerms resolve(const EntryOptions& options, Duration default_ttl) {
   return terms;
 }
 
+namespace {
+
+void say_what_has_no_effect(const ManagerOptions& options) {
+  const std::size_t connections = options.pool.max_connections;
+  if (connections == 1 || connections == PoolOptions{}.max_connections) return;
+  options.log.write(LogLevel::warning,
+                    fmt::format("max_connections={} has no effect: all threads of a manager share one connection, and "
+                                "one more hears of changes; leave the option out",
+                                connections));
+}
+
+}  // namespace
+
 ManagerOptions checked(ManagerOptions options) {
   const Endpoint endpoint = apply_url(options);
   const bool has_server = endpoint.transport != Endpoint::Transport::memory;
@@ -120,6 +133,7 @@ ManagerOptions checked(ManagerOptions options) {
     throw ConfigError("space is empty: the server may hold other keys, so the cache needs a name for its own");
   }
   resolve(options.defaults, {});
+  if (has_server) say_what_has_no_effect(options);
   return options;
 }
 

@@ -98,7 +98,8 @@ struct L1Options {
 
 /// The connections to the shared level.
 struct PoolOptions {
-  /// Connections that carry requests, at most. Default 50. From 1 to 10000. One is used: all threads share it.
+  /// Has no effect yet: all threads share one connection. A value other than 1 and the default is logged as a warning
+  /// by the constructor. From 1 to 10000. Default 50.
   std::size_t max_connections = 50;
   /// How long making a connection may take: name resolution, connect, TLS, AUTH. Default 1 s. Over 0, at most 24 h.
   OptionalDuration connect_timeout = std::chrono::seconds(1);
