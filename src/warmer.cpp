@@ -4,18 +4,53 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <exception>
 #include <random>
+#include <string>
 #include <thread>
+#include <utility>
+
+#include "later.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
 
-/// One warming run, shared by the threads that work on it: each takes the next item until none is left.
+namespace {
+
+std::string describe(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::exception& e) {
+    return e.what();
+  } catch (...) {
+    return "an exception that is no std::exception";
+  }
+}
+
+}  // namespace
+
+/// Whether the warmer is gone; who waits out a jitter waits for this too. Thread-safe.
+struct CacheWarmer::Stop {
+  void stop() noexcept {
+    {
+      const std::lock_guard lock(mutex);
+      stopped = true;
+    }
+    wake.notify_all();
+  }
+
+  std::mutex mutex;
+  std::condition_variable wake;
+  std::atomic<bool> stopped{false};  // set under mutex
+};
+
+/// One warming run, shared by the threads that work on it: each takes the next item until none is left. Whatever fails
+/// on the way, every item taken is counted as finished: the caller waits for all of them.
 struct CacheWarmer::Run {
   std::vector<Item> items;
   Duration jitter{};
   std::function<void(const WarmProgress&)> on_progress;
-  std::shared_ptr<std::atomic<bool>> stopped;
+  std::shared_ptr<Stop> stop;
   std::shared_ptr<detail::Core> core;
   std::atomic<std::size_t> next{0};
 
@@ -24,93 +59,133 @@ struct CacheWarmer::Run {
   // Under `mutex`.
   std::size_t finished = 0;
   WarmReport report;
+  std::exception_ptr thrown;  ///< by on_progress, which is then not called again
 
-  void work() {
-    std::minstd_rand random(std::random_device{}());
+  void work() noexcept {
+    std::minstd_rand random(seed());
     for (std::size_t i = next++; i < items.size(); i = next++) {
-      wait_jitter(random);
-      if (stopped->load() || core->closed()) {
+      if (wait_jitter(random)) {
+        warm(items[i]);
+      } else {
         const std::lock_guard lock(mutex);
         ++report.skipped;
-        finish_one();
-        continue;
-      }
-      std::string error;
-      bool failed = false;
-      try {
-        items[i].refresh();
-      } catch (const std::exception& e) {  // reported, not silenced
-        failed = true;
-        error = e.what();
-      } catch (...) {
-        failed = true;
-        error = "an exception that is no std::exception";
       }
       const std::lock_guard lock(mutex);
-      ++(failed ? report.failed : report.warmed);
-      if (failed) report.errors.push_back({items[i].name, std::move(error)});
-      if (on_progress) {
-        on_progress(
-            {.done = report.warmed + report.failed, .total = items.size(), .item = items[i].name, .failed = failed});
-      }
-      finish_one();
+      if (++finished == items.size()) wake.notify_all();
     }
   }
 
  private:
-  void finish_one() {
-    if (++finished == items.size()) wake.notify_all();
+  /// Apart for each thread of each run. std::random_device may throw.
+  static std::minstd_rand::result_type seed() noexcept {
+    static std::atomic<std::minstd_rand::result_type> runs{0};
+    const auto now = std::chrono::steady_clock::now().time_since_epoch().count();
+    return static_cast<std::minstd_rand::result_type>(now) + 7919 * ++runs;
   }
-  void wait_jitter(std::minstd_rand& random) {
-    if (jitter <= Duration::zero()) return;
-    const Duration wait(std::uniform_int_distribution<Duration::rep>(0, jitter.count())(random));
-    const TimePoint until = core->clock().now() + wait;
-    std::mutex own;
-    std::condition_variable nobody;
-    std::unique_lock lock(own);
-    while (!stopped->load() && !core->clock().wait_until(lock, nobody, until)) {
+
+  void warm(const Item& item) noexcept {
+    std::exception_ptr error;
+    try {
+      item.refresh();
+    } catch (...) {  // reported, not silenced
+      error = std::current_exception();
     }
+    const std::lock_guard lock(mutex);
+    ++(error ? report.failed : report.warmed);
+    if (error) note(item, error);
+    if (!on_progress || thrown) return;
+    try {
+      on_progress({.done = report.warmed + report.failed,
+                   .total = items.size(),
+                   .item = item.name,
+                   .failed = error != nullptr});
+    } catch (...) {
+      thrown = std::current_exception();
+    }
+  }
+  void note(const Item& item, const std::exception_ptr& error) noexcept {
+    try {
+      report.errors.push_back({item.name, describe(error)});
+    } catch (...) {  // no memory for the text: it is counted
+    }
+  }
+
+  /// False: the warmer or the manager is gone.
+  bool wait_jitter(std::minstd_rand& random) noexcept {
+    // Nobody tells of a manager that closes.
+    constexpr std::chrono::milliseconds kLook{50};
+    const auto goes_on = [&] { return !stop->stopped.load() && !core->closed(); };
+    if (jitter <= Duration::zero() || !goes_on()) return goes_on();
+    const Duration wait(std::uniform_int_distribution<Duration::rep>(0, jitter.count())(random));
+    Clock& clock = core->clock();
+    const TimePoint until = detail::later(clock.now(), wait);
+    std::unique_lock lock(stop->mutex);
+    while (goes_on() && clock.now() < until) {
+      clock.wait_until(lock, stop->wake, std::min(until, detail::later(clock.now(), kLook)));
+    }
+    return goes_on();
   }
 };
 
-/// The scheduled jobs that run now. Thread-safe.
+/// The scheduled jobs that run now. Thread-safe; takes no memory, so that nothing can keep a job from leaving.
 struct CacheWarmer::Jobs {
-  /// False: the warmer is gone, do not begin.
-  bool enter() {
-    const std::lock_guard lock(mutex);
-    if (closed) return false;
-    running.push_back(std::this_thread::get_id());
-    return true;
-  }
-  void leave() {
-    const std::lock_guard lock(mutex);
-    running.erase(std::ranges::find(running, std::this_thread::get_id()));
-    left.notify_all();
-  }
+  /// A job on this thread, as long as it lives.
+  class Entry {
+   public:
+    explicit Entry(Jobs& jobs) : jobs_(jobs) {
+      const std::lock_guard lock(jobs_.mutex);
+      if (jobs_.closed) return;
+      next_ = std::exchange(jobs_.running, this);
+      begun_ = true;
+    }
+    ~Entry() {
+      if (!begun_) return;
+      const std::lock_guard lock(jobs_.mutex);
+      Entry** link = &jobs_.running;
+      while (*link != this) link = &(*link)->next_;
+      *link = next_;
+      jobs_.left.notify_all();
+    }
+    Entry(const Entry&) = delete;
+    Entry& operator=(const Entry&) = delete;
+
+    /// False: the warmer is gone, do not begin.
+    bool begun() const { return begun_; }
+
+   private:
+    friend struct Jobs;
+    Jobs& jobs_;
+    const std::thread::id thread_ = std::this_thread::get_id();
+    Entry* next_ = nullptr;
+    bool begun_ = false;
+  };
+
   void close() {
-    const auto other = [](std::thread::id thread) { return thread != std::this_thread::get_id(); };
+    const auto alone = [&] {
+      for (const Entry* entry = running; entry; entry = entry->next_) {
+        if (entry->thread_ != std::this_thread::get_id()) return false;
+      }
+      return true;
+    };
     std::unique_lock lock(mutex);
     closed = true;
-    left.wait(lock, [&] { return std::ranges::none_of(running, other); });
+    left.wait(lock, alone);
   }
 
   std::mutex mutex;
   std::condition_variable left;
   // Under `mutex`.
   bool closed = false;
-  std::vector<std::thread::id> running;
+  Entry* running = nullptr;
 };
 
 CacheWarmer::CacheWarmer(CacheManager& cache, WarmerOptions options)
-    : cache_(cache),
-      options_(std::move(options)),
-      stopped_(std::make_shared<std::atomic<bool>>(false)),
-      jobs_(std::make_shared<Jobs>()) {
+    : cache_(cache), options_(std::move(options)), stop_(std::make_shared<Stop>()), jobs_(std::make_shared<Jobs>()) {
   if (options_.concurrency == 0) throw ConfigError("CacheWarmer: concurrency is 0, nothing would ever be warmed");
 }
 
 CacheWarmer::~CacheWarmer() {
-  *stopped_ = true;
+  stop_->stop();
   jobs_->close();
 }
 
@@ -162,33 +237,42 @@ WarmReport CacheWarmer::run(std::vector<Item> list) {
   run->items = std::move(list);
   run->jitter = options_.jitter.value_or(Duration::zero());
   run->on_progress = options_.on_progress;
-  run->stopped = stopped_;
+  run->stop = stop_;
   run->core = cache_.core();
-  // The caller works too, so the run goes on however busy the executor is.
-  for (std::size_t i = 1; i < std::min(options_.concurrency, run->items.size()); ++i) {
-    if (!cache_.core()->post([run] { run->work(); })) break;
+  // From here on nothing of the warmer is used: it may be destroyed meanwhile, and the rest is then skipped.
+  const std::size_t threads = std::min(options_.concurrency, run->items.size());
+  // The caller works too, so the run goes on however busy the executor is, and without one.
+  try {
+    for (std::size_t i = 1; i < threads && run->core->post([run] { run->work(); }); ++i) {
+    }
+  } catch (...) {  // no memory for one more: those that there are do it
   }
   run->work();
   std::unique_lock lock(run->mutex);
   run->wake.wait(lock, [&] { return run->finished == run->items.size(); });
+  if (run->thrown) std::rethrow_exception(run->thrown);
   run->report.took = std::chrono::steady_clock::now() - begun;
-  return run->report;
+  return std::move(run->report);
 }
 
 void CacheWarmer::every(Duration interval, std::function<void()> job) {
   auto logged = [core = std::weak_ptr(cache_.core()), jobs = jobs_, job = std::move(job)] {
-    if (!jobs->enter()) return;
-    std::string error;
-    try {
-      job();
-    } catch (const std::exception& e) {  // logged: the schedule goes on
-      error = e.what();
-    } catch (...) {
-      error = "an exception that is no std::exception";
+    std::exception_ptr error;
+    {
+      const Jobs::Entry entry(*jobs);
+      if (!entry.begun()) return;
+      try {
+        job();
+      } catch (...) {  // logged: the schedule goes on
+        error = std::current_exception();
+      }
     }
-    jobs->leave();
-    const auto alive = error.empty() ? nullptr : core.lock();
-    if (alive) alive->log(LogLevel::warning, fmt::format("a scheduled warming failed and is tried again: {}", error));
+    const auto alive = error ? core.lock() : nullptr;
+    if (!alive) return;
+    try {
+      alive->log(LogLevel::warning, fmt::format("a scheduled warming failed and is tried again: {}", describe(error)));
+    } catch (...) {  // no memory for the text
+    }
   };
   auto token = cache_.core()->every(interval, std::move(logged));
   const std::lock_guard lock(mutex_);

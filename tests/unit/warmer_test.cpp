@@ -6,9 +6,14 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cerrno>
+#include <functional>
 #include <future>
 #include <latch>
+#include <memory>
 #include <set>
+#include <stdexcept>
+#include <system_error>
 #include <thread>
 
 #include "hand_executor.hpp"
@@ -205,6 +210,101 @@ TEST(WarmerOnOneThread, WarmsFunctionsThatHaveALoadTimeout) {
   CacheWarmer warmer(clean.cache, {.concurrency = 2});
   warmer.add_market_data("f", f);
   EXPECT_EQ(warmer.warm_market_data(symbols(20)).warmed, 20u);
+}
+
+/// On the system's clock, and on one that stands still.
+struct WarmerThatWaits : ::testing::TestWithParam<bool> {
+  static ManagerOptions options(bool manual) {
+    ManagerOptions made;
+    if (manual) made.clock = std::make_shared<testing::ManualClock>();
+    return made;
+  }
+  CacheManager cache{options(GetParam())};
+  std::atomic<int> loads{0};
+  const WarmerOptions patient{.concurrency = 3, .jitter = 1000h};
+};
+INSTANTIATE_TEST_SUITE_P(On, WarmerThatWaits, ::testing::Bool(),
+                         [](const auto& tested) { return tested.param ? "ManualClock" : "SystemClock"; });
+
+TEST_P(WarmerThatWaits, EndsAtOnceAndItsCallersWithIt) {
+  const auto f = cache.cached({.prefix = "f"}, [&](const std::string& symbol) { return ++loads, symbol; });
+  auto warmer = std::make_unique<CacheWarmer>(cache, patient);
+  warmer->add_market_data("f", f);
+  std::promise<void> called;
+  auto report = std::async(std::launch::async, [&, at = warmer.get()] {
+    called.set_value();
+    return at->warm_market_data(symbols(20));
+  });
+  called.get_future().wait();
+  ASSERT_EQ(report.wait_for(100ms), std::future_status::timeout) << "it waits";
+  const auto begin = std::chrono::steady_clock::now();
+  warmer.reset();
+  const WarmReport end = report.get();
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 5s);
+  EXPECT_EQ(std::tuple(end.warmed, end.failed, end.skipped), std::tuple(0u, 0u, 20u));
+  EXPECT_EQ(loads, 0);
+}
+
+TEST_P(WarmerThatWaits, EndsAtOnceWhileAScheduledRunWaits) {
+  const auto f = cache.cached({.prefix = "f"}, [&](const std::string& symbol) { return ++loads, symbol; });
+  auto warmer = std::make_unique<CacheWarmer>(cache, patient);
+  warmer->add_market_data("f", f);
+  std::promise<void> begun;
+  std::atomic<bool> first{true};
+  warmer->every(1ms, [&, at = warmer.get()] {
+    if (first.exchange(false)) begun.set_value();
+    (void)at->warm_market_data(symbols(3));
+  });
+  auto running = begun.get_future();
+  while (running.wait_for(1ms) != std::future_status::ready) {
+    if (GetParam()) dynamic_cast<testing::ManualClock&>(*cache.options().clock).advance(1ms);
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  warmer.reset();
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 5s);
+  EXPECT_EQ(loads, 0);
+}
+
+TEST_F(Warmer, WhatItsProgressCallThrowsIsThrownWhenAllIsDone) {
+  const auto f = cache.cached({.prefix = "f"}, [&](Text symbol) { return ++runs, symbol; });
+  std::atomic<int> calls{0};
+  CacheWarmer warmer(cache, {.concurrency = 4, .on_progress = [&](const WarmProgress&) {
+                               if (++calls == 3) throw std::domain_error("no more");
+                             }});
+  warmer.add_market_data("f", f);
+  EXPECT_THROW(warmer.warm_market_data(symbols(50)), std::domain_error);
+  EXPECT_EQ(runs, 50);
+  EXPECT_EQ(calls, 3);
+  EXPECT_EQ(warmer.warm_market_data(symbols(2)).warmed, 2u) << "and the next run works";
+}
+
+/// As when no thread can be started.
+struct NoThreads final : Executor {
+  bool try_post(std::function<void()>) override { throw std::system_error(EAGAIN, std::generic_category()); }
+};
+
+TEST(WarmerWithoutThreads, WarmsAllOnTheCallersThread) {
+  testing::CleanCache clean({.executor = std::make_shared<NoThreads>()});
+  const auto f = clean.cache.cached({.prefix = "f"}, [](const std::string& symbol) { return symbol; });
+  CacheWarmer warmer(clean.cache, {.concurrency = 8});
+  warmer.add_market_data("f", f);
+  EXPECT_EQ(warmer.warm_market_data(symbols(20)).warmed, 20u);
+}
+
+/// No text can be made of it: as when there is no memory for one.
+struct Unspeakable final : std::exception {
+  const char* what() const noexcept override { return nullptr; }
+};
+
+TEST_F(Warmer, AFailureThatCannotBeNotedIsCountedAndTheRunEnds) {
+  const auto f = cache.cached({.prefix = "f"}, [](Text symbol) -> std::string {
+    if (symbol == "S1") throw Unspeakable();
+    return symbol;
+  });
+  CacheWarmer warmer(cache, {.concurrency = 2});
+  warmer.add_market_data("f", f);
+  const WarmReport report = warmer.warm_market_data(symbols(4));
+  EXPECT_EQ(std::tuple(report.warmed, report.failed, report.errors.size()), std::tuple(3u, 1u, 0u));
 }
 
 }  // namespace

@@ -46,7 +46,7 @@ struct WarmerOptions {
   /// Each load first waits a random time of up to this, so that a run does not hit the source as one burst. Default 0.
   OptionalDuration jitter = {};
   /// Called after every item that was loaded, one call at a time, on the thread that loaded it. Must not call the
-  /// warmer.
+  /// warmer. When it throws it is not called again, and the run throws that when all is done.
   std::function<void(const WarmProgress&)> on_progress = {};
 };
 
@@ -57,7 +57,9 @@ struct WarmerOptions {
 class CacheWarmer {
  public:
   explicit CacheWarmer(CacheManager& cache, WarmerOptions options = {});
-  /// Begins nothing more and waits for scheduled jobs that run (not for one that destroys the warmer itself).
+  /// Begins nothing more and waits for the load that each scheduled job is at (not for a job that destroys the warmer
+  /// itself). A jitter is not waited out: runs under way, also those that other threads have called for, end with the
+  /// rest skipped.
   ~CacheWarmer();
   CacheWarmer(const CacheWarmer&) = delete;
   CacheWarmer& operator=(const CacheWarmer&) = delete;
@@ -90,6 +92,7 @@ class CacheWarmer {
     std::string name;
     std::function<void()> refresh;
   };
+  struct Stop;
   struct Run;
   struct Jobs;
 
@@ -107,7 +110,7 @@ class CacheWarmer {
 
   CacheManager& cache_;
   const WarmerOptions options_;
-  std::shared_ptr<std::atomic<bool>> stopped_;
+  std::shared_ptr<Stop> stop_;
   std::shared_ptr<Jobs> jobs_;
   mutable std::mutex mutex_;
   // Under mutex_.
