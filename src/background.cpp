@@ -4,6 +4,8 @@
 #include <list>
 #include <utility>
 
+#include "thread.hpp"
+
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
@@ -128,9 +130,19 @@ std::shared_ptr<void> Background::every(Duration interval, std::function<void()>
   const std::lock_guard lock(mutex_);
   if (closed_) return schedule;
   schedules_.push_back(schedule);
-  if (!timer_.joinable()) timer_ = std::thread([self = shared_from_this()] { self->run_schedule(); });
+  start_timer();
   wake_.notify_all();
   return schedule;
+}
+
+void Background::start_timer() {
+  if (!timer_.joinable()) timer_ = start_thread("dsta-timer", [self = shared_from_this()] { self->run_schedule(); });
+  lacks_timer_.store(!timer_.joinable(), std::memory_order_relaxed);
+}
+
+void Background::try_again() {
+  const std::lock_guard lock(mutex_);
+  if (!closed_ && lacks_timer_) start_timer();
 }
 
 void Background::run_schedule() {
@@ -194,8 +206,11 @@ void Background::close(std::chrono::milliseconds patience) noexcept {
   const std::size_t own = Running::count(*state_);
   const bool idle = state_->idle.wait_for(lock, patience, [&] { return state_->running == own; });
   lock.unlock();
-  // The pool's destructor joins its threads; one that overran must not hold up the caller.
-  if (!idle && executor) std::thread([pool = std::move(executor)]() mutable { pool.reset(); }).detach();
+  if (idle || !executor) return;
+  // The pool's destructor joins its threads; one that overran must not hold up the caller. Where there is no thread to
+  // wait for it, the pool is left behind.
+  *left_behind_ = std::move(executor);
+  start_detached_thread("dsta-overrun", [pool = left_behind_.release()] { delete pool; });
 }
 
 }  // namespace detail

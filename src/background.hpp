@@ -1,4 +1,5 @@
 #pragma once
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -32,6 +33,12 @@ class Background : public std::enable_shared_from_this<Background> {
   /// way when the next is due makes it skip that one.
   std::shared_ptr<void> every(Duration interval, std::function<void()> job);
 
+  /// Where there was no thread to be had for schedules. Costs a load otherwise.
+  void tend() noexcept {
+    if (lacks_timer_.load(std::memory_order_relaxed)) [[unlikely]]
+      try_again();
+  }
+
   /// True on a thread that runs a task of any Background.
   static bool on_task() noexcept;
 
@@ -45,6 +52,8 @@ class Background : public std::enable_shared_from_this<Background> {
   class Ticket;
   struct Schedule;
   void run_schedule();
+  void start_timer();
+  void try_again();
 
   std::shared_ptr<State> state_;
   std::shared_ptr<Clock> clock_;
@@ -55,6 +64,9 @@ class Background : public std::enable_shared_from_this<Background> {
   std::condition_variable wake_;
   std::thread timer_;
   bool closed_ = false;
+  std::atomic<bool> lacks_timer_{false};
+  /// For an executor that must not be waited for: made beforehand, since there may be no memory when it is needed.
+  std::unique_ptr<std::shared_ptr<Executor>> left_behind_ = std::make_unique<std::shared_ptr<Executor>>();
 };
 
 }  // namespace detail

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include <dsta/cache/detail/hash.hpp>
 
 #include "identities.hpp"
@@ -44,6 +46,38 @@ TimePoint Core::keep_versions() {
   if (!coherence_ || !coherence_->told()) return TimePoint::max();
   if (shared_->remote.link().up()) shared_->remote.keep_versions();
   return later(std::chrono::steady_clock::now(), period);
+}
+
+void Coherence::begin() {
+  constexpr std::chrono::milliseconds kPause{500};
+  std::unique_lock lock(mutex_, std::try_to_lock);
+  const TimePoint now = std::chrono::steady_clock::now();
+  if (!lock || made_ || stopped_ || now < next_try_) return;
+  next_try_ = now + kPause;
+  try {
+    made_ = std::make_unique<Channel>(options_, data_, *this);
+    channel_.store(made_.get(), std::memory_order_release);
+    wake_.notify_all();
+  } catch (const std::exception& e) {
+    if (std::exchange(complained_, true)) return;
+    lock.unlock();
+    core_.log(LogLevel::warning,
+              fmt::format("no invalidation channel: {}. Values are not kept in this process until there is one; it is "
+                          "tried again when the cache is used",
+                          e.what()));
+  }
+}
+
+void Coherence::stop() noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    stopped_ = true;
+  }
+  if (made_) made_->stop();
+}
+
+void Coherence::join() noexcept {
+  if (made_) made_->join();
 }
 
 void Core::heard(std::span<const std::string_view> keys) {
@@ -125,7 +159,8 @@ TimePoint Core::end_blindness() {
 void Core::not_hearing(std::string_view why, TimePoint last_heard) {
   shared_->blindness.fetch_add(1, std::memory_order_relaxed);
   cease_to_trust(last_heard);
-  log(LogLevel::warning,
+  shared_->messages->post(
+      LogLevel::warning,
       fmt::format("changes by other processes are not heard of at present ({}): the in-process level "
                   "is {} until they are",
                   why,

@@ -1,6 +1,8 @@
 #pragma once
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <memory>
 #include <mutex>
 #include <span>
 #include <string_view>
@@ -19,48 +21,66 @@ namespace detail {
 /// invalidated.
 class Coherence final : public ChannelListener {
  public:
-  Coherence(Core& core, Link& data, ChannelOptions options) : core_(core), channel_(std::move(options), data, *this) {
-    const std::lock_guard lock(mutex_);
-    made_ = true;
-    wake_.notify_all();
+  Coherence(Core& core, Link& data, ChannelOptions options) : core_(core), data_(data), options_(std::move(options)) {
+    begin();
   }
 
-  void stop() noexcept { channel_.stop(); }
+  /// Where there was no thread or no descriptor for the channel, tries again, seldom. Costs a load otherwise.
+  void tend() {
+    if (!channel_.load(std::memory_order_acquire)) [[unlikely]]
+      begin();
+  }
+  void stop() noexcept;
+  /// After stop(), and when the link is closed: waits for the channel's last thread.
+  void join() noexcept;
 
-  bool told() const { return channel_.coherent(); }
+  bool told() const {
+    const Channel* const channel = channel_.load(std::memory_order_acquire);
+    return channel && channel->coherent();
+  }
   /// Waits for the beginning; not for long, and not at all for a server that is away.
   void wait_briefly(const Link& data) {
     constexpr std::chrono::milliseconds kPatience{200}, kLook{5};
     const TimePoint end = std::chrono::steady_clock::now() + kPatience;
     std::unique_lock lock(mutex_);
-    while (!begun_ && data.up() && std::chrono::steady_clock::now() < end) wake_.wait_for(lock, kLook);
+    while (!begun_ && made_ && data.up() && std::chrono::steady_clock::now() < end) wake_.wait_for(lock, kLook);
   }
 
  private:
+  void begin();
   void on_keys(std::span<const std::string_view> keys) override { core_.heard(keys); }
   void on_flush() override { core_.heard_flush(); }
   void before_coherent() override { core_.forget_versions(); }
   void on_coherent() override {
-    core_.hearing(channel_.last_known_good());
+    core_.hearing(proved_);
     const std::lock_guard lock(mutex_);
     begun_ = true;
     wake_.notify_all();
   }
-  void on_proof(TimePoint known_good) override { core_.heard_until(known_good); }
+  void on_proof(TimePoint known_good) override {
+    proved_ = known_good;
+    core_.heard_until(known_good);
+  }
   void on_suspect(std::string_view why) override {
     std::unique_lock lock(mutex_);
-    wake_.wait(lock, [this] { return made_; });
+    wake_.wait(lock, [this] { return made_ != nullptr; });
     lock.unlock();
-    core_.not_hearing(why, channel_.last_known_good());
+    core_.not_hearing(why, made_->last_known_good());
   }
 
+  TimePoint proved_{};  // the channel's thread's own
   Core& core_;
+  Link& data_;
+  const ChannelOptions options_;
   std::mutex mutex_;
   std::condition_variable wake_;
   // Under mutex_.
-  bool made_ = false;
   bool begun_ = false;
-  Channel channel_;  // last: it calls
+  bool stopped_ = false;
+  bool complained_ = false;
+  TimePoint next_try_{};
+  std::atomic<Channel*> channel_{nullptr};  ///< made_, for those who do not take the lock
+  std::unique_ptr<Channel> made_;           // last: it calls
 };
 
 }  // namespace detail

@@ -61,6 +61,9 @@ class Forkable {
   }
 };
 
+/// How long close() waits for a slow sink.
+constexpr std::chrono::milliseconds kLogPatience{500};
+
 }  // namespace
 
 void Core::connect() {
@@ -81,7 +84,7 @@ void Core::connect() {
     }
   };
   forks_ = fork_count();
-  shared_ = std::make_unique<Shared>(std::move(remote));
+  shared_ = std::make_unique<Shared>(std::move(remote), options_.log);
   begin_upkeep();
   shared_->remote.versions_are_told = [this] { return coherence_ && coherence_->told(); };
   Forkable::add(this);
@@ -96,24 +99,37 @@ void Core::connect() {
 }
 
 void Core::begin_upkeep() {
-  shared_->confirmations = std::make_unique<Upkeep>([this] { return confirm_pending(); });
-  shared_->renewals = std::make_unique<Upkeep>([this] { return renew_leases(); });
-  shared_->blind_end = std::make_unique<Upkeep>([this] { return end_blindness(); });
-  shared_->version_keeper = std::make_unique<Upkeep>([this] { return keep_versions(); });
-  shared_->reaper = std::make_unique<Upkeep>([this] { return destroy_dropped(); });
+  shared_->confirmations = std::make_unique<Upkeep>([this] { return confirm_pending(); }, "dsta-confirm");
+  shared_->renewals = std::make_unique<Upkeep>([this] { return renew_leases(); }, "dsta-leases");
+  shared_->blind_end = std::make_unique<Upkeep>([this] { return end_blindness(); }, "dsta-blind");
+  shared_->version_keeper = std::make_unique<Upkeep>([this] { return keep_versions(); }, "dsta-versions");
+  shared_->reaper = std::make_unique<Upkeep>([this] { return destroy_dropped(); }, "dsta-reaper");
 }
 
 void Core::listen() {
-  coherence_ = std::make_unique<Coherence>(
-      *this, shared_->remote.link(),
-      ChannelOptions{.prefix = shared_->remote.keys().head(), .ping_period = options_.l1.ping_period.value_or({})});
+  coherence_ = std::make_unique<Coherence>(*this, shared_->remote.link(),
+                                           ChannelOptions{.prefix = shared_->remote.keys().head(),
+                                                          .ping_period = options_.l1.ping_period.value_or({}),
+                                                          .say = [this](LogLevel level, std::string message) {
+                                                            shared_->messages->post(level, std::move(message));
+                                                          }});
+}
+
+void Core::tend() {
+  background_->tend();
+  if (!shared_ || closed()) return;
+  for (auto* upkeep : shared_->upkeep()) (*upkeep)->tend();
+  if (coherence_) coherence_->tend();
+  shared_->messages->tend();
 }
 
 void Core::disconnect() noexcept {
   Forkable::remove(this);
   if (coherence_) coherence_->stop();
   shared_->remote.link().close();  // so that nothing that is under way waits for the server
+  if (coherence_) coherence_->join();
   for (auto* upkeep : shared_->upkeep()) (*upkeep)->stop();
+  shared_->messages->close(kLogPatience);
 }
 
 void Core::forked() noexcept {
@@ -137,6 +153,8 @@ void Core::revive() {
     static_cast<void>(upkeep->release());
   }
   begin_upkeep();
+  static_cast<void>(shared_->messages.release());
+  shared_->messages = std::make_unique<LogQueue>(options_.log);
   new std::shared_ptr<Background>(background_);
   background_ = std::make_shared<Background>(options_.clock, options_.executor);
   if (coherence_) {

@@ -10,6 +10,8 @@
 
 #include <dsta/cache/error.hpp>
 
+#include "thread.hpp"
+
 namespace dsta::cache {
 inline namespace v1 {
 
@@ -41,7 +43,11 @@ class ThreadPool final : public Executor {
     const std::lock_guard lock(state.mutex);
     if (state.closed || state.waiting.size() >= most_waiting_) return false;
     if (state.idle <= state.waiting.size() && threads_.size() < most_threads_) {
-      threads_.emplace_back([own = state_] { work(*own); });
+      threads_.reserve(threads_.size() + 1);
+      std::thread started = detail::start_thread("dsta-pool", [own = state_] { work(*own); });
+      // Those that are there will come to it; without any nobody would, and the next task tries again.
+      if (started.joinable()) threads_.push_back(std::move(started));
+      if (threads_.empty()) return false;
     }
     state.waiting.push_back(std::move(task));
     state.wake.notify_one();

@@ -15,6 +15,7 @@
 #include "l1/node_stack.hpp"
 #include "l2/remote.hpp"
 #include "leases.hpp"
+#include "log_queue.hpp"
 #include "pending.hpp"
 #include "upkeep.hpp"
 
@@ -24,9 +25,12 @@ namespace detail {
 
 /// The manager's side of the shared level: what Core needs beside the commands of Remote. Thread-safe.
 struct Shared {
-  explicit Shared(Remote::Options options) : remote(std::move(options)) {}
+  Shared(Remote::Options options, const Log& log)
+      : remote(std::move(options)), messages(std::make_unique<LogQueue>(log)) {}
 
   Remote remote;
+  /// What the invalidation channel's thread has to say: it must not wait for the user's sink.
+  std::unique_ptr<LogQueue> messages;
   Pending pending;
   std::shared_ptr<Leases> leases = new_leases();
   std::shared_ptr<Leases> new_leases() {

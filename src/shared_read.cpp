@@ -74,15 +74,17 @@ Reach Core::reach(const EntryOptions& options) {
 }
 
 bool Core::shares(const EntryTerms& terms) {
+  if (shared_ && forks_.load(std::memory_order_acquire) != fork_count()) revive();
+  tend();
   if (!shared_ || terms.level == Level::l1) return false;
-  if (forks_.load(std::memory_order_acquire) != fork_count()) revive();
   return true;
 }
 
 bool Core::reaches_shared() {
-  if (!shared_ || closed()) return false;
-  if (forks_.load(std::memory_order_acquire) != fork_count()) revive();
-  return true;
+  const bool reaches = shared_ && !closed();
+  if (reaches && forks_.load(std::memory_order_acquire) != fork_count()) revive();
+  tend();
+  return reaches;
 }
 
 bool Core::fills(const EntryTerms& terms) const {

@@ -9,6 +9,8 @@
 
 #include <dsta/cache/detail/coarse_clock.hpp>
 
+#include "thread.hpp"
+
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
@@ -37,11 +39,8 @@ class Ticker {
     const std::unique_lock lock(mutex_, std::try_to_lock);
     if (!lock || wanted_) return;
     if (!running_) {
-      try {
-        std::thread([this] { run(); }).detach();
-      } catch (const std::system_error&) {  // no thread to be had: the clock does as well
-        return;
-      }
+      // Without a thread the clock does as well.
+      if (!start_detached_thread("dsta-tick", [this] { run(); })) return;
       running_ = true;
     }
     wanted_ = true;

@@ -4,6 +4,7 @@
 #include <exception>
 
 #include "l2/fork_count.hpp"
+#include "thread.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -15,25 +16,49 @@ constexpr std::chrono::milliseconds kAfterFailure{100};
 
 bool Upkeep::poke(TimePoint time) noexcept {
   const std::lock_guard lock(mutex_);
-  if (stopped_ || next_ <= time) return true;
-  if (!thread_.joinable()) {
-    try {
-      thread_ = std::thread([this] { run(); });
-    } catch (const std::exception&) {
-      return false;
-    }
-    forks_ = fork_count();
-  }
-  next_ = time;
+  if (stopped_ || (next_ <= time && thread_.joinable())) return true;
+  next_ = std::min(next_, time);
+  if (!start()) return false;
   wake_.notify_all();
   return true;
+}
+
+bool Upkeep::start() {
+  if (!thread_.joinable()) {
+    thread_ = start_thread(name_, [this] { run(); });
+    forks_ = fork_count();
+  }
+  lacks_thread_.store(!thread_.joinable(), std::memory_order_relaxed);
+  return thread_.joinable();
+}
+
+void Upkeep::stand_in() noexcept {
+  std::unique_lock lock(mutex_);
+  if (stopped_ || standing_in_ || start()) return;
+  if (std::chrono::steady_clock::now() < next_) return;
+  standing_in_ = true;
+  next_ = TimePoint::max();
+  lock.unlock();
+  const TimePoint next = step();
+  lock.lock();
+  next_ = std::min(next_, next);
+  standing_in_ = false;
+  wake_.notify_all();
+}
+
+TimePoint Upkeep::step() noexcept {
+  try {
+    return step_();
+  } catch (const std::exception&) {
+    return std::chrono::steady_clock::now() + kAfterFailure;
+  }
 }
 
 void Upkeep::run() {
   std::unique_lock lock(mutex_);
   while (!stopped_) {
-    if (std::chrono::steady_clock::now() < next_) {
-      if (next_ == TimePoint::max()) {
+    if (standing_in_ || std::chrono::steady_clock::now() < next_) {
+      if (standing_in_ || next_ == TimePoint::max()) {
         wake_.wait(lock);
       } else {
         wake_.wait_until(lock, next_);
@@ -42,12 +67,7 @@ void Upkeep::run() {
     }
     next_ = TimePoint::max();
     lock.unlock();
-    TimePoint next;
-    try {
-      next = step_();
-    } catch (const std::exception&) {
-      next = std::chrono::steady_clock::now() + kAfterFailure;
-    }
+    const TimePoint next = step();
     lock.lock();
     next_ = std::min(next_, next);
   }
@@ -56,10 +76,11 @@ void Upkeep::run() {
 void Upkeep::stop() noexcept {
   std::thread ending;
   {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     stopped_ = true;
     wake_.notify_all();
     ending.swap(thread_);
+    wake_.wait(lock, [this] { return !standing_in_; });
   }
   if (!ending.joinable()) return;
   if (forks_ == fork_count()) {

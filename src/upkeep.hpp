@@ -1,4 +1,5 @@
 #pragma once
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -17,28 +18,42 @@ namespace detail {
 /// Started by the first poke. Thread-safe.
 class Upkeep {
  public:
-  explicit Upkeep(std::function<TimePoint()> step) : step_(std::move(step)) {}
+  /// `name` is the thread's, a literal.
+  explicit Upkeep(std::function<TimePoint()> step, const char* name = "dsta-upkeep")
+      : step_(std::move(step)), name_(name) {}
   ~Upkeep() { stop(); }
   Upkeep(const Upkeep&) = delete;
   Upkeep& operator=(const Upkeep&) = delete;
 
   /// Has `step` called by `time` at the latest. Costs little when it will be anyway. False: there is no thread to be
-  /// had for it; the next poke tries again.
+  /// had for it; see tend().
   bool poke(TimePoint time = TimePoint{}) noexcept;
+  /// By whatever passes here now and then, and costs a load. Where there was no thread to be had it tries again, and as
+  /// long as there is none it does what is due on the calling thread.
+  void tend() noexcept {
+    if (lacks_thread_.load(std::memory_order_relaxed)) [[unlikely]]
+      stand_in();
+  }
   /// Waits for a step under way. Nothing is called afterwards.
   void stop() noexcept;
 
  private:
   void run();
+  bool start();
+  void stand_in() noexcept;
+  TimePoint step() noexcept;
 
   const std::function<TimePoint()> step_;
+  const char* const name_;
   std::mutex mutex_;
   std::condition_variable wake_;
   // Under mutex_.
   TimePoint next_ = TimePoint::max();
   bool stopped_ = false;
+  bool standing_in_ = false;  ///< a step runs on a thread that passed by
   std::thread thread_;
   std::uint32_t forks_ = 0;  ///< when it was started: the child of a fork does not have it
+  std::atomic<bool> lacks_thread_{false};
 };
 
 }  // namespace detail

@@ -5,16 +5,19 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <memory>
 #include <optional>
 #include <random>
 #include <set>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "../later.hpp"
 #include "../random_word.hpp"
+#include "../thread.hpp"
 #include "connection.hpp"
 #include "errands.hpp"
 #include "fork_count.hpp"
@@ -35,6 +38,7 @@ constexpr std::chrono::milliseconds kLeastPause{600}, kMostPause{1400};
 constexpr std::chrono::milliseconds kAfterFailure{10};
 /// Causes of failure that are remembered so as to be logged once.
 constexpr std::size_t kCauses = 16;
+constexpr std::string_view kNoThread = "there is no thread to be had for it";
 
 /// What is asked of the errands' thread, and what came of it. It may outlive the channel: it owns all that it uses.
 struct Errand {
@@ -115,6 +119,7 @@ struct Channel::State {
   void lose_channel(std::string_view why);
   void fail_pairing(LogLevel level, const std::string& cause);
   void complain(LogLevel level, const std::string& cause);
+  void say(LogLevel level, std::string message);
   Duration pause();
   Duration patience() const { return std::max(options.ping_period, data.options().operation_timeout); }
 };
@@ -122,7 +127,8 @@ struct Channel::State {
 Channel::Channel(ChannelOptions options, Link& data, ChannelListener& listener)
     : state_(nullptr), forks_(fork_count()) {
   auto made = std::make_unique<State>(std::move(options), data, listener);
-  made->thread = std::thread([state = made.get()] { state->run(); });
+  made->thread = start_thread("dsta-channel", [state = made.get()] { state->run(); });
+  if (!made->thread.joinable()) throw std::system_error(EAGAIN, std::generic_category(), "thread");
   state_ = made.release();
 }
 
@@ -132,6 +138,11 @@ void Channel::stop() noexcept {
   state_->watch->wake.ring();
   if (state_->thread.joinable()) state_->thread.join();
   state_->coherent_at = 0;
+  state_->errands.end();
+}
+
+void Channel::join() noexcept {
+  if (here()) state_->errands.join();
 }
 
 Channel::~Channel() {
@@ -273,15 +284,20 @@ void Channel::State::start(Errand::Kind kind, Request request) {
   errand = std::make_shared<Errand>(Errand{.kind = kind, .channel = pairing.channel, .connection = paired});
   const TimePoint deadline =
       later(Clock::now(), kind == Errand::Kind::open ? data.options().connect_timeout : patience());
+  bool begun = false;
   if (kind == Errand::Kind::open) {
-    errands.run([mine = errand, deadline, link = data.options()] {
+    begun = errands.run([mine = errand, deadline, link = data.options()] {
       mine->opened = Subscriber::open(link, kInvalidations, deadline, mine->error, mine->refused);
     });
   } else {
-    errands.run([mine = errand, deadline, asked = std::move(request)] {
+    begun = errands.run([mine = errand, deadline, asked = std::move(request)] {
       mine->answer = run_on(*mine->connection, asked, deadline);
     });
   }
+  if (begun) return;
+  errand = nullptr;
+  if (told_coherent()) return suspect(kNoThread);
+  fail_pairing(LogLevel::warning, std::string(kNoThread));
 }
 
 void Channel::State::finish_errand() {
@@ -378,8 +394,7 @@ void Channel::State::become_coherent() {
   coherent_at.store(1 + ends, std::memory_order_release);
   note_proof();
   if (!complaints.empty()) {
-    data.options().log.write(LogLevel::info,
-                             fmt::format("the invalidation channel to {} works again", place(data.options().address)));
+    say(LogLevel::info, fmt::format("the invalidation channel to {} works again", place(data.options().address)));
   }
   complaints.clear();
   listener.on_coherent();
@@ -413,10 +428,13 @@ void Channel::State::fail_pairing(LogLevel level, const std::string& cause) {
 
 void Channel::State::complain(LogLevel level, const std::string& cause) {
   if (complaints.size() >= kCauses || !complaints.insert(cause).second) return;
-  data.options().log.write(
-      level, fmt::format("no invalidation channel to {}: {}{}. Values are not kept in this process until there is "
+  say(level, fmt::format("no invalidation channel to {}: {}{}. Values are not kept in this process until there is "
                          "one; it is tried again about every second",
                          place(data.options().address), cause, remedy_for(cause)));
+}
+
+void Channel::State::say(LogLevel level, std::string message) {
+  options.say ? options.say(level, std::move(message)) : data.options().log.write(level, message);
 }
 
 Duration Channel::State::pause() {

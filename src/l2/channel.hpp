@@ -1,10 +1,12 @@
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include <dsta/cache/duration.hpp>
+#include <dsta/cache/log.hpp>
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -17,6 +19,9 @@ struct ChannelOptions {
   std::string prefix = "dsta:";
   /// How often both connections must show that they live. What is lost in silence is noticed within two periods.
   Duration ping_period = std::chrono::seconds(1);
+  /// Takes the messages of the channel's thread. It must return at once: until it does nothing is heard. Null: they go
+  /// to the log of the link.
+  std::function<void(LogLevel, std::string)> say = nullptr;
 };
 
 /// Who is told what others change. Called by the channel's thread alone, one call at a time, never after the channel's
@@ -58,10 +63,13 @@ class ChannelListener {
 /// ended. One on_suspect is enough to know that all kept values must go.
 class Channel {
  public:
-  /// Starts. `data` and `listener` must outlive it; one channel for each link.
+  /// Starts. `data` and `listener` must outlive it; one channel for each link. Throws std::system_error when there is
+  /// no thread or no descriptor for it.
   Channel(ChannelOptions options, Link& data, ChannelListener& listener);
   /// Nothing is told afterwards. Returns at once, whatever the network does.
   void stop() noexcept;
+  /// After stop(): waits for its last thread, which may be waiting for a reply. At once where the link is closed.
+  void join() noexcept;
   ~Channel();
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;

@@ -8,21 +8,25 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <condition_variable>
 #include <cstring>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <system_error>
-#include <thread>
 #include <vector>
 
+#include "../thread.hpp"
 #include "stream.hpp"
+#include "wake.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
 namespace {
+
+/// A peer that is gone is noticed after 25 s without an answer, whether anything was sent or not.
+constexpr int kIdleSeconds = 10, kProbeSeconds = 5, kProbes = 3;
 
 struct SocketAddress {
   sockaddr_storage bytes{};
@@ -58,23 +62,35 @@ std::vector<SocketAddress> resolve_by(const Address& address, TimePoint deadline
   if (auto found = resolve(address, AI_NUMERICHOST, error); !found.empty()) return found;
   struct Lookup {
     std::mutex mutex;
-    std::condition_variable ended;
+    Wake ended;
     bool done = false;
     std::vector<SocketAddress> found;
     std::string error;
   };
   auto lookup = std::make_shared<Lookup>();
-  std::thread([lookup, address] {
+  const bool started = start_detached_thread("dsta-resolve", [lookup, address] {
     std::string why;
-    auto found = resolve(address, AI_ADDRCONFIG, why);
-    const std::lock_guard lock(lookup->mutex);
-    lookup->found = std::move(found);
-    lookup->error = std::move(why);
-    lookup->done = true;
-    lookup->ended.notify_all();
-  }).detach();
-  std::unique_lock lock(lookup->mutex);
-  if (!lookup->ended.wait_until(lock, deadline, [&] { return lookup->done; })) {
+    std::vector<SocketAddress> found;
+    try {
+      found = resolve(address, AI_ADDRCONFIG, why);
+    } catch (const std::exception&) {  // no memory: as good as not found
+      found.clear();
+    }
+    {
+      const std::lock_guard lock(lookup->mutex);
+      lookup->found = std::move(found);
+      lookup->error = std::move(why);
+      lookup->done = true;
+    }
+    lookup->ended.ring();
+  });
+  if (!started) {
+    error = "there is no thread to resolve the name";
+    return {};
+  }
+  wait_ready(lookup->ended.descriptor(), false, deadline);
+  const std::lock_guard lock(lookup->mutex);
+  if (!lookup->done) {
     error = "the name was not resolved in time";
     return {};
   }
@@ -107,10 +123,11 @@ Descriptor connect_to(const SocketAddress& address, TimePoint deadline, std::str
   if (family != AF_UNIX) {
     set(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
     set(fd.get(), SOL_SOCKET, SO_KEEPALIVE, 1);
-    set(fd.get(), IPPROTO_TCP, TCP_KEEPIDLE, 30);
-    set(fd.get(), IPPROTO_TCP, TCP_KEEPINTVL, 10);
-    set(fd.get(), IPPROTO_TCP, TCP_KEEPCNT, 3);
-    set(fd.get(), IPPROTO_TCP, TCP_USER_TIMEOUT, 30'000);
+    set(fd.get(), IPPROTO_TCP, TCP_KEEPIDLE, kIdleSeconds);
+    set(fd.get(), IPPROTO_TCP, TCP_KEEPINTVL, kProbeSeconds);
+    set(fd.get(), IPPROTO_TCP, TCP_KEEPCNT, kProbes);
+    // Where both are set the kernel goes by this one, for probes too: it must say what they say.
+    set(fd.get(), IPPROTO_TCP, TCP_USER_TIMEOUT, (kIdleSeconds + kProbes * kProbeSeconds) * 1000);
   }
   if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address.bytes), address.size) == 0) return fd;
   // A unix socket whose backlog is full says EAGAIN and would have to be tried again: that is a failure here.

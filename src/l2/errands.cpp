@@ -3,8 +3,9 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
-#include <thread>
 #include <utility>
+
+#include "../thread.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -14,6 +15,7 @@ struct Errands::Shared {
   explicit Shared(std::shared_ptr<LinkWatch> to_ring) : done(std::move(to_ring)) {}
 
   const std::shared_ptr<LinkWatch> done;
+  const Wake interrupt;
   mutable std::mutex mutex;
   std::condition_variable changed;
   // Under mutex.
@@ -21,6 +23,7 @@ struct Errands::Shared {
   bool over = false;
 
   void work() {
+    const Interruptible interruptible(interrupt.descriptor());
     std::unique_lock lock(mutex);
     for (;;) {
       changed.wait(lock, [&] { return over || errand; });
@@ -28,7 +31,7 @@ struct Errands::Shared {
       lock.unlock();
       try {
         errand();                        // nobody else touches it while it is set
-      } catch (const std::exception&) {  // no thread for the resolver, or no memory
+      } catch (const std::exception&) {  // no descriptor, or no memory
       }
       lock.lock();
       errand = nullptr;
@@ -37,14 +40,11 @@ struct Errands::Shared {
   }
 };
 
-Errands::Errands(std::shared_ptr<LinkWatch> done) : shared_(std::make_shared<Shared>(std::move(done))) {
-  std::thread([shared = shared_] { shared->work(); }).detach();
-}
+Errands::Errands(std::shared_ptr<LinkWatch> done) : shared_(std::make_unique<Shared>(std::move(done))) {}
 
 Errands::~Errands() {
-  const std::lock_guard lock(shared_->mutex);
-  shared_->over = true;
-  shared_->changed.notify_one();
+  end();
+  join();
 }
 
 bool Errands::idle() const {
@@ -52,10 +52,24 @@ bool Errands::idle() const {
   return !shared_->errand;
 }
 
-void Errands::run(std::function<void()> errand) {
+bool Errands::run(std::function<void()> errand) {
+  if (!thread_.joinable()) thread_ = start_thread("dsta-errands", [shared = shared_.get()] { shared->work(); });
+  if (!thread_.joinable()) return false;
   const std::lock_guard lock(shared_->mutex);
   shared_->errand = std::move(errand);
   shared_->changed.notify_one();
+  return true;
+}
+
+void Errands::end() noexcept {
+  const std::lock_guard lock(shared_->mutex);
+  shared_->over = true;
+  shared_->interrupt.ring();
+  shared_->changed.notify_one();
+}
+
+void Errands::join() noexcept {
+  if (thread_.joinable()) thread_.join();
 }
 
 }  // namespace detail

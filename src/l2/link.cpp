@@ -213,6 +213,11 @@ void Link::State::find(Way& way, std::size_t index, TimePoint deadline) {
   // An attempt that is given next to no time would fail and tell nothing of the server.
   const Duration least = std::min(options.connect_timeout, options.operation_timeout) / 8;
   std::unique_lock lock(mutex);
+  if (breaker.state() == Breaker::State::open && !start_recovery() && may_recover_here(Clock::now())) {
+    recovering_here = true;
+    try_recovery(lock, std::min(deadline, by(options.connect_timeout)));
+    recovering_here = false;
+  }
   way.trial = breaker.begin_trial();
   if (way.trial) index = 0;  // where the probe's connection is
   TimePoint now;
@@ -227,7 +232,10 @@ void Link::State::find(Way& way, std::size_t index, TimePoint deadline) {
       return;
     }
     if (closed) return;
-    if (breaker.state() == Breaker::State::open) return start_recovery();
+    if (breaker.state() == Breaker::State::open) {
+      start_recovery();
+      return;
+    }
     now = Clock::now();
     if (deadline - now < least) return;
     if (!slot.connecting && now >= attempts.next()) break;

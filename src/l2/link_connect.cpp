@@ -4,6 +4,7 @@
 #include <system_error>
 
 #include "../random_word.hpp"
+#include "../thread.hpp"
 #include "link_state.hpp"
 
 namespace dsta::cache {
@@ -43,7 +44,7 @@ std::shared_ptr<Link::State::Line> Link::State::make(TimePoint deadline) noexcep
     }
   } catch (const std::system_error&) {
     made.reset();
-    error = "no thread";
+    error = "no descriptor";
   } catch (const std::exception&) {
     made.reset();
     error = "no memory";
@@ -79,22 +80,19 @@ void Link::State::prepare() {
     return;
   }
   if (preparation.joinable()) preparation.join();  // it has ended: nobody is connecting
-  try {
-    preparation = std::thread([this, now] {
-      auto made = make(by(options.connect_timeout));
-      const std::lock_guard relock(mutex);
-      slots[0].connecting = false;
-      if (made && !closed) {
-        install(slots[0], std::move(made));
-        patience.connected_in(Clock::now() - now);
-      } else {
-        go_down(true);
-      }
-      changed.notify_all();
-    });
-  } catch (const std::system_error&) {  // no thread: asked for again
-    return;
-  }
+  preparation = start_thread("dsta-connect", [this, now] {
+    auto made = make(by(options.connect_timeout));
+    const std::lock_guard relock(mutex);
+    slots[0].connecting = false;
+    if (made && !closed) {
+      install(slots[0], std::move(made));
+      patience.connected_in(Clock::now() - now);
+    } else {
+      go_down(true);
+    }
+    changed.notify_all();
+  });
+  if (!preparation.joinable()) return;  // asked for again
   note_attempt(now);
   first.connecting = true;
   first.line.reset();
@@ -114,14 +112,19 @@ void Link::State::go_down(bool probe_is_proof) {
   start_recovery();
 }
 
-void Link::State::start_recovery() {
-  if (recovering || closed) return;
+/// False: no thread is to be had. Then the next request that is refused tries again, and connects itself if need be.
+bool Link::State::start_recovery() {
+  if (recovering || closed) return true;
   if (recovery.joinable()) recovery.join();  // it ended when the server came back last time
-  try {
-    recovery = std::thread([this] { recover(); });
-    recovering = true;
-  } catch (const std::system_error&) {  // no thread: the next request that is refused tries again
-  }
+  recovery = start_thread("dsta-recover", [this] { recover(); });
+  recovering = recovery.joinable();
+  return recovering;
+}
+
+/// As seldom as the thread would.
+bool Link::State::may_recover_here(TimePoint now) const {
+  constexpr std::chrono::milliseconds kPause{500};
+  return !closed && !recovering_here && now >= std::max(later(attempts.last(), kPause), attempts.next());
 }
 
 void Link::State::recover() noexcept {
@@ -130,24 +133,27 @@ void Link::State::recover() noexcept {
   while (!closed) {
     const TimePoint next = std::max(later(attempts.last(), pauses.next(random)), attempts.next());
     if (changed.wait_until(lock, next, [&] { return closed; })) return;
-    const TimePoint begun = Clock::now();
-    note_attempt(begun);
-    const TimePoint end = later(begun, patience.next(options.connect_timeout));
-    lock.unlock();
-    auto made = make(end);
-    if (made) say(options.log, LogLevel::info, "connected to {} again", place(options.address));
-    lock.lock();
-    if (!made || closed) continue;
-    patience.connected_in(Clock::now() - begun);
-    install(slots[0], std::move(made));
-    if (breaker.probed()) {
-      breaker_changes.fetch_add(1, std::memory_order_relaxed);
-      pauses.reset();
-    }
-    changed.notify_all();
-    break;
+    if (try_recovery(lock, later(Clock::now(), patience.next(options.connect_timeout)))) break;
   }
   recovering = false;
+}
+
+bool Link::State::try_recovery(std::unique_lock<std::mutex>& lock, TimePoint end) {
+  const TimePoint begun = Clock::now();
+  note_attempt(begun);
+  lock.unlock();
+  auto made = make(end);
+  if (made) say(options.log, LogLevel::info, "connected to {} again", place(options.address));
+  lock.lock();
+  if (!made || closed) return false;
+  patience.connected_in(Clock::now() - begun);
+  install(slots[0], std::move(made));
+  if (breaker.probed()) {
+    breaker_changes.fetch_add(1, std::memory_order_relaxed);
+    pauses.reset();
+  }
+  changed.notify_all();
+  return true;
 }
 
 void Link::State::close() {

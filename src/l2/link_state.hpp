@@ -68,6 +68,7 @@ struct Link::State {
   ProbePatience patience;
   bool closed = false;
   bool recovering = false;
+  bool recovering_here = false;  ///< no thread was to be had: a caller tries, and then the next
   std::thread recovery;
   std::thread preparation;  ///< makes the first connection when it was asked for beforehand
   std::shared_ptr<LinkWatch> watch;
@@ -100,8 +101,10 @@ struct Link::State {
   void prepare();
   void note_attempt(TimePoint now);
   void go_down(bool probe_is_proof);
-  void start_recovery();
+  bool start_recovery();
   void recover() noexcept;
+  bool try_recovery(std::unique_lock<std::mutex>& lock, TimePoint end);
+  bool may_recover_here(TimePoint now) const;
   void close();
 };
 

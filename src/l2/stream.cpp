@@ -26,16 +26,24 @@ Descriptor::~Descriptor() {
 
 int Descriptor::release() { return std::exchange(fd_, -1); }
 
+namespace {
+constinit thread_local int interrupt_of_thread = -1;  // poll passes over a negative one
+}
+
+Interruptible::Interruptible(int interrupt) noexcept : outer_(std::exchange(interrupt_of_thread, interrupt)) {}
+Interruptible::~Interruptible() { interrupt_of_thread = outer_; }
+
 bool wait_ready(int fd, bool for_writing, TimePoint deadline) {
-  pollfd wanted{.fd = fd, .events = static_cast<short>(for_writing ? POLLOUT : POLLIN), .revents = 0};
+  pollfd wanted[] = {{.fd = fd, .events = static_cast<short>(for_writing ? POLLOUT : POLLIN), .revents = 0},
+                     {.fd = interrupt_of_thread, .events = POLLIN, .revents = 0}};
   for (;;) {
-    // The time left is worked out anew after each signal: none may lengthen the wait.
+    // The time left is worked out again after each signal: none may lengthen the wait.
     const Duration left = deadline - std::chrono::steady_clock::now();
-    if (left <= Duration::zero()) return ::poll(&wanted, 1, 0) > 0;
+    if (left <= Duration::zero()) return ::poll(wanted, 1, 0) > 0;
     const timespec limit{.tv_sec = static_cast<time_t>(left.count() / 1'000'000'000),
                          .tv_nsec = static_cast<long>(left.count() % 1'000'000'000)};
-    const int ready = ::ppoll(&wanted, 1, &limit, nullptr);
-    if (ready > 0) return true;
+    const int ready = ::ppoll(wanted, 2, &limit, nullptr);
+    if (ready > 0) return wanted[1].revents == 0;
     if (ready < 0 && errno != EINTR) return true;  // the next step on the stream says what is wrong
   }
 }

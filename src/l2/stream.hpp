@@ -48,6 +48,19 @@ class Stream {
 /// Waits until `fd` is ready for reading or writing, or `deadline` (steady clock) is past. False: past.
 bool wait_ready(int fd, bool for_writing, TimePoint deadline);
 
+/// While it lives, the calling thread waits in wait_ready no longer once `interrupt` is readable: as if the deadline
+/// were past.
+class Interruptible {
+ public:
+  explicit Interruptible(int interrupt) noexcept;
+  ~Interruptible();
+  Interruptible(const Interruptible&) = delete;
+  Interruptible& operator=(const Interruptible&) = delete;
+
+ private:
+  const int outer_;
+};
+
 /// Where a server is.
 struct Address {
   std::string host;  ///< empty: `socket_path` is meant

@@ -367,6 +367,8 @@ class Core : public std::enable_shared_from_this<Core> {
   void listen();
   void begin_upkeep();
   void disconnect() noexcept;
+  /// By each operation that reaches beyond a hit: threads that were not to be had are tried for again.
+  void tend();
   /// In the child of a fork the threads of its parent are missing: makes them anew.
   void revive();
   /// There is a shared level, and the manager is this process's.

@@ -1,0 +1,126 @@
+// Threads that cannot be had.
+#include "thread.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <future>
+#include <memory>
+#include <thread>
+
+#include <dsta/cache.hpp>
+#include <dsta/cache/detail/core.hpp>
+
+#include "background.hpp"
+#include "eventually.hpp"
+#include "thread_shortage.hpp"
+#include "upkeep.hpp"
+
+namespace dsta::cache::detail {
+namespace {
+
+using namespace std::chrono_literals;
+using testing_support::eventually;
+using testing_support::library_threads;
+using testing_support::ThreadShortage;
+
+TEST(Thread, HasItsNameAndNoneIsNoError) {
+  std::promise<std::vector<std::string>> names;
+  std::thread started = start_thread("dsta-test", [&] { names.set_value(library_threads()); });
+  EXPECT_THAT(names.get_future().get(), ::testing::Contains("dsta-test"));
+  started.join();
+  const ThreadShortage shortage;
+  EXPECT_FALSE(start_thread("dsta-test", [] {}).joinable());
+  EXPECT_FALSE(start_detached_thread("dsta-test", [] {}));
+}
+
+TEST(Thread, APoolWithoutOneRefusesTheTaskAndTakesItLater) {
+  const auto pool = thread_pool(2, 8);
+  std::atomic<int> ran = 0;
+  {
+    const ThreadShortage shortage;
+    EXPECT_FALSE(pool->try_post([&] { ++ran; }));
+  }
+  EXPECT_TRUE(pool->try_post([&] { ++ran; }));
+  const ThreadShortage shortage;
+  EXPECT_TRUE(pool->try_post([&] { ++ran; })) << "the one that is there will do it";
+  EXPECT_TRUE(eventually([&] { return ran == 2; }));
+}
+
+TEST(Thread, AScheduleWithoutOneRunsOnceThereIsOne) {
+  CacheManager cache;
+  std::atomic<int> ran = 0;
+  auto shortage = std::make_unique<ThreadShortage>();
+  const auto schedule = cache.core()->every(1ms, [&] { ++ran; });
+  cache.get<int>("k");
+  EXPECT_TRUE(library_threads("dsta-timer").empty());
+  shortage.reset();
+  cache.set("k", 1);
+  EXPECT_TRUE(eventually([&] { return ran > 0; }));
+}
+
+TEST(Thread, ALoadThatOverrunsItsManagerWhereNoneIsToBeHadEndsNothing) {
+  std::promise<void> begun, goes_on;
+  auto goes = goes_on.get_future().share();
+  auto background = std::make_shared<Background>(system_clock(), nullptr);
+  ASSERT_TRUE(background->post([&begun, goes] {
+    begun.set_value();
+    goes.wait();
+  }));
+  begun.get_future().wait();
+  const ThreadShortage shortage;
+  background->close(1ms);
+  background.reset();
+  goes_on.set_value();
+}
+
+TEST(Thread, UpkeepWithoutOneIsDoneByWhatPassesBy) {
+  std::atomic<int> calls = 0;
+  std::thread::id by;
+  Upkeep upkeep([&] {
+    by = std::this_thread::get_id();
+    ++calls;
+    return TimePoint::max();
+  });
+  upkeep.tend();
+  EXPECT_EQ(calls, 0) << "nothing was due";
+  {
+    const ThreadShortage shortage;
+    EXPECT_FALSE(upkeep.poke());
+    EXPECT_FALSE(upkeep.poke());
+    upkeep.tend();
+    upkeep.tend();
+    EXPECT_EQ(calls, 1);
+    EXPECT_EQ(by, std::this_thread::get_id());
+    EXPECT_FALSE(upkeep.poke());
+  }
+  upkeep.tend();
+  EXPECT_TRUE(eventually([&] { return calls == 2; }));
+  upkeep.stop();
+  EXPECT_NE(by, std::this_thread::get_id());
+}
+
+TEST(Thread, UpkeepThatIsDoneByAPasserByIsWaitedForAtTheEnd) {
+  std::promise<void> begun, goes_on;
+  std::atomic<bool> done = false;
+  Upkeep upkeep([&] {
+    begun.set_value();
+    goes_on.get_future().wait();
+    done = true;
+    return TimePoint::max();
+  });
+  const ThreadShortage shortage;
+  upkeep.poke();
+  std::thread passer([&] { upkeep.tend(); });
+  begun.get_future().wait();
+  std::thread stopper([&] {
+    upkeep.stop();
+    EXPECT_TRUE(done);
+  });
+  goes_on.set_value();
+  stopper.join();
+  passer.join();
+}
+
+}  // namespace
+}  // namespace dsta::cache::detail
