@@ -76,11 +76,10 @@ void Core::connect() {
   remote.failed = [this](std::string_view operation, std::string_view kind) {
     shared_->errors.fetch_add(1, std::memory_order_relaxed);
     // The link itself says when the server is lost and found again.
-    const bool by_server = !kind.empty() && kind[0] >= 'A' && kind[0] <= 'Z';
+    const bool by_server = kind.find(' ') != std::string_view::npos;  // else it names a fault
     if (by_server && shared_->first_of(kind)) {
-      log(LogLevel::warning, fmt::format("{} at the shared level: the server answered {}; this is said once, and "
-                                         "counted as l2_errors",
-                                         operation, kind));
+      log(LogLevel::warning,
+          fmt::format("{} at the server: {}; this is said once, and counted as l2_errors", operation, kind));
     }
   };
   forks_ = fork_count();

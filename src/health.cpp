@@ -4,6 +4,9 @@
 
 #include <dsta/cache/manager.hpp>
 
+#include "l2/reason.hpp"
+#include "l2/time_budget.hpp"
+
 namespace dsta::cache {
 inline namespace v1 {
 
@@ -26,6 +29,13 @@ Health check_health(CacheManager& cache) {
       health.backend = "redis";
       terms.level = Level::l2;  // the server itself is tested, not what is remembered of it
     }
+    // One for all of it, whatever number of requests that is.
+    const detail::TimeBudget::Operation budget(core.options().pool.socket_timeout.value_or(std::chrono::seconds(1)));
+    const auto named = [](std::string text) {
+      const std::string_view why = detail::LastReason::get();
+      return why.empty() ? text : text.append(": ").append(why);
+    };
+    detail::LastReason::set({});
     const detail::Reach reach{.l1 = !core.has_shared(), .l2 = core.has_shared()};
     const auto stored = core.put(detail::make_node<std::int64_t>(key, written), terms, {}, nullptr);
     if (!(stored == detail::PutOutcome::stored)) {
@@ -43,11 +53,12 @@ Health check_health(CacheManager& cache) {
         node = std::move(item.node);
       }
       const bool found = node && node.as<std::int64_t>() == written;
-      const bool removed = core.erase(key, reach);
+      if (found) detail::LastReason::set({});
+      const bool removed = found && core.erase(key, reach);
       if (!found) {
-        health.error = "a value just stored could not be read";
+        health.error = named("a value just stored could not be read");
       } else if (!removed) {
-        health.error = "a value just read could not be removed";
+        health.error = named("a value just read could not be removed");
       }
     }
   } catch (const std::exception& e) {  // a health check reports, whatever happens

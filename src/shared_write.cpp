@@ -8,6 +8,7 @@
 #include "entry.hpp"
 #include "l1/store.hpp"
 #include "l2/compression.hpp"
+#include "l2/reason.hpp"
 #include "l2/time_budget.hpp"
 #include "shared.hpp"
 #include "tags.hpp"
@@ -148,6 +149,7 @@ std::vector<PutOutcome> Core::put_shared(std::vector<NodeRef>& nodes, const Entr
         outcomes[i] = to_outcome(remote.put_raw(nodes[i]->name(), bytes, physical_life(nodes[i]->stale_until)));
       }
     } else {
+      LastReason::set({});
       order = write_entries(nodes, terms, dependencies, version_life(stale_until), outcomes);
     }
   } catch (...) {  // the user's codec refuses the value; or there is no memory, and nobody knows what was written
@@ -224,6 +226,11 @@ SendOrder Core::write_entries(const std::vector<NodeRef>& nodes, const EntryTerm
     for (const std::size_t i : places) {
       outcomes[i] = {PutOutcome::not_stored_server, "its tags were invalidated while it was stored"};
     }
+  }
+  // The versions that it was to be stored with were not to be had.
+  if (!known && !LastReason::get().empty()) {
+    const PutOutcome refused{PutOutcome::not_stored_server, LastReason::get()};
+    for (PutOutcome& outcome : outcomes) outcome = outcome == PutOutcome::unknown ? outcome : refused;
   }
   return order;
 }

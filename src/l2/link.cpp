@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "link_state.hpp"
+#include "reason.hpp"
 #include "seal.hpp"
 #include "time_budget.hpp"
 
@@ -16,6 +17,12 @@ namespace detail {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+std::string_view why_of(Fault fault, const Request& request, const Connection& connection) {
+  const std::string_view command = request.command(0);
+  return fault == Fault::timeout ? reason_of(command, "the server did not answer in time")
+                                 : reason_of(command, connection.why());
+}
 
 }  // namespace
 
@@ -80,13 +87,17 @@ Answer Link::run(const Request& request, Purpose purpose) {
   const Duration least = options_.operation_timeout / 8;
   if (deadline - Clock::now() < least) {
     answer.fault = Fault::timeout;
+    answer.why = own.why_not();
     return answer;
   }
   for (int attempt = 0; attempt < (options_.retry ? 2 : 1); ++attempt) {
     State::Way way(own);
     own.find(way, mine % options_.connections, deadline);
     if (!way.line) {
-      if (attempt == 0) answer.fault = Fault::no_connection;
+      if (attempt == 0) {
+        answer.fault = Fault::no_connection;
+        answer.why = way.why;
+      }
       return answer;
     }
     Exchange exchange(request.commands() + (seal ? seal->request().commands() : 0));
@@ -94,16 +105,24 @@ Answer Link::run(const Request& request, Purpose purpose) {
     answer.fault = exchange.fault;
     answer.maybe_executed = answer.maybe_executed || exchange.sent;
     if (answer.fault == Fault::none && seal && !seal->confirms(exchange.replies)) {
+      // Where the server refuses the ECHO itself, that is what to say; it may be the answer to something else, too.
+      name_errors(seal->request(), exchange.replies, request.commands());
+      answer.why = exchange.replies.back().why;
+      if (answer.why.empty()) answer.why = "the server's answer was not to what was asked";
       way.line->condemn("replies were out of step");
       answer.fault = Fault::protocol;
+    } else if (answer.fault != Fault::none) {
+      answer.why = why_of(answer.fault, request, *way.line);
     }
     if (answer.fault == Fault::none) {
+      answer.why = {};
       answer.replies = std::move(exchange.replies);
       answer.order = exchange.order;
+      name_errors(request, answer.replies);
       own.judge(way, answer.replies);
       return answer;
     }
-    own.judge(way, answer.fault);
+    own.judge(way, answer.fault, answer.why);
     if (purpose == Purpose::write && exchange.sent) return answer;
     if (deadline - Clock::now() < least) return answer;
   }
@@ -148,7 +167,7 @@ std::shared_ptr<LinkWatch> Link::watch() {
 void Link::State::judge(Way& way, const std::vector<Reply>& replies) {
   if (!way.line->served.load(std::memory_order_relaxed)) way.line->served.store(true, std::memory_order_relaxed);
   for (const Reply& reply : replies) {
-    if (reply.means_not_now()) return failed(way, true, reply.error_code());
+    if (reply.means_not_now()) return failed(way, true, reply.why);
     if (reply.error_code() != "READONLY") continue;
     look_elsewhere(*way.line);
     break;
@@ -176,11 +195,11 @@ void Link::State::look_elsewhere(Line& line) {
   line.condemn("the server is a replica");
 }
 
-void Link::State::judge(Way& way, Fault fault) {
+void Link::State::judge(Way& way, Fault fault, std::string_view why) {
   const bool slow = way.line->was_slow();
   // A connection that worked may end, for one reply too large or because the server restarts.
   if (!slow && !way.trial && way.line->served.load(std::memory_order_relaxed)) return;
-  failed(way, false, slow ? "no answer in time" : fault == Fault::protocol ? "no valid answer" : "no answer");
+  failed(way, false, slow && fault == Fault::lost ? "the server did not answer in time" : why);
 }
 
 void Link::State::failed(Way& way, bool refused, std::string_view why) {
@@ -189,6 +208,7 @@ void Link::State::failed(Way& way, bool refused, std::string_view why) {
     const std::lock_guard lock(mutex);
     uneasy.store(true, std::memory_order_relaxed);
     if (closed) return;
+    trouble = why;
     opens = refused ? breaker.refused(way.trial) : breaker.failed(Clock::now(), way.trial);
     way.trial = false;
     if (opens) {
@@ -207,12 +227,20 @@ void Link::State::give_back() {
   breaker.give_back();
 }
 
+/// When there is no time left: what has used it up, where that is known.
+std::string_view Link::State::why_not() {
+  if (!uneasy.load(std::memory_order_relaxed)) return "no time was left to ask the server";
+  const std::lock_guard lock(mutex);
+  return trouble;
+}
+
 // --- finding a way
 
 void Link::State::find(Way& way, std::size_t index, TimePoint deadline) {
   // An attempt that is given next to no time would fail and tell nothing of the server.
   const Duration least = std::min(options.connect_timeout, options.operation_timeout) / 8;
   std::unique_lock lock(mutex);
+  const auto none = [&] { way.why = closed ? std::string_view("the manager is closed") : trouble; };
   if (breaker.state() == Breaker::State::open && !start_recovery() && may_recover_here(Clock::now())) {
     recovering_here = true;
     try_recovery(lock, std::min(deadline, by(options.connect_timeout)));
@@ -224,27 +252,30 @@ void Link::State::find(Way& way, std::size_t index, TimePoint deadline) {
   for (;;) {
     if (breaker.holds_back() && !way.trial) {
       if (breaker.state() == Breaker::State::open) start_recovery();
-      return;
+      return none();
     }
     Slot& slot = slots[index];
     if (slot.line && slot.line->usable()) {
       way.line = slot.line;
       return;
     }
-    if (closed) return;
+    if (closed) return none();
     if (breaker.state() == Breaker::State::open) {
       start_recovery();
-      return;
+      return none();
     }
     now = Clock::now();
-    if (deadline - now < least) return;
+    if (deadline - now < least) return none();
     if (!slot.connecting && now >= attempts.next()) break;
     if (!slot.connecting) {
       // Enough was tried for now. What another slot has will do; if none has anything, the server is as good as away.
       const auto other = std::find_if(slots.begin(), slots.end(), [](const Slot& each) {
         return each.connecting || (each.line && each.line->usable());
       });
-      if (other == slots.end()) return go_down(false);
+      if (other == slots.end()) {
+        go_down(false);
+        return none();
+      }
       index = static_cast<std::size_t>(other - slots.begin());
       continue;
     }
@@ -268,6 +299,7 @@ void Link::State::find(Way& way, std::size_t index, TimePoint deadline) {
   }
   changed.notify_all();
   way.line = std::move(made);
+  if (!way.line) none();
 }
 
 }  // namespace detail

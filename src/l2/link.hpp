@@ -56,6 +56,7 @@ struct Answer {
   bool maybe_executed = false;
   std::vector<Reply> replies = {};
   SendOrder order = {};
+  std::string_view why = {};  ///< with a fault: a reason that lives as long as the process
   explicit operator bool() const { return fault == Fault::none; }
 };
 

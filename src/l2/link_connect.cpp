@@ -6,6 +6,7 @@
 #include "../random_word.hpp"
 #include "../thread.hpp"
 #include "link_state.hpp"
+#include "reason.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -15,12 +16,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// The code of an error, for a log, if it is made like one: servers have been known to quote what they were sent.
-std::string_view loggable(std::string_view code) {
-  constexpr std::size_t kLongest = 12;
-  const bool like_one = !code.empty() && code.size() <= kLongest &&
-                        std::all_of(code.begin(), code.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
-  return like_one ? code : "an error";
+/// For an attempt that did not even come to an answer.
+std::string_view out_of_reach(std::string_view error) {
+  return keep_reason(fmt::format("the server is out of reach ({})", error));
 }
 
 }  // namespace
@@ -32,15 +30,25 @@ void Link::State::install(Slot& slot, std::shared_ptr<Line> made) {
   if (watch) watch->made();
 }
 
+void Link::State::note_trouble(std::string_view refusal, std::string_view error) noexcept {
+  try {
+    const std::string_view kept = refusal.empty() ? out_of_reach(error) : refusal;
+    const std::lock_guard lock(mutex);
+    trouble = kept;
+  } catch (const std::exception&) {  // no memory: what was said before stands
+  }
+}
+
 std::shared_ptr<Link::State::Line> Link::State::make(TimePoint deadline) noexcept {
   std::string error;
+  std::string_view refusal;
   std::shared_ptr<Line> made;
   try {
     auto stream = options.connect ? options.connect(options.address, deadline, error)
                                   : connect_plain(options.address, deadline, error);
     if (stream) {
       made = std::make_shared<Line>(std::move(stream), options.limits);
-      if (!log_in(*made, deadline, error)) made.reset();
+      if (!log_in(*made, deadline, error, refusal)) made.reset();
     }
   } catch (const std::system_error&) {
     made.reset();
@@ -49,11 +57,14 @@ std::shared_ptr<Link::State::Line> Link::State::make(TimePoint deadline) noexcep
     made.reset();
     error = "no memory";
   }
-  if (!made) say(options.log, LogLevel::warning, "no connection to {}: {}", place(options.address), error);
+  if (made) return made;
+  say(options.log, LogLevel::warning, "no connection to {}: {}", place(options.address),
+      refusal.empty() ? error : refusal);
+  note_trouble(refusal, error);
   return made;
 }
 
-bool Link::State::log_in(Connection& connection, TimePoint deadline, std::string& error) {
+bool Link::State::log_in(Connection& connection, TimePoint deadline, std::string& error, std::string_view& refusal) {
   Request hello = greeting(options);
   hello.add({"PING"});
   Exchange exchange(hello.commands());
@@ -65,7 +76,8 @@ bool Link::State::log_in(Connection& connection, TimePoint deadline, std::string
   for (const Reply& reply : exchange.replies) {
     // MISCONF: it cannot save and takes no writes, but reads go on.
     if (!reply.is(Reply::Kind::error) || reply.error_code() == "MISCONF") continue;
-    error = fmt::format("the server answered {}", loggable(reply.error_code()));
+    name_errors(hello, exchange.replies);
+    refusal = reply.why;
     return false;
   }
   return true;

@@ -66,6 +66,8 @@ struct Link::State {
   Breaker breaker;
   ProbePauses pauses;
   ProbePatience patience;
+  /// Why the last attempt to connect failed, or the server was given up: a kept reason.
+  std::string_view trouble = "the server is out of reach";
   bool closed = false;
   bool recovering = false;
   bool recovering_here = false;  ///< no thread was to be had: a caller tries, and then the next
@@ -84,6 +86,7 @@ struct Link::State {
     Way& operator=(const Way&) = delete;
     std::shared_ptr<Line> line;  ///< null: none is to be had
     bool trial = false;
+    std::string_view why;  ///< without a line
 
    private:
     State& state_;
@@ -91,12 +94,14 @@ struct Link::State {
 
   void find(Way& way, std::size_t index, TimePoint deadline);
   void judge(Way& way, const std::vector<Reply>& replies);
-  void judge(Way& way, Fault fault);
+  void judge(Way& way, Fault fault, std::string_view why);
   void look_elsewhere(Line& line);
   void failed(Way& way, bool refused, std::string_view why);
   void give_back();
+  std::string_view why_not();
   std::shared_ptr<Line> make(TimePoint deadline) noexcept;
-  bool log_in(Connection& connection, TimePoint deadline, std::string& error);
+  bool log_in(Connection& connection, TimePoint deadline, std::string& error, std::string_view& refusal);
+  void note_trouble(std::string_view refusal, std::string_view error) noexcept;
   void install(Slot& slot, std::shared_ptr<Line> made);
   void prepare();
   void note_attempt(TimePoint now);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "connection.hpp"
+#include "reason.hpp"
 #include "seal.hpp"
 
 namespace dsta::cache {
@@ -55,6 +56,7 @@ Answer run_on(Connection& connection, const Request& request, TimePoint deadline
     return answer;
   }
   answer.replies = std::move(exchange.replies);
+  name_errors(request, answer.replies);
   return answer;
 }
 
@@ -62,8 +64,8 @@ std::string refusal_in(const Answer& answer) {
   for (const Reply& reply : answer.replies) {
     if (!reply.is(Reply::Kind::error)) continue;
     if (reply.text.find("redirect") != std::string::npos) return "the server does not know the channel any more";
-    if (reply.error_code() == "ERR") return "the server answered ERR: CLIENT TRACKING needs Redis 6.0 or later";
-    return fmt::format("the server answered {}", reply.error_code());
+    if (reply.error_code() == "ERR") return fmt::format("{}: CLIENT TRACKING needs Redis 6.0 or later", reply.why);
+    return std::string(reply.why);
   }
   return {};
 }

@@ -1,7 +1,7 @@
 /// What every operation at the server goes through, and what its answers come to.
 #include "remote.hpp"
+#include "reason.hpp"
 
-#include <algorithm>
 #include <charconv>
 
 namespace dsta::cache {
@@ -26,28 +26,6 @@ std::string_view fault_name(Fault fault) {
   return "none";
 }
 
-/// What an error of the server means to who wrote. Literals, since results keep no text of their own.
-std::string_view meaning(std::string_view code) {
-  struct Known {
-    std::string_view code, meaning;
-  };
-  static constexpr Known kKnown[] = {
-      {"WRONGTYPE", "the key holds another type (WRONGTYPE)"},
-      {"NOAUTH", "the server asks for a password (NOAUTH)"},
-      {"WRONGPASS", "the server refused the password (WRONGPASS)"},
-      {"NOPERM", "the user may not do this (NOPERM)"},
-      {"OOM", "the server is out of memory (OOM)"},
-      {"MISCONF", "the server refuses writes (MISCONF)"},
-      {"READONLY", "the server is a replica (READONLY)"},
-      {"LOADING", "the server is loading its data (LOADING)"},
-      {"BUSY", "the server is busy with a script (BUSY)"},
-      {"MASTERDOWN", "the server has lost its master (MASTERDOWN)"},
-      {"CLUSTERDOWN", "the cluster is down (CLUSTERDOWN)"},
-  };
-  const auto known = std::ranges::find(kKnown, code, &Known::code);
-  return known == std::end(kKnown) ? "the server answered with an error" : known->meaning;
-}
-
 }  // namespace
 
 Remote::Remote(Options options)
@@ -67,6 +45,7 @@ void Remote::forget_parent() {
 Answer Remote::run(std::string_view operation, const Request& request, Purpose purpose) {
   if (clock_.due()) know_time();
   Answer answer = link_.run(request, purpose);
+  LastReason::set(answer.why);
   if (!answer) {
     // Unless there was no time left even to ask.
     if (answer.fault != Fault::timeout || answer.maybe_executed) clock_.doubt();
@@ -145,15 +124,14 @@ Answer Remote::run_calls(std::string_view operation, std::span<const Call> calls
   return answer;
 }
 
-Done Remote::to_done(const Answer& answer) {
-  if (answer.maybe_executed) return {Done::unknown, "the server did not answer in time"};
-  return {Done::no, "the server is out of reach"};
-}
+Done Remote::to_done(const Answer& answer) { return {answer.maybe_executed ? Done::unknown : Done::no, answer.why}; }
 
 Done Remote::refused(std::string_view operation, const Reply& reply) {
-  options_.failed(operation, reply.error_code());
   const auto says = [&](std::string_view words) { return reply.text.find(words) != std::string::npos; };
-  Done done{Done::no, meaning(reply.error_code())};
+  const std::string_view why = reply.why.empty() ? reason_of({}, reply) : reply.why;
+  options_.failed(operation, why);
+  LastReason::set(why);
+  Done done{Done::no, why};
   done.forbidden = reply.error_code() == "NOPERM" || says("can't run this command") || says("unknown command");
   return done;
 }

@@ -35,7 +35,7 @@ struct Done {
     unknown,
   };
   Status status = no;
-  std::string_view why = {};  ///< a literal; empty for `yes`
+  std::string_view why = {};  ///< lives as long as the process; empty for `yes`
   SendOrder order = {};       ///< of the request that did it, where that was asked for: by put()
   bool forbidden = false;     ///< the user may not, or the server has no such command
   explicit operator bool() const { return status == yes; }

@@ -1,5 +1,6 @@
 /// Removing: entries by name and by pattern, and what depends on something by its version.
 #include "../little_endian.hpp"
+#include "reason.hpp"
 #include "remote.hpp"
 #include "time_budget.hpp"
 #include "token.hpp"
@@ -147,7 +148,7 @@ Done Remote::remove_matching(const KeyPattern& pattern, const std::function<void
 
 Done Remote::remove_old(const KeyPattern& pattern) {
   Versions versions;
-  if (!need_versions({}, Duration::zero(), versions)) return {Done::no, "the server is out of reach"};
+  if (!need_versions({}, Duration::zero(), versions)) return {Done::no, LastReason::get()};
   std::string epoch;
   append_little(epoch, (*versions.find({}))->expired);
   const auto remove = [&](std::span<const std::string_view> keys) -> Done {

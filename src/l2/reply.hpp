@@ -16,6 +16,8 @@ struct Reply {
   std::int64_t integer = 0;
   std::string text;  ///< of a status, an error or a text
   std::vector<Reply> elements;
+  /// Of an error, where it is known what it answers: see reason.hpp.
+  std::string_view why;
 
   bool is(Kind wanted) const { return kind == wanted; }
   bool is_ok() const { return kind == Kind::status && text == "OK"; }

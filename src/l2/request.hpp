@@ -24,6 +24,8 @@ class Request {
   std::string_view bytes() const { return bytes_; }
   /// How many replies will come.
   std::size_t commands() const { return commands_; }
+  /// The name of one of them; looked for, so not for the way of a request that succeeds.
+  std::string_view command(std::size_t index) const;
 
  private:
   std::string bytes_;

@@ -1,9 +1,10 @@
 #include "subscriber.hpp"
 
-#include <fmt/format.h>
 #include <poll.h>
 
 #include <algorithm>
+
+#include "reason.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -44,10 +45,10 @@ bool Subscriber::introduce(const LinkOptions& options, std::string_view channel,
     }
     if (!receive(replies, more)) return false;
   }
+  name_errors(request, replies);
   for (const Reply& reply : replies) {
     if (!reply.is(Reply::Kind::error)) continue;
-    // The code alone: servers have been known to quote what they were sent.
-    why_ = fmt::format("the server answered {}", reply.error_code());
+    why_ = reply.why;
     refused = true;
     return false;
   }

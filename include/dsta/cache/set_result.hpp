@@ -17,13 +17,13 @@ class SetResult {
 
   constexpr explicit operator bool() const { return status_ == stored; }
   constexpr Status status() const { return status_; }
-  /// Empty when stored.
+  /// Empty when stored. Where the server said no: the command and what it said. Lives as long as the process.
   constexpr std::string_view reason() const { return reason_; }
   friend constexpr bool operator==(SetResult result, Status status) { return result.status_ == status; }
 
  private:
   Status status_;
-  std::string_view reason_;  // a literal
+  std::string_view reason_;
 };
 
 }  // namespace v1

@@ -168,7 +168,7 @@ struct PutOutcome {
   friend bool operator==(const PutOutcome& outcome, Status wanted) { return outcome.status == wanted; }
 
   Status status;
-  std::string_view why;  ///< a literal
+  std::string_view why;  ///< lives as long as the process
 };
 
 /// Which levels a manual call goes to.
