@@ -28,6 +28,9 @@ constexpr std::chrono::hours kVersionLife{1};
 /// Where the time is not the system's, the server cannot know when an entry ends.
 constexpr std::chrono::hours kLifeByOtherClock{1};
 
+/// Reading it would end the connection, and so does writing it where the server's own limit is the default, the same.
+constexpr std::string_view kTooLarge = "the value is larger than max_reply_bytes, so it could not be read";
+
 std::int64_t microseconds(Duration duration) {
   return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
 }
@@ -146,6 +149,10 @@ std::vector<PutOutcome> Core::put_shared(std::vector<NodeRef>& nodes, const Entr
         std::string bytes;
         nodes[i]->type->encode(nodes[i]->value(), bytes);
         if (shared_->pending.concerns_key(nodes[i]->name())) continue;
+        if (bytes.size() > options_.pool.max_reply_bytes) {
+          outcomes[i] = {PutOutcome::not_stored_server, kTooLarge};
+          continue;
+        }
         outcomes[i] = to_outcome(remote.put_raw(nodes[i]->name(), bytes, physical_life(nodes[i]->stale_until)));
       }
     } else {
@@ -185,8 +192,16 @@ SendOrder Core::write_entries(const std::vector<NodeRef>& nodes, const EntryTerm
         outcomes[i] = {PutOutcome::not_stored_server, "an invalidation of the key waits to be confirmed"};
         continue;
       }
-      puts.push_back({nodes[i]->name(), pack(*nodes[i], terms, dependencies, versions, {}, false, new_lease_token(), 0),
-                      physical_life(nodes[i]->stale_until)});
+      if (TimeBudget::used_up()) {  // large values take their time to be encoded
+        outcomes[i] = {PutOutcome::not_stored_server, "no time was left to ask the server"};
+        continue;
+      }
+      std::string bytes = pack(*nodes[i], terms, dependencies, versions, {}, false, new_lease_token(), 0);
+      if (bytes.size() > options_.pool.max_reply_bytes) {
+        outcomes[i] = {PutOutcome::not_stored_server, kTooLarge};
+        continue;
+      }
+      puts.push_back({nodes[i]->name(), std::move(bytes), physical_life(nodes[i]->stale_until)});
       places.push_back(i);
     }
     if (puts.empty()) return order;

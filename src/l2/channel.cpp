@@ -36,8 +36,12 @@ using Clock = std::chrono::steady_clock;
 /// Between attempts: at random, so that a fleet does not come back as one, and never more than two a second.
 constexpr std::chrono::milliseconds kLeastPause{600}, kMostPause{1400};
 constexpr std::chrono::milliseconds kAfterFailure{10};
+/// How often the data connection is asked for a sign of life at most, where the server ends idle ones.
+constexpr std::chrono::seconds kOftenest{1};
 /// Causes of failure that are remembered so as to be logged once.
 constexpr std::size_t kCauses = 16;
+/// Ping periods for which a large value under way may stand for an answer.
+constexpr int kMostUnconfirmed = 8;
 constexpr std::string_view kNoThread = "there is no thread to be had for it";
 
 /// What is asked of the errands' thread, and what came of it. It may outlive the channel: it owns all that it uses.
@@ -52,6 +56,7 @@ struct Errand {
   bool refused = false;
   // Of the others.
   std::shared_ptr<Connection> connection = nullptr;
+  std::uint64_t moved = 0;  ///< by the connection before
   Answer answer = {.fault = Fault::lost, .maybe_executed = true};
 };
 
@@ -62,6 +67,7 @@ struct Channel::State {
       : options(std::move(given)), data(link), listener(told), watch(link.watch()), errands(watch) {}
 
   const ChannelOptions options;
+  Duration check_every = options.ping_period;  ///< the thread's own
   Link& data;
   ChannelListener& listener;
   const std::shared_ptr<LinkWatch> watch;
@@ -84,8 +90,9 @@ struct Channel::State {
   TimePoint ping_sent{}, heard_from{}, confirmed_from{};
   std::uint64_t pings = 0;
   bool pong_due = false;
-  bool more = false;    ///< of what was told may have come already
-  bool untold = false;  ///< coherence ended, and the listener does not know
+  bool more = false;        ///< of what was told may have come already
+  bool untold = false;      ///< coherence ended, and the listener does not know
+  std::uint64_t moved = 0;  ///< by the data connection when it was looked at last
   TimePoint next_ping{}, next_opening{}, next_pairing{}, next_preparing{}, next_check{}, probe_deadline{};
   std::set<std::string> complaints;
   std::minstd_rand random{static_cast<std::uint32_t>(random_word())};
@@ -110,6 +117,7 @@ struct Channel::State {
   void finish_pairing(Errand& done);
   void watch_data();
   void keep_alive();
+  bool shows_life(std::uint64_t before) const;
   void advance();
   void wait();
   void start(Errand::Kind kind, Request request = {});
@@ -199,7 +207,10 @@ void Channel::State::wait() {
                       .revents = 0},
                      {.fd = told_coherent() ? paired->descriptor() : -1, .events = POLLRDHUP, .revents = 0}};
   if (::poll(wanted, std::size(wanted), static_cast<int>(left.count())) <= 0) return;
-  if (wanted[2].revents != 0) suspect("the server closed the data connection");
+  if (wanted[2].revents == 0) return;
+  // It may be one that ends what is idle for longer than its `timeout`: then it is to be asked more often.
+  check_every = std::min(check_every, std::max<Duration>(kOftenest, check_every / 2));
+  suspect("the server closed the data connection");
 }
 
 // --- what is told
@@ -271,17 +282,31 @@ void Channel::State::keep_alive() {
   }
   if (!told_coherent() || now < next_check) return;
   if (!errand) {
+    moved = paired->moved();
     start(Errand::Kind::check, pairing.check());
+    next_check = now + check_every;
+  } else if (now - errand->begun < options.ping_period) {
+    next_check = errand->begun + options.ping_period;
+  } else if (shows_life(moved)) {
+    moved = paired->moved();
     next_check = now + options.ping_period;
   } else {
     suspect("the data connection did not answer in time");
   }
 }
 
+/// The answer stands behind a large value that is on its way: bytes of that are a sign of life as good as any, but they
+/// do not say that the registration stands, so not for ever.
+bool Channel::State::shows_life(std::uint64_t before) const {
+  return paired->usable() && paired->moved() - before >= Connection::kProgress &&
+         Clock::now() - confirmed_from < kMostUnconfirmed * options.ping_period;
+}
+
 // --- errands
 
 void Channel::State::start(Errand::Kind kind, Request request) {
-  errand = std::make_shared<Errand>(Errand{.kind = kind, .channel = pairing.channel, .connection = paired});
+  errand = std::make_shared<Errand>(
+      Errand{.kind = kind, .channel = pairing.channel, .connection = paired, .moved = paired ? paired->moved() : 0});
   const TimePoint deadline =
       later(Clock::now(), kind == Errand::Kind::open ? data.options().connect_timeout : patience());
   bool begun = false;
@@ -324,6 +349,10 @@ void Channel::State::finish_opening(Errand& done) {
 
 void Channel::State::finish_pairing(Errand& done) {
   if (done.answer.fault != Fault::none) {
+    if (done.kind == Errand::Kind::check && done.answer.fault == Fault::timeout && shows_life(done.moved)) {
+      next_check = Clock::now();  // asked once more
+      return;
+    }
     if (told_coherent()) return suspect("the data connection was lost");
     return fail_pairing(LogLevel::warning, "the data connection did not answer");
   }
@@ -389,7 +418,7 @@ void Channel::State::advance() {
 void Channel::State::become_coherent() {
   const TimePoint now = Clock::now();
   heard_from = confirmed_from = proved_from;
-  next_check = now + options.ping_period;
+  next_check = now + check_every;
   listener.before_coherent();
   coherent_at.store(1 + ends, std::memory_order_release);
   note_proof();

@@ -90,22 +90,26 @@ void Connection::run(Exchange& exchange, Bytes bytes, TimePoint deadline) {
 void Connection::take_part(Exchange& exchange, Bytes bytes, Lock& lock, TimePoint deadline) {
   bool sees_to_sending = outgoing_.empty();
   exchange.order = {number_, ++place_};
-  under_way_.push_back(&exchange);
+  const std::uint64_t moved_before = moved();
+  under_way_.push_back({&exchange});
   ++unsent_;
   if (returning_ > 0) --returning_;
   if (sent_at_once_ > 0) --sent_at_once_;
-  (outgoing_ += bytes.first) += bytes.second;
-  if (!writing_ && is_due()) write_out(exchange, lock, deadline);
+  if (!writing_ && bytes.first.size() >= kKeptBuffer) {
+    write_large(exchange, bytes, lock, deadline);
+  } else {
+    (outgoing_ += bytes.first) += bytes.second;
+    if (!writing_ && is_due()) write_out(exchange, lock, deadline);
+  }
 
   for (;;) {
     if (exchange.news() == Exchange::News::done) return;
     if (!reader_) {
       reader_ = &exchange;
       exchange.led();
-      read_for_all(exchange, lock, deadline);
+      read_for_all(exchange, lock, deadline, moved_before);
       reader_ = nullptr;
-      if (!under_way_.empty()) under_way_.front()->tell(Exchange::News::lead);
-      return;
+      return hand_on(false);
     }
     // Somebody else reads already, and will hand the role on; what was wanted is that this one writes.
     if (exchange.news() == Exchange::News::lead && !outgoing_.empty() && !writing_) {
@@ -127,9 +131,35 @@ void Connection::take_part(Exchange& exchange, Bytes bytes, Lock& lock, TimePoin
       send_held(exchange, lock, deadline);
     } else {
       if (exchange.answered()) return await_telling(exchange, lock);
+      if (leave(exchange, moved_before)) return;
       return end(Fault::timeout, &exchange, "a reply did not come in time");
     }
   }
+}
+
+/// The role of reading, if nobody has it, and that of writing go to the first whose callers are still there.
+void Connection::hand_on(bool writing) {
+  const auto first = [&](std::size_t from) {
+    while (from < under_way_.size() && !under_way_[from].exchange) ++from;
+    if (from < under_way_.size()) under_way_[from].exchange->tell(Exchange::News::lead);
+  };
+  if (!reader_) first(0);
+  if (writing && !writing_ && unsent_ != 0) first(under_way_.size() - unsent_);
+}
+
+/// True: the caller may go, and the connection stays.
+bool Connection::leave(Exchange& exchange, std::uint64_t moved_before) {
+  if (ended_ || moved() - moved_before < kProgress) return false;
+  const TimePoint now = std::chrono::steady_clock::now();
+  if (overdue_since_ == TimePoint::max()) overdue_since_ = now;
+  if (now - overdue_since_ > kMostOverdue) return false;
+  const auto place = std::ranges::find(under_way_, &exchange, &Place::exchange);
+  *place = {nullptr, exchange.expected - exchange.replies.size()};
+  exchange.fault = Fault::timeout;
+  exchange.sent = true;  // or will be
+  // It may have been made the next to read or write just now.
+  if (reader_ != &exchange && exchange.news() == Exchange::News::lead) hand_on(true);
+  return true;
 }
 
 /// Whoever reads is about to tell, and must find the exchange where it is.
@@ -170,16 +200,12 @@ void Connection::write_out(const Exchange& own, Lock& lock, TimePoint deadline) 
     if (n >= kWrites && is_left_to_others(own)) break;
     gather(lock);
     if (ended_) break;
-    sending_.clear();
-    if (sending_.capacity() > kKeptBuffer) sending_ = std::string();
-    sending_.swap(outgoing_);
-    for (std::size_t i = under_way_.size() - unsent_; i < under_way_.size(); ++i) under_way_[i]->sent = true;
-    unsent_ = 0;
-    overdue_ = false;
+    take_outgoing();
+    note_sent();
     lock.unlock();
     Fault fault = Fault::lost;
     std::string_view why;
-    const bool sent = send_all(deadline, fault, why);
+    const bool sent = send_all(sending_, deadline, fault, why);
     lock.lock();
     if (!sent) end(fault, nullptr, why);
   }
@@ -215,19 +241,50 @@ void Connection::gather(Lock& lock) {
 bool Connection::is_left_to_others(const Exchange& own) {
   if (!reader_ || reader_ == &own) return true;
   for (std::size_t i = under_way_.size() - unsent_; i < under_way_.size(); ++i) {
-    if (under_way_[i] == reader_) continue;
-    under_way_[i]->tell(Exchange::News::lead);
+    if (!under_way_[i].exchange || under_way_[i].exchange == reader_) continue;
+    under_way_[i].exchange->tell(Exchange::News::lead);
     return true;
   }
   return false;
 }
 
-bool Connection::send_all(TimePoint deadline, Fault& fault, std::string_view& why) {
-  std::string_view rest = sending_;
+void Connection::note_sent() {
+  for (std::size_t i = under_way_.size() - unsent_; i < under_way_.size(); ++i) {
+    if (under_way_[i].exchange) under_way_[i].exchange->sent = true;
+  }
+  unsent_ = 0;
+  overdue_ = false;
+}
+
+/// What is to go out is in sending_ then.
+void Connection::take_outgoing() {
+  sending_.clear();
+  if (sending_.capacity() > kKeptBuffer) sending_ = std::string();
+  sending_.swap(outgoing_);
+}
+
+/// Behind what waits already, straight from the caller's memory: a copy would cost as long as sending it.
+void Connection::write_large(Exchange& own, Bytes bytes, Lock& lock, TimePoint deadline) {
+  writing_ = true;
+  take_outgoing();
+  note_sent();
+  lock.unlock();
+  Fault fault = Fault::lost;
+  std::string_view why;
+  const bool sent = send_all(sending_, deadline, fault, why) && send_all(bytes.first, deadline, fault, why) &&
+                    send_all(bytes.second, deadline, fault, why);
+  lock.lock();
+  writing_ = false;
+  if (!sent) return end(fault, &own, why);
+  if (is_due()) write_out(own, lock, deadline);
+}
+
+bool Connection::send_all(std::string_view rest, TimePoint deadline, Fault& fault, std::string_view& why) {
   while (!rest.empty()) {
     const Step step = stream_->write(rest.data(), rest.size());
     switch (step.kind) {
       case Step::Kind::moved:
+        moved_.fetch_add(step.bytes, std::memory_order_relaxed);
         rest.remove_prefix(step.bytes);
         break;
       case Step::Kind::wait_write:
@@ -249,7 +306,7 @@ bool Connection::send_all(TimePoint deadline, Fault& fault, std::string_view& wh
 
 // --- reading
 
-void Connection::read_for_all(Exchange& own, Lock& lock, TimePoint deadline) {
+void Connection::read_for_all(Exchange& own, Lock& lock, TimePoint deadline, std::uint64_t moved_before) {
   while (own.news() != Exchange::News::done) {
     if (!writing_ && is_due()) {
       write_out(own, lock, deadline);
@@ -265,7 +322,10 @@ void Connection::read_for_all(Exchange& own, Lock& lock, TimePoint deadline) {
     Exchange* answered = distribute();
     // Bytes that trickle in keep nobody waiting beyond his deadline.
     late = late || (!own.answered() && std::chrono::steady_clock::now() >= deadline);
-    if (late) {
+    const bool left = late && sound && !ended_ && !own.answered() && leave(own, moved_before);
+    if (left) {
+      end_if_gone(step);
+    } else if (late) {
       end(Fault::timeout, &own, "a reply did not come in time");
     } else if (!sound) {
       end(Fault::protocol, &own, why);
@@ -275,18 +335,19 @@ void Connection::read_for_all(Exchange& own, Lock& lock, TimePoint deadline) {
     lock.unlock();
     while (answered) std::exchange(answered, answered->next)->tell(Exchange::News::done);
     lock.lock();
+    if (left) return;
   }
 }
 
 Step Connection::read_some(TimePoint deadline, bool& late) {
   if (begin_ == end_) begin_ = end_ = 0;
   if (buffer_.size() - end_ < kReadAtLeast) {
-    buffer_.erase(0, begin_);
+    buffer_.keep(begin_, end_);
     end_ -= begin_;
     begin_ = 0;
-    if (end_ == 0 && buffer_.size() > kKeptBuffer) buffer_ = std::string();
-    // Doubling keeps the copying in proportion; it grows with what has come, never with what was announced.
-    buffer_.resize(std::max(end_ + kReadAtLeast, std::min(2 * end_, end_ + (std::size_t{1} << 20))));
+    if (end_ == 0 && buffer_.size() > kKeptBuffer) buffer_.release();
+    // It grows with what has come, never with what was announced.
+    buffer_.grow(std::max(end_ + kReadAtLeast, std::min(2 * end_, end_ + (std::size_t{1} << 20))));
   }
   const auto read = [&] { return stream_->read(buffer_.data() + end_, buffer_.size() - end_); };
   Step step = read();
@@ -304,7 +365,10 @@ Step Connection::read_some(TimePoint deadline, bool& late) {
     }
     step = read();
   }
-  if (step.kind == Step::Kind::moved) end_ += step.bytes;
+  if (step.kind == Step::Kind::moved) {
+    end_ += step.bytes;
+    moved_.fetch_add(step.bytes, std::memory_order_relaxed);
+  }
   return step;
 }
 
@@ -339,10 +403,16 @@ Exchange* Connection::distribute() {
       end(Fault::lost, nullptr, "the server sent more than was asked for");
       break;
     }
-    Exchange& first = *under_way_.front();
+    Place& place = under_way_.front();
+    if (!place.exchange) {
+      if (--place.owed == 0) under_way_.pop_front();
+      continue;
+    }
+    Exchange& first = *place.exchange;
     first.replies.push_back(std::move(reply));
     if (!first.answered()) continue;
     under_way_.pop_front();
+    overdue_since_ = TimePoint::max();
     *end_of_answered = &first;
     end_of_answered = &first.next;
     ++returning_;
@@ -359,7 +429,8 @@ void Connection::end(Fault fault, const Exchange* whose, std::string_view why) {
   stream_->shut();
   outgoing_.clear();
   unsent_ = 0;
-  for (Exchange* exchange : under_way_) {
+  for (const auto& [exchange, owed] : under_way_) {
+    if (!exchange) continue;
     exchange->fault = exchange == whose ? fault : Fault::lost;
     exchange->tell(Exchange::News::done);
   }

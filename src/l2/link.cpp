@@ -196,7 +196,7 @@ void Link::State::look_elsewhere(Line& line) {
 }
 
 void Link::State::judge(Way& way, Fault fault, std::string_view why) {
-  const bool slow = way.line->was_slow();
+  const bool slow = fault == Fault::timeout || way.line->was_slow();
   // A connection that worked may end, for one reply too large or because the server restarts.
   if (!slow && !way.trial && way.line->served.load(std::memory_order_relaxed)) return;
   failed(way, false, slow && fault == Fault::lost ? "the server did not answer in time" : why);

@@ -75,6 +75,14 @@ ReplyReader::ReplyReader() {
 
 bool ReplyReader::read(std::string_view whole, Reply& out) {
   out = Reply();
+  // A large text needs no parser, whose own copy of it would take as long as receiving it did.
+  constexpr std::size_t kLarge = std::size_t{16} << 10;
+  if (whole.size() > kLarge && whole[0] == '$') {
+    const std::size_t text = whole.find('\n') + 1;
+    out.kind = Reply::Kind::text;
+    out.text.assign(whole.substr(text, whole.size() - text - 2));
+    return true;
+  }
   reader_->privdata = &out;
   void* parsed = nullptr;
   return redisReaderFeed(reader_.get(), whole.data(), whole.size()) == REDIS_OK &&
