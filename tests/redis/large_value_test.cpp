@@ -74,7 +74,7 @@ TEST_F(LargeValues, ThatDoNotEndEndTheConnectionAfterAWhile) {
 }
 
 TEST_F(LargeValues, AreWrittenWithinTheDeadlineOrNot) {
-  CacheManager cache(over_redis(server->url(), false, 400ms));
+  CacheManager cache(over_redis(server->url(), false, 1s));
   ASSERT_TRUE(cache.set("k", 1));
   const std::string value(30 * kMB, 'v');
   server->pause();
@@ -82,8 +82,8 @@ TEST_F(LargeValues, AreWrittenWithinTheDeadlineOrNot) {
   const SetResult result = cache.set("huge", value, kThere);
   const auto took = Clock::now() - begun;
   server->resume();
-  EXPECT_EQ(result, SetResult::unknown);
-  EXPECT_LT(took, kSanitized ? 3s : 800ms) << "the deadline, and copying and summing up 30 MB";
+  EXPECT_FALSE(result);
+  EXPECT_LT(took, kSanitized ? 5s : 1800ms) << "the deadline, and copying and summing up 30 MB";
 }
 
 TEST_F(LargeValues, OfWhichThereIsNoTimeLeftToWriteMoreAreNotStored) {
