@@ -148,10 +148,11 @@ bool reads_here(const WrapperState<F>& state) {
   return state.in_process || !state.core->has_shared();
 }
 
-/// The argument as the parameter type P sees it, converted only when it is of another type.
+/// The argument as the parameter type P sees it, converted only when it is of another type. A generic function sees
+/// text in quotes as it is.
 template <class P, class Argument>
 decltype(auto) as_parameter(const Argument& argument) {
-  if constexpr (std::same_as<P, Argument>) {
+  if constexpr (std::same_as<P, Argument> || (std::is_array_v<Argument> && std::same_as<P, std::decay_t<Argument>>)) {
     return (argument);
   } else {
     return static_cast<P>(argument);
