@@ -75,13 +75,17 @@ std::vector<Leases::Record> Leases::to_give_back(TimePoint now, TimePoint& next)
 
 void Leases::given_back(const Record& record) {
   const std::lock_guard lock(mutex_);
-  std::erase_if(returned_,
-                [&](const Record& one) { return one.generation == record.generation && one.key == record.key; });
+  // One of them: the server counts the holders of a lease that several loads share.
+  const auto given = std::ranges::find_if(returned_, [&](const Record& one) {
+    return one.generation == record.generation && one.key == record.key && one.name == record.name;
+  });
+  if (given != returned_.end()) returned_.erase(given);
 }
 
 bool Leases::is_given_back(const LeaseToken& generation) const {
   const std::lock_guard lock(mutex_);
-  return std::ranges::any_of(returned_, [&](const Record& record) { return record.generation == generation; });
+  const auto is_of = [&](const Record& record) { return record.generation == generation; };
+  return std::ranges::any_of(returned_, is_of) && std::ranges::none_of(held_, is_of);
 }
 
 LeaseHold::LeaseHold(std::shared_ptr<Leases> leases, Leases::Record record) : leases_(std::move(leases)) {

@@ -54,7 +54,7 @@ class Leases {
   /// Those to be given back now.
   std::vector<Record> to_give_back(TimePoint now, TimePoint& next);
   void given_back(const Record& record);
-  /// True for a lease of this process whose load has ended.
+  /// True for a lease of this process whose loads have ended.
   bool is_given_back(const LeaseToken& generation) const;
 
  private:
