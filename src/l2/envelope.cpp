@@ -245,10 +245,9 @@ std::variant<EnvelopeView, Refusal> decode(std::string_view bytes, std::string_v
 bool looks_like_envelope(std::string_view head) { return head.starts_with(kMagic); }
 
 std::optional<EnvelopeView> peek_envelope(std::string_view head, std::string_view expected_key) {
-  if (head.size() < kPartsAt + kFixed || !looks_like_envelope(head) || head[kKindAt] != kValue ||
-      (head[kVersionAt] != kVersion && head[kVersionAt] != kFirstVersion)) {
-    return std::nullopt;
-  }
+  if (head.size() < kPrelude || !looks_like_envelope(head) || head[kKindAt] != kValue) return std::nullopt;
+  const char version = head[kVersionAt];
+  if (version != kFirstVersion && (version != kVersion || head.size() < kPartsAt)) return std::nullopt;
   auto parts = read_parts(head, expected_key);
   auto* view = std::get_if<EnvelopeView>(&parts);
   if (!view) return std::nullopt;

@@ -11,16 +11,20 @@
 #include "l2/envelope.hpp"
 #include "random_values.hpp"
 #include "scale.hpp"
+#include "stored_bytes.hpp"
 
 namespace dsta::cache::detail {
 namespace {
 
+using testing_support::as_first_version;
 using testing_support::Random;
 using testing_support::scaled;
 
 /// What an envelope says beside its payload.
 struct Parts {
   EnvelopeTerms terms;
+  LeaseToken generation{};
+  std::uint32_t order = 0;
   std::vector<std::uint64_t> epochs;
   std::vector<std::pair<std::string, std::uint64_t>> tags;
   std::string etag, key;
@@ -30,14 +34,20 @@ struct Parts {
   std::string encoded(std::string_view payload) const {
     std::vector<TagVersion> views;
     for (const auto& [name, version] : tags) views.push_back({name, version});
-    return encode(Envelope{terms, epochs, views, etag, key, payload});
+    return encode(Envelope{terms, generation, order, epochs, views, etag, key, payload});
   }
   /// From the magic to the last tag.
   std::size_t size() const { return encoded("").size() - 8; }
 };
 
 Parts copy(const EnvelopeView& view, const std::string& key) {
-  Parts out{.terms = view.terms, .epochs = {}, .tags = {}, .etag = std::string(view.etag), .key = key};
+  Parts out{.terms = view.terms,
+            .generation = view.generation,
+            .order = view.order,
+            .epochs = {},
+            .tags = {},
+            .etag = std::string(view.etag),
+            .key = key};
   for (std::size_t i = 0; i < view.epochs.size(); ++i) out.epochs.push_back(view.epochs[i]);
   for (const TagVersion tag : view.tags) out.tags.emplace_back(tag.name, tag.version);
   return out;
@@ -59,6 +69,8 @@ Parts random_parts(Random& random) {
                .load_cost = random.bits(),
                .uncompressed_size = random.one_in(3) ? 1 + random.below(1000) : 0,
                .negative = random.one_in(5)};
+  text(random, out.generation.size()).copy(out.generation.data(), out.generation.size());
+  out.order = static_cast<std::uint32_t>(random.bits());
   for (std::size_t n = random.below(3); n != 0; --n) out.epochs.push_back(random.bits());
   for (std::size_t n = random.below(4); n != 0; --n)
     out.tags.emplace_back(text(random, random.below(9)), random.bits());
@@ -92,8 +104,29 @@ TEST(PeekEnvelope, TellsAllPartsAsSoonAsTheyAreThereAndNothingBefore) {
   }
 }
 
+TEST(PeekEnvelope, TellsAllPartsOfAValueOfVersion1AsWell) {
+  Random random(3);
+  for (std::size_t left = scaled(1'000); left != 0; --left) {
+    Parts parts = random_parts(random);
+    if (left % 8 == 0)
+      parts = {.terms = parts.terms, .generation = {}, .order = 0, .epochs = {}, .tags = {}, .etag = "", .key = ""};
+    const std::string bytes = as_first_version(parts.encoded(text(random, random.below(30))));
+    const std::size_t whole = parts.size() - 20;
+    parts.generation = {};
+    parts.order = 0;
+    for (std::size_t size = 0; size <= bytes.size(); ++size) {
+      const auto peeked = peek(std::string_view(bytes).substr(0, size), parts.key);
+      if (size < whole) {
+        ASSERT_EQ(peeked, std::nullopt) << size << " of " << whole;
+      } else {
+        ASSERT_EQ(peeked, parts) << size << " of " << whole;
+      }
+    }
+  }
+}
+
 TEST(PeekEnvelope, AValueOfAnotherKeyIsNone) {
-  const Parts parts{.terms = {}, .epochs = {1}, .tags = {}, .etag = "", .key = "dsta:a"};
+  const Parts parts{.terms = {}, .generation = {}, .order = 0, .epochs = {1}, .tags = {}, .etag = "", .key = "dsta:a"};
   const std::string bytes = parts.encoded("v");
   EXPECT_TRUE(peek(bytes, "dsta:a"));
   EXPECT_FALSE(peek(bytes, "dsta:b"));
@@ -102,14 +135,14 @@ TEST(PeekEnvelope, AValueOfAnotherKeyIsNone) {
 }
 
 TEST(PeekEnvelope, ALeaseIsNoValueNorIsOneOfALaterVersion) {
-  const Parts parts{.terms = {}, .epochs = {1}, .tags = {}, .etag = "", .key = "k"};
+  const Parts parts{.terms = {}, .generation = {}, .order = 0, .epochs = {1}, .tags = {}, .etag = "", .key = "k"};
   std::string bytes = parts.encoded(std::string(64, 'v'));
   ASSERT_TRUE(peek(bytes, "k"));
   EXPECT_FALSE(peek(encode_lease({}) + bytes, "k"));
   std::string lease = bytes;
   lease[4] = 2;
   EXPECT_FALSE(peek(lease, "k"));
-  bytes[3] = 2;
+  bytes[3] = 3;
   EXPECT_FALSE(peek(bytes, "k"));
 }
 
@@ -123,23 +156,27 @@ TEST(PeekEnvelope, DamageLeadsNowhereOutsideOfWhatIsThere) {
   Random random(2);
   for (std::size_t left = scaled(20'000); left != 0; --left) {
     const Parts parts = random_parts(random);
+    const bool first = left % 2 == 0;
     std::string bytes = parts.encoded("payload");
+    if (first) bytes = as_first_version(std::move(bytes));
     for (std::size_t n = 1 + random.below(3); n != 0; --n) {
       bytes[5 + random.below(bytes.size() - 5)] = static_cast<char>(random.bits());
     }
     bytes.resize(random.below(bytes.size() + 1));
     if (const auto peeked = peek(bytes, parts.key)) {
-      ASSERT_LE(peeked->size(), bytes.size());  // what it says stands among the bytes
+      ASSERT_LE(peeked->size() - (first ? 20 : 0), bytes.size());  // what it says stands among the bytes
     }
   }
 }
 
 TEST(LooksLikeEnvelope, SaysSoOfEveryVersionAndKindAndOfNothingElse) {
-  const std::string value = Parts{.terms = {}, .epochs = {}, .tags = {}, .etag = "", .key = "k"}.encoded("v");
+  const std::string value =
+      Parts{.terms = {}, .generation = {}, .order = 0, .epochs = {}, .tags = {}, .etag = "", .key = "k"}.encoded("v");
   std::string later = value;
   later[3] = 9;
   EXPECT_TRUE(looks_like_envelope(value));
   EXPECT_TRUE(looks_like_envelope(later));
+  EXPECT_TRUE(looks_like_envelope(as_first_version(value)));
   EXPECT_TRUE(looks_like_envelope(encode_lease({})));
   EXPECT_TRUE(looks_like_envelope(value.substr(0, 3)));
   EXPECT_FALSE(looks_like_envelope(value.substr(0, 2)));
