@@ -288,6 +288,7 @@ void Core::take_claims(const Batch& batch, const LoadSpec& spec, const std::shar
           claim.order = step == LeaseStep::replace ? std::max(claim.order, view.order + 1) : view.order;
         } else {
           claim.mark = found->mark();
+          claim.generation = new_lease_token();  // of what takes its place
         }
         if (step == LeaseStep::refresh) {
           const LeaseToken token = new_lease_token();
