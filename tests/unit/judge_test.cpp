@@ -23,7 +23,7 @@ struct Entry {
   Judged judged(const Versions& versions, std::int64_t now = 150, const Identity* reader = nullptr) const {
     std::vector<TagVersion> views;
     for (const auto& [name, version] : tags) views.push_back({name, version});
-    const std::string bytes = encode(Envelope{terms, epochs, views, "", "k", "v"});
+    const std::string bytes = encode(Envelope{terms, {}, 0, epochs, views, "", "k", "v"});
     return judge(std::get<EnvelopeView>(decode(bytes, "k")), versions, now, reader);
   }
 };

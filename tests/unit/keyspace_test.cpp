@@ -26,8 +26,9 @@ const KeySpace kKeys("dsta");
 /// Made of what the library's own keys are made of, so that a confusion of two would show.
 std::string tricky_name(Random& random) {
   using namespace std::string_view_literals;
-  static constexpr std::array kPieces = {"\x01"sv, "\x01"sv, "epoch"sv, "v:"sv, "n:"sv,     "lease:"sv,
-                                         ":"sv,    "t"sv,    "\0"sv,    "a"sv,  "\xff\r"sv, "dsta:"sv};
+  static constexpr std::array kPieces = {"\x01"sv,   "\x01"sv,  "epoch"sv, "v:"sv, "n:"sv,     "lease:"sv,
+                                         "copy:{"sv, "raw:{"sv, "clock"sv, "}"sv,  "order:"sv, ":"sv,
+                                         "t"sv,      "\0"sv,    "a"sv,     "{"sv,  "\xff\r"sv, "dsta:"sv};
   std::string name;
   for (std::size_t left = random.below(5); left != 0; --left) name += random.pick(kPieces);
   return name;
@@ -61,11 +62,19 @@ TEST(KeySpace, TheNamesInTheServerAreThoseThatOtherVersionsKnow) {
   EXPECT_EQ(kKeys.version(function_dependency("api:price")), "dsta:\x01v:\x01"s + "api:price");
   EXPECT_EQ(kKeys.notice("t1", "symbol:BTC"), "dsta:\x01n:t1:symbol:BTC");
   EXPECT_EQ(kKeys.refresh_lease("k"), "dsta:\x01lease:k");
+  EXPECT_EQ(kKeys.clock(), "dsta:\x01"s + "clock");
+  EXPECT_EQ(kKeys.copy(kKeys.epoch()), "dsta:\x01"s + "copy:{dsta:\x01" + "epoch}");
+  EXPECT_EQ(kKeys.copy(kKeys.version(function_dependency("f"))), "dsta:\x01"s + "copy:{dsta:\x01v:\x01" + "f}");
+  EXPECT_EQ(kKeys.raw_lease("k"), "dsta:\x01raw:{dsta:k}");
+  EXPECT_EQ(kKeys.raw_lease("\x01z"), "dsta:\x01raw:{dsta:\x01\x01z}");
+  EXPECT_EQ(kKeys.order("k"), "dsta:\x01order:k");
 }
 
 TEST(KeySpace, WhatIsOfTheLibraryIsReadBackAndIsNoEntry) {
   Random random(2);
   EXPECT_EQ(kKeys.parse(kKeys.epoch()).kind, Kind::epoch);
+  EXPECT_EQ(kKeys.parse(kKeys.clock()).kind, Kind::own);
+  EXPECT_EQ(kKeys.parse(kKeys.copy(kKeys.epoch())).kind, Kind::own);
   for (std::size_t left = scaled(20'000); left != 0; --left) {
     const std::string name = tricky_name(random), mine = token(random);
     const std::string version = kKeys.version(name), notice = kKeys.notice(mine, name);
@@ -75,6 +84,10 @@ TEST(KeySpace, WhatIsOfTheLibraryIsReadBackAndIsNoEntry) {
     ASSERT_EQ(kKeys.parse(notice).name, name);
     ASSERT_EQ(kKeys.parse(notice).token, mine);
     ASSERT_EQ(kKeys.parse(kKeys.refresh_lease(name)).kind, Kind::own);
+    ASSERT_EQ(kKeys.parse(kKeys.order(name)).kind, Kind::own);
+    ASSERT_EQ(kKeys.parse(kKeys.copy(version)).kind, Kind::own);
+    ASSERT_EQ(kKeys.parse(kKeys.raw_lease(name)).kind, Kind::raw_lease) << ::testing::PrintToString(name);
+    ASSERT_EQ(kKeys.parse(kKeys.raw_lease(name)).name, name);
   }
 }
 
@@ -86,13 +99,33 @@ TEST(KeySpace, NoTwoThingsHaveOneName) {
     ASSERT_EQ(held, owner) << ::testing::PrintToString(key);
   };
   claim(kKeys.epoch(), "the epoch");
+  claim(kKeys.clock(), "the clock");
+  claim(kKeys.copy(kKeys.epoch()), "the epoch's copy");
   for (std::size_t left = scaled(20'000); left != 0; --left) {
     const std::string name = tricky_name(random), mine = token(random);
     claim(kKeys.entry(name), "entry " + name);
     claim(kKeys.version(name), "version " + name);
     claim(kKeys.notice(mine, name), "notice " + mine + " of " + name);
     claim(kKeys.refresh_lease(name), "lease " + name);
+    claim(kKeys.copy(kKeys.version(name)), "copy " + name);
+    claim(kKeys.raw_lease(name), "raw lease " + name);
+    claim(kKeys.order(name), "order " + name);
   }
+}
+
+/// What Redis Cluster puts on a slot: what is between the first brace and the next, if anything is.
+std::string_view hashed_part(std::string_view key) {
+  const auto open = key.find('{');
+  const auto close = open == key.npos ? open : key.find('}', open + 1);
+  return close == key.npos || close == open + 1 ? key : key.substr(open + 1, close - open - 1);
+}
+
+TEST(KeySpace, WhatAScriptTouchesTogetherIsOnOneSlotUnlessNamesHaveBraces) {
+  for (const std::string_view name : {"api:price:BTC", "k", "\x01z"}) {
+    EXPECT_EQ(hashed_part(kKeys.raw_lease(name)), hashed_part(kKeys.entry(name)));
+    EXPECT_EQ(hashed_part(kKeys.copy(kKeys.version(name))), hashed_part(kKeys.version(name)));
+  }
+  EXPECT_EQ(hashed_part(kKeys.copy(kKeys.epoch())), hashed_part(kKeys.epoch()));
 }
 
 TEST(KeySpace, WhatStandsUnderAnotherSpaceIsForeign) {
@@ -103,12 +136,14 @@ TEST(KeySpace, WhatStandsUnderAnotherSpaceIsForeign) {
 }
 
 TEST(KeySpace, WhatALaterVersionMayAddIsNeitherAnEntryNorWhatWeKnow) {
-  for (const std::string_view rest : {"\x01", "\x01probe:1", "\x01n:without-a-second-colon", "\x01vv", "\x01zzz"}) {
+  for (const std::string_view rest :
+       {"\x01", "\x01probe:1", "\x01n:without-a-second-colon", "\x01vv", "\x01zzz", "\x01raw:{", "\x01raw:{}",
+        "\x01raw:{other:k}", "\x01raw:{dsta:k", "\x01raw:dsta:k"}) {
     EXPECT_EQ(kKeys.parse("dsta:" + std::string(rest)).kind, Kind::own) << rest;
   }
 }
 
-TEST(KeySpace, AGlobFindsTheKeyOfEveryEntryWhoseNameMatches) {
+TEST(KeySpace, AGlobFindsTheKeyOfEveryEntryWhoseNameMatchesAndOfItsRawLease) {
   using namespace std::string_view_literals;
   static constexpr std::array kPieces = {"\x01"sv,     "a"sv,    "b"sv,    "*"sv,      "?"sv,
                                          "[\x01-a]"sv, "[^b]"sv, "[ab]"sv, "\\\x01"sv, "\\a"sv};
@@ -121,17 +156,20 @@ TEST(KeySpace, AGlobFindsTheKeyOfEveryEntryWhoseNameMatches) {
     for (std::size_t more = random.below(4); more != 0; --more) name += random.pick(kLetters);
     if (!Glob(pattern).matches(name)) continue;
     ++matched;
-    ASSERT_TRUE(Glob(kKeys.glob(pattern)).matches(kKeys.entry(name)))
-        << ::testing::PrintToString(pattern) << " on " << ::testing::PrintToString(name);
+    for (const std::string& key : {kKeys.entry(name), kKeys.raw_lease(name)}) {
+      ASSERT_TRUE(Glob(kKeys.glob(pattern)).matches(key))
+          << ::testing::PrintToString(pattern) << " on " << ::testing::PrintToString(key);
+    }
   }
   EXPECT_GT(matched, scaled(50'000) / 20);
 }
 
-TEST(KeySpace, AGlobThatBeginsWithTextLooksAtNothingElse) {
-  EXPECT_EQ(kKeys.glob("api:*"), "dsta:api:*");
-  EXPECT_EQ(kKeys.glob("\x01z*"), "dsta:\x01\x01z*");
-  EXPECT_EQ(kKeys.glob("*"), "dsta:*");
-  EXPECT_EQ(kKeys.glob("[adi]*BTC*"), "dsta:[adi]*BTC*") << "nor one that begins with a class of letters";
+TEST(KeySpace, AGlobOverKeysLooksAtThisSpaceOnly) {
+  for (const std::string_view pattern : {"*", "?*", "api:*", "[^a]*", "[adi]*BTC*", ""}) {
+    EXPECT_TRUE(kKeys.glob(pattern).starts_with("dsta:")) << pattern;
+    EXPECT_FALSE(Glob(kKeys.glob(pattern)).matches("other:api:1")) << pattern;
+    EXPECT_FALSE(Glob(kKeys.glob(pattern)).matches("dsta2:api:1")) << pattern;
+  }
 }
 
 }  // namespace

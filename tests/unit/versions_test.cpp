@@ -3,16 +3,20 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
+#include "l2/keyspace.hpp"
 #include "scale.hpp"
 
 namespace dsta::cache::detail {
 namespace {
 
+using namespace std::chrono_literals;
 using testing_support::scaled;
 using Verdict = Version::Verdict;
 
@@ -90,6 +94,34 @@ TEST(VersionMemory, ToForgetWhatIsNotKnownAlsoVoidsRepliesUnderWay) {
   memory.forget("never seen");
   memory.note("never seen", {1, 1}, asked);
   EXPECT_EQ(memory.find("never seen"), std::nullopt);
+}
+
+TEST(VersionMemory, KnowsForHowLongTheServerWasAskedToKeepOne) {
+  VersionMemory memory;
+  const TimePoint time{1h};
+  memory.note("tag", {1, 1}, memory.mark(), time);
+  EXPECT_TRUE(memory.find("tag", time));
+  EXPECT_FALSE(memory.find("tag", time + 1s)) << "it may be gone by then";
+  EXPECT_TRUE(memory.find("tag")) << "whatever becomes of it";
+  memory.note("tag", {1, 1}, memory.mark(), time - 1s);
+  EXPECT_TRUE(memory.find("tag", time)) << "what was asked for holds";
+  memory.note("tag", {1, 1}, memory.mark());
+  EXPECT_TRUE(memory.find("tag", time)) << "a read asks for nothing";
+  memory.note("tag", {1, 2}, memory.mark(), time - 1s);
+  EXPECT_FALSE(memory.find("tag", time)) << "it was asked for another version, which may have been made since";
+}
+
+TEST(VersionMemory, TellsWhichOnesTheServerIsToKeepForEver) {
+  VersionMemory memory;
+  EXPECT_TRUE(memory.kept_for_ever().empty());
+  const std::string function = function_dependency("api:price");
+  for (const std::string& name : {std::string(), std::string("tag"), function})
+    memory.note(name, {1, 1}, memory.mark());
+  auto names = memory.kept_for_ever();
+  std::ranges::sort(names);
+  EXPECT_EQ(names, (std::vector{std::string(), function}));
+  memory.forget(function);
+  EXPECT_EQ(memory.kept_for_ever(), std::vector{std::string()});
 }
 
 TEST(VersionMemory, IsBounded) {

@@ -1,0 +1,62 @@
+// What a load does about what it finds at L2: every cell of the table in lease_decision.hpp.
+#include "lease_decision.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string_view>
+
+namespace dsta::cache::detail {
+namespace {
+
+using Step = LeaseStep;
+using Kind = SeenEntry::Kind;
+
+struct Row {
+  std::string_view there;
+  SeenEntry seen;
+  Step wanted, refresh_ahead, asked_to_refresh;
+};
+
+SeenEntry value(Freshness freshness) { return {.kind = Kind::value, .freshness = freshness}; }
+SeenEntry lease(bool counts) { return {.kind = Kind::lease, .lease_counts = counts}; }
+SeenEntry other(bool of_other_type) { return {.kind = Kind::other, .of_other_type = of_other_type}; }
+
+const Row kTable[] = {
+    {"nothing", {}, Step::take, Step::take, Step::take},
+    {"value, fresh", value(Freshness::fresh), Step::land, Step::land, Step::replace},
+    {"value, due", value(Freshness::due), Step::land, Step::refresh, Step::replace},
+    {"value, stale", value(Freshness::stale), Step::land, Step::refresh, Step::replace},
+    {"value that does not count", value(Freshness::miss), Step::take_over, Step::take_over, Step::take_over},
+    {"lease", lease(true), Step::wait, Step::put_off, Step::join},
+    {"lease of older versions", lease(false), Step::take_over, Step::take_over, Step::take_over},
+    {"bytes of something else", other(false), Step::take_over, Step::take_over, Step::take_over},
+    {"a list, a set", other(true), Step::alone, Step::alone, Step::alone},
+};
+
+TEST(LeaseDecision, IsWhatTheTableSays) {
+  for (const Row& row : kTable) {
+    SCOPED_TRACE(row.there);
+    EXPECT_EQ(decide(row.seen, false, LoadUrgency::wanted), row.wanted);
+    EXPECT_EQ(decide(row.seen, false, LoadUrgency::behind), row.refresh_ahead);
+    EXPECT_EQ(decide(row.seen, true, LoadUrgency::wanted), row.asked_to_refresh);
+    EXPECT_EQ(decide(row.seen, true, LoadUrgency::behind), row.asked_to_refresh) << "in the background as well";
+  }
+}
+
+TEST(LeaseDecision, OnlyWhatBelongsToTheKindThatIsThereMatters) {
+  for (const bool forced : {false, true}) {
+    for (const LoadUrgency urgency : {LoadUrgency::wanted, LoadUrgency::behind}) {
+      for (const Row& row : kTable) {
+        SCOPED_TRACE(row.there);
+        SeenEntry odd = row.seen;
+        if (odd.kind != Kind::value) odd.freshness = Freshness::fresh;
+        if (odd.kind != Kind::lease) odd.lease_counts = true;
+        if (odd.kind != Kind::other) odd.of_other_type = true;
+        EXPECT_EQ(decide(odd, forced, urgency), decide(row.seen, forced, urgency));
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace dsta::cache::detail
