@@ -92,11 +92,30 @@ TEST_F(RemoteRemoval, APatternTakesNothingOfTheLibrarysOwn) {
   ASSERT_TRUE(remote->raise("tag", true));
   ASSERT_TRUE(remote->take_refresh_lease("k", token('a'), 60s));
   ASSERT_TRUE(remote->raise_epoch());
-  const std::string own[] = {remote->keys().version("tag"), remote->keys().refresh_lease("k"), remote->keys().epoch()};
+  RemoteQuery query{.name = "k", .orders = true};
+  Versions versions;
+  ASSERT_TRUE(remote->read({&query, 1}, {}, versions));
+  const KeySpace& keys = remote->keys();
+  const std::string own[] = {keys.version("tag"), keys.refresh_lease("k"), keys.epoch(),
+                             keys.clock(),        keys.copy(keys.epoch()), keys.order("k")};
   put("k");
   for (const std::string_view pattern : {"*", "?*", "[^a]*", "\x01*", "\\\x01*"}) remove_matching(pattern);
   EXPECT_FALSE(there("dsta:k"));
   for (const std::string& key : own) EXPECT_TRUE(there(key)) << ::testing::PrintToString(key);
+}
+
+TEST_F(RemoteRemoval, ByPatternTakesTheLeasesOfRawValuesAndShowsOnlyEntries) {
+  const auto take = [&](std::string_view name) {
+    EXPECT_EQ(remote->take_raw_lease(name, token('a'), 60s, false, false), token('a'));
+  };
+  for (const std::string_view name : {"api:BTC", "api:absent", "book:BTC", "\x01z"}) take(name);
+  put("api:BTC");
+  EXPECT_EQ(names_removed("api:*"), std::set<std::string>{"api:BTC"});
+  EXPECT_FALSE(there(remote->keys().raw_lease("api:BTC")));
+  EXPECT_FALSE(there(remote->keys().raw_lease("api:absent"))) << "nothing there, but its load is under way";
+  EXPECT_TRUE(there(remote->keys().raw_lease("book:BTC")));
+  EXPECT_TRUE(names_removed("*z").empty());
+  EXPECT_FALSE(there(remote->keys().raw_lease("\x01z")));
 }
 
 TEST_F(RemoteRemoval, APatternTakesWhatMatchesHereAlsoWhereNamesBeginWithAByteOne) {
@@ -127,19 +146,33 @@ TEST_F(RemoteRemoval, OfAllThatIsOldLeavesWhatCameSince) {
   command({"RPUSH", "dsta:list", "x"});
   command({"SET", "other:k", "1"});
   put("loading", encode_lease(token('a')));
+  ASSERT_EQ(remote->take_raw_lease("raw", token('a'), 60s, false, false), token('a'));
   ASSERT_TRUE(remote->raise("tag", true));
   ASSERT_TRUE(remote->raise_epoch());
   const std::uint64_t epoch = parse_version(at(remote->keys().epoch()))->expired;
   put("new", value("new", epoch));
-  EXPECT_TRUE(remote->remove_old());
+  EXPECT_TRUE(remote->remove_old(*glob_pattern("*")));
   for (const std::string_view name : {"old", "counter", "\x01z", "list"}) {
     EXPECT_FALSE(there(remote->keys().entry(name))) << name;
   }
   EXPECT_EQ(found("new").kind, Kind::value);
   EXPECT_EQ(found("loading").kind, Kind::lease) << "its load noted the epoch that it began in";
+  EXPECT_FALSE(there(remote->keys().raw_lease("raw"))) << "it knows no epoch";
   EXPECT_TRUE(there("other:k"));
   EXPECT_TRUE(there(remote->keys().version("tag")));
   EXPECT_EQ(parse_version(at(remote->keys().epoch()))->expired, epoch);
+}
+
+TEST_F(RemoteRemoval, OfAllThatIsOldMayBeLimitedToAPattern) {
+  for (const std::string_view name : {"api:old", "book:old"}) put(name, value(name, 1));
+  ASSERT_EQ(remote->take_raw_lease("api:raw", token('a'), 60s, false, false), token('a'));
+  ASSERT_EQ(remote->take_raw_lease("book:raw", token('a'), 60s, false, false), token('a'));
+  ASSERT_TRUE(remote->raise_epoch());
+  EXPECT_TRUE(remote->remove_old(*glob_pattern("api:*")));
+  EXPECT_FALSE(there("dsta:api:old"));
+  EXPECT_FALSE(there(remote->keys().raw_lease("api:raw")));
+  EXPECT_TRUE(there("dsta:book:old"));
+  EXPECT_TRUE(there(remote->keys().raw_lease("book:raw")));
 }
 
 }  // namespace

@@ -17,6 +17,9 @@ using Action = Remote::Action;
 using RemoteTest = testing_support::RemoteLevel;
 using Kind = Found::Kind;
 
+/// What a program in another language would call by hand.
+LoadClaim of(const LeaseToken& generation, std::uint32_t order = 0) { return {generation, order, {}}; }
+
 std::vector<Done::Status> statuses(const std::vector<Done>& all) {
   std::vector<Done::Status> out;
   for (const Done& done : all) out.push_back(done.status);
@@ -45,7 +48,7 @@ TEST_F(RemoteTest, ReadsWhateverMayStandUnderAKey) {
   ASSERT_TRUE(remote->read(queries, {}, versions));
   EXPECT_EQ(queries[0].found.kind, Kind::value);
   EXPECT_EQ(queries[1].found.kind, Kind::lease);
-  EXPECT_EQ(queries[1].found.token, token('a'));
+  EXPECT_EQ(queries[1].found.lease.token, token('a'));
   EXPECT_EQ(queries[2].found.kind, Kind::other);
   EXPECT_EQ(queries[2].found.bytes, "42");
   EXPECT_EQ(queries[3].found.refusal, Refusal::other_key);
@@ -57,11 +60,11 @@ TEST_F(RemoteTest, ReadsWhateverMayStandUnderAKey) {
 TEST_F(RemoteTest, ALeaseIsTakenWhereNothingIsAndByOneAlone) {
   command({"SET", "dsta:value", value("value")});
   const std::string_view names[] = {"free", "value", "free"};
-  const LeaseToken tokens[] = {token('a'), token('b'), token('c')};
-  const auto done = remote->take_leases(names, tokens, 60s);
+  const std::string leases[] = {encode_lease(token('a')), encode_lease(token('b')), encode_lease(token('c'))};
+  const auto done = remote->take_leases(names, leases, 60s);
   EXPECT_EQ(statuses(done), (std::vector{Done::yes, Done::no, Done::no}));
   EXPECT_EQ(done[1].why, "") << "no failure: somebody was faster";
-  EXPECT_EQ(found("free").token, token('a'));
+  EXPECT_EQ(found("free").lease.token, token('a'));
   EXPECT_TRUE(lives("dsta:free", 60'000));
   EXPECT_EQ(found("value").kind, Kind::value);
 }
@@ -75,28 +78,215 @@ TEST_F(RemoteTest, ARefreshIsOnesUntilItsLeaseEnds) {
 }
 
 TEST_F(RemoteTest, ReplacesWhatIsStillThere) {
-  for (const std::string key : {"a", "b", "c", "d"}) command({"SET", "dsta:" + key, encode_lease(token(key[0]))});
+  for (const std::string key : {"a", "b", "c", "d", "e"}) command({"SET", "dsta:" + key, encode_lease(token(key[0]))});
+  command({"SET", "dsta:old", value("old", 1, "v", token('o'), 5)});
+  command({"SET", "dsta:seen", "12345678"});
   command({"RPUSH", "dsta:list", "x"});
-  const std::string a = text(token('a')), b = text(token('b')), c = text(token('c')), wrong = text(token('x'));
-  const Remote::Replace replaces[] = {{"dsta:a", a, Action::set, 60s, "new"},
-                                      {"dsta:b", b, Action::drop},
-                                      {"dsta:c", c, Action::keep, 60s},
-                                      {"dsta:d", wrong, Action::set, 0s, "new"},
-                                      {"dsta:list", wrong, Action::set, 0s, "new"}};
+  const auto wrong = of(token('x'));
+  const Remote::Replace replaces[] = {
+      {"dsta:a", of(token('a')), Action::set, 60s, "new"}, {"dsta:b", of(token('b')), Action::leave},
+      {"dsta:c", of(token('c')), Action::keep, 60s},       {"dsta:d", wrong, Action::set, 0s, "new"},
+      {"dsta:e", of(token('e')), Action::join, 60s},       {"dsta:old", of(token('o'), 4), Action::set, 0s, "new"},
+      {"dsta:old", of(token('o'), 5), Action::remove},     {"dsta:seen", {{}, 0, "12345678"}, Action::set, 0s, "new"},
+      {"dsta:list", wrong, Action::set, 0s, "new"}};
   const auto done = remote->replace(replaces);
-  EXPECT_EQ(statuses(done), (std::vector{Done::yes, Done::yes, Done::yes, Done::no, Done::no}));
+  EXPECT_EQ(statuses(done), (std::vector{Done::yes, Done::yes, Done::yes, Done::no, Done::yes, Done::overtaken,
+                                         Done::yes, Done::yes, Done::no}));
   EXPECT_EQ(done[3].why, "") << "no failure: something else stands there";
-  EXPECT_NE(done[4].why, "");
+  EXPECT_NE(done[8].why, "");
   EXPECT_EQ(at("dsta:a"), "new");
   EXPECT_FALSE(there("dsta:b"));
   EXPECT_TRUE(lives("dsta:c", 60'000));
-  EXPECT_EQ(found("d").token, token('d'));
+  EXPECT_EQ(found("d").lease.token, token('d'));
+  EXPECT_EQ(found("e").lease.holders, 2u);
+  EXPECT_FALSE(there("dsta:old"));
+  EXPECT_EQ(at("dsta:seen"), "new");
+}
+
+TEST_F(RemoteTest, AClaimOnNothingHasNothing) {
+  command({"SET", "dsta:a", encode_lease({})});
+  const Remote::Replace replace{"dsta:a", {}, Action::set, 0s, "new"};
+  EXPECT_EQ(statuses(remote->replace({&replace, 1})), std::vector{Done::no}) << "zeros are nobody's name";
+}
+
+TEST_F(RemoteTest, RefreshesThatAreAskedForAreNumberedAcrossProcesses) {
+  Remote other(options());
+  std::uint32_t last = 0;
+  for (int i = 0; i < 6; ++i) {
+    RemoteQuery queries[] = {{.name = "k", .orders = true}, {.name = "other"}};
+    Versions versions;
+    ASSERT_TRUE((i % 2 == 0 ? *remote : other).read(queries, {}, versions));
+    EXPECT_GT(queries[0].order, last);
+    last = queries[0].order;
+    EXPECT_EQ(queries[1].order, 0u);
+  }
+  EXPECT_EQ(at(remote->keys().order("k")), std::to_string(last));
+  EXPECT_TRUE(lives(remote->keys().order("k"), 86'400'000));
+  EXPECT_FALSE(there(remote->keys().order("other")));
+}
+
+TEST_F(RemoteTest, ARawValuesLeaseStandsBesideIt) {
+  command({"SET", "dsta:k", "42"});
+  const auto a = token('a'), b = token('b');
+  EXPECT_EQ(remote->take_raw_lease("k", a, 60s, false, true), LeaseToken{}) << "it was said to be absent";
+  EXPECT_EQ(remote->take_raw_lease("k", a, 60s, false, false), a);
+  EXPECT_EQ(remote->take_raw_lease("k", b, 60s, false, false), a) << "whose it is";
+  EXPECT_EQ(remote->take_raw_lease("k", b, 60s, true, false), a);
+  EXPECT_TRUE(lives(remote->keys().raw_lease("k"), 60'000));
+  EXPECT_EQ(at("dsta:k"), "42");
+  const Remote::RawReplace replaces[] = {{"k", of(b), Action::set, 0s, "b"},
+                                         {"k", of(a), Action::keep, 90s},
+                                         {"k", of(a, 2), Action::set, 60s, "second"},
+                                         {"k", of(a, 1), Action::set, 60s, "first"},
+                                         {"k", of(a, 3), Action::set, 60s, "third"}};
+  EXPECT_EQ(statuses(remote->replace_raw(replaces)),
+            (std::vector{Done::no, Done::yes, Done::yes, Done::overtaken, Done::no}));
+  EXPECT_EQ(at("dsta:k"), "second");
+  EXPECT_FALSE(there(remote->keys().raw_lease("k"))) << "both of its holders have ended";
+}
+
+TEST_F(RemoteTest, EveryByteOfARawLeasesNameComesBack) {
+  LeaseToken token;
+  for (std::size_t i = 0; i < token.size(); ++i) token[i] = static_cast<char>(17 * i + (i % 2 == 0 ? 0 : 0xe0));
+  EXPECT_EQ(remote->take_raw_lease("k", token, 60s, false, false), token);
+  EXPECT_EQ(remote->take_raw_lease("k", LeaseToken{}, 60s, false, false), token);
+}
+
+TEST_F(RemoteTest, WhoSetsOrRemovesARawValueEndsTheLoadsOfIt) {
+  const auto take = [&](std::string_view name) {
+    EXPECT_EQ(remote->take_raw_lease(name, token('a'), 60s, false, false), token('a'));
+  };
+  const auto is_over = [&](std::string_view name) {
+    const Remote::RawReplace store{name, of(token('a')), Action::set, 0s, "loaded"};
+    return remote->replace_raw({&store, 1})[0].status == Done::no && !there(remote->keys().raw_lease(name));
+  };
+  command({"SET", "dsta:k", "same"});
+  take("k");
+  EXPECT_TRUE(remote->put_raw("k", "same", 60s));
+  EXPECT_TRUE(is_over("k")) << "although the bytes are those that the lease knows";
+  EXPECT_EQ(at("dsta:k"), "same");
+  Found before;
+  take("gone");
+  EXPECT_TRUE(remote->remove("gone", before));
+  EXPECT_TRUE(is_over("gone"));
+  take("a");
+  take("b");
+  const std::string_view names[] = {"a", "b"};
+  EXPECT_TRUE(remote->remove_many(names));
+  EXPECT_TRUE(is_over("a"));
+  EXPECT_TRUE(is_over("b"));
+  for (const std::string_view name : {"gone", "a", "b"}) EXPECT_FALSE(there(remote->keys().entry(name)));
+}
+
+TEST_F(RemoteTest, ALeaseIsGivenBackAndNobodyElses) {
+  command({"SET", "dsta:mine", encode_lease(token('a'))});
+  command({"SET", "dsta:theirs", encode_lease(token('b'))});
+  command({"SET", "dsta:both", encode(Lease{token('a'), 2, {}, {}})});
+  for (const std::string key : {"dsta:mine", "dsta:theirs", "dsta:both", "dsta:none"}) {
+    EXPECT_TRUE(remote->give_back(key, token('a'))) << key;
+  }
+  EXPECT_FALSE(there("dsta:mine"));
+  EXPECT_EQ(found("theirs").lease.token, token('b'));
+  EXPECT_EQ(found("both").lease.holders, 1u);
+  ASSERT_EQ(remote->take_raw_lease("k", token('a'), 60s, false, false), token('a'));
+  EXPECT_TRUE(remote->give_back_raw("k", token('b')));
+  EXPECT_TRUE(there(remote->keys().raw_lease("k")));
+  EXPECT_TRUE(remote->give_back_raw("k", token('a')));
+  EXPECT_FALSE(there(remote->keys().raw_lease("k")));
+}
+
+TEST_F(RemoteTest, ALeaseIsGivenBackByWhatTheUserMayRun) {
+  for (const std::string rights : {"+@all -unlink", "+@all -eval -evalsha", "+@all -pexpire -eval -evalsha"}) {
+    SCOPED_TRACE(rights);
+    command({"SET", "dsta:mine", encode_lease(token('a'))});
+    command({"SET", "dsta:theirs", encode_lease(token('b'))});
+    become(rights);
+    EXPECT_TRUE(remote->give_back("dsta:mine", token('a')));
+    EXPECT_TRUE(remote->give_back("dsta:theirs", token('a')));
+    EXPECT_TRUE(there("dsta:theirs"));
+    // A millisecond of life is as good.
+    EXPECT_TRUE(!there("dsta:mine") || life("dsta:mine") <= 1);
+  }
+}
+
+TEST_F(RemoteTest, NoLeaseIsTakenForAWhileOnceStoringUnderOneIsForbidden) {
+  EXPECT_TRUE(remote->may_lease());
+  for (const bool raw : {false, true}) {
+    become("+@all -eval -evalsha");
+    EXPECT_TRUE(remote->may_lease());
+    if (raw) {
+      const Remote::RawReplace store{"k", of(token('a')), Action::set, 0s, "v"};
+      EXPECT_TRUE(remote->replace_raw({&store, 1})[0].forbidden);
+    } else {
+      const Remote::Replace keep{"dsta:k", of(token('a')), Action::keep, 60s};
+      EXPECT_FALSE(remote->replace({&keep, 1})[0]);
+      EXPECT_TRUE(remote->may_lease()) << "a renewal that is refused says nothing of storing";
+      const Remote::Replace store{"dsta:k", of(token('a')), Action::set, 0s, "v"};
+      EXPECT_TRUE(remote->replace({&store, 1})[0].forbidden);
+    }
+    EXPECT_FALSE(remote->may_lease());
+  }
+}
+
+TEST_F(RemoteTest, WhatTheDocsListIsEnoughForEverything) {
+  become(
+      "-@all +get +mget +set +getrange +unlink +scan +incrby +pttl +multi +exec +eval +evalsha +time +echo +ping +type "
+      "+pexpire +persist");
+  const LeaseToken a = token('a');
+  const std::vector<std::string> dependencies{"tag", function_dependency("f")};
+  Versions versions;
+  ASSERT_TRUE(remote->need_versions(dependencies, 60s, versions));
+  ASSERT_TRUE(remote->guess_versions(dependencies, 600s, versions));
+  EXPECT_TRUE(remote->raise("tag", true));
+  EXPECT_TRUE(remote->raise(dependencies[1], false));
+  EXPECT_TRUE(remote->late_versions(dependencies, 60s, remote->version_clock(), versions));
+  remote->keep_versions();
+  const std::string_view names[] = {"k"};
+  const std::string leases[] = {encode_lease(a)};
+  EXPECT_TRUE(remote->take_leases(names, leases, 60s)[0]);
+  for (const Action action : {Action::keep, Action::join, Action::leave, Action::set, Action::keep, Action::remove}) {
+    const Remote::Replace replace{"dsta:k", of(a), action, 60s, value("k", 1, "v", a)};
+    EXPECT_TRUE(remote->replace({&replace, 1})[0]) << static_cast<int>(action);
+  }
+  EXPECT_EQ(remote->take_raw_lease("r", a, 60s, false, true), a);
+  EXPECT_EQ(remote->take_raw_lease("r", a, 60s, true, true), a);
+  for (const Action action : {Action::keep, Action::leave, Action::set}) {
+    const Remote::RawReplace replace{"r", of(a), action, 60s, "v"};
+    EXPECT_TRUE(remote->replace_raw({&replace, 1})[0]) << static_cast<int>(action);
+  }
+  EXPECT_TRUE(remote->take_refresh_lease("k", a, 60s));
+  EXPECT_TRUE(remote->give_back(remote->keys().refresh_lease("k"), a));
+  const Remote::Put put{"p", value("p"), 60s};
+  EXPECT_TRUE(remote->put({&put, 1}, dependencies, &versions)[0]);
+  EXPECT_TRUE(remote->put_raw("r", "v", 60s));
+  EXPECT_EQ(remote->increment("n", 2, 60s).value, 2);
+  EXPECT_TRUE(remote->life_left("n"));
+  RemoteQuery query{.name = "p", .orders = true};
+  EXPECT_TRUE(remote->read({&query, 1}, dependencies, versions));
+  EXPECT_EQ(query.order, 1u);
+  EXPECT_TRUE(remote->remove_matching(*glob_pattern("p*"), [](auto) {}));
+  EXPECT_TRUE(remote->raise_epoch());
+  EXPECT_TRUE(remote->remove_old(*glob_pattern("*")));
+  Found before;
+  EXPECT_TRUE(remote->remove("k", before));
+  EXPECT_TRUE(remote->remove_many(names));
+  EXPECT_TRUE(failures.empty()) << failures.front();
+}
+
+TEST_F(RemoteTest, WhoMayNotCallScriptsByNameSendsTheirTexts) {
+  become("+@all -evalsha");
+  command({"SET", "dsta:k", encode_lease(token('a'))});
+  const Remote::Replace keep{"dsta:k", of(token('a')), Action::keep, 60s};
+  for (int round = 0; round < 2; ++round) EXPECT_TRUE(remote->replace({&keep, 1})[0]);
+  EXPECT_TRUE(remote->raise("tag", true));
+  EXPECT_TRUE(parse_version(at(remote->keys().version("tag"))));
+  EXPECT_EQ(remote->take_raw_lease("k", token('a'), 60s, true, false), token('a'));
 }
 
 TEST_F(RemoteTest, EveryScriptIsCalledAgainWithItsTextWhenTheServerHasForgottenIt) {
   command({"SET", "dsta:a", encode_lease(token('a'))});
   command({"SET", "dsta:old", value("old")});
-  const std::string a = text(token('a'));
+  const LoadClaim a = of(token('a'));
   const auto forget = [&] { EXPECT_EQ(command({"SCRIPT", "FLUSH"}), "OK"); };
   for (int round = 0; round < 2; ++round) {
     forget();
@@ -111,7 +301,9 @@ TEST_F(RemoteTest, EveryScriptIsCalledAgainWithItsTextWhenTheServerHasForgottenI
     EXPECT_EQ(*versions.find("tag"), parse_version(at(remote->keys().version("tag"))));
     EXPECT_TRUE(*versions.find("another"));
     forget();
-    EXPECT_TRUE(remote->remove_old());
+    EXPECT_EQ(remote->take_raw_lease("raw", token('a'), 60s, true, false), token('a'));
+    forget();
+    EXPECT_TRUE(remote->remove_old(*glob_pattern("*")));
     EXPECT_FALSE(there("dsta:old"));
   }
   EXPECT_TRUE(failures.empty()) << failures.front();
@@ -125,12 +317,15 @@ TEST_F(RemoteTest, WithoutAServerEverythingSaysNoAndWhy) {
   EXPECT_NE(remote->put(puts, {}, nullptr)[0].why, "");
   EXPECT_FALSE(remote->raise("tag", true));
   EXPECT_FALSE(remote->need_versions({}, 60s, versions));
-  EXPECT_FALSE(remote->remove_old());
+  EXPECT_FALSE(remote->remove_old(*glob_pattern("*")));
   EXPECT_FALSE(remote->increment("n", 1, 0s).done);
   EXPECT_FALSE(remote->take_refresh_lease("k", token('a'), 60s));
   RemoteQuery query{"k"};
   EXPECT_FALSE(remote->read({&query, 1}, {}, versions));
-  EXPECT_EQ(remote->server_time(), std::nullopt);
+  EXPECT_EQ(remote->take_raw_lease("k", token('a'), 60s, false, false), std::nullopt);
+  EXPECT_EQ(remote->version_clock(), 0u);
+  EXPECT_FALSE(remote->late_versions({}, 60s, 1, versions));
+  EXPECT_FALSE(remote->give_back("dsta:k", token('a'))) << "to be tried again";
   EXPECT_FALSE(failures.empty()) << "and is counted";
 }
 

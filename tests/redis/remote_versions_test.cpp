@@ -31,13 +31,137 @@ TEST_F(RemoteVersions, AReadBringsTheVersionsOfWhatTheValuesNameThemselves) {
   remote->raise("tag", false);
   const TagVersion tags[] = {{"tag", 5}, {"missing", 6}};
   const std::uint64_t epoch = 1;
-  command({"SET", "dsta:a", encode(Envelope{{}, {&epoch, 1}, tags, "", "dsta:a", "v"})});
+  command({"SET", "dsta:a", encode(Envelope{{}, {}, 0, {&epoch, 1}, tags, "", "dsta:a", "v"})});
   RemoteQuery query{"a"};
   Versions versions;
   ASSERT_TRUE(remote->read({&query, 1}, {}, versions));
   ASSERT_TRUE(versions.find("tag") && versions.find("missing"));
   EXPECT_EQ(*versions.find("tag"), parse_version(at(remote->keys().version("tag"))));
   EXPECT_EQ(*versions.find("missing"), std::nullopt);
+}
+
+TEST_F(RemoteVersions, AReadBringsTheVersionsThatALeaseWasTakenUnder) {
+  remote->raise("tag", true);
+  const TagVersion tags[] = {{"tag", 5}, {"missing", 6}};
+  const std::uint64_t epoch = 1;
+  command({"SET", "dsta:a", encode(Lease{token('a'), 1, {&epoch, 1}, tags})});
+  RemoteQuery query{"a"};
+  Versions versions;
+  ASSERT_TRUE(remote->read({&query, 1}, {}, versions));
+  ASSERT_TRUE(versions.find("tag") && versions.find("missing") && versions.find(""));
+  EXPECT_EQ(*versions.find("tag"), parse_version(at(remote->keys().version("tag"))));
+  EXPECT_EQ(*versions.find("missing"), std::nullopt);
+}
+
+TEST_F(RemoteVersions, WhatIsRememberedIsLookedAtAgainWhereAValueKnowsAnother) {
+  remote->versions_are_told = [] { return true; };
+  const std::vector<std::string> dependencies{"tag"};
+  Versions before, after;
+  ASSERT_TRUE(remote->need_versions(dependencies, 60s, before));
+  Remote other(options());
+  ASSERT_TRUE(other.raise("tag", true));  // and no word of it yet
+  const Version raised = *parse_version(at(remote->keys().version("tag")));
+  const std::uint64_t epoch = (*before.find(""))->expired;
+  const TagVersion tags[] = {{"tag", raised.expired}};
+  command({"SET", "dsta:a", encode(Envelope{{}, {}, 0, {&epoch, 1}, tags, "", "dsta:a", "v"})});
+  RemoteQuery query{"a"};
+  ASSERT_TRUE(remote->read({&query, 1}, dependencies, after));
+  EXPECT_EQ(*after.find("tag"), raised);
+}
+
+TEST_F(RemoteVersions, WhatIsOfAFunctionWhoseVersionWasEvictedStillCounts) {
+  const std::string function = function_dependency("api:price");
+  const std::vector<std::string> dependencies{function};
+  Versions before;
+  ASSERT_TRUE(remote->need_versions(dependencies, 0s, before));
+  const TagVersion tags[] = {{function, (*before.find(function))->expired}};
+  const std::uint64_t epoch = (*before.find(""))->expired;
+  command({"SET", "dsta:a", encode(Envelope{{}, {}, 0, {&epoch, 1}, tags, "", "dsta:a", "v"})});
+  for (const bool all : {false, true}) {
+    command({"DEL", remote->keys().version(function)});
+    if (all) command({"DEL", remote->keys().epoch()});
+    Remote reader(options());
+    RemoteQuery query{"a"};
+    Versions after;
+    ASSERT_TRUE(reader.read({&query, 1}, {}, after));
+    ASSERT_TRUE(after.find(function) && after.find(""));
+    EXPECT_EQ(*after.find(function), *before.find(function));
+    EXPECT_EQ(*after.find(""), *before.find(""));
+  }
+}
+
+TEST_F(RemoteVersions, WhatIsKeptForEverIsMadeAgainFromItsCopyAndKeptFromBeingEvicted) {
+  const std::string function = function_dependency("api:price");
+  const std::vector<std::string> dependencies{function, "tag"};
+  Versions versions;
+  ASSERT_TRUE(remote->need_versions(dependencies, 60s, versions));
+  const std::string keys[] = {remote->keys().epoch(), remote->keys().version(function)};
+  std::vector<std::string> texts;
+  for (const std::string& key : keys) {
+    texts.push_back(at(key));
+    EXPECT_EQ(at(remote->keys().copy(key)), texts.back());
+    command({"DEL", key});
+  }
+  remote->keep_versions();
+  for (std::size_t i = 0; i < 2; ++i) EXPECT_EQ(at(keys[i]), texts[i]);
+  for (const std::string& key : keys) command({"DEL", remote->keys().copy(key)});
+  remote->keep_versions();
+  for (std::size_t i = 0; i < 2; ++i) EXPECT_EQ(at(remote->keys().copy(keys[i])), texts[i]);
+  EXPECT_FALSE(there(remote->keys().copy(remote->keys().version("tag"))));
+}
+
+TEST_F(RemoteVersions, TheClockIsNoLowerThanAnyVersionAndLowerThanTheNext) {
+  const std::uint64_t made = remote->version_clock();
+  EXPECT_GT(made, 0u) << "made where it is missing";
+  EXPECT_EQ(remote->version_clock(), made);
+  for (const char* const tag : {"a", "b", "a"}) {
+    const std::uint64_t before = remote->version_clock();
+    ASSERT_TRUE(remote->raise(tag, true));
+    const Version raised = *parse_version(at(remote->keys().version(tag)));
+    EXPECT_GT(raised.expired, before);
+    EXPECT_EQ(remote->version_clock(), raised.expired);
+  }
+  command({"SET", remote->keys().clock(), "damage"});
+  EXPECT_EQ(remote->version_clock(), 0u);
+}
+
+TEST_F(RemoteVersions, ATagThatTurnsUpLateCountsUnlessItWasRaisedSince) {
+  remote->raise("old", true);
+  const std::uint64_t before = remote->version_clock();
+  const std::vector<std::string> late{"old", "new"};
+  Versions versions;
+  ASSERT_TRUE(remote->late_versions(late, 60s, before, versions));
+  EXPECT_EQ(*versions.find("old"), parse_version(at(remote->keys().version("old"))));
+  EXPECT_EQ((*versions.find("new"))->expired, before) << "it was not raised since either";
+  EXPECT_GE(life(remote->keys().version("new")), 59'000);
+  for (const bool hard : {false, true}) {
+    for (const char* const tag : {"old", "new"}) {
+      const std::uint64_t shown = remote->version_clock();
+      Versions none;
+      remote->raise(tag, hard);
+      EXPECT_FALSE(remote->late_versions(late, 60s, shown, none)) << tag;
+      EXPECT_TRUE(remote->late_versions(late, 60s, remote->version_clock(), none));
+    }
+  }
+}
+
+TEST_F(RemoteVersions, ATagThatTurnsUpLateDoesNotCountWhereTheClockWasLost) {
+  const std::vector<std::string> late{"tag"};
+  Versions versions;
+  EXPECT_FALSE(remote->late_versions(late, 60s, 0, versions)) << "it was not to be had before the load";
+  const std::uint64_t before = remote->version_clock();
+  command({"SET", remote->keys().clock(), std::to_string(before - 1)});
+  EXPECT_FALSE(remote->late_versions(late, 60s, before, versions)) << "it began again and is behind";
+}
+
+TEST_F(RemoteVersions, ATagThatWasKnownBeforeIsNotLookedAtLate) {
+  Versions versions;
+  versions.add("tag", Version{5, 5});
+  const std::uint64_t before = remote->version_clock();
+  remote->raise("tag", true);
+  const std::vector<std::string> late{"tag"};
+  EXPECT_TRUE(remote->late_versions(late, 60s, before, versions));
+  EXPECT_EQ(*versions.find("tag"), (Version{5, 5})) << "what was fixed before the load stays";
 }
 
 TEST_F(RemoteVersions, RaisingAVersionForgetsItAndGivesNotice) {
@@ -62,16 +186,31 @@ TEST_F(RemoteVersions, RaisingAVersionForgetsItAndGivesNotice) {
 
 TEST_F(RemoteVersions, AGuessAsksOnlyForWhatWasNeverSeen) {
   const std::vector<std::string> dependencies{"tag"};
-  Versions first, guess, anew;
+  Versions first, guess, second;
   ASSERT_TRUE(remote->guess_versions(dependencies, 60s, first));
   const Version seen = **first.find("tag");
   command({"DEL", remote->keys().version("tag")});
   ASSERT_TRUE(remote->guess_versions(dependencies, 60s, guess));
   EXPECT_EQ(*guess.find("tag"), seen);
   EXPECT_FALSE(there(remote->keys().version("tag")));
+  remote->raise("another", true);  // for all that the server knows it was this one
   remote->versions().forget("tag");
-  ASSERT_TRUE(remote->guess_versions(dependencies, 60s, anew));
-  EXPECT_GT((*anew.find("tag"))->removed, seen.expired) << "made anew it is never one of before";
+  ASSERT_TRUE(remote->guess_versions(dependencies, 60s, second));
+  EXPECT_GT((*second.find("tag"))->removed, seen.expired) << "made again it is none of before the last raise";
+}
+
+TEST_F(RemoteVersions, AGuessAsksAgainWhereTheServerMayNotKeepItForLongEnough) {
+  const std::vector<std::string> dependencies{"tag"};
+  const std::string key = remote->keys().version("tag");
+  Versions versions;
+  ASSERT_TRUE(remote->guess_versions(dependencies, 60s, versions));
+  command({"PEXPIRE", key, "1000"});
+  ASSERT_TRUE(remote->guess_versions(dependencies, 60s, versions));
+  EXPECT_LE(life(key), 1'000) << "it was asked for just now";
+  ASSERT_TRUE(remote->guess_versions(dependencies, 600s, versions));
+  EXPECT_GE(life(key), 590'000);
+  ASSERT_TRUE(remote->guess_versions(dependencies, 0s, versions));
+  EXPECT_EQ(life(key), -1);
 }
 
 TEST_F(RemoteVersions, AFunctionsVersionStaysForEverATagsAsLongAsItIsNeeded) {

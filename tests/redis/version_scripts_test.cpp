@@ -1,9 +1,12 @@
-// The programs that raise and make versions: no version ever comes twice, whatever the server's clock does.
+// The scripts that raise and make versions: no version ever comes twice, whatever the server's clock does and whatever
+// it evicts.
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "l2/scripts.hpp"
 #include "remote_level.hpp"
@@ -13,33 +16,50 @@ namespace {
 
 using namespace std::string_literals;
 
-struct VersionScript : testing_support::RemoteLevel {
-  std::string raise(const std::string& how) const { return eval(kRaiseVersion, "k", {how, "60000"}); }
-  std::string need(const std::string& life, const std::string& as_of = "0") const {
-    return eval(kNeedVersion, "k", {life, as_of});
+std::uint64_t time_here() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
+}
+
+/// A version "k" under the clock "clock", and with `copied` one that is kept for ever, whose copy is "copy".
+struct VersionScript : testing_support::RemoteLevel, ::testing::WithParamInterface<bool> {
+  void SetUp() override {
+    RemoteLevel::SetUp();
+    if (!IsSkipped() && !GetParam()) become("+@all -time");
+  }
+  std::vector<std::string> keys(const std::string& key, bool copied) const {
+    return copied ? std::vector{key, "clock"s, "copy"s} : std::vector{key, "clock"s};
+  }
+  std::string raise(const std::string& how, bool copied = false, const std::string& key = "k") const {
+    return eval(kRaiseVersion, keys(key, copied), {how, "60000", std::to_string(time_here())});
+  }
+  std::string need(const std::string& life, bool copied = false, const std::string& key = "k") const {
+    return eval(kNeedVersion, keys(key, copied), {life, std::to_string(time_here())});
   }
   void put(const std::string& bytes) const { command({"SET", "k", bytes}); }
   void put(const std::string& bytes, const std::string& life) const { command({"SET", "k", bytes, "PX", life}); }
-  Version version() const {
-    const auto parsed = parse_version(at("k"));
-    EXPECT_TRUE(parsed) << at("k");
+  Version version(const std::string& key = "k") const {
+    const auto parsed = parse_version(at(key));
+    EXPECT_TRUE(parsed) << at(key);
     return parsed.value_or(Version{});
   }
-  std::uint64_t server_time() { return static_cast<std::uint64_t>(remote->server_time().value()); }
+  static std::string both(std::uint64_t version) { return std::to_string(version) + " " + std::to_string(version); }
 };
-using RaiseVersion = VersionScript;
-using NeedVersion = VersionScript;
+const auto kClockName = [](const auto& of) { return of.param ? "ByTheServersTime"s : "ByTheCallersTime"s; };
+INSTANTIATE_TEST_SUITE_P(With, VersionScript, ::testing::Bool(), kClockName);
 
-TEST_F(RaiseVersion, OneThatWasNotThereIsMadeAsOfNow) {
-  const auto before = server_time();
+TEST_P(VersionScript, OneThatIsRaisedAndWasNotThereIsMadeAsOfNow) {
+  const auto before = time_here();
   EXPECT_EQ(raise("expire"), "1");
   EXPECT_GE(version().removed, before);
-  EXPECT_LE(version().removed, server_time());
+  EXPECT_LE(version().removed, time_here());
   EXPECT_EQ(version().expired, version().removed) << "what is older is not known to be no more than expired";
   EXPECT_TRUE(lives("k", 60'000));
+  EXPECT_EQ(at("clock"), std::to_string(version().expired));
+  EXPECT_EQ(life("clock"), -1);
 }
 
-TEST_F(RaiseVersion, EachIsGreaterThanTheOneBefore) {
+TEST_P(VersionScript, EachIsGreaterThanTheOneBefore) {
   Version last;
   for (int i = 0; i < 200; ++i) {
     raise(i % 2 == 0 ? "remove" : "expire");
@@ -50,18 +70,35 @@ TEST_F(RaiseVersion, EachIsGreaterThanTheOneBefore) {
   }
 }
 
-TEST_F(RaiseVersion, GoesNotBackWhenTheServersClockDoes) {
-  const std::uint64_t ahead = server_time() + 1'000'000'000'000;  // what it was when the clock was eleven days ahead
-  for (const std::string& how : {"expire"s, "remove"s}) {
-    put(std::to_string(ahead) + " " + std::to_string(ahead));
-    for (std::uint64_t n = 1; n <= 3; ++n) {
-      raise(how);
-      EXPECT_EQ(version().expired, ahead + n) << "one more, to the microsecond";
+TEST_P(VersionScript, OfTwoOfASpaceTheOneThatWasRaisedLaterIsTheHigher) {
+  std::uint64_t last = 0;
+  for (int i = 0; i < 50; ++i) {
+    for (const std::string& key : {"a"s, "b"s, "c"s}) {
+      raise("remove", false, key);
+      ASSERT_GT(version(key).expired, last);
+      last = version(key).expired;
+      ASSERT_EQ(at("clock"), std::to_string(last));
     }
   }
 }
 
-TEST_F(RaiseVersion, ExpiringLeavesWhatWasRemovedAndRemovingRaisesBoth) {
+TEST_P(VersionScript, RaisingGoesNotBackWhenTheServersTimeDoes) {
+  // What was written when the time was eleven days ahead, wherever it still stands.
+  const std::uint64_t ahead = time_here() + 1'000'000'000'000;
+  for (const std::string& how : {"expire"s, "remove"s}) {
+    for (const std::string& where : {"k"s, "clock"s, "copy"s}) {
+      command({"DEL", "k", "clock", "copy"});
+      command({"SET", where, where == "clock" ? std::to_string(ahead) : both(ahead)});
+      for (std::uint64_t n = 1; n <= 3; ++n) {
+        raise(how, true);
+        EXPECT_EQ(version().expired, ahead + n) << "one more, to the microsecond: " << where;
+        EXPECT_EQ(at("clock"), std::to_string(ahead + n));
+      }
+    }
+  }
+}
+
+TEST_P(VersionScript, ExpiringLeavesWhatWasRemovedAndRemovingRaisesBoth) {
   put("100 200", "1000000");
   raise("expire");
   EXPECT_EQ(version().removed, 100u);
@@ -72,41 +109,130 @@ TEST_F(RaiseVersion, ExpiringLeavesWhatWasRemovedAndRemovingRaisesBoth) {
   EXPECT_TRUE(lives("k", 1'000'000)) << "it is kept as long as it was to be";
 }
 
-TEST_F(RaiseVersion, OneForEverStaysForEver) {
+TEST_P(VersionScript, OneForEverStaysForEver) {
   put("100 200");
   raise("remove");
   EXPECT_EQ(life("k"), -1);
+  put("100 200", "1000");
+  raise("remove", true);
+  EXPECT_EQ(life("k"), -1) << "it has a copy, so it is one for ever";
 }
 
-TEST_F(RaiseVersion, WhatIsNoVersionIsReplacedByOne) {
-  put("damage", "1000000");
-  raise("expire");
-  EXPECT_EQ(version().removed, version().expired);
-  EXPECT_TRUE(lives("k", 60'000));
+TEST_P(VersionScript, WhatIsNoVersionIsReplacedByOne) {
+  for (const std::string& damage : {"damage"s, ""s, "1"s, "1 2 3"s, "-1 2"s}) {
+    put(damage, "1000000");
+    raise("expire");
+    EXPECT_EQ(version().removed, version().expired);
+    EXPECT_TRUE(lives("k", 60'000));
+  }
+  command({"SET", "clock", "damage"});
+  put("100 200");
+  raise("remove");
+  EXPECT_EQ(at("clock"), std::to_string(version().expired));
 }
 
-TEST_F(NeedVersion, OneThatIsMissingIsMadeAsOfNowOrAsOfWhatIsSaid) {
-  const auto before = server_time();
+TEST_P(VersionScript, OneForEverIsCopiedWhenItIsRaised) {
+  for (const std::string& how : {"expire"s, "remove"s, "expire"s}) {
+    raise(how, true);
+    EXPECT_EQ(at("copy"), at("k"));
+    EXPECT_EQ(life("copy"), -1);
+  }
+  command({"DEL", "copy"});
+  raise("remove", false);
+  EXPECT_FALSE(there("copy"));
+}
+
+TEST_P(VersionScript, OneForEverThatWasEvictedIsRaisedFromItsCopy) {
+  command({"SET", "copy", "100 200"});
+  raise("expire", true);
+  EXPECT_EQ(version().removed, 100u) << "what is older than that is no more than expired";
+  EXPECT_GT(version().expired, 200u);
+  EXPECT_EQ(at("copy"), at("k"));
+}
+
+TEST_P(VersionScript, OneThatIsMissingIsMadeAsOfNowWhereTheSpaceHasNoClock) {
+  const auto before = time_here();
   const std::string made = need("60000");
   EXPECT_EQ(made, at("k"));
   EXPECT_GE(version().removed, before);
-  EXPECT_LE(version().removed, server_time());
+  EXPECT_LE(version().removed, time_here());
   EXPECT_EQ(version().removed, version().expired);
-  put("damage");
-  EXPECT_EQ(need("60000", "1700000000000001"), "1700000000000001 1700000000000001");
-  EXPECT_EQ(at("k"), "1700000000000001 1700000000000001");
+  EXPECT_EQ(at("clock"), std::to_string(version().expired));
+  EXPECT_EQ(life("clock"), -1);
 }
 
-TEST_F(NeedVersion, LivesAtLeastAsLongAsItIsNeeded) {
+TEST_P(VersionScript, OneThatIsMissingIsMadeWithTheClocksValueSinceNothingWasRaisedLater) {
+  command({"SET", "clock", "500"});
+  EXPECT_EQ(need("60000"), "500 500");
+  EXPECT_EQ(at("k"), "500 500");
+  EXPECT_EQ(at("clock"), "500") << "only raising moves it";
+  put("damage");
+  EXPECT_EQ(need("60000"), "500 500");
+}
+
+TEST_P(VersionScript, AnEvictedOneMakesNothingCountThatItsRaisingHadEnded) {
+  const std::uint64_t noted = parse_version(need("60000")).value_or(Version{}).expired;
+  raise("remove");
+  const std::uint64_t later = version().expired;
+  command({"DEL", "k"});
+  need("60000");
+  EXPECT_EQ(version().judge(noted), Version::Verdict::gone);
+  EXPECT_EQ(version().judge(later), Version::Verdict::current) << "nothing was raised since, so it need not go";
+  command({"DEL", "k"});
+  raise("remove", false, "other");
+  need("60000");
+  EXPECT_EQ(version().judge(later), Version::Verdict::gone) << "nobody knows that it was not this one";
+}
+
+TEST_P(VersionScript, OneForEverThatWasEvictedIsMadeFromItsCopy) {
+  command({"SET", "clock", "500"});
+  command({"SET", "copy", "100 200"});
+  for (const std::string& damage : {""s, "damage"s}) {
+    command({"DEL", "k"});
+    if (!damage.empty()) put(damage);
+    EXPECT_EQ(need("0", true), "100 200");
+    EXPECT_EQ(at("k"), "100 200");
+    EXPECT_EQ(at("copy"), "100 200");
+    EXPECT_EQ(life("k"), -1);
+  }
+  command({"DEL", "k", "copy"});
+  EXPECT_EQ(need("0", true), "500 500") << "the copy is gone as well";
+  EXPECT_EQ(at("copy"), "500 500");
+  command({"DEL", "k"});
+  command({"SET", "copy", "damage"});
+  EXPECT_EQ(need("0", true), "500 500");
+  EXPECT_EQ(at("copy"), "500 500");
+}
+
+TEST_P(VersionScript, ACopyThatWasEvictedIsMadeAgain) {
+  put("100 200");
+  EXPECT_EQ(need("0", true), "100 200");
+  EXPECT_EQ(at("copy"), "100 200");
+  EXPECT_EQ(life("copy"), -1);
+  command({"DEL", "copy"});
+  EXPECT_EQ(need("60000", false), "100 200");
+  EXPECT_FALSE(there("copy"));
+}
+
+TEST_P(VersionScript, OneThatIsThereIsNeededAsItIs) {
+  command({"SET", "clock", "500"});
+  command({"SET", "copy", "100 100"});
+  put("100 200");
+  EXPECT_EQ(need("0", true), "100 200");
+  EXPECT_EQ(at("k"), "100 200");
+  EXPECT_EQ(at("clock"), "500");
+}
+
+TEST_P(VersionScript, LivesAtLeastAsLongAsItIsNeeded) {
   for (const std::int64_t needed : {10, 1'000, 60'000, 2'000'000'000}) {
     command({"DEL", "k"});
     need(std::to_string(needed));
-    EXPECT_GT(life("k"), needed - 10);
+    EXPECT_GT(life("k"), std::min<std::int64_t>(needed - 10, 2 * needed - 1'000));
     EXPECT_LE(life("k"), std::max<std::int64_t>(1'000, 2 * needed));
   }
 }
 
-TEST_F(NeedVersion, ALifeIsMadeLongerAndNeverShorter) {
+TEST_P(VersionScript, ALifeIsMadeLongerAndNeverShorter) {
   put("100 200", "60000");
   EXPECT_EQ(need("1000000"), "100 200");
   EXPECT_GE(life("k"), 1'000'000);
@@ -118,9 +244,41 @@ TEST_F(NeedVersion, ALifeIsMadeLongerAndNeverShorter) {
   EXPECT_EQ(life("k"), -1);
 }
 
-TEST_F(NeedVersion, OneThatIsMissingAndNeededForEverStays) {
+TEST_P(VersionScript, OneThatIsMissingAndNeededForEverStays) {
   need("0");
   EXPECT_EQ(life("k"), -1);
+}
+
+/// Scripts go by the time that they are given where the user may not ask for the server's.
+struct VersionsWithoutTime : testing_support::RemoteLevel {
+  void SetUp() override {
+    RemoteLevel::SetUp();
+    if (!IsSkipped()) become("-@all +get +set +pttl +pexpire +persist +eval");
+  }
+  std::string raise(std::uint64_t time, const std::string& key = "k") const {
+    EXPECT_EQ(eval(kRaiseVersion, {key, "clock"}, {"remove", "60000", std::to_string(time)}), "1");
+    return at(key);
+  }
+  std::string need(std::uint64_t time, const std::string& key = "k") const {
+    return eval(kNeedVersion, {key, "clock"}, {"60000", std::to_string(time)});
+  }
+};
+
+TEST_F(VersionsWithoutTime, WhoseTimeIsBehindRaisesAllTheSame) {
+  EXPECT_EQ(raise(1'000), "1000 1000");
+  EXPECT_EQ(raise(5'000), "5000 5000");
+  EXPECT_EQ(raise(2'000), "5001 5001");
+  EXPECT_EQ(raise(0, "other"), "5002 5002");
+  EXPECT_EQ(raise(5'002), "5003 5003");
+}
+
+TEST_F(VersionsWithoutTime, OneThatIsMadeIsNoHigherThanTheNextThatIsRaised) {
+  EXPECT_EQ(need(9'000), "9000 9000");
+  EXPECT_EQ(need(1'000, "other"), "9000 9000") << "by the clock, not by whose time is behind";
+  EXPECT_EQ(raise(1'000), "9001 9001");
+  command({"DEL", "k"});
+  EXPECT_EQ(need(1'000), "9001 9001");
+  EXPECT_EQ(need(50'000, "third"), "9001 9001");
 }
 
 }  // namespace

@@ -3,12 +3,14 @@
 
 #include <mutex>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "l2/remote.hpp"
 #include "redis_server.hpp"
+#include "wire_client.hpp"
 
 namespace dsta::cache::testing_support {
 
@@ -25,6 +27,8 @@ struct RemoteLevel : ::testing::Test {
     Remote::Options made;
     made.link.address.host = "127.0.0.1";
     made.link.address.port = server->port();
+    made.link.user = user;
+    if (!user.empty()) made.link.password = "secret";
     made.link.operation_timeout = made.link.connect_timeout = std::chrono::seconds(5);
     made.link.log.level = LogLevel::off;
     made.space = "dsta";
@@ -56,18 +60,33 @@ struct RemoteLevel : ::testing::Test {
     return std::move(query.found);
   }
 
-  /// What a script answers that is run on a key.
-  std::string eval(const detail::Script& script, const std::string& key,
+  /// Scripts and `remote` run as a user with these rights from here on, as "+@all -time".
+  void become(const std::string& rights) {
+    user = "limited";
+    std::vector<std::string> words{"ACL", "SETUSER", user, "reset", "on", ">secret", "~*", "&*"};
+    std::istringstream in(rights);
+    for (std::string right; in >> right;) words.push_back(right);
+    ASSERT_EQ(command(words), "OK") << rights;
+    remote.emplace(options());
+  }
+
+  /// What a script answers that is run on keys.
+  std::string eval(const detail::Script& script, const std::vector<std::string>& keys,
                    const std::vector<std::string>& arguments) const {
-    std::vector<std::string> words{"EVAL", std::string(script.text), "1", key};
+    std::vector<std::string> words{"EVAL", std::string(script.text), std::to_string(keys.size())};
+    words.insert(words.end(), keys.begin(), keys.end());
     words.insert(words.end(), arguments.begin(), arguments.end());
-    return command(words);
+    if (user.empty()) return command(words);
+    auto client = WireClient::tcp(server->port());
+    EXPECT_EQ(client.call({"AUTH", user, "secret"}), "OK");
+    return client.call(words);
   }
 
   /// A value of `name` that notes the namespace's version `epoch`.
-  std::string value(std::string_view name, std::uint64_t epoch = 1, std::string_view payload = "v") const {
+  std::string value(std::string_view name, std::uint64_t epoch = 1, std::string_view payload = "v",
+                    const detail::LeaseToken& generation = {}, std::uint32_t order = 0) const {
     const std::string key = remote->keys().entry(name);
-    return encode(detail::Envelope{{}, {&epoch, 1}, {}, "", key, payload});
+    return encode(detail::Envelope{{}, generation, order, {&epoch, 1}, {}, "", key, payload});
   }
   static detail::LeaseToken token(char c) {
     detail::LeaseToken made;
@@ -76,6 +95,7 @@ struct RemoteLevel : ::testing::Test {
   }
   static std::string text(const detail::LeaseToken& token) { return {token.data(), token.size()}; }
 
+  std::string user;  ///< empty: the default user
   std::optional<RedisServer> server;
   std::optional<Remote> remote;
   std::mutex failures_mutex;
