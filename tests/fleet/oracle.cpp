@@ -1,0 +1,270 @@
+#include "oracle.hpp"
+
+#include <algorithm>
+
+namespace dsta::cache::fleet_model {
+namespace {
+
+/// Effects of a fault that last longer than it: an in-process level without its channel (reconnecting takes up to
+/// 1.4 s), a server that is given up.
+constexpr std::int64_t kAftermath = 2000 * kMs;
+/// Effects of an invalidation in a process that hears of it.
+constexpr std::int64_t kEcho = 300 * kMs;
+
+std::string at(const Board& board, std::int64_t moment) {
+  return std::to_string(static_cast<double>(moment - board.beginning) / 1e6) + " ms";
+}
+
+}  // namespace
+
+bool changing(const Cell& cell) {
+  return std::ranges::any_of(cell.changing, [](const auto& count) { return count > 0; });
+}
+
+bool Oracle::faulty(std::int64_t since) const {
+  return board_.fault_generation % 2 == 1 || board_.fault_ended > since - kAftermath;
+}
+
+std::int64_t Oracle::lag() const { return now() - board_.lag_at < 3000 * kMs ? board_.lag.load() : 0; }
+
+Oracle::Reader Oracle::reader(std::size_t cell_number, bool at_server) const {
+  const Level level = kind_of(cell_number).level;
+  return {cell_number, now(), !l1_ || at_server || level == Level::l2 || kind_of(cell_number).raw};
+}
+
+bool Oracle::enforced(const Floor& floor, const Reader& reader) const {
+  const std::int64_t raised = floor.at;
+  if (raised == 0 || raised >= reader.begun) return false;
+  if (floor.process == process_) return true;
+  if (floor.reach == Floor::own) return false;
+  if (kind_of(reader.cell).level == Level::l1 && floor.reach != Floor::tag) return false;
+  if (reader.strict) return true;
+  const bool silent = board_.fault_generation % 2 == 1 || board_.fault_ended > raised - 2 * kPing;
+  return reader.begun - raised > kHeard + lag() + (silent ? 2 * kPing : 0);
+}
+
+bool Oracle::crossed(const Cell& cell_, const Stamp& stamp, const Floor& floor) const {
+  if (stamp.origin != Stamp::written) return false;
+  const Write& write = cell_.writes[stamp.version % Cell::kWrites];
+  if (write.version != stamp.version) return faulty(floor.begun);  // forgotten: it may have been an open one
+  return write.ended >= floor.begun;
+}
+
+void Oracle::check_floors(const Reader& reader, const Stamp& stamp) {
+  const Cell& known = cell(reader.cell);
+  for (const Floor& floor : known.floors) {
+    const std::int64_t raised = floor.at;
+    const std::uint64_t version = floor.version, process = floor.process;
+    if (version <= stamp.version || !enforced(floor, reader) || crossed(known, stamp, floor)) continue;
+    if (floor.at != raised) continue;  // replaced while it was read
+    wrong(reader.cell, stamp.made_at == 0 ? raised : std::min(raised, reader.begun),
+          std::string("outdated, ") + (stamp.origin == Stamp::loaded ? "loaded" : "written") +
+              (process == process_ ? ", own invalidation"
+               : reader.strict     ? ", no in-process level"
+                                   : ""),
+          "a call that began at " + at(board_, reader.begun) + " in p" + std::to_string(process_) + " got v" +
+              std::to_string(stamp.version) + " made at " + std::to_string(stamp.made_at) + " ms, though v" +
+              std::to_string(version) + " was made known by p" + std::to_string(process) + " from " +
+              at(board_, floor.begun) + " to " + at(board_, raised));
+    return;
+  }
+}
+
+void Oracle::check_empty(const Reader& reader) {
+  // Loaders answer nothing for every third version; one of those that may be seen must be such.
+  std::uint64_t lowest = 0;
+  for (const Floor& floor : cell(reader.cell).floors) {
+    if (enforced(floor, reader)) lowest = std::max(lowest, floor.version.load());
+  }
+  const std::uint64_t latest = cell(reader.cell).source;
+  if ((lowest + 2) / 3 * 3 <= latest) return;
+  wrong(reader.cell, reader.begun, "outdated, empty",
+        "nothing, though versions " + std::to_string(lowest) + " to " + std::to_string(latest) + " are something");
+}
+
+void Oracle::saw(const Reader& reader, const std::optional<Stamp>& stamp, bool empty) {
+  if (empty) return check_empty(reader);
+  if (!stamp) return wrong(reader.cell, reader.begun, "damaged value", "a value without a stamp");
+  if (stamp->cell != reader.cell) {
+    return wrong(reader.cell, reader.begun, "value of another key",
+                 "a value of " + (stamp->cell < cells() ? key_of(stamp->cell) : std::to_string(stamp->cell)));
+  }
+  const Cell& known = cell(reader.cell);
+  if (stamp->version > known.source) wrong(reader.cell, reader.begun, "version from nowhere", "");
+  const Write& write = known.writes[stamp->version % Cell::kWrites];
+  if (stamp->origin == Stamp::written && write.version == stamp->version && write.refused && write.ended < reader.begun)
+    wrong(reader.cell, reader.begun, "a value that was not stored", "v" + std::to_string(stamp->version));
+  check_floors(reader, *stamp);
+  const Kind& kind = kind_of(reader.cell);
+  const std::int64_t age = (reader.begun - board_.beginning) / kMs - static_cast<std::int64_t>(stamp->made_at);
+  if (!kind.keeps_previous && age > kind.ttl_ms + kind.stale_ms + 250 + lag() / kMs) {
+    wrong(reader.cell, reader.begun, "older than its ttl", "its age is " + std::to_string(age) + " ms");
+  }
+}
+
+/// A call may take as long as its own loads, and those of others that it may join: not ones that were revoked before it
+/// began. Where the server or a process was disturbed: the lease of a process that died (3 s), deadlines of requests.
+void Oracle::took(const Reader& reader, std::int64_t own) {
+  const std::int64_t ended = now(), excess = ended - reader.begun - own - lag();
+  const Kind& kind = kind_of(reader.cell);
+  const std::int64_t most = (faulty(reader.begun) ? 5500 : 2000) * kMs;
+  const auto text = [&] { return std::to_string(excess / kMs) + " ms beside its own loads"; };
+  if (excess > most) return wrong(reader.cell, reader.begun, "takes too long", text());
+  if (excess < 300 * kMs || faulty(reader.begun) || kind.prefix == "lim" || kind.name == "nested" ||
+      kind.name == "on_executor")
+    return;
+  const Cell& known = cell(reader.cell);
+  std::int64_t revoked_at = 0, joined = 0;
+  bool revoked = false;
+  for (const Floor& floor : known.floors) {
+    if (enforced(floor, reader)) revoked_at = std::max(revoked_at, floor.at.load());
+  }
+  for (const Load& load : known.loads) {
+    const std::int64_t started = load.started, end = load.ended ? load.ended.load() : ended;
+    if (started == 0 || end < reader.begun || started > ended) continue;
+    if (started < revoked_at) {
+      revoked = true;
+    } else {
+      joined += std::min(end, ended) - std::max(started, reader.begun);
+    }
+  }
+  if (excess - joined < 300 * kMs) return;
+  wrong(reader.cell, reader.begun, revoked ? "waits for a revoked load" : "waits for nothing", text());
+}
+
+bool Oracle::must_be_there(std::size_t number, std::int64_t begun) const {
+  const Cell& known = cell(number);
+  return kind_of(number).kept && !changing(known) && known.changed < begun - kEcho && !faulty(begun);
+}
+
+void Oracle::wrong(std::size_t number, std::int64_t since, const std::string& title, const std::string& details) const {
+  report(board_, number, since, title, details);
+}
+
+std::size_t Oracle::begin_load(std::size_t number, std::uint64_t version) {
+  Cell& known = cell(number);
+  const std::size_t slot = known.next_load++ % Cell::kLoads;
+  Load& mine = known.loads[slot];
+  mine.started = 0;
+  mine.ended = 0;
+  mine.version = version;
+  mine.process = process_;
+  mine.started = now();
+  ++board_.loads_begun;
+  check_double_load(number, mine);
+  return slot;
+}
+
+void Oracle::end_load(std::size_t number, std::size_t slot) { cell(number).loads[slot].ended = now(); }
+
+/// Two loads of one key at once are right when something changed the key since the first began, or when they share no
+/// lease: values of one process alone, raw values of two.
+void Oracle::check_double_load(std::size_t number, const Load& mine) const {
+  const Cell& known = cell(number);
+  const Kind& kind = kind_of(number);
+  // Where a ttl may end during a load, a refresh in the background and a load of a caller may meet.
+  if (!kind.kept || kind.times_out) return;
+  for (const Load& other : known.loads) {
+    const std::int64_t started = other.started;
+    if (&other == &mine || started == 0 || other.ended != 0 || started >= mine.started) continue;
+    if (other.process != process_ && (kind.raw || kind.level == Level::l1)) continue;
+    if (changing(known) || known.changed > started - kEcho || faulty(started)) continue;
+    if (other.ended != 0) continue;
+    return wrong(number, started, "two loads at once",
+                 "one in p" + std::to_string(other.process) + " since " + at(board_, started) + ", another in p" +
+                     std::to_string(process_));
+  }
+}
+
+// --- changes
+
+Oracle::Change::Change(Oracle& oracle, What what, std::vector<std::size_t> cells, Floor::Reach reach)
+    : oracle_(&oracle), what_(what), cells_(std::move(cells)), reach_(reach), begun_(now()) {
+  for (const std::size_t number : cells_) {
+    Cell& cell = oracle_->cell(number);
+    ++cell.changing[oracle_->process_];
+    ++cell.changes;
+    raise(cell.changed, begun_);
+    if (what_ == removal) raise(cell.removed, begun_);
+    versions_.push_back(what_ == refresh || what_ == expiry ? cell.source.load() : ++cell.source);
+    if (what_ != write) continue;
+    Write& record = cell.writes[versions_.back() % Cell::kWrites];
+    record.ended = Write::kOpen;
+    record.refused = 0;
+    record.begun = begun_;
+    record.version = versions_.back();
+  }
+  statuses_.assign(cells_.size(), 0);
+}
+
+Stamp Oracle::Change::stamp(std::size_t i) const {
+  return {cells_[i], versions_[i], Stamp::written, oracle_->milliseconds()};
+}
+
+void Oracle::Change::raise_floors(Floor::Reach reach) const {
+  const std::int64_t returned = now();
+  for (std::size_t i = 0; i < cells_.size(); ++i) {
+    if (statuses_[i] != 0) continue;
+    Cell& cell = oracle_->cell(cells_[i]);
+    Floor& floor = cell.floors[cell.next_floor++ % Cell::kFloors];
+    floor.at = 0;
+    floor.version = versions_[i];
+    floor.begun = begun_;
+    floor.process = oracle_->process_;
+    floor.reach = reach;
+    floor.at = returned;
+  }
+}
+
+/// Nothing comes of it any more.
+void Oracle::Change::settle() const {
+  for (const std::size_t number : cells_) {
+    Cell& cell = oracle_->cell(number);
+    raise(cell.changed, now());
+    if (what_ == removal) raise(cell.removed, now());
+    ++cell.changes;
+    --cell.changing[oracle_->process_];
+  }
+}
+
+void Oracle::Change::stored(std::size_t i, int status) {
+  statuses_[i] = status;
+  Cell& cell = oracle_->cell(cells_[i]);
+  Write& record = cell.writes[versions_[i] % Cell::kWrites];
+  if (status != 0) raise(cell.removed, now());
+  if (record.version != versions_[i]) return;
+  record.refused = status == 1 ? 1 : 0;
+  if (status != 2) record.ended = now();
+}
+
+bool Oracle::Change::done() {
+  const bool open = what_ == removal && oracle_->pending_() > 0;
+  if (what_ == removal || what_ == write) raise_floors(open ? Floor::own : reach_);
+  if (!open) {
+    settle();
+    return true;
+  }
+  const std::lock_guard lock(oracle_->mutex_);
+  oracle_->unconfirmed_.push_back(*this);
+  return false;
+}
+
+void Oracle::confirm() {
+  std::vector<Change> waiting;
+  {
+    const std::lock_guard lock(mutex_);
+    waiting.swap(unconfirmed_);
+  }
+  if (waiting.empty()) return;
+  const bool confirmed = pending_() == 0;
+  for (const Change& change : waiting) {
+    if (!confirmed) continue;
+    change.raise_floors(change.reach_);
+    change.settle();
+  }
+  if (confirmed) return;
+  const std::lock_guard lock(mutex_);
+  unconfirmed_.insert(unconfirmed_.end(), waiting.begin(), waiting.end());
+}
+
+}  // namespace dsta::cache::fleet_model
