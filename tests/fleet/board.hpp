@@ -72,11 +72,17 @@ struct Cell {
   Count begun_increments;
 };
 
-/// What a thread did. `first` to `last`: the cells that it concerned.
+/// Cells, one bit each.
+using CellBits = std::array<std::uint64_t, kCells / 64>;
+
+/// What a thread did, and the cells that it concerned.
 struct Event {
   Moment begun, ended;
-  std::atomic<std::uint32_t> operation, first, last, outcome;
+  std::atomic<std::uint32_t> operation, outcome;
+  std::array<Count, kCells / 64> cells;
   Count version;
+
+  bool concerns(std::size_t cell) const { return (cells[cell / 64] >> cell % 64 & 1) != 0; }
 };
 struct Stream {
   Count next;
@@ -102,7 +108,7 @@ struct Board {
   Count step;
   Count ready;                            ///< processes with a manager
   std::array<Count, kProcesses> holding;  ///< threads that hold
-  Count task, task_process, task_argument, task_number, task_done;
+  Count task, task_process, task_number, task_done;
   std::array<std::array<Count, kCells>, kProcesses> seen;  ///< stamps at a quiet point
 
   // Faults. `generation` is odd while one lasts.

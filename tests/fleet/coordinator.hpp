@@ -1,7 +1,6 @@
 #pragma once
 #include <cstddef>
 #include <functional>
-#include <list>
 #include <optional>
 #include <random>
 #include <string>
@@ -11,6 +10,7 @@
 #include "child_process.hpp"
 #include "plan.hpp"
 #include "redis_server.hpp"
+#include "steps.hpp"
 
 namespace dsta::cache::fleet_model {
 
@@ -30,10 +30,6 @@ class Coordinator {
  private:
   void start(std::size_t process);
   void round(std::int64_t milliseconds, bool with_faults);
-  bool hold();
-  void quiet_point();
-  void ask(std::size_t process, std::uint64_t task, std::uint64_t argument = 0);
-  void compare();
   void watch();
   bool over() const;
 
@@ -42,6 +38,7 @@ class Coordinator {
   const std::string worker_, directory_;
   testing_support::RedisServer server_;
   std::mt19937_64 random_;
+  Steps steps_;
   std::vector<std::optional<testing_support::ChildProcess>> children_;
 };
 

@@ -42,7 +42,7 @@ void Faults::mark() const {
 void Faults::happen(const std::string& name, std::mt19937_64& random) {
   const auto all = names();
   const auto number = static_cast<std::uint64_t>(std::ranges::find(all, name) - all.begin());
-  Event& event = history_.begin(Op::fault, 0, cells() - 1);
+  Event& event = history_.begin(Op::fault, all_bits());
   event.version = number;
   board_.fault = number;
   board_.fault_begun = now();

@@ -36,7 +36,7 @@ void Worker::read(Op operation, std::size_t cell, Random& random) {
   const std::size_t argument = cell % kArguments;
   bool loaded = false;
   const std::int64_t begun = now();
-  guarded(operation, cell, cell, [&](Outcome& outcome, std::uint64_t& version) {
+  guarded(operation, cell, [&](Outcome& outcome, std::uint64_t& version) {
     const auto reader = oracle_.reader(cell);
     const Seen seen = operation == Op::shared ? subject(cell)->shared(argument) : subject(cell)->call(argument);
     oracle_.took(reader, Sources::own_time());
@@ -47,7 +47,7 @@ void Worker::read(Op operation, std::size_t cell, Random& random) {
     if (!loaded) ++board_.hits;
   });
   if (!loaded || random() % 2 == 0 || kind_of(cell).name == "nested") return;
-  guarded(Op::peek, cell, cell, [&](Outcome& outcome, std::uint64_t& version) {
+  guarded(Op::peek, cell, [&](Outcome& outcome, std::uint64_t& version) {
     const auto found = subject(cell)->peek(argument);
     outcome = found ? Outcome::value : Outcome::nothing;
     version = found && found->stamp ? found->stamp->version : 0;
@@ -57,7 +57,7 @@ void Worker::read(Op operation, std::size_t cell, Random& random) {
 }
 
 void Worker::refresh(Op operation, std::size_t cell) {
-  guarded(operation, cell, cell, [&](Outcome& outcome, std::uint64_t& version) {
+  guarded(operation, cell, [&](Outcome& outcome, std::uint64_t& version) {
     const auto reader = oracle_.reader(cell);
     Oracle::Change change(oracle_, Oracle::Change::refresh, {cell});
     Cell& known = board_.cells[cell];
@@ -82,8 +82,8 @@ void Worker::refresh(Op operation, std::size_t cell) {
 }
 
 void Worker::many(std::size_t cell, Random& random) {
-  const std::size_t first = cell_of(cell / kArguments, 0), last = first + kArguments - 1;
-  guarded(Op::many, first, last, [&](Outcome& outcome, std::uint64_t& version) {
+  const std::size_t first = cell_of(cell / kArguments, 0);
+  guarded(Op::many, bits_of_kind(cell / kArguments), [&](Outcome& outcome, std::uint64_t& version) {
     std::vector<std::size_t> arguments;
     for (std::size_t i = 0; i < kArguments; ++i) arguments.push_back(random() % kArguments);
     const auto reader = oracle_.reader(first);
@@ -102,7 +102,7 @@ void Worker::many(std::size_t cell, Random& random) {
 }
 
 void Worker::peek(std::size_t cell) {
-  guarded(Op::peek, cell, cell, [&](Outcome& outcome, std::uint64_t& version) {
+  guarded(Op::peek, cell, [&](Outcome& outcome, std::uint64_t& version) {
     const auto reader = oracle_.reader(cell);
     const auto found = subject(cell)->peek(cell % kArguments);
     outcome = Outcome::nothing;
@@ -116,7 +116,7 @@ void Worker::peek(std::size_t cell) {
 void Worker::put(std::size_t cell, Random& random) {
   const std::int64_t begun = now();
   bool stored = false;
-  guarded(Op::put, cell, cell, [&](Outcome& outcome, std::uint64_t& version) {
+  guarded(Op::put, cell, [&](Outcome& outcome, std::uint64_t& version) {
     Oracle::Change change(oracle_, Oracle::Change::write, {cell});
     version = change.version();
     const SetResult result = subject(cell)->put(cell % kArguments, change.stamp());
@@ -130,7 +130,7 @@ void Worker::put(std::size_t cell, Random& random) {
       oracle_.wrong(cell, begun, "a value is not stored", std::string(result.reason()));
   });
   if (!stored || !kind_of(cell).kept || random() % 4 != 0) return;
-  guarded(Op::peek, cell, cell, [&](Outcome& outcome, std::uint64_t& version) {
+  guarded(Op::peek, cell, [&](Outcome& outcome, std::uint64_t& version) {
     Cell& known = board_.cells[cell];
     const auto reader = oracle_.reader(cell);
     const auto found = subject(cell)->peek(cell % kArguments);

@@ -1,6 +1,7 @@
 #include "history.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstdio>
 #include <cstring>
 #include <vector>
@@ -34,10 +35,12 @@ std::string text_of(const Board& board, const Event& event, std::size_t process,
   const bool known_fault = operation == Op::fault && event.version < faults.size();
   const std::string name = known_fault ? "! " + faults[event.version] : std::string(name_of(operation));
   const auto outcome = outcome_name(event.outcome);
+  int several = -1;
+  for (const auto& word : event.cells) several += std::popcount(word.load());
   char until[32] = "…";
   if (ended != 0) std::snprintf(until, sizeof until, "%.3f", ms(ended));
   std::snprintf(line, sizeof line, "%10.3f to %-10s p%zu.%-2zu %-11.*s %s%-10.*s v%llu", ms(begun), until, process,
-                stream, static_cast<int>(name.size()), name.data(), event.first == event.last ? "" : "(many) ",
+                stream, static_cast<int>(name.size()), name.data(), several > 0 ? "(several) " : "",
                 static_cast<int>(outcome.size()), outcome.data(), static_cast<unsigned long long>(event.version));
   return line;
 }
@@ -50,13 +53,34 @@ std::size_t History::stream() {
   return mine;
 }
 
-Event& History::begin(Op operation, std::size_t first, std::size_t last) {
+CellBits bits_of(const std::vector<std::size_t>& cells) {
+  CellBits bits{};
+  for (const std::size_t cell : cells) bits[cell / 64] |= std::uint64_t{1} << cell % 64;
+  return bits;
+}
+CellBits bits_of_kind(std::size_t kind) {
+  std::vector<std::size_t> all;
+  for (std::size_t i = 0; i < kArguments; ++i) all.push_back(cell_of(kind, i));
+  return bits_of(all);
+}
+CellBits all_bits() {
+  CellBits bits;
+  bits.fill(~std::uint64_t{0});
+  return bits;
+}
+std::size_t first_of(const CellBits& cells) {
+  for (std::size_t i = 0; i < kCells; ++i) {
+    if (cells[i / 64] >> i % 64 & 1) return i;
+  }
+  return 0;
+}
+
+Event& History::begin(Op operation, const CellBits& cells) {
   Stream& stream_here = board_.streams[process_][stream()];
   Event& event = stream_here.events[stream_here.next++ % kEvents];
   event.ended = 0;
   event.operation = static_cast<std::uint32_t>(operation);
-  event.first = static_cast<std::uint32_t>(first);
-  event.last = static_cast<std::uint32_t>(last);
+  for (std::size_t i = 0; i < cells.size(); ++i) event.cells[i] = cells[i];
   event.outcome = 0;
   event.version = 0;
   event.begun = now();
@@ -76,8 +100,7 @@ std::string History::of_cell(const Board& board, std::size_t cell, std::int64_t 
       for (const Event& event : board.streams[process][stream].events) {
         const std::int64_t begun = event.begun, ended = event.ended;
         if (begun == 0 || (ended != 0 && ended < since - kWindow)) continue;
-        const bool fault = event.operation == static_cast<std::uint32_t>(Op::fault);
-        if (!fault && (event.first > cell || event.last < cell)) continue;
+        if (!event.concerns(cell)) continue;
         lines.push_back({begun, ended, text_of(board, event, process, stream)});
       }
     }

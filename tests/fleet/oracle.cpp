@@ -1,6 +1,7 @@
 #include "oracle.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace dsta::cache::fleet_model {
 namespace {
@@ -37,7 +38,8 @@ bool Oracle::enforced(const Floor& floor, const Reader& reader) const {
   if (raised == 0 || raised >= reader.begun) return false;
   if (floor.process == process_) return true;
   if (floor.reach == Floor::own) return false;
-  if (kind_of(reader.cell).level == Level::l1 && floor.reach != Floor::tag) return false;
+  // Values of one process alone: others reach them by tags and cache_clear, and only where something is heard.
+  if (kind_of(reader.cell).level == Level::l1 && (floor.reach != Floor::tag || !l1_)) return false;
   if (reader.strict) return true;
   const bool silent = board_.fault_generation % 2 == 1 || board_.fault_ended > raised - 2 * kPing;
   return reader.begun - raised > kHeard + lag() + (silent ? 2 * kPing : 0);
@@ -95,11 +97,23 @@ void Oracle::saw(const Reader& reader, const std::optional<Stamp>& stamp, bool e
   if (stamp->origin == Stamp::written && write.version == stamp->version && write.refused && write.ended < reader.begun)
     wrong(reader.cell, reader.begun, "a value that was not stored", "v" + std::to_string(stamp->version));
   check_floors(reader, *stamp);
+  check_age(reader, *stamp);
+}
+
+/// A ttl counts from the end of the load. It is looked up, since some take longer than the ttl.
+void Oracle::check_age(const Reader& reader, const Stamp& stamp) {
   const Kind& kind = kind_of(reader.cell);
-  const std::int64_t age = (reader.begun - board_.beginning) / kMs - static_cast<std::int64_t>(stamp->made_at);
-  if (!kind.keeps_previous && age > kind.ttl_ms + kind.stale_ms + 250 + lag() / kMs) {
-    wrong(reader.cell, reader.begun, "older than its ttl", "its age is " + std::to_string(age) + " ms");
+  if (kind.keeps_previous) return;
+  const auto ms = [&](std::int64_t moment) { return (moment - board_.beginning) / kMs; };
+  std::int64_t born = static_cast<std::int64_t>(stamp.made_at);
+  for (const Load& load : cell(reader.cell).loads) {
+    const std::int64_t started = load.started, ended = load.ended;
+    if (started == 0 || load.version != stamp.version || std::abs(ms(started) - born) > 5) continue;
+    born = std::max(born, ms(ended == 0 ? reader.begun : ended));
   }
+  const std::int64_t age = ms(reader.begun) - born;
+  if (age <= kind.ttl_ms + kind.stale_ms + 250 + lag() / kMs) return;
+  wrong(reader.cell, reader.begun, "older than its ttl", "its age is " + std::to_string(age) + " ms");
 }
 
 /// A call may take as long as its own loads, and those of others that it may join: not ones that were revoked before it
@@ -152,10 +166,23 @@ std::size_t Oracle::begin_load(std::size_t number, std::uint64_t version) {
   mine.started = now();
   ++board_.loads_begun;
   check_double_load(number, mine);
+  check_limit(number, mine);
   return slot;
 }
 
 void Oracle::end_load(std::size_t number, std::size_t slot) { cell(number).loads[slot].ended = now(); }
+
+/// Loads under a prefix with a limit of one.
+void Oracle::check_limit(std::size_t number, const Load& mine) const {
+  if (kind_of(number).name != "limited") return;
+  const std::size_t first = cell_of(number / kArguments, 0);
+  for (std::size_t other = first; other < first + kArguments; ++other) {
+    for (const Load& load : cell(other).loads) {
+      if (&load == &mine || load.process != process_ || load.started == 0 || load.ended != 0) continue;
+      wrong(number, load.started, "more loads than limit_loads allows", key_of(other) + " is loaded, too");
+    }
+  }
+}
 
 /// Two loads of one key at once are right when something changed the key since the first began, or when they share no
 /// lease: values of one process alone, raw values of two.

@@ -92,6 +92,8 @@ class Oracle {
   bool crossed(const Cell& cell, const Stamp& stamp, const Floor& floor) const;
   void check_floors(const Reader& reader, const Stamp& stamp);
   void check_empty(const Reader& reader);
+  void check_age(const Reader& reader, const Stamp& stamp);
+  void check_limit(std::size_t cell, const Load& mine) const;
   void check_double_load(std::size_t cell, const Load& mine) const;
   Cell& cell(std::size_t i) const { return board_.cells[i]; }
 

@@ -87,6 +87,8 @@ Plan Plan::from_environment() {
   return plan;
 }
 
+std::vector<OpShare> Plan::all_operations() { return {std::begin(kOperations), std::end(kOperations)}; }
+
 Op Plan::draw_operation(std::mt19937_64& random) const {
   unsigned all = 0;
   for (const OpShare& each : operations) all += each.share;

@@ -60,9 +60,13 @@ struct Plan {
   std::uint64_t first_seed = 1, seeds = 2;
   std::chrono::seconds seconds{6};
   bool go_on = false;
+  /// The processes share nothing, which the model must find to be wrong.
+  bool apart = false;
 
   /// Throws std::runtime_error for a name that is none.
   static Plan from_environment();
+
+  static std::vector<OpShare> all_operations();
 
   Op draw_operation(std::mt19937_64& random) const;
   std::size_t draw_cell(std::mt19937_64& random) const;

@@ -9,7 +9,7 @@ namespace dsta::cache::fleet_model {
 
 using namespace std::chrono_literals;
 
-void Worker::do_task(Task task, std::size_t argument) {
+void Worker::do_task(Task task) {
   switch (task) {
     case Task::settle:
       return settle();
@@ -18,8 +18,7 @@ void Worker::do_task(Task task, std::size_t argument) {
     case Task::read_all:
       return read_all();
     case Task::drift:
-      ++board_.cells[argument].source;
-      return;
+      return drift();
     case Task::freshness:
       return freshness();
     case Task::flush: {
@@ -73,7 +72,7 @@ void Worker::read_all() {
         read_counter(cell);
         continue;
       }
-      guarded(Op::check, cell, cell, [&](Outcome& outcome, std::uint64_t& version) {
+      guarded(Op::check, cell, [&](Outcome& outcome, std::uint64_t& version) {
         const auto reader = oracle_.reader(cell);
         Seen seen;
         if (subject(cell)) {
@@ -94,6 +93,17 @@ void Worker::read_all() {
   }
 }
 
+/// The sources of values that are served stale change without a word, and their ttls run out.
+void Worker::drift() {
+  std::int64_t longest = 0;
+  for (std::size_t cell = 0; cell < cells(); ++cell) {
+    if (kind_of(cell).stale_ms == 0) continue;
+    ++board_.cells[cell].source;
+    longest = std::max(longest, kind_of(cell).ttl_ms);
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(longest + 20));
+}
+
 /// The sources were changed without a word, and ttls are over: a value with a soft_timeout is the new one at once, one
 /// with stale_for after a refresh, which its first reader starts, wherever he finds it.
 void Worker::freshness() {
@@ -102,7 +112,7 @@ void Worker::freshness() {
     if (std::ranges::find(plan_.kinds, kind) == plan_.kinds.end() || !subjects_[kind]) continue;
     for (std::size_t i = 0; i < kArguments; ++i) {
       const std::size_t cell = cell_of(kind, i);
-      guarded(Op::check, cell, cell, [&](Outcome& outcome, std::uint64_t& version) {
+      guarded(Op::check, cell, [&](Outcome& outcome, std::uint64_t& version) {
         const std::uint64_t latest = board_.cells[cell].source;
         const std::int64_t begun = now();
         Seen seen = subject(cell)->call(i);
@@ -128,7 +138,7 @@ void Worker::cold() {
     if (!each || std::ranges::find(plan_.kinds, kind) == plan_.kinds.end()) continue;
     for (std::size_t i = 0; i < kArguments; ++i) {
       const std::size_t cell = cell_of(kind, i);
-      guarded(Op::check, cell, cell, [&](Outcome& outcome, std::uint64_t& version) {
+      guarded(Op::check, cell, [&](Outcome& outcome, std::uint64_t& version) {
         const auto reader = oracle_.reader(cell);
         const Seen seen = each->call(i);
         if (now() - reader.begun - Sources::own_time() > 1000 * kMs + oracle_.lag())

@@ -18,7 +18,7 @@ std::vector<std::size_t> cells_where(Which which) {
 
 void Worker::remove_cells(Op operation, std::vector<std::size_t> cells, Floor::Reach reach,
                           const std::function<void()>& how) {
-  guarded(operation, cells.front(), cells.back(), [&](Outcome& outcome, std::uint64_t& version) {
+  guarded(operation, bits_of(cells), [&](Outcome& outcome, std::uint64_t& version) {
     const std::int64_t begun = now();
     Oracle::Change change(oracle_, Oracle::Change::removal, cells, reach);
     version = change.version();
@@ -38,7 +38,7 @@ void Worker::expire(std::vector<std::size_t> cells, const std::string& tag) {
   if (kept.empty()) return remove_cells(Op::tag_expire, cells, Floor::tag, call);
   Oracle::Change change(oracle_, Oracle::Change::expiry, kept);
   if (cells.empty()) {
-    guarded(Op::tag_expire, kept.front(), kept.back(), [&](Outcome& outcome, std::uint64_t&) {
+    guarded(Op::tag_expire, bits_of(kept), [&](Outcome& outcome, std::uint64_t&) {
       call();
       outcome = Outcome::confirmed;
     });

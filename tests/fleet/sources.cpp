@@ -27,6 +27,8 @@ void Sources::take_time(bool may_be_slow) const {
   const std::uint64_t kind = draw() % 100;
   if (may_be_slow && kind == 0 && !hurry) {
     std::this_thread::sleep_for(800ms);
+  } else if (kind < 6) {
+    std::this_thread::sleep_for(60ms);
   } else if (kind < 60) {
     std::this_thread::sleep_for(std::chrono::microseconds(draw() % 8000));
   }
@@ -36,7 +38,7 @@ Stamp Sources::load(std::size_t cell) { return load(std::vector{cell}).front(); 
 
 std::vector<Stamp> Sources::load(const std::vector<std::size_t>& cells) {
   const std::int64_t begun = now();
-  Event& event = history_.begin(Op::load, cells.front(), cells.back());
+  Event& event = history_.begin(Op::load, bits_of(cells));
   std::vector<Stamp> stamps;
   std::vector<std::size_t> numbers;
   for (const std::size_t cell : cells) {

@@ -56,7 +56,7 @@ void Worker::run() {
     if (board_.step != 3 || number == done || board_.task_process != process_) continue;
     done = number;
     sources_.hurry = true;
-    do_task(static_cast<Task>(board_.task.load()), board_.task_argument);
+    do_task(static_cast<Task>(board_.task.load()));
     sources_.hurry = false;
     board_.task_done = number;
   }

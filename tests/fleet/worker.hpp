@@ -13,12 +13,10 @@
 #include "history.hpp"
 #include "oracle.hpp"
 #include "plan.hpp"
+#include "steps.hpp"
 #include "subjects.hpp"
 
 namespace dsta::cache::fleet_model {
-
-/// What a process is asked at a quiet point.
-enum class Task : std::uint64_t { settle, presence, read_all, drift, freshness, flush, cold };
 
 /// One process of the fleet: threads that do random operations while the board says so, and hold when it says so.
 class Worker {
@@ -37,7 +35,11 @@ class Worker {
   void measure_lag();
   /// Runs `body` as an event and returns what it returned; exceptions that are not allowed are findings.
   template <class Body>
-  void guarded(Op operation, std::size_t first, std::size_t last, Body body);
+  void guarded(Op operation, const CellBits& cells, Body body);
+  template <class Body>
+  void guarded(Op operation, std::size_t cell, Body body) {
+    guarded(operation, bits_of({cell}), std::move(body));
+  }
 
   // Functions: function_ops.cpp.
   void do_function(Op operation, std::size_t cell, Random& random);
@@ -63,7 +65,8 @@ class Worker {
   void expire(std::vector<std::size_t> cells, const std::string& tag);
 
   // Quiet points: quiet.cpp.
-  void do_task(Task task, std::size_t argument);
+  void do_task(Task task);
+  void drift();
   void settle();
   void look_whether_there();
   void read_all();
@@ -89,8 +92,9 @@ class Worker {
 };
 
 template <class Body>
-void Worker::guarded(Op operation, std::size_t first, std::size_t last, Body body) {
-  Event& event = history_.begin(operation, first, last);
+void Worker::guarded(Op operation, const CellBits& cells, Body body) {
+  const std::size_t first = first_of(cells);
+  Event& event = history_.begin(operation, cells);
   Moment& busy = board_.busy[process_][history_.stream()];
   const std::int64_t begun = now();
   busy = begun;

@@ -6,9 +6,8 @@
 #include <thread>
 
 #include "fleet/findings_text.hpp"
+#include "fleet/steps.hpp"
 #include "fleet/worker.hpp"
-#include "heavy.hpp"
-#include "scale.hpp"
 
 namespace dsta::cache::fleet_model {
 namespace {
@@ -21,14 +20,22 @@ TEST(FleetModelInProcess, EveryReaderSeesWhatItMay) {
     board->beginning = now();
     board->seed = seed;
     Worker worker(*board, plan, 0, "memory:", true);
-    board->step = 1;
-    std::jthread running([&] { worker.run(); });
-    std::this_thread::sleep_for(plan.seconds / 3);
-    board->step = 4;
-    running.join();
+    Steps steps(*board, 1, plan.threads);
+    const auto over = [&] { return board->findings > 0 && !plan.go_on; };
+    {
+      const std::jthread running([&] { worker.run(); });
+      ASSERT_TRUE(steps.started());
+      const std::int64_t end = now() + std::chrono::nanoseconds(plan.seconds).count() / 3;
+      while (now() < end && !over()) {
+        steps.work();
+        std::this_thread::sleep_for(std::chrono::milliseconds(700));
+        if (!steps.hold()) break;
+        steps.quiet_point([] { return std::size_t{0}; }, over);
+      }
+      steps.end();
+    }
     EXPECT_EQ(board->findings_all, 0u) << findings_text(*board);
     EXPECT_GT(board->operations, 100u);
-    for (const auto& stream : board->busy[0]) EXPECT_EQ(stream, 0);
   }
 }
 
