@@ -121,6 +121,8 @@ struct Board {
   // Threads at work: since when each is in a call.
   std::array<std::array<Moment, kStreams>, kProcesses> busy;
 
+  /// A cell that everybody looks at for a moment: what goes wrong mostly does so where several meet.
+  Count hot;
   Count operations, hits, loads_begun;
   Count findings, findings_all;
   std::array<Finding, kFindings> finding;

@@ -66,6 +66,7 @@ void Coordinator::round(std::int64_t milliseconds, bool with_faults) {
   while (now() < end && !over()) {
     std::this_thread::sleep_for(10ms);
     watch();
+    if (random_() % 8 == 0) steps_.look_at(plan_.draw_cell(random_));
     if (!with_faults) continue;
     std::this_thread::sleep_for(std::chrono::milliseconds(random_() % 200));
     faults.happen(plan_.faults[random_() % plan_.faults.size()], random_);

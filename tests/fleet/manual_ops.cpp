@@ -3,7 +3,7 @@
 namespace dsta::cache::fleet_model {
 namespace {
 
-constexpr Duration kLongestTtl = std::chrono::milliseconds(60'001);
+constexpr Duration kLongestTtl = std::chrono::milliseconds(60'100);
 
 EntryOptions writing(std::size_t cell) {
   EntryOptions options = manual_options(kind_of(cell));

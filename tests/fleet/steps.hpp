@@ -24,6 +24,8 @@ class Steps {
 
   bool started() const;
   void work() { board_.step = 1; }
+  /// Chooses the cell that everybody looks at.
+  void look_at(std::size_t cell) { board_.hot = cell; }
   /// All threads stop between two operations; false when one does not come back.
   bool hold();
   /// Has a process do a task while all hold.

@@ -80,7 +80,8 @@ void Worker::work(std::size_t thread) {
 
 void Worker::step(Random& random) {
   const Op operation = plan_.draw_operation(random);
-  const std::size_t cell = plan_.draw_cell(random);
+  const std::size_t any = plan_.draw_cell(random);
+  const std::size_t cell = random() % 3 == 0 ? board_.hot.load() : any;
   switch (operation) {
     case Op::invalidator:
     case Op::tag_remove:

@@ -20,6 +20,7 @@ TEST(FleetModelInProcess, EveryReaderSeesWhatItMay) {
     board->beginning = now();
     board->seed = seed;
     Worker worker(*board, plan, 0, "memory:", true);
+    std::mt19937_64 random(seed);
     Steps steps(*board, 1, plan.threads);
     const auto over = [&] { return board->findings > 0 && !plan.go_on; };
     {
@@ -28,7 +29,10 @@ TEST(FleetModelInProcess, EveryReaderSeesWhatItMay) {
       const std::int64_t end = now() + std::chrono::nanoseconds(plan.seconds).count() / 3;
       while (now() < end && !over()) {
         steps.work();
-        std::this_thread::sleep_for(std::chrono::milliseconds(700));
+        for (int moment = 0; moment < 10; ++moment) {
+          steps.look_at(plan.draw_cell(random));
+          std::this_thread::sleep_for(std::chrono::milliseconds(70));
+        }
         if (!steps.hold()) break;
         steps.quiet_point([] { return std::size_t{0}; }, over);
       }
