@@ -32,7 +32,8 @@ inline void raise(Moment& moment, std::int64_t to) {
 
 /// From `at` on no reader sees a version below `version`; of readers elsewhere only those that must know of it.
 struct Floor {
-  enum Reach : std::uint64_t { own, fleet, tag };
+  /// `tag` and `clear` are known to processes that hold a value for themselves alone.
+  enum Reach : std::uint64_t { own, fleet, tag, clear };
   Moment at, begun;
   Count version, process, reach;
 };
@@ -52,7 +53,7 @@ struct Load {
 
 /// One key: a function's for an argument, or a manual one.
 struct Cell {
-  static constexpr std::size_t kFloors = 64, kWrites = 256, kLoads = 32;
+  static constexpr std::size_t kFloors = 64, kWrites = 256, kLoads = 512;
   /// The version of the source. Bumped before what makes it known: an invalidation, a write.
   Count source;
   /// When something last removed or replaced the value, began to or ended.

@@ -39,7 +39,7 @@ bool Oracle::enforced(const Floor& floor, const Reader& reader) const {
   if (floor.process == process_) return true;
   if (floor.reach == Floor::own) return false;
   // Values of one process alone: others reach them by tags and cache_clear, and only where something is heard.
-  if (kind_of(reader.cell).level == Level::l1 && (floor.reach != Floor::tag || !l1_)) return false;
+  if (kind_of(reader.cell).level == Level::l1 && (floor.reach < Floor::tag || !l1_)) return false;
   if (reader.strict) return true;
   const bool silent = board_.fault_generation % 2 == 1 || board_.fault_ended > raised - 2 * kPing;
   return reader.begun - raised > kHeard + lag() + (silent ? 2 * kPing : 0);
@@ -106,14 +106,15 @@ void Oracle::check_age(const Reader& reader, const Stamp& stamp) {
   if (kind.keeps_previous) return;
   const auto ms = [&](std::int64_t moment) { return (moment - board_.beginning) / kMs; };
   std::int64_t born = static_cast<std::int64_t>(stamp.made_at);
+  const auto too_old = [&] { return ms(reader.begun) - born > kind.ttl_ms + kind.stale_ms + 250 + lag() / kMs; };
+  if (!too_old()) return;
   for (const Load& load : cell(reader.cell).loads) {
     const std::int64_t started = load.started, ended = load.ended;
     if (started == 0 || load.version != stamp.version || std::abs(ms(started) - born) > 5) continue;
     born = std::max(born, ms(ended == 0 ? reader.begun : ended));
   }
-  const std::int64_t age = ms(reader.begun) - born;
-  if (age <= kind.ttl_ms + kind.stale_ms + 250 + lag() / kMs) return;
-  wrong(reader.cell, reader.begun, "older than its ttl", "its age is " + std::to_string(age) + " ms");
+  if (too_old())
+    wrong(reader.cell, reader.begun, "older than its ttl", std::to_string(ms(reader.begun) - born) + " ms old");
 }
 
 /// A call may take as long as its own loads, and those of others that it may join: not ones that were revoked before it
@@ -131,7 +132,9 @@ void Oracle::took(const Reader& reader, std::int64_t own) {
   std::int64_t revoked_at = 0, joined = 0;
   bool revoked = false;
   for (const Floor& floor : known.floors) {
-    if (enforced(floor, reader)) revoked_at = std::max(revoked_at, floor.at.load());
+    // Which tags only the value names is not known before its load ends, so that has to be waited for.
+    const bool known_now = kind.tags != Kind::by_value || floor.reach != Floor::tag;
+    if (known_now && enforced(floor, reader)) revoked_at = std::max(revoked_at, floor.at.load());
   }
   for (const Load& load : known.loads) {
     const std::int64_t started = load.started, end = load.ended ? load.ended.load() : ended;

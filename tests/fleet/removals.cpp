@@ -97,7 +97,7 @@ void Worker::remove(Op operation, std::size_t cell, Random& random) {
     }
     case Op::clear:
       if (!subject(cell)) return;
-      return remove_cells(operation, same_kind, Floor::tag, [&] { subject(cell)->clear(); });
+      return remove_cells(operation, same_kind, Floor::clear, [&] { subject(cell)->clear(); });
     default:
       return remove_cells(operation, cells_where([](const Kind&, std::size_t) { return true; }), Floor::fleet,
                           [&] { cache_.flush_all(); });
