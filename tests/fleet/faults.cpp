@@ -68,7 +68,7 @@ void Faults::happen(const std::string& name, std::mt19937_64& random) {
   } else if (name.starts_with("no_")) {
     forbid(name.substr(3), 300);
   } else if (name == "stop") {
-    fleet_.stop_for(victim, [&] { rest(1000); });
+    fleet_.stop_for(victim, [&] { rest(1500); });
   } else if (name == "kill") {
     fleet_.replace(victim, [&] { rest(50); });
   } else if (name == "flushdb") {

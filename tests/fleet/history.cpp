@@ -119,7 +119,7 @@ void report(Board& board, std::size_t cell, std::int64_t since, const std::strin
   const std::string whole = title + " [" + std::string(kind_of(cell).name) + "]";
   const std::size_t known = std::min<std::size_t>(board.findings, Board::kFindings);
   for (std::size_t i = 0; i < known; ++i) {
-    if (board.finding[i].title.data() == whole) return;
+    if (board.finding[i].ready && board.finding[i].title.data() == whole) return;
   }
   const std::size_t mine = board.findings++;
   if (mine >= Board::kFindings) return;

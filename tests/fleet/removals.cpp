@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <iterator>
 
 #include "worker.hpp"
 
@@ -31,9 +32,9 @@ void Worker::remove_cells(Op operation, std::vector<std::size_t> cells, Floor::R
 
 /// Values with a stale_for may be served until they are loaded again; the others are gone.
 void Worker::expire(std::vector<std::size_t> cells, const std::string& tag) {
-  const auto soft = std::ranges::stable_partition(cells, [](std::size_t cell) { return kind_of(cell).stale_ms == 0; });
-  const std::vector<std::size_t> kept(soft.begin(), soft.end());
-  cells.erase(soft.begin(), cells.end());
+  std::vector<std::size_t> kept;
+  std::ranges::copy_if(cells, std::back_inserter(kept), [](std::size_t cell) { return kind_of(cell).stale_ms > 0; });
+  std::erase_if(cells, [](std::size_t cell) { return kind_of(cell).stale_ms > 0; });
   const auto call = [&] { cache_.invalidate_tag(tag, TagMode::expire); };
   if (kept.empty()) return remove_cells(Op::tag_expire, cells, Floor::tag, call);
   Oracle::Change change(oracle_, Oracle::Change::expiry, kept);
