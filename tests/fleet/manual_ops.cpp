@@ -62,7 +62,7 @@ void Worker::do_manual(Op operation, std::size_t cell, Random& random) {
   }
 }
 
-/// Stores, and often looks whether it is there: what one stored is visible to him at once.
+/// Stores, and often looks whether it is there: what a process stored is visible to it at once.
 void Worker::set(std::size_t cell, Random& random) {
   const std::int64_t begun = now();
   bool stored = false;

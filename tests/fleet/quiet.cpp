@@ -105,7 +105,7 @@ void Worker::drift() {
 }
 
 /// The sources were changed without a word, and ttls are over: a value with a soft_timeout is the new one at once, one
-/// with stale_for after a refresh, which its first reader starts, wherever he finds it.
+/// with stale_for after a refresh, which its first reader starts, at whatever level it was found.
 void Worker::freshness() {
   for (const std::string_view name : {"soft", "stale"}) {
     const std::size_t kind = kind_named(name);
