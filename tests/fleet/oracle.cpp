@@ -134,7 +134,8 @@ void Oracle::took(const Reader& reader, std::int64_t own) {
   for (const Floor& floor : known.floors) {
     // Which tags only the value names is not known before its load ends, so that has to be waited for.
     const bool known_now = kind.tags != Kind::by_value || floor.reach != Floor::tag;
-    if (known_now && enforced(floor, reader)) revoked_at = std::max(revoked_at, floor.at.load());
+    // A load that began while the invalidation was under way may have been too late to be revoked.
+    if (known_now && enforced(floor, reader)) revoked_at = std::max(revoked_at, floor.begun.load());
   }
   for (const Load& load : known.loads) {
     const std::int64_t started = load.started, end = load.ended ? load.ended.load() : ended;
