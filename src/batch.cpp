@@ -160,7 +160,7 @@ void Core::refresh_behind(const std::vector<BatchItem>& items, const std::vector
                           const std::shared_ptr<BatchLoader>& loader) {
   Batch behind;
   for (const std::size_t i : aged) {
-    if (shared_->holds_off(items[i].key.name, now())) continue;
+    if (shared_->holds_off(items[i].key.name, items[i].value->created, now())) continue;
     Store::Joined joined = store_->join(new_flight(items[i].key, *loader, items[i].tags), Store::Wants::load, now());
     if (joined.lead) behind.add(i, std::move(joined.flight));
   }

@@ -98,9 +98,11 @@ Taken to_taken(const Done& done) {
 
 }  // namespace
 
-bool has_all(const TagList& tags, const std::vector<std::string>& names) {
-  return std::ranges::all_of(names, [&](const auto& name) {
-    for (const TagVersion& tag : tags) {
+bool has_all(const EnvelopeView& entry, const std::vector<std::string>& names) {
+  bool of_function = false;
+  for (const TagVersion& tag : entry.tags) of_function = of_function || tag.name.starts_with(kFunctionMark);
+  return !of_function || std::ranges::all_of(names, [&](const auto& name) {
+    for (const TagVersion& tag : entry.tags) {
       if (tag.name == name) return true;
     }
     return false;
@@ -216,7 +218,7 @@ LeaseStep Core::look(const Flight& flight, const LoadSpec& spec, LoadUrgency urg
   if (found.kind == Found::Kind::value) {
     const std::int64_t server_now = shared_->remote.clock().to_server(now());
     const Judged judged = judge(found.view, versions, server_now, spec.identity);
-    if (judged.freshness != Freshness::miss && has_all(found.view.tags, flight.tag_names) &&
+    if (judged.freshness != Freshness::miss && has_all(found.view, flight.tag_names) &&
         !concerned(found.view, flight.name, confirmed_before)) {
       node = unpack(flight.key(), *spec.type, found, judged, flight.sequence);
     }
@@ -436,8 +438,8 @@ void Core::land_found(Flight& flight, const EntryTerms& terms, NodeRef node, Fre
 }
 
 void Core::put_off(const std::shared_ptr<Flight>& flight) {
-  const TimePoint until = later(now(), kPutOff);
-  shared_->hold_off(flight->name, until);
+  const TimePoint since = now(), until = later(since, kPutOff);
+  shared_->hold_off(flight->name, since, until);
   Store::Landing landing;
   landing.retry_after = until;
   store_->land(*flight, std::move(landing), now());

@@ -63,6 +63,11 @@ struct Dressing {
   return now < node.stale_until && node.stale_until != node.fresh_until ? Freshness::stale : Freshness::miss;
 }
 
+/// Other processes may invalidate it although only this one has it: by a tag, or by cache_clear of its function.
+inline bool heeds_others(const Node& node) {
+  return (node.extra && !node.extra->tags.empty()) || (node.identity && node.identity->function);
+}
+
 /// The same once it is known that no refresh is to be started: one is under way, or has just failed.
 inline Freshness settled(Freshness freshness) {
   if (freshness == Freshness::due) return Freshness::fresh;

@@ -139,7 +139,7 @@ NodeRef Core::freshen(Fetched seen, const std::shared_ptr<Loader>& loader, TimeP
   if (seen.freshness == Freshness::fresh) return seen.node;
   const bool past_ttl = is_past_ttl(seen.freshness);
   std::shared_ptr<Flight> refresh;
-  if (!shared_->holds_off(seen.key.name, now())) {
+  if (!shared_->holds_off(seen.key.name, seen.node->created, now())) {
     Store::Joined joined = store_->join(new_flight(seen.key, *loader, loader->tags), Store::Wants::load, now());
     refresh = joined.flight;
     if (joined.lead && launch(joined.flight, loader, LoadUrgency::behind) && !past_ttl) {

@@ -104,7 +104,7 @@ void Core::settle(Ours& ours, const LoadSpec& spec, std::vector<Prepared>& prepa
       entries.push_back({i, stores});
     }
     const bool failed = mine.landing.retry_after != TimePoint{};
-    if (failed) shared_->hold_off(flight.name, mine.landing.retry_after);
+    if (failed) shared_->hold_off(flight.name, now(), mine.landing.retry_after);
     if (claim.refresh) {
       // After a failure nobody in the fleet tries for a while.
       const Leases::Record& lease = claim.refresh.record();

@@ -56,18 +56,22 @@ struct Shared {
   }
 
   /// No refresh of a value that is not kept in-process is begun before its time here; few, and forgotten when many.
-  void hold_off(std::string_view name, TimePoint until) {
+  void hold_off(std::string_view name, TimePoint since, TimePoint until) {
     const std::lock_guard lock(hold_off_mutex);
     if (hold_offs.size() >= 4096) hold_offs.clear();
-    hold_offs.insert_or_assign(std::string(name), until);
+    hold_offs.insert_or_assign(std::string(name), HoldOff{since, until});
   }
-  bool holds_off(std::string_view name, TimePoint now) {
+  /// A value that was made after the hold-off began ends it: another process has refreshed.
+  bool holds_off(std::string_view name, TimePoint created, TimePoint now) {
     const std::lock_guard lock(hold_off_mutex);
     const auto held = hold_offs.find(name);
-    return held != hold_offs.end() && now < held->second;
+    return held != hold_offs.end() && now < held->second.until && created <= held->second.since;
   }
+  struct HoldOff {
+    TimePoint since, until;
+  };
   std::mutex hold_off_mutex;
-  std::map<std::string, TimePoint, std::less<>> hold_offs;  // under hold_off_mutex
+  std::map<std::string, HoldOff, std::less<>> hold_offs;  // under hold_off_mutex
 
   /// True the first time that it is asked for this reason.
   bool first_of(std::string_view reason) {
@@ -102,8 +106,9 @@ struct Judged {
   bool expired = false;  ///< by a tag: past its ttl whatever the time
 };
 Judged judge(const EnvelopeView& view, const Versions& versions, std::int64_t server_now, const Identity* reader);
-/// True when an entry carries all of these.
-bool has_all(const TagList& tags, const std::vector<std::string>& names);
+/// True when an entry carries all of these tags, or was not stored by a function: what a manual call stored has the
+/// tags that it was given.
+bool has_all(const EnvelopeView& entry, const std::vector<std::string>& names);
 /// The same for bytes without an envelope: a counter, or what the caller says is a raw value.
 bool counts_plain(const Found& found, bool raw);
 

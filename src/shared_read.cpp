@@ -242,7 +242,7 @@ void Core::take_found(Fetched& item, Found found, std::span<const TypeOps* const
     item.freshness = judged.freshness;
     if (concerned(found.view, item.key.name, confirmed_before)) item.freshness = Freshness::miss;
     // Stored by a release whose function did not name the tag: its invalidation would not reach the entry.
-    if (item.tags && !has_all(found.view.tags, *item.tags)) item.freshness = Freshness::miss;
+    if (item.tags && !has_all(found.view, *item.tags)) item.freshness = Freshness::miss;
     if (item.freshness != Freshness::miss) {
       bool same_codec = false;
       for (const TypeOps* type : types) {

@@ -25,8 +25,8 @@ bool joinable(const Flight& flight, const Flight& mine, std::uint64_t store_clea
   const bool closed =
       flight.closed || (flight.loading && (flight.revoked || flight.unclaimed || flight.closes_at_load));
   return flight.course == Course::load && !flight.fenced && !closed && !flight.superseded &&
-         flight.type->same(*mine.type) && flight.identity == mine.identity && flight.name == mine.name && flight.full == mine.full &&
-         flight.sequence >= store_cleared &&
+         flight.type->same(*mine.type) && flight.identity == mine.identity && flight.name == mine.name &&
+         flight.full == mine.full && flight.sequence >= store_cleared &&
          flight.sequence >= mine.identity->cleared.load(std::memory_order_acquire) &&
          flight.sequence >= flight.tags.invalidated();
 }
@@ -245,13 +245,18 @@ void Store::distrust() noexcept {
   }
 }
 
-void Store::close(bool drop) {
+void Store::close(bool drops) {
   // Whoever looked at it under a shard's lock before this has inserted by the time that the shard is emptied.
   distrust();
-  if (drop) drop_shared(0);
+  if (drops) drop(0, [](const Node& node) { return node.shared || heeds_others(node); });
 }
 
 void Store::drop_shared(std::uint64_t sequence) {
+  drop(sequence, [](const Node& node) { return node.shared; });
+}
+
+template <class Goes>
+void Store::drop(std::uint64_t sequence, Goes goes) {
   for (std::size_t i = 0; i <= mask_; ++i) {
     Shard& home = shards_[i];
     Unlinked dead(home);
@@ -259,7 +264,7 @@ void Store::drop_shared(std::uint64_t sequence) {
     home.cleared = std::max(home.cleared, sequence);
     home.flights.each([](const std::shared_ptr<Flight>& flight) { flight->revoked = true; });
     home.table.each([&](Node& node) {
-      if (node.shared) home.remove(&node, dead);
+      if (goes(node)) home.remove(&node, dead);
     });
   }
 }

@@ -94,8 +94,9 @@ class Store {
   /// What comes from the shared level may be kept as long as this is odd and stays what it is: others' changes are
   /// told.
   std::uint64_t trust() const { return trust_.load(std::memory_order_seq_cst); }
-  /// Drops what the shared level has too (unless it is left for later) and keeps no more of it, until `open`.
-  void close(bool drop);
+  /// Drops what L2 has too, and what other processes invalidate by its tags or its function (unless that is left for
+  /// later), and keeps no more of the former, until `open`.
+  void close(bool drops);
   void distrust() noexcept;
   void open();
   /// What the shared level has too goes; loads and fills begun before this point of the invalidation sequence are not
@@ -135,6 +136,8 @@ class Store {
                       NodeRef& out) noexcept;
 
   bool keeps(const Flight& flight, const Node& node) const;
+  template <class Goes>
+  void drop(std::uint64_t sequence, Goes goes);
 
   std::unique_ptr<Shard[]> shards_;
   std::size_t mask_ = 0;

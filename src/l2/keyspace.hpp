@@ -31,6 +31,8 @@ class KeySpace {
   std::string copy(std::string_view version_key) const { return beside(kCopy, version_key); }
   /// Of the load of a raw value, beside its entry since other programs read that. On the same slot.
   std::string raw_lease(std::string_view name) const { return beside(kRawLease, entry(name)); }
+  /// Stands while loads of raw values are not long past: removing by pattern then takes a second look.
+  std::string raw_marker() const { return join(kRawMarker, {}); }
   /// Counts the refreshes that were asked for.
   std::string order(std::string_view name) const { return join(kOrder, name); }
   /// Who refreshes an entry that is there.
@@ -86,6 +88,9 @@ class KeySpace {
                                     kRawLease =
                                         "\x01"
                                         "raw:{",
+                                    kRawMarker =
+                                        "\x01"
+                                        "raw",
                                     kOrder =
                                         "\x01"
                                         "order:",

@@ -124,11 +124,20 @@ Answer Remote::run_calls(std::string_view operation, std::span<const Call> calls
   return answer;
 }
 
-Done Remote::to_done(const Answer& answer) { return {answer.maybe_executed ? Done::unknown : Done::no, answer.why}; }
+namespace {
+/// Never empty: a refusal without a reason means that something else stood there.
+std::string_view said(std::string_view why) { return why.empty() ? "the server is out of reach" : why; }
+}  // namespace
+
+Done Remote::to_done(const Answer& answer) {
+  return {answer.maybe_executed ? Done::unknown : Done::no, said(answer.why)};
+}
+
+Done Remote::not_to_be_had() { return {Done::no, said(LastReason::get())}; }
 
 Done Remote::refused(std::string_view operation, const Reply& reply) {
   const auto says = [&](std::string_view words) { return reply.text.find(words) != std::string::npos; };
-  const std::string_view why = reply.why.empty() ? reason_of({}, reply) : reply.why;
+  const std::string_view why = said(reply.why.empty() ? reason_of({}, reply) : reply.why);
   options_.failed(operation, why);
   LastReason::set(why);
   Done done{Done::no, why};

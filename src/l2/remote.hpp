@@ -225,6 +225,10 @@ class Remote {
   /// Those of a script over a version.
   std::vector<std::string> version_keys(std::string_view dependency) const;
   std::string own_time() const;
+  /// A load of a raw value that settles while SCAN goes by leaves neither its lease nor its entry to be found for sure:
+  /// both are looked for once more.
+  bool raw_in_use();
+  Done remove_old_pass(const KeyPattern& pattern, const std::string& epoch);
   /// SCAN over the keys of entries that match; `batch` is shown some at a time.
   Done scan(std::string_view pattern, const std::function<Done(std::span<const std::string_view> keys)>& batch);
   /// Takes from `keys` the values that depend on another function.
@@ -248,6 +252,7 @@ class Remote {
   void note_refusal(Action action, const Done& done);
   static bool is_refused(const Reply& reply, std::string_view command);
   static Done to_done(const Answer& answer);
+  static Done not_to_be_had();
   /// Of kReplaceIf and kRawLease.
   std::vector<Done> to_done(std::string_view operation, const Answer& answer, std::size_t count);
   Done refused(std::string_view operation, const Reply& reply);
@@ -261,6 +266,7 @@ class Remote {
   /// The user may not call scripts by name: they are sent with their texts.
   std::atomic<bool> whole_scripts_{false};
   std::atomic<TimePoint> no_leases_until_{TimePoint{}};
+  std::atomic<TimePoint> raw_marked_until_{TimePoint{}};
 };
 
 }  // namespace detail

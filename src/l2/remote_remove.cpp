@@ -78,9 +78,15 @@ Done Remote::scan(std::string_view pattern, const std::function<Done(std::span<c
     if (reply.elements.size() != 2 || !reply.elements[0].is(Reply::Kind::text)) return {Done::no, "no SCAN reply"};
     cursor = reply.elements[0].text;
     std::vector<std::string_view> keys;
+    std::deque<std::string> beside_leases;
     for (const Reply& key : reply.elements[1].elements) {
       const KeySpace::Kind kind = keys_.parse(key.text).kind;
-      if (kind == KeySpace::Kind::entry || kind == KeySpace::Kind::raw_lease) keys.push_back(key.text);
+      if (kind != KeySpace::Kind::entry && kind != KeySpace::Kind::raw_lease) continue;
+      keys.push_back(key.text);
+      // Its load may store between the two.
+      if (kind == KeySpace::Kind::raw_lease) {
+        keys.push_back(beside_leases.emplace_back(keys_.entry(keys_.parse(key.text).name)));
+      }
     }
     if (!keys.empty()) {
       if (const Done done = batch(keys); !done) return done;
@@ -143,14 +149,24 @@ Done Remote::remove_matching(const KeyPattern& pattern, const std::function<void
   for (const std::string& glob : pattern.globs()) {
     if (const Done done = scan(glob, remove); !done) return done;
   }
-  return {Done::yes};
+  return raw_in_use() ? remove_old(pattern) : Done{Done::yes};
+}
+
+bool Remote::raw_in_use() {
+  const Answer answer = run("remove", Request{"GET", keys_.raw_marker()}, Purpose::erase);
+  return !answer || !answer.replies[0].is(Reply::Kind::nil);
 }
 
 Done Remote::remove_old(const KeyPattern& pattern) {
   Versions versions;
-  if (!need_versions({}, Duration::zero(), versions)) return {Done::no, LastReason::get()};
+  if (!need_versions({}, Duration::zero(), versions)) return not_to_be_had();
   std::string epoch;
   append_little(epoch, (*versions.find({}))->expired);
+  const Done done = remove_old_pass(pattern, epoch);
+  return done && raw_in_use() ? remove_old_pass(pattern, epoch) : done;
+}
+
+Done Remote::remove_old_pass(const KeyPattern& pattern, const std::string& epoch) {
   const auto remove = [&](std::span<const std::string_view> keys) -> Done {
     std::vector<Call> calls;
     // The leases of raw values, which are text, go too: they know no version, so this is what fences their loads.

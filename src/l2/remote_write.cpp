@@ -17,6 +17,10 @@ std::string milliseconds(Duration life) {
 /// For how long no lease is taken after a store under one was forbidden.
 constexpr std::chrono::seconds kWithoutLeases{30};
 
+/// Loads of raw values leave a mark, which is renewed now and then.
+constexpr const char* kRawMarkerLife = "3600000";
+constexpr std::chrono::seconds kRawMarked{10};
+
 /// Of a raw value's lease when one of several loads has ended: until the others renew it.
 constexpr const char* kRawLeaseLife = "3000";
 
@@ -196,6 +200,12 @@ bool Remote::take_refresh_lease(std::string_view name, const LeaseToken& token, 
 
 std::optional<LeaseToken> Remote::take_raw_lease(std::string_view name, const LeaseToken& token, Duration life,
                                                  bool join, bool absent) {
+  const TimePoint time = std::chrono::steady_clock::now();
+  if (raw_marked_until_.load() <= time) {
+    const Answer marked = run("lease", Request{"SET", keys_.raw_marker(), "1", "PX", kRawMarkerLife}, Purpose::erase);
+    if (!marked || !marked.replies[0].is_ok()) return std::nullopt;
+    raw_marked_until_.store(later(time, kRawMarked));
+  }
   const Call call{&kRawLease,
                   {keys_.entry(name), keys_.raw_lease(name)},
                   {join ? "join" : "take", hexadecimal(token), "0", milliseconds(life), absent ? "absent" : ""}};
