@@ -69,14 +69,34 @@ TEST_F(Reasons, OfAMissingRightNameTheCommand) {
     ASSERT_EQ(server.command({"ACL", "SETUSER", "app", "on", ">pw", "resetkeys", "~dsta:*", "+@all"}), "OK");
     ASSERT_EQ(server.command({"ACL", "SETUSER", "app", rights}), "OK");
   };
-  for (const std::string command : {"EVALSHA", "ECHO", "PING"}) {
+  with("-@scripting");
+  expect(at(server, "app:pw@"), "EVAL: the user may not run it (NOPERM)");
+  for (const std::string command : {"ECHO", "PING"}) {
     with("-" + command);
     expect(at(server, "app:pw@"), command + ": the user may not run it (NOPERM)");
   }
   with("-SET");
+  server.command({"FLUSHALL"});
   expect(at(server, "app:pw@"), "the user may not run what the script needs (ERR)");
   with("resetkeys");
   expect(at(server, "app:pw@"), "the user may not use the key (NOPERM)");
+}
+
+TEST_F(Reasons, AreNotNeededForRightsThatCanBeDoneWithout) {
+  const RedisServer server;
+  for (const std::string command : {"EVALSHA", "TIME", "GETRANGE"}) {
+    SCOPED_TRACE(command);
+    server.command({"FLUSHALL"});
+    server.command({"ACL", "DELUSER", "app"});
+    ASSERT_EQ(server.command({"ACL", "SETUSER", "app", "on", ">pw", "~dsta:*", "+@all", "-" + command}), "OK");
+    CacheManager cache(over_redis(at(server, "app:pw@"), false, 500ms));
+    EXPECT_EQ(cache.set("k", 1, {.ttl = 60s, .tags = {"t"}}), SetResult::stored);
+    EXPECT_TRUE(check_health(cache).healthy);
+    int loads = 0;
+    const auto f = cache.cached({.ttl = 60s, .prefix = "f"}, [&](int x) { return ++loads, x; });
+    EXPECT_EQ(f(1) + f(1), 2);
+    EXPECT_EQ(loads, 1) << "what was loaded was not stored";
+  }
 }
 
 TEST_F(Reasons, OfReadsAndRemovalsThatAreRefusedAreInTheHealth) {
