@@ -236,11 +236,12 @@ bool Core::know_versions(std::span<const std::string> dependencies, const EntryT
     return version && *version;
   };
   // A function's version is kept for ever, a tag's as long as it is needed, which is to be said each time.
-  const bool known = there({}) && std::ranges::all_of(dependencies, [&](const auto& name) {
-                       return name.starts_with(kFunctionMark) && there(name);
-                     });
+  std::vector<std::string> needed;
+  std::ranges::copy_if(dependencies, std::back_inserter(needed),
+                       [&](const auto& name) { return !is_kept_for_ever(name) || !there(name); });
+  if (needed.empty() && there({})) return true;
   const TimePoint stale_until = later(later(now(), terms.ttl), terms.stale_for);
-  return known || shared_->remote.need_versions(dependencies, version_life(stale_until), versions);
+  return shared_->remote.need_versions(needed, version_life(stale_until), versions);
 }
 
 /// Each of `wanted` becomes one of `consulted`, by what the server says to its step.

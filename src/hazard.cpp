@@ -11,6 +11,8 @@
 #include <mutex>
 #include <queue>
 
+#include "unbroken_run.hpp"
+
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
@@ -73,6 +75,7 @@ ThreadRecord& acquire_record() noexcept {
     own_record = &all.records[all.free.top()];
     all.free.pop();
   }
+  own_record->run = UnbrokenRun::of_this_thread();
   lease.record = own_record;
   return *own_record;
 }

@@ -5,6 +5,7 @@
 #include "l1/shard.hpp"
 #include "l1/store.hpp"
 #include "tick.hpp"
+#include "unbroken_run.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -45,20 +46,21 @@ Freshness Store::find(const KeyView& key, const TypeOps& type, const Identity* r
   return copied;
 }
 
-/// With L2 the kernel's time and not the ticker's: a process that was stopped reads before its ticker runs.
-inline TimePoint Core::hit_time() const noexcept {
-  if (!reads_system_clock_) return options_.clock->now();
-  return shared_ ? coarse_now() : Tick::now();
+/// With L2 the ticker's time only where the thread has not been stopped since: after a stop it reads before the ticker
+/// runs, and what it has kept may have been invalidated meanwhile.
+inline TimePoint Core::hit_time(const ThreadRecord& record) const noexcept {
+  if (!reads_system_clock_) [[unlikely]]
+    return options_.clock->now();
+  return !shared_ || UnbrokenRun::goes_on(record) ? Tick::now() : coarse_now();
 }
 
 /// trusts_l1(), by a time that was read already where that is the steady clock's.
 inline bool Core::may_read(TimePoint time) const noexcept {
-  const TimePoint until = trusted_until_.load(std::memory_order_relaxed);
-  return (reads_system_clock_ ? time : coarse_now()) < until || until == TimePoint::max();
+  return !shared_ || (reads_system_clock_ ? time : coarse_now()) < trusted_until_.load(std::memory_order_relaxed);
 }
 
 Freshness Core::read(const KeyView& key, const TypeOps& type, const Identity* reader, NodeRef& out) noexcept {
-  const TimePoint time = hit_time();
+  const TimePoint time = hit_time(thread_record());
   const Freshness freshness = store_->find(key, type, reader, time, out);
   if (!may_read(time)) [[unlikely]] {
     if (!out || out->shared) return out.reset(), Freshness::miss;
@@ -67,10 +69,10 @@ Freshness Core::read(const KeyView& key, const TypeOps& type, const Identity* re
 }
 
 bool Core::hit_bitwise(const KeyView& key, const TypeOps& type, Identity& reader, void* out) noexcept {
-  const TimePoint time = hit_time();
+  ThreadRecord& record = thread_record();
+  const TimePoint time = hit_time(record);
   if (!may_read(time)) [[unlikely]]
     return false;
-  ThreadRecord& record = thread_record();
   if (!store_->copy(record, key, type, &reader, time, out)) return false;
   reader.counters.add(record, Count::hits);
   return true;

@@ -130,11 +130,12 @@ class Remote {
   /// request is verified. With `anew` nothing remembered will do: word of a change may be on its way.
   bool read(std::span<RemoteQuery> queries, std::span<const std::string> dependencies, Versions& versions,
             bool plain = false, bool anew = false);
-  /// What the versions are now, made where they are missing, and kept for at least `life` from now (zero: for ever).
-  /// False: not to be had.
+  /// What the versions are now, made where they are missing, and kept for at least `life` from now (zero: for ever);
+  /// that of the namespace with them unless it is in `versions`. False: not to be had.
   bool need_versions(std::span<const std::string> dependencies, Duration life, Versions& versions);
   /// The clock by which versions are raised: none that is raised from now on is as low as this. 0: not to be had.
   std::uint64_t version_clock();
+  std::optional<VersionClock> read_clock();
   /// Adds the versions of what a value turned out to depend on, and has all of them kept for `life`. False: one that
   /// was not known was raised after the clock showed `before`, or it cannot be known.
   bool late_versions(std::span<const std::string> dependencies, Duration life, std::uint64_t before,
@@ -248,7 +249,7 @@ class Remote {
   Found to_found(std::string_view name, Reply& reply) const;
   bool note_version(std::string_view name, const Reply& reply, std::uint64_t mark, Versions& versions,
                     TimePoint kept_until = TimePoint{});
-  bool need(std::span<const std::string> dependencies, Duration life, Versions& versions, std::uint64_t* clock);
+  bool need(std::span<const std::string> dependencies, Duration life, Versions& versions, bool with_epoch);
   void note_refusal(Action action, const Done& done);
   static bool is_refused(const Reply& reply, std::string_view command);
   static Done to_done(const Answer& answer);

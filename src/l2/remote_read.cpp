@@ -198,15 +198,16 @@ std::vector<std::string> Remote::version_keys(std::string_view dependency) const
 }
 
 bool Remote::need_versions(std::span<const std::string> dependencies, Duration life, Versions& versions) {
-  return need(dependencies, life, versions, nullptr);
+  const auto* const epoch = versions.find({});
+  return need(dependencies, life, versions, !(epoch && *epoch));
 }
 
-bool Remote::need(std::span<const std::string> dependencies, Duration life, Versions& versions, std::uint64_t* clock) {
+bool Remote::need(std::span<const std::string> dependencies, Duration life, Versions& versions, bool with_epoch) {
   const std::string milliseconds =
       std::to_string(std::chrono::ceil<std::chrono::milliseconds>(std::max(life, Duration::zero())).count());
   const std::string time = own_time();
   std::vector<Call> calls;
-  if (!clock) calls.push_back({&kNeedVersion, version_keys({}), {"0", time}});
+  if (with_epoch) calls.push_back({&kNeedVersion, version_keys({}), {"0", time}});
   const std::size_t first = calls.size();
   for (const auto& name : dependencies) {
     calls.push_back({&kNeedVersion, version_keys(name), {is_kept_for_ever(name) ? "0" : milliseconds, time}});
@@ -214,7 +215,7 @@ bool Remote::need(std::span<const std::string> dependencies, Duration life, Vers
   const std::uint64_t mark = memory_->mark();
   const TimePoint asked = std::chrono::steady_clock::now();
   const TimePoint kept_until = life <= Duration::zero() ? TimePoint::max() : later(asked, life);
-  const Answer answer = run_calls("version", calls, Purpose::erase);
+  const Answer answer = calls.empty() ? Answer() : run_calls("version", calls, Purpose::erase);
   if (!answer) return false;
   for (std::size_t i = 0; i < calls.size(); ++i) {
     const Reply& reply = answer.replies[i];
@@ -227,38 +228,36 @@ bool Remote::need(std::span<const std::string> dependencies, Duration life, Vers
       return false;
     }
   }
-  if (clock) *clock = version_clock();
   return true;
 }
 
+std::optional<VersionClock> Remote::read_clock() {
+  const Answer answer = run("version", Request{"GET", keys_.clock()}, Purpose::erase);
+  return answer ? VersionClock::parse(answer.replies[0].text) : std::nullopt;
+}
+
 std::uint64_t Remote::version_clock() {
-  const std::string key = keys_.clock(), now = own_time();
-  for (const bool missing : {false, true}) {
-    Request request;
-    if (missing) request.add({"SET", key, now, "NX"});
-    request.add({"GET", key});
-    const Answer answer = run("version", request, Purpose::erase);
-    if (!answer) return 0;
-    const std::string& text = answer.replies.back().text;
-    std::uint64_t clock = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), clock);
-    if (error == std::errc{} && end == text.data() + text.size()) return clock;
-  }
-  return 0;
+  if (const auto clock = read_clock()) return clock->value();
+  const std::string now = own_time();
+  run("version", Request{"SET", keys_.clock(), now + " " + now + "-0", "NX"}, Purpose::erase);
+  const auto clock = read_clock();
+  return clock ? clock->value() : 0;
 }
 
 bool Remote::late_versions(std::span<const std::string> dependencies, Duration life, std::uint64_t before,
                            Versions& versions) {
   Versions late;
-  std::uint64_t clock = 0;
-  if (!need(dependencies, life, late, &clock)) return false;
+  if (!need(dependencies, life, late, false)) return false;
+  std::optional<VersionClock> clock;
   for (const auto& name : dependencies) {
     const auto* known = versions.find(name);
     if (known && *known) continue;
-    // A clock that the server has lost begins again by its time, which may have been set back.
-    if (before == 0 || clock < before) return false;
+    // The clock is read behind the versions: it tells each raise that they have seen. One that was made just now, since
+    // it was missing, is as high as the clock although nobody raised it.
+    if (!clock) clock = read_clock();
     const auto* version = late.find(name);
-    if (!version || !*version || (*version)->expired > before) return false;
+    if (before == 0 || !clock || !version || !*version) return false;
+    if (clock->may_have_raised(VersionClock::hash_of(name), before)) return false;
     versions.add(name, *version);
   }
   return true;

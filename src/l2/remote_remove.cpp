@@ -32,7 +32,8 @@ Done Remote::raise(std::string_view dependency, bool hard) {
   const std::vector<std::string_view> key_words(keys.begin(), keys.end());
   const std::string life = std::to_string(std::chrono::milliseconds(kMadeVersionLife).count());
   const std::string time = own_time();
-  const std::string_view arguments[] = {hard ? "remove" : "expire", life, time};
+  const std::string hash = VersionClock::hash_of(dependency);
+  const std::string_view arguments[] = {hard ? "remove" : "expire", life, time, hash};
   for (const bool whole : {whole_scripts_.load(std::memory_order_relaxed), true}) {
     // A notice of its own each time: one that came before its version was raised must not be the only one.
     const std::string token = fresh_token();

@@ -112,7 +112,7 @@ end
 if overtaken and action ~= 'leave' then return 2 end
 return 1)"};
 
-const Script kRaiseVersion{"8363d363a1b8487612f8c7806449a1f0493f81e6",
+const Script kRaiseVersion{"94136566cfdc400820e451437ada98394d9ab7a9",
                            R"(local function version_in(key)
   if not key then return nil end
   return string.match(redis.call('GET', key) or '', '^(%d+) (%d+)$')
@@ -122,11 +122,16 @@ local now = time.err and tonumber(ARGV[3]) or time[1] * 1000000 + time[2]
 local removed, expired = version_in(KEYS[1])
 local there = expired
 if not there then removed, expired = version_in(KEYS[3]) end
-local clock = tonumber(string.match(redis.call('GET', KEYS[2]) or '', '^%d+$') or 0)
+local clock_text = redis.call('GET', KEYS[2]) or ''
+local clock = tonumber(string.match(clock_text, '^%d+') or 0)
 local version = math.max(tonumber(expired or 0) + 1, clock + 1, now)
 if ARGV[1] == 'remove' or not removed then removed = version end
 local text = string.format('%.0f %.0f', tonumber(removed), version)
-redis.call('SET', KEYS[2], string.format('%.0f', version))
+local history = {string.format('%.0f', version), string.format('%.0f-%s', version, ARGV[4])}
+for raise in string.gmatch(clock_text, '%d+%-%x+') do
+  if #history < 33 then history[#history + 1] = raise end
+end
+redis.call('SET', KEYS[2], table.concat(history, ' '))
 if KEYS[3] then
   redis.call('SET', KEYS[1], text)
   redis.call('SET', KEYS[3], text)
@@ -137,7 +142,7 @@ else
 end
 return 1)"};
 
-const Script kNeedVersion{"43ae6b9464ffdda7ab0de3f5da6f57d9e7458fb7",
+const Script kNeedVersion{"3bf7312f41e1b7757f91e31026c51bceb0cb8163",
                           R"(local function version_in(key)
   if not key then return nil end
   return string.match(redis.call('GET', key) or '', '^%d+ %d+$')
@@ -146,11 +151,11 @@ local held = version_in(KEYS[1])
 local made = not held
 if made then held = version_in(KEYS[3]) end
 if not held then
-  local clock = string.match(redis.call('GET', KEYS[2]) or '', '^%d+$')
+  local clock = string.match(redis.call('GET', KEYS[2]) or '', '^%d+')
   if not clock then
     local time = redis.pcall('TIME')
     clock = string.format('%.0f', time.err and tonumber(ARGV[2]) or time[1] * 1000000 + time[2])
-    redis.call('SET', KEYS[2], clock)
+    redis.call('SET', KEYS[2], clock .. ' ' .. clock .. '-0')
   end
   held = clock .. ' ' .. clock
 end

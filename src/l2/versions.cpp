@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include <dsta/cache/detail/hash.hpp>
+
 #include "keyspace.hpp"
 
 namespace dsta::cache {
@@ -19,6 +21,31 @@ std::optional<Version> parse_version(std::string_view text) {
     return std::nullopt;
   }
   return version;
+}
+
+std::optional<VersionClock> VersionClock::parse(std::string_view text) {
+  VersionClock clock;
+  const char* const end = text.data() + text.size();
+  auto [at, error] = std::from_chars(text.data(), end, clock.value_);
+  if (error != std::errc{} || clock.value_ == 0) return std::nullopt;
+  while (at != end) {
+    Raise raise{};
+    if (*at != ' ') return std::nullopt;
+    const auto [dash, failed] = std::from_chars(at + 1, end, raise.version);
+    if (failed != std::errc{} || dash == end || *dash != '-') return std::nullopt;
+    at = std::find(dash + 1, end, ' ');
+    raise.hash.assign(dash + 1, at);
+    clock.raises_.push_back(std::move(raise));
+  }
+  return clock;
+}
+
+std::string VersionClock::hash_of(std::string_view dependency) { return stable_hash_hex(dependency).substr(0, 16); }
+
+bool VersionClock::may_have_raised(std::string_view hash, std::uint64_t before) const {
+  // A clock that the server has lost begins again by its time, which may have been set back.
+  if (value_ < before || raises_.empty() || raises_.back().version > before) return value_ != before;
+  return std::ranges::any_of(raises_, [&](const Raise& raise) { return raise.version > before && raise.hash == hash; });
 }
 
 bool NoticeMemory::add(std::string_view token) {

@@ -39,6 +39,27 @@ struct Version {
 /// As stored: two decimal numbers with a blank between them.
 std::optional<Version> parse_version(std::string_view text);
 
+/// The clock of a space's versions, as stored: its value, then the last raises, newest first, each the version and the
+/// hash of what was raised: `300 300-2b7e 200-51cd 100-0`. The oldest is the clock's making, with hash 0, until 32
+/// others have come.
+class VersionClock {
+ public:
+  static std::optional<VersionClock> parse(std::string_view text);
+  static std::string hash_of(std::string_view dependency);
+
+  std::uint64_t value() const { return value_; }
+  /// Whether what has this hash was raised after the clock showed `before`; true also when that cannot be told.
+  bool may_have_raised(std::string_view hash, std::uint64_t before) const;
+
+ private:
+  struct Raise {
+    std::uint64_t version;
+    std::string hash;
+  };
+  std::uint64_t value_ = 0;
+  std::vector<Raise> raises_;
+};
+
 /// The last notices that were given or heard, so that each is heeded once: a notice's key expires, which is told like a
 /// change. Thread-safe.
 class NoticeMemory {

@@ -324,7 +324,8 @@ TEST_F(RemoteTest, WithoutAServerEverythingSaysNoAndWhy) {
   EXPECT_FALSE(remote->read({&query, 1}, {}, versions));
   EXPECT_EQ(remote->take_raw_lease("k", token('a'), 60s, false, false), std::nullopt);
   EXPECT_EQ(remote->version_clock(), 0u);
-  EXPECT_FALSE(remote->late_versions({}, 60s, 1, versions));
+  const std::vector<std::string> late{"tag"};
+  EXPECT_FALSE(remote->late_versions(late, 60s, 1, versions));
   EXPECT_FALSE(remote->give_back("dsta:k", token('a'))) << "to be tried again";
   EXPECT_FALSE(failures.empty()) << "and is counted";
 }

@@ -140,9 +140,24 @@ TEST_F(RemoteVersions, ATagThatTurnsUpLateCountsUnlessItWasRaisedSince) {
       Versions none;
       remote->raise(tag, hard);
       EXPECT_FALSE(remote->late_versions(late, 60s, shown, none)) << tag;
+      command({"UNLINK", remote->keys().version(tag)});
+      EXPECT_FALSE(remote->late_versions(late, 60s, shown, none)) << tag << ", whose version was evicted since";
       EXPECT_TRUE(remote->late_versions(late, 60s, remote->version_clock(), none));
     }
   }
+}
+
+TEST_F(RemoteVersions, ATagThatTurnsUpLateCountsThoughOthersWereRaisedSince) {
+  const std::uint64_t before = remote->version_clock();
+  for (int i = 0; i < 20; ++i) remote->raise("other", true);
+  const std::vector<std::string> late{"never seen"};
+  Versions versions;
+  EXPECT_TRUE(remote->late_versions(late, 60s, before, versions));
+  for (int i = 0; i < 40; ++i) remote->raise("other", true);
+  Versions again;
+  const std::vector<std::string> later{"never seen either"};
+  EXPECT_FALSE(remote->late_versions(later, 60s, before, again))
+      << "more raises than the clock tells: it may be among them";
 }
 
 TEST_F(RemoteVersions, ATagThatTurnsUpLateDoesNotCountWhereTheClockWasLost) {

@@ -31,7 +31,8 @@ struct VersionScript : testing_support::RemoteLevel, ::testing::WithParamInterfa
     return copied ? std::vector{key, "clock"s, "copy"s} : std::vector{key, "clock"s};
   }
   std::string raise(const std::string& how, bool copied = false, const std::string& key = "k") const {
-    return eval(kRaiseVersion, keys(key, copied), {how, "60000", std::to_string(time_here())});
+    return eval(kRaiseVersion, keys(key, copied),
+                {how, "60000", std::to_string(time_here()), VersionClock::hash_of(key)});
   }
   std::string need(const std::string& life, bool copied = false, const std::string& key = "k") const {
     return eval(kNeedVersion, keys(key, copied), {life, std::to_string(time_here())});
@@ -42,6 +43,11 @@ struct VersionScript : testing_support::RemoteLevel, ::testing::WithParamInterfa
     const auto parsed = parse_version(at(key));
     EXPECT_TRUE(parsed) << at(key);
     return parsed.value_or(Version{});
+  }
+  std::uint64_t clock() const {
+    const auto parsed = VersionClock::parse(at("clock"));
+    EXPECT_TRUE(parsed) << at("clock");
+    return parsed ? parsed->value() : 0;
   }
   static std::string both(std::uint64_t version) { return std::to_string(version) + " " + std::to_string(version); }
 };
@@ -55,7 +61,7 @@ TEST_P(VersionScript, OneThatIsRaisedAndWasNotThereIsMadeAsOfNow) {
   EXPECT_LE(version().removed, time_here());
   EXPECT_EQ(version().expired, version().removed) << "what is older is not known to be no more than expired";
   EXPECT_TRUE(lives("k", 60'000));
-  EXPECT_EQ(at("clock"), std::to_string(version().expired));
+  EXPECT_EQ(clock(), version().expired);
   EXPECT_EQ(life("clock"), -1);
 }
 
@@ -70,6 +76,26 @@ TEST_P(VersionScript, EachIsGreaterThanTheOneBefore) {
   }
 }
 
+TEST_P(VersionScript, TheClockTellsTheLastRaises) {
+  need("60000");
+  const std::uint64_t made = clock();
+  raise("remove", false, "a");
+  const std::uint64_t after_a = clock();
+  raise("expire", false, "b");
+  const auto told = [&] { return VersionClock::parse(at("clock")).value_or(VersionClock()); };
+  const std::string a = VersionClock::hash_of("a"), b = VersionClock::hash_of("b"), c = VersionClock::hash_of("c");
+  EXPECT_TRUE(told().may_have_raised(a, made));
+  EXPECT_TRUE(told().may_have_raised(b, made));
+  EXPECT_FALSE(told().may_have_raised(c, made));
+  EXPECT_FALSE(told().may_have_raised(a, after_a));
+  EXPECT_TRUE(told().may_have_raised(b, after_a));
+  for (int i = 0; i < 40; ++i) raise("remove", false, "b");
+  EXPECT_TRUE(told().may_have_raised(c, made)) << "it goes back no further than it is told";
+  const std::uint64_t late = clock();
+  raise("remove", false, "b");
+  EXPECT_FALSE(told().may_have_raised(c, late));
+}
+
 TEST_P(VersionScript, OfTwoOfASpaceTheOneThatWasRaisedLaterIsTheHigher) {
   std::uint64_t last = 0;
   for (int i = 0; i < 50; ++i) {
@@ -77,7 +103,7 @@ TEST_P(VersionScript, OfTwoOfASpaceTheOneThatWasRaisedLaterIsTheHigher) {
       raise("remove", false, key);
       ASSERT_GT(version(key).expired, last);
       last = version(key).expired;
-      ASSERT_EQ(at("clock"), std::to_string(last));
+      ASSERT_EQ(clock(), last);
     }
   }
 }
@@ -92,7 +118,7 @@ TEST_P(VersionScript, RaisingGoesNotBackWhenTheServersTimeDoes) {
       for (std::uint64_t n = 1; n <= 3; ++n) {
         raise(how, true);
         EXPECT_EQ(version().expired, ahead + n) << "one more, to the microsecond: " << where;
-        EXPECT_EQ(at("clock"), std::to_string(ahead + n));
+        EXPECT_EQ(clock(), ahead + n);
       }
     }
   }
@@ -128,7 +154,7 @@ TEST_P(VersionScript, WhatIsNoVersionIsReplacedByOne) {
   command({"SET", "clock", "damage"});
   put("100 200");
   raise("remove");
-  EXPECT_EQ(at("clock"), std::to_string(version().expired));
+  EXPECT_EQ(clock(), version().expired);
 }
 
 TEST_P(VersionScript, OneForEverIsCopiedWhenItIsRaised) {
@@ -157,7 +183,7 @@ TEST_P(VersionScript, OneThatIsMissingIsMadeAsOfNowWhereTheSpaceHasNoClock) {
   EXPECT_GE(version().removed, before);
   EXPECT_LE(version().removed, time_here());
   EXPECT_EQ(version().removed, version().expired);
-  EXPECT_EQ(at("clock"), std::to_string(version().expired));
+  EXPECT_EQ(clock(), version().expired);
   EXPECT_EQ(life("clock"), -1);
 }
 
@@ -256,7 +282,9 @@ struct VersionsWithoutTime : testing_support::RemoteLevel {
     if (!IsSkipped()) become("-@all +get +set +pttl +pexpire +persist +eval");
   }
   std::string raise(std::uint64_t time, const std::string& key = "k") const {
-    EXPECT_EQ(eval(kRaiseVersion, {key, "clock"}, {"remove", "60000", std::to_string(time)}), "1");
+    EXPECT_EQ(
+        eval(kRaiseVersion, {key, "clock"}, {"remove", "60000", std::to_string(time), VersionClock::hash_of(key)}),
+        "1");
     return at(key);
   }
   std::string need(std::uint64_t time, const std::string& key = "k") const {

@@ -310,7 +310,7 @@ class Core : public std::enable_shared_from_this<Core> {
   using RunLoader = std::function<std::vector<Loaded>(const Ours&)>;
 
   explicit Core(ManagerOptions options);
-  TimePoint hit_time() const noexcept;
+  TimePoint hit_time(const ThreadRecord& record) const noexcept;
   bool may_read(TimePoint time) const noexcept;
 
   // Asking.

@@ -14,6 +14,8 @@ struct alignas(64) ThreadRecord {
   std::atomic<const Node*> hazard{nullptr};
   /// Small and dense: no two living threads share one.
   std::uint32_t index = 0;
+  /// What the kernel clears when the thread leaves its processor; null where it does not (see unbroken_run.hpp).
+  std::uint64_t* run = nullptr;
 };
 
 /// Defined in the library, so that plug-ins that hide their symbols have no second one.
