@@ -1,6 +1,7 @@
 #include "background.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <list>
 #include <utility>
 
@@ -66,7 +67,10 @@ class Background::Ticket {
     if (own.empty()) return;
     {
       const Running running(*state_);
-      own.front()();
+      try {
+        own.front()();
+      } catch (const std::exception&) {  // no memory: what it was to say or to free behind is left undone
+      }
       // What the task holds is let go before it counts as ended: it may be what close() waits for.
       own.clear();
     }
@@ -98,6 +102,7 @@ struct Background::Schedule {
   TimePoint due;
   std::function<void()> job;
   std::atomic<bool> running{false};
+  bool wanted = false;  ///< its time has come; the timer's own
 };
 
 Background::Background(std::shared_ptr<Clock> clock, std::shared_ptr<Executor> executor)
@@ -150,29 +155,25 @@ void Background::run_schedule() {
   while (!closed_) {
     std::erase_if(schedules_, [](const auto& schedule) { return schedule.expired(); });
     TimePoint next = TimePoint::max();
-    std::vector<std::shared_ptr<Schedule>> due;
+    std::shared_ptr<Schedule> due;
     const TimePoint now = clock_->now();
     for (const auto& weak : schedules_) {
       const auto schedule = weak.lock();
       if (!schedule) continue;
       if (schedule->due <= now) {
         schedule->due = now + schedule->interval;
-        if (!schedule->running.exchange(true)) due.push_back(schedule);
+        schedule->wanted = !schedule->running.exchange(true);
+      }
+      if (schedule->wanted) {
+        due = schedule;
+        break;
       }
       next = std::min(next, schedule->due);
     }
-    if (!due.empty()) {
+    if (due) {
+      due->wanted = false;
       lock.unlock();
-      for (auto& schedule : due) {
-        const bool begun = post([weak = std::weak_ptr(schedule)] {
-          const auto held = weak.lock();
-          if (!held) return;
-          held->job();
-          held->running = false;
-        });
-        if (!begun) schedule->running = false;
-      }
-      due.clear();
+      run_behind(std::move(due));
       lock.lock();
       continue;
     }
@@ -181,6 +182,26 @@ void Background::run_schedule() {
     } else {
       clock_->wait_until(lock, wake_, next);
     }
+  }
+}
+
+/// Without memory or room for it, its next time comes.
+void Background::run_behind(std::shared_ptr<Schedule> schedule) noexcept {
+  struct Run {
+    explicit Run(std::weak_ptr<Schedule> of) : schedule(std::move(of)) {}
+    Run(const Run&) = delete;
+    Run& operator=(const Run&) = delete;
+    ~Run() {
+      if (const auto held = schedule.lock()) held->running = false;
+    }
+    const std::weak_ptr<Schedule> schedule;
+  };
+  try {
+    post([run = std::make_shared<Run>(schedule)] {
+      if (const auto held = run->schedule.lock()) held->job();
+    });
+  } catch (const std::exception&) {
+    schedule->running = false;
   }
 }
 

@@ -52,6 +52,7 @@ class Background : public std::enable_shared_from_this<Background> {
   class Ticket;
   struct Schedule;
   void run_schedule();
+  void run_behind(std::shared_ptr<Schedule> schedule) noexcept;
   void start_timer();
   void try_again();
 

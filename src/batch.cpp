@@ -24,11 +24,33 @@ struct Core::Waiting {
   bool loading;  ///< its loader had begun before this call came
 };
 
+/// Flights that this call is to lead: when it ends by an error before it does, those who joined them ask once more.
+class Core::Unled {
+ public:
+  Unled(Core& core, Batch& batch, std::size_t most) : core_(core), batch_(batch) {
+    batch_.items.reserve(most);
+    batch_.flights.reserve(most);
+  }
+  ~Unled() {
+    if (led_) return;
+    for (const auto& flight : batch_.flights) core_.abandon(*flight);
+  }
+  Unled(const Unled&) = delete;
+  Unled& operator=(const Unled&) = delete;
+  void lead() noexcept { led_ = true; }
+
+ private:
+  Core& core_;
+  Batch& batch_;
+  bool led_ = false;
+};
+
 std::vector<Core::Waiting> Core::join_batch(std::vector<BatchItem>& items, const std::vector<std::size_t>& open,
                                             const LoadSpec& spec, bool counted, Batch& wanted, Batch& behind,
                                             std::size_t& early) {
   Counters& counters = spec.identity->counters;
   std::vector<Waiting> waiting;
+  waiting.reserve(open.size());  // what was joined as its leader is always handed on
   const bool asks = reads_l2_itself(spec);
   for (const std::size_t i : open) {
     BatchItem& item = items[i];
@@ -93,7 +115,10 @@ void Core::load_batch(std::vector<BatchItem>& items, const std::shared_ptr<Batch
     if (closed()) return load_uncached(items, open, counted, *loader);
     Batch wanted, behind;
     std::size_t early = 0;
+    Unled unled(*this, wanted, open.size()), unled_behind(*this, behind, open.size());
     const std::vector<Waiting> waiting = join_batch(items, open, *loader, counted, wanted, behind, early);
+    unled.lead();
+    unled_behind.lead();
     if (!behind.empty() && launch(behind, loader, LoadUrgency::behind)) {
       loader->identity->counters.add(Count::early_refreshes, early);
     }
@@ -159,11 +184,13 @@ void Core::load_batch(std::vector<BatchItem>& items, const std::shared_ptr<Batch
 void Core::refresh_behind(const std::vector<BatchItem>& items, const std::vector<std::size_t>& aged,
                           const std::shared_ptr<BatchLoader>& loader) {
   Batch behind;
+  Unled unled(*this, behind, aged.size());
   for (const std::size_t i : aged) {
     if (shared_->holds_off(items[i].key.name, items[i].value->created, now())) continue;
     Store::Joined joined = store_->join(new_flight(items[i].key, *loader, items[i].tags), Store::Wants::load, now());
     if (joined.lead) behind.add(i, std::move(joined.flight));
   }
+  unled.lead();
   if (!behind.empty()) launch(behind, loader, LoadUrgency::behind);
 }
 

@@ -61,10 +61,14 @@ void Coherence::begin() {
   } catch (const std::exception& e) {
     if (std::exchange(complained_, true)) return;
     lock.unlock();
-    core_.log(LogLevel::warning,
-              fmt::format("no invalidation channel: {}. Values are not kept in this process until there is one; it is "
-                          "tried again when the cache is used",
-                          e.what()));
+    try {
+      core_.log(
+          LogLevel::warning,
+          fmt::format("no invalidation channel: {}. Values are not kept in this process until there is one; it is "
+                      "tried again when the cache is used",
+                      e.what()));
+    } catch (const std::exception&) {  // no memory to say so
+    }
   }
 }
 
@@ -159,14 +163,17 @@ TimePoint Core::end_blindness() {
 void Core::not_hearing(std::string_view why, TimePoint last_heard) {
   shared_->blindness.fetch_add(1, std::memory_order_relaxed);
   cease_to_trust(last_heard);
-  shared_->messages->post(
-      LogLevel::warning,
-      fmt::format("changes by other processes are not heard of at present ({}): the in-process level "
-                  "is {} until they are",
-                  why,
-                  options_.l1.when_blind == WhenBlind::flush    ? "empty"
-                  : options_.l1.when_blind == WhenBlind::bypass ? "not used"
-                                                                : "used for a limited time"));
+  try {
+    shared_->messages->post(
+        LogLevel::warning,
+        fmt::format("changes by other processes are not heard of at present ({}): the in-process level "
+                    "is {} until they are",
+                    why,
+                    options_.l1.when_blind == WhenBlind::flush    ? "empty"
+                    : options_.l1.when_blind == WhenBlind::bypass ? "not used"
+                                                                  : "used for a limited time"));
+  } catch (const std::exception&) {  // no memory to say so
+  }
 }
 
 void Core::cease_to_trust(TimePoint last_heard) {

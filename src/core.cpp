@@ -246,14 +246,20 @@ void Core::invalidate_tag(std::string_view tag, bool hard) {
 }
 
 void Core::clear(Identity& identity) {
+  const bool shared = reaches_shared();
+  // What needs memory comes first: then it is done as a whole, or not at all.
+  std::string dependency;
+  std::array<std::shared_ptr<const KeyPattern>, 2> raw_values;
+  const bool raw = shared && identity.raw.load(std::memory_order_relaxed);
+  if (shared) dependency = function_dependency(identity.text());
+  if (raw) raw_values = raw_values_of(identity);
   raise(identity.cleared, sequence_.fetch_add(1) + 1);
-  if (reaches_shared()) {
-    const std::string dependency = function_dependency(identity.text());
+  if (shared) {
     invalidate_shared(dependency, true);
     raise(identity.cleared, sequence_.fetch_add(1) + 1);
     // What was kept before the function was known here knows it by this name only.
     tags_->invalidate(dependency, sequence_.fetch_add(1) + 1, true);
-    if (identity.raw.load(std::memory_order_relaxed)) clear_raw(identity);
+    if (raw) clear_raw(raw_values);
   }
   sweep_behind();
 }
@@ -265,10 +271,13 @@ void Core::flush_all() {
   store_->clear(sequence_.fetch_add(1) + 1);
 }
 
-void Core::sweep_behind() {
-  background_->post([weak = weak_from_this()] {
-    if (const auto core = weak.lock()) core->store_->sweep(core->now());
-  });
+void Core::sweep_behind() noexcept {
+  try {
+    background_->post([weak = weak_from_this()] {
+      if (const auto core = weak.lock()) core->store_->sweep(core->now());
+    });
+  } catch (const std::exception&) {  // no memory: entries that no longer count are found by other ways, too
+  }
 }
 
 // --- identities and statistics

@@ -3,6 +3,7 @@
 
 #include <dsta/cache/detail/core.hpp>
 
+#include "attempt.hpp"
 #include "entry.hpp"
 #include "l1/store.hpp"
 #include "l2/time_budget.hpp"
@@ -27,18 +28,21 @@ std::size_t Core::erase_many(std::span<const KeyView> keys, const Reach& reach) 
   std::size_t erased = static_cast<std::size_t>(std::ranges::count(here, true));
   const TimeBudget::Operation budget(time_limit());
   for (std::size_t at = 0; shared && at < keys.size(); at += kMostKeys) {
+    const auto part = keys.subspan(at, std::min(kMostKeys, keys.size() - at));
     std::vector<Erasure> erasures;
-    for (std::size_t i = at; i < std::min(keys.size(), at + kMostKeys); ++i) {
-      erasures.push_back({.name = keys[i].name, .look = !here[i]});
-    }
     Versions versions;
-    shared_->remote.remove_each(erasures, versions);
+    const Done asked = attempt([&]() -> Done {
+      for (std::size_t i = 0; i < part.size(); ++i) erasures.push_back({.name = part[i].name, .look = !here[at + i]});
+      shared_->remote.remove_each(erasures, versions);
+      return {Done::yes};
+    });
     // In this order: who reads there from now on knows that it waits, who has begun to is fenced.
-    for (const auto& erasure : erasures) {
-      if (!erasure.done) leave_to_upkeep(Pending::Kind::key, erasure.name);
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      if (!asked || !erasures[i].done) leave_to_upkeep(Pending::Kind::key, part[i].name);
     }
-    for (std::size_t i = 0; i < erasures.size(); ++i) store_->erase(keys[at + i], now());
-    erased += count_erased(erasures, reach.raw, versions);
+    for (const KeyView& key : part) store_->erase(key, now());
+    if (asked)
+      attempt([&]() -> Done { return erased += count_erased(erasures, reach.raw, versions), Done{Done::yes}; });
   }
   return erased;
 }

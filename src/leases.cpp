@@ -58,6 +58,11 @@ std::vector<Leases::Record> Leases::due(TimePoint now, TimePoint& next) {
   return due;
 }
 
+void Leases::renew_all() noexcept {
+  const std::lock_guard lock(mutex_);
+  for (Record& record : held_) record.due = TimePoint{};
+}
+
 std::vector<Leases::Record> Leases::to_give_back(TimePoint now, TimePoint& next) {
   constexpr std::chrono::milliseconds kAgain{100};
   std::vector<Record> due;

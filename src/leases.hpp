@@ -51,6 +51,8 @@ class Leases {
   /// Those to be renewed now; `next` is when something is to be done next. Those that nobody needs any more are left to
   /// run out.
   std::vector<Record> due(TimePoint now, TimePoint& next);
+  /// Those that are held are due.
+  void renew_all() noexcept;
   /// Those to be given back now.
   std::vector<Record> to_give_back(TimePoint now, TimePoint& next);
   void given_back(const Record& record);

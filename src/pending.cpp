@@ -4,8 +4,18 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-void Pending::add(const KeyPatternPtr& pattern) {
-  add(pattern->is_glob() ? Kind::pattern : Kind::rule, pattern->text(), pattern);
+void Pending::add(const KeyPatternPtr& pattern) noexcept {
+  const Kind kind = pattern->is_glob() ? Kind::pattern : Kind::rule;
+  std::string text;
+  try {
+    text = pattern->text();
+  } catch (const std::bad_alloc&) {
+    const std::lock_guard lock(mutex_);
+    any_.store(true, std::memory_order_release);
+    unnamed_ = ++added_;
+    return;
+  }
+  add(kind, text, pattern);
 }
 
 void Pending::add(Kind kind, std::string_view name, KeyPatternPtr pattern) noexcept {

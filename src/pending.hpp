@@ -44,7 +44,7 @@ class Pending {
 
   /// `kind` is neither `pattern` nor `rule`.
   void add(Kind kind, std::string_view name = {}) noexcept { add(kind, name, {}); }
-  void add(const KeyPatternPtr& pattern);
+  void add(const KeyPatternPtr& pattern) noexcept;
   /// Whether there are any: one load, for the paths that ask all the time.
   bool any() const noexcept { return any_.load(std::memory_order_acquire); }
   std::size_t size() const;

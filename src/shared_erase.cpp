@@ -5,6 +5,7 @@
 #include <dsta/cache/key.hpp>
 #include <dsta/cache/key_text.hpp>
 
+#include "attempt.hpp"
 #include "entry.hpp"
 #include "key_pattern.hpp"
 #include "l1/store.hpp"
@@ -19,14 +20,18 @@ bool Core::erase_shared(const KeyView& key, bool raw) {
   const TimeBudget::Operation budget(time_limit());
   const bool here = store_->erase(key, now());
   Found before;
-  const Done done = shared_->remote.remove(key.name, before);
+  const Done done = attempt([&] { return shared_->remote.remove(key.name, before); });
   // In this order: who reads there from now on knows that it waits, who has begun to is fenced.
   if (!done) leave_to_upkeep(Pending::Kind::key, key.name);
   store_->erase(key, now());  // what was read from there meanwhile
   if (!done || here) return here;
   if (counts_plain(before, raw)) return true;
   if (before.kind != Found::Kind::value) return false;
-  return counts(before.view);
+  try {
+    return counts(before.view);
+  } catch (const std::bad_alloc&) {  // it is gone; only whether it still counted is not known
+    return true;
+  }
 }
 
 bool Core::counts(const EnvelopeView& view) {
@@ -45,14 +50,19 @@ std::size_t Core::erase_matching_shared(const std::shared_ptr<const KeyPattern>&
     return pattern->concerns(known.name, known.shared ? std::string_view() : known.full) &&
            !pattern->leaves(known.identity);
   };
-  std::size_t local = 0;
-  const std::size_t here = store_->erase_matching(matches, now(), &local);
-  std::size_t there = 0;
-  const Done done = sweep(*pattern, &there);
-  if (!done) leave_to_upkeep(pattern);
-  std::size_t local_again = 0;
-  store_->erase_matching(matches, now(), &local_again);
-  return done ? there + local + local_again : std::max(here, there + local);
+  try {
+    std::size_t local = 0;
+    const std::size_t here = store_->erase_matching(matches, now(), &local);
+    std::size_t there = 0;
+    const Done done = attempt([&] { return sweep(*pattern, &there); });
+    if (!done) leave_to_upkeep(pattern);
+    std::size_t local_again = 0;
+    store_->erase_matching(matches, now(), &local_again);
+    return done ? there + local + local_again : std::max(here, there + local);
+  } catch (...) {  // no memory to look through what is here: what is removed there is told, and goes here too
+    leave_to_upkeep(pattern);
+    throw;
+  }
 }
 
 Done Core::sweep(const KeyPattern& pattern, std::size_t* counted) {
@@ -80,25 +90,28 @@ Done Core::sweep(const KeyPattern& pattern, std::size_t* counted) {
 
 void Core::invalidate_shared(std::string_view dependency, bool hard) {
   const TimeBudget::Operation budget(time_limit());
-  if (shared_->remote.raise(dependency, hard)) return;
+  if (attempt([&] { return shared_->remote.raise(dependency, hard); })) return;
   leave_to_upkeep(hard ? Pending::Kind::remove : Pending::Kind::expire, dependency);
 }
 
 void Core::flush_shared() {
   const TimeBudget::Operation budget(time_limit());
-  const Done done = shared_->remote.raise_epoch();
+  const Done done = attempt([&] { return shared_->remote.raise_epoch(); });
   shared_->remote.versions().forget_all();
-  if (done && shared_->remote.remove_old(*glob_pattern("*"))) return;
+  if (done && attempt([&] { return shared_->remote.remove_old(*glob_pattern("*")); })) return;
   leave_to_upkeep(Pending::Kind::flush_all, {});
 }
 
 /// Raw values have no version to be cleared by: they are looked for, and the leases of their loads with them.
-void Core::clear_raw(const Identity& identity) {
-  const TimeBudget::Operation budget(time_limit());
+std::array<std::shared_ptr<const KeyPattern>, 2> Core::raw_values_of(const Identity& identity) {
   const std::string name = glob_escape(identity.text());
-  for (const std::string& glob : {name, name + ":*"}) {
-    const KeyPatternPtr pattern = glob_pattern(glob);
-    if (!shared_->remote.remove_old(*pattern)) leave_to_upkeep(pattern);
+  return {glob_pattern(name), glob_pattern(name + ":*")};
+}
+
+void Core::clear_raw(std::span<const std::shared_ptr<const KeyPattern>> patterns) noexcept {
+  const TimeBudget::Operation budget(time_limit());
+  for (const auto& pattern : patterns) {
+    if (!attempt([&] { return shared_->remote.remove_old(*pattern); })) leave_to_upkeep(pattern);
   }
 }
 
@@ -127,6 +140,15 @@ TimePoint Core::confirm_pending() {
 TimePoint Core::renew_leases() {
   TimePoint next = TimePoint::max();
   const TimePoint time = std::chrono::steady_clock::now();
+  try {
+    return renew_leases(time, next);
+  } catch (...) {  // no memory: the step is called again soon, and then all are due
+    shared_->leases->renew_all();
+    throw;
+  }
+}
+
+TimePoint Core::renew_leases(TimePoint time, TimePoint next) {
   std::vector<Remote::Replace> renewals;
   std::vector<Remote::RawReplace> raw;
   std::vector<Leases::Record> due, ended;

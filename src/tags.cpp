@@ -34,9 +34,18 @@ Tag& TagStripe::find(std::string_view name) {
   return tag;
 }
 
-void TagStripe::invalidate(std::string_view name, std::uint64_t point, bool hard) {
+void TagStripe::invalidate(std::string_view name, std::uint64_t point, bool hard) noexcept {
   const std::lock_guard lock(mutex_);
-  Tag& tag = record(name);
+  Tag* found = nullptr;
+  try {
+    found = &record(name);
+  } catch (const std::bad_alloc&) {
+    // There is no record of it, so no entry has it. It is as if it had been invalidated and forgotten since.
+    std::uint64_t& forgotten = hard ? forgotten_removed_ : forgotten_expired_;
+    forgotten = std::max(forgotten, point);
+    return;
+  }
+  Tag& tag = *found;
   raise(hard ? tag.removed : tag.expired, point);
   if (tag.references.load(std::memory_order_relaxed) != 0) return;
   if (tag.idle) unlink(tag);

@@ -112,7 +112,7 @@ class alignas(64) TagStripe {
   void charge_to(std::atomic<std::size_t>& charged) { charged_ = &charged; }
   /// With one more reference.
   Tag& find(std::string_view name);
-  void invalidate(std::string_view name, std::uint64_t point, bool hard);
+  void invalidate(std::string_view name, std::uint64_t point, bool hard) noexcept;
   /// The last reference goes.
   void release(Tag& tag) noexcept;
 
@@ -167,7 +167,9 @@ class TagTable {
     return found;
   }
   /// `point` is a new value of the invalidation sequence.
-  void invalidate(std::string_view name, std::uint64_t point, bool hard) { stripe(name).invalidate(name, point, hard); }
+  void invalidate(std::string_view name, std::uint64_t point, bool hard) noexcept {
+    stripe(name).invalidate(name, point, hard);
+  }
 
  private:
   static constexpr std::size_t kStripes = 16;

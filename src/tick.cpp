@@ -5,6 +5,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <new>
 #include <thread>
 
 #include <dsta/cache/detail/coarse_clock.hpp>
@@ -30,7 +31,9 @@ constexpr std::chrono::milliseconds kBusyTime{50};
 class Ticker {
  public:
   static Ticker& instance() {
-    static auto* ticker = new Ticker;
+    // In memory of its own: who reads the clock can do without the thread, but not without this.
+    alignas(Ticker) static unsigned char memory[sizeof(Ticker)];
+    static auto* ticker = new (memory) Ticker;
     return *ticker;
   }
 

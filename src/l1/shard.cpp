@@ -13,7 +13,7 @@ void Shard::remove(Node* node, Unlinked& dead) {
   dead.take(node);
 }
 
-bool Shard::insert(Node* old, NodeRef fresh, TimePoint now, Unlinked& dead) {
+bool Shard::insert(Node* old, NodeRef fresh, TimePoint now, Unlinked& dead) noexcept {
   Node* node = fresh.get();
   if (reach(*node) > max_bytes ||
       (node->counter && !(old && old->counter) && policy.pinned_weight() + node->weight > max_bytes / 2)) {
@@ -29,10 +29,13 @@ bool Shard::insert(Node* old, NodeRef fresh, TimePoint now, Unlinked& dead) {
     dead.take(old);
   } else {
     const std::size_t before = table.capacity();
-    table.insert(node);
+    if (!table.insert(node)) {
+      dead.take(node);
+      return false;
+    }
     if (table.capacity() != before) policy.resize(table.capacity());
     policy.add(node);
-    for (auto* added : watchers) added->push_back(NodeRef::to(*node));
+    for (Watcher* const watcher : watchers) watcher->note(*node);
   }
   wheel.add(node);
   reclaim(now, 16, dead);

@@ -1,6 +1,7 @@
 #pragma once
 #include <memory>
 #include <mutex>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -33,7 +34,7 @@ class FlightMap {
       for (const std::shared_ptr<Flight>* flight = &head; *flight; flight = &(*flight)->next) visit(*flight);
     }
   }
-  void add(const std::shared_ptr<Flight>& flight) {
+  void add(const std::shared_ptr<Flight>& flight) noexcept {
     flight->number = ++added_;
     if (++size_ > heads_.size()) rehash();
     link(flight);
@@ -53,7 +54,7 @@ class FlightMap {
 
  private:
   std::size_t index(std::uint64_t hash) const { return (hash >> 8) & (heads_.size() - 1); }
-  void link(std::shared_ptr<Flight> flight) {
+  void link(std::shared_ptr<Flight> flight) noexcept {
     auto& head = heads_[index(flight->hash)];
     flight->next = std::move(head);
     head = std::move(flight);
@@ -63,8 +64,13 @@ class FlightMap {
     heads_.resize(kMostEmpty);
     heads_.shrink_to_fit();
   }
-  void rehash() {
-    std::vector<std::shared_ptr<Flight>> old(heads_.size() * 2);
+  void rehash() noexcept {
+    std::vector<std::shared_ptr<Flight>> old;
+    try {
+      old.resize(heads_.size() * 2);
+    } catch (const std::bad_alloc&) {  // the chains are longer until the next one tries again
+      return;
+    }
     old.swap(heads_);
     for (auto& head : old) {
       while (head) {
@@ -82,6 +88,25 @@ class FlightMap {
 };
 
 class Unlinked;
+
+/// Entries under new keys since somebody began to look at those that there are.
+class Watcher {
+ public:
+  void note(Node& node) noexcept {
+    try {
+      added_.push_back(NodeRef::to(node));
+    } catch (const std::bad_alloc&) {
+      missed_ = true;
+    }
+  }
+  /// There was no memory for all of them: whoever watches looks at the whole shard.
+  bool missed() const { return missed_; }
+  std::vector<NodeRef>& added() { return added_; }
+
+ private:
+  std::vector<NodeRef> added_;
+  bool missed_ = false;
+};
 
 /// A part of the store with a lock of its own. Entries are found without it, by `table.read`.
 struct alignas(64) Shard {
@@ -101,7 +126,7 @@ struct alignas(64) Shard {
   /// The invalidation sequence of the last clear(): what a flight older than this brings is not stored.
   std::uint64_t cleared = 0;
   /// Who wants to know of entries under new keys, while he looks at those that are there.
-  std::vector<std::vector<NodeRef>*> watchers;
+  std::vector<Watcher*> watchers;
 
   /// Entries that left the table and may still be read by somebody.
   NodeStack retired;
@@ -157,8 +182,9 @@ struct alignas(64) Shard {
     });
   }
 
-  /// Inserts in place of `old` (null: none) and evicts down to the budget. False: too heavy, and `old` is gone.
-  bool insert(Node* old, NodeRef fresh, TimePoint now, Unlinked& dead);
+  /// Inserts in place of `old` (null: none) and evicts down to the budget. False: too heavy, or there is no memory for
+  /// a larger table; `old` is gone.
+  bool insert(Node* old, NodeRef fresh, TimePoint now, Unlinked& dead) noexcept;
   /// Takes out at most `limit` entries whose time is past.
   void reclaim(TimePoint now, std::size_t limit, Unlinked& dead);
   /// Evicts down to the budget.

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdint>
+#include <new>
 #include <vector>
 
 namespace dsta::cache {
@@ -13,10 +14,13 @@ namespace detail {
 /// One thread.
 class Sketch {
  public:
-  /// Sizes it for so many entries; what was counted is forgotten.
-  void resize(std::size_t entries) {
-    words_.assign(std::bit_ceil(std::max<std::size_t>(entries, 64)) / 2, 0);
-    additions_ = 0;
+  /// Sizes it for so many entries; what was counted is forgotten. Without memory it stays, and is less exact.
+  void resize(std::size_t entries) noexcept {
+    try {
+      std::vector<std::uint64_t>(std::bit_ceil(std::max<std::size_t>(entries, 64)) / 2).swap(words_);
+      additions_ = 0;
+    } catch (const std::bad_alloc&) {
+    }
   }
 
   void add(std::uint64_t hash) {

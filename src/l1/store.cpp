@@ -46,7 +46,14 @@ Store::Store(const L1Options& options, TimePoint now, const std::atomic<std::siz
   }
 }
 
-Store::~Store() { clear(0); }
+Store::~Store() {
+  clear(0);
+  // Nobody reads any more. The entries' destructors are user code, so not one of them runs under a lock.
+  for (std::size_t i = 0; i <= mask_; ++i) {
+    NodeStack left = std::exchange(shards_[i].retired, NodeStack());
+    left.push_all(shards_[i].unread);
+  }
+}
 
 Freshness Store::find_aged(const KeyView& key, const TypeOps& type, const Identity* reader, TimePoint now,
                            NodeRef& out) noexcept {
@@ -116,6 +123,18 @@ bool Store::erase(const KeyView& key, TimePoint now) {
 
 std::size_t Store::erase_matching(const std::function<bool(const Known&)>& is_meant, TimePoint now,
                                   std::size_t* local) {
+  /// Takes the watcher away however it ends.
+  struct Watch {
+    explicit Watch(Shard& shard) : home(shard) {}
+    ~Watch() {
+      const std::lock_guard lock(home.lock);
+      stop();
+    }
+    void begin() { home.watchers.push_back(&watcher); }
+    void stop() noexcept { std::erase(home.watchers, &watcher); }
+    Shard& home;
+    Watcher watcher;
+  };
   std::size_t erased = 0;
   std::vector<NodeRef> nodes;
   const auto entry_is_meant = [&](const Node& node) {
@@ -124,33 +143,43 @@ std::size_t Store::erase_matching(const std::function<bool(const Known&)>& is_me
   for (std::size_t i = 0; i <= mask_; ++i) {
     Shard& home = shards_[i];
     nodes.clear();
-    std::vector<NodeRef> added;
+    Watch watch(home);
     {
       const std::lock_guard lock(home.lock);
+      nodes.reserve(home.table.size());
       home.table.each([&](Node& node) { nodes.push_back(NodeRef::to(node)); });
-      home.watchers.push_back(&added);
+      watch.begin();
     }
     // Matching is done outside the lock: readers of the shard do not wait for it.
     std::erase_if(nodes, [&](const NodeRef& node) { return !entry_is_meant(*node); });
     Unlinked dead(home);
     const std::lock_guard lock(home.lock);
-    std::erase(home.watchers, &added);
-    for (NodeRef& node : added) {
+    watch.stop();
+    nodes.reserve(nodes.size() + watch.watcher.added().size());
+    for (NodeRef& node : watch.watcher.added()) {
       if (entry_is_meant(*node)) nodes.push_back(std::move(node));
     }
     // Fencing and removing in one step: a load that is told to be too late finds nothing older left behind.
     home.flights.each([&](const std::shared_ptr<Flight>& flight) {
       if (!flight->fenced && is_meant({flight->name, flight->full, flight->identity, true})) flight->fenced = true;
     });
-    for (const NodeRef& node : nodes) {
-      // Or what replaced it meanwhile: a counter that counted on holds what was to be removed.
-      Node* held = home.find({node->name(), node->full(), node->hash, node->full_size == 0});
-      if (!held) continue;
+    const auto remove = [&](Node* held) {
       if (judge(*held, nullptr, now) != Freshness::miss) {
         ++erased;
         if (local && !held->shared) ++*local;
       }
       home.remove(held, dead);
+    };
+    if (watch.watcher.missed()) {
+      home.table.each([&](Node& node) {
+        if (entry_is_meant(node)) remove(&node);
+      });
+      continue;
+    }
+    for (const NodeRef& node : nodes) {
+      // Or what replaced it meanwhile: a counter that counted on holds what was to be removed.
+      Node* held = home.find({node->name(), node->full(), node->hash, node->full_size == 0});
+      if (held) remove(held);
     }
   }
   return erased;

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <vector>
 
 #include <dsta/cache/detail/node.hpp>
@@ -56,10 +57,17 @@ class Table {
     }
   }
 
-  /// `node` must not be in the table.
-  void insert(Node* node) {
-    while (!place(*current_.load(std::memory_order_relaxed), node)) grow();
+  /// `node` must not be in the table. False: there is no room for it, and no memory for more.
+  bool insert(Node* node) noexcept {
+    while (!place(*current_.load(std::memory_order_relaxed), node)) {
+      try {
+        grow();
+      } catch (const std::bad_alloc&) {
+        return false;
+      }
+    }
     ++size_;
+    return true;
   }
 
   void remove(const Node* node) {
@@ -157,6 +165,7 @@ class Table {
       bool placed = true;
       each([&](Node& node) { placed = placed && place(*bigger, &node); });
       if (!placed) continue;
+      arrays_.reserve(arrays_.size() + 1);  // from here on nothing fails: the new array is in use
       use(std::move(bigger));
       // Whoever still reads there must not find what is removed later: a reader checks its slot after announcing.
       for (std::size_t i = 0; i <= outgrown.mask; ++i) {

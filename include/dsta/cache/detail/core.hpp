@@ -324,6 +324,7 @@ class Core : public std::enable_shared_from_this<Core> {
   /// A value of the shared level, whose refresh is begun when it is due.
   NodeRef freshen(Fetched seen, const std::shared_ptr<Loader>& loader, TimePoint called, std::uint64_t arrived);
   struct Waiting;
+  class Unled;
   /// Each open item becomes a hit, or one of those that are waited for; of these, what nobody loads yet goes to
   /// `wanted`. Refreshes to be begun go to `behind`; `early` of them are of fresh entries.
   std::vector<Waiting> join_batch(std::vector<BatchItem>& items, const std::vector<std::size_t>& open,
@@ -436,7 +437,8 @@ class Core : public std::enable_shared_from_this<Core> {
   std::size_t count_erased(std::span<const Erasure> erasures, bool raw, Versions& versions);
   void invalidate_shared(std::string_view dependency, bool hard);
   void flush_shared();
-  void clear_raw(const Identity& identity);
+  static std::array<std::shared_ptr<const KeyPattern>, 2> raw_values_of(const Identity& identity);
+  void clear_raw(std::span<const std::shared_ptr<const KeyPattern>> patterns) noexcept;
   void leave_to_upkeep(PendingKind kind, std::string_view name);
   void leave_to_upkeep(const std::shared_ptr<const KeyPattern>& pattern);
   // See coherence.cpp.
@@ -449,6 +451,7 @@ class Core : public std::enable_shared_from_this<Core> {
   // Steps of Upkeep: each does what is due and says when it is to be called next.
   TimePoint confirm_pending();
   TimePoint renew_leases();
+  TimePoint renew_leases(TimePoint time, TimePoint next);
   TimePoint end_blindness();
   TimePoint keep_versions();
   TimePoint destroy_dropped();
@@ -457,7 +460,7 @@ class Core : public std::enable_shared_from_this<Core> {
   std::optional<std::int64_t> increment_entry(const KeyView& key, std::int64_t delta, Duration ttl, bool& changed);
   static std::optional<std::int64_t> decode_integer(const EnvelopeView& view);
 
-  void sweep_behind();
+  void sweep_behind() noexcept;
   /// Tags, an etag and an idle ttl, for those that have any.
   void adorn(Node& node, TagSet tags, std::string etag, Duration idle_ttl) const;
   /// Fills in times, tags and weight. False: the ttl says not to store.
