@@ -29,6 +29,9 @@ enum class PendingKind : std::uint8_t {
 ///
 /// Bounded: beyond kMost, or kMostBytes of names, all become one, to invalidate the namespace. (Counters and raw
 /// values, which do not depend on it, stay.)
+///
+/// Some room is kept for when there is no memory: only when that is used up, too, or a name is longer than kSpareName,
+/// the namespace is invalidated in place of what was wanted.
 class Pending {
  public:
   using Kind = PendingKind;
@@ -41,6 +44,9 @@ class Pending {
 
   static constexpr std::size_t kMost = 10'000;
   static constexpr std::size_t kMostBytes = std::size_t{4} << 20;
+  static constexpr std::size_t kSpares = 16, kSpareName = 512;
+
+  Pending() { refill(); }
 
   /// `kind` is neither `pattern` nor `rule`.
   void add(Kind kind, std::string_view name = {}) noexcept { add(kind, name, {}); }
@@ -65,15 +71,29 @@ class Pending {
     KeyPatternPtr pattern;
   };
   using Id = std::pair<Kind, std::string>;
+  /// An Id that needs no memory, to look for.
+  using IdView = std::pair<Kind, std::string_view>;
+  struct Before {
+    using is_transparent = void;
+    template <class A, class B>
+    bool operator()(const A& a, const B& b) const {
+      return IdView(a.first, a.second) < IdView(b.first, b.second);
+    }
+  };
+  using Intents = std::map<Id, Held, Before>;
 
   void add(Kind kind, std::string_view name, KeyPatternPtr pattern) noexcept;
-  Held& add_one(Kind kind, std::string_view name);
-  bool has(Kind kind, std::string_view name) const { return intents_.contains(Id(kind, name)); }
+  /// Null: no memory, nor room.
+  Held* add_one(Kind kind, std::string_view name) noexcept;
+  void add_unnamed() noexcept { unnamed_ = ++added_; }
+  void refill() noexcept;
+  bool has(Kind kind, std::string_view name) const { return intents_.contains(IdView(kind, name)); }
 
   mutable std::mutex mutex_;
   // Under mutex_.
-  std::map<Id, Held> intents_;
-  std::size_t bytes_ = 0;  ///< of names
+  Intents intents_;
+  std::vector<Intents::node_type> spares_;  ///< each with room for a name of kSpareName bytes
+  std::size_t bytes_ = 0;                   ///< of names
   std::uint64_t added_ = 0;
   /// Not 0: there was no memory for an intent of its own, and the namespace is to be invalidated in its place.
   std::uint64_t unnamed_ = 0;
