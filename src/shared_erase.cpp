@@ -59,7 +59,8 @@ std::size_t Core::erase_matching_shared(const std::shared_ptr<const KeyPattern>&
     std::size_t local_again = 0;
     store_->erase_matching(matches, now(), &local_again);
     return done ? there + local + local_again : std::max(here, there + local);
-  } catch (...) {  // no memory to look through what is here: what is removed there is told, and goes here too
+  } catch (
+      ...) {  // no memory to look through what is here: the channel says what is removed there, and that goes here too
     leave_to_upkeep(pattern);
     throw;
   }

@@ -31,7 +31,7 @@ constexpr std::chrono::milliseconds kBusyTime{50};
 class Ticker {
  public:
   static Ticker& instance() {
-    // In memory of its own: who reads the clock can do without the thread, but not without this.
+    // In static memory: a reader of the clock can do without the thread, but not without this.
     alignas(Ticker) static unsigned char memory[sizeof(Ticker)];
     static auto* ticker = new (memory) Ticker;
     return *ticker;

@@ -99,7 +99,7 @@ class Watcher {
       missed_ = true;
     }
   }
-  /// There was no memory for all of them: whoever watches looks at the whole shard.
+  /// There was no memory for all of them: the whole shard is to be looked at.
   bool missed() const { return missed_; }
   std::vector<NodeRef>& added() { return added_; }
 

@@ -46,13 +46,13 @@ std::vector<SocketAddress> resolve(const Address& address, int flags, std::strin
     error = ::gai_strerror(failed);
     return {};
   }
+  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owned(list, ::freeaddrinfo);
   std::vector<SocketAddress> found;
   for (const addrinfo* one = list; one; one = one->ai_next) {
     SocketAddress& next = found.emplace_back();
     std::memcpy(&next.bytes, one->ai_addr, one->ai_addrlen);
     next.size = one->ai_addrlen;
   }
-  ::freeaddrinfo(list);
   return found;
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <exception>
 #include <mutex>
+#include <new>
 #include <set>
 #include <string>
 
@@ -72,13 +73,17 @@ std::string_view meaning(std::string_view text) {
 
 std::string_view keep_reason(std::string_view text) noexcept {
   // Never destroyed: results may be read until the process ends.
-  static auto* const mutex = new std::mutex;
-  static auto* const kept = new std::set<std::string, std::less<>>;
+  struct Kept {
+    std::mutex mutex;
+    std::set<std::string, std::less<>> texts;
+  };
+  alignas(Kept) static unsigned char memory[sizeof(Kept)];
+  static auto* const kept = new (memory) Kept;
   try {
-    const std::lock_guard lock(*mutex);
-    if (const auto known = kept->find(text); known != kept->end()) return *known;
-    if (kept->size() >= kMostReasons) return kUnsaid;
-    return *kept->emplace(text).first;
+    const std::lock_guard lock(kept->mutex);
+    if (const auto known = kept->texts.find(text); known != kept->texts.end()) return *known;
+    if (kept->texts.size() >= kMostReasons) return kUnsaid;
+    return *kept->texts.emplace(text).first;
   } catch (const std::exception&) {  // no memory
     return kUnsaid;
   }

@@ -15,12 +15,18 @@ Reply& target(const redisReadTask* task) {
   return static_cast<Reply*>(task->parent->obj)->elements[static_cast<std::size_t>(task->idx)];
 }
 
+// These are called by C code, through which no exception may go: null says that there is no memory.
+
 void* create_string(const redisReadTask* task, char* text, std::size_t size) {
   Reply& reply = target(task);
   reply.kind = task->type == REDIS_REPLY_ERROR    ? Reply::Kind::error
                : task->type == REDIS_REPLY_STATUS ? Reply::Kind::status
                                                   : Reply::Kind::text;
-  reply.text.assign(text, size);
+  try {
+    reply.text.assign(text, size);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
   return &reply;
 }
 
@@ -33,7 +39,11 @@ using ElementCount = int;
 void* create_array(const redisReadTask* task, ElementCount count) {
   Reply& reply = target(task);
   reply.kind = Reply::Kind::array;
-  reply.elements.resize(static_cast<std::size_t>(count));
+  try {
+    reply.elements.resize(static_cast<std::size_t>(count));
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
   return &reply;
 }
 

@@ -47,7 +47,10 @@ std::vector<Operation> operations_of_functions() {
       {"hit", fill, [](Rig& rig, int x) { (void)rig.function.call(x); }, call_function, is_right},
       {"peek", fill, [](Rig& rig, int x) { rig.function.peek(x); }, call_function, is_right},
       {"refresh", fill_and_change, [](Rig& rig, int x) { (void)rig.function.refresh(x); }, call_function,
-       is_new_or_unchanged},
+       [](Rig& rig, int x, const std::string& got, bool returned) {
+         // A raw value that could not be stored is handed out, as when the server does not answer.
+         return is_new_or_unchanged(rig, x, got, returned && rig.kind != "raw");
+       }},
       {"many, cold", nothing, [](Rig& rig, int x) { rig.function.many(x, x + kOther); }, call_function, is_right},
       {"many, the second", nothing, [](Rig& rig, int x) { rig.function.many(x + kOther, x); }, call_function, is_right},
       {"many, kept", fill, [](Rig& rig, int x) { rig.function.many(x, x + kOther); },
@@ -280,6 +283,8 @@ class AllocationFailure : public testing::TestWithParam<Case> {
     if (HasFailure()) return;
     auto rig = std::make_shared<Rig>(GetParam().backend, GetParam().kind);
     for (const Operation& operation : operations) {
+      // What looks at all keys makes as many allocations as there are keys.
+      if (rig->backend != Backend::memory) the_server().command({"FLUSHALL"});
       if (!fail_at_all_points(rig, operation, where, most)) {
         rig = std::make_shared<Rig>(GetParam().backend, GetParam().kind);
       }
@@ -289,7 +294,7 @@ class AllocationFailure : public testing::TestWithParam<Case> {
 };
 
 TEST_P(AllocationFailure, OfACallLosesNothing) {
-  expect_nothing_leaks([] { run(operations_of_functions(), Where::here, 3); });
+  expect_nothing_leaks([] { run(operations_of_functions(), Where::here, 2); });
 }
 
 TEST_P(AllocationFailure, OnTheLibrarysThreadsLosesNothing) {
@@ -315,7 +320,7 @@ TEST_P(AllocationFailure, OnTheLibrarysThreadsLosesNothing) {
     told("a clear by another process", [](Rig& rig, int) { rig.peers_function.clear(); });
   }
   if (behind.empty()) GTEST_SKIP() << "nothing is done behind";
-  run(behind, Where::library, 4);
+  run(behind, Where::library, 2);
 }
 
 INSTANTIATE_TEST_SUITE_P(Functions, AllocationFailure, testing::ValuesIn(cases()), case_name);
@@ -323,7 +328,7 @@ INSTANTIATE_TEST_SUITE_P(Functions, AllocationFailure, testing::ValuesIn(cases()
 class AllocationFailureByHand : public AllocationFailure {};
 
 TEST_P(AllocationFailureByHand, OfACallLosesNothing) {
-  expect_nothing_leaks([] { run(operations_by_hand(), Where::here, 4); });
+  expect_nothing_leaks([] { run(operations_by_hand(), Where::here, 3); });
 }
 
 TEST_P(AllocationFailureByHand, WhileAManagerIsMadeOrUsedForTheFirstTimeLeavesNothingBehind) {

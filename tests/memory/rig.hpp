@@ -234,7 +234,8 @@ inline bool tries_all_points() {
 /// From 1 to `last`; some of them where not all are to be tried.
 inline std::vector<long> points(long last, long most) {
   std::vector<long> chosen;
-  const long step = tries_all_points() ? 1 : std::max(1L, last / most);
+  constexpr long kAll = 300;
+  const long step = std::max(1L, last / (tries_all_points() ? kAll : most));
   for (long at = 1; at <= last; at += step) chosen.push_back(at);
   return chosen;
 }

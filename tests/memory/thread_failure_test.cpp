@@ -110,7 +110,7 @@ TEST_P(ThreadFailure, LosesNothing) {
       std::thread thread([&] { done.set_value(outcome_of([&] { return use_everything(backend); })); });
       if (outcome.wait_for(20s) != std::future_status::ready) {
         std::fprintf(stderr, "without thread %d%s it hangs\n", at, on ? " and all after it" : "");
-        std::abort();  // with the stacks of all threads for whoever debugs it
+        std::abort();  // so that a debugger shows where
       }
       thread.join();
       EXPECT_EQ(outcome.get(), "") << "without thread " << at << (on ? " and all after it" : "");
