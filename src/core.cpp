@@ -290,7 +290,8 @@ Identity& Core::register_function(const std::string& prefix, const std::string& 
                                     "values are dropped",
                                     prefix, name));
     clear(identity);
-  } catch (...) {  // handed on: there will be no wrapper
+    identities_->took_over(identity);
+  } catch (...) {  // handed on: there will be no wrapper, and the next one clears what this one could not
     identities_->release(identity);
     throw;
   }
@@ -390,8 +391,9 @@ Duration Core::jittered(Duration ttl, double jitter) const {
 
 void Core::preset(const std::string& prefix, const EntryOptions& options) {
   detail::resolve(options, {});  // a mistake is found here, not in the first call under the prefix
+  EntryOptions copy = options;
   const std::lock_guard lock(presets_mutex_);
-  presets_[prefix] = options;
+  presets_.insert_or_assign(prefix, std::move(copy));
   has_presets_.store(true, std::memory_order_release);
 }
 

@@ -42,7 +42,8 @@ struct IdentityTable::Function final : Identity {
   std::size_t bytes = 0;               ///< what it takes while it has no wrapper
   std::vector<std::string> tag_kinds;  ///< of the tags `kind:{N}` that every wrapper of it names
   bool tags_noted = false;
-  bool idle = false;  ///< on the list of those that nothing refers to
+  bool taken_over = false;  ///< from another function, whose values are not cleared yet
+  bool idle = false;        ///< on the list of those that nothing refers to
   Function* older = nullptr;
   Function* newer = nullptr;
 
@@ -157,7 +158,13 @@ IdentityTable::Registered IdentityTable::add(const std::string& prefix, const st
   revive(function);
   if (function.wrappers++ == 0) charged_.fetch_sub(std::exchange(function.bytes, 0), std::memory_order_relaxed);
   function.mark = std::move(copy);
-  return {function, !same};
+  function.taken_over = function.taken_over || !same;
+  return {function, function.taken_over};
+}
+
+void IdentityTable::took_over(Identity& identity) noexcept {
+  const std::lock_guard lock(mutex_);
+  static_cast<Function&>(identity).taken_over = false;
 }
 
 IdentityRef IdentityTable::find(std::string_view text) {

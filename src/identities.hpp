@@ -39,6 +39,8 @@ class IdentityTable {
   Registered add(const std::string& prefix, const std::string& name, const FunctionMark& mark);
   /// A wrapper is gone.
   void release(Identity& identity) noexcept;
+  /// What its predecessor had stored is cleared.
+  void took_over(Identity& identity) noexcept;
   /// Null: no function has this text (see Identity::text).
   IdentityRef find(std::string_view text);
   /// A cache_clear at this point of the invalidation sequence, if there is such a function.

@@ -30,14 +30,11 @@ Admission* Core::admission(const Identity& identity) const {
 
 void Core::limit_loads(const std::string& prefix, const LoadLimit& limit) {
   if (limit.concurrent == 0) throw ConfigError("limit_loads: concurrent is 0, nothing could ever be loaded");
+  auto made = std::make_unique<Admission>(limit);
   const std::lock_guard lock(limits_mutex_);
-  auto& admission = limits_[prefix];
-  if (admission) {
-    admission->set(limit);
-  } else {
-    admission = std::make_unique<Admission>(limit);
-    if (closed()) admission->open();
-  }
+  const auto [at, added] = limits_.try_emplace(prefix, std::move(made));
+  if (!added) at->second->set(limit);
+  if (closed()) at->second->open();
   has_limits_.store(true, std::memory_order_release);
 }
 
