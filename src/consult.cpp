@@ -155,7 +155,7 @@ Consulted Core::consult(const Batch& batch, const LoadSpec& spec, LoadUrgency ur
   }
   if (queries.empty()) return consulted;
   auto versions = std::make_shared<Versions>();
-  if (!remote.read(queries, dependencies, *versions, false, !fills(*spec.terms))) {
+  if (!remote.read(queries, dependencies, *versions, may_be_counter(*spec.type), !fills(*spec.terms))) {
     for (const std::size_t i : places) alone(i);
     return consulted;
   }
@@ -223,6 +223,13 @@ LeaseStep Core::look(const Flight& flight, const LoadSpec& spec, LoadUrgency urg
       node = unpack(flight.key(), *spec.type, found, judged, flight.sequence);
     }
     if (node) seen.freshness = freshness = judged.freshness;
+  } else if (counts_plain(found, false) && may_be_counter(*spec.type)) {
+    node = decode(flight.key(), *spec.type, found.bytes);
+    if (node) {
+      node->created = node->attention = node->fresh_until = node->stale_until = now();
+      seen.kind = SeenEntry::Kind::value;
+      seen.freshness = freshness = Freshness::fresh;
+    }
   } else if (found.kind == Found::Kind::lease) {
     seen.lease_counts = is_current(found.lease, versions) && !shared_->leases->is_given_back(found.lease.token);
   }
@@ -335,6 +342,7 @@ void Core::take_claims(const Batch& batch, const LoadSpec& spec, const std::shar
       // Another's removal in the same round of the server goes untold, as the lease came last.
       if (step == LeaseStep::take || step == LeaseStep::take_over) store_->revoke(flight->key());
       flight->generation = claim.generation;
+      flight->order = claim.order;
       flight->versions = versions;
       flight->claimed.store(true, std::memory_order_release);
       consulted.ours.add(batch.items[i], flight, std::move(claim));

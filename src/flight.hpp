@@ -92,9 +92,10 @@ struct Flight {
   int baffled = 0;  ///< its leader's: how often in a row nothing was read at the shared level, nor a lease to be had
   /// Calls that wait for it or run its loader.
   std::atomic<int> callers{0};
-  /// It loads by a claim at L2: `generation`, under `versions`, which do not change any more.
+  /// It loads by a claim at L2: `generation` and `order`, under `versions`, which do not change any more.
   std::atomic<bool> claimed{false};
   LeaseToken generation{};
+  std::uint32_t order = 0;
   std::shared_ptr<const Versions> versions;
 
   std::mutex mutex;

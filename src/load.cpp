@@ -162,9 +162,11 @@ bool Core::may_join(const Flight& flight, const Fetched& seen) {
   const auto stands = [&](const Fetched& fetched) {
     if (!fetched.found || !fetched.versions) return false;
     const Found& found = *fetched.found;
-    const bool its = found.kind == Found::Kind::lease ? found.lease.token == flight.generation
-                                                      : found.kind == Found::Kind::value && found.view.has_generation &&
-                                                            found.view.generation == flight.generation;
+    // A refresh that joined the lease stores by a higher order: what it brought is newer than this load.
+    const bool its = found.kind == Found::Kind::lease
+                         ? found.lease.token == flight.generation
+                         : found.kind == Found::Kind::value && found.view.has_generation &&
+                               found.view.generation == flight.generation && found.view.order <= flight.order;
     return its && as_before(*fetched.versions, {}) &&
            std::ranges::all_of(dependencies, [&](const auto& name) { return as_before(*fetched.versions, name); });
   };

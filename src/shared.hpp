@@ -111,6 +111,8 @@ Judged judge(const EnvelopeView& view, const Versions& versions, std::int64_t se
 bool has_all(const EnvelopeView& entry, const std::vector<std::string>& names);
 /// The same for bytes without an envelope: a counter, or what the caller says is a raw value.
 bool counts_plain(const Found& found, bool raw);
+/// A counter is plain decimal digits, which a 64-bit integer may be read from.
+bool may_be_counter(const TypeOps& type);
 
 }  // namespace detail
 }  // namespace v1

@@ -46,12 +46,7 @@ Judged judge(const EnvelopeView& view, const Versions& versions, std::int64_t se
   return judged;
 }
 
-namespace {
-
-/// A counter is plain decimal digits.
 bool may_be_counter(const TypeOps& type) { return type.codec == "i64"; }
-
-}  // namespace
 
 Reach Core::reach(const EntryOptions& options) {
   Reach reach;
