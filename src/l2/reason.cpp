@@ -39,6 +39,7 @@ constexpr Known kKnown[] = {
     {"MASTERDOWN", "", "the server has lost its master (MASTERDOWN)"},
     {"CLUSTERDOWN", "", "the cluster is down (CLUSTERDOWN)"},
     {"NOREPLICAS", "", "the server has too few replicas to take writes (NOREPLICAS)"},
+    {"EXECABORT", "ermission", "the user may not run it (NOPERM)"},
     {"EXECABORT", "", "one of the commands before it was refused (EXECABORT)"},
     {"DENIED", "", "the server is in protected mode (DENIED)"},
     {"NOSCRIPT", "", "the server does not keep scripts (NOSCRIPT)"},

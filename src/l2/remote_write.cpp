@@ -246,6 +246,9 @@ Remote::Counted Remote::increment(std::string_view name, std::int64_t by, Durati
     return counted;
   }
   Reply* reply = &answer.replies.back();
+  // Where the user may not run MULTI, the others run one by one all the same.
+  const bool one_by_one = answer.replies.size() == 4 && answer.replies[0].is(Reply::Kind::error);
+  if (one_by_one) reply = &answer.replies[2];
   if (reply->is(Reply::Kind::array) && reply->elements.size() == 2) reply = &reply->elements[1];
   if (reply->is(Reply::Kind::integer)) {
     counted.done = {Done::yes};
@@ -264,7 +267,9 @@ Remote::Counted Remote::increment(std::string_view name, std::int64_t by, Durati
     counted.refused = Counted::Refused::overflow;
     return counted;
   }
-  counted.done = refused("increment", *reply);
+  // EXEC says only that something before it was refused: that is what is to be named.
+  const auto first = std::ranges::find_if(answer.replies, [](const Reply& one) { return one.is(Reply::Kind::error); });
+  counted.done = refused("increment", first == answer.replies.end() ? *reply : *first);
   return counted;
 }
 
