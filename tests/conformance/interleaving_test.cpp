@@ -115,7 +115,8 @@ class Stop {
   /// False: whatever `ended` is about ended first.
   bool await(const std::function<bool()>& ended) {
     std::unique_lock lock(mutex_);
-    while (!reached_ && !ended()) changed_.wait_for(lock, 1ms);
+    const auto patience = std::chrono::steady_clock::now() + 5s;
+    while (!reached_ && !ended() && std::chrono::steady_clock::now() < patience) changed_.wait_for(lock, 1ms);
     return reached_;
   }
   void open() {
@@ -159,6 +160,8 @@ std::int64_t value_of(std::int64_t item, std::int64_t version) { return item * k
 
 /// Loads on this thread fail.
 thread_local bool loads_fail = false;
+/// Not 0: the version that loads on this thread bring.
+thread_local int loads_bring = 0;
 
 /// A function of some kind in one process, all called alike.
 struct Function {
@@ -241,8 +244,9 @@ struct Interleaving : ::testing::TestWithParam<std::tuple<Levels, Kind>> {
   }
   /// What a function does, in the process that has this manager.
   std::int64_t read(CacheManager& cache, std::int64_t i) {
-    const int version = source;
-    if (&cache == &a.cache) a.stop->pass(Step::in_loader, a.f.key(i));
+    const int version = loads_bring != 0 ? loads_bring : source.load();
+    Process& here = &cache == &a.cache ? a : b;
+    here.stop->pass(Step::in_loader, here.f.key(i));
     if (loads_fail) throw std::runtime_error("the source is away");
     return value_of(i, version);
   }
@@ -529,6 +533,73 @@ TEST_P(Interleaving, WhatBeginsAfterAChangeNeverReadsWhatALoadBeforeItBrings) {
   }
 }
 
+/// Two refreshes, one of each process, in every order of their steps; both bring a value, or one fails.
+struct TwoRefreshes : Interleaving {
+  enum class Outcome { both, a_fails, b_fails };
+  std::future<std::int64_t> begin(Process& process, Step at, int version, bool fails);
+  void cross(bool there_before, Step step_a, Step step_b, bool a_first, Outcome outcome);
+};
+
+std::future<std::int64_t> TwoRefreshes::begin(Process& process, Step at, int version, bool fails) {
+  process.stop->arm(at, process.f.key(item));
+  auto refresh = std::async(std::launch::async, [this, &process, version, fails] {
+    loads_bring = version;
+    loads_fail = fails;
+    return process.f.refresh(item);
+  });
+  EXPECT_TRUE(process.stop->await([&] { return refresh.wait_for(0s) == std::future_status::ready; }));
+  return refresh;
+}
+
+void TwoRefreshes::cross(bool there_before, Step step_a, Step step_b, bool a_first, Outcome outcome) {
+  SCOPED_TRACE(::testing::Message() << (there_before ? "" : "not ") << "there before; the first process stopped "
+                                    << name_in(kStepNames, step_a) << ", the other " << name_in(kStepNames, step_b)
+                                    << ", ends " << (a_first ? "first" : "last") << ", " << static_cast<int>(outcome));
+  ++item;
+  source = kFirst;
+  if (there_before) {
+    EXPECT_EQ(a.f.call(item), value_of(item, kFirst));
+    EXPECT_EQ(b.f.call(item), value_of(item, kFirst));
+  }
+  const bool a_fails = outcome == Outcome::a_fails, b_fails = outcome == Outcome::b_fails;
+  auto of_a = begin(a, step_a, kNew, a_fails);
+  auto of_b = begin(b, step_b, kSet, b_fails);
+  const auto end = [&](Process& process, std::future<std::int64_t>& refresh, int version, bool fails) {
+    process.stop->open();
+    if (fails) {
+      EXPECT_THROW(refresh.get(), std::runtime_error);
+    } else {
+      EXPECT_EQ(refresh.get(), value_of(item, version));
+    }
+  };
+  if (a_first) end(a, of_a, kNew, a_fails);
+  end(b, of_b, kSet, b_fails);
+  if (!a_first) end(a, of_a, kNew, a_fails);
+  hear();
+  source = kOther;  // nothing is to be loaded any more
+  const std::int64_t from_a = a.f.call(item), from_b = b.f.call(item);
+  EXPECT_EQ(from_a, from_b);
+  const bool new_of_a = !a_fails && from_a == value_of(item, kNew),
+             new_of_b = !b_fails && from_a == value_of(item, kSet);
+  EXPECT_TRUE(new_of_a || new_of_b) << "left is " << from_a - item * kStep;
+  expect_no_lease();
+}
+
+TEST_P(TwoRefreshes, LeaveTheNewValueOfOneWhateverTheirOrder) {
+  for (const bool there_before : {false, true}) {
+    for (const Step step_a : kSteps) {
+      for (const Step step_b : kSteps) {
+        for (const bool a_first : {false, true}) {
+          for (const auto outcome : {Outcome::both, Outcome::a_fails, Outcome::b_fails}) {
+            cross(there_before, step_a, step_b, a_first, outcome);
+            if (HasFatalFailure()) return;
+          }
+        }
+      }
+    }
+  }
+}
+
 using ::testing::Combine;
 using ::testing::Values;
 INSTANTIATE_TEST_SUITE_P(Every, Interleaving,
@@ -536,6 +607,14 @@ INSTANTIATE_TEST_SUITE_P(Every, Interleaving,
                                  Values(Kind::plain, Kind::tagged, Kind::adaptive, Kind::context, Kind::raw,
                                         Kind::negative, Kind::refusing, Kind::failing, Kind::bulk, Kind::limited,
                                         Kind::manual)),
+                         [](const auto& tested) {
+                           return name_in(kLevelsNames, std::get<0>(tested.param)) +
+                                  name_in(kKindNames, std::get<1>(tested.param));
+                         });
+
+INSTANTIATE_TEST_SUITE_P(Every, TwoRefreshes,
+                         Combine(Values(Levels::l2_alone, Levels::both),
+                                 Values(Kind::plain, Kind::tagged, Kind::adaptive, Kind::raw)),
                          [](const auto& tested) {
                            return name_in(kLevelsNames, std::get<0>(tested.param)) +
                                   name_in(kKindNames, std::get<1>(tested.param));
