@@ -14,6 +14,7 @@
 #include <ostream>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -600,6 +601,43 @@ TEST_P(TwoRefreshes, LeaveTheNewValueOfOneWhateverTheirOrder) {
   }
 }
 
+/// A lease lives 3 s, and is renewed as long as its load runs.
+struct LongLoad : Interleaving {};
+TEST_P(LongLoad, KeepsItsLeaseAndIsWaitedFor) {
+  item = 1;
+  const auto raw = [&](Process& process) {
+    return process.cache.cached({.ttl = 60s, .prefix = "raw", .raw = true},
+                                Plain([this](std::int64_t i) { return value_of(i, loads_bring); }));
+  };
+  std::promise<void> may_end;
+  const std::shared_future<void> end = may_end.get_future().share();
+  std::atomic<int> begun{0};
+  const auto slow = a.cache.cached({.ttl = 60s, .prefix = "raw", .raw = true}, Plain([&, end](std::int64_t i) {
+                                     ++begun;
+                                     end.wait();
+                                     return value_of(i, kOld);
+                                   }));
+  a.stop->arm(Step::in_loader, a.f.key(item));
+  auto load = std::async(std::launch::async, [&] { return a.f.call(item); });
+  auto raw_load = std::async(std::launch::async, [&] { return slow(item); });
+  ASSERT_TRUE(a.stop->await([] { return false; }));
+  ASSERT_TRUE(eventually([&] { return begun == 1; }));
+  source = kNew;
+  auto other = std::async(std::launch::async, [&] { return b.f.call(item); });
+  auto raw_other = std::async(std::launch::async, [&, f = raw(b)] { return loads_bring = kNew, f(item); });
+  std::this_thread::sleep_for(4s);  // the server's clock cannot be moved
+  const auto waits = [](auto& future) { return future.wait_for(0s) == std::future_status::timeout; };
+  EXPECT_TRUE(waits(other)) << "it took the lease over";
+  EXPECT_TRUE(waits(raw_other)) << "it took the lease of the raw value over";
+  a.stop->open();
+  may_end.set_value();
+  EXPECT_EQ(load.get(), value_of(item, kOld));
+  EXPECT_EQ(other.get(), value_of(item, kOld));
+  EXPECT_EQ(raw_load.get(), value_of(item, kOld));
+  EXPECT_EQ(raw_other.get(), value_of(item, kOld));
+  expect_no_lease();
+}
+
 using ::testing::Combine;
 using ::testing::Values;
 INSTANTIATE_TEST_SUITE_P(Every, Interleaving,
@@ -619,6 +657,9 @@ INSTANTIATE_TEST_SUITE_P(Every, TwoRefreshes,
                            return name_in(kLevelsNames, std::get<0>(tested.param)) +
                                   name_in(kKindNames, std::get<1>(tested.param));
                          });
+
+INSTANTIATE_TEST_SUITE_P(Of, LongLoad, Values(std::tuple(Levels::both, Kind::plain)),
+                         [](const auto&) { return "APlainAndARawValue"; });
 
 }  // namespace
 }  // namespace dsta::cache

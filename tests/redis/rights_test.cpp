@@ -8,7 +8,9 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <functional>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -352,6 +354,93 @@ TEST_P(RightsAsked, AreAllInTheListOfThoseTakenAway) {
   EXPECT_GT(asked.size(), 10u);
 }
 INSTANTIATE_TEST_SUITE_P(Of, RightsAsked, ::testing::Combine(::testing::Values(kRights[0]), ::testing::Bool()),
+                         rights_name);
+
+/// Without the right to take a lease loads are of this process alone, and an invalidation by another is not seen by
+/// what they would store: they are not joined after it.
+struct WithoutLeases : Rights {};
+TEST_P(WithoutLeases, ALoadIsNotJoinedOnceAnotherProcessInvalidated) {
+  std::promise<void> may_end, begun;
+  std::atomic<int> loads{0};
+  const auto here = a.cache.cached({.ttl = 60s, .prefix = "slow"}, Function([&](int) {
+                                     const int value = source;
+                                     if (loads++ == 0) begun.set_value(), may_end.get_future().wait();
+                                     return value;
+                                   }));
+  const int old = source;
+  auto first = std::async(std::launch::async, [&] { return here(1); });
+  begun.get_future().wait();
+  ++source;
+  b.cache.del(here.key_for(1));
+  EXPECT_EQ(b.cache.get_stats().pending_invalidations, 0u);
+  std::atomic<bool> came{false};
+  auto second = std::async(std::launch::async, [&] { return came = true, here(1); });
+  EXPECT_TRUE(eventually([&] { return came.load(); }));
+  second.wait_for(50ms);  // it may be about to join
+  may_end.set_value();
+  EXPECT_EQ(first.get(), old);
+  EXPECT_EQ(second.get(), source.load());
+  EXPECT_EQ(here(1), source.load());
+}
+INSTANTIATE_TEST_SUITE_P(Of, WithoutLeases,
+                         ::testing::Combine(::testing::Values(Right{"Scripting", "-@scripting"}),
+                                            ::testing::Values(false)),
+                         rights_name);
+
+/// Calls the hook of the thread that asks for the time: at every place where a call does.
+class HookClock final : public Clock {
+ public:
+  TimePoint now() const noexcept override {
+    if (hook && --before_hook == 0) hook();
+    return std::chrono::steady_clock::now();
+  }
+  bool wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& wake, TimePoint deadline) override {
+    return wake.wait_until(lock, deadline) == std::cv_status::timeout;
+  }
+  static inline thread_local std::function<void()> hook;
+  static inline thread_local int before_hook = 0;
+};
+
+/// An invalidation that the server refused is confirmed at each moment of a call that reads what it is about.
+struct ConfirmedMeanwhile : Rights {};
+TEST_P(ConfirmedMeanwhile, WhatWasReadBeforeDoesNotCount) {
+  ManagerOptions options =
+      over_redis("redis://" + user + ":pw@127.0.0.1:" + std::to_string(server->port()), has_l1, 5s);
+  options.space = user;
+  options.clock = std::make_shared<HookClock>();
+  CacheManager reader(std::move(options));
+  ManagerOptions of_writer = over_redis(server->url(), has_l1, 5s);
+  of_writer.space = user;
+  CacheManager writer(std::move(of_writer));
+  const auto function = [&](CacheManager& cache) {
+    return cache.cached({.ttl = 60s, .prefix = "named"}, Function([this](int) { return source.load(); }))
+        .adaptive_tags([](int value) { return std::vector<std::string>{"value:" + std::to_string(value)}; });
+  };
+  const auto here = function(reader), there = function(writer);
+  bool hooked = true;
+  for (int moment = 1; hooked && moment < 40; ++moment) {
+    const int old = ++source;
+    EXPECT_EQ(there(moment), old);
+    grant({"-eval", "-evalsha"});
+    reader.invalidate_tag("value:" + std::to_string(old));
+    EXPECT_GT(reader.get_stats().pending_invalidations, 0u);
+    ++source;
+    hooked = false;
+    HookClock::before_hook = moment;
+    HookClock::hook = [&] {
+      hooked = true;
+      grant({"+eval", "+evalsha"});
+      eventually([&] { return reader.get_stats().pending_invalidations == 0; }, 1s);
+    };
+    EXPECT_EQ(here(moment), source) << "at moment " << moment;
+    HookClock::hook = nullptr;
+    grant({"+eval", "+evalsha"});
+    EXPECT_TRUE(eventually([&] { return reader.get_stats().pending_invalidations == 0; }));
+    EXPECT_EQ(here(moment), source) << "at moment " << moment << ", again";
+  }
+  EXPECT_FALSE(hooked) << "there are more moments";
+}
+INSTANTIATE_TEST_SUITE_P(Of, ConfirmedMeanwhile, ::testing::Combine(::testing::Values(kRights[0]), ::testing::Bool()),
                          rights_name);
 
 }  // namespace
