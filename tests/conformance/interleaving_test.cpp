@@ -438,7 +438,9 @@ void Interleaving::expect_read(Process& process, const char* when, const char* w
     const std::int64_t value = process.f.call(item);
     EXPECT_TRUE(allowed(value)) << who << " read " << value - item * kStep << " " << when << ", " << *this;
   } catch (const std::exception& e) {
-    ADD_FAILURE() << who << " got '" << e.what() << "' " << when << ", " << *this;
+    // It may have joined the load that fails.
+    EXPECT_TRUE(kind == Kind::failing && old_may_stand())
+        << who << " got '" << e.what() << "' " << when << ", " << *this;
   }
 }
 
@@ -533,7 +535,7 @@ TEST_P(Interleaving, WhatBeginsAfterAChangeNeverReadsWhatALoadBeforeItBrings) {
       step = at;
       interleave(a);
       interleave(b);
-      if (HasFatalFailure()) return;
+      if (HasFailure()) return;  // each case that waits in vain takes seconds
     }
   }
 }
@@ -597,7 +599,7 @@ TEST_P(TwoRefreshes, LeaveTheNewValueOfOneWhateverTheirOrder) {
         for (const bool a_first : {false, true}) {
           for (const auto outcome : {Outcome::both, Outcome::a_fails, Outcome::b_fails}) {
             cross(there_before, step_a, step_b, a_first, outcome);
-            if (HasFatalFailure()) return;
+            if (HasFailure()) return;
           }
         }
       }

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <functional>
 #include <future>
 #include <memory>
@@ -20,6 +19,7 @@
 #include <vector>
 
 #include "eventually.hpp"
+#include "hook_clock.hpp"
 #include "monitor.hpp"
 #include "over_redis.hpp"
 #include "redis_server.hpp"
@@ -386,20 +386,6 @@ INSTANTIATE_TEST_SUITE_P(Of, WithoutLeases,
                          ::testing::Combine(::testing::Values(Right{"Scripting", "-@scripting"}),
                                             ::testing::Values(false)),
                          rights_name);
-
-/// Calls the hook of the thread that asks for the time: at every place where a call does.
-class HookClock final : public Clock {
- public:
-  TimePoint now() const noexcept override {
-    if (hook && --before_hook == 0) hook();
-    return std::chrono::steady_clock::now();
-  }
-  bool wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& wake, TimePoint deadline) override {
-    return wake.wait_until(lock, deadline) == std::cv_status::timeout;
-  }
-  static inline thread_local std::function<void()> hook;
-  static inline thread_local int before_hook = 0;
-};
 
 /// An invalidation that the server refused is confirmed at each moment of a call that reads what it is about.
 struct ConfirmedMeanwhile : Rights {};
