@@ -21,9 +21,8 @@ namespace detail {
 /// invalidated.
 class Coherence final : public ChannelListener {
  public:
-  Coherence(Core& core, Link& data, ChannelOptions options) : core_(core), data_(data), options_(std::move(options)) {
-    begin();
-  }
+  /// Without a channel until tend() is called: its threads use the manager's pointer to this.
+  Coherence(Core& core, Link& data, ChannelOptions options) : core_(core), data_(data), options_(std::move(options)) {}
 
   /// Where there was no thread or no descriptor for the channel, tries again, seldom. Costs a load otherwise.
   void tend() {
@@ -51,16 +50,13 @@ class Coherence final : public ChannelListener {
   void on_keys(std::span<const std::string_view> keys) override { core_.heard(keys); }
   void on_flush() override { core_.heard_flush(); }
   void before_coherent() override { core_.forget_versions(); }
-  void on_coherent() override {
-    core_.hearing(proved_);
+  void on_coherent(TimePoint known_good) override {
+    core_.hearing(known_good);
     const std::lock_guard lock(mutex_);
     begun_ = true;
     wake_.notify_all();
   }
-  void on_proof(TimePoint known_good) override {
-    proved_ = known_good;
-    core_.heard_until(known_good);
-  }
+  void on_proof(TimePoint known_good) override { core_.heard_until(known_good); }
   void on_suspect(std::string_view why) override {
     std::unique_lock lock(mutex_);
     wake_.wait(lock, [this] { return made_ != nullptr; });
@@ -68,7 +64,6 @@ class Coherence final : public ChannelListener {
     core_.not_hearing(why, made_->last_known_good());
   }
 
-  TimePoint proved_{};  // the channel's thread's own
   Core& core_;
   Link& data_;
   const ChannelOptions options_;

@@ -112,6 +112,7 @@ void Core::listen() {
                                                           .say = [this](LogLevel level, std::string message) {
                                                             shared_->messages->post(level, std::move(message));
                                                           }});
+  coherence_->tend();
 }
 
 void Core::tend() {

@@ -145,7 +145,7 @@ Consulted Core::consult(const Batch& batch, const LoadSpec& spec, LoadUrgency ur
   std::vector<std::size_t> places;
   for (std::size_t i = 0; i < batch.flights.size(); ++i) {
     Flight& flight = *batch.flights[i];
-    if (blocked || !remote.may_lease() || shared_->pending.concerns_key(flight.name)) {
+    if (blocked || shared_->pending.concerns_key(flight.name)) {
       alone(i);
       continue;
     }
@@ -186,6 +186,10 @@ Consulted Core::consult(const Batch& batch, const LoadSpec& spec, LoadUrgency ur
         alone(i);
         break;
       default:
+        if (!remote.may_lease()) {
+          alone(i);
+          break;
+        }
         Claim claim;
         claim.kind = Claim::Kind::entry;
         claim.order = queries[n].order;

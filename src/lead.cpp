@@ -96,7 +96,7 @@ void Core::wait_for_unclaimed(const std::shared_ptr<Flight>& flight) {
       if (running->landing.wait_until(lock, limit, [&] { return running->landed; })) continue;
     } catch (const RecursiveLoadError&) {  // that load waits for this thread's
     }
-    store_->begin_loading(*flight);
+    store_->begin_unclaimed_beside(*flight);
     return;
   }
 }
@@ -104,11 +104,12 @@ void Core::wait_for_unclaimed(const std::shared_ptr<Flight>& flight) {
 void Core::load_ours(Ours& ours, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run, LoadPlace& place) {
   Counters& counters = spec.identity->counters;
   const bool with_l2 = shares(*spec.terms) && spec.type->shareable;
+  const bool background = Background::on_task();
+  if (!enter(ours, spec, urgency, place)) return;
+  // With its place: the load that it waits for has one, too.
   if (ours.flights.size() == 1 && with_l2 && ours.claims[0].kind == Claim::Kind::none) {
     wait_for_unclaimed(ours.flights[0]);
   }
-  const bool background = Background::on_task();
-  if (!enter(ours, spec, urgency, place)) return;
   if (background && closed()) {
     for (const auto& flight : ours.flights) abandon(*flight);
     return;
@@ -124,7 +125,7 @@ void Core::load_ours(Ours& ours, const LoadSpec& spec, LoadUrgency urgency, cons
         if (ours.claims[i].kind != Claim::Kind::none) {
           store_->begin_loading(flight);
         } else if (ours.flights.size() > 1) {
-          store_->begin_unclaimed(flight);
+          store_->begin_unclaimed_beside(flight);
         }
       }
     }

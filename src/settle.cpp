@@ -66,6 +66,10 @@ EntryAction Core::settle_action(const Flight& flight, const Claim& claim, const 
     mine.landing.remove = true;
     return EntryAction::remove;
   }
+  if (bytes.size() > options_.pool.max_reply_bytes) {  // handed out, not stored: no process could read it
+    mine.landing.remove = true;
+    return EntryAction::remove;
+  }
   mine.landing.replace_by = kept;
   return EntryAction::set;
 }

@@ -169,7 +169,8 @@ TimePoint Core::renew_leases(TimePoint time, TimePoint next) {
   if (!renewals.empty()) shared_->remote.replace(renewals);
   if (!raw.empty()) shared_->remote.replace_raw(raw);
   for (const auto& lease : ended) {
-    if (!shared_->remote.link().up()) break;
+    // What is left is given back by the next step: the leases that are held must be renewed in time.
+    if (!shared_->remote.link().up() || std::chrono::steady_clock::now() - time > Leases::kRenewal / 2) break;
     const bool given = lease.key.empty() ? shared_->remote.give_back_raw(lease.name, lease.generation)
                                          : shared_->remote.give_back(lease.key, lease.generation);
     const std::lock_guard quiet(quiet_);

@@ -342,6 +342,13 @@ std::shared_ptr<Flight> Store::begin_unclaimed(Flight& flight) {
   return nullptr;
 }
 
+void Store::begin_unclaimed_beside(Flight& flight) {
+  Shard& home = shard(flight.hash);
+  const std::lock_guard lock(home.lock);
+  flight.revoked = false;
+  flight.loading = flight.unclaimed = true;
+}
+
 void Store::close(Flight& flight) {
   Shard& home = shard(flight.hash);
   const std::lock_guard lock(home.lock);

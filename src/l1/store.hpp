@@ -113,6 +113,8 @@ class Store {
   /// The same for a load without a claim, unless another one of the key runs, which nobody may join: that one is
   /// returned, to be waited for. So there is one at a time, and callers who come meanwhile share the next.
   std::shared_ptr<Flight> begin_unclaimed(Flight& flight);
+  /// A load without a claim that does not wait for another one of the key.
+  void begin_unclaimed_beside(Flight& flight);
   /// Nobody joins any more; it is stored all the same.
   void close(Flight& flight);
   bool revoked(const Flight& flight) const;

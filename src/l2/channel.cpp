@@ -421,12 +421,12 @@ void Channel::State::become_coherent() {
   next_check = now + check_every;
   listener.before_coherent();
   coherent_at.store(1 + ends, std::memory_order_release);
-  note_proof();
+  known_good = std::max(known_good.load(), proved_from);
   if (!complaints.empty()) {
     say(LogLevel::info, fmt::format("the invalidation channel to {} works again", place(data.options().address)));
   }
   complaints.clear();
-  listener.on_coherent();
+  listener.on_coherent(known_good);
 }
 
 /// The connections stay as they are; what is wrong with them shows when they are paired anew.

@@ -37,7 +37,7 @@ class ChannelListener {
   /// Coherence is about to begin: what is remembered from before must go first, since it will be trusted.
   virtual void before_coherent() {}
   /// Of what is read by a request that begins from now on, every change is told.
-  virtual void on_coherent() = 0;
+  virtual void on_coherent(TimePoint known_good) = 0;
   /// All changes up to then have been told.
   virtual void on_proof(TimePoint /*known_good*/) {}
   /// Changes may go untold from now on, or have for up to two ping periods. Once for each on_coherent that it revokes.

@@ -406,6 +406,9 @@ Exchange* Connection::distribute() {
     Place& place = under_way_.front();
     if (!place.exchange) {
       if (--place.owed == 0) under_way_.pop_front();
+      if (std::ranges::all_of(under_way_, [](const Place& one) { return one.exchange != nullptr; })) {
+        overdue_since_ = TimePoint::max();
+      }
       continue;
     }
     Exchange& first = *place.exchange;

@@ -196,6 +196,7 @@ void Link::State::look_elsewhere(Line& line) {
 }
 
 void Link::State::judge(Way& way, Fault fault, std::string_view why) {
+  if (fault == Fault::timeout && !way.trial && way.line->usable()) return;  // the caller left; the connection works
   const bool slow = fault == Fault::timeout || way.line->was_slow();
   // A connection that worked may end, for one reply too large or because the server restarts.
   if (!slow && !way.trial && way.line->served.load(std::memory_order_relaxed)) return;

@@ -56,7 +56,7 @@ class ModelCache : public ChannelListener {
     const std::lock_guard lock(mutex_);
     for (int k = 0; k < kKeys; ++k) forget(k);
   }
-  void on_coherent() override {
+  void on_coherent(TimePoint /*known_good*/) override {
     const std::lock_guard lock(mutex_);
     coherent_ = true;
     ++epoch_;

@@ -53,7 +53,7 @@ class Notes : public ChannelListener {
   void on_flush() override {
     note([&] { ++flushes; });
   }
-  void on_coherent() override {
+  void on_coherent(TimePoint /*known_good*/) override {
     note([&] {
       EXPECT_FALSE(coherent);
       coherent = true;

@@ -172,7 +172,8 @@ struct Rights : ::testing::TestWithParam<std::tuple<Right, bool>> {
       const std::string& how, const std::function<void(std::size_t f, int item)>& change,
       const std::function<bool(const std::string& name)>& concerns = [](const auto&) { return true; }) {
     for (std::size_t f = 0; f < a.functions.size(); ++f) {
-      const auto& [name, here] = a.functions[f];
+      const std::string& name = a.functions[f].first;
+      const auto& here = a.functions[f].second;
       if (!concerns(name)) continue;
       const auto& there = b.functions[f].second;
       const int item = ++items;
@@ -209,7 +210,8 @@ struct Rights : ::testing::TestWithParam<std::tuple<Right, bool>> {
 
 void Rights::refresh() {
   for (std::size_t f = 0; f < a.functions.size(); ++f) {
-    const auto& [name, here] = a.functions[f];
+    const std::string& name = a.functions[f].first;
+    const auto& here = a.functions[f].second;
     const auto& there = b.functions[f].second;
     const int item = ++items, first = ++source;
     EXPECT_EQ(timed(name + " refreshed", [&] { return here.refresh(item); }), first);
@@ -230,7 +232,8 @@ void Rights::refresh() {
     EXPECT_TRUE(timed(name + " many", [&] { return here.many({item, item + 100'000}); }).at(1).has_value());
   }
   // A refresh behind a stale value.
-  const auto& [name, here] = a.functions[3];
+  const std::string& name = a.functions[3].first;
+  const auto& here = a.functions[3].second;
   const int item = ++items;
   here(item);
   timed("expire", [&] { a.cache.invalidate_tag("item:" + std::to_string(item), TagMode::expire); });
