@@ -465,6 +465,7 @@ void Core::put_off(const std::shared_ptr<Flight>& flight) {
 
 bool Core::wait_for_others(int looks, TimePoint begun) {
   const TimeBudget::Pause others_time;
+  const PlacesLent lent;
   const auto pause = std::min<Duration>(kFirstLook * (1LL << std::min(looks, 10)), kLastLook);
   {
     shared_->waiting.fetch_add(1, std::memory_order_acq_rel);

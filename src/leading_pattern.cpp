@@ -18,7 +18,7 @@ namespace {
 class LeadingPattern final : public KeyPattern {
  public:
   LeadingPattern(std::string_view key, const Identity& function)
-      : key_(key), function_(function), dependency_(function_dependency(function.text())) {}
+      : key_(key), kept_(&function), function_(function), dependency_(function_dependency(function.text())) {}
 
   /// Short names have no more of the key than these bytes.
   std::vector<std::string> globs() const override { return {glob_escape(key_.substr(0, kShortenedHead)) + "*"}; }
@@ -35,6 +35,7 @@ class LeadingPattern final : public KeyPattern {
   }
 
   const std::string key_;
+  const IdentityRef kept_;  ///< the pattern may wait to be confirmed for longer than the function is known
   const Identity& function_;
   const std::string dependency_;
 };

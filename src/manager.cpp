@@ -165,6 +165,10 @@ void CacheManager::flush_all() {
 }
 
 void CacheManager::invalidate_tag(std::string_view tag, TagMode mode) {
+  if (tag.empty() || tag.starts_with('\x01')) {
+    throw KeyError(
+        "invalidate_tag: a tag is not empty and does not begin with a byte 1: name the tag, or use flush_all");
+  }
   core_->invalidate_tag(tag, mode == TagMode::remove);
   core_->manual({}).counters.add(Count::invalidations);
 }

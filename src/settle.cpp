@@ -27,6 +27,22 @@ struct Settling {
   bool is_refresh = false;  ///< about the lease that keeps others from refreshing
 };
 
+/// Longer than a load that began before the refresh is likely to take.
+constexpr std::chrono::minutes kTombstoneLife{1};
+
+/// What a refresh leaves whose answer is not to be kept: a value that counts for nobody. Loads of its generation that
+/// began earlier do not store over it, those that began later do.
+std::string tombstone(const Claim& claim, std::string_view key) {
+  Envelope envelope;
+  const std::uint64_t no_epoch[] = {0};
+  envelope.terms = {.fresh_until = 0, .refresh_after = 0, .stale_until = 0};
+  envelope.generation = claim.generation;
+  envelope.order = claim.order;
+  envelope.epochs = no_epoch;
+  envelope.key = key;
+  return encode(envelope);
+}
+
 }  // namespace
 
 EntryAction Core::settle_action(const Flight& flight, const Claim& claim, const LoadSpec& spec, Prepared& mine,
@@ -90,6 +106,10 @@ void Core::settle(Ours& ours, const LoadSpec& spec, std::vector<Prepared>& prepa
       continue;
     }
     std::string bytes;
+    if (store_->fenced(flight)) {  // by this process, also where the server was not asked
+      mine.revoked = mine.revoked || mine.landing.replace_by;
+      mine.landing = {};
+    }
     const EntryAction action = settle_action(flight, claim, spec, mine, loaded[i], took, bytes);
     Duration life = Leases::kLife;
     if (action == EntryAction::set) {
@@ -100,6 +120,10 @@ void Core::settle(Ours& ours, const LoadSpec& spec, std::vector<Prepared>& prepa
       store_->close(flight);
     }
     const bool stores = action != EntryAction::leave;
+    if (action == EntryAction::remove && claim.kind == Claim::Kind::entry && (flight.forced || claim.refresh)) {
+      bytes = tombstone(claim, remote.keys().entry(flight.name));
+      life = kTombstoneLife;
+    }
     if (claim.kind == Claim::Kind::raw) {
       raw.push_back({flight.name, claim.at_server(), action, life, std::move(bytes)});
       raw_entries.push_back({i, stores});

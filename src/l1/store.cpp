@@ -369,6 +369,12 @@ void Store::supersede(Flight& flight) {
   flight.superseded = true;
 }
 
+bool Store::fenced(const Flight& flight) const {
+  Shard& home = shard(flight.hash);
+  const std::lock_guard lock(home.lock);
+  return flight.fenced || flight.sequence < home.cleared;
+}
+
 bool Store::revoked(const Flight& flight) const {
   Shard& home = shard(flight.hash);
   const std::lock_guard lock(home.lock);

@@ -118,6 +118,8 @@ class Store {
   /// Nobody joins any more; it is stored all the same.
   void close(Flight& flight);
   bool revoked(const Flight& flight) const;
+  /// What it brings is not stored.
+  bool fenced(const Flight& flight) const;
   /// Nothing that is under way is stored or joined.
   void fence_loads();
   /// Nobody joins the load any more.

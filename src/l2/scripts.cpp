@@ -9,7 +9,7 @@ namespace detail {
 
 // TIME in a script: 53 bits hold its microseconds until the year 2255, so Lua's doubles are exact; %.0f prints them.
 
-const Script kReplaceIf{"7911da2afdbd1fe63686d0c5225d8b04924bb326",
+const Script kReplaceIf{"0a642aeb368563de7cd9708df870bbc47f181ddb",
                         R"(local function head_of(key)
   local head = redis.pcall('GETRANGE', key, 0, 35)
   if type(head) == 'table' then head = redis.call('GET', key) or '' end
@@ -45,6 +45,9 @@ if action == 'keep' then
 elseif action == 'join' then
   if not lease or string.byte(head, 4) ~= 2 then return 0 end
   hold(count + 1)
+elseif action == 'remove' and ARGV[6] ~= '' and (not lease or count > 1) then
+  if not lease and count > tonumber(ARGV[2]) then return 2 end
+  redis.call('SET', KEYS[1], ARGV[6], 'PX', ARGV[5])
 elseif lease and action ~= 'set' then
   if count > 1 then hold(count - 1) else redis.call('UNLINK', KEYS[1]) end
 elseif action ~= 'leave' then

@@ -22,9 +22,11 @@ struct Script {
 ///
 /// It is done only if the lease or value of that generation, or what has that mark, still stands there:
 /// `set` stores the bytes, unless a load of higher order has stored; `remove` removes what a load of no higher order
-/// has stored, and gives the lease back; `leave` only gives the lease back, which goes with its last holder; `join`
-/// adds a holder to the lease; `keep` sees to it that lease or value live at least so long. Returns 1 when it was done,
-/// 2 when a load of higher order was there before, 0 when something else stands there.
+/// has stored, and gives the lease back; with bytes
+/// these stand there instead, as long as others may yet store, so that the older of them do not; `leave` only gives the
+/// lease back, which goes with its last holder; `join` adds a holder to the lease; `keep` sees to it that lease or
+/// value live at least so long. Returns 1 when it was done, 2 when a load of higher order was there before, 0 when
+/// something else stands there.
 extern const Script kReplaceIf;
 
 /// KEYS: a raw entry; the lease beside it, text: generation (hexadecimal), holders, highest order that stored, hash of

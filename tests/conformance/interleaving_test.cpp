@@ -613,7 +613,7 @@ TEST_P(LongLoad, KeepsItsLeaseAndIsWaitedFor) {
   item = 1;
   const auto raw = [&](Process& process) {
     return process.cache.cached({.ttl = 60s, .prefix = "raw", .raw = true},
-                                Plain([this](std::int64_t i) { return value_of(i, loads_bring); }));
+                                Plain([](std::int64_t i) { return value_of(i, loads_bring); }));
   };
   std::promise<void> may_end;
   const std::shared_future<void> end = may_end.get_future().share();

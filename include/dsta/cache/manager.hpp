@@ -242,7 +242,8 @@ class CacheManager {
 
   // --- invalidation by tag
 
-  /// Every entry with this tag, and every load of one that is under way, counts no more. O(1).
+  /// Every entry with this tag, and every load of one that is under way, counts no more. O(1). Throws KeyError for an
+  /// empty tag and one that begins with a byte 1.
   void invalidate_tag(std::string_view tag, TagMode mode = TagMode::remove);
 
   // --- statistics
