@@ -38,7 +38,7 @@ StableHash stable_hash(std::string_view text) {
     h2 = (std::rotl(h2 ^ mix2(word(p + 8)), 31) + h1) * 5 + 0x38495ab5;
   }
   char tail[16] = {};
-  std::memcpy(tail, p, n);
+  if (n > 0) std::memcpy(tail, p, n);
   if (n > 8) h2 ^= mix2(word(tail + 8));
   if (n > 0) h1 ^= mix1(word(tail));
   h1 ^= text.size();

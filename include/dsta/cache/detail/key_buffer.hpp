@@ -82,8 +82,11 @@ class KeyBuffer {
 
   KeyBuffer() = default;
   explicit KeyBuffer(const Head& head) : at_(head.at_) {
-    if (!head.in_line_) [[unlikely]]
+    if (!head.in_line_) [[unlikely]] {
+      at_ = KeyCursor();  // there is nothing yet to be moved
       grow(head.words_.size() * 8);
+      at_ = head.at_;
+    }
     const std::uint64_t* const from = head.words_.data();
     std::uint64_t* const to = words_;
     const std::size_t whole = head.at_.whole;
