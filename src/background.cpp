@@ -230,8 +230,13 @@ void Background::close(std::chrono::milliseconds patience) noexcept {
   if (idle || !executor) return;
   // The pool's destructor joins its threads; one that overran must not hold up the caller. Where there is no thread to
   // wait for it, the pool is left behind.
-  *left_behind_ = std::move(executor);
-  start_detached_thread("dsta-overrun", [pool = left_behind_.release()] { delete pool; });
+  static constinit std::atomic<LeftBehind*> left_behind{nullptr};
+  left_behind_->pool = std::move(executor);
+  LeftBehind* const mine = left_behind_.release();
+  if (start_detached_thread("dsta-overrun", [mine] { delete mine; })) return;
+  mine->next = left_behind.load();
+  while (!left_behind.compare_exchange_weak(mine->next, mine)) {
+  }
 }
 
 }  // namespace detail

@@ -67,7 +67,11 @@ class Background : public std::enable_shared_from_this<Background> {
   bool closed_ = false;
   std::atomic<bool> lacks_timer_{false};
   /// For an executor that must not be waited for: made beforehand, since there may be no memory when it is needed.
-  std::unique_ptr<std::shared_ptr<Executor>> left_behind_ = std::make_unique<std::shared_ptr<Executor>>();
+  struct LeftBehind {
+    std::shared_ptr<Executor> pool;
+    LeftBehind* next = nullptr;
+  };
+  std::unique_ptr<LeftBehind> left_behind_ = std::make_unique<LeftBehind>();
 };
 
 }  // namespace detail
