@@ -57,13 +57,9 @@ bool is_current(const LeaseView& lease, const Versions& versions) {
 }
 
 std::string lease_bytes(const LeaseToken& token, std::span<const std::string> dependencies, const Versions& versions) {
-  const auto of = [&](std::string_view name) {
-    const auto* version = versions.find(name);
-    return version && *version ? (*version)->expired : 0;
-  };
-  const std::uint64_t epochs[] = {of({})};
+  const std::uint64_t epochs[] = {versions.to_note({})};
   std::vector<TagVersion> tags;
-  for (const auto& name : dependencies) tags.push_back({name, of(name)});
+  for (const auto& name : dependencies) tags.push_back({name, versions.to_note(name)});
   return encode(Lease{.token = token, .epochs = epochs, .tags = tags});
 }
 

@@ -36,7 +36,7 @@ std::size_t Core::erase_many(std::span<const KeyView> keys, const Reach& reach) 
       shared_->remote.remove_each(erasures, versions);
       return {Done::yes};
     });
-    // In this order: who reads there from now on knows that it waits, who has begun to is fenced.
+    // In this order: a read that begins now finds the pending invalidation, one that has begun is fenced.
     for (std::size_t i = 0; i < part.size(); ++i) {
       if (!asked || !erasures[i].done) leave_to_upkeep(Pending::Kind::key, part[i].name);
     }

@@ -21,7 +21,7 @@ bool Core::erase_shared(const KeyView& key, bool raw) {
   const bool here = store_->erase(key, now());
   Found before;
   const Done done = attempt([&] { return shared_->remote.remove(key.name, before); });
-  // In this order: who reads there from now on knows that it waits, who has begun to is fenced.
+  // In this order: a read that begins now finds the pending invalidation, one that has begun is fenced.
   if (!done) leave_to_upkeep(Pending::Kind::key, key.name);
   store_->erase(key, now());  // what was read from there meanwhile
   if (!done || here) return here;

@@ -94,13 +94,9 @@ std::string Core::pack(const Node& node, const EntryTerms& terms, std::span<cons
   out.stale_until = std::max(out.fresh_until, clock.to_server(node.stale_until));
   out.load_cost = static_cast<std::uint64_t>(std::max<std::int64_t>(0, microseconds(load_cost)));
   out.negative = negative;
-  const auto of = [&](std::string_view name) {
-    const auto* version = versions.find(name);
-    return version && *version ? (*version)->expired : 0;
-  };
-  const std::uint64_t epochs[] = {of({})};
+  const std::uint64_t epochs[] = {versions.to_note({})};
   std::vector<TagVersion> tags;
-  for (const auto& name : dependencies) tags.push_back({name, of(name)});
+  for (const auto& name : dependencies) tags.push_back({name, versions.to_note(name)});
   const std::string key = shared_->remote.keys().entry(node.name());
   envelope.epochs = epochs;
   envelope.tags = tags;

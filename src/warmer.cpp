@@ -29,7 +29,7 @@ std::string describe(const std::exception_ptr& error) {
 
 }  // namespace
 
-/// Whether the warmer is gone; who waits out a jitter waits for this too. Thread-safe.
+/// Whether the warmer is gone; a thread that waits out a jitter waits for this too. Thread-safe.
 struct CacheWarmer::Stop {
   void stop() noexcept {
     {

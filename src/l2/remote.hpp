@@ -70,6 +70,8 @@ class Versions {
   /// Null: not looked at yet. An empty one: looked at, and it is missing.
   const std::optional<Version>* find(std::string_view name) const;
   void add(std::string_view name, std::optional<Version> version);
+  /// What an entry or a lease notes of it; 0, which never counts, when it is missing.
+  std::uint64_t to_note(std::string_view name) const;
 
  private:
   std::map<std::string, std::optional<Version>, std::less<>> known_;

@@ -28,6 +28,11 @@ const std::optional<Version>* Versions::find(std::string_view name) const {
   return known == known_.end() ? nullptr : &known->second;
 }
 
+std::uint64_t Versions::to_note(std::string_view name) const {
+  const auto* version = find(name);
+  return version && *version ? (*version)->expired : 0;
+}
+
 void Versions::add(std::string_view name, std::optional<Version> version) {
   known_.insert_or_assign(std::string(name), version);
 }
