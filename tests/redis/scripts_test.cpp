@@ -57,8 +57,11 @@ struct By {
 };
 
 struct ReplaceIf : EntryScript {
-  std::string replace(const By& by, const std::string& action, const std::string& life = "0",
-                      const std::string& bytes = "new") const {
+  std::string replace(const By& by, const std::string& action, const std::string& life = "0") const {
+    return replace(by, action, life, action == "set" ? "new" : "");
+  }
+  std::string replace(const By& by, const std::string& action, const std::string& life,
+                      const std::string& bytes) const {
     return eval(kReplaceIf, {"k"}, {by.generation, std::to_string(by.order), by.mark, action, life, bytes});
   }
   static By of(char c, std::uint32_t order = 0) { return {.generation = text(token(c)), .order = order}; }
@@ -201,6 +204,23 @@ TEST_P(ReplaceIf, ALeaseGoesWithItsLastHolder) {
     EXPECT_FALSE(there("k"));
     EXPECT_EQ(replace(of('a'), action, "60000"), "0");
   }
+}
+
+TEST_P(ReplaceIf, AMarkTakesThePlaceOfWhatIsRemovedWhereOthersStillLoad) {
+  for (const std::string& before : {value_of('a', 1), lease('a', 2)}) {
+    put(before);
+    EXPECT_EQ(replace(of('b', 2), "remove", "60000", "a mark"), "0");
+    EXPECT_EQ(at("k"), before);
+    EXPECT_EQ(replace(of('a', 2), "remove", "60000", "a mark"), "1");
+    EXPECT_EQ(at("k"), "a mark");
+    EXPECT_TRUE(lives("k", 60'000));
+  }
+  put(value_of('a', 3));
+  EXPECT_EQ(replace(of('a', 2), "remove", "60000", "a mark"), "2") << "a later load has stored";
+  EXPECT_EQ(at("k"), value_of('a', 3));
+  put(lease('a', 1));
+  EXPECT_EQ(replace(of('a', 2), "remove", "60000", "a mark"), "1") << "nobody else loads";
+  EXPECT_FALSE(there("k"));
 }
 
 TEST_P(ReplaceIf, ALeaseOfVersion1HasOneHolder) {
