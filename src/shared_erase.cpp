@@ -150,6 +150,7 @@ TimePoint Core::renew_leases() {
 }
 
 TimePoint Core::renew_leases(TimePoint time, TimePoint next) {
+  constexpr Duration kPatience = Duration(Leases::kRenewal) / 2;
   std::vector<Remote::Replace> renewals;
   std::vector<Remote::RawReplace> raw;
   std::vector<Leases::Record> due, ended;
@@ -170,7 +171,7 @@ TimePoint Core::renew_leases(TimePoint time, TimePoint next) {
   if (!raw.empty()) shared_->remote.replace_raw(raw);
   for (const auto& lease : ended) {
     // What is left is given back by the next step: the leases that are held must be renewed in time.
-    if (!shared_->remote.link().up() || std::chrono::steady_clock::now() - time > Leases::kRenewal / 2) break;
+    if (!shared_->remote.link().up() || std::chrono::steady_clock::now() - time > kPatience) break;
     const bool given = lease.key.empty() ? shared_->remote.give_back_raw(lease.name, lease.generation)
                                          : shared_->remote.give_back(lease.key, lease.generation);
     const std::lock_guard quiet(quiet_);
