@@ -232,6 +232,7 @@ LeaseStep Core::look(const Flight& flight, const LoadSpec& spec, LoadUrgency urg
     }
   } else if (found.kind == Found::Kind::lease) {
     seen.lease_counts = is_current(found.lease, versions) && !shared_->leases->is_given_back(found.lease.token);
+    seen.lease_is_callers = LoadScope::holds_lease(found.lease.token);
   }
   return decide(seen, flight.forced, urgency);
 }
@@ -359,58 +360,96 @@ void Core::take_claims(const Batch& batch, const LoadSpec& spec, const std::shar
 
 Consulted Core::consult_raw(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, LoadPlace& place) {
   Consulted consulted;
-  Remote& remote = shared_->remote;
+  std::vector<Fetched> seen;
+  std::vector<std::size_t> looked, open;
   for (std::size_t i = 0; i < batch.flights.size(); ++i) {
-    const auto& flight = batch.flights[i];
-    Fetched item{flight->key()};
-    const TypeOps* types[] = {spec.type};
-    if (!flight->forced) fetch(std::span(&item, 1), types, nullptr, *spec.terms, {});
-    if (item.node) {
-      land_found(*flight, *spec.terms, std::move(item.node), Freshness::fresh);
-      continue;
+    if (batch.flights[i]->forced) {
+      open.push_back(i);
+    } else {
+      seen.push_back({batch.flights[i]->key()});
+      looked.push_back(i);
     }
-    if (!flight->forced && !item.asked) {  // L2 is out of reach
+  }
+  const TypeOps* types[] = {spec.type};
+  if (!seen.empty()) fetch(seen, types, nullptr, *spec.terms, {});
+  std::vector<bool> absent(batch.flights.size());
+  for (std::size_t n = 0; n < seen.size(); ++n) {
+    const std::size_t i = looked[n];
+    absent[i] = seen[n].nothing;
+    if (seen[n].node) {
+      land_found(*batch.flights[i], *spec.terms, std::move(seen[n].node), Freshness::fresh);
+    } else if (seen[n].asked) {
+      open.push_back(i);
+    } else {  // L2 is out of reach
+      consulted.ours.add(batch.items[i], batch.flights[i], {});
+    }
+  }
+  if (open.empty()) return consulted;
+  if (place.try_hold()) {
+    take_raw_claims(batch, spec, urgency, open, absent, consulted);
+  } else {
+    for (const std::size_t i : open) consulted.queued.add(batch.items[i], batch.flights[i]);
+  }
+  return consulted;
+}
+
+/// Each of `open`, which are places in `batch`, becomes one of `consulted`.
+void Core::take_raw_claims(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency,
+                           std::span<const std::size_t> open, const std::vector<bool>& absent, Consulted& consulted) {
+  Remote& remote = shared_->remote;
+  std::vector<Remote::RawTake> takes;
+  std::vector<Claim> claims;
+  std::vector<std::size_t> places;
+  std::vector<RemoteQuery> forced;
+  for (const std::size_t i : open) {
+    const auto& flight = batch.flights[i];
+    if (shared_->pending.concerns_key(flight->name) || !remote.may_lease()) {
       consulted.ours.add(batch.items[i], flight, {});
       continue;
     }
-    if (!place.try_hold()) {
-      consulted.queued.add(batch.items[i], flight);
+    takes.push_back({flight->name, new_lease_token(), flight->forced, absent[i]});
+    claims.emplace_back();
+    places.push_back(i);
+    if (flight->forced) forced.push_back({.name = flight->name, .orders = true});
+  }
+  if (takes.empty()) return;
+  Versions versions;
+  if (!forced.empty()) remote.read(forced, {}, versions, true, true);
+  auto numbered = forced.begin();
+  const auto hold = [&](std::size_t n, const LeaseToken& generation) {
+    claims[n].hold.settle();
+    claims[n].hold = make_hold(*shared_, batch.flights[places[n]], spec, {}, generation, claims[n].order, true);
+    claims[n].hold.begin();
+  };
+  for (std::size_t n = 0; n < takes.size(); ++n) {
+    if (takes[n].join) claims[n].order = std::max<std::uint32_t>((numbered++)->order, 1);
+    // Before the server is asked: whatever becomes of the request, a lease that it took is given back in the end.
+    hold(n, takes[n].token);
+  }
+  const auto held = remote.take_raw_leases(takes, Leases::kLife);
+  for (std::size_t n = 0; n < takes.size(); ++n) {
+    const std::size_t item = batch.items[places[n]];
+    const auto& flight = batch.flights[places[n]];
+    const bool is_others = held[n] && *held[n] != takes[n].token;
+    if (!is_others || flight->forced) {
+      if (held[n]) {
+        claims[n].kind = Claim::Kind::raw;
+        claims[n].generation = *held[n];
+      }
+      if (is_others) hold(n, *held[n]);
+      flight->generation = claims[n].generation;
+      consulted.ours.add(item, flight, std::move(claims[n]));
       continue;
     }
-    Claim claim;
-    if (!shared_->pending.concerns_key(flight->name) && remote.may_lease()) {
-      const LeaseToken token = new_lease_token();
-      if (flight->forced) {
-        RemoteQuery query{.name = flight->name, .orders = true};
-        Versions versions;
-        if (remote.read(std::span(&query, 1), {}, versions, true, true))
-          claim.order = std::max<std::uint32_t>(query.order, 1);
-      }
-      claim.hold = make_hold(*shared_, flight, spec, {}, token, claim.order, true);
-      claim.hold.begin();
-      const auto held = remote.take_raw_lease(flight->name, token, Leases::kLife, flight->forced, item.nothing);
-      if (held && *held != token && !flight->forced) {
-        claim.hold.settle();
-        if (urgency == LoadUrgency::behind) {
-          put_off(flight);
-        } else {
-          consulted.others.add(batch.items[i], flight);
-        }
-        continue;
-      }
-      if (held) {
-        claim.kind = Claim::Kind::raw;
-        claim.generation = *held;
-        if (*held != token) {
-          claim.hold.settle();
-          claim.hold = make_hold(*shared_, flight, spec, {}, *held, claim.order, true);
-          claim.hold.begin();
-        }
-      }
+    claims[n].hold.settle();
+    if (urgency == LoadUrgency::behind) {
+      put_off(flight);
+    } else if (LoadScope::holds_lease(*held[n])) {
+      consulted.ours.add(item, flight, {});
+    } else {
+      consulted.others.add(item, flight);
     }
-    consulted.ours.add(batch.items[i], flight, std::move(claim));
   }
-  return consulted;
 }
 
 bool Core::concerned(const EnvelopeView& view, std::string_view key, std::uint64_t confirmed) const {

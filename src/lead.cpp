@@ -199,7 +199,7 @@ Prepared Core::prepare(Flight& flight, const LoadSpec& spec, Loaded& loaded, Dur
     const TagSet* kept_tags = loaded.kept && loaded.kept->extra ? &loaded.kept->extra->tags : nullptr;
     if (loaded.node) {
       Node& node = *loaded.node;
-      node.identity = spec.identity;
+      if (spec.identity->function) node.identity = spec.identity;  // else it is like what was set by hand
       node.sequence = flight.sequence;
       node.shared = shares(terms) && spec.type->shareable;
       std::vector<std::string> names = flight.tag_names;

@@ -16,7 +16,8 @@ LeaseStep decide(const SeenEntry& seen, bool forced, LoadUrgency urgency) {
     case SeenEntry::Kind::lease:
       if (!seen.lease_counts) return LeaseStep::take_over;
       if (forced) return LeaseStep::join;
-      return urgency == LoadUrgency::wanted ? LeaseStep::wait : LeaseStep::put_off;
+      if (urgency == LoadUrgency::behind) return LeaseStep::put_off;
+      return seen.lease_is_callers ? LeaseStep::alone : LeaseStep::wait;
     case SeenEntry::Kind::other:
       break;
   }

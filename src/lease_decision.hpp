@@ -13,6 +13,7 @@ struct SeenEntry {
   Kind kind = Kind::nothing;
   Freshness freshness = Freshness::miss;  ///< of a value that counts and that the caller's codec can read
   bool lease_counts = false;              ///< its load is under way, under the versions that hold now
+  bool lease_is_callers = false;          ///< the caller's own thread has it: it calls from inside that load
   bool of_other_type = false;             ///< a list, a set: nothing can be put in its place
 };
 
@@ -38,6 +39,7 @@ enum class LeaseStep : std::uint8_t {
 /// | value, due or stale        | land      | refresh       | replace          |
 /// | value that does not count  | take_over | take_over     | take_over        |
 /// | lease                      | wait      | put_off       | join             |
+/// | lease of the caller's own  | alone     | put_off       | join             |
 /// | lease of older versions    | take_over | take_over     | take_over        |
 /// | bytes of something else    | take_over | take_over     | take_over        |
 /// | a list, a set              | alone     | alone         | alone            |

@@ -62,6 +62,16 @@ bool LoadScope::loading(const KeyView& key, const LoadSpec& spec) noexcept {
   return false;
 }
 
+bool LoadScope::holds_lease(const LeaseToken& generation) noexcept {
+  if (generation == LeaseToken{}) return false;
+  for (const LoadScope* scope = innermost; scope; scope = scope->outer_) {
+    for (const auto& flight : scope->flights_) {
+      if (flight->generation == generation) return true;
+    }
+  }
+  return false;
+}
+
 bool LoadScope::holds_place(const Admission& admission) noexcept {
   for (const LoadScope* scope = innermost; scope; scope = scope->outer_) {
     if (scope->place_ == &admission) return true;

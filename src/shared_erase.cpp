@@ -138,48 +138,6 @@ TimePoint Core::confirm_pending() {
   return shared_->pending.any() ? std::chrono::steady_clock::now() + kPause : TimePoint::max();
 }
 
-TimePoint Core::renew_leases() {
-  TimePoint next = TimePoint::max();
-  const TimePoint time = std::chrono::steady_clock::now();
-  try {
-    return renew_leases(time, next);
-  } catch (...) {  // no memory: the step is called again soon, and then all are due
-    shared_->leases->renew_all();
-    throw;
-  }
-}
-
-TimePoint Core::renew_leases(TimePoint time, TimePoint next) {
-  constexpr Duration kPatience = Duration(Leases::kRenewal) / 2;
-  std::vector<Remote::Replace> renewals;
-  std::vector<Remote::RawReplace> raw;
-  std::vector<Leases::Record> due, ended;
-  {
-    const std::lock_guard quiet(quiet_);
-    due = shared_->leases->due(time, next);
-    ended = shared_->leases->to_give_back(time, next);
-  }
-  for (const auto& lease : due) {
-    const LoadClaim claim{.generation = lease.generation};
-    if (lease.key.empty()) {
-      raw.push_back({lease.name, claim, Remote::Action::keep, Leases::kLife});
-    } else {
-      renewals.push_back({.key = lease.key, .claim = claim, .action = Remote::Action::keep, .life = Leases::kLife});
-    }
-  }
-  if (!renewals.empty()) shared_->remote.replace(renewals);
-  if (!raw.empty()) shared_->remote.replace_raw(raw);
-  for (const auto& lease : ended) {
-    // What is left is given back by the next step: the leases that are held must be renewed in time.
-    if (!shared_->remote.link().up() || std::chrono::steady_clock::now() - time > kPatience) break;
-    const bool given = lease.key.empty() ? shared_->remote.give_back_raw(lease.name, lease.generation)
-                                         : shared_->remote.give_back(lease.key, lease.generation);
-    const std::lock_guard quiet(quiet_);
-    if (given) shared_->leases->given_back(lease);
-  }
-  return next;
-}
-
 void Core::apply_pending() {
   Remote& remote = shared_->remote;
   std::vector<Pending::Intent> keys;

@@ -172,10 +172,16 @@ class Remote {
   std::vector<Done> replace(std::span<const Replace> replaces);
   /// Whoever loads or refreshes is told by this one.
   bool take_refresh_lease(std::string_view name, const LeaseToken& token, Duration life);
-  /// The lease of a raw value: its generation is `token` if it was taken now. With `join` it is shared with those who
-  /// have it. Zeros: the entry, which was `absent` when it was read, is there. Nothing: not to be had.
-  std::optional<LeaseToken> take_raw_lease(std::string_view name, const LeaseToken& token, Duration life, bool join,
-                                           bool absent);
+  /// A raw value's lease that is wanted.
+  struct RawTake {
+    std::string_view name;
+    LeaseToken token{};
+    bool join = false;    ///< it is shared with those who have it
+    bool absent = false;  ///< there was no entry when it was read
+  };
+  /// The leases' generations: `token` where it was taken now. Zeros: an `absent` entry is there. Nothing: not to be
+  /// had.
+  std::vector<std::optional<LeaseToken>> take_raw_leases(std::span<const RawTake> takes, Duration life);
   /// kRawLease. `life`: of the entry, or for Action::keep of the lease.
   struct RawReplace {
     std::string_view name;
@@ -185,9 +191,9 @@ class Remote {
     std::string bytes = {};
   };
   std::vector<Done> replace_raw(std::span<const RawReplace> replaces);
-  /// Gives a lease back by whatever the user may run. False: the server did not answer.
+  /// Gives a lease back by whatever the user may run. False: the server did not answer. For the few that the leases'
+  /// own action, Action::leave, was refused for.
   bool give_back(std::string_view key, const LeaseToken& generation);
-  bool give_back_raw(std::string_view name, const LeaseToken& generation);
   /// False for some time after the user was refused what storing under a lease takes: a load then takes none.
   bool may_lease() const;
 
@@ -231,6 +237,8 @@ class Remote {
   /// A load of a raw value that settles while SCAN goes by leaves neither its lease nor its entry to be found for sure:
   /// both are looked for once more.
   bool raw_in_use();
+  /// False: that raw values are loaded could not be marked at the server.
+  bool mark_raw();
   Done remove_old_pass(const KeyPattern& pattern, const std::string& epoch);
   /// SCAN over the keys of entries that match; `batch` is shown some at a time.
   Done scan(std::string_view pattern, const std::function<Done(std::span<const std::string_view> keys)>& batch);
@@ -247,6 +255,8 @@ class Remote {
   void know_time();
   bool fetch(std::span<RemoteQuery> queries, const std::set<std::string, std::less<>>& wanted, std::uint64_t mark,
              Versions& versions, Purpose purpose);
+  void add_count(Request& request, std::string_view name, std::uint32_t by) const;
+  void count_above_values(std::span<RemoteQuery> queries);
   bool find_lost_versions(std::span<const RemoteQuery> queries, Versions& versions);
   Found to_found(std::string_view name, Reply& reply) const;
   bool note_version(std::string_view name, const Reply& reply, std::uint64_t mark, Versions& versions,

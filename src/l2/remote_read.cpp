@@ -16,6 +16,11 @@ constexpr std::size_t kMostKeys = 256;
 /// A day: longer than any refresh takes.
 constexpr std::string_view kOrderLife = "86400000";
 
+/// 0 where it cannot be counted: then refreshes in several processes at once have no order.
+std::uint32_t to_order(const Reply& reply) {
+  return reply.is(Reply::Kind::integer) ? static_cast<std::uint32_t>(reply.integer) : 0;
+}
+
 }  // namespace
 
 std::string_view Found::mark() const {
@@ -78,6 +83,31 @@ Found Remote::to_found(std::string_view name, Reply& reply) const {
   return found;
 }
 
+/// Counts a refresh of the entry.
+void Remote::add_count(Request& request, std::string_view name, std::uint32_t by) const {
+  const std::string key = keys_.order(name);
+  request.add({"INCRBY", key, std::to_string(by)}).add({"PEXPIRE", key, kOrderLife});
+}
+
+/// A server that evicts may have lost the count: then it begins again above the value's order.
+void Remote::count_above_values(std::span<RemoteQuery> queries) {
+  Request request;
+  std::vector<RemoteQuery*> behind;
+  for (auto& query : queries) {
+    if (!query.orders || query.order == 0 || query.found.kind != Found::Kind::value) continue;
+    const EnvelopeView& there = query.found.view;
+    if (!there.has_generation || there.order < query.order) continue;
+    add_count(request, query.name, there.order - query.order + 1);
+    behind.push_back(&query);
+  }
+  if (behind.empty()) return;
+  const Answer answer = run("read", request, Purpose::erase);
+  if (!answer) return;
+  for (std::size_t i = 0; i < behind.size(); ++i) {
+    behind[i]->order = std::max(behind[i]->order, to_order(answer.replies[2 * i]));
+  }
+}
+
 bool Remote::read(std::span<RemoteQuery> queries, std::span<const std::string> dependencies, Versions& versions,
                   bool plain, bool anew) {
   const bool told = !anew && versions_are_told();
@@ -126,6 +156,7 @@ bool Remote::read(std::span<RemoteQuery> queries, std::span<const std::string> d
     }
   }
   if (!wanted.empty() && !fetch({}, wanted, memory_->mark(), versions, Purpose::read)) return false;
+  count_above_values(queries);
   for (const auto& name : wanted) lost = lost || (!*versions.find(name) && is_kept_for_ever(name));
   return !lost || find_lost_versions(queries, versions);
 }
@@ -156,8 +187,7 @@ bool Remote::fetch(std::span<RemoteQuery> queries, const std::set<std::string, s
   request.add(words);
   for (const auto& query : queries) {
     if (!query.orders) continue;
-    request.add({"SET", keys_.order(query.name), "0", "NX", "PX", kOrderLife})
-        .add({"INCRBY", keys_.order(query.name), "1"});
+    add_count(request, query.name, 1);
     purpose = Purpose::erase;
   }
   Answer answer = run("read", request, purpose);
@@ -167,12 +197,9 @@ bool Remote::fetch(std::span<RemoteQuery> queries, const std::set<std::string, s
     refused("read", reply);
     return false;
   }
-  std::size_t numbered = 0;
+  std::size_t counted = 1;
   for (auto& query : queries) {
-    if (!query.orders) continue;
-    const Reply& order = answer.replies[2 + 2 * numbered++];
-    // Where it cannot be counted, refreshes in several processes at once have no order.
-    if (order.is(Reply::Kind::integer)) query.order = static_cast<std::uint32_t>(order.integer);
+    if (query.orders) query.order = to_order(answer.replies[std::exchange(counted, counted + 2)]);
   }
   if (single) {
     if (reply.is(Reply::Kind::array) || reply.is(Reply::Kind::integer) || reply.is(Reply::Kind::status)) {

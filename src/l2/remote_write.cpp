@@ -184,12 +184,6 @@ bool Remote::give_back(std::string_view key, const LeaseToken& generation) {
   return bool(run("lease", Request{"UNLINK", key}, Purpose::erase));
 }
 
-bool Remote::give_back_raw(std::string_view name, const LeaseToken& generation) {
-  const RawReplace leave{name, {.generation = generation}, Action::leave};
-  const Done done = replace_raw(std::span(&leave, 1))[0];
-  return done.status != Done::unknown;
-}
-
 bool Remote::take_refresh_lease(std::string_view name, const LeaseToken& token, Duration life) {
   const Answer answer =
       run("lease", Request{"SET", keys_.refresh_lease(name), encode_lease(token), "NX", "PX", milliseconds(life)},
@@ -198,21 +192,33 @@ bool Remote::take_refresh_lease(std::string_view name, const LeaseToken& token, 
   return answer && answer.replies[0].is_ok();
 }
 
-std::optional<LeaseToken> Remote::take_raw_lease(std::string_view name, const LeaseToken& token, Duration life,
-                                                 bool join, bool absent) {
+bool Remote::mark_raw() {
   const TimePoint time = std::chrono::steady_clock::now();
-  if (raw_marked_until_.load() <= time) {
-    const Answer marked = run("lease", Request{"SET", keys_.raw_marker(), "1", "PX", kRawMarkerLife}, Purpose::erase);
-    if (!marked || !marked.replies[0].is_ok()) return std::nullopt;
-    raw_marked_until_.store(later(time, kRawMarked));
+  if (raw_marked_until_.load() > time) return true;
+  const Answer marked = run("lease", Request{"SET", keys_.raw_marker(), "1", "PX", kRawMarkerLife}, Purpose::erase);
+  if (!marked || !marked.replies[0].is_ok()) return false;
+  raw_marked_until_.store(later(time, kRawMarked));
+  return true;
+}
+
+std::vector<std::optional<LeaseToken>> Remote::take_raw_leases(std::span<const RawTake> takes, Duration life) {
+  std::vector<std::optional<LeaseToken>> held(takes.size());
+  if (!mark_raw()) return held;
+  std::vector<Call> calls;
+  for (const RawTake& take : takes) {
+    calls.push_back(
+        {&kRawLease,
+         {keys_.entry(take.name), keys_.raw_lease(take.name)},
+         {take.join ? "join" : "take", hexadecimal(take.token), "0", milliseconds(life), take.absent ? "absent" : ""}});
   }
-  const Call call{&kRawLease,
-                  {keys_.entry(name), keys_.raw_lease(name)},
-                  {join ? "join" : "take", hexadecimal(token), "0", milliseconds(life), absent ? "absent" : ""}};
-  const Answer answer = run_calls("lease", std::span(&call, 1), Purpose::write);
-  if (!answer) return std::nullopt;
-  if (answer.replies[0].is(Reply::Kind::error)) refused("lease", answer.replies[0]);
-  return token_in(answer.replies[0].text);
+  const Answer answer = run_calls("lease", calls, Purpose::write);
+  if (!answer) return held;
+  for (std::size_t i = 0; i < takes.size(); ++i) {
+    const Reply& reply = answer.replies[i];
+    if (reply.is(Reply::Kind::error)) refused("lease", reply);
+    held[i] = token_in(reply.text);
+  }
+  return held;
 }
 
 std::vector<Done> Remote::replace_raw(std::span<const RawReplace> replaces) {

@@ -4,12 +4,15 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <numeric>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "backend_test.hpp"
 #include "eventually.hpp"
 #include "l2/compression.hpp"
+#include "server_info.hpp"
 
 namespace dsta::cache {
 namespace {
@@ -142,6 +145,28 @@ TEST_P(Stored, RawValuesAreTheCodecsBytesAndNothingElse) {
   EXPECT_EQ(manager().get<int>("number", *options), 42);
   EXPECT_EQ(manager().get<nlohmann::json>("json", *options), (nlohmann::json{{"a", 1}}));
   EXPECT_LE(std::stoll(server->command({"PTTL", at_server("text")})), 60'000);
+}
+
+TEST_P(Stored, ThousandsOfRawValuesAreLoadedByAFewRequests) {
+  const auto options = raw(EntryOptions{.ttl = 60s, .prefix = "f"});
+  if (!options) GTEST_SKIP() << "there are no raw values in this version";
+  const auto doubled = [](const std::vector<int>& items) {
+    std::vector<int> out;
+    for (const int i : items) out.push_back(2 * i);
+    return out;
+  };
+  const auto f = cache.cached(*options, [](int i) { return 2 * i; }).bulk_loader(doubled);
+  std::vector<int> items(4000);
+  std::iota(items.begin(), items.end(), 0);
+  const auto reads = [&] { return info_number(*server, "stats", "total_reads_processed:"); };
+  const std::uint64_t before = reads();
+  for (const auto& outcome : f.many(items)) EXPECT_TRUE(outcome);
+  EXPECT_LT(reads() - before, 1000u);
+  for (const int i : items) ASSERT_EQ(stored(f.key_for(i)), std::to_string(2 * i));
+  const auto leases = server->command({"KEYS", space + ":\x01raw:*"});
+  EXPECT_EQ(leases, "");
+  for (const auto& outcome : f.many(items)) EXPECT_TRUE(outcome);
+  EXPECT_EQ(f.cache_info().loads, 1u);
 }
 
 TEST_P(Stored, RawValuesOfOtherProgramsAreReadAndGarbageIsAMiss) {

@@ -44,6 +44,31 @@ TEST_P(Sharing, ValuesWithTheirTtlAndType) {
   EXPECT_FALSE(other.get<int>("p:k"));
 }
 
+TEST_P(Sharing, WhatAManualLoadStoredAFunctionTakesAtEveryLevel) {
+  const auto f = cache.cached({.ttl = 60s, .prefix = "f"}, [](int) { return -1; });
+  const auto theirs = other.cached({.ttl = 60s, .prefix = "f"}, [](int) { return -1; });
+  EXPECT_EQ(cache.get_or_load(f.key_for(1), [] { return 1; }, {.ttl = 60s}), 1);
+  EXPECT_EQ(f(1), 1);
+  EXPECT_EQ(theirs(1), 1);
+  theirs.cache_clear();
+  EXPECT_TRUE(soon([&] { return f(1) == -1; }));
+}
+
+TEST_P(Sharing, AManualLoadThatCallsTheFunctionOfItsKeyDoesNotWaitForItself) {
+  for (const bool raw : {false, true}) {
+    const auto f = cache.cached({.ttl = 60s, .prefix = raw ? "r" : "f", .raw = raw}, [](int i) { return i; });
+    const EntryOptions options{.ttl = 60s, .raw = raw};
+    const auto begun = std::chrono::steady_clock::now();
+    for (int i = 0; i < 3; ++i) {
+      EXPECT_EQ(cache.get_or_load(
+                    f.key_for(i), [&] { return f(i) + 10; }, options),
+                i + 10);
+      EXPECT_EQ(f(i), i + 10) << "the outer load has the lease";
+    }
+    EXPECT_LT(std::chrono::steady_clock::now() - begun, 3s) << "less than one of its own leases lasts";
+  }
+}
+
 TEST_P(Sharing, NewValuesReplaceTheOldOnesHeldElsewhere) {
   for (int i = 0; i < 20; ++i) {
     ASSERT_TRUE(cache.set("k", i));

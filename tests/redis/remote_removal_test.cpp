@@ -105,9 +105,7 @@ TEST_F(RemoteRemoval, APatternTakesNothingOfTheLibrarysOwn) {
 }
 
 TEST_F(RemoteRemoval, ByPatternTakesTheLeasesOfRawValuesAndShowsOnlyEntries) {
-  const auto take = [&](std::string_view name) {
-    EXPECT_EQ(remote->take_raw_lease(name, token('a'), 60s, false, false), token('a'));
-  };
+  const auto take = [&](std::string_view name) { EXPECT_EQ(take_raw_lease(name, token('a')), token('a')); };
   for (const std::string_view name : {"api:BTC", "api:absent", "book:BTC", "\x01z"}) take(name);
   put("api:BTC");
   EXPECT_EQ(names_removed("api:*"), std::set<std::string>{"api:BTC"});
@@ -146,7 +144,7 @@ TEST_F(RemoteRemoval, OfAllThatIsOldLeavesWhatCameSince) {
   command({"RPUSH", "dsta:list", "x"});
   command({"SET", "other:k", "1"});
   put("loading", encode_lease(token('a')));
-  ASSERT_EQ(remote->take_raw_lease("raw", token('a'), 60s, false, false), token('a'));
+  ASSERT_EQ(take_raw_lease("raw", token('a')), token('a'));
   ASSERT_TRUE(remote->raise("tag", true));
   ASSERT_TRUE(remote->raise_epoch());
   const std::uint64_t epoch = parse_version(at(remote->keys().epoch()))->expired;
@@ -165,8 +163,8 @@ TEST_F(RemoteRemoval, OfAllThatIsOldLeavesWhatCameSince) {
 
 TEST_F(RemoteRemoval, OfAllThatIsOldMayBeLimitedToAPattern) {
   for (const std::string_view name : {"api:old", "book:old"}) put(name, value(name, 1));
-  ASSERT_EQ(remote->take_raw_lease("api:raw", token('a'), 60s, false, false), token('a'));
-  ASSERT_EQ(remote->take_raw_lease("book:raw", token('a'), 60s, false, false), token('a'));
+  ASSERT_EQ(take_raw_lease("api:raw", token('a')), token('a'));
+  ASSERT_EQ(take_raw_lease("book:raw", token('a')), token('a'));
   ASSERT_TRUE(remote->raise_epoch());
   EXPECT_TRUE(remote->remove_old(*glob_pattern("api:*")));
   EXPECT_FALSE(there("dsta:api:old"));

@@ -119,19 +119,36 @@ TEST_F(RemoteTest, RefreshesThatAreAskedForAreNumberedAcrossProcesses) {
     EXPECT_GT(queries[0].order, last);
     last = queries[0].order;
     EXPECT_EQ(queries[1].order, 0u);
+    EXPECT_TRUE(lives(remote->keys().order("k"), 86'400'000)) << "from the last on";
+    command({"PEXPIRE", remote->keys().order("k"), "1000000"});
   }
   EXPECT_EQ(at(remote->keys().order("k")), std::to_string(last));
-  EXPECT_TRUE(lives(remote->keys().order("k"), 86'400'000));
   EXPECT_FALSE(there(remote->keys().order("other")));
+}
+
+TEST_F(RemoteTest, ACountOfRefreshesThatWasLostBeginsAboveTheValue) {
+  command({"SET", "dsta:k", value("k", 1, "v", token('a'), 7)});
+  for (const std::string lost : {"0", "3", "6"}) {
+    command({"SET", remote->keys().order("k"), lost});
+    std::uint32_t last = 7;
+    for (int i = 0; i < 3; ++i) {
+      RemoteQuery query{.name = "k", .orders = true};
+      Versions versions;
+      ASSERT_TRUE(remote->read({&query, 1}, {}, versions));
+      EXPECT_GT(query.order, last);
+      last = query.order;
+    }
+    EXPECT_EQ(at(remote->keys().order("k")), std::to_string(last));
+  }
 }
 
 TEST_F(RemoteTest, ARawValuesLeaseStandsBesideIt) {
   command({"SET", "dsta:k", "42"});
   const auto a = token('a'), b = token('b');
-  EXPECT_EQ(remote->take_raw_lease("k", a, 60s, false, true), LeaseToken{}) << "it was said to be absent";
-  EXPECT_EQ(remote->take_raw_lease("k", a, 60s, false, false), a);
-  EXPECT_EQ(remote->take_raw_lease("k", b, 60s, false, false), a) << "whose it is";
-  EXPECT_EQ(remote->take_raw_lease("k", b, 60s, true, false), a);
+  EXPECT_EQ(take_raw_lease("k", a, false, true), LeaseToken{}) << "it was said to be absent";
+  EXPECT_EQ(take_raw_lease("k", a), a);
+  EXPECT_EQ(take_raw_lease("k", b), a) << "whose it is";
+  EXPECT_EQ(take_raw_lease("k", b, true, false), a);
   EXPECT_TRUE(lives(remote->keys().raw_lease("k"), 60'000));
   EXPECT_EQ(at("dsta:k"), "42");
   const Remote::RawReplace replaces[] = {{"k", of(b), Action::set, 0s, "b"},
@@ -148,14 +165,12 @@ TEST_F(RemoteTest, ARawValuesLeaseStandsBesideIt) {
 TEST_F(RemoteTest, EveryByteOfARawLeasesNameComesBack) {
   LeaseToken token;
   for (std::size_t i = 0; i < token.size(); ++i) token[i] = static_cast<char>(17 * i + (i % 2 == 0 ? 0 : 0xe0));
-  EXPECT_EQ(remote->take_raw_lease("k", token, 60s, false, false), token);
-  EXPECT_EQ(remote->take_raw_lease("k", LeaseToken{}, 60s, false, false), token);
+  EXPECT_EQ(take_raw_lease("k", token), token);
+  EXPECT_EQ(take_raw_lease("k", LeaseToken{}), token);
 }
 
 TEST_F(RemoteTest, WhoSetsOrRemovesARawValueEndsTheLoadsOfIt) {
-  const auto take = [&](std::string_view name) {
-    EXPECT_EQ(remote->take_raw_lease(name, token('a'), 60s, false, false), token('a'));
-  };
+  const auto take = [&](std::string_view name) { EXPECT_EQ(take_raw_lease(name, token('a')), token('a')); };
   const auto is_over = [&](std::string_view name) {
     const Remote::RawReplace store{name, of(token('a')), Action::set, 0s, "loaded"};
     return remote->replace_raw({&store, 1})[0].status == Done::no && !there(remote->keys().raw_lease(name));
@@ -188,10 +203,14 @@ TEST_F(RemoteTest, ALeaseIsGivenBackAndNobodyElses) {
   EXPECT_FALSE(there("dsta:mine"));
   EXPECT_EQ(found("theirs").lease.token, token('b'));
   EXPECT_EQ(found("both").lease.holders, 1u);
-  ASSERT_EQ(remote->take_raw_lease("k", token('a'), 60s, false, false), token('a'));
-  EXPECT_TRUE(remote->give_back_raw("k", token('b')));
+  ASSERT_EQ(take_raw_lease("k", token('a')), token('a'));
+  const auto leave = [&](const LeaseToken& generation) {
+    const Remote::RawReplace one{"k", of(generation), Action::leave};
+    return remote->replace_raw({&one, 1})[0].status;
+  };
+  EXPECT_EQ(leave(token('b')), Done::no);
   EXPECT_TRUE(there(remote->keys().raw_lease("k")));
-  EXPECT_TRUE(remote->give_back_raw("k", token('a')));
+  EXPECT_EQ(leave(token('a')), Done::yes);
   EXPECT_FALSE(there(remote->keys().raw_lease("k")));
 }
 
@@ -248,8 +267,8 @@ TEST_F(RemoteTest, WhatTheDocsListIsEnoughForEverything) {
     const Remote::Replace replace{"dsta:k", of(a), action, 60s, value("k", 1, "v", a)};
     EXPECT_TRUE(remote->replace({&replace, 1})[0]) << static_cast<int>(action);
   }
-  EXPECT_EQ(remote->take_raw_lease("r", a, 60s, false, true), a);
-  EXPECT_EQ(remote->take_raw_lease("r", a, 60s, true, true), a);
+  EXPECT_EQ(take_raw_lease("r", a, false, true), a);
+  EXPECT_EQ(take_raw_lease("r", a, true, true), a);
   for (const Action action : {Action::keep, Action::leave, Action::set}) {
     const Remote::RawReplace replace{"r", of(a), action, 60s, "v"};
     EXPECT_TRUE(remote->replace_raw({&replace, 1})[0]) << static_cast<int>(action);
@@ -280,7 +299,7 @@ TEST_F(RemoteTest, WhoMayNotCallScriptsByNameSendsTheirTexts) {
   for (int round = 0; round < 2; ++round) EXPECT_TRUE(remote->replace({&keep, 1})[0]);
   EXPECT_TRUE(remote->raise("tag", true));
   EXPECT_TRUE(parse_version(at(remote->keys().version("tag"))));
-  EXPECT_EQ(remote->take_raw_lease("k", token('a'), 60s, true, false), token('a'));
+  EXPECT_EQ(take_raw_lease("k", token('a'), true, false), token('a'));
 }
 
 TEST_F(RemoteTest, EveryScriptIsCalledAgainWithItsTextWhenTheServerHasForgottenIt) {
@@ -301,7 +320,7 @@ TEST_F(RemoteTest, EveryScriptIsCalledAgainWithItsTextWhenTheServerHasForgottenI
     EXPECT_EQ(*versions.find("tag"), parse_version(at(remote->keys().version("tag"))));
     EXPECT_TRUE(*versions.find("another"));
     forget();
-    EXPECT_EQ(remote->take_raw_lease("raw", token('a'), 60s, true, false), token('a'));
+    EXPECT_EQ(take_raw_lease("raw", token('a'), true, false), token('a'));
     forget();
     EXPECT_TRUE(remote->remove_old(*glob_pattern("*")));
     EXPECT_FALSE(there("dsta:old"));
@@ -322,7 +341,7 @@ TEST_F(RemoteTest, WithoutAServerEverythingSaysNoAndWhy) {
   EXPECT_FALSE(remote->take_refresh_lease("k", token('a'), 60s));
   RemoteQuery query{"k"};
   EXPECT_FALSE(remote->read({&query, 1}, {}, versions));
-  EXPECT_EQ(remote->take_raw_lease("k", token('a'), 60s, false, false), std::nullopt);
+  EXPECT_EQ(take_raw_lease("k", token('a')), std::nullopt);
   EXPECT_EQ(remote->version_clock(), 0u);
   const std::vector<std::string> late{"tag"};
   EXPECT_FALSE(remote->late_versions(late, 60s, 1, versions));

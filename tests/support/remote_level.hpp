@@ -53,6 +53,11 @@ struct RemoteLevel : ::testing::Test {
     if (left <= milliseconds && left > milliseconds - 10'000) return ::testing::AssertionSuccess();
     return ::testing::AssertionFailure() << key << " lives for " << left << " ms";
   }
+  std::optional<detail::LeaseToken> take_raw_lease(std::string_view name, const detail::LeaseToken& token,
+                                                   bool join = false, bool absent = false) {
+    const Remote::RawTake take{name, token, join, absent};
+    return remote->take_raw_leases({&take, 1}, std::chrono::seconds(60))[0];
+  }
   detail::Found found(std::string_view name) {
     detail::RemoteQuery query{name};
     detail::Versions versions;

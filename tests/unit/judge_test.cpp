@@ -81,6 +81,16 @@ TEST(SharedJudge, AVersionThatIsMissingOrWasNotLookedAtMakesAMiss) {
   EXPECT_EQ(entry.judged(known()).freshness, Freshness::miss);
 }
 
+TEST(SharedJudge, WhatWasStoredByHandBeforeAFunctionWasClearedIsNoneOfItsValues) {
+  const Identity f = function("f", ""), other = function("g", "");
+  const auto cleared = [](std::uint64_t at) { return known({{function_dependency("f"), Version{at, at}}}); };
+  EXPECT_EQ(Entry{}.judged(cleared(100), 150, &f).freshness, Freshness::fresh);
+  EXPECT_EQ(Entry{}.judged(cleared(101), 150, &f).freshness, Freshness::miss);
+  EXPECT_EQ(Entry{}.judged(cleared(101), 150, &other).freshness, Freshness::fresh);
+  EXPECT_EQ(Entry{}.judged(cleared(101), 150).freshness, Freshness::fresh) << "manual calls see every entry";
+  EXPECT_EQ(Entry{}.judged(known(), 150, &f).freshness, Freshness::fresh) << "never cleared";
+}
+
 TEST(SharedJudge, ATagThatWasRemovedSinceTakesTheEntryWithIt) {
   const Entry entry{.tags = {{"tag", 50}}};
   EXPECT_EQ(entry.judged(known({{"tag", Version{51, 51}}})).freshness, Freshness::miss);

@@ -19,6 +19,7 @@ struct Row {
 
 SeenEntry value(Freshness freshness) { return {.kind = Kind::value, .freshness = freshness}; }
 SeenEntry lease(bool counts) { return {.kind = Kind::lease, .lease_counts = counts}; }
+SeenEntry callers_lease() { return {.kind = Kind::lease, .lease_counts = true, .lease_is_callers = true}; }
 SeenEntry other(bool of_other_type) { return {.kind = Kind::other, .of_other_type = of_other_type}; }
 
 const Row kTable[] = {
@@ -28,6 +29,7 @@ const Row kTable[] = {
     {"value, stale", value(Freshness::stale), Step::land, Step::refresh, Step::replace},
     {"value that does not count", value(Freshness::miss), Step::take_over, Step::take_over, Step::take_over},
     {"lease", lease(true), Step::wait, Step::put_off, Step::join},
+    {"lease of the caller's own", callers_lease(), Step::alone, Step::put_off, Step::join},
     {"lease of older versions", lease(false), Step::take_over, Step::take_over, Step::take_over},
     {"bytes of something else", other(false), Step::take_over, Step::take_over, Step::take_over},
     {"a list, a set", other(true), Step::alone, Step::alone, Step::alone},
@@ -50,7 +52,7 @@ TEST(LeaseDecision, OnlyWhatBelongsToTheKindThatIsThereMatters) {
         SCOPED_TRACE(row.there);
         SeenEntry odd = row.seen;
         if (odd.kind != Kind::value) odd.freshness = Freshness::fresh;
-        if (odd.kind != Kind::lease) odd.lease_counts = true;
+        if (odd.kind != Kind::lease) odd.lease_counts = odd.lease_is_callers = true;
         if (odd.kind != Kind::other) odd.of_other_type = true;
         EXPECT_EQ(decide(odd, forced, urgency), decide(row.seen, forced, urgency));
       }

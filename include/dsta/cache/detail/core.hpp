@@ -379,6 +379,8 @@ class Core : public std::enable_shared_from_this<Core> {
   struct Wanted;
   Consulted consult(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, int looks, LoadPlace& place);
   Consulted consult_raw(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, LoadPlace& place);
+  void take_raw_claims(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, std::span<const std::size_t> open,
+                       const std::vector<bool>& absent, Consulted& consulted);
   LeaseStep look(const Flight& flight, const LoadSpec& spec, LoadUrgency urgency, const Found& found,
                  const Versions& versions, std::uint64_t confirmed_before, NodeRef& node, Freshness& freshness);
   bool know_versions(std::span<const std::string> dependencies, const EntryTerms& terms, Versions& versions);
