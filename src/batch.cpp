@@ -184,14 +184,19 @@ void Core::load_batch(std::vector<BatchItem>& items, const std::shared_ptr<Batch
 void Core::refresh_behind(const std::vector<BatchItem>& items, const std::vector<std::size_t>& aged,
                           const std::shared_ptr<BatchLoader>& loader) {
   Batch behind;
+  std::size_t early = 0;
   Unled unled(*this, behind, aged.size());
   for (const std::size_t i : aged) {
     if (shared_->holds_off(items[i].key.name, items[i].value->created, now())) continue;
     Store::Joined joined = store_->join(new_flight(items[i].key, *loader, items[i].tags), Store::Wants::load, now());
-    if (joined.lead) behind.add(i, std::move(joined.flight));
+    if (!joined.lead) continue;
+    early += now() < items[i].value->fresh_until ? 1 : 0;
+    behind.add(i, std::move(joined.flight));
   }
   unled.lead();
-  if (!behind.empty()) launch(behind, loader, LoadUrgency::behind);
+  if (!behind.empty() && launch(behind, loader, LoadUrgency::behind)) {
+    loader->identity->counters.add(Count::early_refreshes, early);
+  }
 }
 
 void Core::load_uncached(std::vector<BatchItem>& items, const std::vector<std::size_t>& open, bool counted,

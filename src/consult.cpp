@@ -305,8 +305,9 @@ void Core::take_claims(const Batch& batch, const LoadSpec& spec, const std::shar
           const LeaseToken token = new_lease_token();
           claim.refresh = make_hold(*shared_, flight, spec, remote.keys().refresh_lease(flight->name), token, 0, true);
           claim.refresh.begin();
-          if (!remote.take_refresh_lease(flight->name, token, Leases::kLife)) {
-            claim.refresh.settle();
+          const Done taken_now = remote.take_refresh_lease(flight->name, token, Leases::kLife);
+          if (!taken_now) {
+            if (taken_now.status != Done::unknown) claim.refresh.settle();  // else it is given back
             put_off(flight);
             claim.kind = Claim::Kind::none;
             continue;

@@ -74,6 +74,7 @@ std::vector<std::string> fill_tags(const std::vector<std::string>& tags, const s
         out += tag[i];
       }
     }
+    if (!is_tag(out)) filled.pop_back();  // of an argument that has no text
   }
   return filled;
 }
@@ -165,7 +166,7 @@ void CacheManager::flush_all() {
 }
 
 void CacheManager::invalidate_tag(std::string_view tag, TagMode mode) {
-  if (tag.empty() || tag.starts_with('\x01')) {
+  if (!detail::is_tag(tag)) {
     throw KeyError(
         "invalidate_tag: a tag is not empty and does not begin with a byte 1: name the tag, or use flush_all");
   }

@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include <dsta/cache/clock.hpp>
 #include <dsta/cache/detail/core.hpp>
+#include <dsta/cache/detail/tag_name.hpp>
 
 #include "l2/url.hpp"
 
@@ -80,6 +82,9 @@ EntryTerms resolve(const EntryOptions& options, Duration default_ttl) {
   terms.level = options.level.value_or(Level::both);
   terms.raw = options.raw.value_or(false);
   terms.tags = options.tags;
+  if (!std::ranges::all_of(terms.tags, is_tag)) {
+    throw ConfigError("tags: a tag is not empty and does not begin with a byte 1: name it, or leave it out");
+  }
   if (terms.raw && terms.stale_for > Duration::zero()) {
     throw ConfigError("raw and stale_for contradict each other: a raw value has nothing but its ttl");
   }

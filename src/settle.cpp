@@ -160,7 +160,9 @@ void Core::settle(Ours& ours, const LoadSpec& spec, std::vector<Prepared>& prepa
   if (!replaces.empty()) settled(entries, remote.replace(replaces));
   if (!raw.empty()) settled(raw_entries, remote.replace_raw(raw));
   for (std::size_t i = 0; i < ours.claims.size(); ++i) {
-    if (ours.claims[i].kind == Claim::Kind::raw) prepared[i].landing.replace_by.reset();
+    if (ours.claims[i].kind != Claim::Kind::raw || !prepared[i].landing.replace_by) continue;
+    spec.identity->counters.add(Count::sets);
+    prepared[i].landing.replace_by.reset();  // it is at L2, and there only
   }
 }
 

@@ -12,7 +12,9 @@ namespace detail {
 
 namespace {
 constexpr std::chrono::milliseconds kAfterFailure{100};
-}
+/// Between attempts to start a thread by those who pass.
+constexpr std::chrono::milliseconds kNextAttempt{500};
+}  // namespace
 
 bool Upkeep::poke(TimePoint time) noexcept {
   const std::lock_guard lock(mutex_);
@@ -34,8 +36,13 @@ bool Upkeep::start() {
 
 void Upkeep::stand_in() noexcept {
   std::unique_lock lock(mutex_);
-  if (stopped_ || standing_in_ || start()) return;
-  if (std::chrono::steady_clock::now() < next_) return;
+  if (stopped_ || standing_in_) return;
+  const TimePoint now = std::chrono::steady_clock::now();
+  if (now >= next_attempt_) {
+    next_attempt_ = now + kNextAttempt;
+    if (start()) return;
+  }
+  if (now < next_) return;
   standing_in_ = true;
   next_ = TimePoint::max();
   lock.unlock();

@@ -49,6 +49,7 @@ class Upkeep {
   std::condition_variable wake_;
   // Under mutex_.
   TimePoint next_ = TimePoint::max();
+  TimePoint next_attempt_ = {};  ///< to start a thread where there was none to be had
   bool stopped_ = false;
   bool standing_in_ = false;  ///< a step runs on a thread that passed by
   std::thread thread_;

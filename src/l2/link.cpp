@@ -83,7 +83,7 @@ Answer Link::run(const Request& request, Purpose purpose) {
   if (purpose != Purpose::read) seal.emplace();
 
   Answer answer;
-  // A request that does not get its reply ends the connection for all who use it.
+  // Nobody waits for its reply, but all who ask behind it do.
   const Duration least = options_.operation_timeout / 8;
   if (deadline - Clock::now() < least) {
     answer.fault = Fault::timeout;

@@ -106,8 +106,12 @@ std::string_view reason_of(std::string_view command, const Reply& error) noexcep
 }
 
 void name_errors(const Request& request, std::vector<Reply>& replies, std::size_t first) noexcept {
+  const auto is_error = [](const Reply& reply) { return reply.is(Reply::Kind::error); };
+  if (std::ranges::none_of(replies, is_error)) return;
+  std::string_view rest = request.bytes();
   for (std::size_t i = first; i < replies.size(); ++i) {
-    if (replies[i].is(Reply::Kind::error)) replies[i].why = reason_of(request.command(i - first), replies[i]);
+    const std::string_view command = Request::take_command(rest);
+    if (is_error(replies[i])) replies[i].why = reason_of(command, replies[i]);
   }
 }
 

@@ -108,8 +108,13 @@ Answer Remote::run_calls(std::string_view operation, std::span<const Call> calls
     if (answer.replies[i].error_code() == "NOSCRIPT" || is_refused(answer.replies[i], "evalsha")) unseen.push_back(i);
   }
   if (unseen.empty()) return answer;
+  // With its text the server learns a script, and knows it by name when it comes to the next call.
   Request again;
-  for (const std::size_t i : unseen) add(again, calls[i], true);
+  std::set<const Script*> sent;
+  for (const std::size_t i : unseen) {
+    const bool may_not_name_it = answer.replies[i].error_code() == "NOPERM";
+    add(again, calls[i], sent.insert(calls[i].script).second || may_not_name_it);
+  }
   Answer second = run(operation, again, purpose);
   if (!second) {
     second.maybe_executed = second.maybe_executed || unseen.size() < calls.size();

@@ -103,7 +103,7 @@ struct Erasure {
 };
 
 /// The shared level on one server, in bytes: entries, leases, versions, counters. It knows nothing of values' types nor
-/// of the in-process level. Thread-safe. Throws nothing for what the server or the network does.
+/// of the in-process level. Thread-safe. Throws std::bad_alloc, and nothing for what the server or the network does.
 class Remote {
  public:
   struct Options {
@@ -171,7 +171,7 @@ class Remote {
   };
   std::vector<Done> replace(std::span<const Replace> replaces);
   /// Whoever loads or refreshes is told by this one.
-  bool take_refresh_lease(std::string_view name, const LeaseToken& token, Duration life);
+  Done take_refresh_lease(std::string_view name, const LeaseToken& token, Duration life);
   /// A raw value's lease that is wanted.
   struct RawTake {
     std::string_view name;
@@ -240,8 +240,8 @@ class Remote {
   /// False: that raw values are loaded could not be marked at the server.
   bool mark_raw();
   Done remove_old_pass(const KeyPattern& pattern, const std::string& epoch);
-  /// SCAN over the keys of entries that match; `batch` is shown some at a time.
-  Done scan(std::string_view pattern, const std::function<Done(std::span<const std::string_view> keys)>& batch);
+  /// SCAN over the keys of entries, and of raw leases, that match; `batch` is shown some at a time.
+  Done scan(const std::string& match, const std::function<Done(std::span<const std::string_view> keys)>& batch);
   /// Takes from `keys` the values that depend on another function.
   Done leave_others(std::string_view function, std::vector<std::string_view>& keys);
   Answer run(std::string_view operation, const Request& request, Purpose purpose);

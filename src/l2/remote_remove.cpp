@@ -14,6 +14,14 @@ namespace {
 /// Longer than any load that is under way.
 constexpr std::chrono::hours kMadeVersionLife{1};
 
+bool is_of_another(const EnvelopeView& entry, std::string_view function) {
+  bool others = false;
+  for (const TagVersion& tag : entry.tags) {
+    others = others || (tag.name.starts_with(kFunctionMark) && tag.name != function);
+  }
+  return others;
+}
+
 }  // namespace
 
 Done Remote::remove(std::string_view name, Found& before) {
@@ -67,8 +75,7 @@ Done Remote::remove_many(std::span<const std::string_view> names) {
   return answer.replies[0].is(Reply::Kind::error) ? refused("remove", answer.replies[0]) : Done{Done::yes};
 }
 
-Done Remote::scan(std::string_view pattern, const std::function<Done(std::span<const std::string_view>)>& batch) {
-  const std::string match = keys_.glob(pattern);
+Done Remote::scan(const std::string& match, const std::function<Done(std::span<const std::string_view>)>& batch) {
   TimeBudget::Sweep sweep(options_.link.operation_timeout);
   std::string cursor = "0";
   do {
@@ -98,25 +105,30 @@ Done Remote::scan(std::string_view pattern, const std::function<Done(std::span<c
 }
 
 Done Remote::leave_others(std::string_view function, std::vector<std::string_view>& keys) {
-  if (keys.empty()) return {Done::yes};
-  const std::string last_shown = std::to_string(kShown - 1);
-  Request request;
-  for (const auto key : keys) request.add({"GETRANGE", key, "0", last_shown});
-  const Answer heads = run("remove", request, Purpose::erase);
-  if (!heads) return to_done(heads);
-  std::vector<std::string_view> meant;
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    const Reply& head = heads.replies[i];
-    const auto value = head.is(Reply::Kind::text) ? peek_envelope(head.text, keys[i]) : std::nullopt;
-    bool others = false;
-    if (value) {
-      for (const TagVersion& tag : value->tags) {
-        others = others || (tag.name.starts_with(kFunctionMark) && tag.name != function);
+  // The second is for entries of hundreds of tags: what is still not seen whole is removed, which costs a load.
+  constexpr std::size_t kLooks[] = {kShown, std::size_t{1} << 20};
+  std::vector<std::string_view> meant, open = std::move(keys);
+  for (const std::size_t most : kLooks) {
+    if (open.empty()) break;
+    Request request;
+    for (const auto key : open) request.add({"GETRANGE", key, "0", std::to_string(most - 1)});
+    const Answer heads = run("remove", request, Purpose::erase);
+    if (!heads) return to_done(heads);
+    std::vector<std::string_view> unseen;
+    for (std::size_t i = 0; i < open.size(); ++i) {
+      const Reply& head = heads.replies[i];
+      const auto value = head.is(Reply::Kind::text) ? peek_envelope(head.text, open[i]) : std::nullopt;
+      if (value) {
+        if (!is_of_another(*value, function)) meant.push_back(open[i]);
+      } else {
+        const bool whole = head.text.size() < most || !looks_like_envelope(head.text);
+        (whole ? meant : unseen).push_back(open[i]);
       }
     }
-    if (!others) meant.push_back(keys[i]);
+    open = std::move(unseen);
   }
   keys = std::move(meant);
+  keys.insert(keys.end(), open.begin(), open.end());
   return {Done::yes};
 }
 
@@ -148,7 +160,7 @@ Done Remote::remove_matching(const KeyPattern& pattern, const std::function<void
     return {Done::yes};
   };
   for (const std::string& glob : pattern.globs()) {
-    if (const Done done = scan(glob, remove); !done) return done;
+    if (const Done done = scan(keys_.entry_glob(glob), remove); !done) return done;
   }
   return raw_in_use() ? remove_old(pattern) : Done{Done::yes};
 }
@@ -183,7 +195,7 @@ Done Remote::remove_old_pass(const KeyPattern& pattern, const std::string& epoch
     return {Done::yes};
   };
   for (const std::string& glob : pattern.globs()) {
-    if (const Done done = scan(glob, remove); !done) return done;
+    if (const Done done = scan(keys_.glob(glob), remove); !done) return done;
   }
   return {Done::yes};
 }

@@ -184,12 +184,13 @@ bool Remote::give_back(std::string_view key, const LeaseToken& generation) {
   return bool(run("lease", Request{"UNLINK", key}, Purpose::erase));
 }
 
-bool Remote::take_refresh_lease(std::string_view name, const LeaseToken& token, Duration life) {
+Done Remote::take_refresh_lease(std::string_view name, const LeaseToken& token, Duration life) {
   const Answer answer =
       run("lease", Request{"SET", keys_.refresh_lease(name), encode_lease(token), "NX", "PX", milliseconds(life)},
           Purpose::write);
-  if (answer && answer.replies[0].is(Reply::Kind::error)) refused("lease", answer.replies[0]);
-  return answer && answer.replies[0].is_ok();
+  if (!answer) return to_done(answer);
+  if (answer.replies[0].is(Reply::Kind::error)) return refused("lease", answer.replies[0]);
+  return {answer.replies[0].is_ok() ? Done::yes : Done::no};
 }
 
 bool Remote::mark_raw() {

@@ -36,22 +36,26 @@ Request& Request::add(std::span<const std::string_view> command) {
   return *this;
 }
 
-std::string_view Request::command(std::size_t index) const {
-  std::string_view rest = bytes_;
+std::string_view Request::take_command(std::string_view& rest) {
   const auto number = [&] {
     std::size_t value = 0;
     std::from_chars(rest.data() + 1, rest.data() + rest.size(), value);
     rest.remove_prefix(std::min(rest.size(), rest.find('\n') + 1));
     return value;
   };
-  for (std::size_t at = 0; at < commands_; ++at) {
-    for (std::size_t words = number(), word = 0; word < words; ++word) {
-      const std::size_t size = number();
-      if (at == index && word == 0) return rest.substr(0, size);
-      rest.remove_prefix(std::min(rest.size(), size + 2));
-    }
+  std::string_view name;
+  for (std::size_t words = rest.empty() ? 0 : number(), word = 0; word < words; ++word) {
+    const std::size_t size = number();
+    if (word == 0) name = rest.substr(0, size);
+    rest.remove_prefix(std::min(rest.size(), size + 2));
   }
-  return {};
+  return name;
+}
+
+std::string_view Request::command(std::size_t index) const {
+  std::string_view rest = bytes_;
+  for (std::size_t at = 0; at < index; ++at) take_command(rest);
+  return take_command(rest);
 }
 
 }  // namespace detail

@@ -69,24 +69,41 @@ std::optional<Version> VersionMemory::find(std::string_view name, TimePoint unti
 void VersionMemory::note(std::string_view name, Version version, std::uint64_t mark, TimePoint kept_until) {
   const std::lock_guard lock(mutex_);
   if (changes_.load(std::memory_order_relaxed) != mark) return;
-  if (versions_.size() >= kMost) versions_.clear();
+  if (versions_.size() >= kMost || bytes_ >= kMostBytes) make_room();
   const auto [it, added] = versions_.try_emplace(std::string(name), Known{version, kept_until});
-  if (added) return;
+  if (added) {
+    bytes_ += name.size();
+    return;
+  }
   // Of the same version nothing that was asked for is lost.
   if (it->second.version == version) kept_until = std::max(kept_until, it->second.kept_until);
   it->second = {version, kept_until};
 }
 
+/// Those that are kept for ever stay while there are few: a server that evicts keeps what is read now and then.
+void VersionMemory::make_room() {
+  std::erase_if(versions_, [](const auto& known) { return !is_kept_for_ever(known.first); });
+  bytes_ = 0;
+  for (const auto& [name, known] : versions_) bytes_ += name.size();
+  if (versions_.size() < kMost / 2 && bytes_ < kMostBytes / 2) return;
+  versions_.clear();
+  bytes_ = 0;
+}
+
 void VersionMemory::forget(std::string_view name) {
   const std::lock_guard lock(mutex_);
   changes_.fetch_add(1, std::memory_order_release);
-  if (const auto it = versions_.find(name); it != versions_.end()) versions_.erase(it);
+  const auto it = versions_.find(name);
+  if (it == versions_.end()) return;
+  versions_.erase(it);
+  bytes_ -= name.size();
 }
 
 void VersionMemory::forget_all() {
   const std::lock_guard lock(mutex_);
   changes_.fetch_add(1, std::memory_order_release);
   versions_.clear();
+  bytes_ = 0;
 }
 
 std::vector<std::string> VersionMemory::kept_for_ever() const {

@@ -95,6 +95,8 @@ class VersionMemory {
 
  private:
   static constexpr std::size_t kMost = 100'000;
+  static constexpr std::size_t kMostBytes = std::size_t{8} << 20;  ///< of names
+  void make_room();
 
   struct Hash {
     using is_transparent = void;
@@ -106,7 +108,9 @@ class VersionMemory {
     TimePoint kept_until;
   };
   mutable std::mutex mutex_;
-  std::unordered_map<std::string, Known, Hash, std::equal_to<>> versions_;  // under mutex_
+  // Under mutex_.
+  std::unordered_map<std::string, Known, Hash, std::equal_to<>> versions_;
+  std::size_t bytes_ = 0;
   std::atomic<std::uint64_t> changes_{0};
 };
 

@@ -77,6 +77,21 @@ TEST_P(InvalidateMatching, LeavesOtherFunctionsWhoseKeysBeginAlike) {
   EXPECT_TRUE(inner.peek(2));
 }
 
+TEST_P(InvalidateMatching, LeavesOtherFunctionsWhoseEntriesHaveManyTags) {
+  std::vector<std::string> tags;
+  for (int i = 0; i < 80; ++i) tags.push_back("a tag of some length " + std::to_string(i));
+  const auto outer =
+      cache.cached({.ttl = 60s, .prefix = "api", .tags = tags}, [](const std::string&, int i) { return i; });
+  const auto inner = cache.cached({.ttl = 60s, .prefix = "api", .name = "g", .tags = tags}, [](int i) { return i; });
+  outer("g", 2), inner(1);
+  outer.invalidate_matching("g");
+  EXPECT_FALSE(outer.peek("g", 2));
+  EXPECT_TRUE(inner.peek(1));
+  if (!embedded()) {
+    EXPECT_NE(stored(inner.key_for(1)), "(nil)");
+  }
+}
+
 TEST_P(InvalidateMatching, HoldsForTheOtherProcesses) {
   if (embedded()) GTEST_SKIP() << "one process";
   CacheManager other = manager();

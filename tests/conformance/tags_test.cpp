@@ -150,6 +150,39 @@ TEST_P(Tagged, CacheClearFencesLoadsUnderWay) {
   EXPECT_TRUE(f.peek(1));
 }
 
+TEST_P(Tagged, EntriesGoWithoutTagsThatAreNone) {
+  const auto f = cache
+                     .cached({.ttl = 60s, .prefix = "f", .tags = {"{0}", "all"}},
+                             [](const std::string& text, LoadContext<std::string>& load) {
+                               load.add_tag(text);
+                               load.add_tag("");
+                               return text;
+                             })
+                     .adaptive_tags([](const std::string& text) {
+                       return std::vector{text, "\x01" + text};
+                     });
+  for (const std::string text : {"", "\x01",
+                                 "\x01"
+                                 "f",
+                                 "tag"}) {
+    for (int i = 0; i < 2; ++i) EXPECT_EQ(f(text), text);
+    EXPECT_TRUE(f.put("put", text));
+    EXPECT_EQ(f("put"), text);
+  }
+  EXPECT_EQ(f.cache_info().loads, 4u);
+  cache.invalidate_tag("tag");
+  EXPECT_FALSE(f.peek("tag"));
+  EXPECT_TRUE(f.peek(""));
+  cache.invalidate_tag("all");
+  EXPECT_FALSE(f.peek(""));
+  EXPECT_THROW(cache.set("k", 1, {.tags = {""}}), ConfigError);
+  EXPECT_THROW(cache.cached({.prefix = "g",
+                             .tags = {"\x01"
+                                      "f"}},
+                            [](int i) { return i; }),
+               ConfigError);
+}
+
 TEST_P(Tagged, OfAnyBytesAndMany) {
   std::vector<std::string> tags;
   for (int i = 0; i < 60; ++i) tags.push_back("tag " + std::to_string(i) + std::string("\0:*\r\n\x01\xff", 7));

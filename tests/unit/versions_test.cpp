@@ -134,6 +134,18 @@ TEST(VersionMemory, IsBounded) {
   EXPECT_TRUE(memory.find(std::to_string(kMost))) << "what came last is there";
 }
 
+TEST(VersionMemory, IsBoundedByBytesAndKeepsTheFewThatAreKeptForEver) {
+  VersionMemory memory;
+  const std::string long_name(10'000, 'n'), function = function_dependency("api:price");
+  memory.note(function, {1, 1}, memory.mark());
+  std::size_t bytes = 0;
+  for (int i = 0; i < 2'000; ++i) memory.note(long_name + std::to_string(i), {1, 1}, memory.mark());
+  for (int i = 0; i < 2'000; ++i) bytes += memory.find(long_name + std::to_string(i)) ? long_name.size() : 0;
+  EXPECT_LE(bytes, std::size_t{9} << 20);
+  EXPECT_GT(bytes, 0u);
+  EXPECT_TRUE(memory.find(function));
+}
+
 TEST(VersionMemory, NeverKnowsAVersionFromBeforeAChangeThatItWasToldOf) {
   VersionMemory memory;
   std::atomic<std::uint64_t> truth = 1;  // what the server would say

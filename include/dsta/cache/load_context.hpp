@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <dsta/cache/detail/core.hpp>
+#include <dsta/cache/detail/tag_name.hpp>
 #include <dsta/cache/error.hpp>
 
 namespace dsta::cache {
@@ -37,8 +38,10 @@ class LoadContext {
   void set_etag(std::string etag) { loaded_.etag = std::move(etag); }
   /// Overrides the ttl of the options. Zero or less: do not store.
   void set_ttl(OptionalDuration ttl) { loaded_.ttl = ttl; }
-  /// One tag more.
-  void add_tag(std::string tag) { loaded_.tags.push_back(std::move(tag)); }
+  /// One tag more. An empty one, and one that begins with a byte 1, is none.
+  void add_tag(std::string tag) {
+    if (detail::is_tag(tag)) loaded_.tags.push_back(std::move(tag));
+  }
 
   /// The source says that the previous value is still right: return this, and it is stored again for a whole ttl, with
   /// its etag and its tags. Throws LoadError when there is no previous value.

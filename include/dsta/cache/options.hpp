@@ -56,8 +56,8 @@ struct EntryOptions {
   /// Which levels to use. Default both. An in-process cache has one level and ignores it.
   std::optional<Level> level = {};
   /// Keep at the shared level nothing but what the codec writes, so that other programs can read and write it: JSON
-  /// text, say. Such a value has a ttl and no more: no tags, no staleness, no lease between processes; and it is never
-  /// kept in-process. An in-process cache ignores this. Default false.
+  /// text, say. Such a value has a ttl and no more: no tags, no staleness; and it is never kept in-process. Its load
+  /// has a lease between processes, under a key of its own. An in-process cache ignores this. Default false.
   std::optional<bool> raw = {};
 };
 

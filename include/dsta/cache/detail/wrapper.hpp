@@ -13,6 +13,7 @@
 #include <dsta/cache/detail/core.hpp>
 #include <dsta/cache/detail/hash.hpp>
 #include <dsta/cache/detail/signature.hpp>
+#include <dsta/cache/detail/tag_name.hpp>
 #include <dsta/cache/detail/value_check.hpp>
 #include <dsta/cache/detail/wrap_check.hpp>
 #include <dsta/cache/load_context.hpp>
@@ -301,8 +302,9 @@ void finish_load(const WrapperState<F>& state, const R& value, Loaded& loaded) {
     if (state.keep && !state.keep(value)) loaded.store = false;
     if (state.ttl_of) loaded.ttl = state.ttl_of(value);
     if (state.tags_of) {
-      auto tags = state.tags_of(value);
-      loaded.tags.insert(loaded.tags.end(), tags.begin(), tags.end());
+      for (auto& tag : state.tags_of(value)) {
+        if (is_tag(tag)) loaded.tags.push_back(std::move(tag));
+      }
     }
   }
 }
