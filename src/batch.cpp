@@ -92,7 +92,7 @@ void Core::look_whom_to_join(const std::vector<BatchItem>& items, const LoadSpec
     const BatchItem& item = items[one.item];
     joined.push_back(&one);
     seen.push_back({item.key});
-    seen.back().tags = &item.tags;
+    if (spec.identity->function) seen.back().tags = &item.tags;
     tags.insert(tags.end(), item.tags.begin(), item.tags.end());
   }
   if (joined.empty()) return;

@@ -218,8 +218,8 @@ LeaseStep Core::look(const Flight& flight, const LoadSpec& spec, LoadUrgency urg
   if (found.kind == Found::Kind::value) {
     const std::int64_t server_now = shared_->remote.clock().to_server(now());
     const Judged judged = judge(found.view, versions, server_now, spec.identity);
-    if (judged.freshness != Freshness::miss && has_all(found.view, flight.tag_names) &&
-        !concerned(found.view, flight.name, confirmed_before)) {
+    const bool carries_tags = !spec.identity->function || has_all(found.view, flight.tag_names);
+    if (judged.freshness != Freshness::miss && carries_tags && !concerned(found.view, flight.name, confirmed_before)) {
       node = unpack(flight.key(), *spec.type, found, judged, flight.sequence);
     }
     if (node) seen.freshness = freshness = judged.freshness;
@@ -431,13 +431,13 @@ void Core::take_raw_claims(const Batch& batch, const LoadSpec& spec, LoadUrgency
   for (std::size_t n = 0; n < takes.size(); ++n) {
     const std::size_t item = batch.items[places[n]];
     const auto& flight = batch.flights[places[n]];
-    const bool is_others = held[n] && *held[n] != takes[n].token;
-    if (!is_others || flight->forced) {
+    const bool is_foreign = held[n] && *held[n] != takes[n].token;
+    if (!is_foreign || flight->forced) {
       if (held[n]) {
         claims[n].kind = Claim::Kind::raw;
         claims[n].generation = *held[n];
       }
-      if (is_others) hold(n, *held[n]);
+      if (is_foreign) hold(n, *held[n]);
       flight->generation = claims[n].generation;
       consulted.ours.add(item, flight, std::move(claims[n]));
       continue;

@@ -38,11 +38,11 @@ struct Dressing {
 };
 
 /// The one rule by which every operation decides whether an entry counts and how fresh it is. `reader` is the wrapped
-/// function that asks, null for manual calls: a function never takes what another function stored, nor what is older
-/// than its own last cache_clear.
+/// function that asks, null or no function for manual calls: a function never takes what another function stored, nor
+/// what is older than its own last cache_clear, also of what was stored by hand.
 [[gnu::always_inline]] inline Freshness judge(const Node& node, const Identity* reader, TimePoint now) {
   if (node.identity) {
-    if (reader && reader != node.identity) return Freshness::miss;
+    if (reader && reader != node.identity && reader->function) return Freshness::miss;
     if (node.sequence < node.identity->cleared.load(std::memory_order_acquire)) return Freshness::miss;
   } else if (reader && node.sequence < reader->cleared.load(std::memory_order_acquire)) {
     return Freshness::miss;

@@ -23,7 +23,9 @@ class LeadingPattern final : public KeyPattern {
   /// Short names have no more of the key than these bytes.
   std::vector<std::string> globs() const override { return {glob_escape(key_.substr(0, kShortenedHead)) + "*"}; }
   std::string text() const override { return dependency_ + '\0' + key_; }
-  bool leaves(const Identity* stored_by) const override { return stored_by && stored_by != &function_; }
+  bool leaves(const Identity* stored_by) const override {
+    return stored_by && stored_by->function && stored_by != &function_;
+  }
   std::string_view dependency() const override { return dependency_; }
 
  private:

@@ -44,7 +44,7 @@ NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, Lo
       return loader->load(key, {}).node;
     }
     Fetched seen{key};
-    seen.tags = &loader->tags;
+    if (loader->identity->function) seen.tags = &loader->tags;
     const bool asks_first = mode == LoadMode::get && reads_l2_itself(*loader);
     if (asks_first) {
       const std::uint64_t arrived = sequence();

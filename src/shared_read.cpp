@@ -25,12 +25,9 @@ Judged judge(const EnvelopeView& view, const Versions& versions, std::int64_t se
     return version && *version ? (*version)->judge(noted) : Version::Verdict::gone;
   };
   if (view.epochs.size() != 1 || verdict({}, view.epochs[0]) != Version::Verdict::current) return judged;
-  bool by_hand = true;
+  const bool of_function = reader && reader->function;
   for (const TagVersion& tag : view.tags) {
-    if (tag.name.starts_with(kFunctionMark)) {
-      by_hand = false;
-      if (reader && tag.name.substr(1) != reader->text()) return judged;
-    }
+    if (of_function && tag.name.starts_with(kFunctionMark) && tag.name.substr(1) != reader->text()) return judged;
     switch (verdict(tag.name, tag.version)) {
       case Version::Verdict::current:
         break;
@@ -42,12 +39,6 @@ Judged judge(const EnvelopeView& view, const Versions& versions, std::int64_t se
     }
   }
   const EnvelopeTerms& terms = view.terms;
-  if (by_hand && reader && reader->function) {
-    // It depends on no function's version, but cache_clear of the one that asks concerns it. Both are of the server's
-    // clock, the version as the latest of all that were raised.
-    const auto* cleared = versions.find(function_dependency(reader->text()));
-    if (cleared && *cleared && terms.created < static_cast<std::int64_t>((*cleared)->removed)) return judged;
-  }
   if (!judged.expired && server_now < terms.fresh_until) {
     judged.freshness = server_now < terms.refresh_after ? Freshness::fresh : Freshness::due;
   } else if (server_now < terms.stale_until && terms.stale_until != terms.fresh_until) {

@@ -28,8 +28,8 @@ class Upkeep {
   /// Has `step` called by `time` at the latest. Costs little when it will be anyway. False: there is no thread to be
   /// had for it; see tend().
   bool poke(TimePoint time = TimePoint{}) noexcept;
-  /// By whatever passes here now and then, and costs a load. Where there was no thread to be had it tries again, and as
-  /// long as there is none it does what is due on the calling thread.
+  /// By whatever passes here now and then, and costs a load. Where there was no thread to be had it tries again now and
+  /// then, and as long as there is none it does what is due on the calling thread.
   void tend() noexcept {
     if (lacks_thread_.load(std::memory_order_relaxed)) [[unlikely]]
       stand_in();

@@ -28,8 +28,8 @@ namespace detail {
 /// calls, and a lone caller pays for no hop between threads.
 ///
 /// Replies come in the order of the requests, which is all that tells them apart. Whatever puts that in doubt ends the
-/// connection: bytes that are no reply, a reply too many. So does a server that no longer answers anybody. All that
-/// were under way then fail with `lost`.
+/// connection: bytes that are no reply, a reply too many, a request that was not answered by its deadline while no
+/// large value moved. All that were under way then fail with `lost`.
 ///
 /// Large values: a reply of many megabytes keeps all behind it waiting. A caller whose deadline passes meanwhile
 /// leaves: its place stays, and the replies that are owed to it are thrown away when they come. So one that waits in

@@ -83,7 +83,7 @@ Answer Link::run(const Request& request, Purpose purpose) {
   if (purpose != Purpose::read) seal.emplace();
 
   Answer answer;
-  // Nobody waits for its reply, but all who ask behind it do.
+  // A request that gets no reply in time may end the connection for all who use it.
   const Duration least = options_.operation_timeout / 8;
   if (deadline - Clock::now() < least) {
     answer.fault = Fault::timeout;

@@ -108,7 +108,8 @@ Answer Remote::run_calls(std::string_view operation, std::span<const Call> calls
     if (answer.replies[i].error_code() == "NOSCRIPT" || is_refused(answer.replies[i], "evalsha")) unseen.push_back(i);
   }
   if (unseen.empty()) return answer;
-  // With its text the server learns a script, and knows it by name when it comes to the next call.
+  // With its text the server learns a script, and knows it by name when it comes to the next call. (Where it refuses
+  // the one that has the text, those behind it are refused as unknown.)
   Request again;
   std::set<const Script*> sent;
   for (const std::size_t i : unseen) {

@@ -172,7 +172,7 @@ class Remote {
   std::vector<Done> replace(std::span<const Replace> replaces);
   /// Whoever loads or refreshes is told by this one.
   Done take_refresh_lease(std::string_view name, const LeaseToken& token, Duration life);
-  /// A raw value's lease that is wanted.
+  /// A request for the lease of a raw value.
   struct RawTake {
     std::string_view name;
     LeaseToken token{};
@@ -191,8 +191,8 @@ class Remote {
     std::string bytes = {};
   };
   std::vector<Done> replace_raw(std::span<const RawReplace> replaces);
-  /// Gives a lease back by whatever the user may run. False: the server did not answer. For the few that the leases'
-  /// own action, Action::leave, was refused for.
+  /// Gives a lease back by whatever the user may run, where Action::leave may be refused. False: the server did not
+  /// answer.
   bool give_back(std::string_view key, const LeaseToken& generation);
   /// False for some time after the user was refused what storing under a lease takes: a load then takes none.
   bool may_lease() const;
@@ -244,6 +244,8 @@ class Remote {
   Done scan(const std::string& match, const std::function<Done(std::span<const std::string_view> keys)>& batch);
   /// Takes from `keys` the values that depend on another function.
   Done leave_others(std::string_view function, std::vector<std::string_view>& keys);
+  Done leave_others(std::string_view function, std::span<const std::string_view> keys, std::size_t look,
+                    std::vector<std::string_view>& meant, std::vector<std::string_view>& unseen);
   Answer run(std::string_view operation, const Request& request, Purpose purpose);
   /// Runs calls of scripts; those that the server has not seen yet once more, with their text.
   struct Call {

@@ -1,4 +1,6 @@
 /// Removing: entries by name and by pattern, and what depends on something by its version.
+#include <algorithm>
+
 #include "../little_endian.hpp"
 #include "reason.hpp"
 #include "remote.hpp"
@@ -105,30 +107,40 @@ Done Remote::scan(const std::string& match, const std::function<Done(std::span<c
 }
 
 Done Remote::leave_others(std::string_view function, std::vector<std::string_view>& keys) {
-  // The second is for entries of hundreds of tags: what is still not seen whole is removed, which costs a load.
-  constexpr std::size_t kLooks[] = {kShown, std::size_t{1} << 20};
+  // The further ones are for entries of many tags. What is still not seen whole is removed, which costs a load.
+  constexpr std::size_t kLooks[] = {kShown, std::size_t{8} << 10, std::size_t{1} << 20};
+  constexpr std::size_t kMostBytes = std::size_t{4} << 20;  // of one reply
   std::vector<std::string_view> meant, open = std::move(keys);
-  for (const std::size_t most : kLooks) {
-    if (open.empty()) break;
-    Request request;
-    for (const auto key : open) request.add({"GETRANGE", key, "0", std::to_string(most - 1)});
-    const Answer heads = run("remove", request, Purpose::erase);
-    if (!heads) return to_done(heads);
+  for (const std::size_t look : kLooks) {
     std::vector<std::string_view> unseen;
-    for (std::size_t i = 0; i < open.size(); ++i) {
-      const Reply& head = heads.replies[i];
-      const auto value = head.is(Reply::Kind::text) ? peek_envelope(head.text, open[i]) : std::nullopt;
-      if (value) {
-        if (!is_of_another(*value, function)) meant.push_back(open[i]);
-      } else {
-        const bool whole = head.text.size() < most || !looks_like_envelope(head.text);
-        (whole ? meant : unseen).push_back(open[i]);
-      }
+    for (std::size_t at = 0; at < open.size(); at += kMostBytes / look) {
+      const auto part = std::span(open).subspan(at, std::min(kMostBytes / look, open.size() - at));
+      if (const Done done = leave_others(function, part, look, meant, unseen); !done) return done;
     }
     open = std::move(unseen);
   }
   keys = std::move(meant);
   keys.insert(keys.end(), open.begin(), open.end());
+  return {Done::yes};
+}
+
+/// Looks at the first `look` bytes of each of `keys`.
+Done Remote::leave_others(std::string_view function, std::span<const std::string_view> keys, std::size_t look,
+                          std::vector<std::string_view>& meant, std::vector<std::string_view>& unseen) {
+  Request request;
+  for (const auto key : keys) request.add({"GETRANGE", key, "0", std::to_string(look - 1)});
+  const Answer heads = run("remove", request, Purpose::erase);
+  if (!heads) return to_done(heads);
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const Reply& head = heads.replies[i];
+    const auto value = head.is(Reply::Kind::text) ? peek_envelope(head.text, keys[i]) : std::nullopt;
+    if (value) {
+      if (!is_of_another(*value, function)) meant.push_back(keys[i]);
+    } else {
+      const bool whole = head.text.size() < look || !looks_like_envelope(head.text);
+      (whole ? meant : unseen).push_back(keys[i]);
+    }
+  }
   return {Done::yes};
 }
 

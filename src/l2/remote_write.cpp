@@ -223,6 +223,8 @@ std::vector<std::optional<LeaseToken>> Remote::take_raw_leases(std::span<const R
 }
 
 std::vector<Done> Remote::replace_raw(std::span<const RawReplace> replaces) {
+  const auto keeps = [](const RawReplace& replace) { return replace.action == Action::keep; };
+  if (std::ranges::any_of(replaces, keeps)) mark_raw();  // as long as there are such leases; if it fails, next time
   std::vector<Call> calls;
   for (const RawReplace& replace : replaces) {
     calls.push_back({&kRawLease,

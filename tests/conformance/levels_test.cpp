@@ -161,7 +161,8 @@ TEST_P(Stored, ThousandsOfRawValuesAreLoadedByAFewRequests) {
   const auto reads = [&] { return info_number(*server, "stats", "total_reads_processed:"); };
   const std::uint64_t before = reads();
   for (const auto& outcome : f.many(items)) EXPECT_TRUE(outcome);
-  EXPECT_LT(reads() - before, 1000u);
+  EXPECT_GT(before, 0u);
+  EXPECT_LT(reads() - before, 400u) << "some are of the replies' own size";
   for (const int i : items) ASSERT_EQ(stored(f.key_for(i)), std::to_string(2 * i));
   const auto leases = server->command({"KEYS", space + ":\x01raw:*"});
   EXPECT_EQ(leases, "");

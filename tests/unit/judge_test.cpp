@@ -81,14 +81,14 @@ TEST(SharedJudge, AVersionThatIsMissingOrWasNotLookedAtMakesAMiss) {
   EXPECT_EQ(entry.judged(known()).freshness, Freshness::miss);
 }
 
-TEST(SharedJudge, WhatWasStoredByHandBeforeAFunctionWasClearedIsNoneOfItsValues) {
-  const Identity f = function("f", ""), other = function("g", "");
-  const auto cleared = [](std::uint64_t at) { return known({{function_dependency("f"), Version{at, at}}}); };
-  EXPECT_EQ(Entry{}.judged(cleared(100), 150, &f).freshness, Freshness::fresh);
-  EXPECT_EQ(Entry{}.judged(cleared(101), 150, &f).freshness, Freshness::miss);
-  EXPECT_EQ(Entry{}.judged(cleared(101), 150, &other).freshness, Freshness::fresh);
-  EXPECT_EQ(Entry{}.judged(cleared(101), 150).freshness, Freshness::fresh) << "manual calls see every entry";
-  EXPECT_EQ(Entry{}.judged(known(), 150, &f).freshness, Freshness::fresh) << "never cleared";
+TEST(SharedJudge, WhatWasStoredByHandIsOfNoFunctionAndAllMayTakeIt) {
+  const Identity f = function("f", ""), by_hand{.prefix = "f"};
+  const Versions cleared = known({{function_dependency("f"), Version{200, 200}}});
+  EXPECT_EQ(Entry{}.judged(cleared, 150, &f).freshness, Freshness::fresh) << "at L2 it has no version of f";
+  EXPECT_EQ(Entry{}.judged(cleared, 150, &by_hand).freshness, Freshness::fresh);
+  const Entry of_f{.tags = {{function_dependency("f"), 200}}};
+  EXPECT_EQ(of_f.judged(cleared, 150, &f).freshness, Freshness::fresh);
+  EXPECT_EQ(of_f.judged(cleared, 150, &by_hand).freshness, Freshness::fresh) << "manual calls see every entry";
 }
 
 TEST(SharedJudge, ATagThatWasRemovedSinceTakesTheEntryWithIt) {

@@ -26,7 +26,7 @@ struct EntryOptions {
   /// Name of the wrapped function, the key's part after the prefix. Default none: the prefix alone names it.
   std::string name = {};
   /// Labels by which entries are invalidated together. In a wrapper's tags `{0}`, `{1}`… stand for its arguments:
-  /// `.tags = {"symbol:{0}"}`.
+  /// `.tags = {"symbol:{0}"}`. ConfigError where one is empty or begins with a byte 1.
   std::vector<std::string> tags = {};
   /// How long past its ttl a value may still be served: at once while one refresh runs, and when a load fails.
   /// Default 0: never.

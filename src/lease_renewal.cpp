@@ -56,15 +56,19 @@ TimePoint Core::renew_leases(TimePoint time, TimePoint next) {
     ended = shared_->leases->to_give_back(time, next);
   }
   ask(shared_->remote, due, EntryAction::keep);
-  for (std::size_t at = 0; at < ended.size(); at += kMost) {
-    // What is left is given back by the next step: the leases that are held must be renewed in time.
-    if (!shared_->remote.link().up() || std::chrono::steady_clock::now() - time > kPatience) break;
+  // What is left is given back by the next step: the leases that are held must be renewed in time.
+  const auto goes_on = [&] {
+    return shared_->remote.link().up() && std::chrono::steady_clock::now() - time <= kPatience;
+  };
+  for (std::size_t at = 0; at < ended.size() && goes_on(); at += kMost) {
     const std::span part = std::span(ended).subspan(at, std::min(kMost, ended.size() - at));
     const auto done = ask(shared_->remote, part, EntryAction::leave);
     for (std::size_t i = 0; i < part.size(); ++i) {
-      bool given = done[i].status != Done::unknown;
-      const bool refused = done[i].status == Done::no && !done[i].why.empty();
-      if (refused && !part[i].key.empty()) given = shared_->remote.give_back(part[i].key, part[i].generation);
+      // `no` without a reason: it is not there any more.
+      bool given = done[i] || (done[i].status == Done::no && done[i].why.empty());
+      if (!given && done[i].status == Done::no && !part[i].key.empty() && goes_on()) {
+        given = shared_->remote.give_back(part[i].key, part[i].generation);
+      }
       const std::lock_guard quiet(quiet_);
       if (given) shared_->leases->given_back(part[i]);
     }
