@@ -4,7 +4,7 @@
 
 #include <dsta/cache/detail/node.hpp>
 
-#include "../entry.hpp"
+#include "entry/entry.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {

@@ -3,7 +3,7 @@
 
 #include <dsta/cache/detail/node.hpp>
 
-#include "sketch.hpp"
+#include "l1/sketch.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {

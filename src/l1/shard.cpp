@@ -1,4 +1,4 @@
-#include "shard.hpp"
+#include "l1/shard.hpp"
 
 #include <algorithm>
 

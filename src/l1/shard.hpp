@@ -5,13 +5,13 @@
 #include <utility>
 #include <vector>
 
-#include "../entry.hpp"
-#include "../flight.hpp"
-#include "node_stack.hpp"
-#include "policy.hpp"
-#include "spin_lock.hpp"
-#include "table.hpp"
-#include "wheel.hpp"
+#include "entry/entry.hpp"
+#include "l1/flight.hpp"
+#include "l1/node_stack.hpp"
+#include "l1/policy.hpp"
+#include "l1/spin_lock.hpp"
+#include "l1/table.hpp"
+#include "l1/wheel.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {

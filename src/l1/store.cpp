@@ -1,9 +1,9 @@
-#include "store.hpp"
+#include "l1/store.hpp"
 
 #include <algorithm>
 #include <bit>
 
-#include "shard.hpp"
+#include "l1/shard.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {

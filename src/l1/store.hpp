@@ -8,7 +8,7 @@
 
 #include <dsta/cache/detail/core.hpp>
 
-#include "../flight.hpp"
+#include "l1/flight.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {

@@ -9,7 +9,7 @@
 
 #include <dsta/cache/detail/node.hpp>
 
-#include "../hazard.hpp"
+#include "l1/hazard.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {

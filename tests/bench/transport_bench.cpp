@@ -6,7 +6,7 @@
 #include <mutex>
 #include <string>
 
-#include "l2/link.hpp"
+#include "l2/client/link.hpp"
 #include "redis_server.hpp"
 
 namespace {

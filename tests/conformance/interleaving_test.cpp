@@ -21,7 +21,7 @@
 
 #include "eventually.hpp"
 #include "has_heard.hpp"
-#include "l2/keyspace.hpp"
+#include "l2/values/keyspace.hpp"
 #include "over_redis.hpp"
 #include "redis_server.hpp"
 #include "wire_client.hpp"

@@ -11,7 +11,7 @@
 
 #include "backend_test.hpp"
 #include "eventually.hpp"
-#include "l2/compression.hpp"
+#include "l2/values/compression.hpp"
 #include "server_info.hpp"
 
 namespace dsta::cache {

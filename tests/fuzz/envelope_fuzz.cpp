@@ -4,10 +4,10 @@
 #include <variant>
 #include <vector>
 
+#include "base/little_endian.hpp"
 #include "fuzz.hpp"
-#include "l2/compression.hpp"
-#include "l2/envelope.hpp"
-#include "little_endian.hpp"
+#include "l2/values/compression.hpp"
+#include "l2/values/envelope.hpp"
 #include "stored_bytes.hpp"
 
 namespace dsta::cache::fuzz {

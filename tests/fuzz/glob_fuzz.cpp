@@ -8,8 +8,8 @@
 #include <dsta/cache/error.hpp>
 #include <dsta/cache/key_text.hpp>
 
+#include "base/glob.hpp"
 #include "fuzz.hpp"
-#include "glob.hpp"
 
 namespace dsta::cache::fuzz {
 namespace {

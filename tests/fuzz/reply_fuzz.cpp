@@ -3,8 +3,8 @@
 #include <vector>
 
 #include "fuzz.hpp"
-#include "l2/reply_guard.hpp"
-#include "l2/reply_reader.hpp"
+#include "l2/resp/reply_guard.hpp"
+#include "l2/resp/reply_reader.hpp"
 
 namespace dsta::cache::fuzz {
 namespace {

@@ -5,7 +5,7 @@
 #include <dsta/cache/error.hpp>
 
 #include "fuzz.hpp"
-#include "l2/url.hpp"
+#include "l2/client/url.hpp"
 
 namespace dsta::cache::fuzz {
 namespace {

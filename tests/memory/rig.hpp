@@ -18,8 +18,8 @@
 #include <dsta/cache.hpp>
 
 #include "eventually.hpp"
-#include "l2/envelope.hpp"
-#include "l2/keyspace.hpp"
+#include "l2/values/envelope.hpp"
+#include "l2/values/keyspace.hpp"
 #include "over_redis.hpp"
 #include "redis_server.hpp"
 

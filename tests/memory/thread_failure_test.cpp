@@ -1,8 +1,8 @@
 /// Nothing is lost for lack of threads: whichever thread does not start, calls get their values or an error in time,
 /// invalidations count, and nothing hangs, the manager's end included.
 #include "allocations.hpp"
+#include "base/thread.hpp"
 #include "rig.hpp"
-#include "thread.hpp"
 
 namespace dsta::cache {
 namespace {

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "fault_proxy.hpp"
-#include "l2/channel.hpp"
-#include "l2/link.hpp"
+#include "l2/client/link.hpp"
+#include "l2/tracking/channel.hpp"
 #include "redis_server.hpp"
 #include "scale.hpp"
 #include "wire_client.hpp"

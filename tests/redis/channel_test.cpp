@@ -1,5 +1,5 @@
 // The invalidation channel against real servers: what others change is heard, and what may go unheard is known.
-#include "l2/channel.hpp"
+#include "l2/tracking/channel.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -19,7 +19,7 @@
 #include <vector>
 
 #include "fault_proxy.hpp"
-#include "l2/link.hpp"
+#include "l2/client/link.hpp"
 #include "redis_server.hpp"
 #include "scale.hpp"
 #include "wire_client.hpp"

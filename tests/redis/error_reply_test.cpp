@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "l2/link.hpp"
+#include "l2/client/link.hpp"
 #include "net.hpp"
 #include "redis_server.hpp"
 

@@ -9,7 +9,7 @@
 #include <variant>
 
 #include "eventually.hpp"
-#include "l2/envelope.hpp"
+#include "l2/values/envelope.hpp"
 #include "over_redis.hpp"
 #include "redis_server.hpp"
 #include "server_info.hpp"

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "l2/link.hpp"
+#include "l2/client/link.hpp"
 #include "scale.hpp"
 #include "scripted_server.hpp"
 

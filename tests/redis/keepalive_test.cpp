@@ -7,7 +7,7 @@
 
 #include <string>
 
-#include "l2/stream.hpp"
+#include "l2/net/stream.hpp"
 #include "redis_server.hpp"
 
 namespace dsta::cache::detail {

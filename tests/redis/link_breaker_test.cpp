@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "fault_proxy.hpp"
-#include "l2/connection.hpp"
-#include "l2/link.hpp"
+#include "l2/client/connection.hpp"
+#include "l2/client/link.hpp"
 #include "on_threads.hpp"
 #include "redis_server.hpp"
 

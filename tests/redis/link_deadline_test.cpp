@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "fault_proxy.hpp"
-#include "l2/link.hpp"
-#include "l2/tls.hpp"
+#include "l2/client/link.hpp"
+#include "l2/net/tls.hpp"
 #include "on_threads.hpp"
 #include "redis_server.hpp"
 #include "scale.hpp"

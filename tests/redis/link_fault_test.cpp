@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "fault_proxy.hpp"
-#include "l2/link.hpp"
+#include "l2/client/link.hpp"
 #include "redis_server.hpp"
 #include "scale.hpp"
 

@@ -7,7 +7,7 @@
 #include <fstream>
 #include <string>
 
-#include "l2/link.hpp"
+#include "l2/client/link.hpp"
 #include "redis_server.hpp"
 #include "scale.hpp"
 

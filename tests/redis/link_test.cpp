@@ -1,5 +1,5 @@
 // The way to a real server: many threads on one connection, deadlines, losing the server and getting it back.
-#include "l2/link.hpp"
+#include "l2/client/link.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/time.h>

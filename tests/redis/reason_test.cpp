@@ -12,7 +12,7 @@
 #include "certificates.hpp"
 #include "eventually.hpp"
 #include "fault_proxy.hpp"
-#include "l2/reason.hpp"
+#include "l2/client/reason.hpp"
 #include "net.hpp"
 #include "over_redis.hpp"
 #include "redis_server.hpp"

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "l2/remote.hpp"
+#include "l2/values/remote.hpp"
 #include "remote_level.hpp"
 
 namespace dsta::cache::detail {

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "glob.hpp"
-#include "l2/remote.hpp"
+#include "base/glob.hpp"
+#include "l2/values/remote.hpp"
 #include "random_values.hpp"
 #include "remote_level.hpp"
 

@@ -1,5 +1,5 @@
 // The shared level on one server: entries and leases, and how it calls scripts that the server has forgotten.
-#include "l2/remote.hpp"
+#include "l2/values/remote.hpp"
 
 #include <gtest/gtest.h>
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "l2/remote.hpp"
+#include "l2/values/remote.hpp"
 #include "remote_level.hpp"
 
 namespace dsta::cache::detail {

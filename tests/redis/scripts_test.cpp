@@ -1,6 +1,6 @@
 // What the server runs in one step on entries and on their leases: each script does what its comment says, and nothing
 // to anything else, whatever of its commands the user may not run.
-#include "l2/scripts.hpp"
+#include "l2/values/scripts.hpp"
 
 #include <gtest/gtest.h>
 

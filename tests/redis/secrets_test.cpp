@@ -10,8 +10,8 @@
 #include "certificates.hpp"
 #include "error_of.hpp"
 #include "fault_proxy.hpp"
-#include "l2/dial.hpp"
-#include "l2/tls.hpp"
+#include "l2/client/dial.hpp"
+#include "l2/net/tls.hpp"
 #include "redis_server.hpp"
 #include "scripted_server.hpp"
 

@@ -1,5 +1,5 @@
 // Encrypted connections: whom they trust, and that nothing is said to anybody else.
-#include "l2/tls.hpp"
+#include "l2/net/tls.hpp"
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@
 
 #include "certificates.hpp"
 #include "error_of.hpp"
-#include "l2/dial.hpp"
+#include "l2/client/dial.hpp"
 #include "redis_server.hpp"
 #include "scale.hpp"
 

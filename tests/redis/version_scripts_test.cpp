@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "l2/scripts.hpp"
+#include "l2/values/scripts.hpp"
 #include "remote_level.hpp"
 
 namespace dsta::cache::detail {

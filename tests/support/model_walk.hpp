@@ -7,7 +7,7 @@
 #include <random>
 #include <string>
 
-#include "glob.hpp"
+#include "base/glob.hpp"
 #include "store_model.hpp"
 
 namespace dsta::cache::testing_support {

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "l2/remote.hpp"
+#include "l2/values/remote.hpp"
 #include "redis_server.hpp"
 #include "wire_client.hpp"
 

@@ -7,7 +7,7 @@
 
 #include <dsta/cache/detail/hash.hpp>
 
-#include "little_endian.hpp"
+#include "base/little_endian.hpp"
 
 /// Stored bytes as nobody writes them, or nobody any more. They know the layout by docs/formats.md and not by the code.
 namespace dsta::cache::testing_support {

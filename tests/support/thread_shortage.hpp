@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "thread.hpp"
+#include "base/thread.hpp"
 
 namespace dsta::cache::testing_support {
 

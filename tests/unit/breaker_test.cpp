@@ -1,12 +1,12 @@
 // When a server that does not do its work is left alone, how often it is tried meanwhile, and for how long.
-#include "l2/breaker.hpp"
+#include "l2/client/breaker.hpp"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <random>
 
-#include "l2/probing.hpp"
+#include "l2/client/probing.hpp"
 
 namespace dsta::cache::detail {
 namespace {

@@ -1,5 +1,5 @@
 // Callers of one connection write and read for each other: nobody's request is forgotten when the roles change hands.
-#include "l2/connection.hpp"
+#include "l2/client/connection.hpp"
 
 #include <gtest/gtest.h>
 #include <pthread.h>

@@ -8,7 +8,7 @@
 #include <random>
 #include <vector>
 
-#include "flight.hpp"
+#include "l1/flight.hpp"
 #include "l1/store.hpp"
 
 namespace dsta::cache {

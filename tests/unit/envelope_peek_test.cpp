@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "l2/envelope.hpp"
+#include "l2/values/envelope.hpp"
 #include "random_values.hpp"
 #include "scale.hpp"
 #include "stored_bytes.hpp"

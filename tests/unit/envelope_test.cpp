@@ -1,5 +1,5 @@
 // What the shared level stores is read back bit for bit, and nothing else is ever taken for it.
-#include "l2/envelope.hpp"
+#include "l2/values/envelope.hpp"
 
 #include <gtest/gtest.h>
 
@@ -20,7 +20,7 @@
 #include <dsta/cache/codec.hpp>
 #include <dsta/cache/detail/hash.hpp>
 
-#include "l2/compression.hpp"
+#include "l2/values/compression.hpp"
 #include "random_values.hpp"
 #include "scale.hpp"
 #include "stored_bytes.hpp"

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "flight.hpp"
+#include "l1/flight.hpp"
 #include "l1/store.hpp"
 
 namespace dsta::cache::detail {

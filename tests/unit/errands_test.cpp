@@ -1,5 +1,5 @@
 // A thread that waits for slow things, so that its owner need not.
-#include "l2/errands.hpp"
+#include "l2/tracking/errands.hpp"
 
 #include <gtest/gtest.h>
 

@@ -11,8 +11,8 @@
 #include <thread>
 #include <vector>
 
+#include "entry/identities.hpp"
 #include "hand_executor.hpp"
-#include "identities.hpp"
 #include "scale.hpp"
 
 namespace dsta::cache {

@@ -1,5 +1,5 @@
 // Patterns mean what they mean to Redis, whatever they are and however long the text.
-#include "glob.hpp"
+#include "base/glob.hpp"
 
 #include <gtest/gtest.h>
 

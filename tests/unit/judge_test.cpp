@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "shared.hpp"
+#include "two_level/shared.hpp"
 
 namespace dsta::cache::detail {
 namespace {

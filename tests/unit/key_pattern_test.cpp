@@ -1,5 +1,5 @@
 // Which keys an invalidation is about, where only the shortened name of a long key is known.
-#include "key_pattern.hpp"
+#include "entry/key_pattern.hpp"
 
 #include <dsta/cache/detail/core.hpp>
 
@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "glob.hpp"
+#include "base/glob.hpp"
 #include "random_values.hpp"
 #include "scale.hpp"
 

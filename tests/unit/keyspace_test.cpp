@@ -1,5 +1,5 @@
 // What things are called in the server: each by a name of its own, whatever bytes the user's keys are made of.
-#include "l2/keyspace.hpp"
+#include "l2/values/keyspace.hpp"
 
 #include <gtest/gtest.h>
 
@@ -10,7 +10,7 @@
 
 #include <dsta/cache/error.hpp>
 
-#include "glob.hpp"
+#include "base/glob.hpp"
 #include "random_values.hpp"
 #include "scale.hpp"
 

@@ -1,5 +1,5 @@
 // What a load does about what it finds at L2: every cell of the table in lease_decision.hpp.
-#include "lease_decision.hpp"
+#include "load/lease_decision.hpp"
 
 #include <gtest/gtest.h>
 

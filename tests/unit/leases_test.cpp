@@ -1,5 +1,5 @@
 // The leases that a process holds while it loads, and those that it could not give back.
-#include "leases.hpp"
+#include "two_level/leases.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "flight.hpp"
+#include "l1/flight.hpp"
 
 namespace dsta::cache::detail {
 namespace {

@@ -1,5 +1,5 @@
 // Messages of threads that must not wait for a user's sink.
-#include "log_queue.hpp"
+#include "base/log_queue.hpp"
 
 #include <gtest/gtest.h>
 

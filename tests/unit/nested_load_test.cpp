@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "background.hpp"
+#include "base/background.hpp"
 
 namespace dsta::cache {
 namespace {

@@ -1,5 +1,5 @@
 // Keys of which a name is a whole part: in every form that wrappers write it, and nowhere else.
-#include "part_pattern.hpp"
+#include "entry/part_pattern.hpp"
 
 #include <dsta/cache/detail/core.hpp>
 #include <dsta/cache/key_text.hpp>
@@ -16,7 +16,7 @@
 #include <variant>
 #include <vector>
 
-#include "glob.hpp"
+#include "base/glob.hpp"
 
 namespace dsta::cache::detail {
 namespace {

@@ -1,5 +1,5 @@
 // Invalidations that the shared level has not confirmed: none is lost, none is confirmed that was not applied.
-#include "pending.hpp"
+#include "two_level/pending.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // The bytes of a server: what is let through to the parser, what is refused before anything is allocated for it.
-#include "l2/reply_guard.hpp"
+#include "l2/resp/reply_guard.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "l2/reply_reader.hpp"
-#include "l2/request.hpp"
+#include "l2/resp/reply_reader.hpp"
+#include "l2/resp/request.hpp"
 #include "scale.hpp"
 
 namespace dsta::cache::detail {

@@ -1,5 +1,5 @@
 // Times of this process as the server's, whatever the two clocks say.
-#include "l2/server_clock.hpp"
+#include "l2/values/server_clock.hpp"
 
 #include <gtest/gtest.h>
 

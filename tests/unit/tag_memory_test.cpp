@@ -8,8 +8,8 @@
 #include <thread>
 #include <vector>
 
+#include "entry/tags.hpp"
 #include "scale.hpp"
-#include "tags.hpp"
 
 namespace dsta::cache {
 namespace {

@@ -1,5 +1,5 @@
 // Threads that cannot be had.
-#include "thread.hpp"
+#include "base/thread.hpp"
 
 #include <gtest/gtest.h>
 
@@ -11,10 +11,10 @@
 #include <dsta/cache.hpp>
 #include <dsta/cache/detail/core.hpp>
 
-#include "background.hpp"
+#include "base/background.hpp"
+#include "base/upkeep.hpp"
 #include "eventually.hpp"
 #include "thread_shortage.hpp"
-#include "upkeep.hpp"
 
 namespace dsta::cache::detail {
 namespace {

@@ -1,5 +1,5 @@
 // However many requests an operation is made of, it has one time for all of them, and what runs for the user uses none.
-#include "l2/time_budget.hpp"
+#include "base/time_budget.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // A thread that was stopped in between is told apart from one that ran on, since the time it would read may be old.
-#include "unbroken_run.hpp"
+#include "l1/unbroken_run.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // A thread for what must be done at a time, or when something was left to do.
-#include "upkeep.hpp"
+#include "base/upkeep.hpp"
 
 #include <gtest/gtest.h>
 

@@ -9,10 +9,10 @@
 
 #include <dsta/cache/manager.hpp>
 
-#include "l2/percent.hpp"
-#include "l2/url.hpp"
+#include "base/percent.hpp"
+#include "l2/client/url.hpp"
 
-#include "l2/dial.hpp"
+#include "l2/client/dial.hpp"
 
 namespace dsta::cache {
 namespace {

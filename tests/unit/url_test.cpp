@@ -1,5 +1,5 @@
 // Where a URL leads, what its options set, and how it reads when it is refused.
-#include "l2/url.hpp"
+#include "l2/client/url.hpp"
 
 #include <gtest/gtest.h>
 
@@ -9,8 +9,8 @@
 
 #include <dsta/cache/manager.hpp>
 
+#include "base/percent.hpp"
 #include "error_of.hpp"
-#include "l2/percent.hpp"
 
 namespace dsta::cache {
 namespace {

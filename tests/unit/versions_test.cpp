@@ -1,5 +1,5 @@
 // What decides whether an entry of the shared level still counts, and what of it a process remembers.
-#include "l2/versions.hpp"
+#include "l2/values/versions.hpp"
 
 #include <gtest/gtest.h>
 
@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "l2/keyspace.hpp"
+#include "l2/values/keyspace.hpp"
 #include "scale.hpp"
 
 namespace dsta::cache::detail {

@@ -1,0 +1,73 @@
+#include <dsta/cache/health.hpp>
+
+#include <fmt/format.h>
+
+#include <dsta/cache/manager.hpp>
+
+#include "base/time_budget.hpp"
+#include "l2/client/reason.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+
+Health check_health(CacheManager& cache) {
+  Health health;
+  health.backend = "memory";
+  const auto begun = std::chrono::steady_clock::now();
+  try {
+    detail::Core& core = *cache.core();
+    // A key that no manual call nor wrapper can make, and one of its own per thread of control.
+    static std::atomic<std::uint64_t> probes{0};
+    detail::KeyBuffer name;
+    name.append("\x01health:");
+    name.append_number(probes.fetch_add(1));
+    const detail::KeyView key{name.view(), {}, name.hash()};
+    detail::EntryTerms terms;
+    terms.ttl = std::chrono::seconds(10);
+    const std::int64_t written = std::chrono::steady_clock::now().time_since_epoch().count();
+    if (core.has_shared()) {
+      health.backend = "redis";
+      terms.level = Level::l2;  // the server itself is tested, not what is remembered of it
+    }
+    // One for all of it, whatever number of requests that is.
+    const detail::TimeBudget::Operation budget(core.options().pool.socket_timeout.value_or(std::chrono::seconds(1)));
+    const auto named = [](std::string text) {
+      const std::string_view why = detail::LastReason::get();
+      return why.empty() ? text : text.append(": ").append(why);
+    };
+    detail::LastReason::set({});
+    const detail::Reach reach{.l1 = !core.has_shared(), .l2 = core.has_shared()};
+    const auto stored = core.put(detail::make_node<std::int64_t>(key, written), terms, {}, nullptr);
+    if (!(stored == detail::PutOutcome::stored)) {
+      health.error = core.closed()        ? "the manager is closed"
+                     : stored.why.empty() ? "a value could not be stored"
+                                          : std::string("a value could not be stored: ").append(stored.why);
+    } else {
+      detail::NodeRef node;
+      if (reach.l1) {
+        core.read(key, detail::kTypeOps<std::int64_t>, nullptr, node);
+      } else {
+        detail::Fetched item{key};
+        const detail::TypeOps* types[] = {&detail::kTypeOps<std::int64_t>};
+        core.fetch(std::span(&item, 1), types, nullptr, terms, {});
+        node = std::move(item.node);
+      }
+      const bool found = node && node.as<std::int64_t>() == written;
+      if (found) detail::LastReason::set({});
+      const bool removed = found && core.erase(key, reach);
+      if (!found) {
+        health.error = named("a value just stored could not be read");
+      } else if (!removed) {
+        health.error = named("a value just read could not be removed");
+      }
+    }
+  } catch (const std::exception& e) {  // a health check reports, whatever happens
+    health.error = e.what();
+  }
+  health.latency = std::chrono::steady_clock::now() - begun;
+  health.healthy = health.error.empty();
+  return health;
+}
+
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,184 @@
+#include <dsta/cache/manager.hpp>
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <deque>
+
+#include <dsta/cache/key_text.hpp>
+
+#include "entry/key_pattern.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+
+using detail::Count;
+
+namespace detail {
+
+ManualKey::ManualKey(std::string_view key, const EntryOptions& options) {
+  if (key.empty()) {
+    throw KeyError(fmt::format("the key under prefix '{}' is empty: give at least one character", options.prefix));
+  }
+  for (const std::string* part : {&options.prefix, &options.name}) {
+    if (part->empty()) continue;
+    buffer_.append(*part);
+    buffer_.push(':');
+  }
+  if (buffer_.size() + key.size() > kMaxKeyBytes) {
+    throw KeyError(fmt::format("the key under prefix '{}' has {} bytes, more than the {} allowed: use a hash of it",
+                               options.prefix, key.size(), kMaxKeyBytes));
+  }
+  buffer_.append(key);
+  view_ = {buffer_.view(), {}, buffer_.hash(), true};
+}
+
+SetResult to_set_result(PutOutcome outcome, Counters& counters) {
+  switch (outcome.status) {
+    case PutOutcome::stored:
+      counters.add(Count::sets);
+      return SetResult::stored;
+    case PutOutcome::not_stored_ttl:
+      return {SetResult::not_stored, "the ttl is zero or negative"};
+    case PutOutcome::not_stored_weight:
+      counters.add(Count::rejected);
+      return {SetResult::not_stored, "the value is heavier than a shard's share of the budget"};
+    case PutOutcome::not_stored_key:
+      counters.add(Count::rejected);
+      return {SetResult::not_stored, "the key is too long"};
+    case PutOutcome::not_stored_server:
+      return {SetResult::not_stored, outcome.why};
+    case PutOutcome::unknown:
+      return {SetResult::unknown, outcome.why};
+    case PutOutcome::not_stored_closed:
+      break;
+  }
+  return {SetResult::not_stored, "the manager is closed"};
+}
+
+std::vector<std::string> fill_tags(const std::vector<std::string>& tags, const std::vector<std::string>& arguments) {
+  std::vector<std::string> filled;
+  filled.reserve(tags.size());
+  for (const std::string& tag : tags) {
+    std::string& out = filled.emplace_back();
+    for (std::size_t i = 0; i < tag.size(); ++i) {
+      const std::size_t close = tag[i] == '{' ? tag.find('}', i) : std::string::npos;
+      const std::string_view inside =
+          close == std::string::npos ? std::string_view() : std::string_view(tag).substr(i + 1, close - i - 1);
+      if (inside.size() == 1 && inside[0] >= '0' && inside[0] <= '9') {
+        const auto index = static_cast<std::size_t>(inside[0] - '0');
+        // An argument that was left to its default has no text: the tag then stands without it.
+        if (index < arguments.size()) out += arguments[index];
+        i = close;
+      } else {
+        out += tag[i];
+      }
+    }
+    if (!is_tag(out)) filled.pop_back();  // of an argument that has no text
+  }
+  return filled;
+}
+
+}  // namespace detail
+
+CacheManager::CacheManager(ManagerOptions options) : core_(detail::Core::make(std::move(options))) {}
+
+CacheManager::CacheManager(std::string_view url)
+    : CacheManager([&] {
+        ManagerOptions options;
+        options.url = url;
+        return options;
+      }()) {}
+
+CacheManager CacheManager::from_env(ManagerOptions options) {
+  for (const char* variable : {"DSTA_CACHE_URL", "REDIS_URL"}) {
+    const char* url = std::getenv(variable);
+    if (url && *url) {
+      options.url = url;
+      break;
+    }
+  }
+  return CacheManager(std::move(options));
+}
+
+CacheManager::~CacheManager() {
+  if (core_ && owner_) core_->close();
+}
+
+CacheManager& CacheManager::operator=(CacheManager&& other) noexcept {
+  if (this != &other) {
+    if (core_ && owner_) core_->close();
+    core_ = std::move(other.core_);
+    owner_ = other.owner_;
+  }
+  return *this;
+}
+
+bool CacheManager::exists(std::string_view key, const EntryOptions& options) const {
+  return get_ttl(key, options).has_value();
+}
+
+std::optional<Duration> CacheManager::get_ttl(std::string_view key, const EntryOptions& options) const {
+  return core_->time_left(detail::ManualKey(key, options).view(), core_->reach(options));
+}
+
+bool CacheManager::del(std::string_view key, const EntryOptions& options) {
+  const bool erased = core_->erase(detail::ManualKey(key, options).view(), core_->reach(options));
+  if (erased) core_->manual(options.prefix).counters.add(Count::deletes);
+  return erased;
+}
+
+std::size_t CacheManager::del_many(const std::vector<std::string>& keys, const EntryOptions& options) {
+  std::deque<detail::ManualKey> stored;
+  std::vector<detail::KeyView> views;
+  views.reserve(keys.size());
+  for (const std::string& key : keys) views.push_back(stored.emplace_back(key, options).view());
+  const std::size_t erased = core_->erase_many(views, core_->reach(options));
+  core_->manual(options.prefix).counters.add(Count::deletes, erased);
+  return erased;
+}
+
+std::size_t CacheManager::delete_pattern(std::string_view pattern, const EntryOptions& options) {
+  std::string joined;
+  for (const std::string* part : {&options.prefix, &options.name}) {
+    if (!part->empty() && !pattern.empty()) joined += glob_escape(*part) + ":";
+  }
+  joined += pattern;
+  const std::size_t erased = core_->erase_matching(detail::glob_pattern(joined));
+  auto& counters = core_->manual(options.prefix).counters;
+  counters.add(Count::deletes, erased);
+  counters.add(Count::invalidations);
+  return erased;
+}
+
+std::optional<std::int64_t> CacheManager::increment(std::string_view key, std::int64_t amount,
+                                                    const EntryOptions& options) {
+  detail::Counters& counters = core_->manual_writer(options.prefix).counters;
+  const auto value = core_->increment(detail::ManualKey(key, options).view(), amount, core_->counter_ttl(options),
+                                      core_->reach(options));
+  counters.add(value ? Count::sets : Count::rejected);
+  return value;
+}
+
+void CacheManager::flush_all() {
+  core_->flush_all();
+  core_->manual({}).counters.add(Count::invalidations);
+}
+
+void CacheManager::invalidate_tag(std::string_view tag, TagMode mode) {
+  if (!detail::is_tag(tag)) {
+    throw KeyError(
+        "invalidate_tag: a tag is not empty and does not begin with a byte 1: name the tag, or use flush_all");
+  }
+  core_->invalidate_tag(tag, mode == TagMode::remove);
+  core_->manual({}).counters.add(Count::invalidations);
+}
+
+CacheStats CacheManager::get_stats() const { return core_->stats(); }
+
+std::map<std::string, CacheStats> CacheManager::get_stats_by_prefix() const { return core_->stats_by_prefix(); }
+
+void CacheManager::clear_stats() { core_->clear_stats(); }
+
+}  // namespace v1
+}  // namespace dsta::cache

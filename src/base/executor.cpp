@@ -1,0 +1,99 @@
+#include <dsta/cache/executor.hpp>
+
+#include <algorithm>
+#include <condition_variable>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include <dsta/cache/error.hpp>
+
+#include "base/thread.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+
+namespace {
+
+/// The pool may be destroyed by one of its own tasks, which can hold the last reference to whatever owns it. That
+/// thread cannot be joined: it ends by itself, and what it still touches is shared with it.
+class ThreadPool final : public Executor {
+ public:
+  ThreadPool(std::size_t threads, std::size_t queue)
+      : most_threads_(threads), most_waiting_(queue), state_(std::make_shared<State>()) {}
+
+  ~ThreadPool() override {
+    Tasks dropped;  // unlike a deque it needs no memory
+    {
+      const std::lock_guard lock(state_->mutex);
+      state_->closed = true;
+      dropped.swap(state_->waiting);
+    }
+    state_->wake.notify_all();
+    dropped.clear();  // before joining: what runs may wait for what will never run
+    for (auto& thread : threads_) {
+      thread.get_id() == std::this_thread::get_id() ? thread.detach() : thread.join();
+    }
+  }
+
+  bool try_post(std::function<void()> task) override {
+    State& state = *state_;
+    const std::lock_guard lock(state.mutex);
+    if (state.closed || state.waiting.size() >= most_waiting_) return false;
+    if (state.idle <= state.waiting.size() && threads_.size() < most_threads_) {
+      threads_.reserve(threads_.size() + 1);
+      std::thread started = detail::start_thread("dsta-pool", [own = state_] { work(*own); });
+      // Those that are there will come to it; without any nobody would, and the next task tries again.
+      if (started.joinable()) threads_.push_back(std::move(started));
+      if (threads_.empty()) return false;
+    }
+    state.waiting.push_back(std::move(task));
+    state.wake.notify_one();
+    return true;
+  }
+
+ private:
+  using Tasks = std::list<std::function<void()>>;
+  struct State {
+    std::mutex mutex;
+    std::condition_variable wake;
+    // Under mutex.
+    Tasks waiting;
+    std::size_t idle = 0;
+    bool closed = false;
+  };
+
+  static void work(State& state) {
+    std::unique_lock lock(state.mutex);
+    for (;;) {
+      ++state.idle;
+      state.wake.wait(lock, [&] { return state.closed || !state.waiting.empty(); });
+      --state.idle;
+      if (state.waiting.empty()) return;
+      {
+        const std::function<void()> task = std::move(state.waiting.front());
+        state.waiting.pop_front();
+        lock.unlock();
+        task();
+      }
+      lock.lock();
+    }
+  }
+
+  const std::size_t most_threads_;
+  const std::size_t most_waiting_;
+  const std::shared_ptr<State> state_;
+  std::vector<std::thread> threads_;  // under state_->mutex
+};
+
+}  // namespace
+
+std::shared_ptr<Executor> thread_pool(std::size_t threads, std::size_t queue) {
+  if (threads == 0) throw ConfigError("thread_pool: threads is 0, nothing would ever run: give at least 1");
+  return std::make_shared<ThreadPool>(threads, queue);
+}
+
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,110 @@
+#include "base/tick.hpp"
+
+#include <pthread.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <new>
+#include <thread>
+
+#include <dsta/cache/detail/coarse_clock.hpp>
+
+#include "base/thread.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+constinit std::atomic<std::int64_t> Tick::tick_{0};
+
+namespace {
+constexpr std::chrono::milliseconds kPeriod{1}, kLate{8};
+constexpr std::chrono::seconds kTerm{1};
+/// A thread that reads the clock so often within kBusyTime is busy.
+constexpr std::uint32_t kBusyReads = 4096;
+constexpr std::chrono::milliseconds kBusyTime{50};
+}  // namespace
+
+/// The thread that ticks. Lives until the program ends, asleep unless wanted; never destroyed, since readers may be
+/// running in other threads to the very end.
+class Ticker {
+ public:
+  static Ticker& instance() {
+    // In static memory: a reader of the clock can do without the thread, but not without this.
+    alignas(Ticker) static unsigned char memory[sizeof(Ticker)];
+    static auto* ticker = new (memory) Ticker;
+    return *ticker;
+  }
+
+  /// Never waits: whoever cannot have the lock at once reads the clock a little longer.
+  void want() noexcept {
+    const std::unique_lock lock(mutex_, std::try_to_lock);
+    if (!lock || wanted_) return;
+    if (!running_) {
+      // Without a thread the clock does as well.
+      if (!start_detached_thread("dsta-tick", [this] { run(); })) return;
+      running_ = true;
+    }
+    wanted_ = true;
+    wake_.notify_one();
+  }
+
+ private:
+  Ticker() {
+    pthread_atfork([] { instance().mutex_.lock(); }, [] { instance().mutex_.unlock(); },
+                   [] {
+                     // The child has the words but not the thread.
+                     Tick::tick_.store(0, std::memory_order_relaxed);
+                     instance().running_ = instance().wanted_ = false;
+                     instance().mutex_.unlock();
+                   });
+  }
+
+  void run() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      wake_.wait(lock, [&] { return wanted_; });
+      lock.unlock();
+      tick_for_a_term();
+      lock.lock();
+      wanted_ = false;
+    }
+  }
+
+  static void tick_for_a_term() {
+    using Steady = std::chrono::steady_clock;
+    const auto end = Steady::now() + kTerm;
+    for (auto last = Steady::now(); last < end;) {
+      Tick::tick_.store(coarse_now().time_since_epoch().count(), std::memory_order_relaxed);
+      std::this_thread::sleep_for(kPeriod);
+      const auto now = Steady::now();
+      if (now - last > kLate) break;
+      last = now;
+    }
+    Tick::tick_.store(0, std::memory_order_relaxed);
+  }
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  // Under mutex_.
+  bool running_ = false;
+  bool wanted_ = false;
+};
+
+TimePoint Tick::read_clock() noexcept {
+  const TimePoint now = coarse_now();
+  constinit thread_local std::uint32_t reads = 0;
+  constinit thread_local std::int64_t since = 0;
+  if (++reads >= kBusyReads) {
+    const std::int64_t time = now.time_since_epoch().count();
+    if (time - since < std::chrono::nanoseconds(kBusyTime).count()) Ticker::instance().want();
+    since = time;
+    reads = 0;
+  }
+  return now;
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

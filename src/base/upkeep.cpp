@@ -1,0 +1,102 @@
+#include "base/upkeep.hpp"
+
+#include <algorithm>
+#include <exception>
+
+#include "base/fork_count.hpp"
+#include "base/thread.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+namespace {
+constexpr std::chrono::milliseconds kAfterFailure{100};
+/// Between attempts to start a thread by those who pass.
+constexpr std::chrono::milliseconds kNextAttempt{500};
+}  // namespace
+
+bool Upkeep::poke(TimePoint time) noexcept {
+  const std::lock_guard lock(mutex_);
+  if (stopped_ || (next_ <= time && thread_.joinable())) return true;
+  next_ = std::min(next_, time);
+  if (!start()) return false;
+  wake_.notify_all();
+  return true;
+}
+
+bool Upkeep::start() {
+  if (!thread_.joinable()) {
+    thread_ = start_thread(name_, [this] { run(); });
+    forks_ = fork_count();
+  }
+  lacks_thread_.store(!thread_.joinable(), std::memory_order_relaxed);
+  return thread_.joinable();
+}
+
+void Upkeep::stand_in() noexcept {
+  std::unique_lock lock(mutex_);
+  if (stopped_ || standing_in_) return;
+  const TimePoint now = std::chrono::steady_clock::now();
+  if (now >= next_attempt_) {
+    next_attempt_ = now + kNextAttempt;
+    if (start()) return;
+  }
+  if (now < next_) return;
+  standing_in_ = true;
+  next_ = TimePoint::max();
+  lock.unlock();
+  const TimePoint next = step();
+  lock.lock();
+  next_ = std::min(next_, next);
+  standing_in_ = false;
+  wake_.notify_all();
+}
+
+TimePoint Upkeep::step() noexcept {
+  try {
+    return step_();
+  } catch (const std::exception&) {
+    return std::chrono::steady_clock::now() + kAfterFailure;
+  }
+}
+
+void Upkeep::run() {
+  std::unique_lock lock(mutex_);
+  while (!stopped_) {
+    if (standing_in_ || std::chrono::steady_clock::now() < next_) {
+      if (standing_in_ || next_ == TimePoint::max()) {
+        wake_.wait(lock);
+      } else {
+        wake_.wait_until(lock, next_);
+      }
+      continue;
+    }
+    next_ = TimePoint::max();
+    lock.unlock();
+    const TimePoint next = step();
+    lock.lock();
+    next_ = std::min(next_, next);
+  }
+}
+
+void Upkeep::stop() noexcept {
+  std::thread ending;
+  {
+    std::unique_lock lock(mutex_);
+    stopped_ = true;
+    wake_.notify_all();
+    ending.swap(thread_);
+    wake_.wait(lock, [this] { return !standing_in_; });
+  }
+  if (!ending.joinable()) return;
+  if (forks_ == fork_count()) {
+    ending.join();
+  } else {
+    new std::thread(std::move(ending));  // the parent's: it can be neither joined nor let go of here
+  }
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

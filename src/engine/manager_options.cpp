@@ -1,0 +1,56 @@
+/// What a manager is made with: the URL laid over the options, checked.
+#include <fmt/format.h>
+
+#include <dsta/cache/clock.hpp>
+#include <dsta/cache/detail/core.hpp>
+#include <dsta/cache/options.hpp>
+
+#include "l2/client/url.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+namespace {
+
+void say_what_has_no_effect(const ManagerOptions& options) {
+  const std::size_t connections = options.pool.max_connections;
+  if (connections == 1 || connections == PoolOptions{}.max_connections) return;
+  options.log.write(LogLevel::warning,
+                    fmt::format("max_connections={} has no effect: all threads of a manager share one connection, and "
+                                "one more hears of changes; leave the option out",
+                                connections));
+}
+
+}  // namespace
+
+ManagerOptions checked(ManagerOptions options) {
+  const Endpoint endpoint = apply_url(options);
+  const bool has_server = endpoint.transport != Endpoint::Transport::memory;
+  if (!options.clock) options.clock = system_clock();
+  if (!options.l1.enabled && !has_server) {
+    throw ConfigError("l1.enabled is false and there is no Redis URL: nothing could be stored");
+  }
+  // Not repeated: it may come from a URL.
+  if (options.space.find_first_of(":*?[]\\{} \t\r\n") != std::string::npos) {
+    throw ConfigError("space may hold no ':', blank, brace or glob character");
+  }
+  const auto check_period = [](OptionalDuration& given, OptionalDuration standard, const char* name) {
+    if (!given.has_value()) given = standard;
+    if (given.value_or({}) <= Duration::zero() || given.value_or({}) > std::chrono::minutes(1)) {
+      throw ConfigError(fmt::format("l1.{}: give more than 0 and at most 1 min", name));
+    }
+  };
+  check_period(options.l1.ping_period, L1Options{}.ping_period, "ping_period");
+  check_period(options.l1.blind_age, L1Options{}.blind_age, "blind_age");
+  if (has_server && options.space.empty()) {
+    throw ConfigError("space is empty: the server may hold other keys, so the cache needs a name for its own");
+  }
+  resolve(options.defaults, {});
+  if (has_server) say_what_has_no_effect(options);
+  return options;
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,105 @@
+#include <dsta/cache/options.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include <dsta/cache/clock.hpp>
+#include <dsta/cache/detail/core.hpp>
+#include <dsta/cache/detail/tag_name.hpp>
+
+namespace dsta::cache {
+inline namespace v1 {
+
+EntryOptions merge(const EntryOptions& base, const EntryOptions& over) {
+  EntryOptions merged = base;
+  const auto lay = [](auto& under, const auto& top) {
+    if (top.has_value()) under = top;
+  };
+  lay(merged.ttl, over.ttl);
+  if (!over.prefix.empty()) merged.prefix = over.prefix;
+  if (!over.name.empty()) merged.name = over.name;
+  merged.tags.insert(merged.tags.end(), over.tags.begin(), over.tags.end());
+  lay(merged.stale_for, over.stale_for);
+  lay(merged.hold_off, over.hold_off);
+  lay(merged.refresh_ahead, over.refresh_ahead);
+  lay(merged.xfetch, over.xfetch);
+  lay(merged.jitter, over.jitter);
+  lay(merged.negative_ttl, over.negative_ttl);
+  lay(merged.idle_ttl, over.idle_ttl);
+  lay(merged.soft_timeout, over.soft_timeout);
+  lay(merged.load_timeout, over.load_timeout);
+  lay(merged.compress_above, over.compress_above);
+  lay(merged.level, over.level);
+  lay(merged.raw, over.raw);
+  return merged;
+}
+
+namespace detail {
+
+namespace {
+
+constexpr Duration kHoldOff = std::chrono::seconds(5);
+
+double fraction(const std::optional<double>& value, const char* name) {
+  const double f = value.value_or(0);
+  if (!(f >= 0 && f <= 1)) {
+    throw ConfigError(fmt::format("{} is a fraction of the ttl: {} is not between 0 and 1", name, f));
+  }
+  return f;
+}
+
+Duration not_negative(const OptionalDuration& value, const char* name) {
+  const Duration duration = value.value_or(Duration::zero());
+  if (duration < Duration::zero()) throw ConfigError(fmt::format("{} is negative: give 0 for none", name));
+  return duration;
+}
+
+double factor(const std::optional<double>& value, const char* name) {
+  const double f = value.value_or(0);
+  if (!(f >= 0 && f <= 1e6)) throw ConfigError(fmt::format("{} is a factor: {} is not between 0 and 1000000", name, f));
+  return f;
+}
+
+}  // namespace
+
+EntryTerms resolve(const EntryOptions& options, Duration default_ttl) {
+  EntryTerms terms;
+  terms.ttl = options.ttl.value_or(default_ttl);
+  terms.stale_for = not_negative(options.stale_for, "stale_for");
+  terms.refresh_ahead = fraction(options.refresh_ahead, "refresh_ahead");
+  terms.jitter = fraction(options.jitter, "jitter");
+  if (options.negative_ttl.has_value()) terms.negative_ttl = options.negative_ttl.value_or({});
+  terms.idle_ttl = not_negative(options.idle_ttl, "idle_ttl");
+  terms.soft_timeout = not_negative(options.soft_timeout, "soft_timeout");
+  terms.load_timeout = not_negative(options.load_timeout, "load_timeout");
+  terms.hold_off = options.hold_off.has_value() ? not_negative(options.hold_off, "hold_off") : kHoldOff;
+  terms.xfetch = factor(options.xfetch, "xfetch");
+  terms.compress_above = options.compress_above;
+  terms.level = options.level.value_or(Level::both);
+  terms.raw = options.raw.value_or(false);
+  terms.tags = options.tags;
+  if (!std::ranges::all_of(terms.tags, is_tag)) {
+    throw ConfigError("tags: a tag is not empty and does not begin with a byte 1: name it, or leave it out");
+  }
+  if (terms.raw && terms.stale_for > Duration::zero()) {
+    throw ConfigError("raw and stale_for contradict each other: a raw value has nothing but its ttl");
+  }
+  if (terms.raw && terms.level != Level::l1) {
+    if (!terms.tags.empty()) {
+      throw ConfigError(
+          fmt::format("raw and the tag '{}' contradict each other: a raw value carries no tags: invalidate it "
+                      "by key, pattern or function, or leave out raw",
+                      terms.tags.front()));
+    }
+    if (terms.refresh_ahead > 0 || terms.xfetch > 0) {
+      throw ConfigError("raw and refresh_ahead or xfetch contradict each other: a raw value has nothing but its ttl");
+    }
+  }
+  return terms;
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,148 @@
+#pragma once
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <exception>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <dsta/cache/detail/core.hpp>
+
+#include "base/lease_token.hpp"
+#include "base/send_order.hpp"
+#include "entry/tags.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+/// A load that waits for a background thread. Whoever begins it first runs it: the thread it was queued for, or a
+/// caller that must not wait for that thread. Thread-safe.
+class Errand {
+ public:
+  virtual ~Errand() = default;
+  /// Runs it unless somebody has begun.
+  virtual void run() = 0;
+};
+
+/// How a flight stands to what else happens to its key.
+enum class Course : std::uint8_t {
+  load,   ///< a load: callers join it
+  fill,   ///< a value of the shared level on its way in; nobody joins
+  write,  ///< a value on its way to the shared level; nobody joins
+};
+
+/// One load of one key: the callers that want its value share it. Thread-safe.
+///
+/// Life: created by the caller that leads, attached to the key's shard (where later callers find it and invalidations
+/// fence it), landed with a value or an error, detached. What it brings is stored only if nothing fenced it.
+struct Flight {
+  Flight(const KeyView& key, const LoadSpec& spec, std::vector<std::string> tags_of_key, std::uint64_t now)
+      : name(key.name),
+        full(key.full),
+        hash(key.hash),
+        type(spec.type),
+        identity(spec.identity),
+        tag_names(std::move(tags_of_key)),
+        sequence(now) {}
+
+  KeyView key() const { return {name, full, hash}; }
+
+  /// As void_from: no caller is too late for the value.
+  static constexpr std::uint64_t kValid = std::numeric_limits<std::uint64_t>::max();
+
+  const std::string name, full;
+  const std::uint64_t hash;
+  const TypeOps* const type;
+  const IdentityRef identity;
+  /// Known before the value is; the value may name more.
+  const std::vector<std::string> tag_names;
+  /// The invalidation sequence when the load began: whatever was invalidated later, this value does not count for.
+  const std::uint64_t sequence;
+  TagSet tags;
+  Course course = Course::load;
+  /// A refresh that was asked for: only a load that begins after it will do.
+  bool forced = false;
+
+  // Under the shard's lock.
+  bool fenced = false;  ///< what it brings is not stored
+  /// Another process changed the key since the request was sent whose answer is to be kept in-process.
+  bool revoked = false;
+  bool loading = false;  ///< its loader runs: what another process changes now may be missing in what it brings
+  /// It has no claim at L2, so nobody learns whether another process has invalidated it: nobody joins its loader.
+  bool unclaimed = false;
+  /// Nobody joins its loader: nothing would tell a caller whether what it brings still counts.
+  bool closes_at_load = false;
+  bool closed = false;  ///< its claim is being given up: nobody joins
+  /// Store::trust() when that request was sent.
+  std::uint64_t trust = 0;
+  bool superseded = false;  ///< a refresh began later: nobody joins, and it is not stored once that one brought a value
+  /// A write's: of the last write to the key that ended, and was kept, while this one was under way.
+  SendOrder rival;
+  std::uint64_t number = 0;  ///< counts the flights of the shard
+  std::shared_ptr<Flight> next;
+
+  /// The thread that runs the loader; 0 before it starts and after it ends.
+  std::atomic<std::uint64_t> leader{0};
+  int baffled = 0;  ///< its leader's: how often in a row nothing was read at the shared level, nor a lease to be had
+  /// Calls that wait for it or run its loader.
+  std::atomic<int> callers{0};
+  /// It loads by a claim at L2: `generation` and `order`, under `versions`, which do not change any more.
+  std::atomic<bool> claimed{false};
+  LeaseToken generation{};
+  std::uint32_t order = 0;
+  std::shared_ptr<const Versions> versions;
+
+  std::mutex mutex;
+  std::condition_variable landing;
+  // Under `mutex`.
+  std::weak_ptr<Errand> errand;
+  bool landed = false;
+  bool abandoned = false;             ///< its loader never ran
+  NodeRef value;                      ///< null and no error: the source does not know the key
+  Freshness found = Freshness::miss;  ///< of a value of the shared level, when it was read
+  bool from_shared = false;           ///< the value was found at the shared level
+  /// A value that was found at L2 before some of the callers came: only the caller that led may take it.
+  bool leader_only = false;
+  std::exception_ptr error;
+  /// Callers that came at this point of the invalidation sequence or later must not take the value: it names a tag that
+  /// was invalidated then.
+  std::uint64_t void_from = kValid;
+};
+
+/// While it lives a call waits for these flights, or runs their loader.
+class CallersOf {
+ public:
+  explicit CallersOf(std::span<const std::shared_ptr<Flight>> flights) : flights_(flights) {
+    for (const auto& flight : flights_) flight->callers.fetch_add(1, std::memory_order_relaxed);
+  }
+  ~CallersOf() {
+    for (const auto& flight : flights_) flight->callers.fetch_sub(1, std::memory_order_relaxed);
+  }
+  CallersOf(const CallersOf&) = delete;
+  CallersOf& operator=(const CallersOf&) = delete;
+
+ private:
+  const std::span<const std::shared_ptr<Flight>> flights_;
+};
+
+/// Flights that one call of a loader brings, and which item of its batch each is for.
+struct Batch {
+  std::vector<std::size_t> items;
+  std::vector<std::shared_ptr<Flight>> flights;
+
+  bool empty() const { return flights.empty(); }
+  void add(std::size_t item, std::shared_ptr<Flight> flight) {
+    items.push_back(item);
+    flights.push_back(std::move(flight));
+  }
+};
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

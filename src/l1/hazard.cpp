@@ -1,0 +1,161 @@
+#include "l1/hazard.hpp"
+
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <mutex>
+#include <new>
+#include <thread>
+#include <utility>
+
+#include "l1/unbroken_run.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+namespace {
+
+#if defined(__SANITIZE_THREAD__)
+constexpr bool kKernelBarrier = false;
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+constexpr bool kKernelBarrier = false;
+#else
+constexpr bool kKernelBarrier = true;
+#endif
+#else
+constexpr bool kKernelBarrier = true;
+#endif
+
+bool membarrier(int command) { return syscall(__NR_membarrier, command, 0, 0) == 0; }
+
+/// A record in the list of all of them, which is by index.
+struct Listed : ThreadRecord {
+  Listed* next = nullptr;
+  bool free = false;
+};
+
+/// Every record there is. Never destroyed, since threads may outlive static objects.
+class Registry {
+ public:
+  static Registry& instance() {
+    alignas(Registry) static unsigned char memory[sizeof(Registry)];
+    static auto* registry = new (memory) Registry;
+    return *registry;
+  }
+
+  /// The one of the lowest index that no living thread has.
+  Listed& take() noexcept {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      if (Listed* const record = take_free()) return *record;
+      if (auto* const made = new (std::nothrow) Listed) {
+        add(*made);
+        return *made;
+      }
+      if (std::exchange(spares_used_, true)) {
+        // More threads at once than there are spares have come since memory ran out: one of them ends, or memory comes.
+        lock.unlock();
+        std::this_thread::yield();
+        lock.lock();
+        continue;
+      }
+      for (Listed& spare : spares_) {
+        add(spare);
+        give_back(spare);
+      }
+    }
+  }
+  void put_back(Listed& record) noexcept {
+    const std::lock_guard lock(mutex_);
+    give_back(record);
+  }
+  template <class Visit>
+  void each(Visit visit) {
+    const std::lock_guard lock(mutex_);
+    for (Listed* record = first_; record; record = record->next) visit(*record);
+  }
+
+ private:
+  Listed* take_free() noexcept {
+    while (lowest_free_ && !lowest_free_->free) lowest_free_ = lowest_free_->next;
+    if (!lowest_free_) return nullptr;
+    lowest_free_->free = false;
+    return std::exchange(lowest_free_, lowest_free_->next);
+  }
+  void give_back(Listed& record) noexcept {
+    record.free = true;
+    if (!lowest_free_ || record.index < lowest_free_->index) lowest_free_ = &record;
+  }
+  void add(Listed& record) noexcept {
+    record.index = count_++;
+    *end_ = &record;
+    end_ = &record.next;
+  }
+
+  std::mutex mutex_;
+  // Under mutex_.
+  Listed* first_ = nullptr;
+  Listed** end_ = &first_;
+  Listed* lowest_free_ = nullptr;  ///< none of a lower index is free
+  std::uint32_t count_ = 0;
+  bool spares_used_ = false;
+  /// For threads that come when there is no memory for a record: a read must not fail.
+  std::array<Listed, 64> spares_;
+};
+
+/// Gives a thread's record back when the thread ends.
+struct Lease {
+  Listed* record = nullptr;
+  ~Lease() {
+    if (!record) return;
+    own_record = nullptr;
+    Registry::instance().put_back(*record);
+  }
+};
+
+}  // namespace
+
+constinit thread_local ThreadRecord* own_record = nullptr;
+
+const bool Hazards::asymmetric_ = kKernelBarrier && membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
+
+ThreadRecord& acquire_record() noexcept {
+  thread_local Lease lease;
+  lease.record = &Registry::instance().take();
+  lease.record->run = UnbrokenRun::of_this_thread();
+  own_record = lease.record;
+  return *own_record;
+}
+
+std::vector<const Node*> Hazards::announced() {
+  if (asymmetric_ && !membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) && errno == EPERM) {
+    // A forked child may have to register anew.
+    membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
+    membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+  }
+  std::vector<const Node*> nodes;
+  Registry::instance().each([&](ThreadRecord& record) {
+    // Without the kernel's barrier a read-modify-write orders this look against the reader's exchange.
+    const Node* node = nullptr;
+    if (asymmetric_) {
+      node = record.hazard.load(std::memory_order_acquire);
+    } else {
+      while (!record.hazard.compare_exchange_weak(node, node, std::memory_order_seq_cst)) {
+      }
+    }
+    if (node) nodes.push_back(node);
+  });
+  std::ranges::sort(nodes);
+  return nodes;
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

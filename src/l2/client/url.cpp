@@ -1,0 +1,254 @@
+// scheme://user:password@host:port/database?options, and unix://user:password@/path?options.
+//
+// A mistake may shift what is a password to another place: redis://user:secret reads as host and port, and an unescaped
+// '?' makes the rest of a password an option. So an error never repeats what it refuses. It names the part, and of the
+// URL's own text only a scheme or an option name that is made like one.
+#include "l2/client/url.hpp"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <sys/un.h>
+
+#include <charconv>
+#include <system_error>
+#include <utility>
+
+#include "base/percent.hpp"
+#include "l2/client/url_options.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+namespace {
+
+using Transport = Endpoint::Transport;
+
+constexpr std::uint16_t kDefaultPort = 6379;
+constexpr std::string_view kLocalhost = "localhost";
+constexpr std::string_view kKnown = "known are 'memory:', redis://, rediss://, valkey://, valkeys://, unix://";
+constexpr std::string_view kSentinel = "redis-sentinel";
+constexpr std::pair<std::string_view, Transport> kSchemes[] = {
+    {"memory", Transport::memory},
+    {"redis", Transport::tcp},
+    {"rediss", Transport::tls},
+    {"valkey", Transport::tcp},
+    {"valkeys", Transport::tls},
+    {"unix", Transport::unix_socket},
+    {"redis+unix", Transport::unix_socket},
+};
+
+std::optional<Transport> transport_of(std::string_view scheme) {
+  for (const auto& [name, transport] : kSchemes) {
+    if (name == scheme) return transport;
+  }
+  return std::nullopt;
+}
+
+[[noreturn]] void refuse_scheme(std::string_view scheme, std::string_view rest) {
+  if (scheme == kSentinel) throw ConfigError("redis-sentinel:// URLs: Redis Sentinel is not supported yet");
+  // What stands in a scheme's place but is none may be a password: it is not repeated.
+  constexpr std::string_view kSchemeBytes = "abcdefghijklmnopqrstuvwxyz+-.";
+  if (!rest.starts_with("://") || scheme.empty() || scheme.find_first_not_of(kSchemeBytes) != scheme.npos) {
+    throw ConfigError(fmt::format("the URL has no scheme: {}", kKnown));
+  }
+  const bool has_user = rest.find('@') != rest.npos;  // then it may be a part of what stands before the '@'
+  throw ConfigError(
+      fmt::format("URL scheme{} is not known: {}", has_user ? "" : fmt::format(" '{}'", scheme.substr(0, 32)), kKnown));
+}
+
+/// A URL's parts after "scheme://".
+struct Parts {
+  std::string_view scheme;
+  std::string_view authority = {};
+  std::string_view path = {};
+  std::string_view query = {};
+
+  [[noreturn]] void refuse(std::string_view why) const { throw ConfigError(fmt::format("{}:// URL: {}", scheme, why)); }
+};
+
+Parts split(std::string_view scheme, std::string_view text) {
+  Parts parts{.scheme = scheme};
+  parts.authority = text.substr(0, text.find_first_of("/?#"));
+  text.remove_prefix(parts.authority.size());
+  if (text.find_first_of("@#") != text.npos) {
+    parts.refuse(
+        "an '@' or '#' after the host is written %40 or %23, and in a password a '/', '?' or '#' is %2F, %3F or %23");
+  }
+  parts.path = text.substr(0, text.find('?'));
+  if (parts.path.size() < text.size()) parts.query = text.substr(parts.path.size() + 1);
+  return parts;
+}
+
+std::string decoded(const Parts& parts, std::string_view text, std::string_view what) {
+  auto plain = percent_decoded(text);
+  if (!plain) parts.refuse(fmt::format("{} holds a '%' without two hexadecimal digits: a '%' itself is %25", what));
+  return std::move(*plain);
+}
+
+/// What is before the last '@': nothing, or `user:password`, in which the first ':' separates.
+void read_user(const Parts& parts, std::string_view text, Endpoint& endpoint) {
+  if (text.empty()) return;
+  const std::size_t colon = text.find(':');
+  if (colon == text.npos) parts.refuse("one word before the '@' may be either: write user:password@ or :password@");
+  endpoint.user = decoded(parts, text.substr(0, colon), "the user");
+  endpoint.password = decoded(parts, text.substr(colon + 1), "the password");
+}
+
+std::uint16_t port_number(const Parts& parts, std::string_view text) {
+  std::uint16_t port = 0;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  if (error != std::errc{} || stop != text.data() + text.size() || port == 0) {
+    parts.refuse("the port is not a number from 1 to 65535 (an IPv6 address stands in brackets)");
+  }
+  return port;
+}
+
+/// `address` or `address%25zone`, without the brackets.
+std::string ipv6(const Parts& parts, std::string_view text) {
+  const std::size_t percent = text.find('%');
+  const std::string address(text.substr(0, percent));
+  const std::string plain = decoded(parts, text, "the address");
+  const std::string_view zone = percent == text.npos ? "%0" : std::string_view(plain).substr(percent);
+  in6_addr unused{};
+  if (address.find('\0') != address.npos || inet_pton(AF_INET6, address.c_str(), &unused) != 1 || zone.size() < 2 ||
+      zone[0] != '%' || percent_encoded(zone.substr(1)) != zone.substr(1)) {
+    parts.refuse("what is in the brackets is not an IPv6 address");
+  }
+  return plain;
+}
+
+void read_host(const Parts& parts, std::string_view text, bool has_user, Endpoint& endpoint) {
+  endpoint.port = kDefaultPort;
+  if (text.starts_with('[')) {
+    const std::size_t close = text.find(']');
+    if (close == text.npos) parts.refuse("the host begins with '[' and has no ']'");
+    endpoint.host = ipv6(parts, text.substr(1, close - 1));
+    text.remove_prefix(close + 1);
+    if (text.empty()) return;
+    if (text[0] != ':') parts.refuse("after ']' only ':' and a port may follow");
+    endpoint.port = port_number(parts, text.substr(1));
+    return;
+  }
+  const std::string_view host = text.substr(0, text.find(':'));
+  constexpr std::string_view kHostBytes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
+  constexpr std::size_t kLongestHost = 253;  // RFC 1035
+  if (host.size() > kLongestHost || host.find_first_not_of(kHostBytes) != host.npos) {
+    parts.refuse("the host may hold letters, digits, '-', '.' and '_' only");
+  }
+  // Without an '@', `:123456` is rather a password whose host was forgotten than a port.
+  if (host.empty() && !text.empty() && !has_user) {
+    parts.refuse("':' without a host: write localhost:port, or :password@host");
+  }
+  endpoint.host = host.empty() ? kLocalhost : host;
+  if (host.size() < text.size()) endpoint.port = port_number(parts, text.substr(host.size() + 1));
+}
+
+/// True when the path names a database.
+bool read_database(const Parts& parts, Endpoint& endpoint) {
+  if (parts.path.size() < 2) return false;
+  const auto number = database_number(decoded(parts, parts.path.substr(1), "the path"));
+  if (!number) parts.refuse("the path is not the number of a database, such as /0");
+  endpoint.database = *number;
+  return true;
+}
+
+void read_socket_path(const Parts& parts, Endpoint& endpoint) {
+  constexpr std::size_t kLongestPath = sizeof(sockaddr_un::sun_path) - 1;
+  endpoint.path = decoded(parts, parts.path, "the path");
+  if (endpoint.path.empty() || endpoint.path.ends_with('/')) {
+    parts.refuse("the path of a socket is missing: write unix:///path/to.sock");
+  }
+  if (endpoint.path.size() > kLongestPath || endpoint.path.find('\0') != std::string::npos) {
+    parts.refuse(fmt::format("a socket's path has at most {} bytes, none of them zero", kLongestPath));
+  }
+}
+
+/// What `read` found: the endpoint, and the options that are still to be applied to it.
+struct ReadUrl {
+  Endpoint endpoint = {};
+  std::string_view query = {};
+  bool has_database = false;
+};
+
+ReadUrl read_memory(std::string_view rest) {
+  if (rest.starts_with("//")) rest.remove_prefix(2);
+  if (!rest.empty() && rest[0] != '?') throw ConfigError("a memory: URL has no host or path, only ?options");
+  if (rest.find('@') != rest.npos) throw ConfigError("a memory: URL has no user, host or '@', only ?options");
+  return {.query = rest.substr(rest.empty() ? 0 : 1)};
+}
+
+ReadUrl read(std::string_view url) {
+  if (url.empty()) return {};
+  const std::string_view scheme = url.substr(0, url.find(':'));
+  const std::string_view rest = url.substr(scheme.size());
+  const auto transport = rest.empty() ? std::nullopt : transport_of(scheme);
+  if (!transport) refuse_scheme(scheme, rest);
+  if (*transport == Transport::memory) return read_memory(rest.substr(1));
+  if (!rest.starts_with("://")) throw ConfigError(fmt::format("URL scheme '{}' is followed by ://", scheme));
+
+  const Parts parts = split(scheme, rest.substr(3));
+  ReadUrl found{.endpoint = {.transport = *transport}, .query = parts.query};
+  const std::size_t user_end = parts.authority.rfind('@');
+  const bool has_user = user_end != parts.authority.npos;
+  const std::string_view place = parts.authority.substr(has_user ? user_end + 1 : 0);
+  if (has_user) read_user(parts, parts.authority.substr(0, user_end), found.endpoint);
+  if (*transport == Transport::unix_socket) {
+    if (!place.empty()) parts.refuse("a socket has no host: write unix:///path/to.sock");
+    read_socket_path(parts, found.endpoint);
+  } else {
+    read_host(parts, place, has_user, found.endpoint);
+    found.has_database = read_database(parts, found.endpoint);
+  }
+  return found;
+}
+
+/// The URL of `endpoint`, with `user` for what stands before the host.
+std::string assembled(const Endpoint& endpoint, std::string_view user) {
+  if (endpoint.transport == Transport::memory) return "memory:";
+  if (endpoint.transport == Transport::unix_socket) {
+    return fmt::format("unix://{}{}?db={}", user, percent_encoded(endpoint.path, "/"), endpoint.database);
+  }
+  const bool v6 = endpoint.host.find(':') != std::string::npos;
+  return fmt::format("{}://{}{}:{}/{}", endpoint.transport == Transport::tls ? "rediss" : "redis", user,
+                     v6 ? fmt::format("[{}]", percent_encoded(endpoint.host, ":")) : endpoint.host, endpoint.port,
+                     endpoint.database);
+}
+
+bool has_user(const Endpoint& endpoint) { return !endpoint.user.empty() || !endpoint.password.empty(); }
+
+}  // namespace
+
+Endpoint apply_url(ManagerOptions& options) {
+  const std::string url = options.url;
+  ReadUrl found = read(url);
+  apply_url_options(found.query, found.has_database, options, found.endpoint);
+  check_connection(options.pool, options.tls);
+  return found.endpoint;
+}
+
+Endpoint parse_url(std::string_view url) {
+  ManagerOptions options;
+  options.url = url;
+  return apply_url(options);
+}
+
+std::string format_url(const Endpoint& endpoint) {
+  if (!has_user(endpoint)) return assembled(endpoint, "");
+  return assembled(endpoint, fmt::format("{}:{}@", percent_encoded(endpoint.user), percent_encoded(endpoint.password)));
+}
+
+std::string redacted(std::string_view url) {
+  try {
+    const Endpoint endpoint = read(url).endpoint;
+    return assembled(endpoint, has_user(endpoint) ? "***@" : "");
+  } catch (const ConfigError&) {
+    const std::string_view scheme = url.substr(0, url.find(':'));
+    const bool known = scheme == kSentinel || transport_of(scheme).has_value();
+    return known && scheme.size() < url.size() ? fmt::format("{}://...", scheme) : "(a URL that cannot be read)";
+  }
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,63 @@
+#include "l2/resp/request.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+namespace {
+
+/// What stands around an argument: a kind, up to 20 digits, two ends of line.
+constexpr std::size_t kFrame = 25;
+
+void append_header(std::string& out, char kind, std::size_t count) {
+  char digits[24];
+  digits[0] = kind;
+  char* end = std::to_chars(digits + 1, digits + sizeof digits - 2, count).ptr;
+  *end++ = '\r';
+  *end++ = '\n';
+  out.append(digits, end);
+}
+
+}  // namespace
+
+Request& Request::add(std::span<const std::string_view> command) {
+  std::size_t size = bytes_.size() + kFrame;
+  for (const std::string_view argument : command) size += argument.size() + kFrame;
+  if (size > bytes_.capacity()) bytes_.reserve(std::max(size, 2 * bytes_.capacity()));
+  append_header(bytes_, '*', command.size());
+  for (const std::string_view argument : command) {
+    append_header(bytes_, '$', argument.size());
+    bytes_.append(argument).append("\r\n");
+  }
+  ++commands_;
+  return *this;
+}
+
+std::string_view Request::take_command(std::string_view& rest) {
+  const auto number = [&] {
+    std::size_t value = 0;
+    std::from_chars(rest.data() + 1, rest.data() + rest.size(), value);
+    rest.remove_prefix(std::min(rest.size(), rest.find('\n') + 1));
+    return value;
+  };
+  std::string_view name;
+  for (std::size_t words = rest.empty() ? 0 : number(), word = 0; word < words; ++word) {
+    const std::size_t size = number();
+    if (word == 0) name = rest.substr(0, size);
+    rest.remove_prefix(std::min(rest.size(), size + 2));
+  }
+  return name;
+}
+
+std::string_view Request::command(std::size_t index) const {
+  std::string_view rest = bytes_;
+  for (std::size_t at = 0; at < index; ++at) take_command(rest);
+  return take_command(rest);
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,81 @@
+#include "l2/tracking/pairing.hpp"
+
+#include <fmt/format.h>
+
+#include "l2/client/connection.hpp"
+#include "l2/client/reason.hpp"
+#include "l2/client/seal.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+namespace {
+
+/// Longer than any pairing waits for it; then the server forgets it.
+constexpr std::string_view kProbeMilliseconds = "5000";
+
+}  // namespace
+
+Request Pairing::prove(std::string_view probe) const {
+  Request request;
+  // Off first: the options of a registration that stands cannot be changed.
+  request.add({"CLIENT", "TRACKING", "OFF"});
+  request.add({"CLIENT", "TRACKING", "ON", "REDIRECT", std::to_string(channel), "BCAST", "PREFIX", prefix});
+  request.add({"SET", probe, "1", "PX", kProbeMilliseconds});
+  request.add({"PEXPIRETIME", probe});
+  return request;
+}
+
+void Pairing::learn_from(Answer& proof) {
+  quiet = proof.replies.back().is(Reply::Kind::integer);
+  proof.replies.pop_back();
+}
+
+Request Pairing::arm() const {
+  Request request;
+  request.add({"CLIENT", "TRACKING", "OFF"});
+  const std::string id = std::to_string(channel);
+  std::vector<std::string_view> on = {"CLIENT", "TRACKING", "ON", "REDIRECT", id, "BCAST", "PREFIX", prefix};
+  if (quiet) on.emplace_back("NOLOOP");
+  request.add(on);
+  return request;
+}
+
+Answer run_on(Connection& connection, const Request& request, TimePoint deadline) {
+  const Seal seal;
+  Exchange exchange(request.commands() + seal.request().commands());
+  connection.run(exchange, {request.bytes(), seal.request().bytes()}, deadline);
+  Answer answer;
+  answer.fault = exchange.fault;
+  answer.maybe_executed = exchange.sent;
+  if (answer.fault != Fault::none) return answer;
+  if (!seal.confirms(exchange.replies)) {
+    connection.condemn("replies were out of step");
+    answer.fault = Fault::protocol;
+    return answer;
+  }
+  answer.replies = std::move(exchange.replies);
+  name_errors(request, answer.replies);
+  return answer;
+}
+
+std::string refusal_in(const Answer& answer) {
+  for (const Reply& reply : answer.replies) {
+    if (!reply.is(Reply::Kind::error)) continue;
+    if (reply.text.find("redirect") != std::string::npos) return "the server does not know the channel any more";
+    if (reply.error_code() == "ERR") return fmt::format("{}: CLIENT TRACKING needs Redis 6.0 or later", reply.why);
+    return std::string(reply.why);
+  }
+  return {};
+}
+
+std::string_view remedy_for(std::string_view message) {
+  if (message.find("NOPERM") == std::string_view::npos) return {};
+  return " (the ACL of the user must allow +client|id +client|tracking +client|getredir +subscribe +ping, the channel "
+         "&__redis__:invalidate, and writing keys of the namespace)";
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,135 @@
+#include "l2/tracking/subscriber.hpp"
+
+#include <poll.h>
+
+#include <algorithm>
+
+#include "l2/client/reason.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+namespace {
+
+constexpr std::size_t kReadAtLeast = std::size_t{16} << 10;
+/// What is kept of the buffer between messages.
+constexpr std::size_t kKeptBuffer = std::size_t{256} << 10;
+/// Reads in one call of `receive`.
+constexpr int kReads = 16;
+
+}  // namespace
+
+std::unique_ptr<Subscriber> Subscriber::open(const LinkOptions& options, std::string_view channel, TimePoint deadline,
+                                             std::string& error, bool& refused) {
+  refused = false;
+  auto stream = options.connect ? options.connect(options.address, deadline, error)
+                                : connect_plain(options.address, deadline, error);
+  if (!stream) return nullptr;
+  std::unique_ptr<Subscriber> made(new Subscriber(std::move(stream), options.limits));
+  if (made->introduce(options, channel, deadline, refused)) return made;
+  error = made->why_;
+  return nullptr;
+}
+
+bool Subscriber::introduce(const LinkOptions& options, std::string_view channel, TimePoint deadline, bool& refused) {
+  Request request = greeting(options);
+  request.add({"CLIENT", "ID"}).add({"SUBSCRIBE", channel});
+  send(request.bytes());
+  std::vector<Reply> replies;
+  bool more = true;
+  while (replies.size() < request.commands()) {
+    if (!more && !wait_ready(descriptor(), (events() & POLLOUT) != 0, deadline)) {
+      why_ = "no answer in time";
+      return false;
+    }
+    if (!receive(replies, more)) return false;
+  }
+  name_errors(request, replies);
+  for (const Reply& reply : replies) {
+    if (!reply.is(Reply::Kind::error)) continue;
+    why_ = reply.why;
+    refused = true;
+    return false;
+  }
+  const Reply& id = replies[request.commands() - 2];
+  const Reply& subscribed = replies[request.commands() - 1];
+  if (!id.is(Reply::Kind::integer) || subscribed.elements.size() != 3 || subscribed.elements[0].text != "subscribe") {
+    why_ = "the server's replies are not those to CLIENT ID and SUBSCRIBE";
+    return false;
+  }
+  id_ = id.integer;
+  return true;
+}
+
+short Subscriber::events() const {
+  const bool writes = !outgoing_.empty() || reading_needs_write_;
+  return static_cast<short>(writes ? POLLIN | POLLOUT : POLLIN);
+}
+
+bool Subscriber::ended(Step step) {
+  if (step.kind == Step::Kind::closed) why_ = "the server closed the connection";
+  if (step.kind == Step::Kind::failed) why_ = "the connection was reset";
+  return step.kind == Step::Kind::closed || step.kind == Step::Kind::failed;
+}
+
+bool Subscriber::write() {
+  while (!outgoing_.empty()) {
+    const Step step = stream_->write(outgoing_.data(), outgoing_.size());
+    if (ended(step)) return false;
+    if (step.kind != Step::Kind::moved) break;
+    outgoing_.erase(0, step.bytes);
+  }
+  return true;
+}
+
+bool Subscriber::receive(std::vector<Reply>& messages, bool& more) {
+  if (!write()) return false;
+  more = true;
+  for (int reads = 0; reads < kReads; ++reads) {
+    if (begin_ == end_) begin_ = end_ = 0;
+    if (buffer_.size() - end_ < kReadAtLeast) {
+      buffer_.erase(0, begin_);
+      end_ -= begin_;
+      begin_ = 0;
+      // It grows with what has come, never with what was announced.
+      buffer_.resize(std::max(end_ + kReadAtLeast, std::min(2 * end_, end_ + (std::size_t{1} << 20))));
+    }
+    const Step step = stream_->read(buffer_.data() + end_, buffer_.size() - end_);
+    reading_needs_write_ = step.kind == Step::Kind::wait_write;
+    if (step.kind == Step::Kind::moved) {
+      end_ += step.bytes;
+      if (!parse(messages)) return false;
+      continue;
+    }
+    more = false;
+    if (begin_ == end_ && buffer_.size() > kKeptBuffer) {
+      buffer_ = std::string();
+      begin_ = end_ = 0;
+    }
+    return !ended(step);
+  }
+  return true;
+}
+
+bool Subscriber::parse(std::vector<Reply>& messages) {
+  while (begin_ != end_) {
+    const std::string_view come(buffer_.data() + begin_, end_ - begin_);
+    const auto verdict = guard_.look(come);
+    if (verdict == ReplyGuard::Verdict::incomplete) return true;
+    if (verdict == ReplyGuard::Verdict::refused) {
+      why_ = guard_.reason();
+      return false;
+    }
+    if (!parser_.read(come.substr(0, guard_.size()), messages.emplace_back())) {
+      why_ = "a message could not be parsed";
+      return false;
+    }
+    begin_ += guard_.size();
+  }
+  return true;
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

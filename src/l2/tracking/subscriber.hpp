@@ -1,0 +1,61 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "l2/client/link.hpp"
+#include "l2/net/stream.hpp"
+#include "l2/resp/reply_guard.hpp"
+#include "l2/resp/reply_reader.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+/// A connection to which the server says what it is not asked for: it has subscribed to one channel. One thread, which
+/// polls `descriptor()` for `events()`.
+class Subscriber {
+ public:
+  /// Logs in and subscribes. Null when that did not come about by `deadline`; `error` says why, and `refused` whether
+  /// the server itself said no.
+  static std::unique_ptr<Subscriber> open(const LinkOptions& options, std::string_view channel, TimePoint deadline,
+                                          std::string& error, bool& refused);
+  ~Subscriber() { stream_->shut(); }
+
+  /// The server's number for this connection.
+  std::int64_t id() const { return id_; }
+  int descriptor() const { return stream_->descriptor(); }
+  short events() const;
+
+  /// Appends the whole messages that have come; `more` when there may be others, so that a flood leaves room for other
+  /// things. False when the connection has ended: see why().
+  bool receive(std::vector<Reply>& messages, bool& more);
+  /// What cannot go at once goes with a later `receive`.
+  void send(std::string_view bytes) { outgoing_ += bytes; }
+  const std::string& why() const { return why_; }
+
+ private:
+  Subscriber(std::unique_ptr<Stream> stream, ReplyLimits limits) : stream_(std::move(stream)), guard_(limits) {}
+
+  bool introduce(const LinkOptions& options, std::string_view channel, TimePoint deadline, bool& refused);
+  bool write();
+  bool parse(std::vector<Reply>& messages);
+  bool ended(Step step);
+
+  const std::unique_ptr<Stream> stream_;
+  std::int64_t id_ = 0;
+  ReplyGuard guard_;
+  ReplyReader parser_;
+  std::string outgoing_;
+  std::string buffer_;  ///< what has come and is no whole message yet stands in [begin_, end_)
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
+  bool reading_needs_write_ = false;  ///< encryption may have to say something first
+  std::string why_;
+};
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,156 @@
+/// What every operation at the server goes through, and what its answers come to.
+#include "l2/values/remote.hpp"
+#include "l2/client/reason.hpp"
+
+#include <charconv>
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+namespace {
+
+std::string_view fault_name(Fault fault) {
+  switch (fault) {
+    case Fault::none:
+      break;
+    case Fault::no_connection:
+      return "no_connection";
+    case Fault::timeout:
+      return "timeout";
+    case Fault::lost:
+      return "connection_lost";
+    case Fault::protocol:
+      return "protocol";
+  }
+  return "none";
+}
+
+}  // namespace
+
+Remote::Remote(Options options)
+    : options_(std::move(options)),
+      keys_(options_.space),
+      link_(LinkOptions(options_.link)),
+      clock_(options_.clock->now()) {}
+
+void Remote::forget_parent() {
+  static_cast<void>(memory_.release());
+  static_cast<void>(notices_.release());
+  memory_ = std::make_unique<VersionMemory>();
+  notices_ = std::make_unique<NoticeMemory>();
+  clock_.doubt();
+}
+
+Answer Remote::run(std::string_view operation, const Request& request, Purpose purpose) {
+  if (clock_.due()) know_time();
+  Answer answer = link_.run(request, purpose);
+  LastReason::set(answer.why);
+  if (!answer) {
+    // Unless there was no time left even to ask.
+    if (answer.fault != Fault::timeout || answer.maybe_executed) clock_.doubt();
+    options_.failed(operation, fault_name(answer.fault));
+  } else if (clock_.is_older_than(answer.order.connection)) {
+    know_time();
+  }
+  return answer;
+}
+
+namespace {
+
+std::optional<std::int64_t> time_in(const Reply& reply) {
+  if (!reply.is(Reply::Kind::array) || reply.elements.size() != 2) return std::nullopt;
+  std::int64_t parts[2] = {};
+  for (std::size_t i = 0; i < 2; ++i) {
+    const std::string& text = reply.elements[i].text;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), parts[i]);
+    if (error != std::errc{} || end != text.data() + text.size() || parts[i] < 0 || parts[i] > 100'000'000'000) {
+      return std::nullopt;
+    }
+  }
+  return parts[0] * 1'000'000 + parts[1];
+}
+
+}  // namespace
+
+void Remote::know_time() {
+  const TimePoint asked = options_.clock->now();
+  const Answer answer = link_.run(Request{"TIME"}, Purpose::erase);
+  if (!answer || answer.replies[0].means_not_now()) return;
+  if (const auto time = time_in(answer.replies[0])) {
+    clock_.set(*time, asked, options_.clock->now(), answer.order.connection);
+  } else {
+    refused("time", answer.replies[0]);
+    clock_.assume(asked, answer.order.connection);
+  }
+}
+
+/// The user may not run the command itself (and not: a command that the script runs).
+bool Remote::is_refused(const Reply& reply, std::string_view command) {
+  return reply.error_code() == "NOPERM" &&
+         reply.text.find(std::string("'").append(command).append("'")) != std::string::npos;
+}
+
+Answer Remote::run_calls(std::string_view operation, std::span<const Call> calls, Purpose purpose) {
+  const auto add = [](Request& request, const Call& call, bool whole) {
+    const std::vector<std::string_view> keys(call.keys.begin(), call.keys.end());
+    const std::vector<std::string_view> words(call.arguments.begin(), call.arguments.end());
+    add_call(request, *call.script, whole, keys, words);
+  };
+  const bool whole = whole_scripts_.load(std::memory_order_relaxed);
+  Request request;
+  for (const Call& call : calls) add(request, call, whole);
+  Answer answer = run(operation, request, purpose);
+  if (!answer || whole) return answer;
+  // A server that has not seen the script, or a user that may run scripts but not by name: nothing was executed.
+  std::vector<std::size_t> unseen;
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    if (answer.replies[i].error_code() == "NOSCRIPT" || is_refused(answer.replies[i], "evalsha")) unseen.push_back(i);
+  }
+  if (unseen.empty()) return answer;
+  // With its text the server learns a script, and knows it by name when it comes to the next call. (Where it refuses
+  // the one that has the text, those behind it are refused as unknown.)
+  Request again;
+  std::set<const Script*> sent;
+  for (const std::size_t i : unseen) {
+    const bool may_not_name_it = answer.replies[i].error_code() == "NOPERM";
+    add(again, calls[i], sent.insert(calls[i].script).second || may_not_name_it);
+  }
+  Answer second = run(operation, again, purpose);
+  if (!second) {
+    second.maybe_executed = second.maybe_executed || unseen.size() < calls.size();
+    return second;
+  }
+  for (std::size_t n = 0; n < unseen.size(); ++n) {
+    Reply& first = answer.replies[unseen[n]];
+    const bool refused = first.error_code() == "NOPERM" && !second.replies[n].is(Reply::Kind::error);
+    if (refused) whole_scripts_.store(true, std::memory_order_relaxed);
+    first = std::move(second.replies[n]);
+  }
+  return answer;
+}
+
+namespace {
+/// Never empty: a refusal without a reason means that something else stood there.
+std::string_view said(std::string_view why) { return why.empty() ? "the server is out of reach" : why; }
+}  // namespace
+
+Done Remote::to_done(const Answer& answer) {
+  return {answer.maybe_executed ? Done::unknown : Done::no, said(answer.why)};
+}
+
+Done Remote::not_to_be_had() { return {Done::no, said(LastReason::get())}; }
+
+Done Remote::refused(std::string_view operation, const Reply& reply) {
+  const auto says = [&](std::string_view words) { return reply.text.find(words) != std::string::npos; };
+  const std::string_view why = said(reply.why.empty() ? reason_of({}, reply) : reply.why);
+  options_.failed(operation, why);
+  LastReason::set(why);
+  Done done{Done::no, why};
+  done.forbidden = reply.error_code() == "NOPERM" || says("can't run this command") || says("unknown command");
+  return done;
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,345 @@
+/// Reading entries and versions from the server.
+#include <algorithm>
+#include <charconv>
+
+#include "l2/values/remote.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+namespace {
+
+/// Longer commands hold up everybody else at the server.
+constexpr std::size_t kMostKeys = 256;
+
+/// A day: longer than any refresh takes.
+constexpr std::string_view kOrderLife = "86400000";
+
+/// 0 where it cannot be counted: then refreshes in several processes at once have no order.
+std::uint32_t to_order(const Reply& reply) {
+  return reply.is(Reply::Kind::integer) ? static_cast<std::uint32_t>(reply.integer) : 0;
+}
+
+}  // namespace
+
+std::string_view Found::mark() const {
+  const std::string_view all = bytes;
+  return all.substr(all.size() - std::min<std::size_t>(8, all.size()));
+}
+
+const std::optional<Version>* Versions::find(std::string_view name) const {
+  const auto known = known_.find(name);
+  return known == known_.end() ? nullptr : &known->second;
+}
+
+std::uint64_t Versions::to_note(std::string_view name) const {
+  const auto* version = find(name);
+  return version && *version ? (*version)->expired : 0;
+}
+
+void Versions::add(std::string_view name, std::optional<Version> version) {
+  known_.insert_or_assign(std::string(name), version);
+}
+
+std::string Remote::version_key(std::string_view dependency) const {
+  return dependency.empty() ? keys_.epoch() : keys_.version(dependency);
+}
+
+bool Remote::note_version(std::string_view name, const Reply& reply, std::uint64_t mark, Versions& versions,
+                          TimePoint kept_until) {
+  if (!reply.is(Reply::Kind::text) && !reply.is(Reply::Kind::nil)) return false;
+  const auto version = reply.is(Reply::Kind::text) ? parse_version(reply.text) : std::nullopt;
+  versions.add(name, version);
+  if (version) memory_->note(name, *version, mark, kept_until);
+  return true;
+}
+
+Found Remote::to_found(std::string_view name, Reply& reply) const {
+  Found found;
+  if (reply.is(Reply::Kind::nil)) return found;
+  if (reply.is(Reply::Kind::error)) {
+    found.kind = Found::Kind::other;
+    found.refusal = Refusal::not_an_envelope;
+    found.of_other_type = true;
+    return found;
+  }
+  found.bytes = std::move(reply.text);
+  const auto decoded = decode(found.bytes, keys_.entry(name));
+  if (const auto* view = std::get_if<EnvelopeView>(&decoded)) {
+    found.kind = Found::Kind::value;
+    found.view = *view;
+    return found;
+  }
+  found.kind = Found::Kind::other;
+  found.refusal = std::get<Refusal>(decoded);
+  if (found.refusal == Refusal::other_kind) {
+    const auto lease = decode_lease(found.bytes);
+    if (const auto* held = std::get_if<LeaseView>(&lease)) {
+      found.kind = Found::Kind::lease;
+      found.lease = *held;
+    }
+  }
+  return found;
+}
+
+/// Counts a refresh of the entry.
+void Remote::add_count(Request& request, std::string_view name, std::uint32_t by) const {
+  const std::string key = keys_.order(name);
+  request.add({"INCRBY", key, std::to_string(by)}).add({"PEXPIRE", key, kOrderLife});
+}
+
+/// A server that evicts may have lost the count: then it begins again above the value's order.
+void Remote::count_above_values(std::span<RemoteQuery> queries) {
+  Request request;
+  std::vector<RemoteQuery*> behind;
+  for (auto& query : queries) {
+    if (!query.orders || query.order == 0 || query.found.kind != Found::Kind::value) continue;
+    const EnvelopeView& there = query.found.view;
+    if (!there.has_generation || there.order < query.order) continue;
+    add_count(request, query.name, there.order - query.order + 1);
+    behind.push_back(&query);
+  }
+  if (behind.empty()) return;
+  const Answer answer = run("read", request, Purpose::erase);
+  if (!answer) return;
+  for (std::size_t i = 0; i < behind.size(); ++i) {
+    behind[i]->order = std::max(behind[i]->order, to_order(answer.replies[2 * i]));
+  }
+}
+
+bool Remote::read(std::span<RemoteQuery> queries, std::span<const std::string> dependencies, Versions& versions,
+                  bool plain, bool anew) {
+  const bool told = !anew && versions_are_told();
+  std::set<std::string, std::less<>> wanted;
+  const auto want = [&](std::string_view name) {
+    if (versions.find(name)) return;
+    if (told) {
+      if (const auto known = memory_->find(name)) return versions.add(name, known);
+    }
+    if (!wanted.contains(name)) wanted.emplace(name);
+  };
+  want({});
+  for (const auto& dependency : dependencies) want(dependency);
+
+  std::set<std::string, std::less<>> read = wanted;
+  for (std::size_t at = 0; at < queries.size(); at += kMostKeys) {
+    const auto part = queries.subspan(at, std::min(kMostKeys, queries.size() - at));
+    if (!fetch(part, wanted, memory_->mark(), versions, plain ? Purpose::erase : Purpose::read)) return false;
+    // The value of another key may have been moved there, or it is a reply out of step: asked once more so that it
+    // shows which.
+    const auto strange = [](const RemoteQuery& query) { return query.found.kind == Found::Kind::other; };
+    if (!plain && std::ranges::any_of(part, strange) &&
+        !fetch(part, wanted, memory_->mark(), versions, Purpose::erase)) {
+      return false;
+    }
+    wanted.clear();
+  }
+
+  // What only the values themselves name; and versions that are remembered otherwise than the value or lease has them:
+  // another process may know better.
+  bool lost = false;
+  const auto look_again = [&](std::string_view name, std::uint64_t noted) {
+    want(name);
+    const auto* known = versions.find(name);
+    if (!known || (*known && (*known)->expired == noted)) return;
+    if (!read.contains(name)) wanted.emplace(name);
+    lost = lost || (!*known && is_kept_for_ever(name));
+  };
+  for (const auto& query : queries) {
+    const bool is_lease = query.found.kind == Found::Kind::lease;
+    if (!is_lease && query.found.kind != Found::Kind::value) continue;
+    const EpochList& epochs = is_lease ? query.found.lease.epochs : query.found.view.epochs;
+    if (epochs.size() == 1) look_again({}, epochs[0]);
+    for (const TagVersion& tag : is_lease ? query.found.lease.tags : query.found.view.tags) {
+      look_again(tag.name, tag.version);
+    }
+  }
+  if (!wanted.empty() && !fetch({}, wanted, memory_->mark(), versions, Purpose::read)) return false;
+  count_above_values(queries);
+  for (const auto& name : wanted) lost = lost || (!*versions.find(name) && is_kept_for_ever(name));
+  return !lost || find_lost_versions(queries, versions);
+}
+
+/// The server has evicted a version that is kept for ever, and something that was found depends on it.
+bool Remote::find_lost_versions(std::span<const RemoteQuery> queries, Versions& versions) {
+  std::set<std::string, std::less<>> functions;
+  for (const auto& query : queries) {
+    const bool is_lease = query.found.kind == Found::Kind::lease;
+    for (const TagVersion& tag : is_lease ? query.found.lease.tags : query.found.view.tags) {
+      if (is_kept_for_ever(tag.name)) functions.emplace(tag.name);
+    }
+  }
+  const std::vector<std::string> names(functions.begin(), functions.end());
+  need_versions(names, Duration::zero(), versions);  // if it cannot, they are missing
+  return true;
+}
+
+bool Remote::fetch(std::span<RemoteQuery> queries, const std::set<std::string, std::less<>>& wanted, std::uint64_t mark,
+                   Versions& versions, Purpose purpose) {
+  const bool single = queries.size() == 1 && wanted.empty();
+  std::vector<std::string> keys{single ? "GET" : "MGET"};
+  keys.reserve(queries.size() + wanted.size() + 1);
+  for (const auto& query : queries) keys.push_back(keys_.entry(query.name));
+  for (const auto& name : wanted) keys.push_back(version_key(name));
+  const std::vector<std::string_view> words(keys.begin(), keys.end());
+  Request request;
+  request.add(words);
+  for (const auto& query : queries) {
+    if (!query.orders) continue;
+    add_count(request, query.name, 1);
+    purpose = Purpose::erase;
+  }
+  Answer answer = run("read", request, purpose);
+  if (!answer) return false;
+  Reply& reply = answer.replies[0];
+  if (reply.is(Reply::Kind::error) && reply.error_code() != "WRONGTYPE") {
+    refused("read", reply);
+    return false;
+  }
+  std::size_t counted = 1;
+  for (auto& query : queries) {
+    if (query.orders) query.order = to_order(answer.replies[std::exchange(counted, counted + 2)]);
+  }
+  if (single) {
+    if (reply.is(Reply::Kind::array) || reply.is(Reply::Kind::integer) || reply.is(Reply::Kind::status)) {
+      link_.condemn("a reply was another's");
+      return false;
+    }
+    queries[0].found = to_found(queries[0].name, reply);
+    return true;
+  }
+  if (!reply.is(Reply::Kind::array) || reply.elements.size() != queries.size() + wanted.size()) {
+    link_.condemn("a reply was another's");
+    return false;
+  }
+  for (std::size_t i = 0; i < queries.size(); ++i) queries[i].found = to_found(queries[i].name, reply.elements[i]);
+  auto version = reply.elements.begin() + static_cast<std::ptrdiff_t>(queries.size());
+  for (const auto& name : wanted) {
+    if (!note_version(name, *version++, mark, versions)) return false;
+  }
+  return true;
+}
+
+std::string Remote::own_time() const { return std::to_string(clock_.to_server(options_.clock->now())); }
+
+std::vector<std::string> Remote::version_keys(std::string_view dependency) const {
+  std::vector<std::string> keys{version_key(dependency), keys_.clock()};
+  if (is_kept_for_ever(dependency)) keys.push_back(keys_.copy(keys[0]));
+  return keys;
+}
+
+bool Remote::need_versions(std::span<const std::string> dependencies, Duration life, Versions& versions) {
+  const auto* const epoch = versions.find({});
+  return need(dependencies, life, versions, !(epoch && *epoch));
+}
+
+bool Remote::need(std::span<const std::string> dependencies, Duration life, Versions& versions, bool with_epoch) {
+  const std::string milliseconds =
+      std::to_string(std::chrono::ceil<std::chrono::milliseconds>(std::max(life, Duration::zero())).count());
+  const std::string time = own_time();
+  std::vector<Call> calls;
+  if (with_epoch) calls.push_back({&kNeedVersion, version_keys({}), {"0", time}});
+  const std::size_t first = calls.size();
+  for (const auto& name : dependencies) {
+    calls.push_back({&kNeedVersion, version_keys(name), {is_kept_for_ever(name) ? "0" : milliseconds, time}});
+  }
+  const std::uint64_t mark = memory_->mark();
+  const TimePoint asked = std::chrono::steady_clock::now();
+  const TimePoint kept_until = life <= Duration::zero() ? TimePoint::max() : later(asked, life);
+  const Answer answer = calls.empty() ? Answer() : run_calls("version", calls, Purpose::erase);
+  if (!answer) return false;
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    const Reply& reply = answer.replies[i];
+    if (reply.is(Reply::Kind::error)) {
+      refused("version", reply);
+      return false;
+    }
+    const std::string_view name = i < first ? std::string_view() : std::string_view(dependencies[i - first]);
+    if (!note_version(name, reply, mark, versions, is_kept_for_ever(name) ? TimePoint::max() : kept_until)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+std::optional<VersionClock> Remote::read_clock() {
+  const Answer answer = run("version", Request{"GET", keys_.clock()}, Purpose::erase);
+  return answer ? VersionClock::parse(answer.replies[0].text) : std::nullopt;
+}
+
+std::uint64_t Remote::version_clock() {
+  if (const auto clock = read_clock()) return clock->value();
+  const std::string now = own_time();
+  run("version", Request{"SET", keys_.clock(), now + " " + now + "-0", "NX"}, Purpose::erase);
+  const auto clock = read_clock();
+  return clock ? clock->value() : 0;
+}
+
+bool Remote::late_versions(std::span<const std::string> dependencies, Duration life, std::uint64_t before,
+                           Versions& versions) {
+  Versions late;
+  if (!need(dependencies, life, late, false)) return false;
+  std::optional<VersionClock> clock;
+  for (const auto& name : dependencies) {
+    const auto* known = versions.find(name);
+    if (known && *known) continue;
+    // The clock is read behind the versions: it tells each raise that they have seen. One that was made just now, since
+    // it was missing, is as high as the clock although nobody raised it.
+    if (!clock) clock = read_clock();
+    const auto* version = late.find(name);
+    if (before == 0 || !clock || !version || !*version) return false;
+    if (clock->may_have_raised(VersionClock::hash_of(name), before)) return false;
+    versions.add(name, *version);
+  }
+  return true;
+}
+
+void Remote::keep_versions() {
+  std::vector<std::string> names = memory_->kept_for_ever();
+  for (std::size_t at = 0; at < names.size(); at += kMostKeys / 2) {
+    const std::span part = std::span(names).subspan(at, std::min(kMostKeys / 2, names.size() - at));
+    std::vector<std::string> keys{"MGET"};
+    for (const auto& name : part) {
+      keys.push_back(version_key(name));
+      keys.push_back(keys_.copy(keys.back()));
+    }
+    Request request;
+    request.add(std::vector<std::string_view>(keys.begin(), keys.end()));
+    const Answer answer = run("version", request, Purpose::read);
+    if (!answer || answer.replies[0].elements.size() != keys.size() - 1) return;
+    const auto& found = answer.replies[0].elements;
+    if (std::ranges::none_of(found, [](const Reply& reply) { return reply.is(Reply::Kind::nil); })) continue;
+    std::vector<std::string> dependencies;
+    for (const auto& name : part) {
+      if (!name.empty()) dependencies.push_back(name);
+    }
+    Versions versions;
+    need_versions(dependencies, Duration::zero(), versions);
+  }
+}
+
+bool Remote::guess_versions(std::span<const std::string> dependencies, Duration life, Versions& versions) {
+  // Half of it, or each write would have to ask for a little more.
+  const TimePoint until =
+      life <= Duration::zero() ? TimePoint::max() : later(std::chrono::steady_clock::now(), life / 2);
+  bool all = true;
+  const auto take = [&](std::string_view name) {
+    const auto known = memory_->find(name, is_kept_for_ever(name) ? TimePoint::max() : until);
+    if (known) versions.add(name, known);
+    all = all && known;
+  };
+  take({});
+  for (const auto& name : dependencies) take(name);
+  return all || need_versions(dependencies, life, versions);
+}
+
+std::optional<std::int64_t> Remote::life_left(std::string_view name) {
+  const Answer answer = run("read", Request{"PTTL", keys_.entry(name)}, Purpose::erase);
+  if (!answer || !answer.replies[0].is(Reply::Kind::integer)) return std::nullopt;
+  return answer.replies[0].integer;
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

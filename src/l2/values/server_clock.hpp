@@ -1,0 +1,81 @@
+#pragma once
+#include <atomic>
+#include <cstdint>
+
+#include <dsta/cache/duration.hpp>
+
+#include "base/later.hpp"
+#include "l2/values/envelope.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+/// Times of this process as the server's microseconds, which all processes share whatever their own clocks say.
+/// Thread-safe.
+///
+/// The difference is measured by TIME when a connection is new, since it may lead to another server, and once a minute,
+/// since clocks are set and drift. The server read its clock somewhere between sending and reply; it is taken to have
+/// been at once, so that an entry read from the server ends here never later than there, and earlier by a round trip at
+/// most. As long as the server does not say its time it is taken to be this machine's.
+class ServerClock {
+ public:
+  explicit ServerClock(TimePoint now) {
+    assume(now, 0);
+    doubt();
+  }
+
+  void set(std::int64_t server_microseconds, TimePoint asked, TimePoint answered, std::uint64_t connection) {
+    const std::int64_t least = server_microseconds - count(answered), most = server_microseconds - count(asked);
+    // What was known still holds, and may come of a shorter round trip.
+    const bool known = connection == connection_.load(std::memory_order_relaxed) && least <= ahead() && ahead() <= most;
+    if (!known) ahead_.store(most, std::memory_order_relaxed);
+    connection_.store(connection, std::memory_order_relaxed);
+    due_.store(later(std::chrono::steady_clock::now(), kLasts), std::memory_order_release);
+  }
+  /// The server of this connection does not say its time.
+  void assume(TimePoint now, std::uint64_t connection) {
+    const auto here = std::chrono::system_clock::now().time_since_epoch();
+    set(std::chrono::duration_cast<std::chrono::microseconds>(here).count(), now, now, connection);
+  }
+  /// To be measured before it is used again.
+  bool due(TimePoint steady_now = std::chrono::steady_clock::now()) const {
+    return steady_now >= due_.load(std::memory_order_acquire);
+  }
+  bool is_older_than(std::uint64_t connection) const {
+    return connection_.load(std::memory_order_relaxed) < connection;
+  }
+  void doubt() { due_.store(TimePoint{}, std::memory_order_release); }
+
+  /// By how many microseconds the server is ahead of this process.
+  std::int64_t ahead() const { return ahead_.load(std::memory_order_relaxed); }
+
+  std::int64_t to_server(TimePoint time) const {
+    return time == TimePoint::max() ? kNever : count(time) + ahead_.load(std::memory_order_relaxed);
+  }
+  TimePoint to_local(std::int64_t server_microseconds) const {
+    if (server_microseconds == kNever) return TimePoint::max();
+    std::int64_t here = 0;
+    if (__builtin_sub_overflow(server_microseconds, ahead_.load(std::memory_order_relaxed), &here)) {
+      return server_microseconds < 0 ? TimePoint{} : TimePoint::max();
+    }
+    if (here < 0) return TimePoint{};  // before this machine was started: long ago
+    return here > kLatest ? TimePoint::max() : TimePoint(std::chrono::microseconds(here));
+  }
+
+ private:
+  static constexpr std::int64_t kLatest = std::chrono::microseconds::max().count() / 2000;
+  static std::int64_t count(TimePoint time) {
+    return std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count();
+  }
+
+  static constexpr std::chrono::minutes kLasts{1};
+
+  std::atomic<std::int64_t> ahead_{0};
+  std::atomic<std::uint64_t> connection_{0};  ///< by which it was measured; later ones have higher numbers
+  std::atomic<TimePoint> due_{};
+};
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,68 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "l1/flight.hpp"
+#include "l1/store.hpp"
+#include "l2/values/envelope.hpp"
+#include "l2/values/remote.hpp"
+#include "two_level/leases.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+/// By what right a load's value may be stored at L2.
+struct Claim {
+  enum class Kind : std::uint8_t {
+    none,   ///< by none: L2 is out of reach or not to be used, and the value is stored nowhere it could be wrong
+    entry,  ///< as long as the lease, or the value to be replaced, of `generation` stands in the entry's place
+    raw,    ///< as long as the lease beside the raw value stands
+  };
+  Kind kind = Kind::none;
+  LeaseToken generation{};
+  std::uint32_t order = 0;
+  std::string mark = {};   ///< of a value without a generation
+  LeaseHold hold = {};     ///< the lease, or the value that must not run out meanwhile
+  LeaseHold refresh = {};  ///< the lease that keeps others from refreshing
+  NodeRef previous = {};   ///< the value that is to be replaced
+  /// Of all that the value will depend on, as far as it is known before the load. Nothing read later replaces them.
+  std::shared_ptr<const Versions> versions = {};
+  /// The clock of versions before the load; 0 when nobody will ask.
+  std::uint64_t clock = 0;
+
+  LoadClaim at_server() const { return {generation, order, mark}; }
+};
+
+/// Flights that this process is to load, each with its claim; none at all without L2.
+struct Ours : Batch {
+  std::vector<Claim> claims;
+  void add(std::size_t item, std::shared_ptr<Flight> flight, Claim claim) {
+    Batch::add(item, std::move(flight));
+    claims.push_back(std::move(claim));
+  }
+};
+
+struct Consulted {
+  Ours ours;
+  Batch others;  ///< that another process loads, or that should be looked at once more
+  Batch queued;  ///< that need a place among the loads of their prefix first
+};
+
+/// What is to become of a load's outcome.
+struct Prepared {
+  Store::Landing landing;
+  std::uint64_t void_from = Flight::kValid;
+  bool invalidated = false;
+  bool wanted = false;  ///< there is a value that was to be kept
+  bool negative = false;
+  bool revoked = false;  ///< at L2 something had removed the claim
+  const TagSet* kept_tags = nullptr;
+};
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,220 @@
+/// Asking for a value: who finds it, who joins a load, who leads one, and who waits how long.
+#include <algorithm>
+
+#include <dsta/cache/detail/core.hpp>
+
+#include "base/background.hpp"
+#include "base/time_budget.hpp"
+#include "entry/entry.hpp"
+#include "l1/store.hpp"
+#include "load/consult.hpp"
+#include "load/load_errors.hpp"
+#include "load/load_scope.hpp"
+#include "two_level/shared.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+std::shared_ptr<Flight> Core::new_flight(const KeyView& key, const LoadSpec& spec,
+                                         const std::vector<std::string>& tags) {
+  auto flight = std::make_shared<Flight>(key, spec, tags, sequence());
+  flight->tags = tags_->find(tags);
+  // Where no changes are heard a caller must look at L2 before it joins; a look shows neither what tags the value will
+  // name nor whether a raw value was invalidated.
+  flight->closes_at_load = (spec.names_tags || spec.terms->raw) && reads_l2_itself(spec);
+  return flight;
+}
+
+NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, LoadMode mode) {
+  Counters& counters = loader->identity->counters;
+  if (LoadScope::loading(key, *loader)) std::rethrow_exception(asks_for_its_own_key(*loader));
+  const EntryTerms& terms = *loader->terms;
+  const TimePoint called = now();
+  bool counted = mode == LoadMode::refresh;
+  const TimeBudget::Operation budget(time_limit());
+  const auto count = [&](Count what) {
+    if (!std::exchange(counted, true)) counters.add(what);
+  };
+  for (;;) {
+    if (closed()) {
+      count(Count::misses);
+      counters.add(Count::loads);
+      const TimeBudget::Pause pause;
+      return loader->load(key, {}).node;
+    }
+    Fetched seen{key};
+    if (loader->identity->function) seen.tags = &loader->tags;
+    const bool asks_first = mode == LoadMode::get && reads_l2_itself(*loader);
+    if (asks_first) {
+      const std::uint64_t arrived = sequence();
+      const auto dependencies = dependencies_of(loader->identity, loader->tags);
+      fetch(std::span(&seen, 1), std::span(&loader->type, 1), loader->identity, terms, dependencies);
+      if (seen.node) {
+        count(Count::hits);
+        shared_->hits.fetch_add(1, std::memory_order_relaxed);
+        return freshen(std::move(seen), loader, called, arrived);
+      }
+    }
+    auto flight = new_flight(key, *loader, loader->tags);
+    flight->forced = mode == LoadMode::refresh;
+    const std::uint64_t arrived = flight->sequence;
+    const auto wants = mode == LoadMode::refresh ? Store::Wants::refresh
+                       : asks_first              ? Store::Wants::load
+                                                 : Store::Wants::any;
+    Store::Joined joined = store_->join(std::move(flight), wants, now());
+
+    if (joined.entry) {
+      count(Count::hits);
+      if (joined.lead && launch(joined.flight, loader, LoadUrgency::behind) && !is_past_ttl(joined.freshness)) {
+        counters.add(Count::early_refreshes);
+      }
+      return meanwhile(std::move(joined.entry), joined.freshness, joined.flight, *loader, called, arrived);
+    }
+
+    const TimePoint limit = deadline(called, terms.load_timeout);
+    if (!joined.lead) {
+      if (asks_first && joined.loading && !may_join(*joined.flight, seen)) {
+        store_->supersede(*joined.flight);
+        continue;
+      }
+      counters.add(Count::coalesced);
+    } else if (limit == TimePoint::max() || LoadScope::active()) {
+      // A loader inside a loader runs where it is: a pool whose threads all wait for their children has none left.
+      const CallersOf caller(std::span(&joined.flight, 1));
+      lead(joined.flight, *loader, LoadUrgency::wanted);
+    } else {
+      launch(joined.flight, loader, LoadUrgency::wanted);
+    }
+    Awaited awaited = Awaited::nothing;
+    try {
+      awaited = await(joined.flight, limit, arrived, joined.lead);
+    } catch (...) {  // RecursiveLoadError
+      count(Count::misses);
+      throw;
+    }
+    const bool in_vain = awaited == Awaited::missing || awaited == Awaited::nothing;
+    if (in_vain && !joined.lead) continue;  // it will be counted by what it gets
+    const bool found = awaited == Awaited::value && joined.flight->from_shared;
+    count(found ? Count::hits : Count::misses);
+    switch (awaited) {
+      case Awaited::value:
+        if (found) return freshen({key, joined.flight->value, joined.flight->found}, loader, called, arrived);
+        return joined.flight->value;
+      case Awaited::error:
+        std::rethrow_exception(joined.flight->error);
+      case Awaited::timeout:
+        std::rethrow_exception(took_too_long(*loader));
+      case Awaited::missing:  // a batch did not find it; the function itself may
+      case Awaited::nothing:  // abandoned, or invalidated before this caller came
+        if (closed()) break;
+        counters.add(Count::shed);
+        std::rethrow_exception(executor_is_full(*loader));
+    }
+  }
+}
+
+/// Without an L1 that may be trusted each caller reads L2: a load under way was begun earlier, and only L2 knows
+/// whether it still counts.
+bool Core::reads_l2_itself(const LoadSpec& spec) {
+  return shares(*spec.terms) && spec.type->shareable && !fills(*spec.terms);
+}
+
+NodeRef Core::meanwhile(NodeRef entry, Freshness freshness, const std::shared_ptr<Flight>& refresh,
+                        const Loader& loader, TimePoint called, std::uint64_t arrived) {
+  const EntryTerms& terms = *loader.terms;
+  if (!is_past_ttl(freshness)) return entry;
+  if (refresh && terms.soft_timeout > Duration::zero()) {
+    try {
+      const auto landed = await(refresh, deadline(called, terms.soft_timeout), arrived, false);
+      if (landed == Awaited::value) return refresh->value;
+    } catch (const RecursiveLoadError&) {  // that load waits for this thread's: the stale value it is, at once
+    }
+  }
+  loader.identity->counters.add(Count::stale_served);
+  return entry;
+}
+
+NodeRef Core::freshen(Fetched seen, const std::shared_ptr<Loader>& loader, TimePoint called, std::uint64_t arrived) {
+  if (seen.freshness == Freshness::fresh) return seen.node;
+  const bool past_ttl = is_past_ttl(seen.freshness);
+  std::shared_ptr<Flight> refresh;
+  if (!shared_->holds_off(seen.key.name, seen.node->created, now())) {
+    Store::Joined joined = store_->join(new_flight(seen.key, *loader, loader->tags), Store::Wants::load, now());
+    refresh = joined.flight;
+    if (joined.lead && launch(joined.flight, loader, LoadUrgency::behind) && !past_ttl) {
+      loader->identity->counters.add(Count::early_refreshes);
+    }
+  }
+  return meanwhile(std::move(seen.node), seen.freshness, refresh, *loader, called, arrived);
+}
+
+/// The flight's loader had begun before the caller came; only what stands at L2 shows that nothing was invalidated
+/// between the two.
+bool Core::may_join(const Flight& flight, const Fetched& seen) {
+  if (!flight.claimed.load(std::memory_order_acquire)) return false;
+  const auto dependencies = dependencies_of(flight.identity, flight.tag_names);
+  const auto as_before = [&](const Versions& versions, std::string_view name) {
+    const auto* before = flight.versions->find(name);
+    const auto* now_there = versions.find(name);
+    return before && now_there && *before == *now_there;
+  };
+  const auto stands = [&](const Fetched& fetched) {
+    if (!fetched.found || !fetched.versions) return false;
+    const Found& found = *fetched.found;
+    // A refresh that joined the lease stores by a higher order: what it brought is newer than this load.
+    const bool its = found.kind == Found::Kind::lease
+                         ? found.lease.token == flight.generation
+                         : found.kind == Found::Kind::value && found.view.has_generation &&
+                               found.view.generation == flight.generation && found.view.order <= flight.order;
+    return its && as_before(*fetched.versions, {}) &&
+           std::ranges::all_of(dependencies, [&](const auto& name) { return as_before(*fetched.versions, name); });
+  };
+  if (stands(seen)) return true;
+  // It may have been claimed since.
+  Fetched again{seen.key};
+  const TypeOps* types[] = {flight.type};
+  EntryTerms terms;
+  terms.level = Level::l2;
+  fetch(std::span(&again, 1), types, nullptr, terms, dependencies);
+  return stands(again);
+}
+
+Core::Awaited Core::await(const std::shared_ptr<Flight>& flight, TimePoint limit, std::uint64_t arrived, bool leads) {
+  const auto verdict = [&] {
+    if (flight->abandoned) return Awaited::nothing;
+    if (flight->error) return Awaited::error;
+    if (!flight->value) return Awaited::missing;
+    if (flight->leader_only && !leads) return Awaited::nothing;
+    return arrived < flight->void_from ? Awaited::value : Awaited::nothing;
+  };
+  {
+    const std::lock_guard lock(flight->mutex);
+    if (flight->landed) return verdict();
+  }
+  if (probe) probe(Point::before_wait, flight->name);
+  const TimeBudget::Pause others_time;
+  const CallersOf caller(std::span(&flight, 1));
+  // This thread may be the very one that the load is queued for, or is just being queued for: then it runs it itself.
+  const bool may_run = LoadScope::active() || Background::on_task();
+  std::shared_ptr<Errand> errand;
+  for (;;) {
+    if (errand) errand->run();
+    const WaitScope scope(flight);
+    const PlacesLent lent;
+    std::unique_lock lock(flight->mutex);
+    for (;;) {
+      if (flight->landed) return verdict();
+      if (may_run && !errand && (errand = flight->errand.lock())) break;
+      if (limit == TimePoint::max()) {
+        flight->landing.wait(lock);
+      } else if (options_.clock->wait_until(lock, flight->landing, limit) && !flight->landed) {
+        return Awaited::timeout;
+      }
+    }
+  }
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,42 @@
+#include "load/load_errors.hpp"
+
+#include <fmt/format.h>
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+std::exception_ptr asks_for_its_own_key(const LoadSpec& spec) {
+  return std::make_exception_ptr(RecursiveLoadError(fmt::format(
+      "the function cached under prefix '{}' asks for the key that it is loading: take what it needs from its source",
+      spec.identity->prefix)));
+}
+
+std::exception_ptr took_too_long(const LoadSpec& spec) {
+  return std::make_exception_ptr(LoadTimeoutError(
+      fmt::format("a load under prefix '{}' took longer than its load_timeout; what it brings is stored when it ends",
+                  spec.identity->prefix)));
+}
+
+std::exception_ptr executor_is_full(const LoadSpec& spec) {
+  return std::make_exception_ptr(OverloadError(fmt::format(
+      "a load under prefix '{}' was not started: the executor is full or dropped it", spec.identity->prefix)));
+}
+
+std::exception_ptr no_place_in_queue(const LoadSpec& spec) {
+  return std::make_exception_ptr(
+      OverloadError(fmt::format("a load under prefix '{}' was not started: as many as limit_loads allows are under way "
+                                "and its queue is full",
+                                spec.identity->prefix)));
+}
+
+void refuse_raw_tags(std::string_view tag) {
+  throw ConfigError(
+      fmt::format("the tag '{}' is for a function whose values are raw: a raw value carries no tags: "
+                  "invalidate it by key, pattern or function, or leave out raw",
+                  tag));
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,69 @@
+/// Removing many keys: the rules of erase(), and one round trip for all of them.
+#include <algorithm>
+
+#include <dsta/cache/detail/core.hpp>
+
+#include "base/time_budget.hpp"
+#include "entry/entry.hpp"
+#include "l1/store.hpp"
+#include "two_level/attempt.hpp"
+#include "two_level/shared.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+namespace {
+
+/// Keys of one request: what a server answers well within an operation's time.
+constexpr std::size_t kMostKeys = 1024;
+
+}  // namespace
+
+std::size_t Core::erase_many(std::span<const KeyView> keys, const Reach& reach) {
+  std::vector<bool> here;
+  here.reserve(keys.size());
+  for (const KeyView& key : keys) here.push_back(store_->erase(key, now()));
+  const bool shared = reach.l2 && shared_ && !closed();
+  std::size_t erased = static_cast<std::size_t>(std::ranges::count(here, true));
+  const TimeBudget::Operation budget(time_limit());
+  for (std::size_t at = 0; shared && at < keys.size(); at += kMostKeys) {
+    const auto part = keys.subspan(at, std::min(kMostKeys, keys.size() - at));
+    std::vector<Erasure> erasures;
+    Versions versions;
+    const Done asked = attempt([&]() -> Done {
+      for (std::size_t i = 0; i < part.size(); ++i) erasures.push_back({.name = part[i].name, .look = !here[at + i]});
+      shared_->remote.remove_each(erasures, versions);
+      return {Done::yes};
+    });
+    // In this order: a read that begins now finds the pending invalidation, one that has begun is fenced.
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      if (!asked || !erasures[i].done) leave_to_upkeep(Pending::Kind::key, part[i].name);
+    }
+    for (const KeyView& key : part) store_->erase(key, now());
+    if (asked)
+      attempt([&]() -> Done { return erased += count_erased(erasures, reach.raw, versions), Done{Done::yes}; });
+  }
+  return erased;
+}
+
+std::size_t Core::count_erased(std::span<const Erasure> erasures, bool raw, Versions& versions) {
+  std::vector<std::string> names;
+  for (const auto& [name, look, done, before] : erasures) {
+    if (before.kind != Found::Kind::value) continue;
+    for (const TagVersion& tag : before.view.tags) names.emplace_back(tag.name);
+  }
+  Remote& remote = shared_->remote;
+  if (!names.empty()) remote.read({}, names, versions);
+  const std::int64_t server_now = remote.clock().to_server(now());
+  return static_cast<std::size_t>(std::ranges::count_if(erasures, [&](const Erasure& erasure) {
+    const Found& before = erasure.before;
+    if (counts_plain(before, raw)) return true;
+    return before.kind == Found::Kind::value &&
+           judge(before.view, versions, server_now, nullptr).freshness != Freshness::miss;
+  }));
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,81 @@
+/// The leases of this process at the server: those that are held are renewed, those that ended are given back.
+#include <algorithm>
+
+#include <dsta/cache/detail/core.hpp>
+
+#include "two_level/leases.hpp"
+#include "two_level/shared.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+namespace {
+
+/// What the server says to `action` for each of them, by one request for entries and one for raw values.
+std::vector<Done> ask(Remote& remote, std::span<const Leases::Record> leases, EntryAction action) {
+  std::vector<Remote::Replace> entries;
+  std::vector<Remote::RawReplace> raw;
+  for (const auto& lease : leases) {
+    const LoadClaim claim{.generation = lease.generation};
+    if (lease.key.empty()) {
+      raw.push_back({lease.name, claim, action, Leases::kLife});
+    } else {
+      entries.push_back({.key = lease.key, .claim = claim, .action = action, .life = Leases::kLife});
+    }
+  }
+  const auto of_entries = entries.empty() ? std::vector<Done>() : remote.replace(entries);
+  const auto of_raw = raw.empty() ? std::vector<Done>() : remote.replace_raw(raw);
+  std::vector<Done> done;
+  auto entry = of_entries.begin();
+  auto raw_one = of_raw.begin();
+  for (const auto& lease : leases) done.push_back(lease.key.empty() ? *raw_one++ : *entry++);
+  return done;
+}
+
+}  // namespace
+
+TimePoint Core::renew_leases() {
+  TimePoint next = TimePoint::max();
+  const TimePoint time = std::chrono::steady_clock::now();
+  try {
+    return renew_leases(time, next);
+  } catch (...) {  // no memory: the step is called again soon, and then all are due
+    shared_->leases->renew_all();
+    throw;
+  }
+}
+
+TimePoint Core::renew_leases(TimePoint time, TimePoint next) {
+  constexpr Duration kPatience = Duration(Leases::kRenewal) / 2;
+  constexpr std::size_t kMost = 256;
+  std::vector<Leases::Record> due, ended;
+  {
+    const std::lock_guard quiet(quiet_);
+    due = shared_->leases->due(time, next);
+    ended = shared_->leases->to_give_back(time, next);
+  }
+  ask(shared_->remote, due, EntryAction::keep);
+  // What is left is given back by the next step: the leases that are held must be renewed in time.
+  const auto goes_on = [&] {
+    return shared_->remote.link().up() && std::chrono::steady_clock::now() - time <= kPatience;
+  };
+  for (std::size_t at = 0; at < ended.size() && goes_on(); at += kMost) {
+    const std::span part = std::span(ended).subspan(at, std::min(kMost, ended.size() - at));
+    const auto done = ask(shared_->remote, part, EntryAction::leave);
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      // `no` without a reason: it is not there any more.
+      bool given = done[i] || (done[i].status == Done::no && done[i].why.empty());
+      if (!given && done[i].status == Done::no && !part[i].key.empty() && goes_on()) {
+        given = shared_->remote.give_back(part[i].key, part[i].generation);
+      }
+      const std::lock_guard quiet(quiet_);
+      if (given) shared_->leases->given_back(part[i]);
+    }
+  }
+  return next;
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

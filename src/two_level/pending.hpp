@@ -1,0 +1,106 @@
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "entry/key_pattern.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+enum class PendingKind : std::uint8_t {
+  key,
+  pattern,    ///< a glob
+  rule,       ///< another pattern of keys
+  remove,     ///< of a dependency: its entries are gone
+  expire,     ///< of a dependency: its entries are past their ttl
+  epoch,      ///< everything that depends on the namespace
+  flush_all,  ///< and everything else under it
+};
+
+/// Invalidations that the shared level has not confirmed: each stands here until it was applied there, and what it
+/// concerns is not asked for there meanwhile. One intent per key, pattern or dependency. Thread-safe.
+///
+/// Bounded: beyond kMost, or kMostBytes of names, all become one, to invalidate the namespace. (Counters and raw
+/// values, which do not depend on it, stay.)
+///
+/// Some room is kept for when there is no memory: only when that is used up, too, or a name is longer than kSpareName,
+/// the namespace is invalidated in place of what was wanted.
+class Pending {
+ public:
+  using Kind = PendingKind;
+  struct Intent {
+    Kind kind;
+    std::string name;
+    std::uint64_t number;
+    KeyPatternPtr pattern = {};  ///< of `pattern` and `rule`
+  };
+
+  static constexpr std::size_t kMost = 10'000;
+  static constexpr std::size_t kMostBytes = std::size_t{4} << 20;
+  static constexpr std::size_t kSpares = 16, kSpareName = 512;
+
+  Pending() { refill(); }
+
+  /// `kind` is neither `pattern` nor `rule`.
+  void add(Kind kind, std::string_view name = {}) noexcept { add(kind, name, {}); }
+  void add(const KeyPatternPtr& pattern) noexcept;
+  /// Whether there are any: one load, for the paths that ask all the time.
+  bool any() const noexcept { return any_.load(std::memory_order_acquire); }
+  std::size_t size() const;
+  /// How many were confirmed so far. What was read before one of them was may be what it was about, although nothing
+  /// that is asked here afterwards says so any more.
+  std::uint64_t confirmed() const noexcept { return confirmed_.load(std::memory_order_acquire); }
+  bool concerns_key(std::string_view name) const;
+  bool concerns_dependency(std::string_view name) const;
+
+  /// All of them, to be applied.
+  std::vector<Intent> all() const;
+  /// Applied; unless it was wanted once more meanwhile.
+  void confirm(const Intent& intent);
+
+ private:
+  struct Held {
+    std::uint64_t number;
+    KeyPatternPtr pattern;
+  };
+  using Id = std::pair<Kind, std::string>;
+  /// An Id that needs no memory, to look for.
+  using IdView = std::pair<Kind, std::string_view>;
+  struct Before {
+    using is_transparent = void;
+    template <class A, class B>
+    bool operator()(const A& a, const B& b) const {
+      return IdView(a.first, a.second) < IdView(b.first, b.second);
+    }
+  };
+  using Intents = std::map<Id, Held, Before>;
+
+  void add(Kind kind, std::string_view name, KeyPatternPtr pattern) noexcept;
+  /// Null: no memory, nor room.
+  Held* add_one(Kind kind, std::string_view name) noexcept;
+  void add_unnamed() noexcept { unnamed_ = ++added_; }
+  void refill() noexcept;
+  bool has(Kind kind, std::string_view name) const { return intents_.contains(IdView(kind, name)); }
+
+  mutable std::mutex mutex_;
+  // Under mutex_.
+  Intents intents_;
+  std::vector<Intents::node_type> spares_;  ///< each with room for a name of kSpareName bytes
+  std::size_t bytes_ = 0;                   ///< of names
+  std::uint64_t added_ = 0;
+  /// Not 0: there was no memory for an intent of its own, and the namespace is to be invalidated in its place.
+  std::uint64_t unnamed_ = 0;
+  std::atomic<bool> any_{false};
+  std::atomic<std::uint64_t> confirmed_{0};
+};
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

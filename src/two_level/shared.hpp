@@ -1,0 +1,119 @@
+#pragma once
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+
+#include <dsta/cache/detail/core.hpp>
+
+#include "base/log_queue.hpp"
+#include "base/upkeep.hpp"
+#include "entry/entry.hpp"
+#include "l1/node_stack.hpp"
+#include "l2/values/remote.hpp"
+#include "two_level/leases.hpp"
+#include "two_level/pending.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+/// The manager's side of the shared level: what Core needs beside the commands of Remote. Thread-safe.
+struct Shared {
+  Shared(Remote::Options options, const Log& log)
+      : remote(std::move(options)), messages(std::make_unique<LogQueue>(log)) {}
+
+  Remote remote;
+  /// What the invalidation channel's thread has to say: it must not wait for the user's sink.
+  std::unique_ptr<LogQueue> messages;
+  Pending pending;
+  std::shared_ptr<Leases> leases = new_leases();
+  std::shared_ptr<Leases> new_leases() {
+    return std::make_shared<Leases>([this](TimePoint time) { renewals->poke(time); });
+  }
+  std::atomic<std::uint64_t> errors{0};  ///< requests that failed, or that the server refused
+  std::atomic<std::uint64_t> hits{0};
+  std::atomic<std::uint64_t> blindness{0};  ///< times that changes by others could no longer be heard of
+  std::atomic<std::uint64_t> unknown{0};    ///< writes of which it is not known whether they were executed
+
+  // Loads of other processes that this one waits for: told of changes where they are heard of, else looked after.
+  std::mutex news_mutex;
+  std::condition_variable news;
+  std::uint64_t news_count = 0;  // under news_mutex
+  std::atomic<int> waiting{0};
+  void tell_waiting() {
+    if (waiting.load(std::memory_order_acquire) == 0) return;
+    {
+      const std::lock_guard lock(news_mutex);
+      ++news_count;
+    }
+    news.notify_all();
+  }
+
+  /// No refresh of a value that is not kept in-process is begun before its time here; few, and forgotten when many.
+  void hold_off(std::string_view name, TimePoint since, TimePoint until) {
+    const std::lock_guard lock(hold_off_mutex);
+    if (hold_offs.size() >= 4096) hold_offs.clear();
+    hold_offs.insert_or_assign(std::string(name), HoldOff{since, until});
+  }
+  /// A value that was made after the hold-off began ends it: another process has refreshed.
+  bool holds_off(std::string_view name, TimePoint created, TimePoint now) {
+    const std::lock_guard lock(hold_off_mutex);
+    const auto held = hold_offs.find(name);
+    return held != hold_offs.end() && now < held->second.until && created <= held->second.since;
+  }
+  struct HoldOff {
+    TimePoint since, until;
+  };
+  std::mutex hold_off_mutex;
+  std::map<std::string, HoldOff, std::less<>> hold_offs;  // under hold_off_mutex
+
+  /// True the first time that it is asked for this reason.
+  bool first_of(std::string_view reason) {
+    const std::lock_guard lock(said_mutex);
+    return said.size() < 64 && said.emplace(reason).second;
+  }
+  std::mutex said_mutex;
+  std::set<std::string, std::less<>> said;  // under said_mutex
+
+  /// Dropped on a thread that user code must not hold up. Under Core::quiet_.
+  NodeStack dropped;
+
+  /// With WhenBlind::serve: when what is in-process is to go, unless changes are heard again before. Under
+  /// Core::quiet_.
+  TimePoint blind_until = TimePoint::max();
+
+  // A thread each, since what one waits for must not keep the others from their time. Last: they use all of the above.
+  std::unique_ptr<Upkeep> confirmations;   ///< of pending invalidations
+  std::unique_ptr<Upkeep> renewals;        ///< of leases
+  std::unique_ptr<Upkeep> blind_end;       ///< of the time for which WhenBlind::serve serves
+  std::unique_ptr<Upkeep> version_keeper;  ///< of versions that the server would evict
+  std::unique_ptr<Upkeep> reaper;          ///< of values that were dropped where no user code may run
+  std::array<std::unique_ptr<Upkeep>*, 5> upkeep() {
+    return {&confirmations, &renewals, &blind_end, &version_keeper, &reaper};
+  }
+};
+
+/// Whether an entry of the shared level counts for `reader`, and how fresh it is: judge()'s rule, by the server's time
+/// and the versions. `reader` null: a manual call.
+struct Judged {
+  Freshness freshness = Freshness::miss;
+  bool expired = false;  ///< by a tag: past its ttl whatever the time
+};
+Judged judge(const EnvelopeView& view, const Versions& versions, std::int64_t server_now, const Identity* reader);
+/// True when an entry carries all of these tags, or was not stored by a function: what a manual call stored has the
+/// tags that it was given.
+bool has_all(const EnvelopeView& entry, const std::vector<std::string>& names);
+/// The same for bytes without an envelope: a counter, or what the caller says is a raw value.
+bool counts_plain(const Found& found, bool raw);
+/// A counter is plain decimal digits, which a 64-bit integer may be read from.
+bool may_be_counter(const TypeOps& type);
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

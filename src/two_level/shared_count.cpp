@@ -1,0 +1,113 @@
+/// Counters at the shared level: the server's own integers, and entries that hold one.
+#include <algorithm>
+
+#include <dsta/cache/detail/core.hpp>
+#include <dsta/cache/key.hpp>
+
+#include "base/time_budget.hpp"
+#include "entry/entry.hpp"
+#include "entry/integer_errors.hpp"
+#include "l1/store.hpp"
+#include "two_level/shared.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+std::optional<std::int64_t> Core::increment_shared(const KeyView& key, std::int64_t delta, Duration ttl) {
+  const TimeBudget::Operation budget(time_limit());
+  if (shared_->pending.concerns_key(key.name)) return std::nullopt;
+  const Duration life = ttl == forever ? Duration::zero() : ttl;
+  for (int attempt = 0; attempt < 64; ++attempt) {
+    const auto counted = shared_->remote.increment(key.name, delta, life);
+    switch (counted.refused) {
+      case Remote::Counted::Refused::overflow:
+        std::rethrow_exception(leaves_range(key));
+      case Remote::Counted::Refused::other_type:
+        std::rethrow_exception(no_integer(key));
+      case Remote::Counted::Refused::no_integer: {
+        bool changed = false;
+        const auto sum = increment_entry(key, delta, ttl, changed);
+        if (changed) continue;
+        return sum;
+      }
+      case Remote::Counted::Refused::no:
+        break;
+    }
+    if (counted.done.status == Done::unknown) shared_->unknown.fetch_add(1, std::memory_order_relaxed);
+    if (!counted.done) return std::nullopt;
+    store_->erase(key, now());
+    return counted.value;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::int64_t> Core::increment_entry(const KeyView& key, std::int64_t delta, Duration ttl, bool& changed) {
+  Remote& remote = shared_->remote;
+  RemoteQuery query{key.name};
+  Versions versions;
+  if (!remote.read(std::span(&query, 1), {}, versions, false, true)) return std::nullopt;
+  const Found& found = query.found;
+  if (found.kind == Found::Kind::nothing) {
+    changed = true;
+    return std::nullopt;
+  }
+  if (found.of_other_type) std::rethrow_exception(no_integer(key));
+  std::vector<Remote::Replace> replace(1);
+  replace[0].key = remote.keys().entry(key.name);
+  replace[0].claim.mark = found.mark();
+  const TimePoint time = now();
+  const bool fresh = found.kind == Found::Kind::value && [&] {
+    const auto freshness = judge(found.view, versions, remote.clock().to_server(time), nullptr).freshness;
+    return freshness == Freshness::fresh || freshness == Freshness::due;
+  }();
+  std::int64_t sum = 0;
+  if (!fresh) {  // a lease, or what no longer counts: a counter takes its place
+    if (found.kind == Found::Kind::other && found.refusal == Refusal::not_an_envelope)
+      std::rethrow_exception(no_integer(key));
+    sum = delta;
+    replace[0].bytes = std::to_string(sum);
+    if (ttl != forever) replace[0].life = ttl;
+  } else {
+    const auto held = decode_integer(found.view);
+    if (!held) std::rethrow_exception(no_integer(key));
+    if (__builtin_add_overflow(*held, delta, &sum)) std::rethrow_exception(leaves_range(key));
+    Envelope envelope;
+    envelope.generation = new_lease_token();
+    envelope.terms = found.view.terms;
+    envelope.terms.codec = codec_fingerprint(kTypeOps<std::int64_t>.codec);
+    envelope.terms.uncompressed_size = 0;
+    std::vector<std::uint64_t> epochs;
+    for (std::size_t i = 0; i < found.view.epochs.size(); ++i) epochs.push_back(found.view.epochs[i]);
+    std::vector<TagVersion> tags;
+    for (const TagVersion& tag : found.view.tags) tags.push_back(tag);
+    const std::string payload = std::to_string(sum);
+    envelope.epochs = epochs;
+    envelope.tags = tags;
+    envelope.etag = found.view.etag;
+    envelope.key = replace[0].key;
+    envelope.payload = payload;
+    replace[0].bytes = encode(envelope);
+    replace[0].life = physical_life(remote.clock().to_local(found.view.terms.stale_until));
+  }
+  const Done done = remote.replace(replace)[0];
+  store_->erase(key, now());
+  if (done) return sum;
+  changed = done.status == Done::no && done.why.empty();
+  return std::nullopt;
+}
+
+std::optional<std::int64_t> Core::decode_integer(const EnvelopeView& view) {
+  static constexpr const TypeOps* kIntegers[] = {
+      &kTypeOps<std::int64_t>,  &kTypeOps<std::int32_t>,  &kTypeOps<std::int16_t>,  &kTypeOps<std::int8_t>,
+      &kTypeOps<std::uint64_t>, &kTypeOps<std::uint32_t>, &kTypeOps<std::uint16_t>, &kTypeOps<std::uint8_t>};
+  for (const TypeOps* type : kIntegers) {
+    if (codec_fingerprint(type->codec) != view.terms.codec) continue;
+    return codec<std::int64_t>::decode(view.payload);
+  }
+  return std::nullopt;
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

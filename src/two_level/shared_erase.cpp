@@ -1,0 +1,190 @@
+/// Removals and invalidations at the shared level, and what becomes of those it does not confirm.
+#include <algorithm>
+
+#include <dsta/cache/detail/core.hpp>
+#include <dsta/cache/key.hpp>
+#include <dsta/cache/key_text.hpp>
+
+#include "base/time_budget.hpp"
+#include "entry/entry.hpp"
+#include "entry/key_pattern.hpp"
+#include "l1/store.hpp"
+#include "two_level/attempt.hpp"
+#include "two_level/shared.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+bool Core::erase_shared(const KeyView& key, bool raw) {
+  const TimeBudget::Operation budget(time_limit());
+  const bool here = store_->erase(key, now());
+  Found before;
+  const Done done = attempt([&] { return shared_->remote.remove(key.name, before); });
+  // In this order: a read that begins now finds the pending invalidation, one that has begun is fenced.
+  if (!done) leave_to_upkeep(Pending::Kind::key, key.name);
+  store_->erase(key, now());  // what was read from there meanwhile
+  if (!done || here) return here;
+  if (counts_plain(before, raw)) return true;
+  if (before.kind != Found::Kind::value) return false;
+  try {
+    return counts(before.view);
+  } catch (const std::bad_alloc&) {  // it is gone; only whether it still counted is not known
+    return true;
+  }
+}
+
+bool Core::counts(const EnvelopeView& view) {
+  std::vector<std::string> names;
+  for (const TagVersion& tag : view.tags) names.emplace_back(tag.name);
+  Versions versions;
+  shared_->remote.read({}, names, versions);
+  return judge(view, versions, shared_->remote.clock().to_server(now()), nullptr).freshness != Freshness::miss;
+}
+
+std::size_t Core::erase_matching_shared(const std::shared_ptr<const KeyPattern>& pattern) {
+  const TimeBudget::Operation budget(time_limit());
+  // A copy of what L2 has is judged as it is there, by its name: one that stayed when L2's went would miss the next
+  // invalidation, since L2 has nothing left whose removal it could announce.
+  const auto matches = [&](const Store::Known& known) {
+    return pattern->concerns(known.name, known.shared ? std::string_view() : known.full) &&
+           !pattern->leaves(known.identity);
+  };
+  try {
+    std::size_t local = 0;
+    const std::size_t here = store_->erase_matching(matches, now(), &local);
+    std::size_t there = 0;
+    const Done done = attempt([&] { return sweep(*pattern, &there); });
+    if (!done) leave_to_upkeep(pattern);
+    std::size_t local_again = 0;
+    store_->erase_matching(matches, now(), &local_again);
+    return done ? there + local + local_again : std::max(here, there + local);
+  } catch (
+      ...) {  // no memory to look through what is here: the channel says what is removed there, and that goes here too
+    leave_to_upkeep(pattern);
+    throw;
+  }
+}
+
+Done Core::sweep(const KeyPattern& pattern, std::size_t* counted) {
+  Remote& remote = shared_->remote;
+  Versions versions;
+  const std::int64_t server_now = remote.clock().to_server(now());
+  return remote.remove_matching(pattern, [&](std::span<const Remote::Removed> removed) {
+    if (!counted) return;
+    std::vector<EnvelopeView> values;
+    std::vector<std::string> names;
+    for (const auto& [name, head] : removed) {
+      if (const auto value = peek_envelope(head, remote.keys().entry(name))) {
+        values.push_back(*value);
+        for (const TagVersion& tag : value->tags) names.emplace_back(tag.name);
+      } else if (!looks_like_envelope(head)) {
+        ++*counted;  // a counter, or a raw value
+      }
+    }
+    if (values.empty() || !remote.read({}, names, versions)) return;
+    for (const EnvelopeView& value : values) {
+      if (judge(value, versions, server_now, nullptr).freshness != Freshness::miss) ++*counted;
+    }
+  });
+}
+
+void Core::invalidate_shared(std::string_view dependency, bool hard) {
+  const TimeBudget::Operation budget(time_limit());
+  if (attempt([&] { return shared_->remote.raise(dependency, hard); })) return;
+  leave_to_upkeep(hard ? Pending::Kind::remove : Pending::Kind::expire, dependency);
+}
+
+void Core::flush_shared() {
+  const TimeBudget::Operation budget(time_limit());
+  const Done done = attempt([&] { return shared_->remote.raise_epoch(); });
+  shared_->remote.versions().forget_all();
+  if (done && attempt([&] { return shared_->remote.remove_old(*glob_pattern("*")); })) return;
+  leave_to_upkeep(Pending::Kind::flush_all, {});
+}
+
+/// Raw values have no version to be cleared by: they are looked for, and the leases of their loads with them.
+std::array<std::shared_ptr<const KeyPattern>, 2> Core::raw_values_of(const Identity& identity) {
+  const std::string name = glob_escape(identity.text());
+  return {glob_pattern(name), glob_pattern(name + ":*")};
+}
+
+void Core::clear_raw(std::span<const std::shared_ptr<const KeyPattern>> patterns) noexcept {
+  const TimeBudget::Operation budget(time_limit());
+  for (const auto& pattern : patterns) {
+    if (!attempt([&] { return shared_->remote.remove_old(*pattern); })) leave_to_upkeep(pattern);
+  }
+}
+
+// --- what was not confirmed
+
+void Core::leave_to_upkeep(Pending::Kind kind, std::string_view name) {
+  if (closed()) return;
+  if (probe) probe(Point::unconfirmed, name);
+  shared_->pending.add(kind, name);
+  shared_->confirmations->poke();
+}
+
+void Core::leave_to_upkeep(const std::shared_ptr<const KeyPattern>& pattern) {
+  if (closed()) return;
+  if (probe) probe(Point::unconfirmed, pattern->text());
+  shared_->pending.add(pattern);
+  shared_->confirmations->poke();
+}
+
+TimePoint Core::confirm_pending() {
+  constexpr std::chrono::milliseconds kPause{50};
+  if (shared_->pending.any() && shared_->remote.link().up()) apply_pending();
+  return shared_->pending.any() ? std::chrono::steady_clock::now() + kPause : TimePoint::max();
+}
+
+void Core::apply_pending() {
+  Remote& remote = shared_->remote;
+  std::vector<Pending::Intent> keys;
+  const auto waiting = [&] {
+    const std::lock_guard quiet(quiet_);
+    return shared_->pending.all();
+  };
+  const auto confirm = [&](const Pending::Intent& intent) {
+    const std::lock_guard quiet(quiet_);
+    shared_->pending.confirm(intent);
+  };
+  for (Pending::Intent& intent : waiting()) {
+    const std::string_view name = intent.name;
+    switch (intent.kind) {
+      case Pending::Kind::key:
+        keys.push_back(std::move(intent));
+        continue;
+      case Pending::Kind::pattern:
+      case Pending::Kind::rule:
+        if (!sweep(*intent.pattern, nullptr)) return;
+        break;
+      case Pending::Kind::remove:
+      case Pending::Kind::expire:
+        if (!remote.raise(name, intent.kind == Pending::Kind::remove)) return;
+        break;
+      case Pending::Kind::epoch:
+        if (!remote.raise_epoch()) return;
+        remote.versions().forget_all();
+        break;
+      case Pending::Kind::flush_all:
+        if (!remote.raise_epoch()) return;
+        remote.versions().forget_all();
+        if (!remote.remove_old(*glob_pattern("*"))) return;
+        break;
+    }
+    confirm(intent);
+  }
+  constexpr std::size_t kBatch = 500;
+  for (std::size_t at = 0; at < keys.size(); at += kBatch) {
+    const std::size_t end = std::min(keys.size(), at + kBatch);
+    std::vector<std::string_view> names;
+    for (std::size_t i = at; i < end; ++i) names.push_back(keys[i].name);
+    if (!remote.remove_many(names)) return;
+    for (std::size_t i = at; i < end; ++i) confirm(keys[i]);
+  }
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

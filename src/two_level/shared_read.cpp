@@ -1,0 +1,296 @@
+/// Asking the shared level: what counts there, and how it becomes an entry of this process.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include <dsta/cache/detail/core.hpp>
+
+#include "base/fork_count.hpp"
+#include "base/time_budget.hpp"
+#include "entry/entry.hpp"
+#include "entry/identities.hpp"
+#include "entry/tags.hpp"
+#include "l1/store.hpp"
+#include "l2/values/compression.hpp"
+#include "two_level/shared.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+Judged judge(const EnvelopeView& view, const Versions& versions, std::int64_t server_now, const Identity* reader) {
+  Judged judged;
+  const auto verdict = [&](std::string_view name, std::uint64_t noted) {
+    const auto* version = versions.find(name);
+    return version && *version ? (*version)->judge(noted) : Version::Verdict::gone;
+  };
+  if (view.epochs.size() != 1 || verdict({}, view.epochs[0]) != Version::Verdict::current) return judged;
+  const bool of_function = reader && reader->function;
+  for (const TagVersion& tag : view.tags) {
+    if (of_function && tag.name.starts_with(kFunctionMark) && tag.name.substr(1) != reader->text()) return judged;
+    switch (verdict(tag.name, tag.version)) {
+      case Version::Verdict::current:
+        break;
+      case Version::Verdict::expired:
+        judged.expired = true;
+        break;
+      case Version::Verdict::gone:
+        return judged;
+    }
+  }
+  const EnvelopeTerms& terms = view.terms;
+  if (!judged.expired && server_now < terms.fresh_until) {
+    judged.freshness = server_now < terms.refresh_after ? Freshness::fresh : Freshness::due;
+  } else if (server_now < terms.stale_until && terms.stale_until != terms.fresh_until) {
+    judged.freshness = Freshness::stale;
+  }
+  return judged;
+}
+
+bool may_be_counter(const TypeOps& type) { return type.codec == "i64"; }
+
+Reach Core::reach(const EntryOptions& options) {
+  Reach reach;
+  if (!reaches_shared()) return reach;
+  std::optional<Level> level = options_.defaults.level;
+  std::optional<bool> raw = options_.defaults.raw;
+  const auto lay = [&](const EntryOptions& over) {
+    if (over.level) level = over.level;
+    if (over.raw) raw = over.raw;
+  };
+  if (has_presets_.load(std::memory_order_acquire)) {
+    const std::lock_guard lock(presets_mutex_);
+    if (const auto preset = presets_.find(options.prefix); preset != presets_.end()) lay(preset->second);
+  }
+  lay(options);
+  reach.raw = raw.value_or(false) && level != Level::l1;
+  reach.l1 = level != Level::l2 && !reach.raw;
+  reach.l2 = level != Level::l1;
+  return reach;
+}
+
+bool Core::shares(const EntryTerms& terms) {
+  if (shared_ && forks_.load(std::memory_order_acquire) != fork_count()) revive();
+  tend();
+  if (!shared_ || terms.level == Level::l1) return false;
+  return true;
+}
+
+bool Core::reaches_shared() {
+  const bool reaches = shared_ && !closed();
+  if (reaches && forks_.load(std::memory_order_acquire) != fork_count()) revive();
+  tend();
+  return reaches;
+}
+
+bool Core::fills(const EntryTerms& terms) const {
+  return options_.l1.enabled && terms.level == Level::both && !terms.raw && store_->trust() % 2 == 1 && trusts_l1();
+}
+
+NodeRef Core::decode(const KeyView& key, const TypeOps& type, std::string_view payload) const {
+  try {
+    NodeRef node = type.decode(key, payload);
+    if (node) node->type = &type;
+    return node;
+  } catch (const std::exception&) {  // the user's codec: these bytes are no value to it
+    return {};
+  }
+}
+
+NodeRef Core::unpack(const KeyView& key, const TypeOps& type, const Found& found, const Judged& judged,
+                     std::uint64_t sequence) const {
+  const EnvelopeView& view = found.view;
+  if (view.terms.codec != codec_fingerprint(type.codec)) return {};
+  std::string uncompressed;
+  std::string_view payload = view.payload;
+  if (view.terms.uncompressed_size != 0) {
+    auto bytes = decompress(payload, view.terms.uncompressed_size, options_.pool.max_reply_bytes);
+    if (!std::holds_alternative<std::string>(bytes)) return {};
+    uncompressed = std::get<std::string>(std::move(bytes));
+    payload = uncompressed;
+  }
+  NodeRef node = decode(key, type, payload);
+  if (!node) return {};
+  const ServerClock& clock = shared_->remote.clock();
+  node->shared = true;
+  node->sequence = sequence;
+  node->created = clock.to_local(view.terms.created);
+  node->stale_until = clock.to_local(view.terms.stale_until);
+  node->fresh_until = clock.to_local(view.terms.fresh_until);
+  if (judged.expired) node->fresh_until = std::min(node->fresh_until, now());
+  node->attention = std::min(node->fresh_until, clock.to_local(view.terms.refresh_after));
+  std::vector<std::string> tags;
+  for (const TagVersion& tag : view.tags) {
+    // A function that this process knows invalidates its entries itself; of others only the dependency is known.
+    if (tag.name.starts_with(kFunctionMark)) node->identity = identities_->find(tag.name.substr(1));
+    if (!tag.name.starts_with(kFunctionMark) || !node->identity) tags.emplace_back(tag.name);
+  }
+  adorn(*node, tags_->find(tags), std::string(view.etag), {});
+  return node;
+}
+
+namespace {
+
+/// Values on their way from L2 to L1, one for each query. Those that have not landed at the end land empty.
+class Fills {
+ public:
+  explicit Fills(Store& store) : store_(store) {}
+  ~Fills() {
+    for (const auto& flight : flights_) {
+      if (flight) store_.land(*flight, {}, TimePoint{});
+    }
+  }
+  Fills(const Fills&) = delete;
+  Fills& operator=(const Fills&) = delete;
+
+  void begin(const KeyView& key, const TypeOps& type, std::uint64_t sequence) {
+    LoadSpec spec;
+    spec.type = &type;
+    auto flight = std::make_shared<Flight>(key, spec, std::vector<std::string>(), sequence);
+    flight->course = Course::fill;
+    flights_.push_back(std::move(flight));
+    store_.begin(flights_.back());
+  }
+  void drop_last(TimePoint now) {
+    store_.land(*flights_.back(), {}, now);
+    flights_.pop_back();
+  }
+  void land(std::size_t index, Store::Landing landing, TimePoint now) {
+    const auto flight = std::move(flights_[index]);
+    store_.land(*flight, std::move(landing), now);
+  }
+
+ private:
+  Store& store_;
+  std::vector<std::shared_ptr<Flight>> flights_;
+};
+
+}  // namespace
+
+void Core::fetch(std::span<Fetched> items, std::span<const TypeOps* const> types, const Identity* reader,
+                 const EntryTerms& terms, std::span<const std::string> dependencies) {
+  if (!shares(terms)) return;
+  const TimeBudget::Operation budget(time_limit());
+  const std::uint64_t sequence_before = sequence();
+  const bool fill = fills(terms);
+  std::vector<RemoteQuery> queries;
+  std::vector<std::size_t> places;
+  Fills flights(*store_);
+  const std::uint64_t confirmed_before = shared_->pending.confirmed();
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (fill) flights.begin(items[i].key, *types[0], sequence_before);
+    // In this order: an invalidation that is not confirmed is made known first, and then fences what has begun.
+    if (shared_->pending.concerns_key(items[i].key.name)) {
+      if (fill) flights.drop_last(now());
+      continue;
+    }
+    queries.push_back({items[i].key.name});
+    places.push_back(i);
+  }
+  const auto versions = std::make_shared<Versions>();
+  const bool plain = terms.raw || std::ranges::any_of(types, [](const TypeOps* type) { return may_be_counter(*type); });
+  const bool answered = !queries.empty() && shared_->remote.read(queries, dependencies, *versions, plain, !fill);
+  const std::int64_t server_now = shared_->remote.clock().to_server(now());
+  for (std::size_t n = 0; n < queries.size(); ++n) {
+    Fetched& item = items[places[n]];
+    if (answered) {
+      item.versions = versions;
+      take_found(item, std::move(queries[n].found), types, reader, terms, *versions, server_now, sequence_before,
+                 confirmed_before);
+    }
+    if (!fill) continue;
+    Store::Landing landing;
+    if (item.node && item.node->shared) landing.replace_by = item.node;
+    if (probe) probe(Point::before_l1_store, queries[n].name);
+    flights.land(n, std::move(landing), now());
+  }
+}
+
+void Core::fetch(std::span<Fetched> items, std::span<const TypeOps* const> types, const Reach& reach) {
+  EntryTerms terms;
+  terms.level = !reach.l2 ? Level::l1 : reach.l1 ? Level::both : Level::l2;
+  terms.raw = reach.raw;
+  fetch(items, types, nullptr, terms, {});
+  const auto found = std::ranges::count_if(items, [](const Fetched& item) { return bool(item.node); });
+  shared_->hits.fetch_add(static_cast<std::uint64_t>(found), std::memory_order_relaxed);
+}
+
+void Core::take_found(Fetched& item, Found found, std::span<const TypeOps* const> types, const Identity* reader,
+                      const EntryTerms& terms, const Versions& versions, std::int64_t server_now,
+                      std::uint64_t sequence_before, std::uint64_t confirmed_before) {
+  item.asked = true;
+  const bool plain = found.kind == Found::Kind::other && found.refusal == Refusal::not_an_envelope;
+  if (terms.raw || plain) {
+    item.nothing = found.kind == Found::Kind::nothing;
+    if (item.nothing || !plain || found.of_other_type) return;
+    for (const TypeOps* type : types) {
+      if (item.node || !(terms.raw || may_be_counter(*type))) continue;
+      item.node = decode(item.key, *type, found.bytes);
+    }
+    if (!item.node) return count_undecoded(terms.raw ? "raw" : "not_an_envelope");
+    item.node->created = item.node->attention = item.node->fresh_until = item.node->stale_until = now();
+    item.freshness = Freshness::fresh;
+    return;
+  }
+  if (found.kind == Found::Kind::other) count_undecoded(refusal_name(found.refusal));
+  if (found.kind == Found::Kind::value) {
+    const Judged judged = judge(found.view, versions, server_now, reader);
+    item.freshness = judged.freshness;
+    if (concerned(found.view, item.key.name, confirmed_before)) item.freshness = Freshness::miss;
+    // Stored by a release whose function did not name the tag: its invalidation would not reach the entry.
+    if (item.tags && !has_all(found.view, *item.tags)) item.freshness = Freshness::miss;
+    if (item.freshness != Freshness::miss) {
+      bool same_codec = false;
+      for (const TypeOps* type : types) {
+        same_codec = same_codec || found.view.terms.codec == codec_fingerprint(type->codec);
+        if (!item.node) item.node = unpack(item.key, *type, found, judged, sequence_before);
+      }
+      if (!item.node && same_codec) count_undecoded("payload");
+      if (!item.node) item.freshness = Freshness::miss;
+    }
+  }
+  item.found = std::make_shared<Found>(std::move(found));
+}
+
+void Core::count_undecoded(std::string_view why) {
+  identities_->manual({}).counters.add(Count::codec_errors);
+  if (shared_->first_of(why)) {
+    log(LogLevel::warning, fmt::format("what is stored at the shared level was not readable ({}): such values are "
+                                       "misses; this is said once",
+                                       why));
+  }
+}
+
+bool counts_plain(const Found& found, bool raw) {
+  return found.kind == Found::Kind::other && found.refusal == Refusal::not_an_envelope && !found.of_other_type &&
+         (raw || codec<std::int64_t>::decode(found.bytes));
+}
+
+std::optional<Duration> Core::shared_time_left(const KeyView& key, bool raw) {
+  const TimeBudget::Operation budget(time_limit());
+  const std::uint64_t confirmed_before = shared_->pending.confirmed();
+  if (shared_->pending.concerns_key(key.name)) return std::nullopt;
+  RemoteQuery query{key.name};
+  Versions versions;
+  Remote& remote = shared_->remote;
+  if (!remote.read(std::span(&query, 1), {}, versions, false, true)) return std::nullopt;
+  const Found& found = query.found;
+  if (counts_plain(found, raw)) {
+    const auto left = remote.life_left(key.name);
+    if (!left || *left == -2) return std::nullopt;
+    // The server keeps longer times than nanoseconds can say.
+    return *left < 0 ? forever : saturate(std::chrono::milliseconds(*left));
+  }
+  if (found.kind != Found::Kind::value) return std::nullopt;
+  if (concerned(found.view, key.name, confirmed_before)) return std::nullopt;
+  const TimePoint time = now();
+  const Judged judged = judge(found.view, versions, remote.clock().to_server(time), nullptr);
+  if (judged.freshness == Freshness::miss) return std::nullopt;
+  if (judged.freshness == Freshness::stale) return Duration::zero();
+  const TimePoint until = remote.clock().to_local(found.view.terms.fresh_until);
+  return until == TimePoint::max() ? forever : std::max(Duration::zero(), Duration(until - time));
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,251 @@
+/// Storing values at the shared level.
+#include <algorithm>
+#include <cstdlib>
+
+#include <dsta/cache/detail/core.hpp>
+#include <dsta/cache/key.hpp>
+
+#include "base/time_budget.hpp"
+#include "entry/entry.hpp"
+#include "entry/tags.hpp"
+#include "l1/store.hpp"
+#include "l2/client/reason.hpp"
+#include "l2/values/compression.hpp"
+#include "two_level/shared.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+namespace {
+
+/// Versions may have been raised since they were seen: then the value is written once more with the new ones.
+constexpr int kTries = 4;
+/// Another server answered than before, whose clock is another. Less than this is a round trip that took long.
+constexpr std::chrono::microseconds kTolerance{100'000};
+/// A version is kept for longer than any entry that depends on it.
+constexpr std::chrono::hours kVersionLife{1};
+/// Where the time is not the system's, the server cannot know when an entry ends.
+constexpr std::chrono::hours kLifeByOtherClock{1};
+
+/// Reading it would end the connection, and so does writing it where the server's own limit is the default, the same.
+constexpr std::string_view kTooLarge = "the value is larger than max_reply_bytes, so it could not be read";
+
+std::int64_t microseconds(Duration duration) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
+}
+
+PutOutcome to_outcome(const Done& done) {
+  switch (done.status) {
+    case Done::yes:
+      return PutOutcome::stored;
+    case Done::no:
+    case Done::overtaken:
+      break;
+    case Done::unknown:
+      return PutOutcome{PutOutcome::unknown, done.why};
+  }
+  return PutOutcome{PutOutcome::not_stored_server, done.why};
+}
+
+}  // namespace
+
+Duration Core::physical_life(TimePoint stale_until) const {
+  if (stale_until == TimePoint::max()) return Duration::zero();
+  const Duration left = std::max(Duration(stale_until - now()), Duration(std::chrono::milliseconds(1)));
+  return reads_system_clock_ ? left : std::max(left, Duration(kLifeByOtherClock));
+}
+
+Duration Core::version_life(TimePoint stale_until) const {
+  const Duration life = physical_life(stale_until);
+  if (life == Duration::zero()) return life;
+  return std::max(Duration(kVersionLife), life < Duration::max() / 2 ? 2 * life : life);
+}
+
+std::vector<std::string> Core::dependencies_of(const Identity* identity, const std::vector<std::string>& tags) {
+  std::vector<std::string> dependencies;
+  if (identity && identity->function) dependencies.push_back(function_dependency(identity->text()));
+  for (const auto& tag : tags) {
+    if (std::ranges::find(dependencies, tag) == dependencies.end()) dependencies.push_back(tag);
+  }
+  return dependencies;
+}
+
+std::string Core::pack(const Node& node, const EntryTerms& terms, std::span<const std::string> dependencies,
+                       const Versions& versions, Duration load_cost, bool negative, const LeaseToken& generation,
+                       std::uint32_t order) const {
+  std::string payload;
+  node.type->encode(node.value(), payload);
+  Envelope envelope;
+  envelope.generation = generation;
+  envelope.order = order;
+  EnvelopeTerms& out = envelope.terms;
+  if (terms.compress_above && payload.size() >= *terms.compress_above) {
+    if (auto smaller = compress(payload)) {
+      out.uncompressed_size = payload.size();
+      payload = std::move(*smaller);
+    }
+  }
+  const ServerClock& clock = shared_->remote.clock();
+  out.codec = codec_fingerprint(node.type->codec);
+  out.created = clock.to_server(node.created);
+  out.fresh_until = clock.to_server(node.fresh_until);
+  out.refresh_after = std::min(out.fresh_until, clock.to_server(node.attention));
+  out.stale_until = std::max(out.fresh_until, clock.to_server(node.stale_until));
+  out.load_cost = static_cast<std::uint64_t>(std::max<std::int64_t>(0, microseconds(load_cost)));
+  out.negative = negative;
+  const std::uint64_t epochs[] = {versions.to_note({})};
+  std::vector<TagVersion> tags;
+  for (const auto& name : dependencies) tags.push_back({name, versions.to_note(name)});
+  const std::string key = shared_->remote.keys().entry(node.name());
+  envelope.epochs = epochs;
+  envelope.tags = tags;
+  envelope.etag = etag_of(node);
+  envelope.key = key;
+  envelope.payload = payload;
+  return encode(envelope);
+}
+
+std::vector<PutOutcome> Core::put_shared(std::vector<NodeRef>& nodes, const EntryTerms& terms,
+                                         const std::vector<std::string>& tags) {
+  const TimeBudget::Operation budget(time_limit());
+  Remote& remote = shared_->remote;
+  const Identity* const identity = nodes.front()->identity;
+  const auto dependencies = dependencies_of(identity, tags);
+  const TimePoint stale_until = nodes.front()->stale_until;
+  std::vector<PutOutcome> outcomes(nodes.size(),
+                                   PutOutcome{PutOutcome::not_stored_server, "the server is out of reach"});
+
+  std::vector<std::shared_ptr<Flight>> flights;
+  const auto begin = [&] {
+    for (const NodeRef& node : nodes) {
+      LoadSpec spec;
+      spec.type = node->type;
+      const KeyView key{node->name(), node->full(), node->hash, node->full_size == 0};
+      auto& flight =
+          flights.emplace_back(std::make_shared<Flight>(key, spec, std::vector<std::string>(), node->sequence));
+      flight->course = Course::write;
+      store_->begin(flight);
+    }
+  };
+  const bool keep = fills(terms);
+  SendOrder order;
+  const auto end = [&] {
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      NodeRef kept;
+      if (keep && outcomes[i] == PutOutcome::stored) kept = std::move(nodes[i]);
+      if (probe) probe(Point::before_l1_store, flights[i]->name);
+      store_->end_write(*flights[i], std::move(kept), order, now());
+    }
+  };
+  try {
+    begin();
+    if (terms.raw) {
+      for (std::size_t i = 0; i < nodes.size(); ++i) {
+        std::string bytes;
+        nodes[i]->type->encode(nodes[i]->value(), bytes);
+        if (shared_->pending.concerns_key(nodes[i]->name())) continue;
+        if (bytes.size() > options_.pool.max_reply_bytes) {
+          outcomes[i] = {PutOutcome::not_stored_server, kTooLarge};
+          continue;
+        }
+        outcomes[i] = to_outcome(remote.put_raw(nodes[i]->name(), bytes, physical_life(nodes[i]->stale_until)));
+      }
+    } else {
+      LastReason::set({});
+      order = write_entries(nodes, terms, dependencies, version_life(stale_until), outcomes);
+    }
+  } catch (...) {  // the user's codec refuses the value; or there is no memory, and nobody knows what was written
+    for (const auto& flight : flights) store_->end_write(*flight, {}, {}, now());
+    throw;
+  }
+  end();
+  for (const PutOutcome& outcome : outcomes) {
+    if (outcome == PutOutcome::unknown) shared_->unknown.fetch_add(1, std::memory_order_relaxed);
+  }
+  return outcomes;
+}
+
+SendOrder Core::write_entries(const std::vector<NodeRef>& nodes, const EntryTerms& terms,
+                              const std::vector<std::string>& dependencies, Duration life,
+                              std::vector<PutOutcome>& outcomes) {
+  Remote& remote = shared_->remote;
+  const auto blocked = [&](const Node& node) {
+    return shared_->pending.any() &&
+           (shared_->pending.concerns_key(node.name()) || std::ranges::any_of(dependencies, [&](const auto& name) {
+              return shared_->pending.concerns_dependency(name);
+            }));
+  };
+  Versions versions;
+  SendOrder order;
+  bool known = remote.guess_versions(dependencies, life, versions);
+  bool stands = false;  // and counts, with times that are not the server's
+  for (int attempt = 0; attempt < kTries && known; ++attempt) {
+    std::vector<Remote::Put> puts;
+    std::vector<std::size_t> places;
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      if (blocked(*nodes[i])) {
+        outcomes[i] = {PutOutcome::not_stored_server, "an invalidation of the key waits to be confirmed"};
+        continue;
+      }
+      if (TimeBudget::used_up()) {  // large values take their time to be encoded
+        outcomes[i] = {PutOutcome::not_stored_server, "no time was left to ask the server"};
+        continue;
+      }
+      std::string bytes = pack(*nodes[i], terms, dependencies, versions, {}, false, new_lease_token(), 0);
+      if (bytes.size() > options_.pool.max_reply_bytes) {
+        outcomes[i] = {PutOutcome::not_stored_server, kTooLarge};
+        continue;
+      }
+      puts.push_back({nodes[i]->name(), std::move(bytes), physical_life(nodes[i]->stale_until)});
+      places.push_back(i);
+    }
+    if (puts.empty()) return order;
+    for (const NodeRef& node : nodes) {
+      if (probe) probe(Point::before_shared_store, node->name());
+    }
+    Versions after;
+    // Where changes are told, what is remembered is what they are, but for what is on its way: the namespace is seldom
+    // emptied, but a tag may have been invalidated just now, to be set anew.
+    const bool sure = dependencies.empty() && fills(terms) && remote.versions_are_told();
+    const std::int64_t dated_by = remote.clock().ahead();
+    const auto done = remote.put(puts, dependencies, sure ? nullptr : &after);
+    bool answered = false;
+    for (std::size_t n = 0; n < places.size(); ++n) {
+      outcomes[places[n]] =
+          to_outcome(stands && done[n].status == Done::no ? Done{Done::unknown, done[n].why} : done[n]);
+      if (done[n]) order = done[n].order;
+      answered = answered || done[n];
+    }
+    const bool misdated = std::abs(remote.clock().ahead() - dated_by) > kTolerance.count();
+    if (!answered || (sure && !misdated)) return order;
+    stands = stands || misdated;
+    if (sure) continue;
+    bool same = !misdated, missing = false;
+    const auto compare = [&](std::string_view name) {
+      const auto* used = versions.find(name);
+      const auto* now_there = after.find(name);
+      missing = missing || !now_there || !*now_there;
+      same = same && used && now_there && *used == *now_there;
+    };
+    compare({});
+    for (const auto& name : dependencies) compare(name);
+    if (same) return order;
+    // What was written counts for nobody; once more.
+    versions = std::move(after);
+    if (missing) known = remote.need_versions(dependencies, life, versions);
+    for (const std::size_t i : places) {
+      outcomes[i] = {PutOutcome::not_stored_server, "its tags were invalidated while it was stored"};
+    }
+  }
+  // The versions that it was to be stored with were not to be had.
+  if (!known && !LastReason::get().empty()) {
+    const PutOutcome refused{PutOutcome::not_stored_server, LastReason::get()};
+    for (PutOutcome& outcome : outcomes) outcome = outcome == PutOutcome::unknown ? outcome : refused;
+  }
+  return order;
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache
