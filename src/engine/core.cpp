@@ -221,6 +221,7 @@ std::optional<std::int64_t> Core::increment(const KeyView& key, std::int64_t del
       // The sum holds what was counted before, so whatever invalidates that invalidates it: also an invalidation that
       // has its point of the sequence already and has not reached the tag yet.
       node->sequence = held->sequence;
+      node->identity = held->identity;
       node->attention = node->fresh_until = node->stale_until = held->fresh_until;
     }
     switch (store_->exchange(held, std::move(node), time)) {

@@ -98,12 +98,32 @@ struct Flight {
   std::uint32_t order = 0;
   std::shared_ptr<const Versions> versions;
 
+  /// Its leader's: see `waits`.
+  void wait_for(const LeaseToken& lease, std::uint64_t thread) {
+    {
+      const std::lock_guard lock(mutex);
+      waits = true;
+      waits_for_lease = lease;
+      waits_for_thread = thread;
+    }
+    landing.notify_all();
+  }
+  void wait_no_more() {
+    const std::lock_guard lock(mutex);
+    waits = false;
+  }
+
   std::mutex mutex;
   std::condition_variable landing;
   // Under `mutex`.
   std::weak_ptr<Errand> errand;
   bool landed = false;
-  bool abandoned = false;             ///< its loader never ran
+  bool abandoned = false;  ///< its loader never ran
+  /// Its leader waits for another load before it runs its own: for the one that has this lease, or that this thread
+  /// runs (0: neither is known).
+  bool waits = false;
+  LeaseToken waits_for_lease{};
+  std::uint64_t waits_for_thread = 0;
   NodeRef value;                      ///< null and no error: the source does not know the key
   Freshness found = Freshness::miss;  ///< of a value of the shared level, when it was read
   bool from_shared = false;           ///< the value was found at the shared level

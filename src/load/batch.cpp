@@ -116,7 +116,7 @@ void Core::load_batch(std::vector<BatchItem>& items, const std::shared_ptr<Batch
     Batch wanted, behind;
     std::size_t early = 0;
     Unled unled(*this, wanted, open.size()), unled_behind(*this, behind, open.size());
-    const std::vector<Waiting> waiting = join_batch(items, open, *loader, counted, wanted, behind, early);
+    std::vector<Waiting> waiting = join_batch(items, open, *loader, counted, wanted, behind, early);
     unled.lead();
     unled_behind.lead();
     if (!behind.empty() && launch(behind, loader, LoadUrgency::behind)) {
@@ -133,7 +133,7 @@ void Core::load_batch(std::vector<BatchItem>& items, const std::shared_ptr<Batch
 
     open.clear();
     std::vector<std::size_t> aged;
-    for (const auto& [item, flight, arrived, leads, loading] : waiting) {
+    for (auto& [item, flight, arrived, leads, loading] : waiting) {
       const auto count = [&](bool found) {
         if (!counted && shares(*loader->terms)) {
           loader->identity->counters.add(found ? Count::hits : Count::misses);
@@ -145,7 +145,12 @@ void Core::load_batch(std::vector<BatchItem>& items, const std::shared_ptr<Batch
         continue;
       }
       try {
-        const Awaited awaited = await(flight, limit, arrived, leads);
+        Awaited awaited = await(flight, limit, arrived, leads);
+        if (awaited == Awaited::stuck) {
+          flight = lead_beside(item, items[item], *loader);
+          leads = true;
+          awaited = await(flight, TimePoint::max(), flight->sequence, true);
+        }
         count(awaited == Awaited::value && flight->from_shared);
         switch (awaited) {
           case Awaited::value:
@@ -162,6 +167,7 @@ void Core::load_batch(std::vector<BatchItem>& items, const std::shared_ptr<Batch
             items[item].error = took_too_long(*loader);
             break;
           case Awaited::missing:
+          case Awaited::stuck:  // never of its own load
             break;
           case Awaited::nothing:  // abandoned, or invalidated before this call came
             if (leads && !closed()) {
@@ -178,6 +184,14 @@ void Core::load_batch(std::vector<BatchItem>& items, const std::shared_ptr<Batch
     }
     if (!aged.empty()) refresh_behind(items, aged, loader);
   }
+}
+
+/// A flight of its own for an item whose flight waits for its caller, landed.
+std::shared_ptr<Flight> Core::lead_beside(std::size_t place, const BatchItem& item, BatchLoader& loader) {
+  const Batch own{{place}, {new_flight(item.key, loader, item.tags)}};
+  store_->begin(own.flights[0]);
+  lead(own, loader, LoadUrgency::beside);
+  return own.flights[0];
 }
 
 /// Values of L2 that are due or past their ttl: their refresh is begun, as that of values of L1 is.

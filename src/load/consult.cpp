@@ -173,6 +173,7 @@ Consulted Core::consult(const Batch& batch, const LoadSpec& spec, LoadUrgency ur
         }
         break;
       case LeaseStep::wait:
+        flight->wait_for(found.lease.token, 0);
         consulted.others.add(batch.items[i], flight);
         break;
       case LeaseStep::put_off:
@@ -448,6 +449,7 @@ void Core::take_raw_claims(const Batch& batch, const LoadSpec& spec, LoadUrgency
     } else if (LoadScope::holds_lease(*held[n])) {
       consulted.ours.add(item, flight, {});
     } else {
+      flight->wait_for(*held[n], 0);
       consulted.others.add(item, flight);
     }
   }

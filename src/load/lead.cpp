@@ -51,7 +51,12 @@ void Core::lead_all(const Batch& batch, const LoadSpec& spec, LoadUrgency urgenc
   LoadPlace place(admission(*spec.identity));
   Batch left = batch;
   const TimePoint begun = std::chrono::steady_clock::now();
-  for (int looks = 0; shares(*spec.terms) && spec.type->shareable && !closed() && !TimeBudget::used_up(); ++looks) {
+  const auto may_ask = [&] {
+    return urgency != LoadUrgency::beside && shares(*spec.terms) && spec.type->shareable && !closed() &&
+           !TimeBudget::used_up();
+  };
+  for (int looks = 0; may_ask(); ++looks) {
+    for (const auto& flight : left.flights) flight->wait_no_more();
     Consulted consulted = consult(left, spec, urgency, looks, place);
     if (!consulted.ours.empty()) load_ours(consulted.ours, spec, urgency, run, place);
     left = std::move(consulted.others);
@@ -66,7 +71,10 @@ void Core::lead_all(const Batch& batch, const LoadSpec& spec, LoadUrgency urgenc
     if (consulted.ours.empty() && !wait_for_others(looks, begun)) break;
   }
   Ours alone;
-  for (std::size_t i = 0; i < left.flights.size(); ++i) alone.add(left.items[i], left.flights[i], {});
+  for (std::size_t i = 0; i < left.flights.size(); ++i) {
+    left.flights[i]->wait_no_more();
+    alone.add(left.items[i], left.flights[i], {});
+  }
   load_ours(alone, spec, urgency, run, place);
 }
 
@@ -89,6 +97,7 @@ void Core::wait_for_unclaimed(const std::shared_ptr<Flight>& flight) {
   const TimeBudget::Pause others_time;
   const TimePoint limit = std::chrono::steady_clock::now() + Leases::kLife;
   while (const auto running = store_->begin_unclaimed(*flight)) {
+    flight->wait_for({}, running->leader.load(std::memory_order_acquire));
     try {
       const WaitScope scope(running);
       const PlacesLent lent;
@@ -97,8 +106,9 @@ void Core::wait_for_unclaimed(const std::shared_ptr<Flight>& flight) {
     } catch (const RecursiveLoadError&) {  // that load waits for this thread's
     }
     store_->begin_unclaimed_beside(*flight);
-    return;
+    break;
   }
+  flight->wait_no_more();
 }
 
 void Core::load_ours(Ours& ours, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run, LoadPlace& place) {
@@ -108,7 +118,11 @@ void Core::load_ours(Ours& ours, const LoadSpec& spec, LoadUrgency urgency, cons
   if (!enter(ours, spec, urgency, place)) return;
   // With its place: the load that it waits for has one, too.
   if (ours.flights.size() == 1 && with_l2 && ours.claims[0].kind == Claim::Kind::none) {
-    wait_for_unclaimed(ours.flights[0]);
+    if (urgency == LoadUrgency::beside) {
+      store_->begin_unclaimed_beside(*ours.flights[0]);
+    } else {
+      wait_for_unclaimed(ours.flights[0]);
+    }
   }
   if (background && closed()) {
     for (const auto& flight : ours.flights) abandon(*flight);

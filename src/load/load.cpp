@@ -89,6 +89,13 @@ NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, Lo
     Awaited awaited = Awaited::nothing;
     try {
       awaited = await(joined.flight, limit, arrived, joined.lead);
+      if (awaited == Awaited::stuck) {
+        joined.flight = new_flight(key, *loader, loader->tags);
+        joined.lead = true;
+        store_->begin(joined.flight);
+        lead(joined.flight, *loader, LoadUrgency::beside);
+        awaited = await(joined.flight, TimePoint::max(), joined.flight->sequence, true);
+      }
     } catch (...) {  // RecursiveLoadError
       count(Count::misses);
       throw;
@@ -106,6 +113,7 @@ NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, Lo
       case Awaited::timeout:
         std::rethrow_exception(took_too_long(*loader));
       case Awaited::missing:  // a batch did not find it; the function itself may
+      case Awaited::stuck:    // never of its own load
       case Awaited::nothing:  // abandoned, or invalidated before this caller came
         if (closed()) break;
         counters.add(Count::shed);
@@ -180,6 +188,14 @@ bool Core::may_join(const Flight& flight, const Fetched& seen) {
   return stands(again);
 }
 
+/// Under the flight's mutex; of a caller inside a load. The flight's leader waits for a load, which is one of this
+/// thread's or may depend on one: in another process nobody sees who waits for whom, so that has a limit.
+bool Core::waits_for_its_caller(const Flight& flight, TimePoint patience) {
+  if (!flight.waits) return false;
+  return LoadScope::holds_lease(flight.waits_for_lease) || flight.waits_for_thread == this_thread_number() ||
+         std::chrono::steady_clock::now() >= patience;
+}
+
 Core::Awaited Core::await(const std::shared_ptr<Flight>& flight, TimePoint limit, std::uint64_t arrived, bool leads) {
   const auto verdict = [&] {
     if (flight->abandoned) return Awaited::nothing;
@@ -197,6 +213,9 @@ Core::Awaited Core::await(const std::shared_ptr<Flight>& flight, TimePoint limit
   const CallersOf caller(std::span(&flight, 1));
   // This thread may be the very one that the load is queued for, or is just being queued for: then it runs it itself.
   const bool may_run = LoadScope::active() || Background::on_task();
+  constexpr std::chrono::milliseconds kBetweenLooks{10};
+  const bool nested = LoadScope::active() && !leads && shared_;
+  const TimePoint patience = std::chrono::steady_clock::now() + Leases::kLife;
   std::shared_ptr<Errand> errand;
   for (;;) {
     if (errand) errand->run();
@@ -206,7 +225,11 @@ Core::Awaited Core::await(const std::shared_ptr<Flight>& flight, TimePoint limit
     for (;;) {
       if (flight->landed) return verdict();
       if (may_run && !errand && (errand = flight->errand.lock())) break;
-      if (limit == TimePoint::max()) {
+      if (nested && waits_for_its_caller(*flight, patience)) return Awaited::stuck;
+      if (nested && flight->leader.load(std::memory_order_acquire) == 0) {
+        flight->landing.wait_for(lock, kBetweenLooks);
+        if (!flight->landed && now() >= limit) return Awaited::timeout;
+      } else if (limit == TimePoint::max()) {
         flight->landing.wait(lock);
       } else if (options_.clock->wait_until(lock, flight->landing, limit) && !flight->landed) {
         return Awaited::timeout;

@@ -33,6 +33,14 @@ std::vector<Done> ask(Remote& remote, std::span<const Leases::Record> leases, En
   return done;
 }
 
+/// The server refuses to write how many are left (it is out of memory, or the user may not): nobody has it then.
+bool give_back_refused(Remote& remote, const Leases::Record& lease) {
+  if (!lease.key.empty()) return remote.give_back(lease.key, lease.generation);
+  const Remote::RawReplace end{
+      lease.name, {.generation = lease.generation}, EntryAction::keep, std::chrono::milliseconds(1)};
+  return bool(remote.replace_raw({&end, 1})[0]);
+}
+
 }  // namespace
 
 TimePoint Core::renew_leases() {
@@ -66,9 +74,7 @@ TimePoint Core::renew_leases(TimePoint time, TimePoint next) {
     for (std::size_t i = 0; i < part.size(); ++i) {
       // `no` without a reason: it is not there any more.
       bool given = done[i] || (done[i].status == Done::no && done[i].why.empty());
-      if (!given && done[i].status == Done::no && !part[i].key.empty() && goes_on()) {
-        given = shared_->remote.give_back(part[i].key, part[i].generation);
-      }
+      if (!given && done[i].status == Done::no && goes_on()) given = give_back_refused(shared_->remote, part[i]);
       const std::lock_guard quiet(quiet_);
       if (given) shared_->leases->given_back(part[i]);
     }

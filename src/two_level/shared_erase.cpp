@@ -78,8 +78,8 @@ Done Core::sweep(const KeyPattern& pattern, std::size_t* counted) {
       if (const auto value = peek_envelope(head, remote.keys().entry(name))) {
         values.push_back(*value);
         for (const TagVersion& tag : value->tags) names.emplace_back(tag.name);
-      } else if (!looks_like_envelope(head)) {
-        ++*counted;  // a counter, or a raw value
+      } else if (!looks_like_envelope(head) || (head.size() == Remote::kShown && looks_like_value(head))) {
+        ++*counted;  // a counter, a raw value, or a value of so many tags that they were not shown
       }
     }
     if (values.empty() || !remote.read({}, names, versions)) return;

@@ -31,6 +31,18 @@ TEST_P(Counters, AddUpAndDownFromNothing) {
   EXPECT_TRUE(cache.exists("p:n"));
 }
 
+TEST_P(Counters, OnAFunctionsValueGoWithTheFunctionsCacheClear) {
+  const auto f = cache.cached({.ttl = 60s, .prefix = "f"}, [](std::int64_t i) { return i; });
+  f(1);
+  f.put(2, 5);
+  for (const int i : {1, 2}) EXPECT_TRUE(cache.increment(f.key_for(i), 10));
+  EXPECT_EQ(f(1), 11);
+  EXPECT_EQ(f(2), 15);
+  f.cache_clear();
+  for (const int i : {1, 2}) EXPECT_FALSE(cache.get<std::int64_t>(f.key_for(i))) << i;
+  EXPECT_EQ(f(2), 2);
+}
+
 TEST_P(Counters, LiveForEverUnlessATtlIsGivenAtTheirMaking) {
   cache.increment("n");
   EXPECT_EQ(cache.get_ttl("n"), forever);

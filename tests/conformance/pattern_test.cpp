@@ -89,6 +89,32 @@ TEST_P(Patterns, FenceTheLoadsThatMatch) {
   EXPECT_EQ(f.cache_info().fenced, 1u);
 }
 
+TEST_P(Patterns, FenceLoadsOfRawValuesAlsoWhereTheServerForgotThatThereAreAny) {
+  if (embedded()) GTEST_SKIP() << "there are no raw values";
+  CacheManager other = manager();
+  std::string pattern;
+  const auto f = other.cached({.ttl = 60s, .prefix = "r", .raw = true}, [&](int i) {
+    server->command({"DEL", at_server("\x01raw")});
+    cache.delete_pattern(pattern);
+    return i;
+  });
+  for (const std::string one : {"r:*", "r:7", "*7", "[r]:?"}) {
+    pattern = one;
+    EXPECT_EQ(f(7), 7);
+    EXPECT_EQ(stored(f.key_for(7)), "(nil)") << pattern;
+  }
+}
+
+TEST_P(Patterns, CountEntriesWhateverTagsTheyHave) {
+  std::vector<std::string> many(60, "");
+  for (std::size_t i = 0; i < many.size(); ++i) many[i] = "tag number " + std::to_string(i);
+  for (const std::vector<std::string>& tags : {std::vector<std::string>{}, {std::string(900, 't')}, many}) {
+    for (int i = 0; i < 3; ++i) cache.set("a:" + std::to_string(i), i, {.tags = tags});
+    EXPECT_EQ(cache.delete_pattern("a:*"), 3u);
+    EXPECT_EQ(cache.delete_pattern("a:*"), 0u);
+  }
+}
+
 /// A function of lists, whose keys are soon long.
 struct OfLists {
   using List = std::vector<std::string>;

@@ -160,22 +160,13 @@ TEST(KeySpace, AGlobFindsTheKeyOfEveryEntryWhoseNameMatchesAndOfItsRawLease) {
       ASSERT_TRUE(Glob(kKeys.glob(pattern)).matches(key))
           << ::testing::PrintToString(pattern) << " on " << ::testing::PrintToString(key);
     }
-    ASSERT_TRUE(Glob(kKeys.entry_glob(pattern)).matches(kKeys.entry(name)))
-        << ::testing::PrintToString(pattern) << " on " << ::testing::PrintToString(name);
   }
   EXPECT_GT(matched, scaled(50'000) / 20);
-}
-
-TEST(KeySpace, AGlobOverEntriesThatBeginWithALetterFindsNoOthers) {
-  EXPECT_EQ(kKeys.entry_glob("api:*"), "dsta:api:*");
-  EXPECT_FALSE(Glob(kKeys.entry_glob("api:*")).matches(kKeys.entry("my:api:1")));
-  EXPECT_FALSE(Glob(kKeys.entry_glob("api:*")).matches(kKeys.raw_lease("api:1")));
 }
 
 TEST(KeySpace, AGlobOverKeysLooksAtThisSpaceOnly) {
   for (const std::string_view pattern : {"*", "?*", "api:*", "[^a]*", "[adi]*BTC*", ""}) {
     EXPECT_TRUE(kKeys.glob(pattern).starts_with("dsta:")) << pattern;
-    EXPECT_TRUE(kKeys.entry_glob(pattern).starts_with("dsta:")) << pattern;
     EXPECT_FALSE(Glob(kKeys.glob(pattern)).matches("other:api:1")) << pattern;
     EXPECT_FALSE(Glob(kKeys.glob(pattern)).matches("dsta2:api:1")) << pattern;
   }

@@ -244,6 +244,10 @@ std::variant<EnvelopeView, Refusal> decode(std::string_view bytes, std::string_v
 
 bool looks_like_envelope(std::string_view head) { return head.starts_with(kMagic); }
 
+bool looks_like_value(std::string_view head) {
+  return looks_like_envelope(head) && head.size() > kKindAt && head[kKindAt] == kValue;
+}
+
 std::optional<EnvelopeView> peek_envelope(std::string_view head, std::string_view expected_key) {
   if (head.size() < kPrelude || !looks_like_envelope(head) || head[kKindAt] != kValue) return std::nullopt;
   const char version = head[kVersionAt];

@@ -132,6 +132,8 @@ std::variant<EnvelopeView, Refusal> decode(std::string_view bytes, std::string_v
 std::optional<EnvelopeView> peek_envelope(std::string_view head, std::string_view expected_key);
 /// Begins like a value or a lease of any version.
 bool looks_like_envelope(std::string_view head);
+/// Of a value, which may be cut off.
+bool looks_like_value(std::string_view head);
 
 /// A lease to be written.
 struct Lease {

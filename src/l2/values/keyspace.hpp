@@ -23,11 +23,6 @@ class KeySpace {
   /// and of their raw leases, and may match others: what it finds is to be compared once more. The space has no glob
   /// characters.
   std::string glob(std::string_view pattern) const { return join("*", pattern) + '*'; }
-  /// The same without the raw leases. Where the pattern begins with a literal byte the server finds only those.
-  std::string entry_glob(std::string_view pattern) const {
-    const bool literal = pattern.empty() || std::string_view("*?[\\\x01").find(pattern[0]) == std::string_view::npos;
-    return literal ? join({}, pattern) : glob(pattern);
-  }
   /// The version that everything in the namespace depends on.
   std::string epoch() const { return join(kEpoch, {}); }
   /// `dependency` is a tag, or a wrapped function by function_dependency.

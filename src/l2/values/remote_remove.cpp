@@ -172,7 +172,7 @@ Done Remote::remove_matching(const KeyPattern& pattern, const std::function<void
     return {Done::yes};
   };
   for (const std::string& glob : pattern.globs()) {
-    if (const Done done = scan(keys_.entry_glob(glob), remove); !done) return done;
+    if (const Done done = scan(keys_.glob(glob), remove); !done) return done;
   }
   return raw_in_use() ? remove_old(pattern) : Done{Done::yes};
 }

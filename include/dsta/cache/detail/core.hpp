@@ -146,6 +146,7 @@ class BatchLoader : public LoadSpec {
 enum class LoadUrgency {
   wanted,  ///< somebody waits for it: it waits for a place among the loads of its prefix
   behind,  ///< a refresh that can be tried again: without a place it is not begun
+  beside,  ///< a load inside a load, which waits for no other one
 };
 
 enum class LoadMode {
@@ -306,7 +307,7 @@ class Core : public std::enable_shared_from_this<Core> {
   std::atomic<const std::function<void()>*> heard_probe{nullptr};
 
  private:
-  enum class Awaited { value, error, missing, timeout, nothing };
+  enum class Awaited { value, error, missing, timeout, nothing, stuck };
   using RunLoader = std::function<std::vector<Loaded>(const Ours&)>;
 
   explicit Core(ManagerOptions options);
@@ -317,6 +318,8 @@ class Core : public std::enable_shared_from_this<Core> {
   std::shared_ptr<Flight> new_flight(const KeyView& key, const LoadSpec& spec, const std::vector<std::string>& tags);
   /// `leads`: the caller's own flight.
   Awaited await(const std::shared_ptr<Flight>& flight, TimePoint limit, std::uint64_t arrived, bool leads);
+  static bool waits_for_its_caller(const Flight& flight, TimePoint patience);
+  std::shared_ptr<Flight> lead_beside(std::size_t place, const BatchItem& item, BatchLoader& loader);
   bool reads_l2_itself(const LoadSpec& spec);
   /// A value while its refresh runs: the value, or what the refresh brings within the soft timeout.
   NodeRef meanwhile(NodeRef entry, Freshness freshness, const std::shared_ptr<Flight>& refresh, const Loader& loader,
