@@ -111,7 +111,7 @@ struct Way {
   std::function<void(CacheManager&)> invalidate;
 };
 
-TEST_P(Recovery, WhatWasInvalidatedWhileTheServerWasOutOfReachIsGoneAtOnceHereAndSoonThere) {
+TEST_P(Recovery, InvalidationsDuringAnOutageHoldHereAtOnceAndThereSoon) {
   const auto f = cache.cached({.ttl = 60s, .prefix = "f", .tags = {"t"}}, [](int i) { return i; });
   const auto theirs = near.cached({.ttl = 60s, .prefix = "f", .tags = {"t"}}, [](int) { return -1; });
   const Way kWays[] = {{"del", [](CacheManager& c) { c.del("f:1"); }},

@@ -129,7 +129,7 @@ TEST_P(LateTag, InvalidatedDuringTheLoadKeepsItsValueFromWhoComesLater) {
   }
 }
 
-TEST_P(LateTag, InvalidatedWhileItsValueIsBroughtFromTheServerKeepsItFromWhoComesLater) {
+TEST_P(LateTag, InvalidatedWhileItsValueArrivesHidesItFromLaterCallers) {
   if (!has_l1()) GTEST_SKIP() << "whoever comes later looks for himself";
   EXPECT_EQ(theirs(1), 1);
   moment = Moment::before_l1_store;

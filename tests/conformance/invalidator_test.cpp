@@ -74,7 +74,7 @@ TEST_P(Invalidators, AProcessThatWrapsNothingRemovesWhatOthersCached) {
   }
 }
 
-TEST_P(Invalidators, AProcessThatWrapsOnlyTaggedFunctionsRemovesWhatOthersCachedWithoutTags) {
+TEST_P(Invalidators, RemoveUntaggedEntriesOfOtherProcesses) {
   if (embedded()) GTEST_SKIP() << "one process";
   const auto f = cache.cached({.ttl = 60s, .prefix = "api", .name = "f"}, [](const std::string& s) { return s; });
   f("BTC");

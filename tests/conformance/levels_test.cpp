@@ -72,7 +72,7 @@ TEST_P(TwoLevels, WhatIsForTheFirstAloneNeverReachesTheServer) {
   EXPECT_EQ(f.peek(1), 1);
 }
 
-TEST_P(TwoLevels, OfTwoThreadsThatWriteOneKeyTheOneThatTheServerHasLastIsKeptInTheProcess) {
+TEST_P(TwoLevels, OfTwoWritersL1KeepsTheOneThatTheServerHasLast) {
   std::atomic<bool> first = true;
   cache.core()->probe = [&](detail::Core::Point point, std::string_view key) {
     if (point != detail::Core::Point::before_l1_store || key != "k" || !first.exchange(false)) return;

@@ -319,7 +319,7 @@ TEST_F(ChannelTest, ALostChannelIsKnownAtOnceAndMadeAgain) {
   EXPECT_EQ(clients(server, "pubsub").size(), 1u);
 }
 
-TEST_F(ChannelTest, ADataConnectionThatEndsWhileNobodyUsesItIsKnownAtOnceAndMadeAgain) {
+TEST_F(ChannelTest, AnIdleDataConnectionThatEndsIsMadeAgainAtOnce) {
   const RedisServer server;
   Link link(to(server.port()));
   Notes notes;
@@ -438,7 +438,7 @@ TEST_F(TwoWays, AHalfOpenChannelIsSuspectWithinTwoPeriods) {
   EXPECT_TRUE(notes.await_coherent(2));
 }
 
-TEST_F(TwoWays, ADataConnectionThatSwallowsEverythingIsSuspectWithinTwoPeriods) {
+TEST_F(TwoWays, ASilentDataConnectionIsSuspectWithinTwoPeriods) {
   data_way->set(Bad::blackhole());
   expect_suspect_soon();
 }

@@ -23,7 +23,7 @@ int option(int fd, int level, int name) {
   return value;
 }
 
-TEST(Keepalive, APeerThatIsGoneIsNoticedAfterTenSecondsAndThreeProbesInFifteenMore) {
+TEST(Keepalive, ALostPeerIsNoticedAfterTenSecondsAndThreeProbes) {
   if (!RedisServer::available()) GTEST_SKIP() << "no redis-server on this machine";
   const RedisServer server;
   std::string error;

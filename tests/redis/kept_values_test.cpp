@@ -35,7 +35,7 @@ struct KeptValues : ProxiedServer {
   CacheManager here, there;
 };
 
-TEST_F(KeptValues, ARefreshThatAnotherProcessOvertookKeepsNothingOfWhatItRemoves) {
+TEST_F(KeptValues, AnOvertakenRefreshKeepsNothingOfWhatItRemoves) {
   std::function<void()> in_loader;
   const EntryOptions options{.ttl = 60s, .prefix = "f"};
   const auto mine = here.cached(options, Function([&](int) { return in_loader(), 1; }));

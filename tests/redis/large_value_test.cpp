@@ -35,7 +35,7 @@ struct LargeValues : ProxiedServer {
   }
 };
 
-TEST_F(LargeValues, ThatTakeLongerThanADeadlineEndNeitherTheConnectionNorTheInProcessLevel) {
+TEST_F(LargeValues, PastADeadlineKeepTheConnectionAndL1) {
   ManagerOptions options = over_redis(proxy->url(), true, 300ms);
   options.l1.ping_period = 200ms;
   CacheManager cache(std::move(options));

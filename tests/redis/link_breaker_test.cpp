@@ -61,7 +61,7 @@ struct LinkBreaker : ::testing::Test {
   std::optional<FaultProxy> proxy;
 };
 
-TEST_F(LinkBreaker, AServerThatAnswersPingAndNothingElseCostsThreeDeadlinesAndThenOneCallerAtATime) {
+TEST_F(LinkBreaker, AServerThatAnswersOnlyPingCostsThreeDeadlines) {
   Link link(options());
   ASSERT_TRUE(set(link));
   proxy->set(Fault::hold().on("GET"));
@@ -162,7 +162,7 @@ TEST_F(LinkBreaker, WhoHoldsOnToAConnectionHearsThatTheLinkHasAnother) {
   EXPECT_GT(watch->ends, ends);
 }
 
-TEST_F(LinkBreaker, AServerThatEndsEveryConnectionAtItsFirstRequestIsTriedTwiceASecond) {
+TEST_F(LinkBreaker, AServerThatEndsEachConnectionIsTriedTwiceASecond) {
   Link link(options(2s));
   ASSERT_TRUE(set(link));
   proxy->set(Fault::reset_before().on("GET"));

@@ -184,7 +184,7 @@ TEST_F(LinkTest, AServerThatStopsAnsweringCostsNobodyMoreThanTheDeadline) {
   EXPECT_EQ(text(link.run(Request{"GET", "k"}, Purpose::read)), "v") << "and no reply of before is taken for it";
 }
 
-TEST_F(LinkTest, AConnectionTheServerClosedWhileNobodyAskedIsReplacedUnnoticed) {
+TEST_F(LinkTest, AClosedIdleConnectionIsReplacedUnnoticed) {
   const RedisServer server;
   Link link(to(server));
   ASSERT_TRUE(link.run(Request{"SET", "k", "v"}, Purpose::write));

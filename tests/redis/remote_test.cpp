@@ -302,7 +302,7 @@ TEST_F(RemoteTest, WhoMayNotCallScriptsByNameSendsTheirTexts) {
   EXPECT_EQ(take_raw_lease("k", token('a'), true, false), token('a'));
 }
 
-TEST_F(RemoteTest, EveryScriptIsCalledAgainWithItsTextWhenTheServerHasForgottenIt) {
+TEST_F(RemoteTest, AForgottenScriptIsSentAgainWithItsText) {
   command({"SET", "dsta:a", encode_lease(token('a'))});
   command({"SET", "dsta:old", value("old")});
   const LoadClaim a = of(token('a'));

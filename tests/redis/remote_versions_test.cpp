@@ -90,7 +90,7 @@ TEST_F(RemoteVersions, WhatIsOfAFunctionWhoseVersionWasEvictedStillCounts) {
   }
 }
 
-TEST_F(RemoteVersions, WhatIsKeptForEverIsMadeAgainFromItsCopyAndKeptFromBeingEvicted) {
+TEST_F(RemoteVersions, EvictedVersionsComeBackFromTheirCopies) {
   const std::string function = function_dependency("api:price");
   const std::vector<std::string> dependencies{function, "tag"};
   Versions versions;

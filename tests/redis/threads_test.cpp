@@ -41,7 +41,7 @@ class DescriptorShortage {
   rlimit before_{};
 };
 
-TEST_F(Threads, WithoutAnyAManagerIsMadeAndWorksAndKeepsValuesWhenThereAreSomeAgain) {
+TEST_F(Threads, AManagerStartsWithoutThemAndUsesThemLater) {
   auto shortage = std::make_unique<ThreadShortage>();
   CacheManager cache(over_redis(server->url(), true, 1s));
   EXPECT_TRUE(cache.set("k", 1));
@@ -54,7 +54,7 @@ TEST_F(Threads, WithoutAnyAManagerIsMadeAndWorksAndKeepsValuesWhenThereAreSomeAg
   EXPECT_TRUE(eventually([&] { return keeps(cache); }));
 }
 
-TEST_F(Threads, WithoutDescriptorsAManagerIsMadeAndKeepsValuesWhenThereAreSomeAgain) {
+TEST_F(Threads, AManagerStartsWithoutDescriptorsAndUsesThemLater) {
   auto shortage = std::make_unique<DescriptorShortage>();
   CacheManager cache(over_redis(server->url(), true, 1s));
   const SetResult result = cache.set("k", 1);
@@ -64,7 +64,7 @@ TEST_F(Threads, WithoutDescriptorsAManagerIsMadeAndKeepsValuesWhenThereAreSomeAg
   EXPECT_TRUE(eventually([&] { return keeps(cache); }));
 }
 
-TEST_F(Threads, WithoutAnyAServerThatWasAwayIsFoundByTheCallsThemselvesAndARemovalIsConfirmed) {
+TEST_F(Threads, WithoutThemCallsReconnectAndConfirmRemovals) {
   const ThreadShortage shortage;
   CacheManager cache(over_redis(proxy->url(), false, 300ms));
   ASSERT_TRUE(cache.set("k", 1));

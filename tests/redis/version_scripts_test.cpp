@@ -187,7 +187,7 @@ TEST_P(VersionScript, OneThatIsMissingIsMadeAsOfNowWhereTheSpaceHasNoClock) {
   EXPECT_EQ(life("clock"), -1);
 }
 
-TEST_P(VersionScript, OneThatIsMissingIsMadeWithTheClocksValueSinceNothingWasRaisedLater) {
+TEST_P(VersionScript, AMissingOneIsMadeWithTheClocksValue) {
   command({"SET", "clock", "500"});
   EXPECT_EQ(need("60000"), "500 500");
   EXPECT_EQ(at("k"), "500 500");

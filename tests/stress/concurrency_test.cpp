@@ -102,7 +102,7 @@ struct Source {
   std::atomic<std::uint64_t> oldest_allowed{0};
 };
 
-TEST(Concurrency, NobodySeesAVersionOlderThanTheLastWriteOrInvalidationThatReturned) {
+TEST(Concurrency, NobodySeesAValueOlderThanTheLastWriteThatReturned) {
   testing::CleanCache clean;
   CacheManager& cache = clean.cache;
   std::array<Source, kKeys> sources;
@@ -164,7 +164,7 @@ TEST(Concurrency, NobodySeesAVersionOlderThanTheLastWriteOrInvalidationThatRetur
   EXPECT_GT(hits, 0u);
 }
 
-TEST(Concurrency, NobodySeesAVersionOlderThanTheLastClearFlushOrPatternThatReturned) {
+TEST(Concurrency, NobodySeesAValueOlderThanTheLastClearThatReturned) {
   CacheManager cache;
   std::atomic<std::uint64_t> newest{1}, oldest_allowed{0};
   const auto f = cache.cached({.ttl = 60s, .prefix = "p"}, [&](int key) { return Stamp::of(key, newest.load()); });

@@ -226,7 +226,7 @@ TEST_F(BatchTest, StaleItemsAreServedAndRefreshedByOneCallInTheBackground) {
   EXPECT_EQ(cache.get_ttl(f.key_for(1)), 60s);
 }
 
-TEST_F(BatchTest, AFullExecutorFailsTheItemsThatCouldNotBeLoadedAndNothingHangs) {
+TEST_F(BatchTest, AFullExecutorFailsItemsAndNothingHangs) {
   testing::CleanCache full({.executor = std::make_shared<FullExecutor>()});
   const auto f = full.cache.cached({.prefix = "p", .load_timeout = 1s}, [](int i) { return i; })
                      .bulk_loader([](const Ints& wanted) { return wanted; });
@@ -249,7 +249,7 @@ TEST_F(BatchTest, ABulkLoaderThatAsksForWhatItLoadsIsToldSo) {
   EXPECT_THROW(f.many({1, 2})[0].value(), RecursiveLoadError);
 }
 
-TEST_F(BatchTest, TwoBatchesWhoseLoadersWaitForEachOtherAreToldInsteadOfHanging) {
+TEST_F(BatchTest, TwoBatchesThatWaitForEachOtherDoNotDeadlock) {
   std::latch both(2);
   std::atomic<int> told = 0;
   cached<std::function<int(int)>>* self = nullptr;

@@ -90,7 +90,7 @@ TEST_F(CachedFreshness, PastTheStaleTimeACallLoadsAndWaits) {
   EXPECT_EQ(background->waiting(), 0u);
 }
 
-TEST_F(CachedFreshness, WithoutAHoldOffAFailedRefreshKeepsTheStaleValueAndTheNextCallTriesAgain) {
+TEST_F(CachedFreshness, WithoutAHoldOffTheNextCallRefreshesAgain) {
   const auto f = numbered({.ttl = 60s, .prefix = "failing", .stale_for = 1h, .hold_off = 0s});
   f(0);
   clock.advance(70s);

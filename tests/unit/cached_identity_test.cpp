@@ -29,7 +29,7 @@ struct CachedIdentity : ::testing::Test, testing::CleanCache {
   }
 };
 
-TEST_F(CachedIdentity, TwoFunctionsUnderOnePrefixAreRefusedWithBothPlacesAndTheRemedy) {
+TEST_F(CachedIdentity, TwoFunctionsUnderOnePrefixAreRefusedWithBothPlaces) {
   const auto here = [](unsigned line) { return "cached_identity_test.cpp:" + std::to_string(line); };
   const auto f = cache.cached({.prefix = "api"}, [](int n) { return n; });
   const std::string first = here(__LINE__ - 1);

@@ -187,7 +187,7 @@ TEST_F(ConditionalRefresh, NotModifiedKeepsTheTagsThatTheValueWasLoadedWith) {
   }
 }
 
-TEST_F(ConditionalRefresh, WhatIsKeptCountsNoMoreOnceATagItWasLoadedWithIsInvalidatedMeanwhile) {
+TEST_F(ConditionalRefresh, AKeptValueGoesWithTheTagsItWasLoadedWith) {
   for (const TagMode mode : {TagMode::remove, TagMode::expire}) {
     for (const bool skip : {false, true}) {
       CacheManager manager;

@@ -171,7 +171,7 @@ TEST_F(ConnectionRoles, WhoReadsBeforeHisOwnRequestWasSentIsNotHeldForOthers) {
   expect_all_answered();
 }
 
-TEST_F(ConnectionRoles, WhoIsAnsweredWhileHisDeadlinePassesHasTheReplyOrAFaultAndIsNotTouchedAfterwards) {
+TEST_F(ConnectionRoles, AnAnswerAtTheDeadlineIsAReplyOrAFaultNeverBoth) {
   constexpr int kMany = 48;  // telling all of them takes long enough for deadlines to pass meanwhile
   std::atomic<int> replied{0}, failed{0};
   for (int round = 0; round < 100; ++round) {

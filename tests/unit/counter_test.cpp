@@ -47,7 +47,7 @@ TEST(CounterBudget, AnExistingCounterCountsOnWhenNoNewOneFitsAnyMore) {
 
 struct Counter : ::testing::Test, testing::CleanCache {};
 
-TEST_F(Counter, WhatIncrementReturnedIsWhatGetReturnsAlsoWhenTheOldValueWasStale) {
+TEST_F(Counter, GetReturnsWhatIncrementReturnedAlsoAfterAStaleValue) {
   cache.set("n", std::int64_t{5}, {.ttl = 10s, .stale_for = 60s});
   clock->advance(20s);
   const auto sum = cache.increment("n");

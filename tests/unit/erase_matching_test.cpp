@@ -58,7 +58,7 @@ struct EraseMatching : ::testing::Test {
   std::vector<std::unique_ptr<KeyBuffer>> names;
 };
 
-TEST_F(EraseMatching, ARefreshThatLandsMeanwhileLeavesNothingOlderForItsCallerToRead) {
+TEST_F(EraseMatching, ARefreshThatLandsMeanwhileLeavesNothingOlder) {
   store.put(node("k", 1), now);
   const auto flight = refresh("k");
   erase_all([&] {

@@ -139,7 +139,7 @@ TEST_F(Invalidator, WhereEveryFunctionNamesTheTagNoEntryIsLookedAt) {
   EXPECT_TRUE(other.peek("BTCUSDT"));
 }
 
-TEST_F(Invalidator, OneFunctionWithoutTheTagOrOneManualWriteBringsThePatternsBack) {
+TEST_F(Invalidator, OneFunctionWithoutTheTagBringsThePatternsBack) {
   const auto tagged = cache.cached({.prefix = "api", .name = "tagged", .tags = {"symbol:{0}"}},
                                    [](const std::string& symbol) { return symbol; });
   tagged("BTC");
@@ -190,7 +190,7 @@ TEST_F(Invalidator, ATagThatIsNotTheNameItselfDoesNotStandForThePatterns) {
   EXPECT_FALSE(by_interval.peek("BTC", "1h"));
 }
 
-TEST_F(Invalidator, ATagOfAnArgumentThatIsSpelledOtherwiseDoesNotStandForThePatterns) {
+TEST_F(Invalidator, ATagSpelledOtherwiseDoesNotStandForThePatterns) {
   const EntryOptions options{.prefix = "api", .tags = {"symbol:{0}"}};
   const auto list = cache.cached(options, [](const std::vector<std::string>& symbols) { return symbols.size(); });
   const std::vector<std::string> symbols{"BTC", "ETH"};

@@ -48,7 +48,7 @@ TEST(KeySpace, EveryNameOfAnEntryIsReadBack) {
   }
 }
 
-TEST(KeySpace, AKeyStandsUnderItsSpaceAsItIsAndOnlyOneThatBeginsWithAByteOneIsEscaped) {
+TEST(KeySpace, OnlyKeysThatBeginWithAByteOneAreEscaped) {
   EXPECT_EQ(kKeys.entry("api:price:BTCUSDT"), "dsta:api:price:BTCUSDT");
   EXPECT_EQ(kKeys.entry(""), "dsta:");
   EXPECT_EQ(kKeys.entry("a\x01"), "dsta:a\x01");

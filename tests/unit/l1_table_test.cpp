@@ -31,7 +31,7 @@ class TableTest : public ::testing::Test {
   std::mt19937_64 random_{7};
 };
 
-TEST_F(TableTest, HoldsWhatAMapHoldsThroughRandomInsertsReplacementsAndRemovals) {
+TEST_F(TableTest, HoldsWhatAMapHoldsThroughRandomChanges) {
   std::vector<std::uint64_t> hashes(5'000);
   for (auto& hash : hashes) hash = random_();
   std::unordered_map<std::uint64_t, Node*> model;

@@ -150,7 +150,7 @@ TEST_F(LeasesTest, AValueThatIsToBeKeptIsRenewedButNeverGivenBack) {
   EXPECT_TRUE(to_give_back(now() + 1s).empty());
 }
 
-TEST_F(LeasesTest, GivingBackIsTriedAgainUntilItIsDoneOrTheServerHasForgottenTheLease) {
+TEST_F(LeasesTest, GivingBackIsRepeatedUntilDoneOrExpired) {
   { const LeaseHold held = hold(1); }
   const TimePoint dropped = now();
   EXPECT_EQ(to_give_back(dropped), Names{"k"});

@@ -128,7 +128,7 @@ TEST_F(LoadLimits, ALoadInsideALoadOfItsPrefixNeedsNoPlaceOfItsOwn) {
   EXPECT_EQ(f(10), 10);
 }
 
-TEST_F(LoadLimits, ALoadThatWaitsForAnotherGivesItsPlaceBackSoThatNobodyWaitsForEver) {
+TEST_F(LoadLimits, ALoadThatWaitsForAnotherGivesItsPlaceBack) {
   cache.limit_loads("db", {.concurrent = 1});
   std::latch begun(1);
   std::function<int(int)> self;

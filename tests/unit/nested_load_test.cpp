@@ -148,7 +148,7 @@ TEST_F(NestedLoadWithTimeout, ALoaderOnTheOnlyBackgroundThreadMayLoadOtherKeys) 
   EXPECT_EQ(outer(1), 2);
 }
 
-TEST_F(NestedLoadWithTimeout, ALoaderOnTheOnlyBackgroundThreadMayAskForAKeyWhoseLoadIsQueuedBehindIt) {
+TEST_F(NestedLoadWithTimeout, OnTheOnlyThreadALoaderRunsTheLoadQueuedBehindIt) {
   std::latch outer_begun(1), inner_queued(1);
   const auto inner = cache.cached({.prefix = "inner", .load_timeout = 1h}, [](int n) { return n; });
   const auto outer = cache.cached({.prefix = "outer", .load_timeout = 1h}, [&](int n) {
@@ -217,7 +217,7 @@ TEST_F(NestedLoad, WhoWouldWaitInACircleForAFreshValueGetsTheStaleOne) {
   EXPECT_EQ(outer(1), 7);
 }
 
-TEST_F(NestedLoad, ABackgroundTaskThatWaitsForALoadAboutToBeQueuedBehindItRunsItItself) {
+TEST_F(NestedLoad, ABackgroundTaskRunsTheLoadAboutToBeQueuedBehindIt) {
   testing::CleanCache one_thread({.executor = thread_pool(1, 8)});
   const auto f = one_thread.cache.cached({.prefix = "p", .load_timeout = 1h}, [](int n) { return n; });
   std::latch waits(1), done(1);

@@ -81,7 +81,7 @@ TEST(ServerClock, ReadsEachTimeBackToTheMicrosecond) {
   }
 }
 
-TEST(ServerClock, AnEntryEndsHereNeverLaterThanThereAndEarlierByARoundTripAtMost) {
+TEST(ServerClock, AnEntryEndsHereAtMostARoundTripBeforeItEndsThere) {
   Random random(2);
   for (std::size_t left = scaled(10'000); left != 0; --left) {
     const auto ahead = static_cast<std::int64_t>(random.below(2'000'000'000'000'000)) - 100'000'000'000'000;

@@ -31,7 +31,7 @@ struct Callbacks {
   }
 };
 
-TEST(Shutdown, SixtyFourThreadsThatLoadAndRefreshesThatRunNeitherHangNorAreCalledBackAfterwards) {
+TEST(Shutdown, WithSixtyFourLoadingThreadsNothingHangsOrRunsAfterwards) {
   Callbacks callbacks;
   std::atomic<bool> stop = false;
   ManagerOptions options;
@@ -97,7 +97,7 @@ TEST(Shutdown, NoBackgroundWorkBeginsAfterTheManagerIsGone) {
   EXPECT_EQ(late, 0);
 }
 
-TEST(Shutdown, ALoadThatKeepsItsDeadlineIsWaitedForSoThatItsFunctionIsNeverOutlived) {
+TEST(Shutdown, WaitsForLoadsThatKeepTheirDeadline) {
   std::latch running(1);
   std::atomic<bool> ended = false;
   auto manager = std::make_unique<CacheManager>();
@@ -183,7 +183,7 @@ TEST(Shutdown, ASharedValueWithTagsOutlivesItsWrapperAndItsManager) {
   value.reset();  // under a sanitizer: the entry's tags are there to be let go of
 }
 
-TEST(Shutdown, AManagerMayBeDestroyedByItsOwnBackgroundLoadWithoutWaitingForIt) {
+TEST(Shutdown, AManagerMayBeDestroyedByItsOwnBackgroundLoad) {
   std::latch gone(1);
   std::atomic<bool> armed = false;
   testing_support::HandExecutor* hand = nullptr;

@@ -86,7 +86,7 @@ TEST_F(SingleFlight, AnErrorGoesToEveryWaiterOfItsFlightAndTheNextCallLoadsAgain
   EXPECT_EQ(f.cache_info().load_failures, 1u);
 }
 
-TEST_F(SingleFlight, SixtyFourThreadsOverAThrowingSourceGetItsOwnErrorsAndHangNowhere) {
+TEST_F(SingleFlight, SixtyFourThreadsOverAThrowingSourceGetItsErrors) {
   const int keys = static_cast<int>(scaled(10'000));
   std::atomic<std::uint64_t> loads{0}, told{0};
   const auto f = cache.cached({.prefix = "throws"}, [&](int n) -> std::string {
@@ -141,7 +141,7 @@ TEST_F(SingleFlight, GetOrLoadRunsOneLoadForAllItsCallers) {
 using Invalidate = std::function<void(CacheManager&)>;
 struct FencedFlight : ::testing::TestWithParam<Invalidate>, testing::CleanCache {};
 
-TEST_P(FencedFlight, ACallerAfterAnInvalidationDoesNotJoinTheOlderLoadNorIsThatStored) {
+TEST_P(FencedFlight, AfterAnInvalidationTheOlderLoadIsNeitherJoinedNorStored) {
   std::latch begun(1), invalidated(1);
   std::atomic<int> loads{0};
   const auto f = cache.cached({.prefix = "fence", .tags = {"tag:{0}"}}, [&](int) {

@@ -38,7 +38,7 @@ struct TagModes : ::testing::Test, TaggedCache {};
 INSTANTIATE_TEST_SUITE_P(Mode, Tags, ::testing::Values(TagMode::remove, TagMode::expire),
                          [](const auto& tested) { return tested.param == TagMode::remove ? "Remove" : "Expire"; });
 
-TEST_P(Tags, AThousandWritesDirectlyAfterAnInvalidationAreReadableAndThoseBeforeAreNot) {
+TEST_P(Tags, OnlyWritesAfterAnInvalidationAreReadable) {
   const EntryOptions options{.tags = {"t"}};
   for (int i = 0; i < kWrites; ++i) cache.set(key(i), i, options);
   cache.invalidate_tag("t", mode());
@@ -59,7 +59,7 @@ TEST_P(Tags, OfWritesBetweenInvalidationsOnlyTheLastOnesCount) {
   }
 }
 
-TEST_P(Tags, AThousandCallsDirectlyAfterAnInvalidationLoadOnceEachAndAreKept) {
+TEST_P(Tags, CallsDirectlyAfterAnInvalidationLoadOnceEach) {
   int loads = 0;
   const auto f = cache.cached({.ttl = 60s, .prefix = "f", .tags = {"t", "n:{0}"}}, [&](int n) { return ++loads, n; });
   for (int i = 0; i < kWrites; ++i) f(i);
@@ -155,7 +155,7 @@ TEST_P(DroppedTags, AValidEntryKeepsItsTagAndIsInvalidatedByItMuchLater) {
 }
 
 /// The tag's record is made by the invalidation and dropped before the load's value names the tag.
-TEST_P(DroppedTags, ALoadWhoseValueNamesATagThatWasInvalidatedAndForgottenMeanwhileIsNotStored) {
+TEST_P(DroppedTags, AForgottenTagStillFencesLoadsWhoseValuesNameIt) {
   int loads = 0;
   auto f = cache
                .cached({.ttl = 60s, .prefix = "f"},
@@ -201,7 +201,7 @@ TEST(TagsOfArguments, AreThoseOfTheParametersWhicheverWayTheValueCame) {
   EXPECT_FALSE(flag.peek(true));
 }
 
-TEST(TagsOfValues, WhoComesBetweenTwoInvalidationsDoesNotTakeALoadFromBeforeTheFirst) {
+TEST(TagsOfValues, BetweenTwoInvalidationsNobodyTakesALoadFromBefore) {
   CacheManager cache;
   std::atomic<int> source = 1;
   std::latch loading(1), joined(1);
