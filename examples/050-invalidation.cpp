@@ -79,7 +79,7 @@ int main() {
   auto quote = cache.cached({.ttl = 60s, .prefix = "quote", .tags = {"quotes"}, .stale_for = 10min}, count);
   const int old = quote("BTCUSDT", 1);
   cache.invalidate_tag("quotes", dsta::cache::TagMode::expire);
-  check(quote("BTCUSDT", 1) == old, "expired, not removed: served once more while it is loaded anew");
+  check(quote("BTCUSDT", 1) == old, "expired, not removed: served once more while it is loaded again");
   check(quote("BTCUSDT", 1) == old + 1, "the new value");
   // [/soft]
 

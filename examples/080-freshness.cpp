@@ -79,7 +79,7 @@ int main() {
 
   // [xfetch]
   auto report = cache.cached({.ttl = 60s, .prefix = "report", .xfetch = 1}, [&](int) {
-    clock.advance(10s);  // dear: it takes ten seconds
+    clock.advance(10s);  // expensive: it takes ten seconds
     return ++calls;
   });
   const auto earlier = cache.get_stats().early_refreshes;

@@ -36,7 +36,7 @@ std::vector<double> closes_of(std::span<const Candle> candles) {
   return closes;
 }
 
-// Each window is summed anew: a running sum is faster and drifts by rounding, and 20 additions cost nothing here.
+// Each window is summed again: a running sum is faster and drifts by rounding, and 20 additions cost nothing here.
 std::vector<double> sma(std::span<const double> closes, std::size_t period) {
   require_period(period, "SMA");
   std::vector<double> result(closes.size(), kUndefined);

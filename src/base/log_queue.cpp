@@ -71,7 +71,7 @@ struct LogQueue::State : std::enable_shared_from_this<State> {
 
   void write_count(std::size_t count) const noexcept {
     try {
-      log.write(LogLevel::warning, fmt::format("{} messages were left out: the log was slower than they came", count));
+      log.write(LogLevel::warning, fmt::format("{} messages were dropped: the log sink is too slow", count));
     } catch (const std::exception&) {  // no memory to say so
     }
   }

@@ -12,7 +12,7 @@ namespace detail {
 /// thread then writes the coarse clock's time into a word every millisecond and a hit only loads it.
 ///
 /// The trap is a ticker that gets no processor: time would stand still. It switches itself off when it finds that it
-/// came late (a crowded machine, a stopped process), and after a second in any case, to be started anew only by busy
+/// came late (a crowded machine, a stopped process), and after a second in any case, to be started again only by busy
 /// readers. So a tick is late at most once by the delay that made it late, an idle program has no wake-ups, and a
 /// forked child, which has no ticker, reads the clock.
 class Tick {

@@ -14,8 +14,8 @@ inline namespace v1 {
 namespace detail {
 
 /// A thread for what must be done at a time or when something was left to do: `step` does what is due and says when it
-/// wants to be called next (steady clock; max: when poked). One that throws, for want of memory, is called again soon.
-/// Started by the first poke. Thread-safe.
+/// wants to be called next (steady clock; max: when poked). One that throws because there is no memory is called again
+/// soon. Started by the first poke. Thread-safe.
 class Upkeep {
  public:
   /// `name` is the thread's, a literal.

@@ -287,8 +287,8 @@ Identity& Core::register_function(const std::string& prefix, const std::string& 
   const auto [identity, replaced] = identities_->add(prefix, name, mark);
   if (!replaced) return identity;
   try {
-    log(LogLevel::info, fmt::format("another function is now cached under prefix '{}' name '{}': its predecessor's "
-                                    "values are dropped",
+    log(LogLevel::info, fmt::format("prefix '{}' name '{}' now caches another function: the values of the previous "
+                                    "one are dropped",
                                     prefix, name));
     clear(identity);
     identities_->took_over(identity);

@@ -18,7 +18,7 @@ void say_what_has_no_effect(const ManagerOptions& options) {
   if (connections == 1 || connections == PoolOptions{}.max_connections) return;
   options.log.write(LogLevel::warning,
                     fmt::format("max_connections={} has no effect: all threads of a manager share one connection, and "
-                                "one more hears of changes; leave the option out",
+                                "the invalidation channel has another; leave the option out",
                                 connections));
 }
 

@@ -136,7 +136,7 @@ ThreadRecord& acquire_record() noexcept {
 
 std::vector<const Node*> Hazards::announced() {
   if (asymmetric_ && !membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) && errno == EPERM) {
-    // A forked child may have to register anew.
+    // A forked child may have to register again.
     membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
     membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
   }

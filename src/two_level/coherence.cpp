@@ -64,8 +64,8 @@ void Coherence::begin() {
     try {
       core_.log(
           LogLevel::warning,
-          fmt::format("no invalidation channel: {}. Values are not kept in this process until there is one; it is "
-                      "tried again when the cache is used",
+          fmt::format("no invalidation channel: {}. L1 keeps no values of L2 until there is one; the next calls try "
+                      "again",
                       e.what()));
     } catch (const std::exception&) {  // no memory to say so
     }
@@ -165,13 +165,10 @@ void Core::not_hearing(std::string_view why, TimePoint last_heard) {
   cease_to_trust(last_heard);
   try {
     shared_->messages->post(
-        LogLevel::warning,
-        fmt::format("changes by other processes are not heard of at present ({}): the in-process level "
-                    "is {} until they are",
-                    why,
-                    options_.l1.when_blind == WhenBlind::flush    ? "empty"
-                    : options_.l1.when_blind == WhenBlind::bypass ? "not used"
-                                                                  : "used for a limited time"));
+        LogLevel::warning, fmt::format("the invalidation channel is down ({}): L1 {} until it is up", why,
+                                       options_.l1.when_blind == WhenBlind::flush    ? "is empty"
+                                       : options_.l1.when_blind == WhenBlind::bypass ? "is bypassed"
+                                                                                     : "is served for a limited time"));
   } catch (const std::exception&) {  // no memory to say so
   }
 }

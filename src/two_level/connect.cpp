@@ -1,4 +1,4 @@
-/// Tying a manager to its shared level, and tying it anew in the child of a fork.
+/// Tying a manager to its shared level, and tying it again in the child of a fork.
 #include <fmt/format.h>
 #include <pthread.h>
 
@@ -78,8 +78,7 @@ void Core::connect() {
     // The link itself says when the server is lost and found again.
     const bool by_server = kind.find(' ') != std::string_view::npos;  // else it names a fault
     if (by_server && shared_->first_of(kind)) {
-      log(LogLevel::warning,
-          fmt::format("{} at the server: {}; this is said once, and counted as l2_errors", operation, kind));
+      log(LogLevel::warning, fmt::format("L2 error in {}: {} (logged once; counted as l2_errors)", operation, kind));
     }
   };
   forks_ = fork_count();

@@ -255,9 +255,8 @@ void Core::take_found(Fetched& item, Found found, std::span<const TypeOps* const
 void Core::count_undecoded(std::string_view why) {
   identities_->manual({}).counters.add(Count::codec_errors);
   if (shared_->first_of(why)) {
-    log(LogLevel::warning, fmt::format("what is stored at the shared level was not readable ({}): such values are "
-                                       "misses; this is said once",
-                                       why));
+    log(LogLevel::warning,
+        fmt::format("an entry of L2 was not readable ({}): such entries are misses (logged once)", why));
   }
 }
 

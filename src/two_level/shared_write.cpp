@@ -206,7 +206,7 @@ SendOrder Core::write_entries(const std::vector<NodeRef>& nodes, const EntryTerm
     }
     Versions after;
     // Where changes are told, what is remembered is what they are, but for what is on its way: the namespace is seldom
-    // emptied, but a tag may have been invalidated just now, to be set anew.
+    // emptied, but a tag may have been invalidated just now, to be set again.
     const bool sure = dependencies.empty() && fills(terms) && remote.versions_are_told();
     const std::int64_t dated_by = remote.clock().ahead();
     const auto done = remote.put(puts, dependencies, sure ? nullptr : &after);

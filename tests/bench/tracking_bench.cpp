@@ -188,7 +188,7 @@ Figures measure(Mode mode, const Mix& mix, std::size_t clients, std::size_t oper
           .seconds = seconds};
 }
 
-/// Of several rounds, taken in turns so that what else the machine does befalls all modes alike.
+/// Of several rounds, taken in turns so that what else the machine does happens to all modes alike.
 double median(const std::vector<Figures>& rounds, double Figures::*field) {
   std::vector<double> values;
   for (const Figures& each : rounds) values.push_back(each.*field);

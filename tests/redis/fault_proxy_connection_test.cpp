@@ -1,4 +1,4 @@
-// What befalls connections, and those who want one.
+// What happens to connections, and those who want one.
 #include "fault_proxy.hpp"
 
 #include <gtest/gtest.h>

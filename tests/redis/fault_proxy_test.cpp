@@ -1,4 +1,4 @@
-// What befalls requests and replies on connections that are there.
+// What happens to requests and replies on connections that are there.
 #include "fault_proxy.hpp"
 
 #include <gtest/gtest.h>
@@ -189,7 +189,7 @@ TEST_F(FaultProxyTest, AnswersWithAnErrorInsteadOfExecuting) {
   EXPECT_EQ(stored("k"), "v");
 }
 
-TEST_F(FaultProxyTest, BefallsTheRequestsItWasNarrowedTo) {
+TEST_F(FaultProxyTest, HappensToTheRequestsItWasNarrowedTo) {
   WireClient client = connect();
   proxy->set(Fault::error_reply("ERR x").on("GET").after(2).times(3));
   std::string seen;

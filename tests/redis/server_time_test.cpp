@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 using namespace testing_support;
 using ServerTime = ProxiedServer;
 
-TEST_F(ServerTime, IsAskedAnewWhenAnIdleConnectionWasReplaced) {
+TEST_F(ServerTime, IsAskedAgainWhenAnIdleConnectionWasReplaced) {
   CacheManager cache(over_redis(server->url(), false, 5s));
   ASSERT_TRUE(cache.set("k", 1));
   EXPECT_EQ(cache.get<int>("k"), 1);

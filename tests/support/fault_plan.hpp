@@ -9,7 +9,7 @@
 
 namespace dsta::cache::testing_support {
 
-/// Decides which fault befalls which connection and which request. One thread.
+/// Decides which fault happens to which connection and which request. One thread.
 ///
 /// A schedule draws from a generator of each connection's own, seeded by the schedule and the connection's number: what
 /// a connection meets depends on its own requests only, not on how threads take turns.

@@ -24,7 +24,7 @@ namespace dsta::cache::testing_support {
 ///     proxy.schedule(seed, {{Fault::pass(), 97}, {Fault::reset_before(), 2}, {Fault::delay(20ms), 1}});
 ///     proxy.clear();
 ///
-/// A fault befalls the requests that come from then on, and their replies. `hold`, `blackhole` and `half_open`, when
+/// A fault happens to the requests that come from then on, and their replies. `hold`, `blackhole` and `half_open`, when
 /// they are set without `on`, `after` or `times`, befall also what is on its way.
 ///
 /// Idea: one thread owns the sockets and does what the others ask of it; a call returns when it is done.

@@ -81,7 +81,7 @@ TEST(Breaker, WhenRequestsFailedAProbeLetsOneRequestAtATimeTry) {
   EXPECT_FALSE(breaker.begin_trial()) << "the second is refused";
   EXPECT_TRUE(breaker.succeeded());
   EXPECT_EQ(breaker.state(), State::closed);
-  EXPECT_FALSE(breaker.failed(kStart + 5s, false)) << "and the count began anew";
+  EXPECT_FALSE(breaker.failed(kStart + 5s, false)) << "and the count began again";
 }
 
 TEST(Breaker, AFailedTrialOpensItAgain) {

@@ -61,7 +61,7 @@ TEST_F(Counter, ItsTtlCountsFromItsMaking) {
   EXPECT_EQ(cache.increment("n", 1, {.ttl = 10s}), 2);
   EXPECT_EQ(cache.get_ttl("n"), 4s);
   clock->advance(4s);
-  EXPECT_EQ(cache.increment("n", 1, {.ttl = 10s}), 1) << "a counter past its time starts anew";
+  EXPECT_EQ(cache.increment("n", 1, {.ttl = 10s}), 1) << "a counter past its time starts again";
 }
 
 TEST_F(Counter, KeepsTheTagsAndTheIdleTtlItWasSetWith) {

@@ -89,7 +89,7 @@ TEST_F(Crossing, WhatIsReadMeanwhileIsNotKept) {
   EXPECT_EQ(kept(), 2);
 }
 
-/// Random histories over connections that are lost and made anew. The server executes at once what is sent; what fails
+/// Random histories over connections that are lost and made again. The server executes at once what is sent; what fails
 /// is executed later, or never.
 TEST_F(Crossing, InAnyHistoryWhatIsKeptIsNotOlderThanWhatWasAcknowledged) {
   std::size_t kept_at_rest = 0;

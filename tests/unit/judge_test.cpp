@@ -96,7 +96,7 @@ TEST(SharedJudge, ATagThatWasRemovedSinceTakesTheEntryWithIt) {
   EXPECT_EQ(entry.judged(known({{"tag", Version{51, 51}}})).freshness, Freshness::miss);
   EXPECT_EQ(entry.judged(known({{"tag", Version{51, 60}}})).freshness, Freshness::miss);
   EXPECT_EQ(entry.judged(known({{"tag", Version{40, 49}}})).freshness, Freshness::miss)
-      << "noted later than what is known: the version key was lost and made anew";
+      << "noted later than what is known: the version key was lost and made again";
 }
 
 TEST(SharedJudge, ATagThatExpiredMakesTheEntryStaleBeforeItsTtlIsOver) {

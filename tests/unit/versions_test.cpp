@@ -27,7 +27,7 @@ TEST(Version, AnEntryIsCurrentPastItsTtlOrGoneByWhatItNoted) {
   EXPECT_EQ(version.judge(100), Verdict::expired);
   EXPECT_EQ(version.judge(99), Verdict::gone);
   EXPECT_EQ(version.judge(0), Verdict::gone);
-  EXPECT_EQ(version.judge(201), Verdict::gone) << "a version that was never here: the key was made anew meanwhile";
+  EXPECT_EQ(version.judge(201), Verdict::gone) << "a version that was never here: the key was made again meanwhile";
 }
 
 TEST(Version, RemovedLastThereIsNothingBetweenCurrentAndGone) {

@@ -55,7 +55,7 @@ consteval bool check_codable() {
 
 }  // namespace detail
 
-/// Whether entries of an invalidated tag may still be served while they are loaded anew.
+/// Whether entries of an invalidated tag may still be served while they are loaded again.
 enum class TagMode {
   remove,  ///< no: they are gone
   expire,  ///< yes, within their stale_for

@@ -20,7 +20,7 @@ struct CacheStats {
   std::uint64_t coalesced = 0;        ///< callers that waited for another caller's load instead of loading
   std::uint64_t stale_served = 0;     ///< hits that were past their ttl (stale_for)
   std::uint64_t early_refreshes = 0;  ///< refreshes started before the ttl ran out (refresh_ahead, xfetch)
-  std::uint64_t fenced = 0;           ///< loaded values not stored: invalidated or refreshed anew meanwhile
+  std::uint64_t fenced = 0;           ///< loaded values not stored: invalidated or refreshed again meanwhile
   std::uint64_t negative_hits = 0;    ///< hits on a remembered empty optional (negative_ttl)
   std::uint64_t rejected = 0;         ///< values not stored: heavier than the store takes
   std::uint64_t codec_errors = 0;     ///< values that could not be encoded or decoded

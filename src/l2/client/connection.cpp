@@ -438,7 +438,7 @@ void Connection::end(Fault fault, const Exchange* whose, std::string_view why) {
     exchange->tell(Exchange::News::done);
   }
   under_way_.clear();
-  why_.assign(why.substr(0, why_.capacity()));  // within what was reserved: it ends for want of memory, too
+  why_.assign(why.substr(0, why_.capacity()));  // within what was reserved: it ends without memory, too
 }
 
 }  // namespace detail

@@ -184,14 +184,14 @@ void Link::State::judge(Way& way, const std::vector<Reply>& replies) {
     uneasy.store(false, std::memory_order_relaxed);
     if (closes) breaker_changes.fetch_add(1, std::memory_order_relaxed);
   }
-  if (closes) say(options.log, LogLevel::info, "{} does its work again", place(options.address));
+  if (closes) say(options.log, LogLevel::info, "{} answers again", place(options.address));
 }
 
 /// Where the server has become a replica, its name or address may lead to another by now. Where it was none before, it
 /// will do so as long as it lasts.
 void Link::State::look_elsewhere(Line& line) {
   if (!line.usable() || Clock::now() - line.made < 10 * options.operation_timeout) return;
-  say(options.log, LogLevel::warning, "{} is a replica and takes no writes: connected anew", place(options.address));
+  say(options.log, LogLevel::warning, "{} is a replica and takes no writes: reconnecting", place(options.address));
   line.condemn("the server is a replica");
 }
 
@@ -218,7 +218,7 @@ void Link::State::failed(Way& way, bool refused, std::string_view why) {
     }
   }
   if (opens) {
-    say(options.log, LogLevel::warning, "{} does not do its work ({}): requests are refused until it does",
+    say(options.log, LogLevel::warning, "circuit breaker open for {} ({}): requests fail at once until it answers",
         place(options.address), why);
   }
 }

@@ -155,7 +155,7 @@ bool Link::State::try_recovery(std::unique_lock<std::mutex>& lock, TimePoint end
   note_attempt(begun);
   lock.unlock();
   auto made = make(end);
-  if (made) say(options.log, LogLevel::info, "connected to {} again", place(options.address));
+  if (made) say(options.log, LogLevel::info, "reconnected to {}", place(options.address));
   lock.lock();
   if (!made || closed) return false;
   patience.connected_in(Clock::now() - begun);

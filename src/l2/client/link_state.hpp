@@ -24,7 +24,7 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-/// A message that cannot be written is none the less no reason to fail.
+/// A message that cannot be written is still no reason to fail.
 template <class... Args>
 void say(const Log& log, LogLevel level, fmt::format_string<Args...> format, Args&&... args) noexcept {
   try {

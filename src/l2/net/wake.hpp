@@ -20,7 +20,7 @@ class Wake {
   const Descriptor fd_;
 };
 
-/// What befalls the connections of a link, for one who must know at once. Thread-safe.
+/// What happens to the connections of a link, for one who must know at once. Thread-safe.
 struct LinkWatch {
   /// Grows before anybody can see that a connection ended, so before any request can run on the next one.
   std::atomic<std::uint64_t> ends{0};

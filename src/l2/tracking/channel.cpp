@@ -388,7 +388,7 @@ void Channel::State::advance() {
       proving = false;
       start(Errand::Kind::arm, pairing.arm());
     } else if (now >= probe_deadline) {
-      fail_pairing(LogLevel::error, "a key that was written for the purpose was not told on the channel");
+      fail_pairing(LogLevel::error, "the server did not announce a test key on the channel");
     }
     return;
   }
@@ -423,13 +423,13 @@ void Channel::State::become_coherent() {
   coherent_at.store(1 + ends, std::memory_order_release);
   known_good = std::max(known_good.load(), proved_from);
   if (!complaints.empty()) {
-    say(LogLevel::info, fmt::format("the invalidation channel to {} works again", place(data.options().address)));
+    say(LogLevel::info, fmt::format("the invalidation channel to {} is up again", place(data.options().address)));
   }
   complaints.clear();
   listener.on_coherent(known_good);
 }
 
-/// The connections stay as they are; what is wrong with them shows when they are paired anew.
+/// The connections stay as they are; what is wrong with them shows when they are paired again.
 void Channel::State::suspect(std::string_view why) {
   paired = nullptr;
   proving = false;

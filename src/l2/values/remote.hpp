@@ -129,9 +129,9 @@ class Remote {
   /// Reads the entries, and into `versions` what is known or read of the versions of `dependencies` and of what the
   /// values found depend on. False: the server did not answer (for all of them).
   /// An entry shows itself that it is the key's; what is no entry does not, so where it may be wanted (`plain`), the
-  /// request is verified. With `anew` nothing remembered will do: word of a change may be on its way.
+  /// request is verified. With `bypass_memory` remembered versions are not used: word of a change may be on its way.
   bool read(std::span<RemoteQuery> queries, std::span<const std::string> dependencies, Versions& versions,
-            bool plain = false, bool anew = false);
+            bool plain = false, bool bypass_memory = false);
   /// What the versions are now, made where they are missing, and kept for at least `life` from now (zero: for ever);
   /// that of the namespace with them unless it is in `versions`. False: not to be had.
   bool need_versions(std::span<const std::string> dependencies, Duration life, Versions& versions);

@@ -109,8 +109,8 @@ void Remote::count_above_values(std::span<RemoteQuery> queries) {
 }
 
 bool Remote::read(std::span<RemoteQuery> queries, std::span<const std::string> dependencies, Versions& versions,
-                  bool plain, bool anew) {
-  const bool told = !anew && versions_are_told();
+                  bool plain, bool bypass_memory) {
+  const bool told = !bypass_memory && versions_are_told();
   std::set<std::string, std::less<>> wanted;
   const auto want = [&](std::string_view name) {
     if (versions.find(name)) return;

@@ -4,7 +4,7 @@
 /// source; invalidating raises a version, whatever number of entries depend on it.
 ///
 /// Versions are microseconds of the server's clock, at least one more than the one before: a version key that was
-/// evicted and made anew never equals an older one. A version that is missing makes every entry that depends on it a
+/// evicted and made again never equals an older one. A version that is missing makes every entry that depends on it a
 /// miss.
 #include <atomic>
 #include <cstdint>

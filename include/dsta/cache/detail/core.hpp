@@ -373,7 +373,7 @@ class Core : public std::enable_shared_from_this<Core> {
   void disconnect() noexcept;
   /// By each operation that reaches beyond a hit: threads that were not to be had are tried for again.
   void tend();
-  /// In the child of a fork the threads of its parent are missing: makes them anew.
+  /// In the child of a fork the threads of its parent are missing: makes them again.
   void revive();
   /// There is a shared level, and the manager is this process's.
   bool reaches_shared();

@@ -15,7 +15,7 @@ namespace {
 using namespace std::chrono_literals;
 using namespace testing_support;
 
-struct AskedAnew : ProxiedServer {
+struct AskedAgain : ProxiedServer {
   void SetUp() override {
     ProxiedServer::SetUp();
     if (IsSkipped()) return;
@@ -26,7 +26,7 @@ struct AskedAnew : ProxiedServer {
   CacheManager here, there;
 };
 
-TEST_F(AskedAnew, AnInvalidationCountsBeforeItIsHeardOf) {
+TEST_F(AskedAgain, AnInvalidationCountsBeforeItIsHeardOf) {
   int source = 1;
   const EntryOptions options{.ttl = 60s, .prefix = "f", .tags = {"t"}, .level = Level::l2};
   const auto f = here.cached(options, [&](int) { return source; });
@@ -56,7 +56,7 @@ TEST_F(AskedAnew, AnInvalidationCountsBeforeItIsHeardOf) {
   }
 }
 
-TEST_F(AskedAnew, WhatIsStoredAfterAnInvalidationThatIsNotHeardOfYetCounts) {
+TEST_F(AskedAgain, WhatIsStoredAfterAnInvalidationThatIsNotHeardOfYetCounts) {
   const EntryOptions tagged{.ttl = 60s, .tags = {"t"}}, of_the_server{.ttl = 60s, .level = Level::l2};
   ASSERT_TRUE(here.set("before", 1, tagged));
   ASSERT_TRUE(here.set("n", 5, tagged));
