@@ -10,7 +10,7 @@
 #include <thread>
 #include <utility>
 
-#include "base/later.hpp"
+#include "base/saturating_add.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -118,10 +118,10 @@ struct CacheWarmer::Run {
     if (jitter <= Duration::zero() || !goes_on()) return goes_on();
     const Duration wait(std::uniform_int_distribution<Duration::rep>(0, jitter.count())(random));
     Clock& clock = core->clock();
-    const TimePoint until = detail::later(clock.now(), wait);
+    const TimePoint until = detail::saturating_add(clock.now(), wait);
     std::unique_lock lock(stop->mutex);
     while (goes_on() && clock.now() < until) {
-      clock.wait_until(lock, stop->wake, std::min(until, detail::later(clock.now(), kLook)));
+      clock.wait_until(lock, stop->wake, std::min(until, detail::saturating_add(clock.now(), kLook)));
     }
     return goes_on();
   }

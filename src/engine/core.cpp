@@ -102,30 +102,30 @@ std::optional<Duration> Core::time_left(const KeyView& key, const Reach& reach) 
 
 // --- writing
 
-bool Core::dress(Node& node, const EntryTerms& terms, Dressing how) const {
+bool Core::set_expiry(Node& node, const EntryTerms& terms, Expiry how) const {
   Duration ttl = how.ttl;
   if (ttl <= Duration::zero()) return false;
   const TimePoint time = now();
   ttl = jittered(ttl, terms.jitter);
   node.created = time;
-  node.fresh_until = later(time, ttl);
-  node.stale_until = later(node.fresh_until, terms.stale_for);
-  node.attention = node.fresh_until;
+  node.fresh_until = saturating_add(time, ttl);
+  node.stale_until = saturating_add(node.fresh_until, terms.stale_for);
+  node.refresh_at = node.fresh_until;
   if (ttl != forever) {
-    if (terms.refresh_ahead > 0) node.attention = later(time, share(ttl, terms.refresh_ahead));
+    if (terms.refresh_ahead > 0) node.refresh_at = saturating_add(time, share(ttl, terms.refresh_ahead));
     if (terms.xfetch > 0) {
       // Vattani, Chierichetti & Lowenstein, "Optimal Probabilistic Cache Stampede Prevention" (VLDB 2015). The random
       // gap is drawn once for the entry instead of at every read, which leaves the hit path alone. Half of the ttl is
       // kept, or a value that takes longer to load than it lives would be loaded all the time.
       const Duration gap = share(how.load_cost, terms.xfetch * -std::log(1 - random_fraction()));
-      node.attention = std::min(node.attention, node.fresh_until - std::min(gap, ttl / 2));
+      node.refresh_at = std::min(node.refresh_at, node.fresh_until - std::min(gap, ttl / 2));
     }
   }
-  adorn(node, std::move(how.tags), std::move(how.etag), terms.idle_ttl);
+  attach_metadata(node, std::move(how.tags), std::move(how.etag), terms.idle_ttl);
   return true;
 }
 
-void Core::adorn(Node& node, TagSet tags, std::string etag, Duration idle_ttl) const {
+void Core::attach_metadata(Node& node, TagSet tags, std::string etag, Duration idle_ttl) const {
   if (tags.empty() && etag.empty() && idle_ttl <= Duration::zero()) return;
   auto extra = std::make_unique<NodeExtra>();
   node.weight += allocation(sizeof(NodeExtra)) + allocation(tags.bytes()) + heap_size(etag);
@@ -144,7 +144,7 @@ PutOutcome Core::put(NodeRef node, const EntryTerms& terms, const std::vector<st
   node->sequence = sequence();
   node->identity = identity;
   node->shared = shares(terms) && node->type->shareable;
-  if (!dress(*node, terms, {.ttl = terms.ttl, .tags = tags_->find(tags)})) {
+  if (!set_expiry(*node, terms, {.ttl = terms.ttl, .tags = tags_->find(tags)})) {
     erase({node->name(), node->full(), node->hash}, {.l2 = node->shared});
     return PutOutcome::not_stored_ttl;
   }
@@ -167,7 +167,7 @@ std::vector<PutOutcome> Core::put(std::vector<NodeRef> nodes, const EntryTerms& 
   for (NodeRef& node : nodes) {
     node->sequence = sequence();
     node->shared = true;
-    dress(*node, terms, {.ttl = terms.ttl, .tags = tags_->find(terms.tags)});
+    set_expiry(*node, terms, {.ttl = terms.ttl, .tags = tags_->find(terms.tags)});
   }
   return put_shared(nodes, terms, terms.tags);
 }
@@ -216,13 +216,13 @@ std::optional<std::int64_t> Core::increment(const KeyView& key, std::int64_t del
       terms.idle_ttl = held->extra->idle_ttl;
       tags = held->extra->tags.again();
     }
-    if (!dress(*node, terms, {.ttl = ttl, .tags = std::move(tags)})) return std::nullopt;
+    if (!set_expiry(*node, terms, {.ttl = ttl, .tags = std::move(tags)})) return std::nullopt;
     if (held) {
       // The sum holds what was counted before, so whatever invalidates that invalidates it: also an invalidation that
       // has its point of the sequence already and has not reached the tag yet.
       node->sequence = held->sequence;
       node->identity = held->identity;
-      node->attention = node->fresh_until = node->stale_until = held->fresh_until;
+      node->refresh_at = node->fresh_until = node->stale_until = held->fresh_until;
     }
     switch (store_->exchange(held, std::move(node), time)) {
       case Store::Exchanged::stored:

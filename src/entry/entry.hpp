@@ -4,7 +4,7 @@
 
 #include <dsta/cache/detail/core.hpp>
 
-#include "base/later.hpp"
+#include "base/saturating_add.hpp"
 #include "entry/tags.hpp"
 
 namespace dsta::cache {
@@ -13,7 +13,7 @@ namespace detail {
 
 /// A limit of zero is none.
 inline TimePoint deadline(TimePoint from, Duration limit) {
-  return limit <= Duration::zero() ? TimePoint::max() : later(from, limit);
+  return limit <= Duration::zero() ? TimePoint::max() : saturating_add(from, limit);
 }
 
 /// What only some entries have.
@@ -30,7 +30,7 @@ struct NodeExtra {
 inline std::size_t reach(const Node& node) { return node.weight + (node.extra ? node.extra->tag_bytes : 0); }
 
 /// What an entry is given beside its terms.
-struct Dressing {
+struct Expiry {
   Duration ttl{};
   TagSet tags = {};
   std::string etag = {};
@@ -57,7 +57,7 @@ struct Dressing {
     }
   }
   if (!expired) {
-    if (now < node.attention) return Freshness::fresh;
+    if (now < node.refresh_at) return Freshness::fresh;
     if (now < node.fresh_until) return Freshness::due;
   }
   return now < node.stale_until && node.stale_until != node.fresh_until ? Freshness::stale : Freshness::miss;

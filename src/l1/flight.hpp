@@ -31,7 +31,7 @@ class Errand {
 };
 
 /// How a flight stands to what else happens to its key.
-enum class Course : std::uint8_t {
+enum class FlightKind : std::uint8_t {
   load,   ///< a load: callers join it
   fill,   ///< a value of the shared level on its way in; nobody joins
   write,  ///< a value on its way to the shared level; nobody joins
@@ -53,7 +53,7 @@ struct Flight {
 
   KeyView key() const { return {name, full, hash}; }
 
-  /// As void_from: no caller is too late for the value.
+  /// As valid_before: no caller is too late for the value.
   static constexpr std::uint64_t kValid = std::numeric_limits<std::uint64_t>::max();
 
   const std::string name, full;
@@ -65,7 +65,7 @@ struct Flight {
   /// The invalidation sequence when the load began: whatever was invalidated later, this value does not count for.
   const std::uint64_t sequence;
   TagSet tags;
-  Course course = Course::load;
+  FlightKind kind = FlightKind::load;
   /// A refresh that was asked for: only a load that begins after it will do.
   bool forced = false;
 
@@ -132,7 +132,7 @@ struct Flight {
   std::exception_ptr error;
   /// Callers that came at this point of the invalidation sequence or later must not take the value: it names a tag that
   /// was invalidated then.
-  std::uint64_t void_from = kValid;
+  std::uint64_t valid_before = kValid;
 };
 
 /// While it lives a call waits for these flights, or runs their loader.

@@ -2,7 +2,7 @@
 /// compiler sees it as one piece.
 #include <dsta/cache/detail/core.hpp>
 
-#include "base/tick.hpp"
+#include "base/cached_clock.hpp"
 #include "l1/shard.hpp"
 #include "l1/store.hpp"
 #include "l1/unbroken_run.hpp"
@@ -51,7 +51,7 @@ Freshness Store::find(const KeyView& key, const TypeOps& type, const Identity* r
 inline TimePoint Core::hit_time(const ThreadRecord& record) const noexcept {
   if (!reads_system_clock_) [[unlikely]]
     return options_.clock->now();
-  return !shared_ || UnbrokenRun::goes_on(record) ? Tick::now() : coarse_now();
+  return !shared_ || UnbrokenRun::goes_on(record) ? CachedClock::now() : coarse_now();
 }
 
 /// trusts_l1(), by a time that was read already where that is the steady clock's.

@@ -162,13 +162,13 @@ struct alignas(64) Shard {
   /// The same, but for writes, which have an order of their own.
   void fence_reads(const KeyView& key) {
     flights.each(key, [](const std::shared_ptr<Flight>& flight) {
-      if (flight->course != Course::write) flight->fenced = true;
+      if (flight->kind != FlightKind::write) flight->fenced = true;
     });
   }
   /// A write that was sent at this point of the order ended, and its value stands there now.
   void tell_rivals(const KeyView& key, SendOrder order) {
     flights.each(key, [&](const std::shared_ptr<Flight>& flight) {
-      if (flight->course != Course::write) return;
+      if (flight->kind != FlightKind::write) return;
       const auto compared = flight->rival <=> order;
       if (flight->rival.sent() && compared == std::partial_ordering::unordered) flight->fenced = true;
       if (!(compared > 0)) flight->rival = order;

@@ -24,7 +24,7 @@ std::size_t shard_count(const L1Options& options) {
 bool joinable(const Flight& flight, const Flight& mine, std::uint64_t store_cleared) {
   const bool closed =
       flight.closed || (flight.loading && (flight.revoked || flight.unclaimed || flight.closes_at_load));
-  return flight.course == Course::load && !flight.fenced && !closed && !flight.superseded &&
+  return flight.kind == FlightKind::load && !flight.fenced && !closed && !flight.superseded &&
          flight.type->same(*mine.type) && flight.identity == mine.identity && flight.name == mine.name &&
          flight.full == mine.full && flight.sequence >= store_cleared &&
          flight.sequence >= mine.identity->cleared.load(std::memory_order_acquire) &&
@@ -66,7 +66,7 @@ Freshness Store::find_aged(const KeyView& key, const TypeOps& type, const Identi
   out = home.use(*node, now);
   if (holds_off(*node, now)) return settled(freshness);
   home.flights.each(key, [&](const std::shared_ptr<Flight>& flight) {
-    if (flight->fenced || flight->course != Course::load || flight->full != key.full) return;
+    if (flight->fenced || flight->kind != FlightKind::load || flight->full != key.full) return;
     freshness = settled(freshness);
   });
   return freshness;
@@ -307,8 +307,8 @@ void Store::open() {
 void Store::begin(const std::shared_ptr<Flight>& flight) {
   Shard& home = shard(flight->hash);
   const std::lock_guard lock(home.lock);
-  if (flight->course == Course::write) home.fence_reads(flight->key());
-  flight->superseded = flight->course == Course::fill;
+  if (flight->kind == FlightKind::write) home.fence_reads(flight->key());
+  flight->superseded = flight->kind == FlightKind::fill;
   flight->trust = trust();
   home.flights.add(flight);
 }

@@ -76,14 +76,14 @@ std::vector<Core::Waiting> Core::join_batch(std::vector<BatchItem>& items, const
     if (joined.lead) wanted.add(i, joined.flight);
     waiting.push_back({i, std::move(joined.flight), arrived, joined.lead, joined.loading});
   }
-  if (asks) look_whom_to_join(items, spec, waiting);
+  if (asks) drop_superseded(items, spec, waiting);
   for (const Waiting& one : waiting) {
     if (one.flight && !one.leads) counters.add(Count::coalesced);
   }
   return waiting;
 }
 
-void Core::look_whom_to_join(const std::vector<BatchItem>& items, const LoadSpec& spec, std::vector<Waiting>& waiting) {
+void Core::drop_superseded(const std::vector<BatchItem>& items, const LoadSpec& spec, std::vector<Waiting>& waiting) {
   std::vector<Waiting*> joined;
   std::vector<Fetched> seen;
   std::vector<std::string> tags;

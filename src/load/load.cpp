@@ -7,7 +7,7 @@
 #include "base/time_budget.hpp"
 #include "entry/entry.hpp"
 #include "l1/store.hpp"
-#include "load/consult.hpp"
+#include "load/acquire_lease.hpp"
 #include "load/load_errors.hpp"
 #include "load/load_scope.hpp"
 #include "two_level/shared.hpp"
@@ -53,7 +53,7 @@ NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, Lo
       if (seen.node) {
         count(Count::hits);
         shared_->hits.fetch_add(1, std::memory_order_relaxed);
-        return freshen(std::move(seen), loader, called, arrived);
+        return refresh_if_due(std::move(seen), loader, called, arrived);
       }
     }
     auto flight = new_flight(key, *loader, loader->tags);
@@ -69,7 +69,7 @@ NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, Lo
       if (joined.lead && launch(joined.flight, loader, LoadUrgency::behind) && !is_past_ttl(joined.freshness)) {
         counters.add(Count::early_refreshes);
       }
-      return meanwhile(std::move(joined.entry), joined.freshness, joined.flight, *loader, called, arrived);
+      return serve_stale_or_wait(std::move(joined.entry), joined.freshness, joined.flight, *loader, called, arrived);
     }
 
     const TimePoint limit = deadline(called, terms.load_timeout);
@@ -106,7 +106,7 @@ NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, Lo
     count(found ? Count::hits : Count::misses);
     switch (awaited) {
       case Awaited::value:
-        if (found) return freshen({key, joined.flight->value, joined.flight->found}, loader, called, arrived);
+        if (found) return refresh_if_due({key, joined.flight->value, joined.flight->found}, loader, called, arrived);
         return joined.flight->value;
       case Awaited::error:
         std::rethrow_exception(joined.flight->error);
@@ -128,8 +128,8 @@ bool Core::reads_l2_itself(const LoadSpec& spec) {
   return shares(*spec.terms) && spec.type->shareable && !fills(*spec.terms);
 }
 
-NodeRef Core::meanwhile(NodeRef entry, Freshness freshness, const std::shared_ptr<Flight>& refresh,
-                        const Loader& loader, TimePoint called, std::uint64_t arrived) {
+NodeRef Core::serve_stale_or_wait(NodeRef entry, Freshness freshness, const std::shared_ptr<Flight>& refresh,
+                                  const Loader& loader, TimePoint called, std::uint64_t arrived) {
   const EntryTerms& terms = *loader.terms;
   if (!is_past_ttl(freshness)) return entry;
   if (refresh && terms.soft_timeout > Duration::zero()) {
@@ -143,7 +143,8 @@ NodeRef Core::meanwhile(NodeRef entry, Freshness freshness, const std::shared_pt
   return entry;
 }
 
-NodeRef Core::freshen(Fetched seen, const std::shared_ptr<Loader>& loader, TimePoint called, std::uint64_t arrived) {
+NodeRef Core::refresh_if_due(Fetched seen, const std::shared_ptr<Loader>& loader, TimePoint called,
+                             std::uint64_t arrived) {
   if (seen.freshness == Freshness::fresh) return seen.node;
   const bool past_ttl = is_past_ttl(seen.freshness);
   std::shared_ptr<Flight> refresh;
@@ -154,7 +155,7 @@ NodeRef Core::freshen(Fetched seen, const std::shared_ptr<Loader>& loader, TimeP
       loader->identity->counters.add(Count::early_refreshes);
     }
   }
-  return meanwhile(std::move(seen.node), seen.freshness, refresh, *loader, called, arrived);
+  return serve_stale_or_wait(std::move(seen.node), seen.freshness, refresh, *loader, called, arrived);
 }
 
 /// The flight's loader had begun before the caller came; only what stands at L2 shows that nothing was invalidated
@@ -202,7 +203,7 @@ Core::Awaited Core::await(const std::shared_ptr<Flight>& flight, TimePoint limit
     if (flight->error) return Awaited::error;
     if (!flight->value) return Awaited::missing;
     if (flight->leader_only && !leads) return Awaited::nothing;
-    return arrived < flight->void_from ? Awaited::value : Awaited::nothing;
+    return arrived < flight->valid_before ? Awaited::value : Awaited::nothing;
   };
   {
     const std::lock_guard lock(flight->mutex);

@@ -6,7 +6,7 @@
 
 #include <dsta/cache/detail/hash.hpp>
 
-#include "base/later.hpp"
+#include "base/saturating_add.hpp"
 #include "entry/identities.hpp"
 #include "entry/tags.hpp"
 #include "l1/store.hpp"
@@ -21,7 +21,7 @@ class Core::QuietWork {
  public:
   explicit QuietWork(Core& core) : core_(core), lock_(core.quiet_), defer_(core.shared_->dropped) {}
   ~QuietWork() {
-    if (!core_.shared_->dropped.empty()) core_.shared_->reaper->poke();
+    if (!core_.shared_->dropped.empty()) core_.shared_->reaper->wake();
   }
   QuietWork(const QuietWork&) = delete;
   QuietWork& operator=(const QuietWork&) = delete;
@@ -45,7 +45,7 @@ TimePoint Core::keep_versions() {
   const Duration period = options_.l1.ping_period.value_or({});
   if (!coherence_ || !coherence_->told()) return TimePoint::max();
   if (shared_->remote.link().up()) shared_->remote.keep_versions();
-  return later(std::chrono::steady_clock::now(), period);
+  return saturating_add(std::chrono::steady_clock::now(), period);
 }
 
 void Coherence::begin() {
@@ -143,13 +143,13 @@ void Core::hearing(TimePoint heard) {
   shared_->blind_until = TimePoint::max();
   store_->close(true);
   store_->open();
-  trusted_until_.store(later(heard, 2 * options_.l1.ping_period.value_or({})), std::memory_order_release);
-  shared_->version_keeper->poke();
+  trusted_until_.store(saturating_add(heard, 2 * options_.l1.ping_period.value_or({})), std::memory_order_release);
+  shared_->version_keeper->wake();
 }
 
 void Core::heard_until(TimePoint time) {
   const std::lock_guard quiet(quiet_);
-  trusted_until_.store(later(time, 2 * options_.l1.ping_period.value_or({})), std::memory_order_release);
+  trusted_until_.store(saturating_add(time, 2 * options_.l1.ping_period.value_or({})), std::memory_order_release);
 }
 
 TimePoint Core::end_blindness() {
@@ -185,9 +185,9 @@ void Core::cease_to_trust(TimePoint last_heard) {
       store_->close(false);
       break;
     case WhenBlind::serve:
-      shared_->blind_until = later(last_heard, options_.l1.blind_age.value_or({}));
+      shared_->blind_until = saturating_add(last_heard, options_.l1.blind_age.value_or({}));
       trusted_until_.store(shared_->blind_until, std::memory_order_release);
-      if (!shared_->blind_end->poke(shared_->blind_until)) store_->close(true);
+      if (!shared_->blind_end->wake(shared_->blind_until)) store_->close(true);
       break;
   }
 }

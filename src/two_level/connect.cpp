@@ -10,7 +10,7 @@
 #include "base/background.hpp"
 #include "base/fork_count.hpp"
 #include "l1/store.hpp"
-#include "l2/client/dial.hpp"
+#include "l2/client/link_options.hpp"
 #include "l2/client/url.hpp"
 #include "two_level/coherence.hpp"
 #include "two_level/shared.hpp"
@@ -83,7 +83,7 @@ void Core::connect() {
   };
   forks_ = fork_count();
   shared_ = std::make_unique<Shared>(std::move(remote), options_.log);
-  begin_upkeep();
+  begin_periodic_tasks();
   shared_->remote.versions_are_told = [this] { return coherence_ && coherence_->told(); };
   Forkable::add(this);
   if (!options_.l1.enabled) return;
@@ -96,12 +96,12 @@ void Core::connect() {
   coherence_->wait_briefly(shared_->remote.link());
 }
 
-void Core::begin_upkeep() {
-  shared_->confirmations = std::make_unique<Upkeep>([this] { return confirm_pending(); }, "dsta-confirm");
-  shared_->renewals = std::make_unique<Upkeep>([this] { return renew_leases(); }, "dsta-leases");
-  shared_->blind_end = std::make_unique<Upkeep>([this] { return end_blindness(); }, "dsta-blind");
-  shared_->version_keeper = std::make_unique<Upkeep>([this] { return keep_versions(); }, "dsta-versions");
-  shared_->reaper = std::make_unique<Upkeep>([this] { return destroy_dropped(); }, "dsta-reaper");
+void Core::begin_periodic_tasks() {
+  shared_->confirmations = std::make_unique<PeriodicTask>([this] { return confirm_pending(); }, "dsta-confirm");
+  shared_->renewals = std::make_unique<PeriodicTask>([this] { return renew_leases(); }, "dsta-leases");
+  shared_->blind_end = std::make_unique<PeriodicTask>([this] { return end_blindness(); }, "dsta-blind");
+  shared_->version_keeper = std::make_unique<PeriodicTask>([this] { return keep_versions(); }, "dsta-versions");
+  shared_->reaper = std::make_unique<PeriodicTask>([this] { return destroy_dropped(); }, "dsta-reaper");
 }
 
 void Core::listen() {
@@ -117,7 +117,7 @@ void Core::listen() {
 void Core::tend() {
   background_->tend();
   if (!shared_ || closed()) return;
-  for (auto* upkeep : shared_->upkeep()) (*upkeep)->tend();
+  for (auto* upkeep : shared_->periodic_tasks()) (*upkeep)->tend();
   if (coherence_) coherence_->tend();
   shared_->messages->tend();
 }
@@ -127,7 +127,7 @@ void Core::disconnect() noexcept {
   if (coherence_) coherence_->stop();
   shared_->remote.link().close();  // so that nothing that is under way waits for the server
   if (coherence_) coherence_->join();
-  for (auto* upkeep : shared_->upkeep()) (*upkeep)->stop();
+  for (auto* upkeep : shared_->periodic_tasks()) (*upkeep)->stop();
   shared_->messages->close(kLogPatience);
 }
 
@@ -148,10 +148,10 @@ void Core::revive() {
   new std::shared_ptr<Leases>(std::move(shared_->leases));
   shared_->leases = shared_->new_leases();
   // What belongs to threads that are not here can be neither used nor destroyed: it is left as it is.
-  for (auto* upkeep : shared_->upkeep()) {
+  for (auto* upkeep : shared_->periodic_tasks()) {
     static_cast<void>(upkeep->release());
   }
-  begin_upkeep();
+  begin_periodic_tasks();
   static_cast<void>(shared_->messages.release());
   shared_->messages = std::make_unique<LogQueue>(options_.log);
   new std::shared_ptr<Background>(background_);
@@ -161,7 +161,7 @@ void Core::revive() {
     listen();
   }
   forks_.store(fork_count());  // until then others wait for this
-  if (shared_->pending.any()) shared_->confirmations->poke();
+  if (shared_->pending.any()) shared_->confirmations->wake();
 }
 
 }  // namespace detail

@@ -38,7 +38,7 @@ std::size_t Core::erase_many(std::span<const KeyView> keys, const Reach& reach) 
     });
     // In this order: a read that begins now finds the pending invalidation, one that has begun is fenced.
     for (std::size_t i = 0; i < part.size(); ++i) {
-      if (!asked || !erasures[i].done) leave_to_upkeep(Pending::Kind::key, part[i].name);
+      if (!asked || !erasures[i].done) retry_later(Pending::Kind::key, part[i].name);
     }
     for (const KeyView& key : part) store_->erase(key, now());
     if (asked)

@@ -12,7 +12,7 @@
 #include <dsta/cache/detail/core.hpp>
 
 #include "base/log_queue.hpp"
-#include "base/upkeep.hpp"
+#include "base/periodic_task.hpp"
 #include "entry/entry.hpp"
 #include "l1/node_stack.hpp"
 #include "l2/values/remote.hpp"
@@ -34,7 +34,7 @@ struct Shared {
   Pending pending;
   std::shared_ptr<Leases> leases = new_leases();
   std::shared_ptr<Leases> new_leases() {
-    return std::make_shared<Leases>([this](TimePoint time) { renewals->poke(time); });
+    return std::make_shared<Leases>([this](TimePoint time) { renewals->wake(time); });
   }
   std::atomic<std::uint64_t> errors{0};  ///< requests that failed, or that the server refused
   std::atomic<std::uint64_t> hits{0};
@@ -89,12 +89,12 @@ struct Shared {
   TimePoint blind_until = TimePoint::max();
 
   // A thread each, since what one waits for must not keep the others from their time. Last: they use all of the above.
-  std::unique_ptr<Upkeep> confirmations;   ///< of pending invalidations
-  std::unique_ptr<Upkeep> renewals;        ///< of leases
-  std::unique_ptr<Upkeep> blind_end;       ///< of the time for which WhenBlind::serve serves
-  std::unique_ptr<Upkeep> version_keeper;  ///< of versions that the server would evict
-  std::unique_ptr<Upkeep> reaper;          ///< of values that were dropped where no user code may run
-  std::array<std::unique_ptr<Upkeep>*, 5> upkeep() {
+  std::unique_ptr<PeriodicTask> confirmations;   ///< of pending invalidations
+  std::unique_ptr<PeriodicTask> renewals;        ///< of leases
+  std::unique_ptr<PeriodicTask> blind_end;       ///< of the time for which WhenBlind::serve serves
+  std::unique_ptr<PeriodicTask> version_keeper;  ///< of versions that the server would evict
+  std::unique_ptr<PeriodicTask> reaper;          ///< of values that were dropped where no user code may run
+  std::array<std::unique_ptr<PeriodicTask>*, 5> periodic_tasks() {
     return {&confirmations, &renewals, &blind_end, &version_keeper, &reaper};
   }
 };

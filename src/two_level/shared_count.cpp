@@ -63,7 +63,7 @@ std::optional<std::int64_t> Core::increment_entry(const KeyView& key, std::int64
   }();
   std::int64_t sum = 0;
   if (!fresh) {  // a lease, or what no longer counts: a counter takes its place
-    if (found.kind == Found::Kind::other && found.refusal == Refusal::not_an_envelope)
+    if (found.kind == Found::Kind::other && found.decode_error == DecodeError::not_an_envelope)
       std::rethrow_exception(no_integer(key));
     sum = delta;
     replace[0].bytes = std::to_string(sum);

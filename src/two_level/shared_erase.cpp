@@ -22,7 +22,7 @@ bool Core::erase_shared(const KeyView& key, bool raw) {
   Found before;
   const Done done = attempt([&] { return shared_->remote.remove(key.name, before); });
   // In this order: a read that begins now finds the pending invalidation, one that has begun is fenced.
-  if (!done) leave_to_upkeep(Pending::Kind::key, key.name);
+  if (!done) retry_later(Pending::Kind::key, key.name);
   store_->erase(key, now());  // what was read from there meanwhile
   if (!done || here) return here;
   if (counts_plain(before, raw)) return true;
@@ -55,13 +55,13 @@ std::size_t Core::erase_matching_shared(const std::shared_ptr<const KeyPattern>&
     const std::size_t here = store_->erase_matching(matches, now(), &local);
     std::size_t there = 0;
     const Done done = attempt([&] { return sweep(*pattern, &there); });
-    if (!done) leave_to_upkeep(pattern);
+    if (!done) retry_later(pattern);
     std::size_t local_again = 0;
     store_->erase_matching(matches, now(), &local_again);
     return done ? there + local + local_again : std::max(here, there + local);
   } catch (
       ...) {  // no memory to look through what is here: the channel says what is removed there, and that goes here too
-    leave_to_upkeep(pattern);
+    retry_later(pattern);
     throw;
   }
 }
@@ -92,7 +92,7 @@ Done Core::sweep(const KeyPattern& pattern, std::size_t* counted) {
 void Core::invalidate_shared(std::string_view dependency, bool hard) {
   const TimeBudget::Operation budget(time_limit());
   if (attempt([&] { return shared_->remote.raise(dependency, hard); })) return;
-  leave_to_upkeep(hard ? Pending::Kind::remove : Pending::Kind::expire, dependency);
+  retry_later(hard ? Pending::Kind::remove : Pending::Kind::expire, dependency);
 }
 
 void Core::flush_shared() {
@@ -100,7 +100,7 @@ void Core::flush_shared() {
   const Done done = attempt([&] { return shared_->remote.raise_epoch(); });
   shared_->remote.versions().forget_all();
   if (done && attempt([&] { return shared_->remote.remove_old(*glob_pattern("*")); })) return;
-  leave_to_upkeep(Pending::Kind::flush_all, {});
+  retry_later(Pending::Kind::flush_all, {});
 }
 
 /// Raw values have no version to be cleared by: they are looked for, and the leases of their loads with them.
@@ -112,24 +112,24 @@ std::array<std::shared_ptr<const KeyPattern>, 2> Core::raw_values_of(const Ident
 void Core::clear_raw(std::span<const std::shared_ptr<const KeyPattern>> patterns) noexcept {
   const TimeBudget::Operation budget(time_limit());
   for (const auto& pattern : patterns) {
-    if (!attempt([&] { return shared_->remote.remove_old(*pattern); })) leave_to_upkeep(pattern);
+    if (!attempt([&] { return shared_->remote.remove_old(*pattern); })) retry_later(pattern);
   }
 }
 
 // --- what was not confirmed
 
-void Core::leave_to_upkeep(Pending::Kind kind, std::string_view name) {
+void Core::retry_later(Pending::Kind kind, std::string_view name) {
   if (closed()) return;
   if (probe) probe(Point::unconfirmed, name);
   shared_->pending.add(kind, name);
-  shared_->confirmations->poke();
+  shared_->confirmations->wake();
 }
 
-void Core::leave_to_upkeep(const std::shared_ptr<const KeyPattern>& pattern) {
+void Core::retry_later(const std::shared_ptr<const KeyPattern>& pattern) {
   if (closed()) return;
   if (probe) probe(Point::unconfirmed, pattern->text());
   shared_->pending.add(pattern);
-  shared_->confirmations->poke();
+  shared_->confirmations->wake();
 }
 
 TimePoint Core::confirm_pending() {

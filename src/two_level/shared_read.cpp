@@ -118,14 +118,14 @@ NodeRef Core::unpack(const KeyView& key, const TypeOps& type, const Found& found
   node->stale_until = clock.to_local(view.terms.stale_until);
   node->fresh_until = clock.to_local(view.terms.fresh_until);
   if (judged.expired) node->fresh_until = std::min(node->fresh_until, now());
-  node->attention = std::min(node->fresh_until, clock.to_local(view.terms.refresh_after));
+  node->refresh_at = std::min(node->fresh_until, clock.to_local(view.terms.refresh_after));
   std::vector<std::string> tags;
   for (const TagVersion& tag : view.tags) {
     // A function that this process knows invalidates its entries itself; of others only the dependency is known.
     if (tag.name.starts_with(kFunctionMark)) node->identity = identities_->find(tag.name.substr(1));
     if (!tag.name.starts_with(kFunctionMark) || !node->identity) tags.emplace_back(tag.name);
   }
-  adorn(*node, tags_->find(tags), std::string(view.etag), {});
+  attach_metadata(*node, tags_->find(tags), std::string(view.etag), {});
   return node;
 }
 
@@ -147,7 +147,7 @@ class Fills {
     LoadSpec spec;
     spec.type = &type;
     auto flight = std::make_shared<Flight>(key, spec, std::vector<std::string>(), sequence);
-    flight->course = Course::fill;
+    flight->kind = FlightKind::fill;
     flights_.push_back(std::move(flight));
     store_.begin(flights_.back());
   }
@@ -219,7 +219,7 @@ void Core::take_found(Fetched& item, Found found, std::span<const TypeOps* const
                       const EntryTerms& terms, const Versions& versions, std::int64_t server_now,
                       std::uint64_t sequence_before, std::uint64_t confirmed_before) {
   item.asked = true;
-  const bool plain = found.kind == Found::Kind::other && found.refusal == Refusal::not_an_envelope;
+  const bool plain = found.kind == Found::Kind::other && found.decode_error == DecodeError::not_an_envelope;
   if (terms.raw || plain) {
     item.nothing = found.kind == Found::Kind::nothing;
     if (item.nothing || !plain || found.of_other_type) return;
@@ -228,11 +228,11 @@ void Core::take_found(Fetched& item, Found found, std::span<const TypeOps* const
       item.node = decode(item.key, *type, found.bytes);
     }
     if (!item.node) return count_undecoded(terms.raw ? "raw" : "not_an_envelope");
-    item.node->created = item.node->attention = item.node->fresh_until = item.node->stale_until = now();
+    item.node->created = item.node->refresh_at = item.node->fresh_until = item.node->stale_until = now();
     item.freshness = Freshness::fresh;
     return;
   }
-  if (found.kind == Found::Kind::other) count_undecoded(refusal_name(found.refusal));
+  if (found.kind == Found::Kind::other) count_undecoded(decode_error_name(found.decode_error));
   if (found.kind == Found::Kind::value) {
     const Judged judged = judge(found.view, versions, server_now, reader);
     item.freshness = judged.freshness;
@@ -261,8 +261,8 @@ void Core::count_undecoded(std::string_view why) {
 }
 
 bool counts_plain(const Found& found, bool raw) {
-  return found.kind == Found::Kind::other && found.refusal == Refusal::not_an_envelope && !found.of_other_type &&
-         (raw || codec<std::int64_t>::decode(found.bytes));
+  return found.kind == Found::Kind::other && found.decode_error == DecodeError::not_an_envelope &&
+         !found.of_other_type && (raw || codec<std::int64_t>::decode(found.bytes));
 }
 
 std::optional<Duration> Core::shared_time_left(const KeyView& key, bool raw) {

@@ -90,7 +90,7 @@ std::string Core::pack(const Node& node, const EntryTerms& terms, std::span<cons
   out.codec = codec_fingerprint(node.type->codec);
   out.created = clock.to_server(node.created);
   out.fresh_until = clock.to_server(node.fresh_until);
-  out.refresh_after = std::min(out.fresh_until, clock.to_server(node.attention));
+  out.refresh_after = std::min(out.fresh_until, clock.to_server(node.refresh_at));
   out.stale_until = std::max(out.fresh_until, clock.to_server(node.stale_until));
   out.load_cost = static_cast<std::uint64_t>(std::max<std::int64_t>(0, microseconds(load_cost)));
   out.negative = negative;
@@ -124,7 +124,7 @@ std::vector<PutOutcome> Core::put_shared(std::vector<NodeRef>& nodes, const Entr
       const KeyView key{node->name(), node->full(), node->hash, node->full_size == 0};
       auto& flight =
           flights.emplace_back(std::make_shared<Flight>(key, spec, std::vector<std::string>(), node->sequence));
-      flight->course = Course::write;
+      flight->kind = FlightKind::write;
       store_->begin(flight);
     }
   };

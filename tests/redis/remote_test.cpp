@@ -51,7 +51,7 @@ TEST_F(RemoteTest, ReadsWhateverMayStandUnderAKey) {
   EXPECT_EQ(queries[1].found.lease.token, token('a'));
   EXPECT_EQ(queries[2].found.kind, Kind::other);
   EXPECT_EQ(queries[2].found.bytes, "42");
-  EXPECT_EQ(queries[3].found.refusal, Refusal::other_key);
+  EXPECT_EQ(queries[3].found.decode_error, DecodeError::other_key);
   EXPECT_NE(queries[4].found.kind, Kind::value);
   EXPECT_EQ(queries[5].found.kind, Kind::nothing);
   EXPECT_TRUE(failures.empty());

@@ -10,7 +10,7 @@
 #include "certificates.hpp"
 #include "error_of.hpp"
 #include "fault_proxy.hpp"
-#include "l2/client/dial.hpp"
+#include "l2/client/link_options.hpp"
 #include "l2/net/tls.hpp"
 #include "redis_server.hpp"
 #include "scripted_server.hpp"

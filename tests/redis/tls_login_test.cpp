@@ -14,7 +14,7 @@
 #include <thread>
 
 #include "certificates.hpp"
-#include "l2/client/dial.hpp"
+#include "l2/client/link_options.hpp"
 #include "net.hpp"
 #include "scripted_server.hpp"
 

@@ -9,7 +9,7 @@
 
 #include "certificates.hpp"
 #include "error_of.hpp"
-#include "l2/client/dial.hpp"
+#include "l2/client/link_options.hpp"
 #include "redis_server.hpp"
 #include "scale.hpp"
 

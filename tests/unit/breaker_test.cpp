@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <random>
 
-#include "l2/client/probing.hpp"
+#include "l2/client/reconnect_backoff.hpp"
 
 namespace dsta::cache::detail {
 namespace {

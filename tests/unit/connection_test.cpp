@@ -66,10 +66,10 @@ struct ConnectionRoles : ::testing::Test {
     stream = made.get();
     connection = std::make_unique<Connection>(std::move(made), ReplyLimits{});
   }
-  Exchange& call() {
+  PendingRequest& call() {
     const std::lock_guard lock(mutex);  // the one called may call the next before it is on the list
     ++called;
-    Exchange& exchange = exchanges.emplace_back(1);
+    PendingRequest& exchange = exchanges.emplace_back(1);
     callers.emplace_back([this, &exchange] {
       connection->run(exchange, kRequest, std::chrono::steady_clock::now() + 5s);
       ++returned;
@@ -77,10 +77,10 @@ struct ConnectionRoles : ::testing::Test {
     return exchange;
   }
   /// One more, who has asked by the time that this returns, and waits: for news, or as the one who reads.
-  const Exchange& call_and_wait() {
+  const PendingRequest& call_and_wait() {
     const int dry = stream->dry_reads;
-    const Exchange& last = call();
-    EXPECT_TRUE(eventually([&] { return last.news() == Exchange::News::asleep || stream->dry_reads > dry; }));
+    const PendingRequest& last = call();
+    EXPECT_TRUE(eventually([&] { return last.news() == PendingRequest::News::asleep || stream->dry_reads > dry; }));
     return last;
   }
   void answer(std::size_t requests) {
@@ -88,7 +88,7 @@ struct ConnectionRoles : ::testing::Test {
   }
   void expect_all_answered() {
     callers.clear();
-    for (const Exchange& exchange : exchanges) EXPECT_EQ(exchange.fault, Fault::none);
+    for (const PendingRequest& exchange : exchanges) EXPECT_EQ(exchange.fault, Fault::none);
     EXPECT_EQ(sent, exchanges.size());
   }
 
@@ -96,7 +96,7 @@ struct ConnectionRoles : ::testing::Test {
   ShownStream* stream = nullptr;
   std::unique_ptr<Connection> connection;
   std::mutex mutex;
-  std::deque<Exchange> exchanges;
+  std::deque<PendingRequest> exchanges;
   std::atomic<std::size_t> sent{0};
   std::atomic<int> called{0}, returned{0};
   std::deque<std::jthread> callers;
@@ -161,7 +161,7 @@ TEST_F(ConnectionRoles, WhoReadsBeforeHisOwnRequestWasSentIsNotHeldForOthers) {
       EXPECT_TRUE(eventually([&] { return returned == 1; }));
       EXPECT_FALSE(call_and_wait().sent) << "it reads, while another writes";
       go_on = true;
-      EXPECT_TRUE(eventually([&] { return exchanges[2].news() == Exchange::News::asleep; }));
+      EXPECT_TRUE(eventually([&] { return exchanges[2].news() == PendingRequest::News::asleep; }));
     }
   };
   call();
@@ -181,7 +181,7 @@ TEST_F(ConnectionRoles, AnAnswerAtTheDeadlineIsAReplyOrAFaultNeverBoth) {
     std::vector<std::jthread> threads;
     for (int i = 0; i < kMany; ++i) {
       threads.emplace_back([&] {
-        auto exchange = std::make_unique<Exchange>(1);
+        auto exchange = std::make_unique<PendingRequest>(1);
         connection->run(*exchange, kRequest, deadline);
         EXPECT_EQ(exchange->fault == Fault::none, exchange->answered());
         ++(exchange->answered() ? replied : failed);

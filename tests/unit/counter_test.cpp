@@ -146,7 +146,7 @@ TEST(CounterStore, ACounterThatCountsOnWhileAPatternIsMatchedDoesNotEscapeIt) {
   const detail::KeyView key{name, {}, detail::hash_bytes(name), true};
   const auto count_to = [&](std::int64_t sum) {
     auto node = detail::make_node<std::int64_t>(key, sum);
-    node->attention = node->fresh_until = node->stale_until = TimePoint::max();
+    node->refresh_at = node->fresh_until = node->stale_until = TimePoint::max();
     return store.exchange(store.peek(key, now), std::move(node), now) == detail::Store::Exchanged::stored;
   };
   EXPECT_TRUE(count_to(1));

@@ -24,11 +24,11 @@ struct Crossing : ::testing::Test {
     bool fails = false;    ///< its caller never learns whether it was executed
   };
 
-  std::shared_ptr<Flight> begun(Course course) {
+  std::shared_ptr<Flight> begun(FlightKind kind) {
     LoadSpec spec;
     spec.type = &kTypeOps<int>;
     auto flight = std::make_shared<Flight>(key, spec, std::vector<std::string>(), 0);
-    flight->course = course;
+    flight->kind = kind;
     store.begin(flight);
     return flight;
   }
@@ -36,7 +36,7 @@ struct Crossing : ::testing::Test {
     NodeRef made = make_node<int>(key, value);
     made->shared = true;
     made->created = now;
-    made->fresh_until = made->attention = made->stale_until = now + std::chrono::hours(1);
+    made->fresh_until = made->refresh_at = made->stale_until = now + std::chrono::hours(1);
     return made;
   }
   void end(Write& write) {
@@ -56,7 +56,7 @@ struct Crossing : ::testing::Test {
 
 TEST_F(Crossing, TheOneSentLastStaysWhicheverEndsFirst) {
   for (const bool last_ends_first : {false, true}) {
-    Write first{1, begun(Course::write), {1, 1}}, last{2, begun(Course::write), {1, 2}};
+    Write first{1, begun(FlightKind::write), {1, 1}}, last{2, begun(FlightKind::write), {1, 2}};
     end(last_ends_first ? last : first);
     EXPECT_EQ(kept(), last_ends_first ? 2 : 1);
     end(last_ends_first ? first : last);
@@ -65,7 +65,7 @@ TEST_F(Crossing, TheOneSentLastStaysWhicheverEndsFirst) {
 }
 
 TEST_F(Crossing, NothingStaysOfTwoOverDifferentConnections) {
-  Write one{1, begun(Course::write), {1, 9}}, other{2, begun(Course::write), {2, 1}};
+  Write one{1, begun(FlightKind::write), {1, 9}}, other{2, begun(FlightKind::write), {2, 1}};
   end(one);
   end(other);
   EXPECT_EQ(kept(), std::nullopt);
@@ -73,7 +73,7 @@ TEST_F(Crossing, NothingStaysOfTwoOverDifferentConnections) {
 
 TEST_F(Crossing, NothingStaysBesideOneOfUnknownOutcome) {
   for (const bool unknown_ends_first : {false, true}) {
-    Write known{1, begun(Course::write), {1, 1}}, unknown{2, begun(Course::write), {}, true};
+    Write known{1, begun(FlightKind::write), {1, 1}}, unknown{2, begun(FlightKind::write), {}, true};
     end(unknown_ends_first ? unknown : known);
     end(unknown_ends_first ? known : unknown);
     EXPECT_EQ(kept(), std::nullopt);
@@ -81,8 +81,8 @@ TEST_F(Crossing, NothingStaysBesideOneOfUnknownOutcome) {
 }
 
 TEST_F(Crossing, WhatIsReadMeanwhileIsNotKept) {
-  Write first{1, begun(Course::write), {1, 1}}, last{2, begun(Course::write), {1, 2}};
-  const auto fill = begun(Course::fill);
+  Write first{1, begun(FlightKind::write), {1, 1}}, last{2, begun(FlightKind::write), {1, 2}};
+  const auto fill = begun(FlightKind::fill);
   end(last);
   EXPECT_EQ(store.land(*fill, {.replace_by = node(7)}, now), Store::Published::fenced);
   end(first);
@@ -115,7 +115,8 @@ TEST_F(Crossing, InAnyHistoryWhatIsKeptIsNotOlderThanWhatWasAcknowledged) {
       switch (random() % 6) {
         case 0:
         case 1:
-          if (step < 60 && waiting.size() + sent.size() < 4) waiting.push_back({++values, begun(Course::write), {}});
+          if (step < 60 && waiting.size() + sent.size() < 4)
+            waiting.push_back({++values, begun(FlightKind::write), {}});
           break;
         case 2:
         case 3:

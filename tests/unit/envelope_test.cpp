@@ -82,9 +82,9 @@ std::optional<Sample> read(std::string_view bytes, const std::string& key) {
 }
 
 template <class T>
-std::string_view refusal_in(const std::variant<T, Refusal>& result) {
-  const auto* refusal = std::get_if<Refusal>(&result);
-  return refusal ? refusal_name(*refusal) : "none";
+std::string_view refusal_in(const std::variant<T, DecodeError>& result) {
+  const auto* refusal = std::get_if<DecodeError>(&result);
+  return refusal ? decode_error_name(*refusal) : "none";
 }
 
 std::string_view refusal_of(std::string_view bytes, std::string_view key) { return refusal_in(decode(bytes, key)); }

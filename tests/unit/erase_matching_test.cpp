@@ -18,7 +18,7 @@ namespace {
 struct EraseMatching : ::testing::Test {
   NodeRef node(const std::string& name, int value) {
     NodeRef made = make_node<int>(key(name), value);
-    made->fresh_until = made->stale_until = made->attention = TimePoint::max();
+    made->fresh_until = made->stale_until = made->refresh_at = TimePoint::max();
     return made;
   }
   KeyView key(const std::string& name) {

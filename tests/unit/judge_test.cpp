@@ -140,11 +140,11 @@ TEST(SharedJudge, AFunctionTakesNothingThatAnotherFunctionStored) {
   EXPECT_EQ(Entry{}.judged(versions, 150, &other).freshness, Freshness::fresh) << "stored by hand";
 }
 
-Found other(std::string bytes, Refusal refusal = Refusal::not_an_envelope) {
+Found other(std::string bytes, DecodeError decode_error = DecodeError::not_an_envelope) {
   Found found;
   found.kind = Found::Kind::other;
   found.bytes = std::move(bytes);
-  found.refusal = refusal;
+  found.decode_error = decode_error;
   return found;
 }
 
@@ -161,8 +161,8 @@ TEST(CountsPlain, ACounterIsDecimalDigitsAndARawValueAnything) {
 TEST(CountsPlain, WhatShouldHaveBeenAnEntryOrIsNoStringCountsForNothing) {
   for (const bool raw : {false, true}) {
     EXPECT_FALSE(counts_plain(Found(), raw));
-    EXPECT_FALSE(counts_plain(other("42", Refusal::corrupt), raw));
-    EXPECT_FALSE(counts_plain(other("42", Refusal::other_key), raw));
+    EXPECT_FALSE(counts_plain(other("42", DecodeError::corrupt), raw));
+    EXPECT_FALSE(counts_plain(other("42", DecodeError::other_key), raw));
     Found list = other("");
     list.of_other_type = true;
     EXPECT_FALSE(counts_plain(list, raw));

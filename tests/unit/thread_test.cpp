@@ -12,7 +12,7 @@
 #include <dsta/cache/detail/core.hpp>
 
 #include "base/background.hpp"
-#include "base/upkeep.hpp"
+#include "base/periodic_task.hpp"
 #include "eventually.hpp"
 #include "thread_shortage.hpp"
 
@@ -78,7 +78,7 @@ TEST(Thread, UpkeepWithoutOneIsDoneByWhatPassesBy) {
   std::atomic<int> calls = 0;
   std::atomic<std::thread::id> by;
   std::atomic<bool> always_due = false;
-  Upkeep upkeep([&] {
+  PeriodicTask upkeep([&] {
     by = std::this_thread::get_id();
     ++calls;
     return always_due ? TimePoint{} : TimePoint::max();
@@ -87,14 +87,14 @@ TEST(Thread, UpkeepWithoutOneIsDoneByWhatPassesBy) {
   EXPECT_EQ(calls, 0) << "nothing was due";
   {
     const ThreadShortage shortage;
-    EXPECT_FALSE(upkeep.poke());
-    EXPECT_FALSE(upkeep.poke());
+    EXPECT_FALSE(upkeep.wake());
+    EXPECT_FALSE(upkeep.wake());
     upkeep.tend();
     upkeep.tend();
     EXPECT_EQ(calls, 1);
     EXPECT_EQ(by.load(), std::this_thread::get_id());
     always_due = true;
-    EXPECT_FALSE(upkeep.poke());
+    EXPECT_FALSE(upkeep.wake());
   }
   EXPECT_TRUE(eventually([&] { return upkeep.tend(), by.load() != std::this_thread::get_id(); }))
       << "some of those who pass try to start one";
@@ -104,14 +104,14 @@ TEST(Thread, UpkeepWithoutOneIsDoneByWhatPassesBy) {
 TEST(Thread, UpkeepThatIsDoneByAPasserByIsWaitedForAtTheEnd) {
   std::promise<void> begun, goes_on;
   std::atomic<bool> done = false;
-  Upkeep upkeep([&] {
+  PeriodicTask upkeep([&] {
     begun.set_value();
     goes_on.get_future().wait();
     done = true;
     return TimePoint::max();
   });
   const ThreadShortage shortage;
-  upkeep.poke();
+  upkeep.wake();
   std::thread passer([&] { upkeep.tend(); });
   begun.get_future().wait();
   std::thread stopper([&] {

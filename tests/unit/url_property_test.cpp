@@ -12,7 +12,7 @@
 #include "base/percent.hpp"
 #include "l2/client/url.hpp"
 
-#include "l2/client/dial.hpp"
+#include "l2/client/link_options.hpp"
 
 namespace dsta::cache {
 namespace {

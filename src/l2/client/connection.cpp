@@ -4,7 +4,7 @@
 #include <new>
 #include <utility>
 
-#include "l2/client/courtesy.hpp"
+#include "l2/client/adaptive_yield.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -68,7 +68,7 @@ void Connection::condemn(std::string_view why) {
   end(Fault::lost, nullptr, why);
 }
 
-void Connection::run(Exchange& exchange, Bytes bytes, TimePoint deadline) {
+void Connection::run(PendingRequest& exchange, Bytes bytes, TimePoint deadline) {
   Lock lock(mutex_);
   if (under_way_.empty() && !reader_ && !ended_) refuse_leftovers();
   if (ended_) {
@@ -87,7 +87,7 @@ void Connection::run(Exchange& exchange, Bytes bytes, TimePoint deadline) {
   }
 }
 
-void Connection::take_part(Exchange& exchange, Bytes bytes, Lock& lock, TimePoint deadline) {
+void Connection::take_part(PendingRequest& exchange, Bytes bytes, Lock& lock, TimePoint deadline) {
   bool sees_to_sending = outgoing_.empty();
   exchange.order = {number_, ++place_};
   const std::uint64_t moved_before = moved();
@@ -103,7 +103,7 @@ void Connection::take_part(Exchange& exchange, Bytes bytes, Lock& lock, TimePoin
   }
 
   for (;;) {
-    if (exchange.news() == Exchange::News::done) return;
+    if (exchange.news() == PendingRequest::News::done) return;
     if (!reader_) {
       reader_ = &exchange;
       exchange.led();
@@ -112,10 +112,10 @@ void Connection::take_part(Exchange& exchange, Bytes bytes, Lock& lock, TimePoin
       return hand_on(false);
     }
     // Somebody else reads already, and will hand the role on; what was wanted is that this one writes.
-    if (exchange.news() == Exchange::News::lead && !outgoing_.empty() && !writing_) {
+    if (exchange.news() == PendingRequest::News::lead && !outgoing_.empty() && !writing_) {
       exchange.led();
       write_out(exchange, lock, deadline);
-      if (exchange.news() == Exchange::News::done) return;
+      if (exchange.news() == PendingRequest::News::done) return;
       if (!reader_) continue;
     }
     exchange.led();
@@ -123,9 +123,9 @@ void Connection::take_part(Exchange& exchange, Bytes bytes, Lock& lock, TimePoin
     const TimePoint until = sees_to_sending ? hold_until(deadline) : deadline;
     lock.unlock();
     const auto news = exchange.await(until);
-    if (news == Exchange::News::done) return;
+    if (news == PendingRequest::News::done) return;
     lock.lock();
-    if (news != Exchange::News::none || exchange.news() == Exchange::News::done) continue;
+    if (news != PendingRequest::News::none || exchange.news() == PendingRequest::News::done) continue;
     if (sees_to_sending) {
       sees_to_sending = false;
       send_held(exchange, lock, deadline);
@@ -141,14 +141,14 @@ void Connection::take_part(Exchange& exchange, Bytes bytes, Lock& lock, TimePoin
 void Connection::hand_on(bool writing) {
   const auto first = [&](std::size_t from) {
     while (from < under_way_.size() && !under_way_[from].exchange) ++from;
-    if (from < under_way_.size()) under_way_[from].exchange->tell(Exchange::News::lead);
+    if (from < under_way_.size()) under_way_[from].exchange->tell(PendingRequest::News::lead);
   };
   if (!reader_) first(0);
   if (writing && !writing_ && unsent_ != 0) first(under_way_.size() - unsent_);
 }
 
 /// True: the caller may go, and the connection stays.
-bool Connection::leave(Exchange& exchange, std::uint64_t moved_before) {
+bool Connection::leave(PendingRequest& exchange, std::uint64_t moved_before) {
   if (ended_ || moved() - moved_before < kProgress) return false;
   const TimePoint now = std::chrono::steady_clock::now();
   if (overdue_since_ == TimePoint::max()) overdue_since_ = now;
@@ -158,18 +158,18 @@ bool Connection::leave(Exchange& exchange, std::uint64_t moved_before) {
   exchange.fault = Fault::timeout;
   exchange.sent = true;  // or will be
   // It may have been made the next to read or write just now.
-  if (reader_ != &exchange && exchange.news() == Exchange::News::lead) hand_on(true);
+  if (reader_ != &exchange && exchange.news() == PendingRequest::News::lead) hand_on(true);
   return true;
 }
 
 /// Whoever reads is about to tell, and must find the exchange where it is.
-void Connection::await_telling(Exchange& exchange, Lock& lock) {
+void Connection::await_telling(PendingRequest& exchange, Lock& lock) {
   lock.unlock();
-  while (exchange.await(TimePoint::max()) != Exchange::News::done) exchange.led();
+  while (exchange.await(TimePoint::max()) != PendingRequest::News::done) exchange.led();
 }
 
 /// The first of what waits to be sent has waited long enough.
-void Connection::send_held(const Exchange& own, Lock& lock, TimePoint deadline) {
+void Connection::send_held(const PendingRequest& own, Lock& lock, TimePoint deadline) {
   if (own.sent || ended_) return;
   if (unsent_ == 1 && !writing_) sent_at_once_ = kAfterVain;
   overdue_ = true;
@@ -194,7 +194,7 @@ void Connection::end_if_gone(Step step) {
 
 // --- writing
 
-void Connection::write_out(const Exchange& own, Lock& lock, TimePoint deadline) {
+void Connection::write_out(const PendingRequest& own, Lock& lock, TimePoint deadline) {
   writing_ = true;
   for (int n = 0; n == 0 || is_due(); ++n) {
     if (n >= kWrites && is_left_to_others(own)) break;
@@ -238,11 +238,11 @@ void Connection::gather(Lock& lock) {
 
 /// What is left was appended by callers who wait by now: the first of them to read sends it. But one who reads already
 /// may have looked before, and does not wake for it: then another sends it, or nobody does.
-bool Connection::is_left_to_others(const Exchange& own) {
+bool Connection::is_left_to_others(const PendingRequest& own) {
   if (!reader_ || reader_ == &own) return true;
   for (std::size_t i = under_way_.size() - unsent_; i < under_way_.size(); ++i) {
     if (!under_way_[i].exchange || under_way_[i].exchange == reader_) continue;
-    under_way_[i].exchange->tell(Exchange::News::lead);
+    under_way_[i].exchange->tell(PendingRequest::News::lead);
     return true;
   }
   return false;
@@ -264,7 +264,7 @@ void Connection::take_outgoing() {
 }
 
 /// Behind what waits already, straight from the caller's memory: a copy would cost as long as sending it.
-void Connection::write_large(Exchange& own, Bytes bytes, Lock& lock, TimePoint deadline) {
+void Connection::write_large(PendingRequest& own, Bytes bytes, Lock& lock, TimePoint deadline) {
   writing_ = true;
   take_outgoing();
   note_sent();
@@ -306,8 +306,8 @@ bool Connection::send_all(std::string_view rest, TimePoint deadline, Fault& faul
 
 // --- reading
 
-void Connection::read_for_all(Exchange& own, Lock& lock, TimePoint deadline, std::uint64_t moved_before) {
-  while (own.news() != Exchange::News::done) {
+void Connection::read_for_all(PendingRequest& own, Lock& lock, TimePoint deadline, std::uint64_t moved_before) {
+  while (own.news() != PendingRequest::News::done) {
     if (!writing_ && is_due()) {
       write_out(own, lock, deadline);
       continue;
@@ -319,7 +319,7 @@ void Connection::read_for_all(Exchange& own, Lock& lock, TimePoint deadline, std
     const bool sound = step.kind != Step::Kind::moved || parse(why);
     lock.lock();
     if (ended_) return;  // and everybody knows
-    Exchange* answered = distribute();
+    PendingRequest* answered = distribute();
     // Bytes that trickle in keep nobody waiting beyond his deadline.
     late = late || (!own.answered() && std::chrono::steady_clock::now() >= deadline);
     const bool left = late && sound && !ended_ && !own.answered() && leave(own, moved_before);
@@ -333,7 +333,7 @@ void Connection::read_for_all(Exchange& own, Lock& lock, TimePoint deadline, std
       end_if_gone(step);
     }
     lock.unlock();
-    while (answered) std::exchange(answered, answered->next)->tell(Exchange::News::done);
+    while (answered) std::exchange(answered, answered->next)->tell(PendingRequest::News::done);
     lock.lock();
     if (left) return;
   }
@@ -395,9 +395,9 @@ bool Connection::parse(std::string_view& why) {
 
 /// Returns those that have all their replies now, linked by `next`: they are told without the lock, which they take
 /// as soon as they wake.
-Exchange* Connection::distribute() {
-  Exchange* answered = nullptr;
-  Exchange** end_of_answered = &answered;
+PendingRequest* Connection::distribute() {
+  PendingRequest* answered = nullptr;
+  PendingRequest** end_of_answered = &answered;
   for (Reply& reply : parsed_) {
     if (under_way_.size() <= unsent_) {
       end(Fault::lost, nullptr, "the server sent more than was asked for");
@@ -411,7 +411,7 @@ Exchange* Connection::distribute() {
       }
       continue;
     }
-    Exchange& first = *place.exchange;
+    PendingRequest& first = *place.exchange;
     first.replies.push_back(std::move(reply));
     if (!first.answered()) continue;
     under_way_.pop_front();
@@ -424,7 +424,7 @@ Exchange* Connection::distribute() {
   return answered;
 }
 
-void Connection::end(Fault fault, const Exchange* whose, std::string_view why) {
+void Connection::end(Fault fault, const PendingRequest* whose, std::string_view why) {
   if (ended_.load(std::memory_order_relaxed)) return;  // it changes under mutex_ only
   if (watch_) watch_->ended();
   was_slow_ = fault == Fault::timeout;
@@ -435,7 +435,7 @@ void Connection::end(Fault fault, const Exchange* whose, std::string_view why) {
   for (const auto& [exchange, owed] : under_way_) {
     if (!exchange) continue;
     exchange->fault = exchange == whose ? fault : Fault::lost;
-    exchange->tell(Exchange::News::done);
+    exchange->tell(PendingRequest::News::done);
   }
   under_way_.clear();
   why_.assign(why.substr(0, why_.capacity()));  // within what was reserved: it ends without memory, too

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "l2/client/exchange.hpp"
+#include "l2/client/pending_request.hpp"
 #include "l2/net/stream.hpp"
 #include "l2/net/wake.hpp"
 #include "l2/resp/byte_buffer.hpp"
@@ -50,7 +50,7 @@ class Connection {
   };
   /// Sends `bytes` and waits for the replies until `deadline` (steady clock). When it returns, the exchange has its
   /// replies or a fault. Memory that cannot be had for what comes is a fault, too: the connection ends.
-  void run(Exchange& exchange, Bytes bytes, TimePoint deadline);
+  void run(PendingRequest& exchange, Bytes bytes, TimePoint deadline);
 
   bool usable() const { return !ended_.load(std::memory_order_acquire); }
   /// Ends the connection because of what its caller found in a reply.
@@ -74,24 +74,24 @@ class Connection {
  private:
   using Lock = std::unique_lock<std::mutex>;
 
-  void take_part(Exchange& exchange, Bytes bytes, Lock& lock, TimePoint deadline);
+  void take_part(PendingRequest& exchange, Bytes bytes, Lock& lock, TimePoint deadline);
   void hand_on(bool writing);
-  bool leave(Exchange& exchange, std::uint64_t moved_before);
-  void await_telling(Exchange& exchange, Lock& lock);
-  void send_held(const Exchange& own, Lock& lock, TimePoint deadline);
+  bool leave(PendingRequest& exchange, std::uint64_t moved_before);
+  void await_telling(PendingRequest& exchange, Lock& lock);
+  void send_held(const PendingRequest& own, Lock& lock, TimePoint deadline);
   bool is_due() const;
-  void write_out(const Exchange& own, Lock& lock, TimePoint deadline);
+  void write_out(const PendingRequest& own, Lock& lock, TimePoint deadline);
   void gather(Lock& lock);
-  bool is_left_to_others(const Exchange& own);
-  void write_large(Exchange& own, Bytes bytes, Lock& lock, TimePoint deadline);
+  bool is_left_to_others(const PendingRequest& own);
+  void write_large(PendingRequest& own, Bytes bytes, Lock& lock, TimePoint deadline);
   void take_outgoing();
   void note_sent();
   bool send_all(std::string_view bytes, TimePoint deadline, Fault& fault, std::string_view& why);
-  void read_for_all(Exchange& own, Lock& lock, TimePoint deadline, std::uint64_t moved_before);
+  void read_for_all(PendingRequest& own, Lock& lock, TimePoint deadline, std::uint64_t moved_before);
   Step read_some(TimePoint deadline, bool& late);
   bool parse(std::string_view& why);
-  Exchange* distribute();
-  void end(Fault fault, const Exchange* whose, std::string_view why);
+  PendingRequest* distribute();
+  void end(Fault fault, const PendingRequest* whose, std::string_view why);
   void end_if_gone(Step step);
   void refuse_leftovers();
 
@@ -104,18 +104,18 @@ class Connection {
   // Under mutex_.
   std::string outgoing_;
   struct Place {
-    Exchange* exchange;    ///< null: its caller has left
-    std::size_t owed = 0;  ///< replies that are thrown away then
+    PendingRequest* exchange;  ///< null: its caller has left
+    std::size_t owed = 0;      ///< replies that are thrown away then
   };
   std::deque<Place> under_way_;
   TimePoint overdue_since_ = TimePoint::max();  ///< when the first left since somebody was answered last
   std::uint64_t place_ = 0;                     ///< of the last request
   std::size_t unsent_ = 0;                      ///< how many at the end of under_way_ have their bytes in outgoing_
   bool writing_ = false;
-  bool overdue_ = false;              ///< what is unsent has waited long enough for others
-  int sent_at_once_ = 0;              ///< how many requests from now on do not wait for others
-  const Exchange* reader_ = nullptr;  ///< whose caller reads
-  std::size_t returning_ = 0;         ///< callers that were answered since the last write and have not asked again
+  bool overdue_ = false;                    ///< what is unsent has waited long enough for others
+  int sent_at_once_ = 0;                    ///< how many requests from now on do not wait for others
+  const PendingRequest* reader_ = nullptr;  ///< whose caller reads
+  std::size_t returning_ = 0;  ///< callers that were answered since the last write and have not asked again
   std::string why_;
   bool was_slow_ = false;
   std::shared_ptr<LinkWatch> watch_;

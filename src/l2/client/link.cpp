@@ -6,9 +6,9 @@
 #include <optional>
 
 #include "base/time_budget.hpp"
+#include "l2/client/echo_check.hpp"
 #include "l2/client/link_state.hpp"
 #include "l2/client/reason.hpp"
-#include "l2/client/seal.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -79,7 +79,7 @@ Answer Link::run(const Request& request, Purpose purpose) {
   const TimePoint deadline = std::min(by(options_.operation_timeout), TimeBudget::end());
   State& own = state();
 
-  std::optional<Seal> seal;
+  std::optional<EchoCheck> seal;
   if (purpose != Purpose::read) seal.emplace();
 
   Answer answer;
@@ -100,7 +100,7 @@ Answer Link::run(const Request& request, Purpose purpose) {
       }
       return answer;
     }
-    Exchange exchange(request.commands() + (seal ? seal->request().commands() : 0));
+    PendingRequest exchange(request.commands() + (seal ? seal->request().commands() : 0));
     way.line->run(exchange, {request.bytes(), seal ? seal->request().bytes() : std::string_view()}, deadline);
     answer.fault = exchange.fault;
     answer.maybe_executed = answer.maybe_executed || exchange.sent;

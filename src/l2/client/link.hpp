@@ -10,7 +10,7 @@
 #include <dsta/cache/duration.hpp>
 #include <dsta/cache/log.hpp>
 
-#include "l2/client/exchange.hpp"
+#include "l2/client/pending_request.hpp"
 #include "l2/net/stream.hpp"
 #include "l2/net/wake.hpp"
 #include "l2/resp/reply_guard.hpp"

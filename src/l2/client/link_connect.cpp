@@ -67,7 +67,7 @@ std::shared_ptr<Link::State::Line> Link::State::make(TimePoint deadline) noexcep
 bool Link::State::log_in(Connection& connection, TimePoint deadline, std::string& error, std::string_view& refusal) {
   Request hello = greeting(options);
   hello.add({"PING"});
-  Exchange exchange(hello.commands());
+  PendingRequest exchange(hello.commands());
   connection.run(exchange, hello.bytes(), deadline);
   if (exchange.fault != Fault::none) {
     error = connection.why();
@@ -136,16 +136,16 @@ bool Link::State::start_recovery() {
 /// As seldom as the thread would.
 bool Link::State::may_recover_here(TimePoint now) const {
   constexpr std::chrono::milliseconds kPause{500};
-  return !closed && !recovering_here && now >= std::max(later(attempts.last(), kPause), attempts.next());
+  return !closed && !recovering_here && now >= std::max(saturating_add(attempts.last(), kPause), attempts.next());
 }
 
 void Link::State::recover() noexcept {
   std::minstd_rand random(static_cast<std::uint32_t>(random_word()));
   std::unique_lock lock(mutex);
   while (!closed) {
-    const TimePoint next = std::max(later(attempts.last(), pauses.next(random)), attempts.next());
+    const TimePoint next = std::max(saturating_add(attempts.last(), pauses.next(random)), attempts.next());
     if (changed.wait_until(lock, next, [&] { return closed; })) return;
-    if (try_recovery(lock, later(Clock::now(), patience.next(options.connect_timeout)))) break;
+    if (try_recovery(lock, saturating_add(Clock::now(), patience.next(options.connect_timeout)))) break;
   }
   recovering = false;
 }

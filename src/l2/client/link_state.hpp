@@ -14,11 +14,11 @@
 #include <vector>
 
 #include "base/fork_count.hpp"
-#include "base/later.hpp"
+#include "base/saturating_add.hpp"
 #include "l2/client/breaker.hpp"
 #include "l2/client/connection.hpp"
 #include "l2/client/link.hpp"
-#include "l2/client/probing.hpp"
+#include "l2/client/reconnect_backoff.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -34,7 +34,7 @@ void say(const Log& log, LogLevel level, fmt::format_string<Args...> format, Arg
 }
 
 /// That long from now, on the clock that deadlines go by.
-inline TimePoint by(Duration limit) { return later(std::chrono::steady_clock::now(), limit); }
+inline TimePoint by(Duration limit) { return saturating_add(std::chrono::steady_clock::now(), limit); }
 
 /// All that changes. A child of a fork gets one of its own: its parent's mutexes may be locked by threads that the
 /// child does not have, and its parent's sockets are not its own.

@@ -16,14 +16,14 @@
 #include <vector>
 
 #include "base/fork_count.hpp"
-#include "base/later.hpp"
+#include "base/nonce.hpp"
 #include "base/random_word.hpp"
+#include "base/saturating_add.hpp"
 #include "base/thread.hpp"
-#include "base/token.hpp"
 #include "l2/client/connection.hpp"
-#include "l2/tracking/errands.hpp"
-#include "l2/tracking/pairing.hpp"
+#include "l2/tracking/blocking_worker.hpp"
 #include "l2/tracking/subscriber.hpp"
+#include "l2/tracking/tracking_registration.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -77,12 +77,12 @@ struct Channel::State {
   std::atomic<TimePoint> known_good{TimePoint{}};
 
   // The thread's own.
-  Errands errands;
+  BlockingWorker errands;
   std::shared_ptr<Errand> errand;
   std::unique_ptr<Subscriber> subscriber;
   std::shared_ptr<Connection> paired;  ///< the connection that is registered, or is being
   std::uint64_t ends = 0;              ///< watch->ends before it was looked for
-  Pairing pairing;
+  TrackingRegistration pairing;
   std::string probe;
   bool proving = false;  ///< the probe was written and is waited for
   bool probe_heard = false;
@@ -308,7 +308,7 @@ void Channel::State::start(Errand::Kind kind, Request request) {
   errand = std::make_shared<Errand>(
       Errand{.kind = kind, .channel = pairing.channel, .connection = paired, .moved = paired ? paired->moved() : 0});
   const TimePoint deadline =
-      later(Clock::now(), kind == Errand::Kind::open ? data.options().connect_timeout : patience());
+      saturating_add(Clock::now(), kind == Errand::Kind::open ? data.options().connect_timeout : patience());
   bool begun = false;
   if (kind == Errand::Kind::open) {
     begun = errands.run([mine = errand, deadline, link = data.options()] {
@@ -409,7 +409,7 @@ void Channel::State::advance() {
   }
   next_pairing = now + pause();
   paired = std::move(connection);
-  probe = pairing.probe_prefix() + fresh_token();
+  probe = pairing.probe_prefix() + new_nonce();
   probe_heard = false;
   proved_from = now;
   start(Errand::Kind::prove, pairing.prove(probe));

@@ -26,13 +26,14 @@ std::optional<std::string> compress(std::string_view bytes) {
   return out;
 }
 
-std::variant<std::string, Refusal> decompress(std::string_view compressed, std::uint64_t size, std::size_t max_size) {
-  if (size > max_size) return Refusal::too_large;
+std::variant<std::string, DecodeError> decompress(std::string_view compressed, std::uint64_t size,
+                                                  std::size_t max_size) {
+  if (size > max_size) return DecodeError::too_large;
   // Our frames say their size; one that disagrees is not decompressed at all.
-  if (ZSTD_getFrameContentSize(compressed.data(), compressed.size()) != size) return Refusal::corrupt;
+  if (ZSTD_getFrameContentSize(compressed.data(), compressed.size()) != size) return DecodeError::corrupt;
   std::string out(static_cast<std::size_t>(size), '\0');
   const std::size_t written = ZSTD_decompress(out.data(), out.size(), compressed.data(), compressed.size());
-  if (ZSTD_isError(written) || written != out.size()) return Refusal::corrupt;
+  if (ZSTD_isError(written) || written != out.size()) return DecodeError::corrupt;
   return out;
 }
 
@@ -42,8 +43,8 @@ const bool kHasZstd = false;
 
 std::optional<std::string> compress(std::string_view) { return std::nullopt; }
 
-std::variant<std::string, Refusal> decompress(std::string_view, std::uint64_t size, std::size_t max_size) {
-  return size > max_size ? Refusal::too_large : Refusal::needs_zstd;
+std::variant<std::string, DecodeError> decompress(std::string_view, std::uint64_t size, std::size_t max_size) {
+  return size > max_size ? DecodeError::too_large : DecodeError::needs_zstd;
 }
 
 #endif

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <variant>
 
-#include "l2/values/refusal.hpp"
+#include "l2/values/decode_error.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -20,7 +20,8 @@ std::optional<std::string> compress(std::string_view bytes);
 
 /// The `size` bytes that `compressed` stands for. Refused before anything is allocated if that is more than `max_size`,
 /// so that a few bytes in the server cannot take a process's memory.
-std::variant<std::string, Refusal> decompress(std::string_view compressed, std::uint64_t size, std::size_t max_size);
+std::variant<std::string, DecodeError> decompress(std::string_view compressed, std::uint64_t size,
+                                                  std::size_t max_size);
 
 }  // namespace detail
 }  // namespace v1

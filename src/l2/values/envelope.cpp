@@ -90,25 +90,25 @@ bool is_hash_of(std::string_view stored, std::string_view key) {
 }
 
 /// What is wrong with the frame that every kind has; nothing if the bytes are whole and as they were written.
-std::optional<Refusal> check_frame(std::string_view bytes, Kind kind) {
+std::optional<DecodeError> check_frame(std::string_view bytes, Kind kind) {
   if (bytes.empty() || bytes.substr(0, kMagic.size()) != kMagic.substr(0, bytes.size())) {
-    return Refusal::not_an_envelope;
+    return DecodeError::not_an_envelope;
   }
-  if (bytes.size() <= kVersionAt) return Refusal::truncated;
+  if (bytes.size() <= kVersionAt) return DecodeError::truncated;
   const char version = bytes[kVersionAt];
   if (version != kVersion && version != kFirstVersion) {
-    return version == 0 ? Refusal::malformed : Refusal::newer_version;
+    return version == 0 ? DecodeError::malformed : DecodeError::newer_version;
   }
   const std::size_t head = version == kVersion ? kPartsAt : kPrelude;
-  if (bytes.size() < head + kChecksum) return Refusal::truncated;
+  if (bytes.size() < head + kChecksum) return DecodeError::truncated;
   const auto size = read_little<std::uint64_t>(bytes.data() + kSizeAt);
-  if (size != bytes.size()) return bytes.size() < size ? Refusal::truncated : Refusal::malformed;
+  if (size != bytes.size()) return bytes.size() < size ? DecodeError::truncated : DecodeError::malformed;
   const std::string_view signed_part = bytes.substr(0, bytes.size() - kChecksum);
   const auto expected =
       bytes[kKindAt] == kLease && version == kVersion ? lease_checksum(signed_part) : checksum(signed_part);
-  if (expected != read_little<std::uint64_t>(bytes.data() + signed_part.size())) return Refusal::corrupt;
+  if (expected != read_little<std::uint64_t>(bytes.data() + signed_part.size())) return DecodeError::corrupt;
   if (bytes[kKindAt] == kind) return std::nullopt;
-  return bytes[kKindAt] == kValue || bytes[kKindAt] == kLease ? Refusal::other_kind : Refusal::malformed;
+  return bytes[kKindAt] == kValue || bytes[kKindAt] == kLease ? DecodeError::other_kind : DecodeError::malformed;
 }
 
 /// Takes parts from the front; from the first that is not there on, takes nothing.
@@ -195,7 +195,7 @@ std::string encode(const Envelope& envelope) {
 namespace {
 
 /// `bytes` without the checksum, or the beginning of them.
-std::variant<EnvelopeView, Refusal> read_parts(std::string_view bytes, std::string_view expected_key) {
+std::variant<EnvelopeView, DecodeError> read_parts(std::string_view bytes, std::string_view expected_key) {
   const auto flags = static_cast<unsigned char>(bytes[kFlagsAt]);
   const bool hashed = flags & kKeyIsHash;
 
@@ -229,15 +229,15 @@ std::variant<EnvelopeView, Refusal> read_parts(std::string_view bytes, std::stri
                           ((flags & kCompressed) != 0) == (terms.uncompressed_size != 0) &&
                           (hashed ? key_size == kKeyHash : key_size <= kMaxStoredKey) &&
                           terms.refresh_after <= terms.fresh_until && terms.fresh_until <= terms.stale_until;
-  if (!as_written) return Refusal::malformed;
-  if (hashed != (expected_key.size() > kMaxStoredKey)) return Refusal::other_key;
-  if (hashed ? !is_hash_of(key, expected_key) : key != expected_key) return Refusal::other_key;
+  if (!as_written) return DecodeError::malformed;
+  if (hashed != (expected_key.size() > kMaxStoredKey)) return DecodeError::other_key;
+  if (hashed ? !is_hash_of(key, expected_key) : key != expected_key) return DecodeError::other_key;
   return view;
 }
 
 }  // namespace
 
-std::variant<EnvelopeView, Refusal> decode(std::string_view bytes, std::string_view expected_key) {
+std::variant<EnvelopeView, DecodeError> decode(std::string_view bytes, std::string_view expected_key) {
   if (const auto refusal = check_frame(bytes, kValue)) return *refusal;
   return read_parts(bytes.substr(0, bytes.size() - kChecksum), expected_key);
 }
@@ -274,7 +274,7 @@ std::string encode(const Lease& lease) {
   return out;
 }
 
-std::variant<LeaseView, Refusal> decode_lease(std::string_view bytes) {
+std::variant<LeaseView, DecodeError> decode_lease(std::string_view bytes) {
   if (const auto refusal = check_frame(bytes, kLease)) return *refusal;
   const auto tags = read_little<std::uint16_t>(bytes.data() + kTagsAt);
   LeaseView view;
@@ -287,9 +287,9 @@ std::variant<LeaseView, Refusal> decode_lease(std::string_view bytes) {
     view.epochs = EpochList(reader.take(std::size_t{8} * epochs));
     view.tags = TagList(reader.take_tags(tags));
   } else if (tags != 0) {
-    return Refusal::malformed;
+    return DecodeError::malformed;
   }
-  if (reader.failed() || !reader.rest().empty() || bytes[kFlagsAt] != 0) return Refusal::malformed;
+  if (reader.failed() || !reader.rest().empty() || bytes[kFlagsAt] != 0) return DecodeError::malformed;
   return view;
 }
 

@@ -12,7 +12,7 @@
 #include <variant>
 
 #include "base/little_endian.hpp"
-#include "l2/values/refusal.hpp"
+#include "l2/values/decode_error.hpp"
 
 #include "base/lease_token.hpp"
 
@@ -125,7 +125,7 @@ std::string encode(const Envelope& envelope);
 
 /// What was stored under `expected_key`, or why it does not count. Reads any bytes whatever safely, allocates nothing,
 /// and takes only what `encode` writes, to the last bit.
-std::variant<EnvelopeView, Refusal> decode(std::string_view bytes, std::string_view expected_key);
+std::variant<EnvelopeView, DecodeError> decode(std::string_view bytes, std::string_view expected_key);
 
 /// A value's parts, as far as they are told by its first bytes; nothing when these are no value's or its tags are not
 /// all among them. Not verified: for counting what is removed. The payload is empty.
@@ -157,7 +157,7 @@ struct LeaseView {
 std::string encode(const Lease& lease);
 /// A lease that depends on nothing.
 inline std::string encode_lease(const LeaseToken& token) { return encode(Lease{.token = token}); }
-std::variant<LeaseView, Refusal> decode_lease(std::string_view bytes);
+std::variant<LeaseView, DecodeError> decode_lease(std::string_view bytes);
 
 }  // namespace detail
 }  // namespace v1

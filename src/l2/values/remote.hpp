@@ -57,7 +57,7 @@ struct Found {
   std::string bytes;
   EnvelopeView view;
   LeaseView lease;
-  Refusal refusal{};
+  DecodeError decode_error{};
   bool of_other_type = false;  ///< a list, a set…: nothing can be compared with it
 
   /// What kReplaceIf takes to recognise it again.

@@ -11,7 +11,7 @@ namespace {
 Found shown(std::string_view key, Reply& head) {
   Found found;
   found.kind = Found::Kind::other;
-  found.refusal = Refusal::not_an_envelope;
+  found.decode_error = DecodeError::not_an_envelope;
   if (!head.is(Reply::Kind::text)) {  // WRONGTYPE, or the user may not look
     found.of_other_type = head.error_code() == "WRONGTYPE";
     return found;
@@ -21,7 +21,7 @@ Found shown(std::string_view key, Reply& head) {
     found.kind = Found::Kind::value;
     found.view = *value;
   } else if (looks_like_envelope(found.bytes)) {
-    found.refusal = Refusal::other_kind;
+    found.decode_error = DecodeError::other_kind;
   }
   return found;
 }

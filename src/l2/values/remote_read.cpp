@@ -60,7 +60,7 @@ Found Remote::to_found(std::string_view name, Reply& reply) const {
   if (reply.is(Reply::Kind::nil)) return found;
   if (reply.is(Reply::Kind::error)) {
     found.kind = Found::Kind::other;
-    found.refusal = Refusal::not_an_envelope;
+    found.decode_error = DecodeError::not_an_envelope;
     found.of_other_type = true;
     return found;
   }
@@ -72,8 +72,8 @@ Found Remote::to_found(std::string_view name, Reply& reply) const {
     return found;
   }
   found.kind = Found::Kind::other;
-  found.refusal = std::get<Refusal>(decoded);
-  if (found.refusal == Refusal::other_kind) {
+  found.decode_error = std::get<DecodeError>(decoded);
+  if (found.decode_error == DecodeError::other_kind) {
     const auto lease = decode_lease(found.bytes);
     if (const auto* held = std::get_if<LeaseView>(&lease)) {
       found.kind = Found::Kind::lease;
@@ -246,7 +246,7 @@ bool Remote::need(std::span<const std::string> dependencies, Duration life, Vers
   }
   const std::uint64_t mark = memory_->mark();
   const TimePoint asked = std::chrono::steady_clock::now();
-  const TimePoint kept_until = life <= Duration::zero() ? TimePoint::max() : later(asked, life);
+  const TimePoint kept_until = life <= Duration::zero() ? TimePoint::max() : saturating_add(asked, life);
   const Answer answer = calls.empty() ? Answer() : run_calls("version", calls, Purpose::erase);
   if (!answer) return false;
   for (std::size_t i = 0; i < calls.size(); ++i) {
@@ -322,7 +322,7 @@ void Remote::keep_versions() {
 bool Remote::guess_versions(std::span<const std::string> dependencies, Duration life, Versions& versions) {
   // Half of it, or each write would have to ask for a little more.
   const TimePoint until =
-      life <= Duration::zero() ? TimePoint::max() : later(std::chrono::steady_clock::now(), life / 2);
+      life <= Duration::zero() ? TimePoint::max() : saturating_add(std::chrono::steady_clock::now(), life / 2);
   bool all = true;
   const auto take = [&](std::string_view name) {
     const auto known = memory_->find(name, is_kept_for_ever(name) ? TimePoint::max() : until);

@@ -2,8 +2,8 @@
 #include <algorithm>
 
 #include "base/little_endian.hpp"
+#include "base/nonce.hpp"
 #include "base/time_budget.hpp"
-#include "base/token.hpp"
 #include "l2/client/reason.hpp"
 #include "l2/values/remote.hpp"
 
@@ -46,7 +46,7 @@ Done Remote::raise(std::string_view dependency, bool hard) {
   const std::string_view arguments[] = {hard ? "remove" : "expire", life, time, hash};
   for (const bool whole : {whole_scripts_.load(std::memory_order_relaxed), true}) {
     // A notice of its own each time: one that came before its version was raised must not be the only one.
-    const std::string token = fresh_token();
+    const std::string token = new_nonce();
     notices_->add(token);
     Request request;
     add_call(request, kRaiseVersion, whole, key_words, arguments);

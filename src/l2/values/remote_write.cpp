@@ -198,7 +198,7 @@ bool Remote::mark_raw() {
   if (raw_marked_until_.load() > time) return true;
   const Answer marked = run("lease", Request{"SET", keys_.raw_marker(), "1", "PX", kRawMarkerLife}, Purpose::erase);
   if (!marked || !marked.replies[0].is_ok()) return false;
-  raw_marked_until_.store(later(time, kRawMarked));
+  raw_marked_until_.store(saturating_add(time, kRawMarked));
   return true;
 }
 

@@ -4,7 +4,7 @@
 
 #include <dsta/cache/duration.hpp>
 
-#include "base/later.hpp"
+#include "base/saturating_add.hpp"
 #include "l2/values/envelope.hpp"
 
 namespace dsta::cache {
@@ -31,7 +31,7 @@ class ServerClock {
     const bool known = connection == connection_.load(std::memory_order_relaxed) && least <= ahead() && ahead() <= most;
     if (!known) ahead_.store(most, std::memory_order_relaxed);
     connection_.store(connection, std::memory_order_relaxed);
-    due_.store(later(std::chrono::steady_clock::now(), kLasts), std::memory_order_release);
+    due_.store(saturating_add(std::chrono::steady_clock::now(), kLasts), std::memory_order_release);
   }
   /// The server of this connection does not say its time.
   void assume(TimePoint now, std::uint64_t connection) {

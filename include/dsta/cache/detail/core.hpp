@@ -34,7 +34,7 @@ class IdentityTable;
 class Store;
 class TagTable;
 class KeyPattern;
-struct Dressing;
+struct Expiry;
 // With a shared level.
 struct Shared;
 struct Claim;
@@ -42,7 +42,7 @@ struct Ours;
 class LoadPlace;
 enum class LeaseStep : std::uint8_t;
 enum class EntryAction : std::uint8_t;
-struct Consulted;
+struct Acquired;
 struct Prepared;
 struct Found;
 struct Judged;
@@ -322,10 +322,10 @@ class Core : public std::enable_shared_from_this<Core> {
   std::shared_ptr<Flight> lead_beside(std::size_t place, const BatchItem& item, BatchLoader& loader);
   bool reads_l2_itself(const LoadSpec& spec);
   /// A value while its refresh runs: the value, or what the refresh brings within the soft timeout.
-  NodeRef meanwhile(NodeRef entry, Freshness freshness, const std::shared_ptr<Flight>& refresh, const Loader& loader,
-                    TimePoint called, std::uint64_t arrived);
+  NodeRef serve_stale_or_wait(NodeRef entry, Freshness freshness, const std::shared_ptr<Flight>& refresh,
+                              const Loader& loader, TimePoint called, std::uint64_t arrived);
   /// A value of the shared level, whose refresh is begun when it is due.
-  NodeRef freshen(Fetched seen, const std::shared_ptr<Loader>& loader, TimePoint called, std::uint64_t arrived);
+  NodeRef refresh_if_due(Fetched seen, const std::shared_ptr<Loader>& loader, TimePoint called, std::uint64_t arrived);
   struct Waiting;
   class Unled;
   /// Each open item becomes a hit, or one of those that are waited for; of these, what nobody loads yet goes to
@@ -333,7 +333,7 @@ class Core : public std::enable_shared_from_this<Core> {
   std::vector<Waiting> join_batch(std::vector<BatchItem>& items, const std::vector<std::size_t>& open,
                                   const LoadSpec& spec, bool counted, Batch& wanted, Batch& behind, std::size_t& early);
   /// Takes away the flights that whoever comes now must not join.
-  void look_whom_to_join(const std::vector<BatchItem>& items, const LoadSpec& spec, std::vector<Waiting>& waiting);
+  void drop_superseded(const std::vector<BatchItem>& items, const LoadSpec& spec, std::vector<Waiting>& waiting);
   void refresh_behind(const std::vector<BatchItem>& items, const std::vector<std::size_t>& aged,
                       const std::shared_ptr<BatchLoader>& loader);
   void load_uncached(std::vector<BatchItem>& items, const std::vector<std::size_t>& open, bool counted,
@@ -343,7 +343,7 @@ class Core : public std::enable_shared_from_this<Core> {
   // in the background (false: no room, and the flights are abandoned).
   // Every flight lands, also when there is no memory.
   void lead(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run) noexcept;
-  void lead_all(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run);
+  void run_load_all(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run);
   /// Gets a place among the loads of the prefix. False: the flights have landed without one.
   bool enter(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, LoadPlace& place);
   void wait_for_unclaimed(const std::shared_ptr<Flight>& flight);
@@ -359,7 +359,7 @@ class Core : public std::enable_shared_from_this<Core> {
   /// Stores it unless the flight was fenced, and hands it to those who wait.
   void land(Flight& flight, const LoadSpec& spec, Loaded loaded, Prepared prepared);
   void publish(Flight& flight, const LoadSpec& spec, const Loaded& loaded, Prepared& prepared);
-  std::uint64_t void_from(const Flight& flight, const Loaded& loaded);
+  std::uint64_t valid_before(const Flight& flight, const Loaded& loaded);
   /// Lands a flight whose loader never ran.
   void abandon(Flight& flight) noexcept;
   /// Lands a flight, unless it has, with an error.
@@ -369,7 +369,7 @@ class Core : public std::enable_shared_from_this<Core> {
   // With a shared level. See connect.cpp.
   void connect();
   void listen();
-  void begin_upkeep();
+  void begin_periodic_tasks();
   void disconnect() noexcept;
   /// By each operation that reaches beyond a hit: threads that were not to be had are tried for again.
   void tend();
@@ -380,24 +380,24 @@ class Core : public std::enable_shared_from_this<Core> {
 
   // See consult.cpp.
   struct Wanted;
-  Consulted consult(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, int looks, LoadPlace& place);
-  Consulted consult_raw(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, LoadPlace& place);
+  Acquired acquire_leases(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, int looks, LoadPlace& place);
+  Acquired acquire_raw_leases(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, LoadPlace& place);
   void take_raw_claims(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, std::span<const std::size_t> open,
-                       const std::vector<bool>& absent, Consulted& consulted);
+                       const std::vector<bool>& absent, Acquired& acquired);
   LeaseStep look(const Flight& flight, const LoadSpec& spec, LoadUrgency urgency, const Found& found,
                  const Versions& versions, std::uint64_t confirmed_before, NodeRef& node, Freshness& freshness);
   bool know_versions(std::span<const std::string> dependencies, const EntryTerms& terms, Versions& versions);
   void take_claims(const Batch& batch, const LoadSpec& spec, const std::shared_ptr<const Versions>& versions,
-                   std::vector<Wanted>& wanted, Consulted& consulted);
+                   std::vector<Wanted>& wanted, Acquired& acquired);
   void land_found(Flight& flight, const EntryTerms& terms, NodeRef node, Freshness freshness);
   void put_off(const std::shared_ptr<Flight>& flight);
   /// False: not any longer.
   bool wait_for_others(int looks, TimePoint begun);
-  void settle(Ours& ours, const LoadSpec& spec, std::vector<Prepared>& prepared, std::vector<Loaded>& loaded,
-              Duration took);
-  EntryAction settle_action(const Flight& flight, const Claim& claim, const LoadSpec& spec, Prepared& mine,
-                            Loaded& loaded, Duration took, std::string& bytes);
-  void note_settled(Claim& claim, Prepared& mine, const Done& done, bool stores);
+  void store_under_leases(Ours& ours, const LoadSpec& spec, std::vector<Prepared>& prepared,
+                          std::vector<Loaded>& loaded, Duration took);
+  EntryAction store_action(const Flight& flight, const Claim& claim, const LoadSpec& spec, Prepared& mine,
+                           Loaded& loaded, Duration took, std::string& bytes);
+  void note_stored(Claim& claim, Prepared& mine, const Done& done, bool stores);
   bool add_late_versions(const Claim& claim, const std::vector<std::string>& before_load,
                          std::span<const std::string> dependencies, TimePoint stale_until, Versions& versions);
   std::vector<std::string> dependencies_of(const Batch& batch, const LoadSpec& spec) const;
@@ -444,8 +444,8 @@ class Core : public std::enable_shared_from_this<Core> {
   void flush_shared();
   static std::array<std::shared_ptr<const KeyPattern>, 2> raw_values_of(const Identity& identity);
   void clear_raw(std::span<const std::shared_ptr<const KeyPattern>> patterns) noexcept;
-  void leave_to_upkeep(PendingKind kind, std::string_view name);
-  void leave_to_upkeep(const std::shared_ptr<const KeyPattern>& pattern);
+  void retry_later(PendingKind kind, std::string_view name);
+  void retry_later(const std::shared_ptr<const KeyPattern>& pattern);
   // See coherence.cpp.
   class QuietWork;
   void drop_all_shared();
@@ -453,7 +453,7 @@ class Core : public std::enable_shared_from_this<Core> {
   /// What L1 has of L2 may be read.
   bool trusts_l1() const noexcept { return coarse_now() < trusted_until_.load(std::memory_order_relaxed); }
 
-  // Steps of Upkeep: each does what is due and says when it is to be called next.
+  // Steps of PeriodicTask: each does what is due and says when it is to be called next.
   TimePoint confirm_pending();
   TimePoint renew_leases();
   TimePoint renew_leases(TimePoint time, TimePoint next);
@@ -467,9 +467,9 @@ class Core : public std::enable_shared_from_this<Core> {
 
   void sweep_behind() noexcept;
   /// Tags, an etag and an idle ttl, for those that have any.
-  void adorn(Node& node, TagSet tags, std::string etag, Duration idle_ttl) const;
+  void attach_metadata(Node& node, TagSet tags, std::string etag, Duration idle_ttl) const;
   /// Fills in times, tags and weight. False: the ttl says not to store.
-  bool dress(Node& node, const EntryTerms& terms, Dressing how) const;
+  bool set_expiry(Node& node, const EntryTerms& terms, Expiry how) const;
   /// A ttl, shortened at random by a fraction of up to `jitter`.
   Duration jittered(Duration ttl, double jitter) const;
   std::uint64_t sequence() const noexcept;

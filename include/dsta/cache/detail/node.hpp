@@ -166,7 +166,7 @@ struct Node {
   IdentityRef identity;
   /// The invalidation sequence seen before the value was read from its source.
   std::uint64_t sequence = 0;
-  TimePoint attention;         ///< until then it is fresh and nothing is to be done: the hit path's only comparison
+  TimePoint refresh_at;        ///< until then it is fresh and nothing is to be done: the hit path's only comparison
   NodeExtra* extra = nullptr;  ///< tags and what else few entries have; owned
   std::uint32_t key_size = 0;
   std::uint32_t key_offset = 0;

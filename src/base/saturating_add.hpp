@@ -6,7 +6,7 @@ inline namespace v1 {
 namespace detail {
 
 /// `from` + `by`, at most the end of time.
-inline TimePoint later(TimePoint from, Duration by) {
+inline TimePoint saturating_add(TimePoint from, Duration by) {
   return by >= TimePoint::max() - from ? TimePoint::max() : from + by;
 }
 

@@ -1,4 +1,4 @@
-#include "base/token.hpp"
+#include "base/nonce.hpp"
 
 #include <unistd.h>
 
@@ -21,7 +21,7 @@ std::uint64_t process_number() {
 
 }  // namespace
 
-std::string fresh_token() {
+std::string new_nonce() {
   static std::atomic<std::uint64_t> last{0};
   // Short enough for a std::string to hold without an allocation: 36 bits of the process's, 54 of its own.
   static constexpr std::string_view kDigits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz-";

@@ -13,13 +13,13 @@ namespace detail {
 ///
 /// At the end an errand under way is interrupted where it waits for a socket (see Interruptible); it must end by a
 /// deadline all the same, since other things that it waits for cannot be.
-class Errands {
+class BlockingWorker {
  public:
   /// `done` is rung after each errand.
-  explicit Errands(std::shared_ptr<LinkWatch> done);
-  ~Errands();
-  Errands(const Errands&) = delete;
-  Errands& operator=(const Errands&) = delete;
+  explicit BlockingWorker(std::shared_ptr<LinkWatch> done);
+  ~BlockingWorker();
+  BlockingWorker(const BlockingWorker&) = delete;
+  BlockingWorker& operator=(const BlockingWorker&) = delete;
 
   /// What the last errand wrote may be read when this is true.
   bool idle() const;

@@ -8,7 +8,7 @@
 
 #include <dsta/cache/duration.hpp>
 
-#include "base/later.hpp"
+#include "base/saturating_add.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -21,7 +21,7 @@ class AttemptLimit {
   static constexpr std::chrono::milliseconds kWindow{1000};
 
   /// From when on one more may be made.
-  TimePoint next() const { return later(attempts_[0], kWindow); }
+  TimePoint next() const { return saturating_add(attempts_[0], kWindow); }
   void note(TimePoint now) { attempts_ = {attempts_[1], now}; }
   TimePoint last() const { return attempts_[1]; }
   void forget() { attempts_ = {}; }

@@ -10,8 +10,8 @@
 #include "base/time_budget.hpp"
 #include "entry/entry.hpp"
 #include "l1/store.hpp"
+#include "load/acquire_lease.hpp"
 #include "load/admission.hpp"
-#include "load/consult.hpp"
 #include "load/load_errors.hpp"
 #include "load/load_place.hpp"
 #include "load/load_scope.hpp"
@@ -40,13 +40,13 @@ void Core::limit_loads(const std::string& prefix, const LoadLimit& limit) {
 
 void Core::lead(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run) noexcept {
   try {
-    lead_all(batch, spec, urgency, run);
+    run_load_all(batch, spec, urgency, run);
   } catch (...) {  // no memory: its callers get that
     for (const auto& flight : batch.flights) fail(*flight, std::current_exception());
   }
 }
 
-void Core::lead_all(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run) {
+void Core::run_load_all(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run) {
   const TimeBudget::Operation budget(time_limit());
   LoadPlace place(admission(*spec.identity));
   Batch left = batch;
@@ -57,18 +57,18 @@ void Core::lead_all(const Batch& batch, const LoadSpec& spec, LoadUrgency urgenc
   };
   for (int looks = 0; may_ask(); ++looks) {
     for (const auto& flight : left.flights) flight->wait_no_more();
-    Consulted consulted = consult(left, spec, urgency, looks, place);
-    if (!consulted.ours.empty()) load_ours(consulted.ours, spec, urgency, run, place);
-    left = std::move(consulted.others);
-    if (!consulted.queued.empty() && !enter(consulted.queued, spec, urgency, place)) consulted.queued = {};
-    for (std::size_t i = 0; i < consulted.queued.flights.size(); ++i) {
-      left.add(consulted.queued.items[i], std::move(consulted.queued.flights[i]));
+    Acquired acquired = acquire_leases(left, spec, urgency, looks, place);
+    if (!acquired.ours.empty()) load_ours(acquired.ours, spec, urgency, run, place);
+    left = std::move(acquired.others);
+    if (!acquired.queued.empty() && !enter(acquired.queued, spec, urgency, place)) acquired.queued = {};
+    for (std::size_t i = 0; i < acquired.queued.flights.size(); ++i) {
+      left.add(acquired.queued.items[i], std::move(acquired.queued.flights[i]));
     }
     if (left.empty()) return;
-    if (!consulted.queued.empty()) continue;  // with its place: what was not there then may be there now
+    if (!acquired.queued.empty()) continue;  // with its place: what was not there then may be there now
     place.give_up();
     // What is its own is loaded before it waits for others: nobody waits for a load that is not under way.
-    if (consulted.ours.empty() && !wait_for_others(looks, begun)) break;
+    if (acquired.ours.empty() && !wait_for_others(looks, begun)) break;
   }
   Ours alone;
   for (std::size_t i = 0; i < left.flights.size(); ++i) {
@@ -169,7 +169,7 @@ void Core::load_ours(Ours& ours, const LoadSpec& spec, LoadUrgency urgency, cons
     if (probe) probe(Point::before_store, ours.flights[i]->name);
     prepared.push_back(prepare(*ours.flights[i], spec, loaded[i], took));
   }
-  if (with_l2) settle(ours, spec, prepared, loaded, took);
+  if (with_l2) store_under_leases(ours, spec, prepared, loaded, took);
   for (std::size_t i = 0; i < ours.flights.size(); ++i) {
     land(*ours.flights[i], spec, std::move(loaded[i]), std::move(prepared[i]));
   }
@@ -221,11 +221,11 @@ Prepared Core::prepare(Flight& flight, const LoadSpec& spec, Loaded& loaded, Dur
       TagSet tags = tags_->find(names);
       if (kept_tags) tags.join(*kept_tags);
       prepared.invalidated = tags.invalidated() > flight.sequence;
-      prepared.void_from = void_from(flight, loaded);
+      prepared.valid_before = valid_before(flight, loaded);
       const bool too_long = flight.full.size() > kMaxKeyBytes;
       if (too_long) counters.add(Count::rejected);
       if (loaded.store && !loaded.skipped && !too_long &&
-          dress(node, terms, {ttl_of(loaded, terms), std::move(tags), std::move(loaded.etag), took})) {
+          set_expiry(node, terms, {ttl_of(loaded, terms), std::move(tags), std::move(loaded.etag), took})) {
         prepared.landing.replace_by = loaded.node;
       }
     }
@@ -236,7 +236,7 @@ Prepared Core::prepare(Flight& flight, const LoadSpec& spec, Loaded& loaded, Dur
     if (prepared.invalidated) {
       prepared.landing.replace_by.reset();
     } else if (loaded.error || loaded.skipped) {
-      prepared.landing.retry_after = later(now(), terms.hold_off);
+      prepared.landing.retry_after = saturating_add(now(), terms.hold_off);
     } else {
       prepared.landing.remove = !prepared.landing.replace_by;
     }
@@ -262,7 +262,7 @@ void Core::land(Flight& flight, const LoadSpec& spec, Loaded loaded, Prepared pr
     const std::lock_guard lock(flight.mutex);
     flight.value = std::move(loaded.node);
     flight.error = std::move(loaded.error);
-    flight.void_from = prepared.void_from;
+    flight.valid_before = prepared.valid_before;
     flight.landed = true;
   }
   flight.landing.notify_all();
@@ -290,12 +290,12 @@ void Core::publish(Flight& flight, const LoadSpec& spec, const Loaded& loaded, P
       break;
   }
   // Nobody joins any more, but a caller may have joined after an invalidation that came since prepare() looked.
-  prepared.void_from = std::min(prepared.void_from, void_from(flight, loaded));
+  prepared.valid_before = std::min(prepared.valid_before, valid_before(flight, loaded));
 }
 
 /// Tags that only the value names could not keep callers from joining. Once one of them was invalidated, callers who
 /// came after whatever invalidation since the load began retry: it may not have been the last one.
-std::uint64_t Core::void_from(const Flight& flight, const Loaded& loaded) {
+std::uint64_t Core::valid_before(const Flight& flight, const Loaded& loaded) {
   const TagSet* kept_tags = loaded.kept && loaded.kept->extra ? &loaded.kept->extra->tags : nullptr;
   if (loaded.tags.empty() && !kept_tags) return Flight::kValid;
   TagSet tags = tags_->find(loaded.tags);

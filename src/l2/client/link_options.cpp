@@ -1,4 +1,4 @@
-#include "l2/client/dial.hpp"
+#include "l2/client/link_options.hpp"
 
 #include <algorithm>
 #include <memory>

@@ -15,7 +15,7 @@ namespace detail {
 /// came late (a crowded machine, a stopped process), and after a second in any case, to be started again only by busy
 /// readers. So a tick is late at most once by the delay that made it late, an idle program has no wake-ups, and a
 /// forked child, which has no ticker, reads the clock.
-class Tick {
+class CachedClock {
  public:
   static TimePoint now() noexcept {
     const std::int64_t tick = tick_.load(std::memory_order_relaxed);

@@ -1,4 +1,4 @@
-#include "l2/client/exchange.hpp"
+#include "l2/client/pending_request.hpp"
 
 #include <linux/futex.h>
 #include <sys/syscall.h>
@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <ctime>
 
-#include "l2/client/courtesy.hpp"
+#include "l2/client/adaptive_yield.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -20,7 +20,7 @@ constexpr int kYields = 16;
 
 }  // namespace
 
-void Exchange::tell(News news) {
+void PendingRequest::tell(News news) {
   // Once the caller has seen this it may be gone, so only the address is used from here on: at worst the wake is for
   // something else that lives there now, and every waiter looks again after waking.
   std::atomic<News>* const word = &news_;
@@ -29,7 +29,7 @@ void Exchange::tell(News news) {
   }
 }
 
-Exchange::News Exchange::await(TimePoint deadline) {
+PendingRequest::News PendingRequest::await(TimePoint deadline) {
   for (int i = 0; i < kYields; ++i) {
     if (const News seen = news(); seen != News::none) return seen;
     if (!yield_briefly()) break;
@@ -53,7 +53,7 @@ Exchange::News Exchange::await(TimePoint deadline) {
   }
 }
 
-void Exchange::led() {
+void PendingRequest::led() {
   News seen = News::lead;
   news_.compare_exchange_strong(seen, News::none, std::memory_order_acq_rel);
 }

@@ -1,4 +1,4 @@
-#include "base/upkeep.hpp"
+#include "base/periodic_task.hpp"
 
 #include <algorithm>
 #include <exception>
@@ -16,7 +16,7 @@ constexpr std::chrono::milliseconds kAfterFailure{100};
 constexpr std::chrono::milliseconds kNextAttempt{500};
 }  // namespace
 
-bool Upkeep::poke(TimePoint time) noexcept {
+bool PeriodicTask::wake(TimePoint time) noexcept {
   const std::lock_guard lock(mutex_);
   if (stopped_ || (next_ <= time && thread_.joinable())) return true;
   next_ = std::min(next_, time);
@@ -25,7 +25,7 @@ bool Upkeep::poke(TimePoint time) noexcept {
   return true;
 }
 
-bool Upkeep::start() {
+bool PeriodicTask::start() {
   if (!thread_.joinable()) {
     thread_ = start_thread(name_, [this] { run(); });
     forks_ = fork_count();
@@ -34,7 +34,7 @@ bool Upkeep::start() {
   return thread_.joinable();
 }
 
-void Upkeep::stand_in() noexcept {
+void PeriodicTask::stand_in() noexcept {
   std::unique_lock lock(mutex_);
   if (stopped_ || standing_in_) return;
   const TimePoint now = std::chrono::steady_clock::now();
@@ -53,7 +53,7 @@ void Upkeep::stand_in() noexcept {
   wake_.notify_all();
 }
 
-TimePoint Upkeep::step() noexcept {
+TimePoint PeriodicTask::step() noexcept {
   try {
     return step_();
   } catch (const std::exception&) {
@@ -61,7 +61,7 @@ TimePoint Upkeep::step() noexcept {
   }
 }
 
-void Upkeep::run() {
+void PeriodicTask::run() {
   std::unique_lock lock(mutex_);
   while (!stopped_) {
     if (standing_in_ || std::chrono::steady_clock::now() < next_) {
@@ -80,7 +80,7 @@ void Upkeep::run() {
   }
 }
 
-void Upkeep::stop() noexcept {
+void PeriodicTask::stop() noexcept {
   std::thread ending;
   {
     std::unique_lock lock(mutex_);

@@ -46,7 +46,7 @@ struct Ours : Batch {
   }
 };
 
-struct Consulted {
+struct Acquired {
   Ours ours;
   Batch others;  ///< that another process loads, or that should be looked at once more
   Batch queued;  ///< that need a place among the loads of their prefix first
@@ -55,7 +55,7 @@ struct Consulted {
 /// What is to become of a load's outcome.
 struct Prepared {
   Store::Landing landing;
-  std::uint64_t void_from = Flight::kValid;
+  std::uint64_t valid_before = Flight::kValid;
   bool invalidated = false;
   bool wanted = false;  ///< there is a value that was to be kept
   bool negative = false;

@@ -1,4 +1,4 @@
-#include "base/tick.hpp"
+#include "base/cached_clock.hpp"
 
 #include <pthread.h>
 
@@ -16,7 +16,7 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-constinit std::atomic<std::int64_t> Tick::tick_{0};
+constinit std::atomic<std::int64_t> CachedClock::tick_{0};
 
 namespace {
 constexpr std::chrono::milliseconds kPeriod{1}, kLate{8};
@@ -55,7 +55,7 @@ class Ticker {
     pthread_atfork([] { instance().mutex_.lock(); }, [] { instance().mutex_.unlock(); },
                    [] {
                      // The child has the words but not the thread.
-                     Tick::tick_.store(0, std::memory_order_relaxed);
+                     CachedClock::tick_.store(0, std::memory_order_relaxed);
                      instance().running_ = instance().wanted_ = false;
                      instance().mutex_.unlock();
                    });
@@ -76,13 +76,13 @@ class Ticker {
     using Steady = std::chrono::steady_clock;
     const auto end = Steady::now() + kTerm;
     for (auto last = Steady::now(); last < end;) {
-      Tick::tick_.store(coarse_now().time_since_epoch().count(), std::memory_order_relaxed);
+      CachedClock::tick_.store(coarse_now().time_since_epoch().count(), std::memory_order_relaxed);
       std::this_thread::sleep_for(kPeriod);
       const auto now = Steady::now();
       if (now - last > kLate) break;
       last = now;
     }
-    Tick::tick_.store(0, std::memory_order_relaxed);
+    CachedClock::tick_.store(0, std::memory_order_relaxed);
   }
 
   std::mutex mutex_;
@@ -92,7 +92,7 @@ class Ticker {
   bool wanted_ = false;
 };
 
-TimePoint Tick::read_clock() noexcept {
+TimePoint CachedClock::read_clock() noexcept {
   const TimePoint now = coarse_now();
   constinit thread_local std::uint32_t reads = 0;
   constinit thread_local std::int64_t since = 0;

@@ -11,7 +11,7 @@
 #include "entry/entry.hpp"
 #include "l1/flight.hpp"
 #include "l1/store.hpp"
-#include "load/consult.hpp"
+#include "load/acquire_lease.hpp"
 #include "two_level/shared.hpp"
 
 namespace dsta::cache {
@@ -45,8 +45,8 @@ std::string tombstone(const Claim& claim, std::string_view key) {
 
 }  // namespace
 
-EntryAction Core::settle_action(const Flight& flight, const Claim& claim, const LoadSpec& spec, Prepared& mine,
-                                Loaded& loaded, Duration took, std::string& bytes) {
+EntryAction Core::store_action(const Flight& flight, const Claim& claim, const LoadSpec& spec, Prepared& mine,
+                               Loaded& loaded, Duration took, std::string& bytes) {
   const auto kept = mine.landing.replace_by;
   if (!kept) return mine.landing.remove ? EntryAction::remove : EntryAction::leave;
   mine.landing.replace_by.reset();
@@ -90,8 +90,8 @@ EntryAction Core::settle_action(const Flight& flight, const Claim& claim, const 
   return EntryAction::set;
 }
 
-void Core::settle(Ours& ours, const LoadSpec& spec, std::vector<Prepared>& prepared, std::vector<Loaded>& loaded,
-                  Duration took) {
+void Core::store_under_leases(Ours& ours, const LoadSpec& spec, std::vector<Prepared>& prepared,
+                              std::vector<Loaded>& loaded, Duration took) {
   Remote& remote = shared_->remote;
   std::vector<Remote::Replace> replaces;
   std::vector<Remote::RawReplace> raw;
@@ -110,7 +110,7 @@ void Core::settle(Ours& ours, const LoadSpec& spec, std::vector<Prepared>& prepa
       mine.revoked = mine.revoked || mine.landing.replace_by;
       mine.landing = {};
     }
-    const EntryAction action = settle_action(flight, claim, spec, mine, loaded[i], took, bytes);
+    const EntryAction action = store_action(flight, claim, spec, mine, loaded[i], took, bytes);
     Duration life = Leases::kLife;
     if (action == EntryAction::set) {
       life = physical_life(mine.landing.replace_by->stale_until);
@@ -151,7 +151,7 @@ void Core::settle(Ours& ours, const LoadSpec& spec, std::vector<Prepared>& prepa
     for (std::size_t n = 0; n < of.size(); ++n) {
       Claim& claim = ours.claims[of[n].flight];
       if (!of[n].is_refresh) {
-        note_settled(claim, prepared[of[n].flight], done[n], of[n].stores);
+        note_stored(claim, prepared[of[n].flight], done[n], of[n].stores);
       } else if (done[n].status != Done::unknown) {
         claim.refresh.settle();
       }
@@ -166,7 +166,7 @@ void Core::settle(Ours& ours, const LoadSpec& spec, std::vector<Prepared>& prepa
   }
 }
 
-void Core::note_settled(Claim& claim, Prepared& mine, const Done& done, bool stores) {
+void Core::note_stored(Claim& claim, Prepared& mine, const Done& done, bool stores) {
   // Answered: the lease is gone or somebody else's. Refused or not answered: it may stand, and is given back later.
   if (done || (done.status != Done::unknown && done.why.empty())) claim.hold.settle();
   if (done || !stores) return;

@@ -1,10 +1,10 @@
-#include "l2/tracking/pairing.hpp"
+#include "l2/tracking/tracking_registration.hpp"
 
 #include <fmt/format.h>
 
 #include "l2/client/connection.hpp"
+#include "l2/client/echo_check.hpp"
 #include "l2/client/reason.hpp"
-#include "l2/client/seal.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -17,7 +17,7 @@ constexpr std::string_view kProbeMilliseconds = "5000";
 
 }  // namespace
 
-Request Pairing::prove(std::string_view probe) const {
+Request TrackingRegistration::prove(std::string_view probe) const {
   Request request;
   // Off first: the options of a registration that stands cannot be changed.
   request.add({"CLIENT", "TRACKING", "OFF"});
@@ -27,12 +27,12 @@ Request Pairing::prove(std::string_view probe) const {
   return request;
 }
 
-void Pairing::learn_from(Answer& proof) {
+void TrackingRegistration::learn_from(Answer& proof) {
   quiet = proof.replies.back().is(Reply::Kind::integer);
   proof.replies.pop_back();
 }
 
-Request Pairing::arm() const {
+Request TrackingRegistration::arm() const {
   Request request;
   request.add({"CLIENT", "TRACKING", "OFF"});
   const std::string id = std::to_string(channel);
@@ -43,8 +43,8 @@ Request Pairing::arm() const {
 }
 
 Answer run_on(Connection& connection, const Request& request, TimePoint deadline) {
-  const Seal seal;
-  Exchange exchange(request.commands() + seal.request().commands());
+  const EchoCheck seal;
+  PendingRequest exchange(request.commands() + seal.request().commands());
   connection.run(exchange, {request.bytes(), seal.request().bytes()}, deadline);
   Answer answer;
   answer.fault = exchange.fault;

@@ -6,7 +6,7 @@ inline namespace v1 {
 namespace detail {
 
 /// Why stored bytes do not count. Every one is a miss; docs/formats.md says what each means to whoever meets it.
-enum class Refusal {
+enum class DecodeError {
   not_an_envelope,  ///< other software's value, a counter, or nothing
   newer_version,    ///< written by a later version of this library
   truncated,        ///< fewer bytes than announced
@@ -19,25 +19,25 @@ enum class Refusal {
 };
 
 /// As in logs and metrics.
-constexpr std::string_view refusal_name(Refusal refusal) {
-  switch (refusal) {
-    case Refusal::not_an_envelope:
+constexpr std::string_view decode_error_name(DecodeError decode_error) {
+  switch (decode_error) {
+    case DecodeError::not_an_envelope:
       return "not_an_envelope";
-    case Refusal::newer_version:
+    case DecodeError::newer_version:
       return "newer_version";
-    case Refusal::truncated:
+    case DecodeError::truncated:
       return "truncated";
-    case Refusal::corrupt:
+    case DecodeError::corrupt:
       return "corrupt";
-    case Refusal::other_kind:
+    case DecodeError::other_kind:
       return "other_kind";
-    case Refusal::other_key:
+    case DecodeError::other_key:
       return "other_key";
-    case Refusal::malformed:
+    case DecodeError::malformed:
       return "malformed";
-    case Refusal::needs_zstd:
+    case DecodeError::needs_zstd:
       return "needs_zstd";
-    case Refusal::too_large:
+    case DecodeError::too_large:
       return "too_large";
   }
   return "unknown";

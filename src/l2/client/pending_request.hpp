@@ -24,11 +24,11 @@ enum class Fault : std::uint8_t {
 
 /// A request on its way and the replies to it. Made by the caller, on its stack; the connection forgets it before the
 /// caller is told that it is done.
-class Exchange {
+class PendingRequest {
  public:
-  explicit Exchange(std::size_t replies_expected) : expected(replies_expected) { replies.reserve(expected); }
-  Exchange(const Exchange&) = delete;
-  Exchange& operator=(const Exchange&) = delete;
+  explicit PendingRequest(std::size_t replies_expected) : expected(replies_expected) { replies.reserve(expected); }
+  PendingRequest(const PendingRequest&) = delete;
+  PendingRequest& operator=(const PendingRequest&) = delete;
 
   const std::size_t expected;
   std::vector<Reply> replies;
@@ -38,7 +38,7 @@ class Exchange {
   bool sent = false;
   SendOrder order;
   /// The connection's, for a list of those it is about to tell.
-  Exchange* next = nullptr;
+  PendingRequest* next = nullptr;
 
   enum class News : std::uint32_t { none, asleep, lead, done };
   News news() const { return news_.load(std::memory_order_acquire); }

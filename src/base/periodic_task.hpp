@@ -16,18 +16,18 @@ namespace detail {
 /// A thread for what must be done at a time or when something was left to do: `step` does what is due and says when it
 /// wants to be called next (steady clock; max: when poked). One that throws because there is no memory is called again
 /// soon. Started by the first poke. Thread-safe.
-class Upkeep {
+class PeriodicTask {
  public:
   /// `name` is the thread's, a literal.
-  explicit Upkeep(std::function<TimePoint()> step, const char* name = "dsta-upkeep")
+  explicit PeriodicTask(std::function<TimePoint()> step, const char* name = "dsta-upkeep")
       : step_(std::move(step)), name_(name) {}
-  ~Upkeep() { stop(); }
-  Upkeep(const Upkeep&) = delete;
-  Upkeep& operator=(const Upkeep&) = delete;
+  ~PeriodicTask() { stop(); }
+  PeriodicTask(const PeriodicTask&) = delete;
+  PeriodicTask& operator=(const PeriodicTask&) = delete;
 
   /// Has `step` called by `time` at the latest. Costs little when it will be anyway. False: there is no thread to be
   /// had for it; see tend().
-  bool poke(TimePoint time = TimePoint{}) noexcept;
+  bool wake(TimePoint time = TimePoint{}) noexcept;
   /// By whatever passes here now and then, and costs a load. Where there was no thread to be had it tries again now and
   /// then, and as long as there is none it does what is due on the calling thread.
   void tend() noexcept {

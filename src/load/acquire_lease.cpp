@@ -9,7 +9,7 @@
 #include "entry/entry.hpp"
 #include "l1/flight.hpp"
 #include "l1/store.hpp"
-#include "load/consult.hpp"
+#include "load/acquire_lease.hpp"
 #include "load/lease_decision.hpp"
 #include "load/load_place.hpp"
 #include "load/load_scope.hpp"
@@ -123,15 +123,16 @@ LeaseHold make_hold(Shared& shared, const std::shared_ptr<Flight>& flight, const
                                    .order = order,
                                    .is_lease = is_lease,
                                    .flight = flight,
-                                   .deserted_after = later(std::chrono::steady_clock::now(), patience)});
+                                   .deserted_after = saturating_add(std::chrono::steady_clock::now(), patience)});
 }
 
 }  // namespace
 
-Consulted Core::consult(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, int looks, LoadPlace& place) {
-  if (spec.terms->raw) return consult_raw(batch, spec, urgency, place);
-  Consulted consulted;
-  const auto alone = [&](std::size_t i) { consulted.ours.add(batch.items[i], batch.flights[i], {}); };
+Acquired Core::acquire_leases(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, int looks,
+                              LoadPlace& place) {
+  if (spec.terms->raw) return acquire_raw_leases(batch, spec, urgency, place);
+  Acquired acquired;
+  const auto alone = [&](std::size_t i) { acquired.ours.add(batch.items[i], batch.flights[i], {}); };
   Remote& remote = shared_->remote;
   const std::vector<std::string> dependencies = dependencies_of(batch, spec);
   const std::uint64_t confirmed_before = shared_->pending.confirmed();
@@ -149,11 +150,11 @@ Consulted Core::consult(const Batch& batch, const LoadSpec& spec, LoadUrgency ur
     queries.push_back({.name = flight.name, .orders = flight.forced});
     places.push_back(i);
   }
-  if (queries.empty()) return consulted;
+  if (queries.empty()) return acquired;
   auto versions = std::make_shared<Versions>();
   if (!remote.read(queries, dependencies, *versions, may_be_counter(*spec.type), !fills(*spec.terms))) {
     for (const std::size_t i : places) alone(i);
-    return consulted;
+    return acquired;
   }
 
   std::vector<Wanted> wanted;
@@ -167,14 +168,14 @@ Consulted Core::consult(const Batch& batch, const LoadSpec& spec, LoadUrgency ur
     switch (const LeaseStep step = look(*flight, spec, urgency, found, *versions, confirmed_before, node, freshness)) {
       case LeaseStep::land:
         if (store_->revoked(*flight) && looks < kRereads) {
-          consulted.others.add(batch.items[i], flight);
+          acquired.others.add(batch.items[i], flight);
         } else {
           land_found(*flight, *spec.terms, std::move(node), freshness);
         }
         break;
       case LeaseStep::wait:
         flight->wait_for(found.lease.token, 0);
-        consulted.others.add(batch.items[i], flight);
+        acquired.others.add(batch.items[i], flight);
         break;
       case LeaseStep::put_off:
         put_off(flight);
@@ -193,14 +194,14 @@ Consulted Core::consult(const Batch& batch, const LoadSpec& spec, LoadUrgency ur
         wanted.push_back({i, step, &found, std::move(claim)});
     }
   }
-  if (wanted.empty()) return consulted;
+  if (wanted.empty()) return acquired;
   if (!place.try_hold()) {
-    for (const Wanted& one : wanted) consulted.queued.add(batch.items[one.place], batch.flights[one.place]);
-    return consulted;
+    for (const Wanted& one : wanted) acquired.queued.add(batch.items[one.place], batch.flights[one.place]);
+    return acquired;
   }
   if (!know_versions(dependencies, *spec.terms, *versions)) {
     for (const Wanted& one : wanted) alone(one.place);
-    return consulted;
+    return acquired;
   }
   // Judged once more, by the versions that the new value will be stored with: the loader may hand on the value that it
   // is shown, which must not count again.
@@ -209,8 +210,8 @@ Consulted Core::consult(const Batch& batch, const LoadSpec& spec, LoadUrgency ur
     Freshness freshness = Freshness::miss;
     one.step = look(*flight, spec, urgency, *one.found, *versions, confirmed_before, one.claim.previous, freshness);
   }
-  take_claims(batch, spec, versions, wanted, consulted);
-  return consulted;
+  take_claims(batch, spec, versions, wanted, acquired);
+  return acquired;
 }
 
 LeaseStep Core::look(const Flight& flight, const LoadSpec& spec, LoadUrgency urgency, const Found& found,
@@ -227,7 +228,7 @@ LeaseStep Core::look(const Flight& flight, const LoadSpec& spec, LoadUrgency urg
   } else if (counts_plain(found, false) && may_be_counter(*spec.type)) {
     node = decode(flight.key(), *spec.type, found.bytes);
     if (node) {
-      node->created = node->attention = node->fresh_until = node->stale_until = now();
+      node->created = node->refresh_at = node->fresh_until = node->stale_until = now();
       seen.kind = SeenEntry::Kind::value;
       seen.freshness = freshness = Freshness::fresh;
     }
@@ -249,13 +250,13 @@ bool Core::know_versions(std::span<const std::string> dependencies, const EntryT
   std::ranges::copy_if(dependencies, std::back_inserter(needed),
                        [&](const auto& name) { return !is_kept_for_ever(name) || !there(name); });
   if (needed.empty() && there({})) return true;
-  const TimePoint stale_until = later(later(now(), terms.ttl), terms.stale_for);
+  const TimePoint stale_until = saturating_add(saturating_add(now(), terms.ttl), terms.stale_for);
   return shared_->remote.need_versions(needed, version_life(stale_until), versions);
 }
 
-/// Each of `wanted` becomes one of `consulted`, by what the server says to its step.
+/// Each of `wanted` becomes one of `acquired`, by what the server says to its step.
 void Core::take_claims(const Batch& batch, const LoadSpec& spec, const std::shared_ptr<const Versions>& versions,
-                       std::vector<Wanted>& wanted, Consulted& consulted) {
+                       std::vector<Wanted>& wanted, Acquired& acquired) {
   Remote& remote = shared_->remote;
   const std::uint64_t clock = spec.names_tags ? remote.version_clock() : 0;
   std::vector<std::string_view> free_names;
@@ -315,9 +316,9 @@ void Core::take_claims(const Batch& batch, const LoadSpec& spec, const std::shar
           }
         }
         const TimePoint ends = remote.clock().to_local(view.terms.stale_until);
-        if (!view.has_generation || ends > later(now(), kLongLife)) break;
+        if (!view.has_generation || ends > saturating_add(now(), kLongLife)) break;
         claim.hold = make_hold(*shared_, flight, spec, key, claim.generation, claim.order, false);
-        if (ends > later(now(), Leases::kLife)) break;
+        if (ends > saturating_add(now(), Leases::kLife)) break;
         replacing.push_back(n);
         replaces.push_back({key, claim.at_server(), Remote::Action::keep, Leases::kLife});
         break;
@@ -325,7 +326,7 @@ void Core::take_claims(const Batch& batch, const LoadSpec& spec, const std::shar
       default:  // what another process brought in the meantime
         taken[n] = Taken::outrun;
         claim.kind = Claim::Kind::none;
-        consulted.others.add(batch.items[i], flight);
+        acquired.others.add(batch.items[i], flight);
     }
     // Before the server is asked: whatever becomes of the request, a lease that it took is given back in the end.
     if (claim.hold.ready()) claim.hold.begin();
@@ -348,20 +349,20 @@ void Core::take_claims(const Batch& batch, const LoadSpec& spec, const std::shar
       flight->order = claim.order;
       flight->versions = versions;
       flight->claimed.store(true, std::memory_order_release);
-      consulted.ours.add(batch.items[i], flight, std::move(claim));
+      acquired.ours.add(batch.items[i], flight, std::move(claim));
       continue;
     }
     claim.hold.settle();
     if (taken[n] == Taken::refused || baffling) {
-      consulted.ours.add(batch.items[i], flight, {});
+      acquired.ours.add(batch.items[i], flight, {});
     } else {
-      consulted.others.add(batch.items[i], flight);
+      acquired.others.add(batch.items[i], flight);
     }
   }
 }
 
-Consulted Core::consult_raw(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, LoadPlace& place) {
-  Consulted consulted;
+Acquired Core::acquire_raw_leases(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, LoadPlace& place) {
+  Acquired acquired;
   std::vector<Fetched> seen;
   std::vector<std::size_t> looked, open;
   for (std::size_t i = 0; i < batch.flights.size(); ++i) {
@@ -383,21 +384,21 @@ Consulted Core::consult_raw(const Batch& batch, const LoadSpec& spec, LoadUrgenc
     } else if (seen[n].asked) {
       open.push_back(i);
     } else {  // L2 is out of reach
-      consulted.ours.add(batch.items[i], batch.flights[i], {});
+      acquired.ours.add(batch.items[i], batch.flights[i], {});
     }
   }
-  if (open.empty()) return consulted;
+  if (open.empty()) return acquired;
   if (place.try_hold()) {
-    take_raw_claims(batch, spec, urgency, open, absent, consulted);
+    take_raw_claims(batch, spec, urgency, open, absent, acquired);
   } else {
-    for (const std::size_t i : open) consulted.queued.add(batch.items[i], batch.flights[i]);
+    for (const std::size_t i : open) acquired.queued.add(batch.items[i], batch.flights[i]);
   }
-  return consulted;
+  return acquired;
 }
 
-/// Each of `open`, which are places in `batch`, becomes one of `consulted`.
+/// Each of `open`, which are places in `batch`, becomes one of `acquired`.
 void Core::take_raw_claims(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency,
-                           std::span<const std::size_t> open, const std::vector<bool>& absent, Consulted& consulted) {
+                           std::span<const std::size_t> open, const std::vector<bool>& absent, Acquired& acquired) {
   Remote& remote = shared_->remote;
   std::vector<Remote::RawTake> takes;
   std::vector<Claim> claims;
@@ -406,7 +407,7 @@ void Core::take_raw_claims(const Batch& batch, const LoadSpec& spec, LoadUrgency
   for (const std::size_t i : open) {
     const auto& flight = batch.flights[i];
     if (shared_->pending.concerns_key(flight->name) || !remote.may_lease()) {
-      consulted.ours.add(batch.items[i], flight, {});
+      acquired.ours.add(batch.items[i], flight, {});
       continue;
     }
     takes.push_back({flight->name, new_lease_token(), flight->forced, absent[i]});
@@ -440,17 +441,17 @@ void Core::take_raw_claims(const Batch& batch, const LoadSpec& spec, LoadUrgency
       }
       if (is_foreign) hold(n, *held[n]);
       flight->generation = claims[n].generation;
-      consulted.ours.add(item, flight, std::move(claims[n]));
+      acquired.ours.add(item, flight, std::move(claims[n]));
       continue;
     }
     claims[n].hold.settle();
     if (urgency == LoadUrgency::behind) {
       put_off(flight);
     } else if (LoadScope::holds_lease(*held[n])) {
-      consulted.ours.add(item, flight, {});
+      acquired.ours.add(item, flight, {});
     } else {
       flight->wait_for(*held[n], 0);
-      consulted.others.add(item, flight);
+      acquired.others.add(item, flight);
     }
   }
 }
@@ -482,14 +483,14 @@ void Core::land_found(Flight& flight, const EntryTerms& terms, NodeRef node, Fre
     flight.value = std::move(value);
     flight.from_shared = true;
     flight.leader_only = leader_only;
-    if (overtaken) flight.void_from = flight.sequence + 1;
+    if (overtaken) flight.valid_before = flight.sequence + 1;
     flight.landed = true;
   }
   flight.landing.notify_all();
 }
 
 void Core::put_off(const std::shared_ptr<Flight>& flight) {
-  const TimePoint since = now(), until = later(since, kPutOff);
+  const TimePoint since = now(), until = saturating_add(since, kPutOff);
   shared_->hold_off(flight->name, since, until);
   Store::Landing landing;
   landing.retry_after = until;

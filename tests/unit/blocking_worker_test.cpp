@@ -1,5 +1,5 @@
 // A thread that waits for slow things, so that its owner need not.
-#include "l2/tracking/errands.hpp"
+#include "l2/tracking/blocking_worker.hpp"
 
 #include <gtest/gtest.h>
 
@@ -13,8 +13,8 @@ namespace {
 
 using testing_support::eventually;
 
-TEST(Errands, AreRunOneAfterTheOther) {
-  Errands errands(std::make_shared<LinkWatch>());
+TEST(BlockingWorker, AreRunOneAfterTheOther) {
+  BlockingWorker errands(std::make_shared<LinkWatch>());
   EXPECT_TRUE(errands.idle());
   for (int i = 0; i < 100; ++i) {
     std::atomic<bool> done = false;
@@ -24,8 +24,8 @@ TEST(Errands, AreRunOneAfterTheOther) {
   }
 }
 
-TEST(Errands, OneThatFailsForWantOfAThreadIsOverLikeAnyOther) {
-  Errands errands(std::make_shared<LinkWatch>());
+TEST(BlockingWorker, OneThatFailsForWantOfAThreadIsOverLikeAnyOther) {
+  BlockingWorker errands(std::make_shared<LinkWatch>());
   errands.run([] { throw std::runtime_error("no thread"); });
   EXPECT_TRUE(eventually([&] { return errands.idle(); }));
   std::atomic<bool> done = false;

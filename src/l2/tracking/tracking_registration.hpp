@@ -15,7 +15,7 @@ class Connection;
 inline constexpr std::string_view kInvalidations = "__redis__:invalidate";
 
 /// What is said on the data connection so that changes are told on the channel whose number is `channel`.
-struct Pairing {
+struct TrackingRegistration {
   std::string prefix;
   std::int64_t channel = 0;
   /// Own writes may go untold. Servers before 7.0 note who was the first to change a key in a round of theirs, not the

@@ -6,7 +6,7 @@ inline namespace v1 {
 namespace detail {
 
 /// Text that nothing else of this process is, and nothing of another is likely to be. Thread-safe.
-std::string fresh_token();
+std::string new_nonce();
 
 }  // namespace detail
 }  // namespace v1

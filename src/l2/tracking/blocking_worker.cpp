@@ -1,4 +1,4 @@
-#include "l2/tracking/errands.hpp"
+#include "l2/tracking/blocking_worker.hpp"
 
 #include <condition_variable>
 #include <exception>
@@ -11,7 +11,7 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-struct Errands::Shared {
+struct BlockingWorker::Shared {
   explicit Shared(std::shared_ptr<LinkWatch> to_ring) : done(std::move(to_ring)) {}
 
   const std::shared_ptr<LinkWatch> done;
@@ -40,19 +40,19 @@ struct Errands::Shared {
   }
 };
 
-Errands::Errands(std::shared_ptr<LinkWatch> done) : shared_(std::make_unique<Shared>(std::move(done))) {}
+BlockingWorker::BlockingWorker(std::shared_ptr<LinkWatch> done) : shared_(std::make_unique<Shared>(std::move(done))) {}
 
-Errands::~Errands() {
+BlockingWorker::~BlockingWorker() {
   end();
   join();
 }
 
-bool Errands::idle() const {
+bool BlockingWorker::idle() const {
   const std::lock_guard lock(shared_->mutex);
   return !shared_->errand;
 }
 
-bool Errands::run(std::function<void()> errand) {
+bool BlockingWorker::run(std::function<void()> errand) {
   if (!thread_.joinable()) thread_ = start_thread("dsta-errands", [shared = shared_.get()] { shared->work(); });
   if (!thread_.joinable()) return false;
   const std::lock_guard lock(shared_->mutex);
@@ -61,14 +61,14 @@ bool Errands::run(std::function<void()> errand) {
   return true;
 }
 
-void Errands::end() noexcept {
+void BlockingWorker::end() noexcept {
   const std::lock_guard lock(shared_->mutex);
   shared_->over = true;
   shared_->interrupt.ring();
   shared_->changed.notify_one();
 }
 
-void Errands::join() noexcept {
+void BlockingWorker::join() noexcept {
   if (thread_.joinable()) thread_.join();
 }
 

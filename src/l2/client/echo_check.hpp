@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "base/token.hpp"
+#include "base/nonce.hpp"
 #include "l2/resp/reply.hpp"
 #include "l2/resp/request.hpp"
 
@@ -13,10 +13,10 @@ namespace detail {
 
 /// What is sent behind a request so that its replies are known to be its own: an ECHO of a word used once. A lost or
 /// repeated reply would else shift all that follow. One thread.
-class Seal {
+class EchoCheck {
  public:
   // Not PING, which a server refuses when it refuses writes (MISCONF).
-  Seal() : word_(fresh_token()) { request_.add({"ECHO", word_}); }
+  EchoCheck() : word_(new_nonce()) { request_.add({"ECHO", word_}); }
 
   const Request& request() const { return request_; }
 

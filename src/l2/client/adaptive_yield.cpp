@@ -1,4 +1,4 @@
-#include "l2/client/courtesy.hpp"
+#include "l2/client/adaptive_yield.hpp"
 
 #include <sched.h>
 
