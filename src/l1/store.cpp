@@ -22,8 +22,8 @@ std::size_t shard_count(const L1Options& options) {
 
 /// True when a caller that comes now may take what this flight brings.
 bool joinable(const Flight& flight, const Flight& mine, std::uint64_t store_cleared) {
-  const bool closed =
-      flight.closed || (flight.loading && (flight.revoked || flight.unclaimed || flight.closes_at_load));
+  const bool without_claim = flight.unclaimed || (flight.revoked && !flight.claimed.load(std::memory_order_acquire));
+  const bool closed = flight.closed || (flight.loading && (without_claim || flight.closes_at_load));
   return flight.kind == FlightKind::load && !flight.fenced && !closed && !flight.superseded &&
          flight.type->same(*mine.type) && flight.identity == mine.identity && flight.name == mine.name &&
          flight.full == mine.full && flight.sequence >= store_cleared &&
@@ -228,6 +228,7 @@ Store::Joined Store::join(std::shared_ptr<Flight> mine, Wants wants, TimePoint n
     });
     if (joined.flight) {
       joined.loading = joined.flight->loading;
+      joined.told = joined.loading && joined.flight->revoked;
       return joined;
     }
   }

@@ -31,6 +31,9 @@ class Store {
     std::shared_ptr<Flight> flight;
     bool lead = false;
     bool loading = false;  ///< the flight's loader had begun before this caller came
+    /// And since then this process was told of a change of the key, which may have been its own: the renewal of a
+    /// lease. L2 must show that nothing was invalidated.
+    bool told = false;
   };
   enum class Published { stored, fenced, refused, nothing };
 

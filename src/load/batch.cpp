@@ -21,7 +21,7 @@ struct Core::Waiting {
   std::shared_ptr<Flight> flight;  ///< null: none to be waited for, the item is to be asked for once more
   std::uint64_t arrived;
   bool leads;
-  bool loading;  ///< its loader had begun before this call came
+  bool in_doubt;  ///< its loader had begun before this call came, and only L2 shows whether it still counts
 };
 
 /// Flights that this call is to lead: when it ends by an error before it does, those who joined them ask once more.
@@ -74,9 +74,9 @@ std::vector<Core::Waiting> Core::join_batch(std::vector<BatchItem>& items, const
       continue;
     }
     if (joined.lead) wanted.add(i, joined.flight);
-    waiting.push_back({i, std::move(joined.flight), arrived, joined.lead, joined.loading});
+    waiting.push_back({i, std::move(joined.flight), arrived, joined.lead, asks ? joined.loading : joined.told});
   }
-  if (asks) drop_superseded(items, spec, waiting);
+  drop_superseded(items, spec, waiting);
   for (const Waiting& one : waiting) {
     if (one.flight && !one.leads) counters.add(Count::coalesced);
   }
@@ -88,7 +88,7 @@ void Core::drop_superseded(const std::vector<BatchItem>& items, const LoadSpec& 
   std::vector<Fetched> seen;
   std::vector<std::string> tags;
   for (Waiting& one : waiting) {
-    if (one.leads || !one.loading) continue;
+    if (one.leads || !one.in_doubt) continue;
     const BatchItem& item = items[one.item];
     joined.push_back(&one);
     seen.push_back({item.key});
@@ -133,7 +133,7 @@ void Core::load_batch(std::vector<BatchItem>& items, const std::shared_ptr<Batch
 
     open.clear();
     std::vector<std::size_t> aged;
-    for (auto& [item, flight, arrived, leads, loading] : waiting) {
+    for (auto& [item, flight, arrived, leads, in_doubt] : waiting) {
       const auto count = [&](bool found) {
         if (!counted && shares(*loader->terms)) {
           loader->identity->counters.add(found ? Count::hits : Count::misses);

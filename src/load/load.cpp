@@ -74,7 +74,7 @@ NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, Lo
 
     const TimePoint limit = deadline(called, terms.load_timeout);
     if (!joined.lead) {
-      if (asks_first && joined.loading && !may_join(*joined.flight, seen)) {
+      if ((asks_first ? joined.loading : joined.told) && !may_join(*joined.flight, seen)) {
         store_->supersede(*joined.flight);
         continue;
       }

@@ -57,6 +57,37 @@ TEST_P(Sharing, WhatAManualLoadStoredAFunctionTakesAtEveryLevel) {
   EXPECT_EQ(cache.get_or_load(f.key_for(1), [] { return 2; }, {.ttl = 60s}), -1) << "a manual call sees every entry";
 }
 
+TEST_P(Sharing, ALoadIsJoinedAlsoAfterItsLeaseWasRenewed) {
+  std::atomic<int> loads = 0;
+  std::atomic<bool> fails = true;
+  const auto f = cache.cached({.ttl = 60s, .prefix = "f"}, [&](int i) {
+    ++loads;
+    std::this_thread::sleep_for(1600ms);
+    if (fails) throw std::runtime_error("the source is down");
+    return i;
+  });
+  for (const bool failing : {true, false}) {
+    fails = failing;
+    loads = 0;
+    std::vector<std::jthread> callers;
+    std::atomic<int> errors = 0, values = 0;
+    for (const auto delay : {0ms, 400ms, 1200ms, 1300ms}) {
+      callers.emplace_back([&, delay] {
+        std::this_thread::sleep_for(delay);
+        try {
+          values += f(1);
+        } catch (const std::runtime_error&) {
+          ++errors;
+        }
+      });
+    }
+    callers.clear();
+    EXPECT_EQ(errors, failing ? 4 : 0);
+    EXPECT_EQ(values, failing ? 0 : 4);
+    EXPECT_EQ(loads, 1);
+  }
+}
+
 TEST_P(Sharing, AManualLoadThatCallsTheFunctionOfItsKeyDoesNotWaitForItself) {
   for (const bool raw : {false, true}) {
     const auto f = cache.cached({.ttl = 60s, .prefix = raw ? "r" : "f", .raw = raw}, [](int i) { return i; });
