@@ -94,7 +94,7 @@ PlacesLent::~PlacesLent() {
 }
 
 WaitScope::WaitScope(const std::shared_ptr<Flight>& flight) {
-  if (!LoadScope::active()) return;
+  if (!flight || !LoadScope::active()) return;
   const std::uint64_t me = this_thread_number();
   WaitGraph& graph = wait_graph();
   const std::lock_guard lock(graph.mutex);

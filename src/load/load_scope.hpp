@@ -62,6 +62,7 @@ class PlacesLent {
 /// threads that are inside a loader.
 class WaitScope {
  public:
+  /// Null: for none that this process runs.
   explicit WaitScope(const std::shared_ptr<Flight>& flight);
   ~WaitScope();
   WaitScope(const WaitScope&) = delete;

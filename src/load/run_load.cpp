@@ -46,6 +46,19 @@ void Core::lead(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, c
   }
 }
 
+namespace {
+
+/// Of the loads that these wait for, one that this process runs; null when other processes run them.
+std::shared_ptr<Flight> load_waited_for(const Batch& left, const Leases& leases) {
+  for (const auto& flight : left.flights) {
+    if (!flight->waits) continue;
+    if (auto load = leases.flight_of(flight->waits_for_lease)) return load;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
 void Core::run_load_all(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run) {
   const TimeBudget::Operation budget(time_limit());
   LoadPlace place(admission(*spec.identity));
@@ -68,7 +81,13 @@ void Core::run_load_all(const Batch& batch, const LoadSpec& spec, LoadUrgency ur
     if (!acquired.queued.empty()) continue;  // with its place: what was not there then may be there now
     place.give_up();
     // What is its own is loaded before it waits for others: nobody waits for a load that is not under way.
-    if (acquired.ours.empty() && !wait_for_others(looks, begun)) break;
+    if (!acquired.ours.empty()) continue;
+    try {
+      const WaitScope scope(load_waited_for(left, *shared_->leases));
+      if (!wait_for_others(looks, begun)) break;
+    } catch (const RecursiveLoadError&) {  // that load waits for this thread's
+      break;
+    }
   }
   Ours alone;
   for (std::size_t i = 0; i < left.flights.size(); ++i) {

@@ -87,6 +87,14 @@ void Leases::given_back(const Record& record) {
   if (given != returned_.end()) returned_.erase(given);
 }
 
+std::shared_ptr<Flight> Leases::flight_of(const LeaseToken& generation) const {
+  const std::lock_guard lock(mutex_);
+  for (const Record& record : held_) {
+    if (record.generation == generation) return record.flight.lock();
+  }
+  return nullptr;
+}
+
 bool Leases::is_given_back(const LeaseToken& generation) const {
   const std::lock_guard lock(mutex_);
   const auto is_of = [&](const Record& record) { return record.generation == generation; };

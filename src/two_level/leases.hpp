@@ -38,7 +38,7 @@ class Leases {
     LeaseToken generation{};
     std::uint32_t order = 0;
     bool is_lease = true;  ///< false: a value that must not run out while its refresh is under way
-    std::weak_ptr<const Flight> flight = {};
+    std::weak_ptr<Flight> flight = {};
     TimePoint deserted_after = TimePoint::max();
     TimePoint due = {};      ///< to be renewed, or to be given back
     TimePoint expires = {};  ///< of one to be given back: by then the server has forgotten it
@@ -56,6 +56,8 @@ class Leases {
   /// Those to be given back now.
   std::vector<Record> to_give_back(TimePoint now, TimePoint& next);
   void given_back(const Record& record);
+  /// The load of this process that holds the lease; null when none does.
+  std::shared_ptr<Flight> flight_of(const LeaseToken& generation) const;
   /// True for a lease of this process whose loads have ended.
   bool is_given_back(const LeaseToken& generation) const;
 

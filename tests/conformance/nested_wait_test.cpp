@@ -24,7 +24,7 @@ struct NestedWait : BackendTest {
   }
 
   /// A load inside a load waits this long for another process, and some time more.
-  static constexpr auto kPatience = 3s + 2s;
+  static constexpr std::chrono::milliseconds kPatience = 3s + 2s;
   using Function = std::function<int(int)>;
 
   template <class Call>
@@ -99,6 +99,33 @@ TEST_P(NestedWait, ForALoadThatWaitsForAnotherProcessHasALimit) {
   expect_ends(second, 3);
   expect_ends(third, 3);
   expect_ends(fourth, 2);
+}
+
+TEST_P(NestedWait, InACircleOfThisProcessIsRefused) {
+  for (const bool raw : {false, true}) {
+    SCOPED_TRACE(raw ? "raw" : "plain");
+    Function call_a, call_b;
+    const auto wrap = [&](const std::string& name, Function& next) {
+      return cache.cached({.ttl = 60s, .prefix = name, .raw = raw}, [&next](int i) {
+        std::this_thread::sleep_for(1200ms);  // longer than until a lease is renewed
+        return next(i);
+      });
+    };
+    const auto a = wrap(raw ? "ra" : "a", call_b), b = wrap(raw ? "rb" : "b", call_a);
+    call_a = [&](int i) { return a(i); };
+    call_b = [&](int i) { return b(i); };
+    const auto refused = [](const Function& call) {
+      try {
+        return call(1), 0;
+      } catch (const RecursiveLoadError&) {
+        return 1;
+      }
+    };
+    auto first = on_thread([&] { return refused(call_a); });
+    auto second = on_thread([&] { return refused(call_b); });
+    expect_ends(first, 1, raw ? kPatience : 2500ms);
+    expect_ends(second, 1, raw ? kPatience : 2500ms);
+  }
 }
 
 TEST_P(NestedWait, OfTwoManagersThatCallEachOtherEndsAsWell) {
