@@ -287,7 +287,10 @@ std::optional<Duration> Core::shared_time_left(const KeyView& key, bool raw) {
   if (judged.freshness == Freshness::miss) return std::nullopt;
   if (judged.freshness == Freshness::stale) return Duration::zero();
   const TimePoint until = remote.clock().to_local(found.view.terms.fresh_until);
-  return until == TimePoint::max() ? forever : std::max(Duration::zero(), Duration(until - time));
+  if (until == TimePoint::max()) return forever;
+  // The server's time is known to within a round trip: never longer than what was given.
+  const TimePoint from = std::max(time, remote.clock().to_local(found.view.terms.created));
+  return std::max(Duration::zero(), Duration(until - from));
 }
 
 }  // namespace detail

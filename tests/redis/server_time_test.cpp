@@ -27,6 +27,25 @@ TEST_F(ServerTime, IsAskedAgainWhenAnIdleConnectionWasReplaced) {
   EXPECT_EQ(calls_of(*server, "time"), asked + 1);
 }
 
+TEST_F(ServerTime, ThatTookLongToAskMakesNoTtlLonger) {
+  for (const bool l1 : {false, true}) {
+    SCOPED_TRACE(levels_name(l1));
+    CacheManager there(over_redis(server->url(), l1, 5s));
+    EXPECT_FALSE(there.get<int>("k"));  // it knows the time
+    proxy->set(Fault::delay(300ms, Fault::Way::requests).on("TIME"));
+    CacheManager here(over_redis("redis://127.0.0.1:" + std::to_string(proxy->port()), l1, 5s));
+    ASSERT_TRUE(here.set("k", 1, {.ttl = 60s}));
+    for (int i = 0; i < 2; ++i) {  // from the server, then from where get kept it
+      const auto left = there.get_ttl("k");
+      ASSERT_TRUE(left);
+      EXPECT_LE(*left, 60s);
+      EXPECT_GT(*left, 50s);
+      EXPECT_EQ(there.get<int>("k"), 1);
+    }
+    ASSERT_TRUE(here.del("k"));
+  }
+}
+
 TEST_F(ServerTime, IsThisMachinesWhereTheUserMayNotAskForIt) {
   server->command({"ACL", "SETUSER", "timeless", "on", ">secret", "~*", "&*", "+@all", "-time"});
   for (const bool l1 : {false, true}) {
