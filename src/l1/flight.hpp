@@ -94,6 +94,8 @@ struct Flight {
   std::atomic<int> callers{0};
   /// It loads by a claim at L2: `generation` and `order`, under `versions`, which do not change any more.
   std::atomic<bool> claimed{false};
+  /// By a lease in the entry's place: L2 has no value that could be served meanwhile.
+  std::atomic<bool> leased{false};
   LeaseToken generation{};
   std::uint32_t order = 0;
   std::shared_ptr<const Versions> versions;

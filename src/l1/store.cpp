@@ -22,7 +22,7 @@ std::size_t shard_count(const L1Options& options) {
 
 /// True when a caller that comes now may take what this flight brings.
 bool joinable(const Flight& flight, const Flight& mine, std::uint64_t store_cleared) {
-  const bool without_claim = flight.unclaimed || (flight.revoked && !flight.claimed.load(std::memory_order_acquire));
+  const bool without_claim = flight.unclaimed || (flight.revoked && !flight.leased.load(std::memory_order_acquire));
   const bool closed = flight.closed || (flight.loading && (without_claim || flight.closes_at_load));
   return flight.kind == FlightKind::load && !flight.fenced && !closed && !flight.superseded &&
          flight.type->same(*mine.type) && flight.identity == mine.identity && flight.name == mine.name &&

@@ -349,6 +349,7 @@ void Core::take_claims(const Batch& batch, const LoadSpec& spec, const std::shar
       flight->order = claim.order;
       flight->versions = versions;
       flight->claimed.store(true, std::memory_order_release);
+      flight->leased.store(step != LeaseStep::refresh && step != LeaseStep::replace, std::memory_order_release);
       acquired.ours.add(batch.items[i], flight, std::move(claim));
       continue;
     }
