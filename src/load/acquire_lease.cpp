@@ -78,13 +78,15 @@ SeenEntry::Kind kind_of(const Found& found) {
 }
 
 /// The server's answer to a step that claims.
-enum class Taken : std::uint8_t { yes, refused, outrun };
+enum class Taken : std::uint8_t { yes, refused, outrun, unknown };
 
 Taken to_taken(const Done& done) {
   switch (done.status) {
     case Done::yes:
-    case Done::unknown:  // storing will show whether it was
       return Taken::yes;
+    // The server may do it later, after an invalidation that comes meanwhile: it says nothing of what is loaded now.
+    case Done::unknown:
+      return Taken::unknown;
     case Done::no:
     case Done::overtaken:
       break;
@@ -351,6 +353,10 @@ void Core::take_claims(const Batch& batch, const LoadSpec& spec, const std::shar
       flight->claimed.store(true, std::memory_order_release);
       flight->leased.store(step != LeaseStep::refresh && step != LeaseStep::replace, std::memory_order_release);
       acquired.ours.add(batch.items[i], flight, std::move(claim));
+      continue;
+    }
+    if (taken[n] == Taken::unknown) {  // its holds are given back
+      acquired.ours.add(batch.items[i], flight, {});
       continue;
     }
     claim.hold.settle();
