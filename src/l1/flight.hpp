@@ -111,6 +111,7 @@ struct Flight {
     landing.notify_all();
   }
   void wait_no_more() {
+    if (!waits) return;  // only its leader writes it
     const std::lock_guard lock(mutex);
     waits = false;
   }

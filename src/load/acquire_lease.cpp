@@ -41,8 +41,8 @@ constexpr std::chrono::seconds kPutOff{1};
 constexpr std::chrono::minutes kLongLife{10};
 
 bool is_current(const Versions& versions, std::string_view name, std::uint64_t noted) {
-  const auto* version = versions.find(name);
-  return version && *version && (*version)->judge(noted) == Version::Verdict::current;
+  const Version* const version = versions.there(name);
+  return version && version->judge(noted) == Version::Verdict::current;
 }
 
 /// Taken under the versions that hold now: what it brings will count.
@@ -243,15 +243,11 @@ LeaseStep Core::look(const Flight& flight, const LoadSpec& spec, LoadUrgency urg
 
 /// The versions before the load are what it is stored with. False: they are not to be had.
 bool Core::know_versions(std::span<const std::string> dependencies, const EntryTerms& terms, Versions& versions) {
-  const auto there = [&](std::string_view name) {
-    const auto* version = versions.find(name);
-    return version && *version;
-  };
   // A function's version is kept for ever, a tag's as long as it is needed, which is to be said each time.
   std::vector<std::string> needed;
   std::ranges::copy_if(dependencies, std::back_inserter(needed),
-                       [&](const auto& name) { return !is_kept_for_ever(name) || !there(name); });
-  if (needed.empty() && there({})) return true;
+                       [&](const auto& name) { return !is_kept_for_ever(name) || !versions.there(name); });
+  if (needed.empty() && versions.there({})) return true;
   const TimePoint stale_until = saturating_add(saturating_add(now(), terms.ttl), terms.stale_for);
   return shared_->remote.need_versions(needed, version_life(stale_until), versions);
 }

@@ -26,7 +26,7 @@ class LoadScope {
   static bool active() noexcept;
   /// True when this thread is loading the very key, directly or further out.
   static bool loading(const KeyView& key, const LoadSpec& spec) noexcept;
-  /// True when a load of this thread has this lease: whoever waits for it waits for itself.
+  /// True when a load of this thread has this lease: the thread would wait for itself.
   static bool holds_lease(const LeaseToken& generation) noexcept;
   /// True when a load of this thread holds a place: what it loads inside runs in that place.
   static bool holds_place(const Admission& admission) noexcept;

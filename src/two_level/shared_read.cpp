@@ -21,8 +21,8 @@ namespace detail {
 Judged judge(const EnvelopeView& view, const Versions& versions, std::int64_t server_now, const Identity* reader) {
   Judged judged;
   const auto verdict = [&](std::string_view name, std::uint64_t noted) {
-    const auto* version = versions.find(name);
-    return version && *version ? (*version)->judge(noted) : Version::Verdict::gone;
+    const Version* const version = versions.there(name);
+    return version ? version->judge(noted) : Version::Verdict::gone;
   };
   if (view.epochs.size() != 1 || verdict({}, view.epochs[0]) != Version::Verdict::current) return judged;
   const bool of_function = reader && reader->function;

@@ -249,7 +249,7 @@ bool looks_like_value(std::string_view head) {
 }
 
 std::optional<EnvelopeView> peek_envelope(std::string_view head, std::string_view expected_key) {
-  if (head.size() < kPrelude || !looks_like_envelope(head) || head[kKindAt] != kValue) return std::nullopt;
+  if (head.size() < kPrelude || !looks_like_value(head)) return std::nullopt;
   const char version = head[kVersionAt];
   if (version != kFirstVersion && (version != kVersion || head.size() < kPartsAt)) return std::nullopt;
   auto parts = read_parts(head, expected_key);

@@ -69,6 +69,8 @@ class Versions {
  public:
   /// Null: not looked at yet. An empty one: looked at, and it is missing.
   const std::optional<Version>* find(std::string_view name) const;
+  /// Null: not looked at yet, or missing.
+  const Version* there(std::string_view name) const;
   void add(std::string_view name, std::optional<Version> version);
   /// What an entry or a lease notes of it; 0, which never counts, when it is missing.
   std::uint64_t to_note(std::string_view name) const;
@@ -254,6 +256,8 @@ class Remote {
     std::vector<std::string> arguments;
   };
   Answer run_calls(std::string_view operation, std::span<const Call> calls, Purpose purpose);
+  template <class Replaces>
+  std::vector<Done> run_replaces(const Replaces& replaces, std::span<const Call> calls);
   void know_time();
   bool fetch(std::span<RemoteQuery> queries, const std::set<std::string, std::less<>>& wanted, std::uint64_t mark,
              Versions& versions, Purpose purpose);

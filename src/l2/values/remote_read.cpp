@@ -33,9 +33,14 @@ const std::optional<Version>* Versions::find(std::string_view name) const {
   return known == known_.end() ? nullptr : &known->second;
 }
 
+const Version* Versions::there(std::string_view name) const {
+  const auto* known = find(name);
+  return known && *known ? &**known : nullptr;
+}
+
 std::uint64_t Versions::to_note(std::string_view name) const {
-  const auto* version = find(name);
-  return version && *version ? (*version)->expired : 0;
+  const Version* const version = there(name);
+  return version ? version->expired : 0;
 }
 
 void Versions::add(std::string_view name, std::optional<Version> version) {
@@ -230,8 +235,7 @@ std::vector<std::string> Remote::version_keys(std::string_view dependency) const
 }
 
 bool Remote::need_versions(std::span<const std::string> dependencies, Duration life, Versions& versions) {
-  const auto* const epoch = versions.find({});
-  return need(dependencies, life, versions, !(epoch && *epoch));
+  return need(dependencies, life, versions, !versions.there({}));
 }
 
 bool Remote::need(std::span<const std::string> dependencies, Duration life, Versions& versions, bool with_epoch) {
@@ -282,8 +286,7 @@ bool Remote::late_versions(std::span<const std::string> dependencies, Duration l
   if (!need(dependencies, life, late, false)) return false;
   std::optional<VersionClock> clock;
   for (const auto& name : dependencies) {
-    const auto* known = versions.find(name);
-    if (known && *known) continue;
+    if (versions.there(name)) continue;
     // The clock is read behind the versions: it tells each raise that they have seen. One that was made just now, since
     // it was missing, is as high as the clock although nobody raised it.
     if (!clock) clock = read_clock();

@@ -142,6 +142,14 @@ std::string life_or_zero(Duration life) { return life <= Duration::zero() ? "0" 
 
 }  // namespace
 
+/// `calls` are those of `replaces`, of entries or of raw values.
+template <class Replaces>
+std::vector<Done> Remote::run_replaces(const Replaces& replaces, std::span<const Call> calls) {
+  auto done = to_done("write", run_calls("write", calls, Purpose::write), calls.size());
+  for (std::size_t i = 0; i < calls.size(); ++i) note_refusal(replaces[i].action, done[i]);
+  return done;
+}
+
 std::vector<Done> Remote::replace(std::span<const Replace> replaces) {
   std::vector<Call> calls;
   for (const Replace& replace : replaces) {
@@ -151,9 +159,7 @@ std::vector<Done> Remote::replace(std::span<const Replace> replaces) {
                      {std::string(generation_of(claim)), std::to_string(claim.order), std::string(claim.mark),
                       kActions[static_cast<int>(replace.action)], life_or_zero(replace.life), replace.bytes}});
   }
-  auto done = to_done("write", run_calls("write", calls, Purpose::write), replaces.size());
-  for (std::size_t i = 0; i < replaces.size(); ++i) note_refusal(replaces[i].action, done[i]);
-  return done;
+  return run_replaces(replaces, calls);
 }
 
 /// What a refused store costs is paid once: nobody waits for a lease under which nothing can be stored.
@@ -232,9 +238,7 @@ std::vector<Done> Remote::replace_raw(std::span<const RawReplace> replaces) {
                      {kActions[static_cast<int>(replace.action)], hexadecimal(replace.claim.generation),
                       std::to_string(replace.claim.order), life_or_zero(replace.life), replace.bytes, kRawLeaseLife}});
   }
-  auto done = to_done("write", run_calls("write", calls, Purpose::write), replaces.size());
-  for (std::size_t i = 0; i < replaces.size(); ++i) note_refusal(replaces[i].action, done[i]);
-  return done;
+  return run_replaces(replaces, calls);
 }
 
 Remote::Counted Remote::increment(std::string_view name, std::int64_t by, Duration life) {
