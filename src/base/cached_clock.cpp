@@ -21,6 +21,8 @@ constinit std::atomic<std::int64_t> CachedClock::tick_{0};
 namespace {
 constexpr std::chrono::milliseconds kPeriod{1}, kLate{8};
 constexpr std::chrono::seconds kTerm{1};
+/// A tick may be older than the coarse clock by one period and one step of that clock, which is up to 10 ms.
+constexpr std::chrono::milliseconds kCurrent{12};
 /// A thread that reads the clock so often within kBusyTime is busy.
 constexpr std::uint32_t kBusyReads = 4096;
 constexpr std::chrono::milliseconds kBusyTime{50};
@@ -102,6 +104,15 @@ TimePoint CachedClock::read_clock() noexcept {
     since = time;
     reads = 0;
   }
+  return now;
+}
+
+TimePoint CachedClock::now_after_break(bool& ticks) noexcept {
+  const std::int64_t tick = tick_.load(std::memory_order_relaxed);
+  ticks = false;
+  if (tick == 0) return read_clock();
+  const TimePoint now = coarse_now();
+  ticks = now - TimePoint(Duration(tick)) < kCurrent;
   return now;
 }
 

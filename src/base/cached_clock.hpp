@@ -21,6 +21,9 @@ class CachedClock {
     const std::int64_t tick = tick_.load(std::memory_order_relaxed);
     return tick != 0 ? TimePoint(Duration(tick)) : read_clock();
   }
+  /// The clock's own time, for a thread that may have been stopped together with the ticker. `ticks`: somebody has
+  /// ticked lately, so that now() does again for as long as the thread runs on.
+  static TimePoint now_after_break(bool& ticks) noexcept;
 
  private:
   friend class Ticker;

@@ -94,8 +94,9 @@ void Core::close() noexcept {
 
 std::optional<Duration> Core::time_left(const KeyView& key, const Reach& reach) {
   const TimePoint time = now();
+  const bool current = trusts_l1(), lags = l1_lags();
   const NodeRef node = reach.l1 ? store_->peek(key, time) : NodeRef();
-  if (!node || (node->shared && !trusts_l1())) return reach.l2 ? shared_time_left(key, reach.raw) : std::nullopt;
+  if (!node || (!current && hidden(*node, lags))) return reach.l2 ? shared_time_left(key, reach.raw) : std::nullopt;
   if (!is_fresh(*node, time)) return Duration::zero();
   return node->fresh_until == TimePoint::max() ? forever : Duration(node->fresh_until - std::max(time, node->created));
 }

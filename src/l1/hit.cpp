@@ -46,12 +46,20 @@ Freshness Store::find(const KeyView& key, const TypeOps& type, const Identity* r
   return copied;
 }
 
-/// With L2 the ticker's time only where the thread has not been stopped since: after a stop it reads before the ticker
-/// runs, and what it has kept may have been invalidated meanwhile.
+/// With L2 the ticker's time only where the thread has not been stopped since a tick that was seen to be current: after
+/// a stop it may read for a while before the ticker runs, and what it has kept may have been invalidated meanwhile.
 inline TimePoint Core::hit_time(const ThreadRecord& record) const noexcept {
   if (!reads_system_clock_) [[unlikely]]
     return options_.clock->now();
-  return !shared_ || UnbrokenRun::goes_on(record) ? CachedClock::now() : coarse_now();
+  return !shared_ || UnbrokenRun::goes_on(record) ? CachedClock::now() : hit_time_after_break(record);
+}
+
+TimePoint Core::hit_time_after_break(const ThreadRecord& record) noexcept {
+  bool ticks = false;
+  UnbrokenRun::begin(record);  // before the look at the tick: a stop between the two breaks the run again
+  const TimePoint time = CachedClock::now_after_break(ticks);
+  if (!ticks) UnbrokenRun::end(record);
+  return time;
 }
 
 /// trusts_l1(), by a time that was read already where that is the steady clock's.
@@ -59,12 +67,18 @@ inline bool Core::may_read(TimePoint time) const noexcept {
   return !shared_ || (reads_system_clock_ ? time : coarse_now()) < trusted_until_.load(std::memory_order_relaxed);
 }
 
+bool Core::l1_lags() const noexcept { return shared_ && !trusts_l1() && store_->trust() % 2 == 1; }
+
+bool Core::hidden(const Node& node, bool lags) noexcept { return node.shared || (lags && heeds_others(node)); }
+
 Freshness Core::read(const KeyView& key, const TypeOps& type, const Identity* reader, NodeRef& out) noexcept {
   const TimePoint time = hit_time(thread_record());
+  // Before the look: what was missed may be heard between the two, and then the entry that was found is out of date.
+  const bool current = may_read(time);
+  const bool lags = !current && l1_lags();
   const Freshness freshness = store_->find(key, type, reader, time, out);
-  if (!may_read(time)) [[unlikely]] {
-    if (!out || out->shared) return out.reset(), Freshness::miss;
-  }
+  if (!current && (!out || hidden(*out, lags))) [[unlikely]]
+    return out.reset(), Freshness::miss;
   return freshness;
 }
 

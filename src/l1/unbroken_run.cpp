@@ -40,6 +40,10 @@ void UnbrokenRun::begin(const ThreadRecord& record) noexcept {
   __atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
+void UnbrokenRun::end(const ThreadRecord& record) noexcept {
+  if (record.run) __atomic_store_n(record.run, std::uint64_t{0}, __ATOMIC_RELAXED);
+}
+
 }  // namespace detail
 }  // namespace v1
 }  // namespace dsta::cache

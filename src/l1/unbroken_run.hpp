@@ -7,7 +7,7 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-/// Whether the calling thread has run without a break since it asked before: was not preempted, stopped, or moved.
+/// Whether the calling thread has run without a break since it began: was not preempted, stopped, or moved.
 /// Where it has, the process was not stopped in between, so a time that another thread writes down is no older than
 /// usual.
 ///
@@ -24,15 +24,14 @@ class UnbrokenRun {
   /// For ThreadRecord::run of the calling thread.
   static std::uint64_t* of_this_thread() noexcept;
 
+  /// Since `begin`.
   static bool goes_on(const ThreadRecord& record) noexcept {
-    if (record.run && __atomic_load_n(record.run, __ATOMIC_RELAXED) == mark()) [[likely]]
-      return true;
-    begin(record);
-    return false;
+    return record.run && __atomic_load_n(record.run, __ATOMIC_RELAXED) == mark();
   }
+  static void begin(const ThreadRecord& record) noexcept;
+  static void end(const ThreadRecord& record) noexcept;
 
  private:
-  static void begin(const ThreadRecord& record) noexcept;
   static std::uint64_t mark() noexcept { return reinterpret_cast<std::uint64_t>(&kNowhere); }
 
   /// As the kernel reads it.

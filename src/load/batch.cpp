@@ -52,6 +52,7 @@ std::vector<Core::Waiting> Core::join_batch(std::vector<BatchItem>& items, const
   std::vector<Waiting> waiting;
   waiting.reserve(open.size());  // what was joined as its leader is always handed on
   const bool asks = reads_l2_itself(spec);
+  const bool lags = !asks && l1_lags();
   for (const std::size_t i : open) {
     BatchItem& item = items[i];
     if (LoadScope::loading(item.key, spec)) {
@@ -60,7 +61,8 @@ std::vector<Core::Waiting> Core::join_batch(std::vector<BatchItem>& items, const
     }
     auto flight = new_flight(item.key, spec, item.tags);
     const std::uint64_t arrived = flight->sequence;
-    Store::Joined joined = store_->join(std::move(flight), asks ? Store::Wants::load : Store::Wants::any, now());
+    Store::Joined joined =
+        store_->join(std::move(flight), asks || lags ? Store::Wants::load : Store::Wants::any, now());
     // With a shared level it is not yet known which of the two it will be.
     if (!counted && (joined.entry || !shares(*spec.terms))) counters.add(joined.entry ? Count::hits : Count::misses);
     if (joined.entry) {
@@ -73,7 +75,13 @@ std::vector<Core::Waiting> Core::join_batch(std::vector<BatchItem>& items, const
       item.value = std::move(joined.entry);
       continue;
     }
-    if (joined.lead) wanted.add(i, joined.flight);
+    if (joined.lead) {
+      wanted.add(i, joined.flight);
+    } else if (lags) {
+      store_->supersede(*joined.flight);
+      waiting.push_back({i, nullptr, arrived, false, false});
+      continue;
+    }
     waiting.push_back({i, std::move(joined.flight), arrived, joined.lead, asks ? joined.loading : joined.told});
   }
   drop_superseded(items, spec, waiting);

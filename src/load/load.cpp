@@ -59,8 +59,9 @@ NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, Lo
     auto flight = new_flight(key, *loader, loader->tags);
     flight->forced = mode == LoadMode::refresh;
     const std::uint64_t arrived = flight->sequence;
+    const bool lags = l1_lags();
     const auto wants = mode == LoadMode::refresh ? Store::Wants::refresh
-                       : asks_first              ? Store::Wants::load
+                       : asks_first || lags      ? Store::Wants::load
                                                  : Store::Wants::any;
     Store::Joined joined = store_->join(std::move(flight), wants, now());
 
@@ -74,7 +75,8 @@ NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, Lo
 
     const TimePoint limit = deadline(called, terms.load_timeout);
     if (!joined.lead) {
-      if ((asks_first ? joined.loading : joined.told) && !may_join(*joined.flight, seen)) {
+      const bool in_doubt = asks_first ? joined.loading : joined.told;
+      if ((lags && !asks_first) || (in_doubt && !may_join(*joined.flight, seen))) {
         store_->supersede(*joined.flight);
         continue;
       }

@@ -199,8 +199,9 @@ void Core::lead(const std::shared_ptr<Flight>& flight, Loader& loader, LoadUrgen
     lead(Batch{{0}, {flight}}, loader, urgency, [&](const Ours& ours) {
       NodeRef previous;
       if (loader.wants_previous) {
+        const bool current = trusts_l1(), lags = l1_lags();
         previous = store_->previous(*flight, now());
-        if (previous && previous->shared && !trusts_l1()) previous.reset();
+        if (previous && !current && hidden(*previous, lags)) previous.reset();
         // L2 knows better than L1 whether it still counts.
         if (ours.claims[0].kind != Claim::Kind::none && !ours.claims[0].previous) previous.reset();
         if (!previous) previous = ours.claims[0].previous;

@@ -111,5 +111,36 @@ TEST_P(FleetTest, AnInvalidationBetweenReadingTheSourceAndStoringIsNeverUndone) 
   EXPECT_TRUE(fleet.all_end());
 }
 
+struct StoppedProcess : ::testing::TestWithParam<std::string> {};
+INSTANTIATE_TEST_SUITE_P(Level, StoppedProcess, ::testing::Values("both", "l1"),
+                         [](const auto& tested) { return tested.param; });
+
+/// Longer than two ping periods, and also by those that read before the thread that hears of changes has run.
+TEST_P(StoppedProcess, ReadsNothingOldWhenItGoesOn) {
+  if (!RedisServer::available()) GTEST_SKIP() << "no redis-server on this machine";
+  const RedisServer server;
+  Fleet fleet(FLEET_WORKER);
+  FleetBoard& board = fleet.board();
+  const std::string url = server.url() + "?socket_timeout=10s&ping_period=100ms";
+  CacheManager cache(over_redis(url, true, 10s));
+  const auto f = cache.cached({.ttl = 60s, .prefix = "f"}, [](std::uint64_t) { return std::uint64_t{0}; });
+  const std::function<void()> kWays[] = {[&] { cache.invalidate_tag("t"); }, [&] { f.cache_clear(); }};
+  ChildProcess& reader = fleet.start("reread", url, {GetParam()});
+  for (std::uint64_t round = 1; round <= 10; ++round) {
+    ASSERT_TRUE(fleet.reaches(board.ready, 1));
+    ASSERT_TRUE(fleet.reaches(board.operations, board.operations + 1000));
+    reader.pause();
+    board.source = round;
+    kWays[round % 2]();
+    board.round = round;
+    std::this_thread::sleep_for(250ms);
+    reader.resume();
+    ASSERT_TRUE(fleet.reaches(board.operations, board.operations + 1000));
+    EXPECT_EQ(board.stale, 0u) << "round " << round << "; " << fleet.log();
+  }
+  board.stop = 1;
+  EXPECT_TRUE(fleet.all_end());
+}
+
 }  // namespace
 }  // namespace dsta::cache

@@ -3,14 +3,17 @@
 ///
 ///     load THREADS MILLISECONDS         all threads call one cold function, whose load takes so long
 ///     interleave STRICT                 loads that the test invalidates in the middle; STRICT is 0 with two levels
+///     reread LEVEL                      reads the same values all the time, in every way; LEVEL is l1 or both
 ///     traffic INDEX PROCESSES DIRECT    reads every key and writes its own; compares with the server by the URL DIRECT
 #include <dsta/cache/manager.hpp>
 
 #include <bit>
 #include <cstdio>
 #include <exception>
+#include <functional>
 #include <random>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "checked_value.hpp"
@@ -73,6 +76,40 @@ void interleave(CacheManager& cache, FleetBoard& board, bool strict) {
     if (f(round) > round) ++board.failures;
     board.done = round;
   }
+}
+
+/// Every way to read a value has a thread and a key of its own, so that it comes first after a break of the process.
+void reread(CacheManager& cache, FleetBoard& board, Level level) {
+  using Key = std::uint64_t;
+  const EntryOptions options{.ttl = 60s, .prefix = "f", .tags = {"t"}, .level = level};
+  const auto read_source = [&](Key) { return board.source.load(); };
+  const auto f = cache.cached(options, read_source).bulk_loader([&](const std::vector<Key>& keys) {
+    return std::vector<std::uint64_t>(keys.size(), board.source);
+  });
+  const std::function<std::uint64_t(Key)> ways[] = {
+      [&](Key key) { return f(key); }, [&](Key key) { return *f.shared(key); },
+      [&](Key key) { return f.many({key})[0].value(); },
+      [&](Key key) {
+        const auto seen = f.peek(key);
+        return seen ? *seen : f(key);
+      },
+      [&](Key key) {
+        const std::string name = "f:" + std::to_string(key);
+        return cache.get<std::uint64_t>(name, {.level = level}).value_or(f(key));
+      }};
+  for (Key key = 0; key < std::size(ways); ++key) f(key);
+  ++board.ready;
+  on_threads(std::size(ways), [&](std::size_t thread) {
+    while (!board.stop) {
+      const std::uint64_t round = board.round;
+      if (ways[thread](thread) < round) {
+        ++board.stale;
+        std::fprintf(stderr, "way %zu read an old value in round %llu\n", thread,
+                     static_cast<unsigned long long>(round));
+      }
+      ++board.operations;
+    }
+  });
 }
 
 /// Reads and writes, and knows how old what it reads is.
@@ -176,6 +213,8 @@ int run(int count, char** arguments) {
     load(cache, *board, number(4), std::chrono::milliseconds(number(5)));
   } else if (role == "interleave") {
     interleave(cache, *board, number(4) != 0);
+  } else if (role == "reread" && count > 4) {
+    reread(cache, *board, std::string_view(arguments[4]) == "l1" ? Level::l1 : Level::both);
   } else if (role == "traffic" && count > 6) {
     traffic(cache, *board, number(4), number(5), arguments[6]);
   } else {

@@ -30,7 +30,7 @@ struct FleetBoard {
   Count source;   // the version that loaders read
   Count release;  // the loader may return
   Count done;     // the worker has looked
-  Count stale;    // rounds in which it saw the old value when that was not allowed any more
+  Count stale;    // old values that it saw when that was not allowed any more
   Count late;     // rounds in which it saw the old value at first (two levels)
 
   // Of traffic: each key has one writer.

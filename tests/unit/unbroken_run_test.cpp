@@ -18,6 +18,7 @@ struct UnbrokenRuns : ::testing::Test {
   /// At least one of some tries in a row: the system may break any single run.
   static bool goes_on() {
     for (int i = 0; i < 1000; ++i) {
+      UnbrokenRun::begin(thread_record());
       if (UnbrokenRun::goes_on(thread_record())) return true;
     }
     return false;
@@ -45,9 +46,18 @@ TEST_F(UnbrokenRuns, OfOtherThreadsAreTheirOwn) {
   EXPECT_TRUE(then);
 }
 
+TEST_F(UnbrokenRuns, AreOverWhenTheyAreEnded) {
+  ASSERT_TRUE(goes_on());
+  UnbrokenRun::end(thread_record());
+  EXPECT_FALSE(UnbrokenRun::goes_on(thread_record()));
+}
+
 TEST(WithoutRestartableSequences, EveryRunIsBroken) {
   const ThreadRecord record;
-  for (int i = 0; i < 3; ++i) EXPECT_FALSE(UnbrokenRun::goes_on(record));
+  for (int i = 0; i < 3; ++i) {
+    UnbrokenRun::begin(record);
+    EXPECT_FALSE(UnbrokenRun::goes_on(record));
+  }
 }
 
 }  // namespace

@@ -312,6 +312,7 @@ class Core : public std::enable_shared_from_this<Core> {
 
   explicit Core(ManagerOptions options);
   TimePoint hit_time(const ThreadRecord& record) const noexcept;
+  static TimePoint hit_time_after_break(const ThreadRecord& record) noexcept;
   bool may_read(TimePoint time) const noexcept;
 
   // Asking.
@@ -452,6 +453,12 @@ class Core : public std::enable_shared_from_this<Core> {
   void cease_to_trust(TimePoint last_heard);
   /// What L1 has of L2 may be read.
   bool trusts_l1() const noexcept { return coarse_now() < trusted_until_.load(std::memory_order_relaxed); }
+  /// The channel is up as far as is known, but was not heard of for two ping periods: this process was stopped, or its
+  /// threads did not run. What others invalidated meanwhile is heard in a moment.
+  bool l1_lags() const noexcept;
+  /// Whether what others may have invalidated is not to be served; only while L1 is not trusted. `lags`: l1_lags(),
+  /// before the entry was looked for.
+  static bool hidden(const Node& node, bool lags) noexcept;
 
   // Steps of PeriodicTask: each does what is due and says when it is to be called next.
   TimePoint confirm_pending();
