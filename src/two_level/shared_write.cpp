@@ -88,10 +88,10 @@ std::string Core::pack(const Node& node, const EntryTerms& terms, std::span<cons
   }
   const ServerClock& clock = shared_->remote.clock();
   out.codec = codec_fingerprint(node.type->codec);
-  out.created = clock.to_server(node.created);
-  out.fresh_until = clock.to_server(node.fresh_until);
-  out.refresh_after = std::min(out.fresh_until, clock.to_server(node.refresh_at));
-  out.stale_until = std::max(out.fresh_until, clock.to_server(node.stale_until));
+  out.created = clock.to_server_at_least(node.created);
+  out.fresh_until = clock.to_server_at_least(node.fresh_until);
+  out.refresh_after = std::min(out.fresh_until, clock.to_server_at_least(node.refresh_at));
+  out.stale_until = std::max(out.fresh_until, clock.to_server_at_least(node.stale_until));
   out.load_cost = static_cast<std::uint64_t>(std::max<std::int64_t>(0, microseconds(load_cost)));
   out.negative = negative;
   const std::uint64_t epochs[] = {versions.to_note({})};

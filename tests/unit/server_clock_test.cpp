@@ -98,6 +98,36 @@ TEST(ServerClock, AnEntryEndsHereAtMostARoundTripBeforeItEndsThere) {
   }
 }
 
+/// Whatever the round trips of the process that wrote it and of the one that reads it.
+TEST(ServerClock, NoEntryLivesLongerThanItWasGiven) {
+  Random random(3);
+  const std::int64_t ttl = 10'000'000;
+  for (std::size_t left = scaled(10'000); left != 0; --left) {
+    ServerClock writer(kAsked), reader(kAsked);
+    const auto measure = [&](ServerClock& clock) {  // both run with the server's clock, which starts at kServerNow
+      const auto round_trip = static_cast<std::int64_t>(random.below(1'000'000));
+      const auto on_the_way = static_cast<std::int64_t>(random.below(static_cast<std::size_t>(round_trip) + 1));
+      clock.set(kServerNow + on_the_way, kAsked, kAsked + Microseconds(round_trip), 1);
+    };
+    for (std::size_t n = random.below(3) + 1; n != 0; --n) measure(writer);
+    for (std::size_t n = random.below(3) + 1; n != 0; --n) measure(reader);
+    const TimePoint end = kAsked + Microseconds(ttl);
+    ASSERT_LE(reader.to_local(writer.to_server_at_least(end)), end);
+    ASSERT_GE(reader.to_local(writer.to_server_at_least(end)), end - 2s);
+  }
+}
+
+TEST(ServerClock, IsMeasuredAgainSoonWhenTheAnswerTookLong) {
+  ServerClock clock(kAsked);
+  clock.set(kServerNow, kAsked, kAsked + 300ms, 1);
+  EXPECT_FALSE(clock.due());
+  EXPECT_TRUE(clock.due(std::chrono::steady_clock::now() + 1s));
+  clock.set(kServerNow + 1'000'000, kAsked + 1s, kAsked + 1s + 1ms, 1);
+  EXPECT_FALSE(clock.due(std::chrono::steady_clock::now() + 2s));
+  clock.set(kServerNow + 2'000'000, kAsked + 2s, kAsked + 2s + 300ms, 1);
+  EXPECT_FALSE(clock.due(std::chrono::steady_clock::now() + 2s)) << "what is known is not made worse";
+}
+
 TEST(ServerClock, NeverIsNeverOnBothSides) {
   ServerClock clock(kAsked);
   clock.set(kServerNow, kAsked, kAsked, 1);

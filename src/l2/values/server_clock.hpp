@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 
@@ -15,9 +16,11 @@ namespace detail {
 /// Thread-safe.
 ///
 /// The difference is measured by TIME when a connection is new, since it may lead to another server, and once a minute,
-/// since clocks are set and drift. The server read its clock somewhere between sending and reply; it is taken to have
-/// been at once, so that an entry read from the server ends here never later than there, and earlier by a round trip at
-/// most. As long as the server does not say its time it is taken to be this machine's.
+/// since clocks are set and drift; sooner where the answer took long. The server read its clock somewhere between
+/// sending and reply. What is read from the server is judged as if that had been at once, so that an entry ends here
+/// never later than there; what is written is dated as if it had been at the end, so that no entry lives longer than it
+/// was given, whoever reads it. Either costs a round trip of its life at most. As long as the server does not say its
+/// time it is taken to be this machine's.
 class ServerClock {
  public:
   explicit ServerClock(TimePoint now) {
@@ -29,9 +32,13 @@ class ServerClock {
     const std::int64_t least = server_microseconds - count(answered), most = server_microseconds - count(asked);
     // What was known still holds, and may come of a shorter round trip.
     const bool known = connection == connection_.load(std::memory_order_relaxed) && least <= ahead() && ahead() <= most;
+    const std::int64_t least_known = least_ahead_.load(std::memory_order_relaxed);
+    const std::int64_t now_least = known ? std::max(least, std::min(least_known, ahead())) : least;
+    least_ahead_.store(now_least, std::memory_order_relaxed);
     if (!known) ahead_.store(most, std::memory_order_relaxed);
     connection_.store(connection, std::memory_order_relaxed);
-    due_.store(saturating_add(std::chrono::steady_clock::now(), kLasts), std::memory_order_release);
+    const Duration lasts = std::chrono::microseconds(ahead() - now_least) > kPrecise ? Duration(kSoon) : kLasts;
+    due_.store(saturating_add(std::chrono::steady_clock::now(), lasts), std::memory_order_release);
   }
   /// The server of this connection does not say its time.
   void assume(TimePoint now, std::uint64_t connection) {
@@ -53,6 +60,10 @@ class ServerClock {
   std::int64_t to_server(TimePoint time) const {
     return time == TimePoint::max() ? kNever : count(time) + ahead_.load(std::memory_order_relaxed);
   }
+  /// For what is written: at the server it is not earlier than that.
+  std::int64_t to_server_at_least(TimePoint time) const {
+    return time == TimePoint::max() ? kNever : count(time) + least_ahead_.load(std::memory_order_relaxed);
+  }
   TimePoint to_local(std::int64_t server_microseconds) const {
     if (server_microseconds == kNever) return TimePoint::max();
     std::int64_t here = 0;
@@ -70,8 +81,12 @@ class ServerClock {
   }
 
   static constexpr std::chrono::minutes kLasts{1};
+  /// A round trip that takes longer is measured again soon: the server was paused, or the network was.
+  static constexpr std::chrono::milliseconds kPrecise{50};
+  static constexpr std::chrono::seconds kSoon{1};
 
   std::atomic<std::int64_t> ahead_{0};
+  std::atomic<std::int64_t> least_ahead_{0};
   std::atomic<std::uint64_t> connection_{0};  ///< by which it was measured; later ones have higher numbers
   std::atomic<TimePoint> due_{};
 };
