@@ -16,8 +16,8 @@
 #include <unordered_set>
 #include <vector>
 
-#include "l2/tracking/pairing.hpp"
 #include "l2/tracking/subscriber.hpp"
+#include "l2/tracking/tracking_registration.hpp"
 #include "redis_server.hpp"
 #include "wire_client.hpp"
 
