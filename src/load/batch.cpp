@@ -75,14 +75,9 @@ std::vector<Core::Waiting> Core::join_batch(std::vector<BatchItem>& items, const
       item.value = std::move(joined.entry);
       continue;
     }
-    if (joined.lead) {
-      wanted.add(i, joined.flight);
-    } else if (lags) {
-      store_->supersede(*joined.flight);
-      waiting.push_back({i, nullptr, arrived, false, false});
-      continue;
-    }
-    waiting.push_back({i, std::move(joined.flight), arrived, joined.lead, asks ? joined.loading : joined.told});
+    if (joined.lead) wanted.add(i, joined.flight);
+    const bool in_doubt = lags || (asks ? joined.loading : joined.told);
+    waiting.push_back({i, std::move(joined.flight), arrived, joined.lead, in_doubt});
   }
   drop_superseded(items, spec, waiting);
   for (const Waiting& one : waiting) {

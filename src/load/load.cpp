@@ -59,7 +59,7 @@ NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, Lo
     auto flight = new_flight(key, *loader, loader->tags);
     flight->forced = mode == LoadMode::refresh;
     const std::uint64_t arrived = flight->sequence;
-    const bool lags = l1_lags();
+    const bool lags = !asks_first && l1_lags();
     const auto wants = mode == LoadMode::refresh ? Store::Wants::refresh
                        : asks_first || lags      ? Store::Wants::load
                                                  : Store::Wants::any;
@@ -75,8 +75,8 @@ NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, Lo
 
     const TimePoint limit = deadline(called, terms.load_timeout);
     if (!joined.lead) {
-      const bool in_doubt = asks_first ? joined.loading : joined.told;
-      if ((lags && !asks_first) || (in_doubt && !may_join(*joined.flight, seen))) {
+      const bool in_doubt = lags || (asks_first ? joined.loading : joined.told);
+      if (in_doubt && !may_join(*joined.flight, seen)) {
         store_->supersede(*joined.flight);
         continue;
       }

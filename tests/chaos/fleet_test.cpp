@@ -115,7 +115,8 @@ struct StoppedProcess : ::testing::TestWithParam<std::string> {};
 INSTANTIATE_TEST_SUITE_P(Level, StoppedProcess, ::testing::Values("both", "l1"),
                          [](const auto& tested) { return tested.param; });
 
-/// Longer than two ping periods, and also by those that read before the thread that hears of changes has run.
+/// After a stop longer than two ping periods, also in threads that read before the thread of the invalidation channel
+/// runs.
 TEST_P(StoppedProcess, ReadsNothingOldWhenItGoesOn) {
   if (!RedisServer::available()) GTEST_SKIP() << "no redis-server on this machine";
   const RedisServer server;

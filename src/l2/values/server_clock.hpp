@@ -19,7 +19,7 @@ namespace detail {
 /// since clocks are set and drift; sooner where the answer took long. The server read its clock somewhere between
 /// sending and reply. What is read from the server is judged as if that had been at once, so that an entry ends here
 /// never later than there; what is written is dated as if it had been at the end, so that no entry lives longer than it
-/// was given, whoever reads it. Either costs a round trip of its life at most. As long as the server does not say its
+/// was given, in any process. Either costs a round trip of its life at most. As long as the server does not say its
 /// time it is taken to be this machine's.
 class ServerClock {
  public:
@@ -32,8 +32,7 @@ class ServerClock {
     const std::int64_t least = server_microseconds - count(answered), most = server_microseconds - count(asked);
     // What was known still holds, and may come of a shorter round trip.
     const bool known = connection == connection_.load(std::memory_order_relaxed) && least <= ahead() && ahead() <= most;
-    const std::int64_t least_known = least_ahead_.load(std::memory_order_relaxed);
-    const std::int64_t now_least = known ? std::max(least, std::min(least_known, ahead())) : least;
+    const std::int64_t now_least = known ? std::max(least, least_ahead_.load(std::memory_order_relaxed)) : least;
     least_ahead_.store(now_least, std::memory_order_relaxed);
     if (!known) ahead_.store(most, std::memory_order_relaxed);
     connection_.store(connection, std::memory_order_relaxed);
