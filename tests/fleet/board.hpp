@@ -116,6 +116,7 @@ struct Board {
   Moment fault_begun, fault_ended;
   Count fault, fault_generation;
   std::array<Count, kProcesses> interrupted;  ///< how often a process was stopped or killed
+  Moment killed;                              ///< when a process was killed last
   /// How long a thread that slept had to wait for a processor lately, and when.
   Moment lag, lag_at;
 

@@ -99,13 +99,18 @@ void Coordinator::stop_for(std::size_t process, const std::function<void()>& mea
   children_[process]->resume();
 }
 
-/// Killed, and started again: its loads and calls are over, what it did not confirm is lost.
+/// Killed, and started again: its loads and calls are over, what it did not confirm is lost, and what it knew of that
+/// with it.
 void Coordinator::replace(std::size_t process, const std::function<void()>& meanwhile) {
   const std::uint64_t ready = board_.ready;
   children_[process].reset();
+  board_.killed = now();
   meanwhile();
   for (Cell& cell : board_.cells) {
     cell.changing[process] = 0;
+    for (Floor& floor : cell.floors) {
+      if (floor.process == process && floor.reach == Floor::own) floor.at = 0;
+    }
     for (Load& load : cell.loads) {
       if (load.process == process && load.ended == 0) load.ended = now();
     }

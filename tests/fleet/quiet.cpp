@@ -9,6 +9,9 @@ namespace dsta::cache::fleet_model {
 
 using namespace std::chrono_literals;
 
+/// A process that was killed while it refreshed leaves its lease for so long, and others leave the key alone.
+constexpr std::int64_t kOrphan = 3000 * kMs + 1000 * kMs;
+
 void Worker::do_task(Task task) {
   switch (task) {
     case Task::settle:
@@ -117,7 +120,10 @@ void Worker::freshness() {
         const std::int64_t begun = now();
         Seen seen = subject(cell)->call(i);
         const auto is_latest = [&] { return seen.stamp && seen.stamp->version >= latest; };
-        for (int n = 0; name == "stale" && !is_latest() && n < 40; ++n) {
+        const std::int64_t killed = board_.killed;
+        const std::int64_t patience =
+            std::max(name == "stale" ? begun + 400 * kMs : 0, killed == 0 ? 0 : killed + kOrphan + 400 * kMs);
+        while (!is_latest() && now() < patience) {
           std::this_thread::sleep_for(10ms);
           seen = subject(cell)->call(i);
         }
