@@ -42,19 +42,19 @@ int main() {
   // [/stale_for]
   down = false;
 
-  // [hold_off]
+  // [refresh_backoff]
   int asked = 0;
-  auto quote = cache.cached({.ttl = 60s, .prefix = "quote", .stale_for = 1h, .hold_off = 30s}, [&](const std::string&) {
-    return ++asked == 1 ? 64000.5 : throw std::runtime_error("down");
-  });
+  auto quote =
+      cache.cached({.ttl = 60s, .prefix = "quote", .stale_for = 1h, .refresh_backoff = 30s},
+                   [&](const std::string&) { return ++asked == 1 ? 64000.5 : throw std::runtime_error("down"); });
   quote("BTC");
   clock.advance(61s);
   double sum = 0;
   for (int i = 0; i < 100; ++i) sum += quote("BTC");
   check(sum == 100 * 64000.5 && asked == 2, "a hundred calls: the source was asked once more, and failed");
   clock.advance(30s);
-  check(quote("BTC") == 64000.5 && asked == 3, "asked again when hold_off was over");
-  // [/hold_off]
+  check(quote("BTC") == 64000.5 && asked == 3, "asked again when refresh_backoff was over");
+  // [/refresh_backoff]
 
   // [not_kept]
   double last_trade = 12.5;

@@ -66,9 +66,9 @@ int main() {
   check(cache.lookup("contract:BTCUSDT").stale, "it is no fresher than before");
   check(contract.cache_info().load_failures == 0, "skip is no failure");
   exchange.down = false;
-  clock.advance(5s);  // the default hold_off
+  clock.advance(5s);  // the default refresh_backoff
   contract("BTCUSDT");
-  check(!cache.lookup("contract:BTCUSDT").stale, "asked again after hold_off");
+  check(!cache.lookup("contract:BTCUSDT").stale, "asked again after refresh_backoff");
   // [/skip]
 
   // [fail]

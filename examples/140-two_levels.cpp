@@ -14,14 +14,14 @@
 using namespace std::chrono_literals;
 using dsta::cache::CacheManager, dsta::cache::CacheStats, dsta::cache::EntryOptions, dsta::cache::Health;
 using dsta::cache::L1Options, dsta::cache::Level, dsta::cache::ManagerOptions, dsta::cache::SetResult;
-using dsta::cache::Source, dsta::cache::WhenBlind;
+using dsta::cache::Source, dsta::cache::OnDisconnect;
 
 // [options]
 const ManagerOptions service{
-    .space = "trading-demo",                         // all of its keys at the server begin with trading-demo:
-    .l1 = L1Options{.when_blind = WhenBlind::serve,  // when changes cannot be heard of, go on with what is here …
-                    .blind_age = 2s,                 // … until 2 s after they last were, then empty it
-                    .ping_period = 500ms},           // a cut without a word is noticed within two of these
+    .space = "trading-demo",                               // all of its keys at the server begin with trading-demo:
+    .l1 = L1Options{.on_disconnect = OnDisconnect::serve,  // while the invalidation channel is down, use L1 …
+                    .max_stale_age = 2s,                   // … for 2 s after its last sign of life, then empty it
+                    .ping_period = 500ms},                 // a silent loss is noticed within two of these
 };
 // [/options]
 
@@ -112,7 +112,7 @@ int main() {
 
   // [away]
   ManagerOptions nowhere = service;
-  nowhere.url = "redis://127.0.0.1:1?connect_timeout=100ms&when_blind=flush";  // nobody listens there
+  nowhere.url = "redis://127.0.0.1:1?connect_timeout=100ms&on_disconnect=flush";  // nobody listens there
   nowhere.log.level = dsta::cache::LogLevel::off;
   CacheManager away{nowhere};
   auto quote_again = away.cached({.ttl = 10s, .prefix = "quote"}, fetch_quote);

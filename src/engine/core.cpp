@@ -331,7 +331,7 @@ CacheStats Core::stats() const {
     stats.l2_hits = shared_->hits.load(std::memory_order_relaxed);
     stats.l2_errors = shared_->errors.load(std::memory_order_relaxed);
     stats.unknown_writes = shared_->unknown.load(std::memory_order_relaxed);
-    stats.l1_suspensions = shared_->blindness.load(std::memory_order_relaxed);
+    stats.l1_suspensions = shared_->channel_losses.load(std::memory_order_relaxed);
     stats.pending_invalidations = shared_->pending.size();
   }
   return stats;
@@ -350,7 +350,7 @@ std::map<std::string, CacheStats> Core::stats_by_prefix() const {
 void Core::clear_stats() {
   identities_->each([](const std::string&, Counters& counters) { counters.clear(); });
   store_->clear_counts();
-  if (shared_) shared_->hits = shared_->errors = shared_->unknown = shared_->blindness = 0;
+  if (shared_) shared_->hits = shared_->errors = shared_->unknown = shared_->channel_losses = 0;
 }
 
 // --- background

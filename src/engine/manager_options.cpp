@@ -42,7 +42,7 @@ ManagerOptions checked(ManagerOptions options) {
     }
   };
   check_period(options.l1.ping_period, L1Options{}.ping_period, "ping_period");
-  check_period(options.l1.blind_age, L1Options{}.blind_age, "blind_age");
+  check_period(options.l1.max_stale_age, L1Options{}.max_stale_age, "max_stale_age");
   if (has_server && options.space.empty()) {
     throw ConfigError("space is empty: the server may hold other keys, so the cache needs a name for its own");
   }

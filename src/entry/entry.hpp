@@ -78,7 +78,7 @@ inline bool is_past_ttl(Freshness freshness) {
   return freshness == Freshness::stale || freshness == Freshness::serving;
 }
 
-inline bool holds_off(const Node& node, TimePoint now) {
+inline bool backs_off(const Node& node, TimePoint now) {
   return now < node.retry_after.load(std::memory_order_relaxed);
 }
 

@@ -22,7 +22,7 @@ EntryOptions merge(const EntryOptions& base, const EntryOptions& over) {
   if (!over.name.empty()) merged.name = over.name;
   merged.tags.insert(merged.tags.end(), over.tags.begin(), over.tags.end());
   lay(merged.stale_for, over.stale_for);
-  lay(merged.hold_off, over.hold_off);
+  lay(merged.refresh_backoff, over.refresh_backoff);
   lay(merged.refresh_ahead, over.refresh_ahead);
   lay(merged.xfetch, over.xfetch);
   lay(merged.jitter, over.jitter);
@@ -40,7 +40,7 @@ namespace detail {
 
 namespace {
 
-constexpr Duration kHoldOff = std::chrono::seconds(5);
+constexpr Duration kRefreshBackoff = std::chrono::seconds(5);
 
 double fraction(const std::optional<double>& value, const char* name) {
   const double f = value.value_or(0);
@@ -74,7 +74,8 @@ EntryTerms resolve(const EntryOptions& options, Duration default_ttl) {
   terms.idle_ttl = not_negative(options.idle_ttl, "idle_ttl");
   terms.soft_timeout = not_negative(options.soft_timeout, "soft_timeout");
   terms.load_timeout = not_negative(options.load_timeout, "load_timeout");
-  terms.hold_off = options.hold_off.has_value() ? not_negative(options.hold_off, "hold_off") : kHoldOff;
+  terms.refresh_backoff =
+      options.refresh_backoff.has_value() ? not_negative(options.refresh_backoff, "refresh_backoff") : kRefreshBackoff;
   terms.xfetch = factor(options.xfetch, "xfetch");
   terms.compress_above = options.compress_above;
   terms.level = options.level.value_or(Level::both);

@@ -64,7 +64,7 @@ Freshness Store::find_aged(const KeyView& key, const TypeOps& type, const Identi
   Freshness freshness = judge(*node, reader, now);
   if (freshness == Freshness::miss) return freshness;
   out = home.use(*node, now);
-  if (holds_off(*node, now)) return settled(freshness);
+  if (backs_off(*node, now)) return settled(freshness);
   home.flights.each(key, [&](const std::shared_ptr<Flight>& flight) {
     if (flight->fenced || flight->kind != FlightKind::load || flight->full != key.full) return;
     freshness = settled(freshness);
@@ -220,7 +220,7 @@ Store::Joined Store::join(std::shared_ptr<Flight> mine, Wants wants, TimePoint n
     if (node && node->type->serves(*mine->type)) {
       joined.freshness = judge(*node, mine->identity, now);
       if (joined.freshness != Freshness::miss) joined.entry = home.use(*node, now);
-      if (holds_off(*node, now)) joined.freshness = settled(joined.freshness);
+      if (backs_off(*node, now)) joined.freshness = settled(joined.freshness);
     }
     if (joined.freshness == Freshness::fresh || joined.freshness == Freshness::serving) return joined;
     home.flights.each(key, [&](const std::shared_ptr<Flight>& flight) {

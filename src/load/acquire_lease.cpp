@@ -494,7 +494,7 @@ void Core::land_found(Flight& flight, const EntryTerms& terms, NodeRef node, Fre
 
 void Core::put_off(const std::shared_ptr<Flight>& flight) {
   const TimePoint since = now(), until = saturating_add(since, kPutOff);
-  shared_->hold_off(flight->name, since, until);
+  shared_->back_off(flight->name, since, until);
   Store::Landing landing;
   landing.retry_after = until;
   store_->land(*flight, std::move(landing), now());

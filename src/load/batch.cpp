@@ -204,7 +204,7 @@ void Core::refresh_behind(const std::vector<BatchItem>& items, const std::vector
   std::size_t early = 0;
   Unled unled(*this, behind, aged.size());
   for (const std::size_t i : aged) {
-    if (shared_->holds_off(items[i].key.name, items[i].value->created, now())) continue;
+    if (shared_->backs_off(items[i].key.name, items[i].value->created, now())) continue;
     Store::Joined joined = store_->join(new_flight(items[i].key, *loader, items[i].tags), Store::Wants::load, now());
     if (!joined.lead) continue;
     early += now() < items[i].value->fresh_until ? 1 : 0;

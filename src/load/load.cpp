@@ -15,6 +15,19 @@
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
+namespace {
+
+/// The flight's loader had begun before this caller came, and only L2 shows whether it still counts.
+bool is_in_doubt(const Store::Joined& joined, bool reads_l2_itself) {
+  return !joined.lead && (reads_l2_itself ? joined.loading : joined.told);
+}
+
+/// The caller finds a value past its ttl, and waits for its refresh.
+bool waits_for_refresh(const EntryTerms& terms, Freshness freshness) {
+  return is_past_ttl(freshness) && terms.soft_timeout > Duration::zero();
+}
+
+}  // namespace
 
 std::shared_ptr<Flight> Core::new_flight(const KeyView& key, const LoadSpec& spec,
                                          const std::vector<std::string>& tags) {
@@ -67,6 +80,9 @@ NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, Lo
 
     if (joined.entry) {
       count(Count::hits);
+      if (joined.flight && waits_for_refresh(terms, joined.freshness)) {
+        joined.lead |= replace_doubtful(joined.flight, is_in_doubt(joined, asks_first), {key}, *loader);
+      }
       if (joined.lead && launch(joined.flight, loader, LoadUrgency::behind) && !is_past_ttl(joined.freshness)) {
         counters.add(Count::early_refreshes);
       }
@@ -75,8 +91,7 @@ NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, Lo
 
     const TimePoint limit = deadline(called, terms.load_timeout);
     if (!joined.lead) {
-      const bool in_doubt = lags || (asks_first ? joined.loading : joined.told);
-      if (in_doubt && !may_join(*joined.flight, seen)) {
+      if ((lags || is_in_doubt(joined, asks_first)) && !may_join(*joined.flight, seen)) {
         store_->supersede(*joined.flight);
         continue;
       }
@@ -134,7 +149,7 @@ NodeRef Core::serve_stale_or_wait(NodeRef entry, Freshness freshness, const std:
                                   const Loader& loader, TimePoint called, std::uint64_t arrived) {
   const EntryTerms& terms = *loader.terms;
   if (!is_past_ttl(freshness)) return entry;
-  if (refresh && terms.soft_timeout > Duration::zero()) {
+  if (refresh && waits_for_refresh(terms, freshness)) {
     try {
       const auto landed = await(refresh, deadline(called, terms.soft_timeout), arrived, false);
       if (landed == Awaited::value) return refresh->value;
@@ -150,14 +165,29 @@ NodeRef Core::refresh_if_due(Fetched seen, const std::shared_ptr<Loader>& loader
   if (seen.freshness == Freshness::fresh) return seen.node;
   const bool past_ttl = is_past_ttl(seen.freshness);
   std::shared_ptr<Flight> refresh;
-  if (!shared_->holds_off(seen.key.name, seen.node->created, now())) {
+  if (!shared_->backs_off(seen.key.name, seen.node->created, now())) {
     Store::Joined joined = store_->join(new_flight(seen.key, *loader, loader->tags), Store::Wants::load, now());
+    if (waits_for_refresh(*loader->terms, seen.freshness)) {
+      const bool in_doubt = is_in_doubt(joined, reads_l2_itself(*loader));
+      joined.lead |= replace_doubtful(joined.flight, in_doubt, seen, *loader);
+    }
     refresh = joined.flight;
     if (joined.lead && launch(joined.flight, loader, LoadUrgency::behind) && !past_ttl) {
       loader->identity->counters.add(Count::early_refreshes);
     }
   }
   return serve_stale_or_wait(std::move(seen.node), seen.freshness, refresh, *loader, called, arrived);
+}
+
+bool Core::replace_doubtful(std::shared_ptr<Flight>& flight, bool in_doubt, const Fetched& seen, const Loader& loader) {
+  while (in_doubt && !may_join(*flight, seen)) {
+    store_->supersede(*flight);
+    Store::Joined joined = store_->join(new_flight(seen.key, loader, loader.tags), Store::Wants::load, now());
+    flight = std::move(joined.flight);
+    if (joined.lead) return true;
+    in_doubt = is_in_doubt(joined, reads_l2_itself(loader));
+  }
+  return false;
 }
 
 /// The flight's loader had begun before the caller came; only what stands at L2 shows that nothing was invalidated

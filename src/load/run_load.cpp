@@ -256,7 +256,7 @@ Prepared Core::prepare(Flight& flight, const LoadSpec& spec, Loaded& loaded, Dur
     if (prepared.invalidated) {
       prepared.landing.replace_by.reset();
     } else if (loaded.error || loaded.skipped) {
-      prepared.landing.retry_after = saturating_add(now(), terms.hold_off);
+      prepared.landing.retry_after = saturating_add(now(), terms.refresh_backoff);
     } else {
       prepared.landing.remove = !prepared.landing.replace_by;
     }

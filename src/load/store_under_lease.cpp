@@ -132,14 +132,14 @@ void Core::store_under_leases(Ours& ours, const LoadSpec& spec, std::vector<Prep
       entries.push_back({i, stores});
     }
     const bool failed = mine.landing.retry_after != TimePoint{};
-    if (failed) shared_->hold_off(flight.name, now(), mine.landing.retry_after);
+    if (failed) shared_->back_off(flight.name, now(), mine.landing.retry_after);
     if (claim.refresh) {
       // After a failure nobody in the fleet tries for a while.
       const Leases::Record& lease = claim.refresh.record();
       replaces.push_back({.key = lease.key,
                           .claim = {.generation = lease.generation},
                           .action = failed ? EntryAction::keep : EntryAction::leave,
-                          .life = std::max<Duration>(spec.terms->hold_off, std::chrono::milliseconds(1))});
+                          .life = std::max<Duration>(spec.terms->refresh_backoff, std::chrono::milliseconds(1))});
       entries.push_back({i, false, true});
     }
   }

@@ -140,7 +140,7 @@ void Core::forget_versions() {
 
 void Core::hearing(TimePoint heard) {
   const QuietWork quiet(*this);
-  shared_->blind_until = TimePoint::max();
+  shared_->serve_until = TimePoint::max();
   store_->close(true);
   store_->open();
   trusted_until_.store(saturating_add(heard, 2 * options_.l1.ping_period.value_or({})), std::memory_order_release);
@@ -152,23 +152,24 @@ void Core::heard_until(TimePoint time) {
   trusted_until_.store(saturating_add(time, 2 * options_.l1.ping_period.value_or({})), std::memory_order_release);
 }
 
-TimePoint Core::end_blindness() {
+TimePoint Core::end_stale_service() {
   const QuietWork quiet(*this);
-  if (shared_->blind_until > std::chrono::steady_clock::now()) return shared_->blind_until;
+  if (shared_->serve_until > std::chrono::steady_clock::now()) return shared_->serve_until;
   store_->close(true);
-  shared_->blind_until = TimePoint::max();
+  shared_->serve_until = TimePoint::max();
   return TimePoint::max();
 }
 
 void Core::not_hearing(std::string_view why, TimePoint last_heard) {
-  shared_->blindness.fetch_add(1, std::memory_order_relaxed);
+  shared_->channel_losses.fetch_add(1, std::memory_order_relaxed);
   cease_to_trust(last_heard);
   try {
     shared_->messages->post(
-        LogLevel::warning, fmt::format("the invalidation channel is down ({}): L1 {} until it is up", why,
-                                       options_.l1.when_blind == WhenBlind::flush    ? "is empty"
-                                       : options_.l1.when_blind == WhenBlind::bypass ? "is bypassed"
-                                                                                     : "is served for a limited time"));
+        LogLevel::warning,
+        fmt::format("the invalidation channel is down ({}): L1 {} until it is up", why,
+                    options_.l1.on_disconnect == OnDisconnect::flush    ? "is empty"
+                    : options_.l1.on_disconnect == OnDisconnect::bypass ? "is bypassed"
+                                                                        : "is served for a limited time"));
   } catch (const std::exception&) {  // no memory to say so
   }
 }
@@ -176,18 +177,18 @@ void Core::not_hearing(std::string_view why, TimePoint last_heard) {
 void Core::cease_to_trust(TimePoint last_heard) {
   const QuietWork quiet(*this);
   shared_->remote.versions().forget_all();
-  switch (options_.l1.when_blind) {
-    case WhenBlind::flush:
+  switch (options_.l1.on_disconnect) {
+    case OnDisconnect::flush:
       store_->close(true);
       break;
-    case WhenBlind::bypass:
+    case OnDisconnect::bypass:
       trusted_until_.store(TimePoint{}, std::memory_order_release);
       store_->close(false);
       break;
-    case WhenBlind::serve:
-      shared_->blind_until = saturating_add(last_heard, options_.l1.blind_age.value_or({}));
-      trusted_until_.store(shared_->blind_until, std::memory_order_release);
-      if (!shared_->blind_end->wake(shared_->blind_until)) store_->close(true);
+    case OnDisconnect::serve:
+      shared_->serve_until = saturating_add(last_heard, options_.l1.max_stale_age.value_or({}));
+      trusted_until_.store(shared_->serve_until, std::memory_order_release);
+      if (!shared_->serve_end->wake(shared_->serve_until)) store_->close(true);
       break;
   }
 }

@@ -99,7 +99,7 @@ void Core::connect() {
 void Core::begin_periodic_tasks() {
   shared_->confirmations = std::make_unique<PeriodicTask>([this] { return confirm_pending(); }, "dsta-confirm");
   shared_->renewals = std::make_unique<PeriodicTask>([this] { return renew_leases(); }, "dsta-leases");
-  shared_->blind_end = std::make_unique<PeriodicTask>([this] { return end_blindness(); }, "dsta-blind");
+  shared_->serve_end = std::make_unique<PeriodicTask>([this] { return end_stale_service(); }, "dsta-serve-end");
   shared_->version_keeper = std::make_unique<PeriodicTask>([this] { return keep_versions(); }, "dsta-versions");
   shared_->reaper = std::make_unique<PeriodicTask>([this] { return destroy_dropped(); }, "dsta-reaper");
 }

@@ -38,8 +38,8 @@ struct Shared {
   }
   std::atomic<std::uint64_t> errors{0};  ///< requests that failed, or that the server refused
   std::atomic<std::uint64_t> hits{0};
-  std::atomic<std::uint64_t> blindness{0};  ///< times that changes by others could no longer be heard of
-  std::atomic<std::uint64_t> unknown{0};    ///< writes of which it is not known whether they were executed
+  std::atomic<std::uint64_t> channel_losses{0};  ///< times that changes by others could no longer be heard of
+  std::atomic<std::uint64_t> unknown{0};         ///< writes of which it is not known whether they were executed
 
   // Loads of other processes that this one waits for: told of changes where they are heard of, else looked after.
   std::mutex news_mutex;
@@ -56,22 +56,22 @@ struct Shared {
   }
 
   /// No refresh of a value that is not kept in-process is begun before its time here; few, and forgotten when many.
-  void hold_off(std::string_view name, TimePoint since, TimePoint until) {
-    const std::lock_guard lock(hold_off_mutex);
-    if (hold_offs.size() >= 4096) hold_offs.clear();
-    hold_offs.insert_or_assign(std::string(name), HoldOff{since, until});
+  void back_off(std::string_view name, TimePoint since, TimePoint until) {
+    const std::lock_guard lock(backoff_mutex);
+    if (backoffs.size() >= 4096) backoffs.clear();
+    backoffs.insert_or_assign(std::string(name), RefreshBackoff{since, until});
   }
-  /// A value that was made after the hold-off began ends it: another process has refreshed.
-  bool holds_off(std::string_view name, TimePoint created, TimePoint now) {
-    const std::lock_guard lock(hold_off_mutex);
-    const auto held = hold_offs.find(name);
-    return held != hold_offs.end() && now < held->second.until && created <= held->second.since;
+  /// A value that was made after the refresh backoff began ends it: another process has refreshed.
+  bool backs_off(std::string_view name, TimePoint created, TimePoint now) {
+    const std::lock_guard lock(backoff_mutex);
+    const auto held = backoffs.find(name);
+    return held != backoffs.end() && now < held->second.until && created <= held->second.since;
   }
-  struct HoldOff {
+  struct RefreshBackoff {
     TimePoint since, until;
   };
-  std::mutex hold_off_mutex;
-  std::map<std::string, HoldOff, std::less<>> hold_offs;  // under hold_off_mutex
+  std::mutex backoff_mutex;
+  std::map<std::string, RefreshBackoff, std::less<>> backoffs;  // under backoff_mutex
 
   /// True the first time that it is asked for this reason.
   bool first_of(std::string_view reason) {
@@ -84,18 +84,18 @@ struct Shared {
   /// Dropped on a thread that user code must not hold up. Under Core::quiet_.
   NodeStack dropped;
 
-  /// With WhenBlind::serve: when what is in-process is to go, unless changes are heard again before. Under
+  /// With OnDisconnect::serve: when what is in-process is to go, unless changes are heard again before. Under
   /// Core::quiet_.
-  TimePoint blind_until = TimePoint::max();
+  TimePoint serve_until = TimePoint::max();
 
   // A thread each, since what one waits for must not keep the others from their time. Last: they use all of the above.
   std::unique_ptr<PeriodicTask> confirmations;   ///< of pending invalidations
   std::unique_ptr<PeriodicTask> renewals;        ///< of leases
-  std::unique_ptr<PeriodicTask> blind_end;       ///< of the time for which WhenBlind::serve serves
+  std::unique_ptr<PeriodicTask> serve_end;       ///< of the time for which OnDisconnect::serve serves
   std::unique_ptr<PeriodicTask> version_keeper;  ///< of versions that the server would evict
   std::unique_ptr<PeriodicTask> reaper;          ///< of values that were dropped where no user code may run
   std::array<std::unique_ptr<PeriodicTask>*, 5> periodic_tasks() {
-    return {&confirmations, &renewals, &blind_end, &version_keeper, &reaper};
+    return {&confirmations, &renewals, &serve_end, &version_keeper, &reaper};
   }
 };
 

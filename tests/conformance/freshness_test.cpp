@@ -41,14 +41,14 @@ TEST_P(Freshness, AStaleValueIsServedAtOnceAndRefreshedBehind) {
 }
 
 TEST_P(Freshness, AStaleValueOutlastsAFailingSource) {
-  const auto f = numbered({.ttl = 50ms, .prefix = "f", .stale_for = 60s, .hold_off = 60s});
+  const auto f = numbered({.ttl = 50ms, .prefix = "f", .stale_for = 60s, .refresh_backoff = 60s});
   EXPECT_EQ(f(0), 1);
   ASSERT_TRUE(becomes_stale(f));
   down = true;
   EXPECT_EQ(f(0), 1);
   ASSERT_TRUE(eventually([&] { return tries == 2; }));
   for (int i = 0; i < 20; ++i) EXPECT_EQ(f(0), 1);
-  EXPECT_LE(tries, 3) << "the source is left alone for hold_off";
+  EXPECT_LE(tries, 3) << "the source is left alone for refresh_backoff";
 }
 
 TEST_P(Freshness, WithoutStaleForAFailingSourceIsTheCallersError) {
@@ -92,8 +92,9 @@ TEST_P(Freshness, JitterShortensTtlsByItsFractionAtMost) {
 TEST_P(Freshness, ASoftTimeoutGivesTheNewValueIfItComesInTime) {
   std::atomic<bool> slow = false;
   std::atomic<int> runs = 0;
-  const auto f = cache.cached({.ttl = 50ms, .prefix = "f", .stale_for = 60s, .hold_off = 1ms, .soft_timeout = 5s},
-                              [&](int) { return ++runs; });
+  const auto f =
+      cache.cached({.ttl = 50ms, .prefix = "f", .stale_for = 60s, .refresh_backoff = 1ms, .soft_timeout = 5s},
+                   [&](int) { return ++runs; });
   const auto g = cache.cached({.ttl = 50ms, .prefix = "g", .stale_for = 60s, .soft_timeout = 20ms}, [&](int) {
     if (slow) eventually([&] { return !slow; });
     return ++runs;

@@ -159,7 +159,7 @@ void Oracle::wrong(std::size_t number, std::int64_t since, const std::string& ti
   report(board_, number, since, title, details);
 }
 
-std::size_t Oracle::begin_load(std::size_t number, std::uint64_t version) {
+std::size_t Oracle::begin_load(std::size_t number, std::uint64_t version, std::int64_t started) {
   Cell& known = cell(number);
   const std::size_t slot = known.next_load++ % Cell::kLoads;
   Load& mine = known.loads[slot];
@@ -167,7 +167,7 @@ std::size_t Oracle::begin_load(std::size_t number, std::uint64_t version) {
   mine.ended = 0;
   mine.version = version;
   mine.process = process_;
-  mine.started = now();
+  mine.started = started;
   ++board_.loads_begun;
   check_double_load(number, mine);
   check_limit(number, mine);

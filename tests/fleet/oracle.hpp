@@ -50,7 +50,7 @@ class Oracle {
   void wrong(std::size_t cell, std::int64_t since, const std::string& title, const std::string& details) const;
 
   /// Returns the load's number, for end_load.
-  std::size_t begin_load(std::size_t cell, std::uint64_t version);
+  std::size_t begin_load(std::size_t cell, std::uint64_t version, std::int64_t started = now());
   void end_load(std::size_t cell, std::size_t number);
 
   /// A change of some cells, from before the library is called to after it returned.

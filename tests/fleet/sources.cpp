@@ -34,16 +34,16 @@ void Sources::take_time(bool may_be_slow) const {
   }
 }
 
-Stamp Sources::load(std::size_t cell) { return load(std::vector{cell}).front(); }
+Stamp Sources::load(std::size_t cell, std::int64_t entered) { return load(std::vector{cell}, entered).front(); }
 
-std::vector<Stamp> Sources::load(const std::vector<std::size_t>& cells) {
+std::vector<Stamp> Sources::load(const std::vector<std::size_t>& cells, std::int64_t entered) {
   const std::int64_t begun = now();
   Event& event = history_.begin(Op::load, bits_of(cells));
   std::vector<Stamp> stamps;
   std::vector<std::size_t> numbers;
   for (const std::size_t cell : cells) {
     stamps.push_back({cell, version(cell), Stamp::loaded, oracle_.milliseconds()});
-    numbers.push_back(oracle_.begin_load(cell, stamps.back().version));
+    numbers.push_back(oracle_.begin_load(cell, stamps.back().version, entered));
   }
   const Kind& kind = kind_of(cells.front());
   take_time(kind.slow);

@@ -26,12 +26,14 @@ struct Plain {
   std::size_t kind;
   const Subject* inner = nullptr;
   R operator()(const std::string& name) const {
+    // An invalidation during the inner call revokes this load, too.
+    const std::int64_t entered = now();
     if (inner) {
       const auto reader = sources->oracle().reader(cell_of(kind_named("plain"), argument_of(name)));
       const Seen seen = inner->call(argument_of(name));
       sources->oracle().saw(reader, seen.stamp, seen.empty);
     }
-    return answer<R>(sources->load(cell_of(kind, argument_of(name))));
+    return answer<R>(sources->load(cell_of(kind, argument_of(name)), entered));
   }
 };
 

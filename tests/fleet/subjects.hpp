@@ -46,9 +46,10 @@ class Sources {
  public:
   Sources(Board& board, Oracle& oracle, History& history) : board_(board), oracle_(oracle), history_(history) {}
 
-  /// One load of a cell; returns the stamp of what it read. Throws SourceDown.
-  Stamp load(std::size_t cell);
-  std::vector<Stamp> load(const std::vector<std::size_t>& cells);
+  /// One load of a cell; returns the stamp of what it read. `entered`: when the library called the loader. Throws
+  /// SourceDown.
+  Stamp load(std::size_t cell, std::int64_t entered = now());
+  std::vector<Stamp> load(const std::vector<std::size_t>& cells, std::int64_t entered = now());
 
   /// Of this thread, since reset().
   static void reset();

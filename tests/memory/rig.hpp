@@ -103,7 +103,7 @@ inline const std::vector<std::string>& function_kinds() {
 inline AnyFunction make_function(CacheManager& cache, const std::string& kind, std::shared_ptr<ValueSource> source) {
   using namespace std::chrono_literals;
   EntryOptions options{.ttl = 60s, .prefix = "memory", .name = kind};
-  options.hold_off = 1ms;
+  options.refresh_backoff = 1ms;
   const auto load = [source](int x) { return source->value(x); };
   if (kind == "tagged") options.tags = {"a-tag-that-needs-memory:{0}"};
   if (kind == "raw") options.raw = true;

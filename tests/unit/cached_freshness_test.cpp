@@ -90,8 +90,8 @@ TEST_F(CachedFreshness, PastTheStaleTimeACallLoadsAndWaits) {
   EXPECT_EQ(background->waiting(), 0u);
 }
 
-TEST_F(CachedFreshness, WithoutAHoldOffTheNextCallRefreshesAgain) {
-  const auto f = numbered({.ttl = 60s, .prefix = "failing", .stale_for = 1h, .hold_off = 0s});
+TEST_F(CachedFreshness, WithoutABackoffTheNextCallRefreshesAgain) {
+  const auto f = numbered({.ttl = 60s, .prefix = "failing", .stale_for = 1h, .refresh_backoff = 0s});
   f(0);
   clock.advance(70s);
   down = true;

@@ -104,7 +104,7 @@ TEST_F(ConditionalRefresh, NotModifiedIsNotStoredOverAnInvalidationMeanwhile) {
 }
 
 TEST_F(ConditionalRefresh, SkipLeavesTheStaleValueAndTheNextAttemptWaits) {
-  const auto f = wrapped({.ttl = 60s, .prefix = "p", .stale_for = 1h, .hold_off = 10s});
+  const auto f = wrapped({.ttl = 60s, .prefix = "p", .stale_for = 1h, .refresh_backoff = 10s});
   f("BTC");
   clock.advance(60s);
   source.down = true;

@@ -32,7 +32,7 @@ EntryOptions every_field() {
           .name = "n",
           .tags = {"t"},
           .stale_for = 1h,
-          .hold_off = 30s,
+          .refresh_backoff = 30s,
           .refresh_ahead = 0.8,
           .xfetch = 1,
           .jitter = 0.1,
@@ -50,8 +50,9 @@ TEST(Options, AreWrittenInTheDocumentedOrder) {
   const auto f = clean.cache.cached(every_field(), [](int x) { return x; });
   EXPECT_EQ(f(1), 1);
   EXPECT_EQ(f.key_for(1), "p:n:1");
-  const auto g = clean.cache.cached({.ttl = 60s, .prefix = "g", .stale_for = 1h, .hold_off = 30s, .refresh_ahead = 0.8},
-                                    [](int x) { return x; });
+  const auto g =
+      clean.cache.cached({.ttl = 60s, .prefix = "g", .stale_for = 1h, .refresh_backoff = 30s, .refresh_ahead = 0.8},
+                         [](int x) { return x; });
   EXPECT_EQ(g(1), 1);
 }
 
@@ -62,7 +63,7 @@ TEST(Options, OfAWiderScopeAreKeptWhereANarrowerOneSaysNothing) {
   EXPECT_EQ(merged.name, all.name);
   EXPECT_EQ(merged.tags, all.tags);
   EXPECT_EQ(merged.stale_for, all.stale_for);
-  EXPECT_EQ(merged.hold_off, all.hold_off);
+  EXPECT_EQ(merged.refresh_backoff, all.refresh_backoff);
   EXPECT_EQ(merged.refresh_ahead, all.refresh_ahead);
   EXPECT_EQ(merged.xfetch, all.xfetch);
   EXPECT_EQ(merged.jitter, all.jitter);
@@ -73,7 +74,7 @@ TEST(Options, OfAWiderScopeAreKeptWhereANarrowerOneSaysNothing) {
   EXPECT_EQ(merged.compress_above, all.compress_above);
   EXPECT_EQ(merged.level, all.level);
   EXPECT_EQ(merged.raw, all.raw);
-  EXPECT_EQ(merge({}, all).hold_off, all.hold_off);
+  EXPECT_EQ(merge({}, all).refresh_backoff, all.refresh_backoff);
   EXPECT_EQ(merge({}, all).xfetch, all.xfetch);
   EXPECT_EQ(merge({}, all).raw, all.raw);
 }

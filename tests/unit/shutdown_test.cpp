@@ -45,7 +45,7 @@ TEST(Shutdown, WithSixtyFourLoadingThreadsNothingHangsOrRunsAfterwards) {
     std::this_thread::sleep_for(200us);
     return i % 7 == 0 ? throw std::runtime_error("down") : i;
   };
-  const auto stale = manager->cached({.ttl = 100us, .prefix = "stale", .stale_for = 1h, .hold_off = 0s}, source);
+  const auto stale = manager->cached({.ttl = 100us, .prefix = "stale", .stale_for = 1h, .refresh_backoff = 0s}, source);
   const auto slow =
       manager->cached({.ttl = 100us, .prefix = "slow", .load_timeout = 500ms}, source).condition([&](int) {
         return callbacks.note(), true;

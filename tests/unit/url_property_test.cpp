@@ -48,7 +48,7 @@ constexpr std::string_view kPieces[] = {"redis://", "rediss://", "valkeys:", "un
                                         "&",        "=",         "#",        "%",       "%4",      "%41",
                                         "[",        "]",         "::",       "::1",     "host",    "6379",
                                         "0",        "-1",        "db=1",     "space=x", "l1=",     "1s",
-                                        "verify=",  "db",        "serve",    "bypass",  "1min",    "when_blind="};
+                                        "verify=",  "db",        "serve",    "bypass",  "1min",    "on_disconnect="};
 
 /// The words of the refusal; empty when it was read. Anything but a ConfigError fails the test by itself.
 std::string words_of_refusal(std::string_view url) {
@@ -123,8 +123,8 @@ constexpr std::string_view kHolders[] = {
     "unix://:$@/run/redis.sock?db=1",
     "redis-sentinel://user:$@h1,h2:26379/master",
     "redis://user:$@host?cluster=true",
-    "redis://user:$@host?when_blind=serve&blind_age=2s&ping_period=100ms",
-    "redis://host?when_blind=$@",
+    "redis://user:$@host?on_disconnect=serve&max_stale_age=2s&ping_period=100ms",
+    "redis://host?on_disconnect=$@",
     "memory://user:$@host?max_bytes=1MiB",
     "redis://user:p%40$@host?max_bytes=1MiB",
 };

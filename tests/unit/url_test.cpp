@@ -204,7 +204,7 @@ TEST(Url, IsRefusedInWordsThatNameThePartAndTheRemedy) {
 TEST(UrlOptions, SetTheFieldsTheyName) {
   const ManagerOptions options = applied(
       "rediss://h?max_bytes=1MiB&max_entries=2&default_ttl=3min&space=app&l1=false&max_connections=4&"
-      "when_blind=serve&blind_age=1.5s&ping_period=100ms&"
+      "on_disconnect=serve&max_stale_age=1.5s&ping_period=100ms&"
       "connect_timeout=5ms&socket_timeout=250us&retry_on_timeout=false&max_reply_bytes=1.5KiB&"
       "ca_file=/etc/ca%20%26%40.pem&cert_file=/c.pem&key_file=/k.pem&server_name=cache.example&verify=false");
   EXPECT_EQ(options.l1.max_bytes, 1U << 20);
@@ -212,8 +212,8 @@ TEST(UrlOptions, SetTheFieldsTheyName) {
   EXPECT_EQ(options.default_ttl, OptionalDuration(3min));
   EXPECT_EQ(options.space, "app");
   EXPECT_FALSE(options.l1.enabled);
-  EXPECT_EQ(options.l1.when_blind, WhenBlind::serve);
-  EXPECT_EQ(options.l1.blind_age, OptionalDuration(1500ms));
+  EXPECT_EQ(options.l1.on_disconnect, OnDisconnect::serve);
+  EXPECT_EQ(options.l1.max_stale_age, OptionalDuration(1500ms));
   EXPECT_EQ(options.l1.ping_period, OptionalDuration(100ms));
   EXPECT_EQ(options.pool.max_connections, 4U);
   EXPECT_EQ(options.pool.connect_timeout, OptionalDuration(5ms));
@@ -227,26 +227,26 @@ TEST(UrlOptions, SetTheFieldsTheyName) {
   EXPECT_FALSE(options.tls.verify);
 }
 
-TEST(UrlOptions, NameEveryPolicyOfABlindLevel) {
-  EXPECT_EQ(applied("redis://h").l1.when_blind, WhenBlind::flush) << "the default";
-  for (const auto& [word, policy] : {std::pair("flush", WhenBlind::flush), std::pair("bypass", WhenBlind::bypass),
-                                     std::pair("serve", WhenBlind::serve)}) {
+TEST(UrlOptions, NameEveryPolicyOnDisconnect) {
+  EXPECT_EQ(applied("redis://h").l1.on_disconnect, OnDisconnect::flush) << "the default";
+  for (const auto& [word, policy] : {std::pair("flush", OnDisconnect::flush), std::pair("bypass", OnDisconnect::bypass),
+                                     std::pair("serve", OnDisconnect::serve)}) {
     for (const char* server : {"redis://h", "valkeys://h", "unix:///s"}) {
-      const std::string url = std::string(server) + "?when_blind=" + word;
-      EXPECT_EQ(applied(url, {.l1 = {.when_blind = WhenBlind::bypass}}).l1.when_blind, policy) << url;
+      const std::string url = std::string(server) + "?on_disconnect=" + word;
+      EXPECT_EQ(applied(url, {.l1 = {.on_disconnect = OnDisconnect::bypass}}).l1.on_disconnect, policy) << url;
     }
   }
 }
 
 TEST(UrlOptions, LeaveTheOtherFieldsAsTheyWereGiven) {
   const ManagerOptions given{.space = "given",
-                             .l1 = {.when_blind = WhenBlind::bypass, .blind_age = 7s},
+                             .l1 = {.on_disconnect = OnDisconnect::bypass, .max_stale_age = 7s},
                              .pool = {.max_connections = 7, .connect_timeout = 2s, .retry_on_timeout = false},
                              .tls = {.ca_file = "/given.pem", .verify = false}};
   const ManagerOptions options = applied("rediss://h?connect_timeout=1ms&verify=true", given);
   EXPECT_EQ(options.space, "given");
-  EXPECT_EQ(options.l1.when_blind, WhenBlind::bypass);
-  EXPECT_EQ(options.l1.blind_age, OptionalDuration(7s));
+  EXPECT_EQ(options.l1.on_disconnect, OnDisconnect::bypass);
+  EXPECT_EQ(options.l1.max_stale_age, OptionalDuration(7s));
   EXPECT_EQ(options.l1.ping_period, OptionalDuration(1s)) << "the default";
   EXPECT_EQ(options.pool.max_connections, 7U);
   EXPECT_EQ(options.pool.connect_timeout, OptionalDuration(1ms)) << "the URL wins";
@@ -277,17 +277,17 @@ TEST(UrlOptions, AreRefusedInWordsThatNameTheOption) {
       {"memory:?max_entries=1&max_entries=1", "'max_entries' is given twice"},
       {"redis://h?space=%4", "space: a '%'"},
       {"redis://h?l1=1", "l1: expected true or false"},
-      {"redis://h?when_blind=drop", "when_blind: expected flush, bypass or serve"},
-      {"redis://h?when_blind=Flush", "when_blind: expected flush, bypass or serve"},
-      {"redis://h?when_blind=", "when_blind: expected flush, bypass or serve"},
-      {"redis://h?when_blind", "'when_blind' has no value"},
-      {"redis://h?when_blnd=serve", "did you mean when_blind?"},
-      {"redis://h?blind_age=1s&blind_age=2s", "'blind_age' is given twice"},
-      {"redis://h?blind_age=1", "blind_age: expected a number with a unit (us, ms, s, min, h)"},
+      {"redis://h?on_disconnect=drop", "on_disconnect: expected flush, bypass or serve"},
+      {"redis://h?on_disconnect=Flush", "on_disconnect: expected flush, bypass or serve"},
+      {"redis://h?on_disconnect=", "on_disconnect: expected flush, bypass or serve"},
+      {"redis://h?on_disconnect", "'on_disconnect' has no value"},
+      {"redis://h?on_disconect=serve", "did you mean on_disconnect?"},
+      {"redis://h?max_stale_age=1s&max_stale_age=2s", "'max_stale_age' is given twice"},
+      {"redis://h?max_stale_age=1", "max_stale_age: expected a number with a unit (us, ms, s, min, h)"},
       {"redis://h?ping_period=-1s", "ping_period: expected a number with a unit (us, ms, s, min, h)"},
       {"redis://h?pingperiod=1s", "did you mean ping_period?"},
-      {"memory:?when_blind=serve", "'when_blind' is for a server's URLs"},
-      {"memory:?blind_age=1s", "'blind_age' is for a server's URLs"},
+      {"memory:?on_disconnect=serve", "'on_disconnect' is for a server's URLs"},
+      {"memory:?max_stale_age=1s", "'max_stale_age' is for a server's URLs"},
       {"memory:?ping_period=1s", "'ping_period' is for a server's URLs"},
       {"redis://h?retry_on_timeout=TRUE", "retry_on_timeout: expected true or false"},
       {"redis://h?max_connections=0", "max_connections: give 1 to 10000"},
@@ -319,7 +319,7 @@ TEST(UrlOptions, TheStructsAreHeldToTheSameBounds) {
   expect_says(refused({.pool = {.connect_timeout = -1s}}), "connect_timeout");
   expect_says(refused({.pool = {.socket_timeout = forever}}), "socket_timeout");
   expect_says(refused({.pool = {.max_reply_bytes = 0}}), "max_reply_bytes");
-  expect_says(refused({.l1 = {.blind_age = 0s}}), "blind_age: give more than 0 and at most 1 min");
+  expect_says(refused({.l1 = {.max_stale_age = 0s}}), "max_stale_age: give more than 0 and at most 1 min");
   expect_says(refused({.l1 = {.ping_period = forever}}), "ping_period: give more than 0 and at most 1 min");
   expect_says(refused({.tls = {.key_file = "k.pem"}}), "cert_file and key_file");
 }
@@ -332,8 +332,8 @@ TEST(Url, OfAServerIsCheckedWholeAndTheServerNeedNotBeThere) {
   EXPECT_EQ(refused("redis://u:hunter2@h:1/2?space=").find("hunter2"), std::string::npos);
   expect_says(refused("redis://h?socket_timeout=1"), "socket_timeout");
   expect_says(refused("redis://h?space=a:b"), "space may hold");
-  expect_says(refused("redis://h?blind_age=0s"), "blind_age: give more than 0 and at most 1 min");
-  expect_says(refused("redis://h?blind_age=61s"), "blind_age: give more than 0 and at most 1 min");
+  expect_says(refused("redis://h?max_stale_age=0s"), "max_stale_age: give more than 0 and at most 1 min");
+  expect_says(refused("redis://h?max_stale_age=61s"), "max_stale_age: give more than 0 and at most 1 min");
   expect_says(refused("redis://h?ping_period=0ms"), "ping_period: give more than 0 and at most 1 min");
   expect_says(refused("redis://h?ping_period=1.1min"), "ping_period: give more than 0 and at most 1 min");
   expect_says(refused("redis://h:x"), "port");

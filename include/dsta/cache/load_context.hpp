@@ -50,7 +50,7 @@ class LoadContext {
     return kept("not_modified");
   }
   /// The source could not be asked: return this, and the previous value stays as it is; the next attempt waits for
-  /// `hold_off`. Throws LoadError when there is no previous value.
+  /// `refresh_backoff`. Throws LoadError when there is no previous value.
   R skip() {
     R value = kept("skip");
     loaded_.skipped = true;

@@ -32,7 +32,7 @@ struct EntryOptions {
   /// Default 0: never.
   OptionalDuration stale_for = {};
   /// After a refresh failed, how long the value that is there is served before the next attempt. Default 5 s.
-  OptionalDuration hold_off = {};
+  OptionalDuration refresh_backoff = {};
   /// Fraction of the ttl (0 < f < 1) after which a hit starts one refresh in the background. Default 0: never.
   std::optional<double> refresh_ahead = {};
   /// XFetch: a refresh starts ahead of the ttl's end by a random time around `xfetch` × how long the load took, so that
@@ -72,11 +72,11 @@ struct LoadLimit {
   std::size_t queue = 1024;
 };
 
-/// What becomes of the in-process level while it cannot be known what other processes change.
-enum class WhenBlind {
+/// What L1 does while the invalidation channel is down, so that changes by other processes are not known.
+enum class OnDisconnect {
   flush,   ///< it is emptied at once and stays empty
-  bypass,  ///< it is not used, and emptied when changes are heard of again: for short interruptions of large stores
-  serve,   ///< it goes on for `blind_age` since changes were last heard of, then it is emptied
+  bypass,  ///< it is not used, and emptied when the channel is back: for short interruptions of large stores
+  serve,   ///< it is used for `max_stale_age` after the channel's last sign of life, then it is emptied
 };
 
 /// The in-process store.
@@ -87,11 +87,11 @@ struct L1Options {
   std::size_t max_entries = 0;
   /// False: no in-process level (only with a Redis URL). Default true.
   bool enabled = true;
-  /// With a Redis URL, when the channel that tells of other processes' changes is lost. Default flush.
-  WhenBlind when_blind = WhenBlind::flush;
-  /// For WhenBlind::serve: how old at most what is served may be by then. Default 1 s. Over 0, at most
-  /// 1 min.
-  OptionalDuration blind_age = std::chrono::seconds(1);
+  /// With a Redis URL, while the invalidation channel is down. Default flush.
+  OnDisconnect on_disconnect = OnDisconnect::flush;
+  /// For OnDisconnect::serve: how long at most a value that another process has changed is served. Default 1 s. Over 0,
+  /// at most 1 min.
+  OptionalDuration max_stale_age = std::chrono::seconds(1);
   /// How often the channel is checked; its loss is noticed within two of these. Default 1 s. Over 0, at most 1 min.
   OptionalDuration ping_period = std::chrono::seconds(1);
 };

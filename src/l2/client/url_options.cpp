@@ -78,10 +78,10 @@ bool yes(const Given& given) {
   refuse(given, "true or false");
 }
 
-WhenBlind when_blind(const Given& given) {
-  if (given.value == "flush") return WhenBlind::flush;
-  if (given.value == "bypass") return WhenBlind::bypass;
-  if (given.value == "serve") return WhenBlind::serve;
+OnDisconnect on_disconnect(const Given& given) {
+  if (given.value == "flush") return OnDisconnect::flush;
+  if (given.value == "bypass") return OnDisconnect::bypass;
+  if (given.value == "serve") return OnDisconnect::serve;
   refuse(given, "flush, bypass or serve");
 }
 
@@ -104,8 +104,9 @@ constexpr Rule kRules[] = {
     {"default_ttl", kAll, [](const Given& g, ManagerOptions& o, Endpoint&) { o.default_ttl = duration(g); }},
     {"space", kAll, [](const Given& g, ManagerOptions& o, Endpoint&) { o.space = g.value; }},
     {"l1", kServer, [](const Given& g, ManagerOptions& o, Endpoint&) { o.l1.enabled = yes(g); }},
-    {"when_blind", kServer, [](const Given& g, ManagerOptions& o, Endpoint&) { o.l1.when_blind = when_blind(g); }},
-    {"blind_age", kServer, [](const Given& g, ManagerOptions& o, Endpoint&) { o.l1.blind_age = duration(g); }},
+    {"on_disconnect", kServer,
+     [](const Given& g, ManagerOptions& o, Endpoint&) { o.l1.on_disconnect = on_disconnect(g); }},
+    {"max_stale_age", kServer, [](const Given& g, ManagerOptions& o, Endpoint&) { o.l1.max_stale_age = duration(g); }},
     {"ping_period", kServer, [](const Given& g, ManagerOptions& o, Endpoint&) { o.l1.ping_period = duration(g); }},
     {"max_connections", kServer,
      [](const Given& g, ManagerOptions& o, Endpoint&) { o.pool.max_connections = count(g); }},

@@ -65,7 +65,7 @@ struct EntryTerms {
   Duration idle_ttl{};
   Duration soft_timeout{};
   Duration load_timeout{};
-  Duration hold_off{};
+  Duration refresh_backoff{};
   std::optional<std::size_t> compress_above;
   Level level = Level::both;
   bool raw = false;
@@ -85,9 +85,9 @@ enum class Freshness : std::uint8_t {
 struct Loaded {
   NodeRef node;
   std::exception_ptr error;
-  bool store = true;          ///< false: hand it to the callers, keep nothing
-  bool skipped = false;       ///< the previous value handed on: keep that as it is, and ask again after the hold-off
-  bool negative = false;      ///< an empty optional: lives for negative_ttl
+  bool store = true;      ///< false: hand it to the callers, keep nothing
+  bool skipped = false;   ///< the previous value handed on: keep that as it is, and ask again after the refresh backoff
+  bool negative = false;  ///< an empty optional: lives for negative_ttl
   OptionalDuration ttl = {};  ///< overrides the terms' ttl
   std::vector<std::string> tags = {};
   std::string etag = {};
@@ -322,6 +322,8 @@ class Core : public std::enable_shared_from_this<Core> {
   static bool waits_for_its_caller(const Flight& flight, TimePoint patience);
   std::shared_ptr<Flight> lead_beside(std::size_t place, const BatchItem& item, BatchLoader& loader);
   bool reads_l2_itself(const LoadSpec& spec);
+  /// Exchanges a load that may bring what was invalidated before the caller came. True: the caller leads the new one.
+  bool replace_doubtful(std::shared_ptr<Flight>& flight, bool in_doubt, const Fetched& seen, const Loader& loader);
   /// A value while its refresh runs: the value, or what the refresh brings within the soft timeout.
   NodeRef serve_stale_or_wait(NodeRef entry, Freshness freshness, const std::shared_ptr<Flight>& refresh,
                               const Loader& loader, TimePoint called, std::uint64_t arrived);
@@ -464,7 +466,7 @@ class Core : public std::enable_shared_from_this<Core> {
   TimePoint confirm_pending();
   TimePoint renew_leases();
   TimePoint renew_leases(TimePoint time, TimePoint next);
-  TimePoint end_blindness();
+  TimePoint end_stale_service();
   TimePoint keep_versions();
   TimePoint destroy_dropped();
   void apply_pending();

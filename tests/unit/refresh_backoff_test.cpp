@@ -26,7 +26,7 @@ using testing_support::on_threads;
 
 constexpr std::size_t kCallers = 20;
 
-struct HoldOff : ::testing::Test {
+struct RefreshBackoff : ::testing::Test {
   auto source(EntryOptions options) {
     return cache.cached(options, [this](int) { return ask(); });
   }
@@ -43,7 +43,7 @@ struct HoldOff : ::testing::Test {
   std::atomic<bool> down = false;
 };
 
-TEST_F(HoldOff, TwentyCallersOfAFailingRefreshGetTheStaleValue) {
+TEST_F(RefreshBackoff, TwentyCallersOfAFailingRefreshGetTheStaleValue) {
   const auto f = source({.ttl = 60s, .prefix = "p", .stale_for = 1h});
   EXPECT_EQ(f(0), 101);
   clock.advance(61s);
@@ -59,11 +59,11 @@ TEST_F(HoldOff, TwentyCallersOfAFailingRefreshGetTheStaleValue) {
   EXPECT_EQ(runs, 2);
   on_threads(kCallers, [&](std::size_t) { stale += f(0) == 101 ? 1 : 0; });
   EXPECT_EQ(stale, 40);
-  EXPECT_EQ(background->waiting(), 0u) << "the next attempt waits for the hold-off";
+  EXPECT_EQ(background->waiting(), 0u) << "the next attempt waits for the refresh backoff";
   EXPECT_EQ(f.cache_info().stale_served, 40u);
 }
 
-TEST_F(HoldOff, TwentyCallersOfAFailingLoaderShareOneRunAndItsError) {
+TEST_F(RefreshBackoff, TwentyCallersOfAFailingLoaderShareOneRunAndItsError) {
   std::latch waiting(kCallers - 1);
   cache.core()->probe = [&](Core::Point point, std::string_view) {
     if (point == Core::Point::before_wait) waiting.count_down();
@@ -85,8 +85,8 @@ TEST_F(HoldOff, TwentyCallersOfAFailingLoaderShareOneRunAndItsError) {
   EXPECT_EQ(runs, 1);
 }
 
-TEST_F(HoldOff, TheNextAttemptIsMadeWhenTheHoldOffIsOverAndNotAMomentEarlier) {
-  const auto f = source({.ttl = 60s, .prefix = "p", .stale_for = 1h, .hold_off = 30s});
+TEST_F(RefreshBackoff, TheNextAttemptIsMadeWhenTheBackoffIsOverAndNotAMomentEarlier) {
+  const auto f = source({.ttl = 60s, .prefix = "p", .stale_for = 1h, .refresh_backoff = 30s});
   f(0);
   clock.advance(60s);
   down = true;
@@ -103,8 +103,8 @@ TEST_F(HoldOff, TheNextAttemptIsMadeWhenTheHoldOffIsOverAndNotAMomentEarlier) {
   EXPECT_EQ(cache.get_ttl(f.key_for(0)), 60s);
 }
 
-TEST_F(HoldOff, AFailedRefreshAheadIsHeldOffToo) {
-  const auto f = source({.ttl = 100s, .prefix = "p", .hold_off = 10s, .refresh_ahead = 0.5});
+TEST_F(RefreshBackoff, AFailedRefreshAheadBacksOffToo) {
+  const auto f = source({.ttl = 100s, .prefix = "p", .refresh_backoff = 10s, .refresh_ahead = 0.5});
   f(0);
   clock.advance(50s);
   down = true;
@@ -117,7 +117,7 @@ TEST_F(HoldOff, AFailedRefreshAheadIsHeldOffToo) {
   EXPECT_EQ(background->waiting(), 1u);
 }
 
-TEST_F(HoldOff, ManualReadsServeTheStaleValueAllTheTime) {
+TEST_F(RefreshBackoff, ManualReadsServeTheStaleValueAllTheTime) {
   const auto f = source({.ttl = 60s, .prefix = "p", .stale_for = 1h});
   f(0);
   clock.advance(60s);
@@ -130,21 +130,21 @@ TEST_F(HoldOff, ManualReadsServeTheStaleValueAllTheTime) {
   EXPECT_EQ(f.peek(0), 101);
 }
 
-TEST_F(HoldOff, ARefreshByHandDoesNotWaitAndItsErrorReachesTheCaller) {
-  const auto f = source({.ttl = 60s, .prefix = "p", .stale_for = 1h, .hold_off = 30s});
+TEST_F(RefreshBackoff, ARefreshByHandDoesNotWaitAndItsErrorReachesTheCaller) {
+  const auto f = source({.ttl = 60s, .prefix = "p", .stale_for = 1h, .refresh_backoff = 30s});
   f(0);
   down = true;
   EXPECT_THROW(f.refresh(0), std::runtime_error);
   EXPECT_EQ(f(0), 101) << "what was there stays";
   clock.advance(60s);
   EXPECT_EQ(f(0), 101);
-  EXPECT_EQ(background->run(), 1u) << "the hold-off of the failed refresh is long over";
+  EXPECT_EQ(background->run(), 1u) << "the refresh backoff of the failed refresh is long over";
   down = false;
   EXPECT_GT(f.refresh(0), 101);
 }
 
-TEST_F(HoldOff, ASuccessOrANewValueEndsTheHoldOff) {
-  const auto f = source({.ttl = 60s, .prefix = "p", .stale_for = 1h, .hold_off = 1000s});
+TEST_F(RefreshBackoff, ASuccessOrANewValueEndsTheBackoff) {
+  const auto f = source({.ttl = 60s, .prefix = "p", .stale_for = 1h, .refresh_backoff = 1000s});
   f(0);
   clock.advance(60s);
   down = true;
@@ -156,8 +156,8 @@ TEST_F(HoldOff, ASuccessOrANewValueEndsTheHoldOff) {
   EXPECT_EQ(background->waiting(), 1u);
 }
 
-TEST_F(HoldOff, WhenNothingStaleIsLeftTheErrorReachesTheCallers) {
-  const auto f = source({.ttl = 60s, .prefix = "p", .stale_for = 10s, .hold_off = 1000s});
+TEST_F(RefreshBackoff, WhenNothingStaleIsLeftTheErrorReachesTheCallers) {
+  const auto f = source({.ttl = 60s, .prefix = "p", .stale_for = 10s, .refresh_backoff = 1000s});
   f(0);
   clock.advance(65s);
   down = true;
@@ -167,10 +167,10 @@ TEST_F(HoldOff, WhenNothingStaleIsLeftTheErrorReachesTheCallers) {
   EXPECT_THROW(f(0), std::runtime_error);
   f.put(0, 7);
   f.invalidate(0);
-  EXPECT_THROW(f(0), std::runtime_error) << "an invalidated value is gone, hold-off or not";
+  EXPECT_THROW(f(0), std::runtime_error) << "an invalidated value is gone, backoff or not";
 }
 
-TEST_F(HoldOff, AnAnswerThatIsNotToBeKeptRemovesTheValueThatItReplaces) {
+TEST_F(RefreshBackoff, AnAnswerThatIsNotToBeKeptRemovesTheValueThatItReplaces) {
   const auto f = cache.cached({.ttl = 60s, .prefix = "p", .stale_for = 1h}, [&](int) { return ++runs == 1 ? 1 : -1; })
                      .condition([](int value) { return value > 0; });
   EXPECT_EQ(f(0), 1);
@@ -181,7 +181,7 @@ TEST_F(HoldOff, AnAnswerThatIsNotToBeKeptRemovesTheValueThatItReplaces) {
   EXPECT_EQ(f(0), -1);
 }
 
-TEST_F(HoldOff, ARefreshThatWasNeverBegunIsNoFailure) {
+TEST_F(RefreshBackoff, ARefreshThatWasNeverBegunIsNoFailure) {
   testing::CleanCache full({.executor = std::make_shared<FullExecutor>()});
   const auto f = full.cache.cached({.ttl = 60s, .prefix = "p", .stale_for = 1h}, [this](int) { return ++runs; });
   f(0);
@@ -192,7 +192,7 @@ TEST_F(HoldOff, ARefreshThatWasNeverBegunIsNoFailure) {
   EXPECT_EQ(full.cache.get_stats().early_refreshes, 0u);
 }
 
-struct OverlappingRefreshes : HoldOff {
+struct OverlappingRefreshes : RefreshBackoff {
   /// Runs `second` while the first refresh has read the source and has not landed yet.
   template <class Second>
   void during_a_refresh(Second second) {

@@ -27,7 +27,7 @@ enum class Loss {
   silence,  ///< nothing comes through any more, and nobody says so
 };
 
-struct Blind : ProxiedServer, ::testing::WithParamInterface<Loss> {
+struct ChannelDown : ProxiedServer, ::testing::WithParamInterface<Loss> {
   static constexpr auto kPeriod = 100ms;
   /// What a busy machine takes beyond what was promised.
   static constexpr auto kSlack = 1500ms;
@@ -35,10 +35,10 @@ struct Blind : ProxiedServer, ::testing::WithParamInterface<Loss> {
   void TearDown() override {
     if (server) server->command({"ACL", "SETUSER", "default", "+subscribe"});
   }
-  void make(WhenBlind policy, Duration blind_age = 1s) {
+  void make(OnDisconnect policy, Duration max_stale_age = 1s) {
     ManagerOptions options = over_redis(proxy->url(), true);
-    options.l1.when_blind = policy;
-    options.l1.blind_age = blind_age;
+    options.l1.on_disconnect = policy;
+    options.l1.max_stale_age = max_stale_age;
     options.l1.ping_period = kPeriod;
     here = CacheManager(std::move(options));
     there = CacheManager(over_redis(server->url(), false, 5s));
@@ -125,10 +125,10 @@ std::string loss_name(const ::testing::TestParamInfo<Loss>& tested) {
   constexpr const char* kNames[] = {"AClosedChannel", "Resets", "Silence"};
   return kNames[static_cast<int>(tested.param)];
 }
-INSTANTIATE_TEST_SUITE_P(After, Blind, ::testing::Values(Loss::channel, Loss::both, Loss::silence), loss_name);
+INSTANTIATE_TEST_SUITE_P(After, ChannelDown, ::testing::Values(Loss::channel, Loss::both, Loss::silence), loss_name);
 
-TEST_P(Blind, FlushServesNothingOlderOnceTheLossIsNoticedWithinTwoPeriods) {
-  make(WhenBlind::flush);
+TEST_P(ChannelDown, FlushServesNothingOlderOnceTheLossIsNoticedWithinTwoPeriods) {
+  make(OnDisconnect::flush);
   lose(GetParam());
   change(2);
   ASSERT_TRUE(eventually([&] { return is_lost(); }));
@@ -142,8 +142,8 @@ TEST_P(Blind, FlushServesNothingOlderOnceTheLossIsNoticedWithinTwoPeriods) {
   EXPECT_TRUE(is_lost(0));
 }
 
-TEST_P(Blind, BypassReadsTheServerWhileItLastsAndForgetsAfterwards) {
-  make(WhenBlind::bypass);
+TEST_P(ChannelDown, BypassReadsTheServerWhileItLastsAndForgetsAfterwards) {
+  make(OnDisconnect::bypass);
   ASSERT_TRUE(there.set("unchanged", 7));
   await([&] { return here.lookup<int>("unchanged").source == Source::l1 && keeps(1); });
   lose(GetParam());
@@ -166,9 +166,9 @@ TEST_P(Blind, BypassReadsTheServerWhileItLastsAndForgetsAfterwards) {
   EXPECT_TRUE(is_lost());
 }
 
-TEST_P(Blind, ServeGoesOnForBlindAgeAndNoLonger) {
+TEST_P(ChannelDown, ServeGoesOnForMaxStaleAgeAndNoLonger) {
   constexpr auto kAge = 1500ms;
-  make(WhenBlind::serve, kAge);
+  make(OnDisconnect::serve, kAge);
   lose(GetParam());
   change(2);
   ASSERT_TRUE(eventually([&] { return is_lost(); }));
@@ -180,10 +180,10 @@ TEST_P(Blind, ServeGoesOnForBlindAgeAndNoLonger) {
   expect_recovery(5);
 }
 
-TEST_P(Blind, ServeEndsInTimeWhateverElseIsToBeDoneAndSoDoesClosing) {
+TEST_P(ChannelDown, ServeEndsInTimeWhateverElseIsToBeDoneAndSoDoesClosing) {
   if (GetParam() != Loss::channel) GTEST_SKIP() << "one way to lose it will do";
   constexpr auto kAge = 300ms;
-  make(WhenBlind::serve, kAge);
+  make(OnDisconnect::serve, kAge);
   std::vector<std::pair<std::string, int>> fillers;
   for (int i = 0; i < 20'000; ++i) fillers.emplace_back("filler:" + std::to_string(i), i);
   there.set_many(fillers);
@@ -205,8 +205,8 @@ TEST_P(Blind, ServeEndsInTimeWhateverElseIsToBeDoneAndSoDoesClosing) {
   EXPECT_LE(SteadyClock::now() - begun, kSlack);
 }
 
-TEST_P(Blind, ServeEndsWithTheBlindnessWhenThatIsSooner) {
-  make(WhenBlind::serve, 60s);
+TEST_P(ChannelDown, ServeEndsWhenTheChannelIsBackIfThatIsSooner) {
+  make(OnDisconnect::serve, 60s);
   lose(GetParam());
   change(2);
   ASSERT_TRUE(eventually([&] { return is_lost(); }));
