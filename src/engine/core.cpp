@@ -2,20 +2,23 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
-
 #include <dsta/cache/detail/hash.hpp>
 #include <dsta/cache/key.hpp>
 
 #include "base/background.hpp"
 #include "base/fork_count.hpp"
+#include "base/random.hpp"
+#include "engine/manager_options.hpp"
 #include "entry/entry.hpp"
+#include "entry/expiry.hpp"
 #include "entry/identities.hpp"
 #include "entry/integer_errors.hpp"
 #include "entry/key_pattern.hpp"
+#include "entry/presets.hpp"
+#include "entry/stats.hpp"
 #include "entry/tags.hpp"
 #include "l1/store.hpp"
-#include "load/admission.hpp"
+#include "load/load_limits.hpp"
 #include "two_level/coherence.hpp"
 #include "two_level/shared.hpp"
 
@@ -28,26 +31,7 @@ namespace {
 /// How long close() waits, beyond their load_timeout, for loads that run in the background.
 constexpr std::chrono::milliseconds kPatience{900};
 
-/// A part of a duration, or a multiple; what does not fit becomes the longest there is.
-Duration share(Duration whole, double factor) {
-  const double part = static_cast<double>(whole.count()) * factor;
-  return part < 0x1p63 ? Duration(static_cast<Duration::rep>(part)) : Duration::max();
-}
-
 }  // namespace
-
-std::string_view etag_of(const Node& node) noexcept {
-  return node.extra ? std::string_view(node.extra->etag) : std::string_view();
-}
-
-void release_extra(NodeExtra* extra) noexcept { delete extra; }
-
-StoredKey::StoredKey(std::string_view full) {
-  static_assert(kReadableKeyBytes % 8 == 0, "a shortened key needs no padding");
-  const std::string hash = stable_hash_hex(full);
-  shortened_.append(full.substr(0, kReadableKeyBytes - hash.size() - 1)).append("#").append(hash);
-  view_ = {shortened_, full, hash_bytes(shortened_)};
-}
 
 std::shared_ptr<Core> Core::make(ManagerOptions options) {
   return std::shared_ptr<Core>(new Core(checked(std::move(options))));
@@ -60,7 +44,9 @@ Core::Core(ManagerOptions options)
       tags_(std::make_unique<TagTable>(beside_.bytes)),
       identities_(std::make_unique<IdentityTable>(beside_.bytes, !options_.url.empty())),
       background_(std::make_shared<Background>(options_.clock, options_.executor)),
-      random_(kHashSeed.value) {
+      random_(std::make_unique<Random>(kHashSeed.value)),
+      limits_(std::make_unique<LoadLimits>()),
+      presets_(std::make_unique<Presets>(options_)) {
   connect();
 }
 
@@ -80,10 +66,7 @@ void Core::close() noexcept {
     kept.swap(kept_);
   }
   kept.clear();
-  {
-    const std::lock_guard lock(limits_mutex_);
-    for (const auto& [prefix, admission] : limits_) admission->open();
-  }
+  limits_->open();
   // An hour stands for "as long as it takes" without overflowing.
   const Duration longest = std::min<Duration>(longest_load_.load(), std::chrono::hours(1));
   background_->close(std::chrono::ceil<std::chrono::milliseconds>(longest) + kPatience);
@@ -103,41 +86,6 @@ std::optional<Duration> Core::time_left(const KeyView& key, const Reach& reach) 
 
 // --- writing
 
-bool Core::set_expiry(Node& node, const EntryTerms& terms, Expiry how) const {
-  Duration ttl = how.ttl;
-  if (ttl <= Duration::zero()) return false;
-  const TimePoint time = now();
-  ttl = jittered(ttl, terms.jitter);
-  node.created = time;
-  node.fresh_until = saturating_add(time, ttl);
-  node.stale_until = saturating_add(node.fresh_until, terms.stale_for);
-  node.refresh_at = node.fresh_until;
-  if (ttl != forever) {
-    if (terms.refresh_ahead > 0) node.refresh_at = saturating_add(time, share(ttl, terms.refresh_ahead));
-    if (terms.xfetch > 0) {
-      // Vattani, Chierichetti & Lowenstein, "Optimal Probabilistic Cache Stampede Prevention" (VLDB 2015). The random
-      // gap is drawn once for the entry instead of at every read, which leaves the hit path alone. Half of the ttl is
-      // kept, or a value that takes longer to load than it lives would be loaded all the time.
-      const Duration gap = share(how.load_cost, terms.xfetch * -std::log(1 - random_fraction()));
-      node.refresh_at = std::min(node.refresh_at, node.fresh_until - std::min(gap, ttl / 2));
-    }
-  }
-  attach_metadata(node, std::move(how.tags), std::move(how.etag), terms.idle_ttl);
-  return true;
-}
-
-void Core::attach_metadata(Node& node, TagSet tags, std::string etag, Duration idle_ttl) const {
-  if (tags.empty() && etag.empty() && idle_ttl <= Duration::zero()) return;
-  auto extra = std::make_unique<NodeExtra>();
-  node.weight += allocation(sizeof(NodeExtra)) + allocation(tags.bytes()) + heap_size(etag);
-  extra->tag_bytes = tags.own_bytes();
-  extra->tags = std::move(tags);
-  extra->etag = std::move(etag);
-  extra->idle_ttl = idle_ttl;
-  extra->last_read.store(node.created, std::memory_order_relaxed);
-  node.extra = extra.release();
-}
-
 PutOutcome Core::put(NodeRef node, const EntryTerms& terms, const std::vector<std::string>& tags,
                      const Identity* identity) {
   if (closed()) return PutOutcome::not_stored_closed;
@@ -145,7 +93,7 @@ PutOutcome Core::put(NodeRef node, const EntryTerms& terms, const std::vector<st
   node->sequence = sequence();
   node->identity = identity;
   node->shared = shares(terms) && node->type->shareable;
-  if (!set_expiry(*node, terms, {.ttl = terms.ttl, .tags = tags_->find(tags)})) {
+  if (!set_expiry(*node, terms, {.ttl = terms.ttl, .tags = tags_->find(tags)}, now(), *random_)) {
     erase({node->name(), node->full(), node->hash}, {.l2 = node->shared});
     return PutOutcome::not_stored_ttl;
   }
@@ -168,7 +116,7 @@ std::vector<PutOutcome> Core::put(std::vector<NodeRef> nodes, const EntryTerms& 
   for (NodeRef& node : nodes) {
     node->sequence = sequence();
     node->shared = true;
-    set_expiry(*node, terms, {.ttl = terms.ttl, .tags = tags_->find(terms.tags)});
+    set_expiry(*node, terms, {.ttl = terms.ttl, .tags = tags_->find(terms.tags)}, now(), *random_);
   }
   return put_shared(nodes, terms, terms.tags);
 }
@@ -217,7 +165,7 @@ std::optional<std::int64_t> Core::increment(const KeyView& key, std::int64_t del
       terms.idle_ttl = held->extra->idle_ttl;
       tags = held->extra->tags.again();
     }
-    if (!set_expiry(*node, terms, {.ttl = ttl, .tags = std::move(tags)})) return std::nullopt;
+    if (!set_expiry(*node, terms, {.ttl = ttl, .tags = std::move(tags)}, now(), *random_)) return std::nullopt;
     if (held) {
       // The sum holds what was counted before, so whatever invalidates that invalidates it: also an invalidation that
       // has its point of the sequence already and has not reached the tag yet.
@@ -369,47 +317,15 @@ void Core::keep(std::shared_ptr<void> token) {
 
 // --- options
 
-EntryOptions Core::cascade(const EntryOptions& options) const {
-  if (!has_presets_.load(std::memory_order_acquire)) return merge(options_.defaults, options);
-  const std::lock_guard lock(presets_mutex_);
-  const auto preset = presets_.find(options.prefix);
-  if (preset == presets_.end()) return merge(options_.defaults, options);
-  return merge(merge(options_.defaults, preset->second), options);
-}
+EntryTerms Core::resolve(const EntryOptions& options) const { return presets_->resolve(options); }
 
-EntryTerms Core::resolve(const EntryOptions& options) const {
-  return detail::resolve(cascade(options), options_.default_ttl.value_or(std::chrono::seconds(300)));
-}
+Duration Core::counter_ttl(const EntryOptions& options) const { return presets_->counter_ttl(options, *random_); }
 
-Duration Core::counter_ttl(const EntryOptions& options) const {
-  const EntryTerms terms = detail::resolve(cascade(options), forever);
-  return jittered(terms.ttl, terms.jitter);
-}
+void Core::preset(const std::string& prefix, const EntryOptions& options) { presets_->set(prefix, options); }
 
-Duration Core::jittered(Duration ttl, double jitter) const {
-  if (jitter <= 0 || ttl <= Duration::zero() || ttl == forever) return ttl;
-  return std::max(ttl - share(ttl, jitter * random_fraction()), Duration(1));
-}
-
-void Core::preset(const std::string& prefix, const EntryOptions& options) {
-  detail::resolve(options, {});  // a mistake is found here, not in the first call under the prefix
-  EntryOptions copy = options;
-  const std::lock_guard lock(presets_mutex_);
-  presets_.insert_or_assign(prefix, std::move(copy));
-  has_presets_.store(true, std::memory_order_release);
-}
+void Core::limit_loads(const std::string& prefix, const LoadLimit& limit) { limits_->set(prefix, limit); }
 
 std::uint64_t Core::sequence() const noexcept { return sequence_.load(); }
-
-std::uint64_t Core::next_random() const noexcept {
-  // splitmix64 (Steele, Lea & Flood, OOPSLA 2014): a counter through a mixer, so threads share it without a lock.
-  std::uint64_t z = random_.fetch_add(0x9e3779b97f4a7c15, std::memory_order_relaxed);
-  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-  z = (z ^ z >> 27) * 0x94d049bb133111eb;
-  return z ^ z >> 31;
-}
-
-double Core::random_fraction() const noexcept { return static_cast<double>(next_random() >> 11) * 0x1p-53; }
 
 }  // namespace detail
 }  // namespace v1

@@ -1,10 +1,11 @@
 /// What a manager is made with: the URL laid over the options, checked.
+#include "engine/manager_options.hpp"
+
 #include <fmt/format.h>
 
 #include <dsta/cache/clock.hpp>
-#include <dsta/cache/detail/core.hpp>
-#include <dsta/cache/options.hpp>
 
+#include "entry/presets.hpp"
 #include "l2/client/url.hpp"
 
 namespace dsta::cache {

@@ -2,7 +2,7 @@
 #include <atomic>
 #include <string>
 
-#include <dsta/cache/detail/core.hpp>
+#include <dsta/cache/detail/load.hpp>
 
 #include "base/saturating_add.hpp"
 #include "entry/tags.hpp"
@@ -28,14 +28,6 @@ struct NodeExtra {
 
 /// What goes with an entry: its own weight, and the records of its tags.
 inline std::size_t reach(const Node& node) { return node.weight + (node.extra ? node.extra->tag_bytes : 0); }
-
-/// What an entry is given beside its terms.
-struct Expiry {
-  Duration ttl{};
-  TagSet tags = {};
-  std::string etag = {};
-  Duration load_cost{};
-};
 
 /// The one rule by which every operation decides whether an entry counts and how fresh it is. `reader` is the wrapped
 /// function that asks, null or no function for manual calls: a function never takes what another function stored, nor

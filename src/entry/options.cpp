@@ -6,8 +6,10 @@
 #include <cmath>
 
 #include <dsta/cache/clock.hpp>
-#include <dsta/cache/detail/core.hpp>
+#include <dsta/cache/detail/load.hpp>
 #include <dsta/cache/detail/tag_name.hpp>
+
+#include "entry/presets.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {

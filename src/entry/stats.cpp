@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <dsta/cache/detail/core.hpp>
+#include "entry/stats.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {

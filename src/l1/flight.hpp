@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include <dsta/cache/detail/core.hpp>
+#include <dsta/cache/detail/load.hpp>
 
 #include "base/lease_token.hpp"
 #include "base/send_order.hpp"

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include <dsta/cache/detail/core.hpp>
+#include <dsta/cache/detail/load.hpp>
 
 #include "l1/flight.hpp"
 

@@ -1,11 +1,17 @@
 #pragma once
 #include <cstdint>
 
-#include <dsta/cache/detail/core.hpp>
+#include <dsta/cache/detail/load.hpp>
 
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
+
+enum class LoadUrgency : std::uint8_t {
+  wanted,  ///< somebody waits for it: it waits for a place among the loads of its prefix
+  behind,  ///< a refresh that can be tried again: without a place it is not begun
+  beside,  ///< a load inside a load, which waits for no other one
+};
 
 /// What stands at L2 under the key of a load.
 struct SeenEntry {

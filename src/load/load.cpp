@@ -8,6 +8,7 @@
 #include "entry/entry.hpp"
 #include "l1/store.hpp"
 #include "load/acquire_lease.hpp"
+#include "load/lease_decision.hpp"
 #include "load/load_errors.hpp"
 #include "load/load_scope.hpp"
 #include "two_level/shared.hpp"

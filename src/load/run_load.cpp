@@ -7,12 +7,15 @@
 #include <dsta/cache/key.hpp>
 
 #include "base/background.hpp"
+#include "base/random.hpp"
 #include "base/time_budget.hpp"
 #include "entry/entry.hpp"
+#include "entry/expiry.hpp"
 #include "l1/store.hpp"
 #include "load/acquire_lease.hpp"
-#include "load/admission.hpp"
+#include "load/lease_decision.hpp"
 #include "load/load_errors.hpp"
+#include "load/load_limits.hpp"
 #include "load/load_place.hpp"
 #include "load/load_scope.hpp"
 #include "two_level/shared.hpp"
@@ -20,23 +23,6 @@
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
-
-Admission* Core::admission(const Identity& identity) const {
-  if (!has_limits_.load(std::memory_order_acquire)) return nullptr;
-  const std::lock_guard lock(limits_mutex_);
-  const auto found = limits_.find(identity.prefix);
-  return found == limits_.end() ? nullptr : found->second.get();
-}
-
-void Core::limit_loads(const std::string& prefix, const LoadLimit& limit) {
-  if (limit.concurrent == 0) throw ConfigError("limit_loads: concurrent is 0, nothing could ever be loaded");
-  auto made = std::make_unique<Admission>(limit);
-  const std::lock_guard lock(limits_mutex_);
-  const auto [at, added] = limits_.try_emplace(prefix, std::move(made));
-  if (!added) at->second->set(limit);
-  if (closed()) at->second->open();
-  has_limits_.store(true, std::memory_order_release);
-}
 
 void Core::lead(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run) noexcept {
   try {
@@ -61,7 +47,7 @@ std::shared_ptr<Flight> load_waited_for(const Batch& left, const Leases& leases)
 
 void Core::run_load_all(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run) {
   const TimeBudget::Operation budget(time_limit());
-  LoadPlace place(admission(*spec.identity));
+  LoadPlace place(limits_->of(spec.identity->prefix));
   Batch left = batch;
   const TimePoint begun = std::chrono::steady_clock::now();
   const auto may_ask = [&] {
@@ -245,7 +231,8 @@ Prepared Core::prepare(Flight& flight, const LoadSpec& spec, Loaded& loaded, Dur
       const bool too_long = flight.full.size() > kMaxKeyBytes;
       if (too_long) counters.add(Count::rejected);
       if (loaded.store && !loaded.skipped && !too_long &&
-          set_expiry(node, terms, {ttl_of(loaded, terms), std::move(tags), std::move(loaded.etag), took})) {
+          set_expiry(node, terms, {ttl_of(loaded, terms), std::move(tags), std::move(loaded.etag), took}, now(),
+                     *random_)) {
         prepared.landing.replace_by = loaded.node;
       }
     }

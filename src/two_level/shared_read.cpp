@@ -8,7 +8,9 @@
 #include "base/fork_count.hpp"
 #include "base/time_budget.hpp"
 #include "entry/entry.hpp"
+#include "entry/expiry.hpp"
 #include "entry/identities.hpp"
+#include "entry/presets.hpp"
 #include "entry/tags.hpp"
 #include "l1/store.hpp"
 #include "l2/values/compression.hpp"
@@ -49,25 +51,7 @@ Judged judge(const EnvelopeView& view, const Versions& versions, std::int64_t se
 
 bool may_be_counter(const TypeOps& type) { return type.codec == "i64"; }
 
-Reach Core::reach(const EntryOptions& options) {
-  Reach reach;
-  if (!reaches_shared()) return reach;
-  std::optional<Level> level = options_.defaults.level;
-  std::optional<bool> raw = options_.defaults.raw;
-  const auto lay = [&](const EntryOptions& over) {
-    if (over.level) level = over.level;
-    if (over.raw) raw = over.raw;
-  };
-  if (has_presets_.load(std::memory_order_acquire)) {
-    const std::lock_guard lock(presets_mutex_);
-    if (const auto preset = presets_.find(options.prefix); preset != presets_.end()) lay(preset->second);
-  }
-  lay(options);
-  reach.raw = raw.value_or(false) && level != Level::l1;
-  reach.l1 = level != Level::l2 && !reach.raw;
-  reach.l2 = level != Level::l1;
-  return reach;
-}
+Reach Core::reach(const EntryOptions& options) { return reaches_shared() ? presets_->reach(options) : Reach(); }
 
 bool Core::shares(const EntryTerms& terms) {
   if (shared_ && forks_.load(std::memory_order_acquire) != fork_count()) revive();

@@ -1,7 +1,7 @@
 // Which keys an invalidation is about, where only the shortened name of a long key is known.
 #include "entry/key_pattern.hpp"
 
-#include <dsta/cache/detail/core.hpp>
+#include <dsta/cache/detail/stored_key.hpp>
 
 #include <gtest/gtest.h>
 

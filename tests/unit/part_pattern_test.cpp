@@ -1,7 +1,7 @@
 // Keys of which a name is a whole part: in every form that wrappers write it, and nowhere else.
 #include "entry/part_pattern.hpp"
 
-#include <dsta/cache/detail/core.hpp>
+#include <dsta/cache/detail/stored_key.hpp>
 #include <dsta/cache/key_text.hpp>
 
 #include <gtest/gtest.h>

@@ -10,6 +10,7 @@
 #include <dsta/cache/manager.hpp>
 
 #include "base/percent.hpp"
+#include "engine/manager_options.hpp"
 #include "l2/client/url.hpp"
 
 #include "l2/client/link_options.hpp"

@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include <dsta/cache/detail/core.hpp>
+#include <dsta/cache/detail/load.hpp>
 #include <dsta/cache/detail/tag_name.hpp>
 #include <dsta/cache/error.hpp>
 

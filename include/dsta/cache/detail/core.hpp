@@ -16,6 +16,7 @@
 #include <dsta/cache/clock.hpp>
 #include <dsta/cache/detail/coarse_clock.hpp>
 #include <dsta/cache/detail/identity.hpp>
+#include <dsta/cache/detail/load.hpp>
 #include <dsta/cache/detail/node.hpp>
 #include <dsta/cache/executor.hpp>
 #include <dsta/cache/options.hpp>
@@ -27,169 +28,32 @@ namespace detail {
 
 struct Flight;
 struct Batch;
-class Admission;
+class LoadLimits;
 class TagSet;
 class Background;
 class IdentityTable;
 class Store;
 class TagTable;
 class KeyPattern;
-struct Expiry;
+class Presets;
+class Random;
 // With a shared level.
 struct Shared;
 struct Claim;
 struct Ours;
 class LoadPlace;
+enum class LoadUrgency : std::uint8_t;
 enum class LeaseStep : std::uint8_t;
 enum class EntryAction : std::uint8_t;
 struct Acquired;
 struct Prepared;
-struct Found;
 struct Judged;
 struct EnvelopeView;
 struct Erasure;
 struct Done;
 struct SendOrder;
-class Versions;
 enum class PendingKind : std::uint8_t;
 class Coherence;
-
-/// Entry options with every default filled in.
-struct EntryTerms {
-  Duration ttl{};
-  Duration stale_for{};
-  double refresh_ahead = 0;
-  double xfetch = 0;
-  double jitter = 0;
-  std::optional<Duration> negative_ttl;
-  Duration idle_ttl{};
-  Duration soft_timeout{};
-  Duration load_timeout{};
-  Duration refresh_backoff{};
-  std::optional<std::size_t> compress_above;
-  Level level = Level::both;
-  bool raw = false;
-  std::vector<std::string> tags;
-};
-
-/// What a read found.
-enum class Freshness : std::uint8_t {
-  miss,
-  fresh,
-  due,      ///< fresh, and a refresh ahead should start
-  stale,    ///< past its ttl, may be served, and a refresh should start
-  serving,  ///< past its ttl, may be served, and a refresh is under way already or has just failed
-};
-
-/// What a loader came back with. Neither node nor error: the source does not know the key.
-struct Loaded {
-  NodeRef node;
-  std::exception_ptr error;
-  bool store = true;      ///< false: hand it to the callers, keep nothing
-  bool skipped = false;   ///< the previous value handed on: keep that as it is, and ask again after the refresh backoff
-  bool negative = false;  ///< an empty optional: lives for negative_ttl
-  OptionalDuration ttl = {};  ///< overrides the terms' ttl
-  std::vector<std::string> tags = {};
-  std::string etag = {};
-  NodeRef kept = {};  ///< the previous entry when its value is handed on: the new one has its tags too
-};
-
-/// A value's own ttl: for an empty optional negative_ttl, none meaning do not store; else what the value says; else the
-/// terms'.
-inline Duration ttl_of(const Loaded& loaded, const EntryTerms& terms) {
-  return loaded.negative ? terms.negative_ttl.value_or(Duration::zero()) : loaded.ttl.value_or(terms.ttl);
-}
-
-/// The etag an entry was stored with; empty when none.
-std::string_view etag_of(const Node& node) noexcept;
-
-/// Whose value is loaded, and how it is to be kept.
-struct LoadSpec {
-  std::shared_ptr<const EntryTerms> terms;
-  Identity* identity = nullptr;
-  const TypeOps* type = nullptr;
-  bool names_tags = false;  ///< the value may name tags that are not known before
-};
-
-/// A load that outlives the call that asked for it: owns the function and its arguments.
-class Loader : public LoadSpec {
- public:
-  virtual ~Loader() = default;
-  /// Runs user code; never under a lock. `previous` is the value to be replaced, null when there is none; it is looked
-  /// up only for loaders that ask for it.
-  virtual Loaded load(const KeyView& key, const NodeRef& previous) = 0;
-
-  std::vector<std::string> tags;
-  bool wants_previous = false;
-};
-
-/// One key of a batch: what is asked for, and what it came to (neither value nor error: the source does not know it).
-struct BatchItem {
-  KeyView key;
-  std::vector<std::string> tags;
-  NodeRef value = {};
-  std::exception_ptr error = {};
-};
-
-/// A load of many keys by one call of user code. Owns the function and the arguments of all items of its batch.
-class BatchLoader : public LoadSpec {
- public:
-  struct Call {
-    std::size_t item;  ///< index in the batch
-    KeyView key;
-  };
-  virtual ~BatchLoader() = default;
-  /// Runs user code; never under a lock. Answers in the order of the calls.
-  virtual std::vector<Loaded> load(const std::vector<Call>& calls) = 0;
-};
-
-enum class LoadUrgency {
-  wanted,  ///< somebody waits for it: it waits for a place among the loads of its prefix
-  behind,  ///< a refresh that can be tried again: without a place it is not begun
-  beside,  ///< a load inside a load, which waits for no other one
-};
-
-enum class LoadMode {
-  get,      ///< a fresh value will do
-  refresh,  ///< a value whose load begins after this call
-};
-
-/// What became of a value that was to be stored.
-struct PutOutcome {
-  enum Status {
-    stored,
-    not_stored_ttl,
-    not_stored_weight,
-    not_stored_key,
-    not_stored_closed,
-    not_stored_server,  ///< `why`
-    unknown,            ///< `why`
-  };
-  PutOutcome(Status status_, std::string_view why_ = {}) : status(status_), why(why_) {}
-  friend bool operator==(const PutOutcome& outcome, Status wanted) { return outcome.status == wanted; }
-
-  Status status;
-  std::string_view why;  ///< lives as long as the process
-};
-
-/// Which levels a manual call goes to.
-struct Reach {
-  bool l1 = true;
-  bool l2 = false;
-  bool raw = false;
-};
-
-/// A key that the shared level is asked for.
-struct Fetched {
-  KeyView key;
-  NodeRef node = {};
-  Freshness freshness = Freshness::miss;
-  bool asked = false;                              ///< the server answered
-  bool nothing = false;                            ///< that there is nothing
-  const std::vector<std::string>* tags = nullptr;  ///< an entry without one of these does not count
-  std::shared_ptr<Found> found = {};
-  std::shared_ptr<Versions> versions = {};  ///< that were read or known with it
-};
 
 /// The compiled heart of a manager: store, flights, tags, identities, background work. Thread-safe.
 /// After close() it stores and serves nothing: reads miss and loads run without the cache.
@@ -252,7 +116,6 @@ class Core : public std::enable_shared_from_this<Core> {
   void clear_stats();
 
   // Options.
-  EntryOptions cascade(const EntryOptions& options) const;
   EntryTerms resolve(const EntryOptions& options) const;
   /// How long a counter that is made by these options lives: as set() has it, but for ever where no ttl is given.
   Duration counter_ttl(const EntryOptions& options) const;
@@ -367,7 +230,6 @@ class Core : public std::enable_shared_from_this<Core> {
   void abandon(Flight& flight) noexcept;
   /// Lands a flight, unless it has, with an error.
   void fail(Flight& flight, std::exception_ptr error) noexcept;
-  Admission* admission(const Identity& identity) const;
 
   // With a shared level. See connect.cpp.
   void connect();
@@ -475,16 +337,7 @@ class Core : public std::enable_shared_from_this<Core> {
   static std::optional<std::int64_t> decode_integer(const EnvelopeView& view);
 
   void sweep_behind() noexcept;
-  /// Tags, an etag and an idle ttl, for those that have any.
-  void attach_metadata(Node& node, TagSet tags, std::string etag, Duration idle_ttl) const;
-  /// Fills in times, tags and weight. False: the ttl says not to store.
-  bool set_expiry(Node& node, const EntryTerms& terms, Expiry how) const;
-  /// A ttl, shortened at random by a fraction of up to `jitter`.
-  Duration jittered(Duration ttl, double jitter) const;
   std::uint64_t sequence() const noexcept;
-  std::uint64_t next_random() const noexcept;
-  /// 0 <= f < 1.
-  double random_fraction() const noexcept;
 
   ManagerOptions options_;
   const bool reads_system_clock_;
@@ -509,34 +362,13 @@ class Core : public std::enable_shared_from_this<Core> {
   /// Grows with every invalidation of more than one key. An entry or a load is ordered against them by its value.
   std::atomic<std::uint64_t> sequence_{1};
   std::atomic<bool> closed_{false};
-  mutable std::atomic<std::uint64_t> random_;
+  std::unique_ptr<Random> random_;
   /// The longest load_timeout of a load that was given to the executor: how long close() has patience.
   std::atomic<Duration> longest_load_{Duration::zero()};
-  std::atomic<bool> has_limits_{false};
-  mutable std::mutex limits_mutex_;
-  std::map<std::string, std::unique_ptr<Admission>> limits_;  // by prefix, never removed; under limits_mutex_
-  std::atomic<bool> has_presets_{false};
-  mutable std::mutex presets_mutex_;
-  std::map<std::string, EntryOptions> presets_;  // under presets_mutex_
+  std::unique_ptr<LoadLimits> limits_;
+  std::unique_ptr<Presets> presets_;
   std::mutex kept_mutex_;
   std::vector<std::shared_ptr<void>> kept_;  // under kept_mutex_
-};
-
-/// Throws ConfigError for what cannot be; fills in the default clock and what the URL says.
-ManagerOptions checked(ManagerOptions options);
-EntryTerms resolve(const EntryOptions& options, Duration default_ttl);
-CacheStats to_stats(const Totals& totals);
-
-/// The store's form of a key that is too long to be kept readable: its head, '#' and a 128-bit hash of it.
-class StoredKey {
- public:
-  /// `full` is over kReadableKeyBytes long and outlives this.
-  explicit StoredKey(std::string_view full);
-  const KeyView& view() const { return view_; }
-
- private:
-  KeyView view_;
-  std::string shortened_;
 };
 
 }  // namespace detail

@@ -13,6 +13,7 @@
 #include <dsta/cache/detail/core.hpp>
 #include <dsta/cache/detail/hash.hpp>
 #include <dsta/cache/detail/signature.hpp>
+#include <dsta/cache/detail/stored_key.hpp>
 #include <dsta/cache/detail/tag_name.hpp>
 #include <dsta/cache/detail/value_check.hpp>
 #include <dsta/cache/detail/wrap_check.hpp>

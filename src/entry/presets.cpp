@@ -1,0 +1,60 @@
+#include "entry/presets.hpp"
+
+#include <chrono>
+#include <optional>
+#include <utility>
+
+#include "entry/expiry.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+void Presets::set(const std::string& prefix, const EntryOptions& preset) {
+  detail::resolve(preset, {});
+  EntryOptions copy = preset;
+  const std::lock_guard lock(mutex_);
+  presets_.insert_or_assign(prefix, std::move(copy));
+  any_.store(true, std::memory_order_release);
+}
+
+EntryOptions Presets::cascade(const EntryOptions& options) const {
+  if (!any_.load(std::memory_order_acquire)) return merge(options_.defaults, options);
+  const std::lock_guard lock(mutex_);
+  const auto preset = presets_.find(options.prefix);
+  if (preset == presets_.end()) return merge(options_.defaults, options);
+  return merge(merge(options_.defaults, preset->second), options);
+}
+
+EntryTerms Presets::resolve(const EntryOptions& options) const {
+  return detail::resolve(cascade(options), options_.default_ttl.value_or(std::chrono::seconds(300)));
+}
+
+Duration Presets::counter_ttl(const EntryOptions& options, Random& random) const {
+  const EntryTerms terms = detail::resolve(cascade(options), forever);
+  return jittered(terms.ttl, terms.jitter, random);
+}
+
+Reach Presets::reach(const EntryOptions& options) const {
+  // The two options that count, by the same rule as cascade() and without its copies: reads come here.
+  std::optional<Level> level = options_.defaults.level;
+  std::optional<bool> raw = options_.defaults.raw;
+  const auto lay = [&](const EntryOptions& over) {
+    if (over.level) level = over.level;
+    if (over.raw) raw = over.raw;
+  };
+  if (any_.load(std::memory_order_acquire)) {
+    const std::lock_guard lock(mutex_);
+    if (const auto preset = presets_.find(options.prefix); preset != presets_.end()) lay(preset->second);
+  }
+  lay(options);
+  Reach reach;
+  reach.raw = raw.value_or(false) && level != Level::l1;
+  reach.l1 = level != Level::l2 && !reach.raw;
+  reach.l2 = level != Level::l1;
+  return reach;
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

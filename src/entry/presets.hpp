@@ -1,0 +1,48 @@
+#pragma once
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <string>
+
+#include <dsta/cache/detail/load.hpp>
+#include <dsta/cache/options.hpp>
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+class Random;
+
+/// Every default filled in. Throws ConfigError for what contradicts itself.
+EntryTerms resolve(const EntryOptions& options, Duration default_ttl);
+
+/// From the options of a call to the terms of its entry: the manager's defaults, over them the preset of the prefix,
+/// over that what the call says itself. The one place where this is done, for every operation. Thread-safe.
+///
+/// A preset was resolved once before it is kept, so a mistake in it throws where it is set and not in the first call
+/// under its prefix. Calls take the mutex only where there are any presets.
+class Presets {
+ public:
+  /// `options` outlives this.
+  explicit Presets(const ManagerOptions& options) : options_(options) {}
+
+  void set(const std::string& prefix, const EntryOptions& preset);
+
+  EntryTerms resolve(const EntryOptions& options) const;
+  /// How long a counter that is made by these options lives: as an entry, but for ever where no ttl is given.
+  Duration counter_ttl(const EntryOptions& options, Random& random) const;
+  /// Which levels a manual call with these options goes to, where there are two.
+  Reach reach(const EntryOptions& options) const;
+
+ private:
+  EntryOptions cascade(const EntryOptions& options) const;
+
+  const ManagerOptions& options_;
+  std::atomic<bool> any_{false};
+  mutable std::mutex mutex_;
+  std::map<std::string, EntryOptions> presets_;  // under mutex_
+};
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache
