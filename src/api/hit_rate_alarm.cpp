@@ -2,6 +2,8 @@
 
 #include <dsta/cache/manager.hpp>
 
+#include "two_level/engine.hpp"
+
 namespace dsta::cache {
 inline namespace v1 {
 
@@ -20,7 +22,7 @@ void CacheManager::on_low_hit_rate(double threshold, std::function<void(const Ca
                callback = std::move(callback)] {
     const auto core = weak.lock();
     if (!core) return;
-    const CacheStats now = core->stats();
+    const CacheStats now = engine_of(*core).stats();
     // Counts that shrank: clear_stats came in between.
     if (now.hits < watch->hits || now.misses < watch->misses) *watch = {.low = watch->low};
     const std::uint64_t hits = now.hits - watch->hits, misses = now.misses - watch->misses, requests = hits + misses;
@@ -44,7 +46,7 @@ void CacheManager::on_low_hit_rate(double threshold, std::function<void(const Ca
       core->log(LogLevel::warning, "the callback of on_low_hit_rate failed: an exception that is no std::exception");
     }
   };
-  core_->keep(core_->every(alarm.interval, std::move(look)));
+  engine_of(*core_).keep(core_->every(alarm.interval, std::move(look)));
 }
 
 }  // namespace v1

@@ -8,6 +8,7 @@
 #include <dsta/cache/key_text.hpp>
 
 #include "entry/key_pattern.hpp"
+#include "two_level/engine.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -81,7 +82,7 @@ std::vector<std::string> fill_tags(const std::vector<std::string>& tags, const s
 
 }  // namespace detail
 
-CacheManager::CacheManager(ManagerOptions options) : core_(detail::Core::make(std::move(options))) {}
+CacheManager::CacheManager(ManagerOptions options) : core_(detail::Engine::make(std::move(options))) {}
 
 CacheManager::CacheManager(std::string_view url)
     : CacheManager([&] {
@@ -102,12 +103,12 @@ CacheManager CacheManager::from_env(ManagerOptions options) {
 }
 
 CacheManager::~CacheManager() {
-  if (core_ && owner_) core_->close();
+  if (core_ && owner_) engine_of(*core_).close();
 }
 
 CacheManager& CacheManager::operator=(CacheManager&& other) noexcept {
   if (this != &other) {
-    if (core_ && owner_) core_->close();
+    if (core_ && owner_) engine_of(*core_).close();
     core_ = std::move(other.core_);
     owner_ = other.owner_;
   }
@@ -119,7 +120,7 @@ bool CacheManager::exists(std::string_view key, const EntryOptions& options) con
 }
 
 std::optional<Duration> CacheManager::get_ttl(std::string_view key, const EntryOptions& options) const {
-  return core_->time_left(detail::ManualKey(key, options).view(), core_->reach(options));
+  return engine_of(*core_).time_left(detail::ManualKey(key, options).view(), core_->reach(options));
 }
 
 bool CacheManager::del(std::string_view key, const EntryOptions& options) {
@@ -133,7 +134,7 @@ std::size_t CacheManager::del_many(const std::vector<std::string>& keys, const E
   std::vector<detail::KeyView> views;
   views.reserve(keys.size());
   for (const std::string& key : keys) views.push_back(stored.emplace_back(key, options).view());
-  const std::size_t erased = core_->erase_many(views, core_->reach(options));
+  const std::size_t erased = engine_of(*core_).erase_many(views, core_->reach(options));
   core_->manual(options.prefix).counters.add(Count::deletes, erased);
   return erased;
 }
@@ -154,14 +155,14 @@ std::size_t CacheManager::delete_pattern(std::string_view pattern, const EntryOp
 std::optional<std::int64_t> CacheManager::increment(std::string_view key, std::int64_t amount,
                                                     const EntryOptions& options) {
   detail::Counters& counters = core_->manual_writer(options.prefix).counters;
-  const auto value = core_->increment(detail::ManualKey(key, options).view(), amount, core_->counter_ttl(options),
-                                      core_->reach(options));
+  const auto value = engine_of(*core_).increment(detail::ManualKey(key, options).view(), amount,
+                                                 engine_of(*core_).counter_ttl(options), core_->reach(options));
   counters.add(value ? Count::sets : Count::rejected);
   return value;
 }
 
 void CacheManager::flush_all() {
-  core_->flush_all();
+  engine_of(*core_).flush_all();
   core_->manual({}).counters.add(Count::invalidations);
 }
 
@@ -170,15 +171,17 @@ void CacheManager::invalidate_tag(std::string_view tag, TagMode mode) {
     throw KeyError(
         "invalidate_tag: a tag is not empty and does not begin with a byte 1: name the tag, or use flush_all");
   }
-  core_->invalidate_tag(tag, mode == TagMode::remove);
+  engine_of(*core_).invalidate_tag(tag, mode == TagMode::remove);
   core_->manual({}).counters.add(Count::invalidations);
 }
 
-CacheStats CacheManager::get_stats() const { return core_->stats(); }
+CacheStats CacheManager::get_stats() const { return engine_of(*core_).stats(); }
 
-std::map<std::string, CacheStats> CacheManager::get_stats_by_prefix() const { return core_->stats_by_prefix(); }
+std::map<std::string, CacheStats> CacheManager::get_stats_by_prefix() const {
+  return engine_of(*core_).stats_by_prefix();
+}
 
-void CacheManager::clear_stats() { core_->clear_stats(); }
+void CacheManager::clear_stats() { engine_of(*core_).clear_stats(); }
 
 }  // namespace v1
 }  // namespace dsta::cache

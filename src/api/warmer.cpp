@@ -117,7 +117,7 @@ struct CacheWarmer::Run {
     const auto goes_on = [&] { return !stop->stopped.load() && !core->closed(); };
     if (jitter <= Duration::zero() || !goes_on()) return goes_on();
     const Duration wait(std::uniform_int_distribution<Duration::rep>(0, jitter.count())(random));
-    Clock& clock = core->clock();
+    Clock& clock = *core->options().clock;
     const TimePoint until = detail::saturating_add(clock.now(), wait);
     std::unique_lock lock(stop->mutex);
     while (goes_on() && clock.now() < until) {

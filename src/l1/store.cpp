@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "l1/hit.hpp"
 #include "l1/shard.hpp"
 
 namespace dsta::cache {

@@ -2,7 +2,6 @@
 /// all loads. The others wait until the value is there or the lease has run out.
 #include <algorithm>
 
-#include <dsta/cache/detail/core.hpp>
 #include <dsta/cache/key.hpp>
 
 #include "base/time_budget.hpp"
@@ -13,6 +12,7 @@
 #include "load/lease_decision.hpp"
 #include "load/load_place.hpp"
 #include "load/load_scope.hpp"
+#include "two_level/engine.hpp"
 #include "two_level/shared.hpp"
 
 namespace dsta::cache {
@@ -20,7 +20,7 @@ inline namespace v1 {
 namespace detail {
 
 /// An entry that is to be loaded, and how.
-struct Core::Wanted {
+struct Engine::Wanted {
   std::size_t place;  ///< in its batch
   LeaseStep step;
   const Found* found;
@@ -107,7 +107,7 @@ bool has_all(const EnvelopeView& entry, const std::vector<std::string>& names) {
   });
 }
 
-std::vector<std::string> Core::dependencies_of(const Batch& batch, const LoadSpec& spec) const {
+std::vector<std::string> Engine::dependencies_of(const Batch& batch, const LoadSpec& spec) const {
   std::vector<std::string> tags;
   for (const auto& flight : batch.flights) tags.insert(tags.end(), flight->tag_names.begin(), flight->tag_names.end());
   return dependencies_of(spec.identity, tags);
@@ -130,8 +130,8 @@ LeaseHold make_hold(Shared& shared, const std::shared_ptr<Flight>& flight, const
 
 }  // namespace
 
-Acquired Core::acquire_leases(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, int looks,
-                              LoadPlace& place) {
+Acquired Engine::acquire_leases(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, int looks,
+                                LoadPlace& place) {
   if (spec.terms->raw) return acquire_raw_leases(batch, spec, urgency, place);
   Acquired acquired;
   const auto alone = [&](std::size_t i) { acquired.ours.add(batch.items[i], batch.flights[i], {}); };
@@ -216,8 +216,8 @@ Acquired Core::acquire_leases(const Batch& batch, const LoadSpec& spec, LoadUrge
   return acquired;
 }
 
-LeaseStep Core::look(const Flight& flight, const LoadSpec& spec, LoadUrgency urgency, const Found& found,
-                     const Versions& versions, std::uint64_t confirmed_before, NodeRef& node, Freshness& freshness) {
+LeaseStep Engine::look(const Flight& flight, const LoadSpec& spec, LoadUrgency urgency, const Found& found,
+                       const Versions& versions, std::uint64_t confirmed_before, NodeRef& node, Freshness& freshness) {
   SeenEntry seen{.kind = kind_of(found), .of_other_type = found.of_other_type};
   if (found.kind == Found::Kind::value) {
     const std::int64_t server_now = shared_->remote.clock().to_server(now());
@@ -242,7 +242,7 @@ LeaseStep Core::look(const Flight& flight, const LoadSpec& spec, LoadUrgency urg
 }
 
 /// The versions before the load are what it is stored with. False: they are not to be had.
-bool Core::know_versions(std::span<const std::string> dependencies, const EntryTerms& terms, Versions& versions) {
+bool Engine::know_versions(std::span<const std::string> dependencies, const EntryTerms& terms, Versions& versions) {
   // A function's version is kept for ever, a tag's as long as it is needed, which is to be said each time.
   std::vector<std::string> needed;
   std::ranges::copy_if(dependencies, std::back_inserter(needed),
@@ -253,8 +253,8 @@ bool Core::know_versions(std::span<const std::string> dependencies, const EntryT
 }
 
 /// Each of `wanted` becomes one of `acquired`, by what the server says to its step.
-void Core::take_claims(const Batch& batch, const LoadSpec& spec, const std::shared_ptr<const Versions>& versions,
-                       std::vector<Wanted>& wanted, Acquired& acquired) {
+void Engine::take_claims(const Batch& batch, const LoadSpec& spec, const std::shared_ptr<const Versions>& versions,
+                         std::vector<Wanted>& wanted, Acquired& acquired) {
   Remote& remote = shared_->remote;
   const std::uint64_t clock = spec.names_tags ? remote.version_clock() : 0;
   std::vector<std::string_view> free_names;
@@ -364,7 +364,7 @@ void Core::take_claims(const Batch& batch, const LoadSpec& spec, const std::shar
   }
 }
 
-Acquired Core::acquire_raw_leases(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, LoadPlace& place) {
+Acquired Engine::acquire_raw_leases(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, LoadPlace& place) {
   Acquired acquired;
   std::vector<Fetched> seen;
   std::vector<std::size_t> looked, open;
@@ -400,8 +400,8 @@ Acquired Core::acquire_raw_leases(const Batch& batch, const LoadSpec& spec, Load
 }
 
 /// Each of `open`, which are places in `batch`, becomes one of `acquired`.
-void Core::take_raw_claims(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency,
-                           std::span<const std::size_t> open, const std::vector<bool>& absent, Acquired& acquired) {
+void Engine::take_raw_claims(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency,
+                             std::span<const std::size_t> open, const std::vector<bool>& absent, Acquired& acquired) {
   Remote& remote = shared_->remote;
   std::vector<Remote::RawTake> takes;
   std::vector<Claim> claims;
@@ -459,7 +459,7 @@ void Core::take_raw_claims(const Batch& batch, const LoadSpec& spec, LoadUrgency
   }
 }
 
-bool Core::concerned(const EnvelopeView& view, std::string_view key, std::uint64_t confirmed) const {
+bool Engine::concerned(const EnvelopeView& view, std::string_view key, std::uint64_t confirmed) const {
   const Pending& pending = shared_->pending;
   if (pending.concerns_key(key)) return true;
   for (const TagVersion& tag : view.tags) {
@@ -469,7 +469,7 @@ bool Core::concerned(const EnvelopeView& view, std::string_view key, std::uint64
   return !view.tags.empty() && pending.confirmed() != confirmed;
 }
 
-void Core::land_found(Flight& flight, const EntryTerms& terms, NodeRef node, Freshness freshness) {
+void Engine::land_found(Flight& flight, const EntryTerms& terms, NodeRef node, Freshness freshness) {
   shared_->hits.fetch_add(1, std::memory_order_relaxed);
   flight.found = freshness;
   if (probe) probe(Point::before_l1_store, flight.name);
@@ -492,7 +492,7 @@ void Core::land_found(Flight& flight, const EntryTerms& terms, NodeRef node, Fre
   flight.landing.notify_all();
 }
 
-void Core::put_off(const std::shared_ptr<Flight>& flight) {
+void Engine::put_off(const std::shared_ptr<Flight>& flight) {
   const TimePoint since = now(), until = saturating_add(since, kPutOff);
   shared_->back_off(flight->name, since, until);
   Store::Landing landing;
@@ -505,7 +505,7 @@ void Core::put_off(const std::shared_ptr<Flight>& flight) {
   flight->landing.notify_all();
 }
 
-bool Core::wait_for_others(int looks, TimePoint begun) {
+bool Engine::wait_for_others(int looks, TimePoint begun) {
   const TimeBudget::Pause others_time;
   const PlacesLent lent;
   const auto pause = std::min<Duration>(kFirstLook * (1LL << std::min(looks, 10)), kLastLook);

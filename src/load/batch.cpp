@@ -2,14 +2,13 @@
 #include <algorithm>
 #include <numeric>
 
-#include <dsta/cache/detail/core.hpp>
-
 #include "base/time_budget.hpp"
 #include "entry/entry.hpp"
 #include "l1/store.hpp"
 #include "load/lease_decision.hpp"
 #include "load/load_errors.hpp"
 #include "load/load_scope.hpp"
+#include "two_level/engine.hpp"
 #include "two_level/shared.hpp"
 
 namespace dsta::cache {
@@ -17,7 +16,7 @@ inline namespace v1 {
 namespace detail {
 
 /// An item whose flight has not been looked at yet.
-struct Core::Waiting {
+struct Engine::Waiting {
   std::size_t item;
   std::shared_ptr<Flight> flight;  ///< null: none to be waited for, the item is to be asked for once more
   std::uint64_t arrived;
@@ -26,9 +25,9 @@ struct Core::Waiting {
 };
 
 /// Flights that this call is to lead: when it ends by an error before it does, those who joined them ask once more.
-class Core::Unled {
+class Engine::Unled {
  public:
-  Unled(Core& core, Batch& batch, std::size_t most) : core_(core), batch_(batch) {
+  Unled(Engine& core, Batch& batch, std::size_t most) : core_(core), batch_(batch) {
     batch_.items.reserve(most);
     batch_.flights.reserve(most);
   }
@@ -41,14 +40,14 @@ class Core::Unled {
   void lead() noexcept { led_ = true; }
 
  private:
-  Core& core_;
+  Engine& core_;
   Batch& batch_;
   bool led_ = false;
 };
 
-std::vector<Core::Waiting> Core::join_batch(std::vector<BatchItem>& items, const std::vector<std::size_t>& open,
-                                            const LoadSpec& spec, bool counted, Batch& wanted, Batch& behind,
-                                            std::size_t& early) {
+std::vector<Engine::Waiting> Engine::join_batch(std::vector<BatchItem>& items, const std::vector<std::size_t>& open,
+                                                const LoadSpec& spec, bool counted, Batch& wanted, Batch& behind,
+                                                std::size_t& early) {
   Counters& counters = spec.identity->counters;
   std::vector<Waiting> waiting;
   waiting.reserve(open.size());  // what was joined as its leader is always handed on
@@ -87,7 +86,7 @@ std::vector<Core::Waiting> Core::join_batch(std::vector<BatchItem>& items, const
   return waiting;
 }
 
-void Core::drop_superseded(const std::vector<BatchItem>& items, const LoadSpec& spec, std::vector<Waiting>& waiting) {
+void Engine::drop_superseded(const std::vector<BatchItem>& items, const LoadSpec& spec, std::vector<Waiting>& waiting) {
   std::vector<Waiting*> joined;
   std::vector<Fetched> seen;
   std::vector<std::string> tags;
@@ -110,7 +109,7 @@ void Core::drop_superseded(const std::vector<BatchItem>& items, const LoadSpec& 
   }
 }
 
-void Core::load_batch(std::vector<BatchItem>& items, const std::shared_ptr<BatchLoader>& loader) {
+void Engine::load_batch(std::vector<BatchItem>& items, const std::shared_ptr<BatchLoader>& loader) {
   const TimePoint limit = deadline(now(), loader->terms->load_timeout);
   const TimeBudget::Operation budget(time_limit());
   std::vector<std::size_t> open(items.size());
@@ -191,7 +190,7 @@ void Core::load_batch(std::vector<BatchItem>& items, const std::shared_ptr<Batch
 }
 
 /// A flight of its own for an item whose flight waits for its caller, landed.
-std::shared_ptr<Flight> Core::lead_beside(std::size_t place, const BatchItem& item, BatchLoader& loader) {
+std::shared_ptr<Flight> Engine::lead_beside(std::size_t place, const BatchItem& item, BatchLoader& loader) {
   const Batch own{{place}, {new_flight(item.key, loader, item.tags)}};
   store_->begin(own.flights[0]);
   lead(own, loader, LoadUrgency::beside);
@@ -199,8 +198,8 @@ std::shared_ptr<Flight> Core::lead_beside(std::size_t place, const BatchItem& it
 }
 
 /// Values of L2 that are due or past their ttl: their refresh is begun, as that of values of L1 is.
-void Core::refresh_behind(const std::vector<BatchItem>& items, const std::vector<std::size_t>& aged,
-                          const std::shared_ptr<BatchLoader>& loader) {
+void Engine::refresh_behind(const std::vector<BatchItem>& items, const std::vector<std::size_t>& aged,
+                            const std::shared_ptr<BatchLoader>& loader) {
   Batch behind;
   std::size_t early = 0;
   Unled unled(*this, behind, aged.size());
@@ -217,8 +216,8 @@ void Core::refresh_behind(const std::vector<BatchItem>& items, const std::vector
   }
 }
 
-void Core::load_uncached(std::vector<BatchItem>& items, const std::vector<std::size_t>& open, bool counted,
-                         BatchLoader& loader) {
+void Engine::load_uncached(std::vector<BatchItem>& items, const std::vector<std::size_t>& open, bool counted,
+                           BatchLoader& loader) {
   Counters& counters = loader.identity->counters;
   if (!counted) counters.add(Count::misses, open.size());
   counters.add(Count::loads);

@@ -1,8 +1,6 @@
 /// Asking for a value: who finds it, who joins a load, who leads one, and who waits how long.
 #include <algorithm>
 
-#include <dsta/cache/detail/core.hpp>
-
 #include "base/background.hpp"
 #include "base/time_budget.hpp"
 #include "entry/entry.hpp"
@@ -11,6 +9,7 @@
 #include "load/lease_decision.hpp"
 #include "load/load_errors.hpp"
 #include "load/load_scope.hpp"
+#include "two_level/engine.hpp"
 #include "two_level/shared.hpp"
 
 namespace dsta::cache {
@@ -30,8 +29,8 @@ bool waits_for_refresh(const EntryTerms& terms, Freshness freshness) {
 
 }  // namespace
 
-std::shared_ptr<Flight> Core::new_flight(const KeyView& key, const LoadSpec& spec,
-                                         const std::vector<std::string>& tags) {
+std::shared_ptr<Flight> Engine::new_flight(const KeyView& key, const LoadSpec& spec,
+                                           const std::vector<std::string>& tags) {
   auto flight = std::make_shared<Flight>(key, spec, tags, sequence());
   flight->tags = tags_->find(tags);
   // Where no changes are heard a caller must look at L2 before it joins; a look shows neither what tags the value will
@@ -40,7 +39,7 @@ std::shared_ptr<Flight> Core::new_flight(const KeyView& key, const LoadSpec& spe
   return flight;
 }
 
-NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, LoadMode mode) {
+NodeRef Engine::load(const KeyView& key, const std::shared_ptr<Loader>& loader, LoadMode mode) {
   Counters& counters = loader->identity->counters;
   if (LoadScope::loading(key, *loader)) std::rethrow_exception(asks_for_its_own_key(*loader));
   const EntryTerms& terms = *loader->terms;
@@ -142,12 +141,12 @@ NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, Lo
 
 /// Without an L1 that may be trusted each caller reads L2: a load under way was begun earlier, and only L2 knows
 /// whether it still counts.
-bool Core::reads_l2_itself(const LoadSpec& spec) {
+bool Engine::reads_l2_itself(const LoadSpec& spec) {
   return shares(*spec.terms) && spec.type->shareable && !fills(*spec.terms);
 }
 
-NodeRef Core::serve_stale_or_wait(NodeRef entry, Freshness freshness, const std::shared_ptr<Flight>& refresh,
-                                  const Loader& loader, TimePoint called, std::uint64_t arrived) {
+NodeRef Engine::serve_stale_or_wait(NodeRef entry, Freshness freshness, const std::shared_ptr<Flight>& refresh,
+                                    const Loader& loader, TimePoint called, std::uint64_t arrived) {
   const EntryTerms& terms = *loader.terms;
   if (!is_past_ttl(freshness)) return entry;
   if (refresh && waits_for_refresh(terms, freshness)) {
@@ -161,8 +160,8 @@ NodeRef Core::serve_stale_or_wait(NodeRef entry, Freshness freshness, const std:
   return entry;
 }
 
-NodeRef Core::refresh_if_due(Fetched seen, const std::shared_ptr<Loader>& loader, TimePoint called,
-                             std::uint64_t arrived) {
+NodeRef Engine::refresh_if_due(Fetched seen, const std::shared_ptr<Loader>& loader, TimePoint called,
+                               std::uint64_t arrived) {
   if (seen.freshness == Freshness::fresh) return seen.node;
   const bool past_ttl = is_past_ttl(seen.freshness);
   std::shared_ptr<Flight> refresh;
@@ -180,7 +179,8 @@ NodeRef Core::refresh_if_due(Fetched seen, const std::shared_ptr<Loader>& loader
   return serve_stale_or_wait(std::move(seen.node), seen.freshness, refresh, *loader, called, arrived);
 }
 
-bool Core::replace_doubtful(std::shared_ptr<Flight>& flight, bool in_doubt, const Fetched& seen, const Loader& loader) {
+bool Engine::replace_doubtful(std::shared_ptr<Flight>& flight, bool in_doubt, const Fetched& seen,
+                              const Loader& loader) {
   while (in_doubt && !may_join(*flight, seen)) {
     store_->supersede(*flight);
     Store::Joined joined = store_->join(new_flight(seen.key, loader, loader.tags), Store::Wants::load, now());
@@ -193,7 +193,7 @@ bool Core::replace_doubtful(std::shared_ptr<Flight>& flight, bool in_doubt, cons
 
 /// The flight's loader had begun before the caller came; only what stands at L2 shows that nothing was invalidated
 /// between the two.
-bool Core::may_join(const Flight& flight, const Fetched& seen) {
+bool Engine::may_join(const Flight& flight, const Fetched& seen) {
   if (!flight.claimed.load(std::memory_order_acquire)) return false;
   const auto dependencies = dependencies_of(flight.identity, flight.tag_names);
   const auto as_before = [&](const Versions& versions, std::string_view name) {
@@ -224,13 +224,14 @@ bool Core::may_join(const Flight& flight, const Fetched& seen) {
 
 /// Under the flight's mutex; of a caller inside a load. The flight's leader waits for a load, which is one of this
 /// thread's or may depend on one: in another process nobody sees who waits for whom, so that has a limit.
-bool Core::waits_for_its_caller(const Flight& flight, TimePoint patience) {
+bool Engine::waits_for_its_caller(const Flight& flight, TimePoint patience) {
   if (!flight.waits) return false;
   return LoadScope::holds_lease(flight.waits_for_lease) || flight.waits_for_thread == this_thread_number() ||
          std::chrono::steady_clock::now() >= patience;
 }
 
-Core::Awaited Core::await(const std::shared_ptr<Flight>& flight, TimePoint limit, std::uint64_t arrived, bool leads) {
+Engine::Awaited Engine::await(const std::shared_ptr<Flight>& flight, TimePoint limit, std::uint64_t arrived,
+                              bool leads) {
   const auto verdict = [&] {
     if (flight->abandoned) return Awaited::nothing;
     if (flight->error) return Awaited::error;

@@ -1,7 +1,6 @@
+#include "two_level/engine.hpp"
 #pragma once
 #include <exception>
-
-#include <dsta/cache/detail/core.hpp>
 
 namespace dsta::cache {
 inline namespace v1 {

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include <dsta/cache/detail/core.hpp>
 #include <dsta/cache/key.hpp>
 
 #include "base/background.hpp"
@@ -18,13 +17,14 @@
 #include "load/load_limits.hpp"
 #include "load/load_place.hpp"
 #include "load/load_scope.hpp"
+#include "two_level/engine.hpp"
 #include "two_level/shared.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-void Core::lead(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run) noexcept {
+void Engine::lead(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run) noexcept {
   try {
     run_load_all(batch, spec, urgency, run);
   } catch (...) {  // no memory: its callers get that
@@ -45,7 +45,7 @@ std::shared_ptr<Flight> load_waited_for(const Batch& left, const Leases& leases)
 
 }  // namespace
 
-void Core::run_load_all(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run) {
+void Engine::run_load_all(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run) {
   const TimeBudget::Operation budget(time_limit());
   LoadPlace place(limits_->of(spec.identity->prefix));
   Batch left = batch;
@@ -83,7 +83,7 @@ void Core::run_load_all(const Batch& batch, const LoadSpec& spec, LoadUrgency ur
   load_ours(alone, spec, urgency, run, place);
 }
 
-bool Core::enter(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, LoadPlace& place) {
+bool Engine::enter(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, LoadPlace& place) {
   if (place.try_hold()) return true;
   if (urgency == LoadUrgency::behind) {
     for (const auto& flight : batch.flights) abandon(*flight);
@@ -98,7 +98,7 @@ bool Core::enter(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, 
 }
 
 /// Of loads of one key without a claim one runs at a time: what it brings is for those who came before it began.
-void Core::wait_for_unclaimed(const std::shared_ptr<Flight>& flight) {
+void Engine::wait_for_unclaimed(const std::shared_ptr<Flight>& flight) {
   const TimeBudget::Pause others_time;
   const TimePoint limit = std::chrono::steady_clock::now() + Leases::kLife;
   while (const auto running = store_->begin_unclaimed(*flight)) {
@@ -116,7 +116,7 @@ void Core::wait_for_unclaimed(const std::shared_ptr<Flight>& flight) {
   flight->wait_no_more();
 }
 
-void Core::load_ours(Ours& ours, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run, LoadPlace& place) {
+void Engine::load_ours(Ours& ours, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run, LoadPlace& place) {
   Counters& counters = spec.identity->counters;
   const bool with_l2 = shares(*spec.terms) && spec.type->shareable;
   const bool background = Background::on_task();
@@ -180,7 +180,7 @@ void Core::load_ours(Ours& ours, const LoadSpec& spec, LoadUrgency urgency, cons
   }
 }
 
-void Core::lead(const std::shared_ptr<Flight>& flight, Loader& loader, LoadUrgency urgency) noexcept {
+void Engine::lead(const std::shared_ptr<Flight>& flight, Loader& loader, LoadUrgency urgency) noexcept {
   try {
     lead(Batch{{0}, {flight}}, loader, urgency, [&](const Ours& ours) {
       NodeRef previous;
@@ -201,7 +201,7 @@ void Core::lead(const std::shared_ptr<Flight>& flight, Loader& loader, LoadUrgen
   }
 }
 
-void Core::lead(const Batch& batch, BatchLoader& loader, LoadUrgency urgency) noexcept {
+void Engine::lead(const Batch& batch, BatchLoader& loader, LoadUrgency urgency) noexcept {
   lead(batch, loader, urgency, [&](const Ours& ours) {
     std::vector<BatchLoader::Call> calls;
     calls.reserve(ours.flights.size());
@@ -210,7 +210,7 @@ void Core::lead(const Batch& batch, BatchLoader& loader, LoadUrgency urgency) no
   });
 }
 
-Prepared Core::prepare(Flight& flight, const LoadSpec& spec, Loaded& loaded, Duration took) {
+Prepared Engine::prepare(Flight& flight, const LoadSpec& spec, Loaded& loaded, Duration took) {
   Counters& counters = spec.identity->counters;
   const EntryTerms& terms = *spec.terms;
   Prepared prepared;
@@ -255,7 +255,7 @@ Prepared Core::prepare(Flight& flight, const LoadSpec& spec, Loaded& loaded, Dur
   return prepared;
 }
 
-void Core::land(Flight& flight, const LoadSpec& spec, Loaded loaded, Prepared prepared) {
+void Engine::land(Flight& flight, const LoadSpec& spec, Loaded loaded, Prepared prepared) {
   if (probe) probe(Point::before_l1_store, flight.name);
   try {
     publish(flight, spec, loaded, prepared);
@@ -275,7 +275,7 @@ void Core::land(Flight& flight, const LoadSpec& spec, Loaded loaded, Prepared pr
   flight.landing.notify_all();
 }
 
-void Core::publish(Flight& flight, const LoadSpec& spec, const Loaded& loaded, Prepared& prepared) {
+void Engine::publish(Flight& flight, const LoadSpec& spec, const Loaded& loaded, Prepared& prepared) {
   Counters& counters = spec.identity->counters;
   const bool stored_there = prepared.landing.replace_by && prepared.landing.replace_by->shared;
   switch (store_->land(flight, std::move(prepared.landing), now())) {
@@ -302,7 +302,7 @@ void Core::publish(Flight& flight, const LoadSpec& spec, const Loaded& loaded, P
 
 /// Tags that only the value names could not keep callers from joining. Once one of them was invalidated, callers who
 /// came after whatever invalidation since the load began retry: it may not have been the last one.
-std::uint64_t Core::valid_before(const Flight& flight, const Loaded& loaded) {
+std::uint64_t Engine::valid_before(const Flight& flight, const Loaded& loaded) {
   const TagSet* kept_tags = loaded.kept && loaded.kept->extra ? &loaded.kept->extra->tags : nullptr;
   if (loaded.tags.empty() && !kept_tags) return Flight::kValid;
   TagSet tags = tags_->find(loaded.tags);
@@ -334,7 +334,7 @@ class QueuedLoad final : public Errand {
 
 }  // namespace
 
-bool Core::launch(const Batch& batch, const LoadSpec& spec, std::function<void()> lead) {
+bool Engine::launch(const Batch& batch, const LoadSpec& spec, std::function<void()> lead) {
   if (probe) probe(Point::before_queue, batch.flights.front()->name);
   auto core = shared_from_this();
   auto errand = std::make_shared<QueuedLoad>(
@@ -363,8 +363,8 @@ bool Core::launch(const Batch& batch, const LoadSpec& spec, std::function<void()
   return false;
 }
 
-bool Core::launch(const std::shared_ptr<Flight>& flight, const std::shared_ptr<Loader>& loader,
-                  LoadUrgency urgency) noexcept {
+bool Engine::launch(const std::shared_ptr<Flight>& flight, const std::shared_ptr<Loader>& loader,
+                    LoadUrgency urgency) noexcept {
   try {
     return launch(Batch{{0}, {flight}}, *loader,
                   [core = shared_from_this(), flight, loader, urgency] { core->lead(flight, *loader, urgency); });
@@ -374,7 +374,7 @@ bool Core::launch(const std::shared_ptr<Flight>& flight, const std::shared_ptr<L
   }
 }
 
-bool Core::launch(const Batch& batch, const std::shared_ptr<BatchLoader>& loader, LoadUrgency urgency) noexcept {
+bool Engine::launch(const Batch& batch, const std::shared_ptr<BatchLoader>& loader, LoadUrgency urgency) noexcept {
   try {
     return launch(batch, *loader,
                   [core = shared_from_this(), batch, loader, urgency] { core->lead(batch, *loader, urgency); });
@@ -384,9 +384,9 @@ bool Core::launch(const Batch& batch, const std::shared_ptr<BatchLoader>& loader
   }
 }
 
-void Core::abandon(Flight& flight) noexcept { fail(flight, nullptr); }
+void Engine::abandon(Flight& flight) noexcept { fail(flight, nullptr); }
 
-void Core::fail(Flight& flight, std::exception_ptr error) noexcept {
+void Engine::fail(Flight& flight, std::exception_ptr error) noexcept {
   {
     const std::lock_guard lock(flight.mutex);
     if (flight.landed) return;

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include <dsta/cache/detail/core.hpp>
 #include <dsta/cache/error.hpp>
 #include <dsta/cache/key.hpp>
 
@@ -12,6 +11,7 @@
 #include "l1/flight.hpp"
 #include "l1/store.hpp"
 #include "load/acquire_lease.hpp"
+#include "two_level/engine.hpp"
 #include "two_level/shared.hpp"
 
 namespace dsta::cache {
@@ -45,8 +45,8 @@ std::string tombstone(const Claim& claim, std::string_view key) {
 
 }  // namespace
 
-EntryAction Core::store_action(const Flight& flight, const Claim& claim, const LoadSpec& spec, Prepared& mine,
-                               Loaded& loaded, Duration took, std::string& bytes) {
+EntryAction Engine::store_action(const Flight& flight, const Claim& claim, const LoadSpec& spec, Prepared& mine,
+                                 Loaded& loaded, Duration took, std::string& bytes) {
   const auto kept = mine.landing.replace_by;
   if (!kept) return mine.landing.remove ? EntryAction::remove : EntryAction::leave;
   mine.landing.replace_by.reset();
@@ -90,8 +90,8 @@ EntryAction Core::store_action(const Flight& flight, const Claim& claim, const L
   return EntryAction::set;
 }
 
-void Core::store_under_leases(Ours& ours, const LoadSpec& spec, std::vector<Prepared>& prepared,
-                              std::vector<Loaded>& loaded, Duration took) {
+void Engine::store_under_leases(Ours& ours, const LoadSpec& spec, std::vector<Prepared>& prepared,
+                                std::vector<Loaded>& loaded, Duration took) {
   Remote& remote = shared_->remote;
   std::vector<Remote::Replace> replaces;
   std::vector<Remote::RawReplace> raw;
@@ -166,7 +166,7 @@ void Core::store_under_leases(Ours& ours, const LoadSpec& spec, std::vector<Prep
   }
 }
 
-void Core::note_stored(Claim& claim, Prepared& mine, const Done& done, bool stores) {
+void Engine::note_stored(Claim& claim, Prepared& mine, const Done& done, bool stores) {
   // Answered: the lease is gone or somebody else's. Refused or not answered: it may stand, and is given back later.
   if (done || (done.status != Done::unknown && done.why.empty())) claim.hold.settle();
   if (done || !stores) return;
@@ -191,8 +191,8 @@ void Core::note_stored(Claim& claim, Prepared& mine, const Done& done, bool stor
 
 /// Tags that only the value names were not looked at before the load. They count if they were not raised since, which
 /// the clock of versions says. What was known before the load is not touched.
-bool Core::add_late_versions(const Claim& claim, const std::vector<std::string>& before_load,
-                             std::span<const std::string> dependencies, TimePoint stale_until, Versions& versions) {
+bool Engine::add_late_versions(const Claim& claim, const std::vector<std::string>& before_load,
+                               std::span<const std::string> dependencies, TimePoint stale_until, Versions& versions) {
   std::vector<std::string> late;
   for (const auto& name : dependencies) {
     if (std::ranges::find(before_load, name) == before_load.end()) late.push_back(name);

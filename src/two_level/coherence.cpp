@@ -17,9 +17,9 @@ inline namespace v1 {
 namespace detail {
 
 /// Holds what a fork waits for, and keeps the destructors of the values that are dropped from running here.
-class Core::QuietWork {
+class Engine::QuietWork {
  public:
-  explicit QuietWork(Core& core) : core_(core), lock_(core.quiet_), defer_(core.shared_->dropped) {}
+  explicit QuietWork(Engine& core) : core_(core), lock_(core.quiet_), defer_(core.shared_->dropped) {}
   ~QuietWork() {
     if (!core_.shared_->dropped.empty()) core_.shared_->reaper->wake();
   }
@@ -27,12 +27,12 @@ class Core::QuietWork {
   QuietWork& operator=(const QuietWork&) = delete;
 
  private:
-  Core& core_;
+  Engine& core_;
   const std::lock_guard<std::mutex> lock_;
   const DeferDestruction defer_;
 };
 
-TimePoint Core::destroy_dropped() {
+TimePoint Engine::destroy_dropped() {
   NodeStack dropped;
   {
     const std::lock_guard quiet(quiet_);
@@ -41,7 +41,7 @@ TimePoint Core::destroy_dropped() {
   return TimePoint::max();
 }
 
-TimePoint Core::keep_versions() {
+TimePoint Engine::keep_versions() {
   const Duration period = options_.l1.ping_period.value_or({});
   if (!coherence_ || !coherence_->told()) return TimePoint::max();
   if (shared_->remote.link().up()) shared_->remote.keep_versions();
@@ -84,7 +84,7 @@ void Coherence::join() noexcept {
   if (made_) made_->join();
 }
 
-void Core::heard(std::span<const std::string_view> keys) {
+void Engine::heard(std::span<const std::string_view> keys) {
   const QuietWork quiet(*this);
   const KeySpace& names = shared_->remote.keys();
   VersionMemory& versions = shared_->remote.versions();
@@ -123,22 +123,22 @@ void Core::heard(std::span<const std::string_view> keys) {
   shared_->tell_waiting();
 }
 
-void Core::heard_flush() {
+void Engine::heard_flush() {
   const QuietWork quiet(*this);
   drop_all_shared();
 }
 
-void Core::drop_all_shared() {
+void Engine::drop_all_shared() {
   shared_->remote.versions().forget_all();
   store_->drop_shared(sequence_.fetch_add(1) + 1);
 }
 
-void Core::forget_versions() {
+void Engine::forget_versions() {
   const std::lock_guard quiet(quiet_);
   shared_->remote.versions().forget_all();
 }
 
-void Core::hearing(TimePoint heard) {
+void Engine::hearing(TimePoint heard) {
   const QuietWork quiet(*this);
   shared_->serve_until = TimePoint::max();
   store_->close(true);
@@ -147,12 +147,12 @@ void Core::hearing(TimePoint heard) {
   shared_->version_keeper->wake();
 }
 
-void Core::heard_until(TimePoint time) {
+void Engine::heard_until(TimePoint time) {
   const std::lock_guard quiet(quiet_);
   trusted_until_.store(saturating_add(time, 2 * options_.l1.ping_period.value_or({})), std::memory_order_release);
 }
 
-TimePoint Core::end_stale_service() {
+TimePoint Engine::end_stale_service() {
   const QuietWork quiet(*this);
   if (shared_->serve_until > std::chrono::steady_clock::now()) return shared_->serve_until;
   store_->close(true);
@@ -160,7 +160,7 @@ TimePoint Core::end_stale_service() {
   return TimePoint::max();
 }
 
-void Core::not_hearing(std::string_view why, TimePoint last_heard) {
+void Engine::not_hearing(std::string_view why, TimePoint last_heard) {
   shared_->channel_losses.fetch_add(1, std::memory_order_relaxed);
   cease_to_trust(last_heard);
   try {
@@ -174,7 +174,7 @@ void Core::not_hearing(std::string_view why, TimePoint last_heard) {
   }
 }
 
-void Core::cease_to_trust(TimePoint last_heard) {
+void Engine::cease_to_trust(TimePoint last_heard) {
   const QuietWork quiet(*this);
   shared_->remote.versions().forget_all();
   switch (options_.l1.on_disconnect) {

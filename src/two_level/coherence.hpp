@@ -7,10 +7,9 @@
 #include <span>
 #include <string_view>
 
-#include <dsta/cache/detail/core.hpp>
-
 #include "l2/client/link.hpp"
 #include "l2/tracking/channel.hpp"
+#include "two_level/engine.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -22,7 +21,8 @@ namespace detail {
 class Coherence final : public ChannelListener {
  public:
   /// Without a channel until tend() is called: its threads use the manager's pointer to this.
-  Coherence(Core& core, Link& data, ChannelOptions options) : core_(core), data_(data), options_(std::move(options)) {}
+  Coherence(Engine& core, Link& data, ChannelOptions options)
+      : core_(core), data_(data), options_(std::move(options)) {}
 
   /// Where there was no thread or no descriptor for the channel, tries again, seldom. Costs a load otherwise.
   void tend() {
@@ -64,7 +64,7 @@ class Coherence final : public ChannelListener {
     core_.not_hearing(why, made_->last_known_good());
   }
 
-  Core& core_;
+  Engine& core_;
   Link& data_;
   const ChannelOptions options_;
   std::mutex mutex_;

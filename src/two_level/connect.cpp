@@ -5,14 +5,13 @@
 #include <mutex>
 #include <vector>
 
-#include <dsta/cache/detail/core.hpp>
-
 #include "base/background.hpp"
 #include "base/fork_count.hpp"
 #include "l1/store.hpp"
 #include "l2/client/link_options.hpp"
 #include "l2/client/url.hpp"
 #include "two_level/coherence.hpp"
+#include "two_level/engine.hpp"
 #include "two_level/shared.hpp"
 
 namespace dsta::cache {
@@ -26,13 +25,13 @@ namespace {
 /// not have.
 class Forkable {
  public:
-  static void add(Core* core) {
+  static void add(Engine* core) {
     static const int watched = ::pthread_atfork(prepare, in_parent, in_child);
     static_cast<void>(watched);
     const std::lock_guard lock(mutex());
     cores().push_back(core);
   }
-  static void remove(Core* core) {
+  static void remove(Engine* core) {
     const std::lock_guard lock(mutex());
     std::erase(cores(), core);
   }
@@ -40,14 +39,14 @@ class Forkable {
  private:
   static void prepare() {
     mutex().lock();
-    for (Core* const core : cores()) core->hold_threads();
+    for (Engine* const core : cores()) core->hold_threads();
   }
   static void in_parent() {
-    for (Core* const core : cores()) core->release_threads();
+    for (Engine* const core : cores()) core->release_threads();
     mutex().unlock();
   }
   static void in_child() {
-    for (Core* const core : cores()) core->forked();
+    for (Engine* const core : cores()) core->forked();
     in_parent();
   }
   // Never destroyed: programs fork until they end.
@@ -55,8 +54,8 @@ class Forkable {
     static auto* const one = new std::mutex;
     return *one;
   }
-  static std::vector<Core*>& cores() {
-    static auto* const all = new std::vector<Core*>;
+  static std::vector<Engine*>& cores() {
+    static auto* const all = new std::vector<Engine*>;
     return *all;
   }
 };
@@ -66,7 +65,7 @@ constexpr std::chrono::milliseconds kLogPatience{500};
 
 }  // namespace
 
-void Core::connect() {
+void Engine::connect() {
   const Endpoint endpoint = apply_url(options_);
   if (endpoint.transport == Endpoint::Transport::memory) return;
   Remote::Options remote;
@@ -96,7 +95,7 @@ void Core::connect() {
   coherence_->wait_briefly(shared_->remote.link());
 }
 
-void Core::begin_periodic_tasks() {
+void Engine::begin_periodic_tasks() {
   shared_->confirmations = std::make_unique<PeriodicTask>([this] { return confirm_pending(); }, "dsta-confirm");
   shared_->renewals = std::make_unique<PeriodicTask>([this] { return renew_leases(); }, "dsta-leases");
   shared_->serve_end = std::make_unique<PeriodicTask>([this] { return end_stale_service(); }, "dsta-serve-end");
@@ -104,7 +103,7 @@ void Core::begin_periodic_tasks() {
   shared_->reaper = std::make_unique<PeriodicTask>([this] { return destroy_dropped(); }, "dsta-reaper");
 }
 
-void Core::listen() {
+void Engine::listen() {
   coherence_ = std::make_unique<Coherence>(*this, shared_->remote.link(),
                                            ChannelOptions{.prefix = shared_->remote.keys().head(),
                                                           .ping_period = options_.l1.ping_period.value_or({}),
@@ -114,7 +113,7 @@ void Core::listen() {
   coherence_->tend();
 }
 
-void Core::tend() {
+void Engine::tend() {
   background_->tend();
   if (!shared_ || closed()) return;
   for (auto* upkeep : shared_->periodic_tasks()) (*upkeep)->tend();
@@ -122,7 +121,7 @@ void Core::tend() {
   shared_->messages->tend();
 }
 
-void Core::disconnect() noexcept {
+void Engine::disconnect() noexcept {
   Forkable::remove(this);
   if (coherence_) coherence_->stop();
   shared_->remote.link().close();  // so that nothing that is under way waits for the server
@@ -131,15 +130,15 @@ void Core::disconnect() noexcept {
   shared_->messages->close(kLogPatience);
 }
 
-void Core::forked() noexcept {
+void Engine::forked() noexcept {
   trusted_until_.store(TimePoint{});
   store_->distrust();
 }
 
-void Core::hold_threads() noexcept { quiet_.lock(); }
-void Core::release_threads() noexcept { quiet_.unlock(); }
+void Engine::hold_threads() noexcept { quiet_.lock(); }
+void Engine::release_threads() noexcept { quiet_.unlock(); }
 
-void Core::revive() {
+void Engine::revive() {
   const std::lock_guard lock(reviving_);
   if (forks_.load() == fork_count()) return;
   shared_->remote.forget_parent();

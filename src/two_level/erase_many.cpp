@@ -1,12 +1,11 @@
 /// Removing many keys: the rules of erase(), and one round trip for all of them.
 #include <algorithm>
 
-#include <dsta/cache/detail/core.hpp>
-
 #include "base/time_budget.hpp"
 #include "entry/entry.hpp"
 #include "l1/store.hpp"
 #include "two_level/attempt.hpp"
+#include "two_level/engine.hpp"
 #include "two_level/shared.hpp"
 
 namespace dsta::cache {
@@ -20,7 +19,7 @@ constexpr std::size_t kMostKeys = 1024;
 
 }  // namespace
 
-std::size_t Core::erase_many(std::span<const KeyView> keys, const Reach& reach) {
+std::size_t Engine::erase_many(std::span<const KeyView> keys, const Reach& reach) {
   std::vector<bool> here;
   here.reserve(keys.size());
   for (const KeyView& key : keys) here.push_back(store_->erase(key, now()));
@@ -47,7 +46,7 @@ std::size_t Core::erase_many(std::span<const KeyView> keys, const Reach& reach) 
   return erased;
 }
 
-std::size_t Core::count_erased(std::span<const Erasure> erasures, bool raw, Versions& versions) {
+std::size_t Engine::count_erased(std::span<const Erasure> erasures, bool raw, Versions& versions) {
   std::vector<std::string> names;
   for (const auto& [name, look, done, before] : erasures) {
     if (before.kind != Found::Kind::value) continue;

@@ -1,8 +1,7 @@
 /// The leases of this process at the server: those that are held are renewed, those that ended are given back.
 #include <algorithm>
 
-#include <dsta/cache/detail/core.hpp>
-
+#include "two_level/engine.hpp"
 #include "two_level/leases.hpp"
 #include "two_level/shared.hpp"
 
@@ -43,7 +42,7 @@ bool give_back_refused(Remote& remote, const Leases::Record& lease) {
 
 }  // namespace
 
-TimePoint Core::renew_leases() {
+TimePoint Engine::renew_leases() {
   TimePoint next = TimePoint::max();
   const TimePoint time = std::chrono::steady_clock::now();
   try {
@@ -54,7 +53,7 @@ TimePoint Core::renew_leases() {
   }
 }
 
-TimePoint Core::renew_leases(TimePoint time, TimePoint next) {
+TimePoint Engine::renew_leases(TimePoint time, TimePoint next) {
   constexpr Duration kPatience = Duration(Leases::kRenewal) / 2;
   constexpr std::size_t kMost = 256;
   std::vector<Leases::Record> due, ended;

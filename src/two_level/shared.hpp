@@ -9,13 +9,12 @@
 #include <set>
 #include <string>
 
-#include <dsta/cache/detail/core.hpp>
-
 #include "base/log_queue.hpp"
 #include "base/periodic_task.hpp"
 #include "entry/entry.hpp"
 #include "l1/node_stack.hpp"
 #include "l2/values/remote.hpp"
+#include "two_level/engine.hpp"
 #include "two_level/leases.hpp"
 #include "two_level/pending.hpp"
 
@@ -81,11 +80,11 @@ struct Shared {
   std::mutex said_mutex;
   std::set<std::string, std::less<>> said;  // under said_mutex
 
-  /// Dropped on a thread that user code must not hold up. Under Core::quiet_.
+  /// Dropped on a thread that user code must not hold up. Under Engine::quiet_.
   NodeStack dropped;
 
   /// With OnDisconnect::serve: when what is in-process is to go, unless changes are heard again before. Under
-  /// Core::quiet_.
+  /// Engine::quiet_.
   TimePoint serve_until = TimePoint::max();
 
   // A thread each, since what one waits for must not keep the others from their time. Last: they use all of the above.

@@ -1,20 +1,20 @@
 /// Counters at the shared level: the server's own integers, and entries that hold one.
 #include <algorithm>
 
-#include <dsta/cache/detail/core.hpp>
 #include <dsta/cache/key.hpp>
 
 #include "base/time_budget.hpp"
 #include "entry/entry.hpp"
 #include "entry/integer_errors.hpp"
 #include "l1/store.hpp"
+#include "two_level/engine.hpp"
 #include "two_level/shared.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-std::optional<std::int64_t> Core::increment_shared(const KeyView& key, std::int64_t delta, Duration ttl) {
+std::optional<std::int64_t> Engine::increment_shared(const KeyView& key, std::int64_t delta, Duration ttl) {
   const TimeBudget::Operation budget(time_limit());
   if (shared_->pending.concerns_key(key.name)) return std::nullopt;
   const Duration life = ttl == forever ? Duration::zero() : ttl;
@@ -42,7 +42,8 @@ std::optional<std::int64_t> Core::increment_shared(const KeyView& key, std::int6
   return std::nullopt;
 }
 
-std::optional<std::int64_t> Core::increment_entry(const KeyView& key, std::int64_t delta, Duration ttl, bool& changed) {
+std::optional<std::int64_t> Engine::increment_entry(const KeyView& key, std::int64_t delta, Duration ttl,
+                                                    bool& changed) {
   Remote& remote = shared_->remote;
   RemoteQuery query{key.name};
   Versions versions;
@@ -97,7 +98,7 @@ std::optional<std::int64_t> Core::increment_entry(const KeyView& key, std::int64
   return std::nullopt;
 }
 
-std::optional<std::int64_t> Core::decode_integer(const EnvelopeView& view) {
+std::optional<std::int64_t> Engine::decode_integer(const EnvelopeView& view) {
   static constexpr const TypeOps* kIntegers[] = {
       &kTypeOps<std::int64_t>,  &kTypeOps<std::int32_t>,  &kTypeOps<std::int16_t>,  &kTypeOps<std::int8_t>,
       &kTypeOps<std::uint64_t>, &kTypeOps<std::uint32_t>, &kTypeOps<std::uint16_t>, &kTypeOps<std::uint8_t>};

@@ -1,7 +1,6 @@
 /// Removals and invalidations at the shared level, and what becomes of those it does not confirm.
 #include <algorithm>
 
-#include <dsta/cache/detail/core.hpp>
 #include <dsta/cache/key.hpp>
 #include <dsta/cache/key_text.hpp>
 
@@ -10,13 +9,14 @@
 #include "entry/key_pattern.hpp"
 #include "l1/store.hpp"
 #include "two_level/attempt.hpp"
+#include "two_level/engine.hpp"
 #include "two_level/shared.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-bool Core::erase_shared(const KeyView& key, bool raw) {
+bool Engine::erase_shared(const KeyView& key, bool raw) {
   const TimeBudget::Operation budget(time_limit());
   const bool here = store_->erase(key, now());
   Found before;
@@ -34,7 +34,7 @@ bool Core::erase_shared(const KeyView& key, bool raw) {
   }
 }
 
-bool Core::counts(const EnvelopeView& view) {
+bool Engine::counts(const EnvelopeView& view) {
   std::vector<std::string> names;
   for (const TagVersion& tag : view.tags) names.emplace_back(tag.name);
   Versions versions;
@@ -42,7 +42,7 @@ bool Core::counts(const EnvelopeView& view) {
   return judge(view, versions, shared_->remote.clock().to_server(now()), nullptr).freshness != Freshness::miss;
 }
 
-std::size_t Core::erase_matching_shared(const std::shared_ptr<const KeyPattern>& pattern) {
+std::size_t Engine::erase_matching_shared(const std::shared_ptr<const KeyPattern>& pattern) {
   const TimeBudget::Operation budget(time_limit());
   // A copy of what L2 has is judged as it is there, by its name: one that stayed when L2's went would miss the next
   // invalidation, since L2 has nothing left whose removal it could announce.
@@ -66,7 +66,7 @@ std::size_t Core::erase_matching_shared(const std::shared_ptr<const KeyPattern>&
   }
 }
 
-Done Core::sweep(const KeyPattern& pattern, std::size_t* counted) {
+Done Engine::sweep(const KeyPattern& pattern, std::size_t* counted) {
   Remote& remote = shared_->remote;
   Versions versions;
   const std::int64_t server_now = remote.clock().to_server(now());
@@ -89,13 +89,13 @@ Done Core::sweep(const KeyPattern& pattern, std::size_t* counted) {
   });
 }
 
-void Core::invalidate_shared(std::string_view dependency, bool hard) {
+void Engine::invalidate_shared(std::string_view dependency, bool hard) {
   const TimeBudget::Operation budget(time_limit());
   if (attempt([&] { return shared_->remote.raise(dependency, hard); })) return;
   retry_later(hard ? Pending::Kind::remove : Pending::Kind::expire, dependency);
 }
 
-void Core::flush_shared() {
+void Engine::flush_shared() {
   const TimeBudget::Operation budget(time_limit());
   const Done done = attempt([&] { return shared_->remote.raise_epoch(); });
   shared_->remote.versions().forget_all();
@@ -104,12 +104,12 @@ void Core::flush_shared() {
 }
 
 /// Raw values have no version to be cleared by: they are looked for, and the leases of their loads with them.
-std::array<std::shared_ptr<const KeyPattern>, 2> Core::raw_values_of(const Identity& identity) {
+std::array<std::shared_ptr<const KeyPattern>, 2> Engine::raw_values_of(const Identity& identity) {
   const std::string name = glob_escape(identity.text());
   return {glob_pattern(name), glob_pattern(name + ":*")};
 }
 
-void Core::clear_raw(std::span<const std::shared_ptr<const KeyPattern>> patterns) noexcept {
+void Engine::clear_raw(std::span<const std::shared_ptr<const KeyPattern>> patterns) noexcept {
   const TimeBudget::Operation budget(time_limit());
   for (const auto& pattern : patterns) {
     if (!attempt([&] { return shared_->remote.remove_old(*pattern); })) retry_later(pattern);
@@ -118,27 +118,27 @@ void Core::clear_raw(std::span<const std::shared_ptr<const KeyPattern>> patterns
 
 // --- what was not confirmed
 
-void Core::retry_later(Pending::Kind kind, std::string_view name) {
+void Engine::retry_later(Pending::Kind kind, std::string_view name) {
   if (closed()) return;
   if (probe) probe(Point::unconfirmed, name);
   shared_->pending.add(kind, name);
   shared_->confirmations->wake();
 }
 
-void Core::retry_later(const std::shared_ptr<const KeyPattern>& pattern) {
+void Engine::retry_later(const std::shared_ptr<const KeyPattern>& pattern) {
   if (closed()) return;
   if (probe) probe(Point::unconfirmed, pattern->text());
   shared_->pending.add(pattern);
   shared_->confirmations->wake();
 }
 
-TimePoint Core::confirm_pending() {
+TimePoint Engine::confirm_pending() {
   constexpr std::chrono::milliseconds kPause{50};
   if (shared_->pending.any() && shared_->remote.link().up()) apply_pending();
   return shared_->pending.any() ? std::chrono::steady_clock::now() + kPause : TimePoint::max();
 }
 
-void Core::apply_pending() {
+void Engine::apply_pending() {
   Remote& remote = shared_->remote;
   std::vector<Pending::Intent> keys;
   const auto waiting = [&] {

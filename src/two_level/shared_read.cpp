@@ -3,8 +3,6 @@
 
 #include <algorithm>
 
-#include <dsta/cache/detail/core.hpp>
-
 #include "base/fork_count.hpp"
 #include "base/time_budget.hpp"
 #include "entry/entry.hpp"
@@ -14,6 +12,7 @@
 #include "entry/tags.hpp"
 #include "l1/store.hpp"
 #include "l2/values/compression.hpp"
+#include "two_level/engine.hpp"
 #include "two_level/shared.hpp"
 
 namespace dsta::cache {
@@ -51,27 +50,27 @@ Judged judge(const EnvelopeView& view, const Versions& versions, std::int64_t se
 
 bool may_be_counter(const TypeOps& type) { return type.codec == "i64"; }
 
-Reach Core::reach(const EntryOptions& options) { return reaches_shared() ? presets_->reach(options) : Reach(); }
+Reach Engine::reach(const EntryOptions& options) { return reaches_shared() ? presets_->reach(options) : Reach(); }
 
-bool Core::shares(const EntryTerms& terms) {
+bool Engine::shares(const EntryTerms& terms) {
   if (shared_ && forks_.load(std::memory_order_acquire) != fork_count()) revive();
   tend();
   if (!shared_ || terms.level == Level::l1) return false;
   return true;
 }
 
-bool Core::reaches_shared() {
+bool Engine::reaches_shared() {
   const bool reaches = shared_ && !closed();
   if (reaches && forks_.load(std::memory_order_acquire) != fork_count()) revive();
   tend();
   return reaches;
 }
 
-bool Core::fills(const EntryTerms& terms) const {
+bool Engine::fills(const EntryTerms& terms) const {
   return options_.l1.enabled && terms.level == Level::both && !terms.raw && store_->trust() % 2 == 1 && trusts_l1();
 }
 
-NodeRef Core::decode(const KeyView& key, const TypeOps& type, std::string_view payload) const {
+NodeRef Engine::decode(const KeyView& key, const TypeOps& type, std::string_view payload) const {
   try {
     NodeRef node = type.decode(key, payload);
     if (node) node->type = &type;
@@ -81,8 +80,8 @@ NodeRef Core::decode(const KeyView& key, const TypeOps& type, std::string_view p
   }
 }
 
-NodeRef Core::unpack(const KeyView& key, const TypeOps& type, const Found& found, const Judged& judged,
-                     std::uint64_t sequence) const {
+NodeRef Engine::unpack(const KeyView& key, const TypeOps& type, const Found& found, const Judged& judged,
+                       std::uint64_t sequence) const {
   const EnvelopeView& view = found.view;
   if (view.terms.codec != codec_fingerprint(type.codec)) return {};
   std::string uncompressed;
@@ -151,8 +150,8 @@ class Fills {
 
 }  // namespace
 
-void Core::fetch(std::span<Fetched> items, std::span<const TypeOps* const> types, const Identity* reader,
-                 const EntryTerms& terms, std::span<const std::string> dependencies) {
+void Engine::fetch(std::span<Fetched> items, std::span<const TypeOps* const> types, const Identity* reader,
+                   const EntryTerms& terms, std::span<const std::string> dependencies) {
   if (!shares(terms)) return;
   const TimeBudget::Operation budget(time_limit());
   const std::uint64_t sequence_before = sequence();
@@ -190,7 +189,7 @@ void Core::fetch(std::span<Fetched> items, std::span<const TypeOps* const> types
   }
 }
 
-void Core::fetch(std::span<Fetched> items, std::span<const TypeOps* const> types, const Reach& reach) {
+void Engine::fetch(std::span<Fetched> items, std::span<const TypeOps* const> types, const Reach& reach) {
   EntryTerms terms;
   terms.level = !reach.l2 ? Level::l1 : reach.l1 ? Level::both : Level::l2;
   terms.raw = reach.raw;
@@ -199,9 +198,9 @@ void Core::fetch(std::span<Fetched> items, std::span<const TypeOps* const> types
   shared_->hits.fetch_add(static_cast<std::uint64_t>(found), std::memory_order_relaxed);
 }
 
-void Core::take_found(Fetched& item, Found found, std::span<const TypeOps* const> types, const Identity* reader,
-                      const EntryTerms& terms, const Versions& versions, std::int64_t server_now,
-                      std::uint64_t sequence_before, std::uint64_t confirmed_before) {
+void Engine::take_found(Fetched& item, Found found, std::span<const TypeOps* const> types, const Identity* reader,
+                        const EntryTerms& terms, const Versions& versions, std::int64_t server_now,
+                        std::uint64_t sequence_before, std::uint64_t confirmed_before) {
   item.asked = true;
   const bool plain = found.kind == Found::Kind::other && found.decode_error == DecodeError::not_an_envelope;
   if (terms.raw || plain) {
@@ -236,7 +235,7 @@ void Core::take_found(Fetched& item, Found found, std::span<const TypeOps* const
   item.found = std::make_shared<Found>(std::move(found));
 }
 
-void Core::count_undecoded(std::string_view why) {
+void Engine::count_undecoded(std::string_view why) {
   identities_->manual({}).counters.add(Count::codec_errors);
   if (shared_->first_of(why)) {
     log(LogLevel::warning,
@@ -249,7 +248,7 @@ bool counts_plain(const Found& found, bool raw) {
          !found.of_other_type && (raw || codec<std::int64_t>::decode(found.bytes));
 }
 
-std::optional<Duration> Core::shared_time_left(const KeyView& key, bool raw) {
+std::optional<Duration> Engine::shared_time_left(const KeyView& key, bool raw) {
   const TimeBudget::Operation budget(time_limit());
   const std::uint64_t confirmed_before = shared_->pending.confirmed();
   if (shared_->pending.concerns_key(key.name)) return std::nullopt;

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include <dsta/cache/detail/core.hpp>
 #include <dsta/cache/key.hpp>
 
 #include "base/time_budget.hpp"
@@ -11,6 +10,7 @@
 #include "l1/store.hpp"
 #include "l2/client/reason.hpp"
 #include "l2/values/compression.hpp"
+#include "two_level/engine.hpp"
 #include "two_level/shared.hpp"
 
 namespace dsta::cache {
@@ -50,19 +50,19 @@ PutOutcome to_outcome(const Done& done) {
 
 }  // namespace
 
-Duration Core::physical_life(TimePoint stale_until) const {
+Duration Engine::physical_life(TimePoint stale_until) const {
   if (stale_until == TimePoint::max()) return Duration::zero();
   const Duration left = std::max(Duration(stale_until - now()), Duration(std::chrono::milliseconds(1)));
   return reads_system_clock_ ? left : std::max(left, Duration(kLifeByOtherClock));
 }
 
-Duration Core::version_life(TimePoint stale_until) const {
+Duration Engine::version_life(TimePoint stale_until) const {
   const Duration life = physical_life(stale_until);
   if (life == Duration::zero()) return life;
   return std::max(Duration(kVersionLife), life < Duration::max() / 2 ? 2 * life : life);
 }
 
-std::vector<std::string> Core::dependencies_of(const Identity* identity, const std::vector<std::string>& tags) {
+std::vector<std::string> Engine::dependencies_of(const Identity* identity, const std::vector<std::string>& tags) {
   std::vector<std::string> dependencies;
   if (identity && identity->function) dependencies.push_back(function_dependency(identity->text()));
   for (const auto& tag : tags) {
@@ -71,9 +71,9 @@ std::vector<std::string> Core::dependencies_of(const Identity* identity, const s
   return dependencies;
 }
 
-std::string Core::pack(const Node& node, const EntryTerms& terms, std::span<const std::string> dependencies,
-                       const Versions& versions, Duration load_cost, bool negative, const LeaseToken& generation,
-                       std::uint32_t order) const {
+std::string Engine::pack(const Node& node, const EntryTerms& terms, std::span<const std::string> dependencies,
+                         const Versions& versions, Duration load_cost, bool negative, const LeaseToken& generation,
+                         std::uint32_t order) const {
   std::string payload;
   node.type->encode(node.value(), payload);
   Envelope envelope;
@@ -106,8 +106,8 @@ std::string Core::pack(const Node& node, const EntryTerms& terms, std::span<cons
   return encode(envelope);
 }
 
-std::vector<PutOutcome> Core::put_shared(std::vector<NodeRef>& nodes, const EntryTerms& terms,
-                                         const std::vector<std::string>& tags) {
+std::vector<PutOutcome> Engine::put_shared(std::vector<NodeRef>& nodes, const EntryTerms& terms,
+                                           const std::vector<std::string>& tags) {
   const TimeBudget::Operation budget(time_limit());
   Remote& remote = shared_->remote;
   const Identity* const identity = nodes.front()->identity;
@@ -166,9 +166,9 @@ std::vector<PutOutcome> Core::put_shared(std::vector<NodeRef>& nodes, const Entr
   return outcomes;
 }
 
-SendOrder Core::write_entries(const std::vector<NodeRef>& nodes, const EntryTerms& terms,
-                              const std::vector<std::string>& dependencies, Duration life,
-                              std::vector<PutOutcome>& outcomes) {
+SendOrder Engine::write_entries(const std::vector<NodeRef>& nodes, const EntryTerms& terms,
+                                const std::vector<std::string>& dependencies, Duration life,
+                                std::vector<PutOutcome>& outcomes) {
   Remote& remote = shared_->remote;
   const auto blocked = [&](const Node& node) {
     return shared_->pending.any() &&

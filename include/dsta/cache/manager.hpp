@@ -15,9 +15,11 @@
 #include <vector>
 
 #include <dsta/cache/cached.hpp>
+#include <dsta/cache/clock.hpp>
 #include <dsta/cache/detail/core.hpp>
 #include <dsta/cache/detail/hash.hpp>
 #include <dsta/cache/detail/wrapper.hpp>
+#include <dsta/cache/executor.hpp>
 #include <dsta/cache/load_context.hpp>
 #include <dsta/cache/lookup.hpp>
 #include <dsta/cache/options.hpp>

@@ -1,84 +1,48 @@
 #pragma once
-#include <array>
-#include <atomic>
-#include <cstdint>
-#include <exception>
+#include <cstddef>
 #include <functional>
-#include <map>
 #include <memory>
-#include <mutex>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include <dsta/cache/clock.hpp>
-#include <dsta/cache/detail/coarse_clock.hpp>
 #include <dsta/cache/detail/identity.hpp>
 #include <dsta/cache/detail/load.hpp>
 #include <dsta/cache/detail/node.hpp>
-#include <dsta/cache/executor.hpp>
+#include <dsta/cache/detail/probes.hpp>
+#include <dsta/cache/log.hpp>
 #include <dsta/cache/options.hpp>
-#include <dsta/cache/stats.hpp>
 
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-struct Flight;
-struct Batch;
-class LoadLimits;
-class TagSet;
-class Background;
-class IdentityTable;
-class Store;
-class TagTable;
 class KeyPattern;
-class Presets;
-class Random;
-// With a shared level.
-struct Shared;
-struct Claim;
-struct Ours;
-class LoadPlace;
-enum class LoadUrgency : std::uint8_t;
-enum class LeaseStep : std::uint8_t;
-enum class EntryAction : std::uint8_t;
-struct Acquired;
-struct Prepared;
-struct Judged;
-struct EnvelopeView;
-struct Erasure;
-struct Done;
-struct SendOrder;
-enum class PendingKind : std::uint8_t;
-class Coherence;
 
-/// The compiled heart of a manager: store, flights, tags, identities, background work. Thread-safe.
+/// The compiled heart of a manager, as the templates of the installed headers see it. Thread-safe.
 /// After close() it stores and serves nothing: reads miss and loads run without the cache.
-class Core : public std::enable_shared_from_this<Core> {
+///
+/// Every Core is an Engine (src/engine/engine.hpp), which has the state; the calls cast down. So what is behind them
+/// may change without this header, and a hit loads no pointer more than it must: a pointer to the state, in each Core,
+/// would cost one load that waits for another.
+class Core : public Probes {
  public:
-  static std::shared_ptr<Core> make(ManagerOptions options);
-  ~Core();
-
   // Reads. The hot path: no lock, no allocation, no exception.
   Freshness read(const KeyView& key, const TypeOps& type, const Identity* reader, NodeRef& out) noexcept;
   /// Copies the value's bytes and counts a hit of `reader`; true only when the entry is fresh. For bitwise types.
   bool hit_bitwise(const KeyView& key, const TypeOps& type, Identity& reader, void* out) noexcept;
 
-  /// The fresh time left of whatever is stored under the key; 0 when it is stale.
-  std::optional<Duration> time_left(const KeyView& key, const Reach& reach);
-
+  /// There is an L2.
+  bool has_shared() const noexcept;
   /// Which levels a manual call with these options goes to.
   Reach reach(const EntryOptions& options);
-  /// Asks the shared level for all items at once, for a value of one of the `types` (the first that fits), and keeps
-  /// what counts in-process where that is allowed. `dependencies` are read in the same round trip.
+  /// Reads all items from L2 at once, as values of one of the `types` (the first that fits), and keeps in L1 what may
+  /// be kept there. `dependencies` are read in the same round trip.
   void fetch(std::span<Fetched> items, std::span<const TypeOps* const> types, const Identity* reader,
              const EntryTerms& terms, std::span<const std::string> dependencies);
   /// The same for manual calls, and counts what was found.
   void fetch(std::span<Fetched> items, std::span<const TypeOps* const> types, const Reach& reach);
-  bool has_shared() const noexcept { return shared_ != nullptr; }
 
   /// A value by cache, by joining a load under way, or by loading. Throws what the loader throws.
   NodeRef load(const KeyView& key, const std::shared_ptr<Loader>& loader, LoadMode mode);
@@ -86,289 +50,41 @@ class Core : public std::enable_shared_from_this<Core> {
   /// nothing of the loader's: each item has its own outcome.
   void load_batch(std::vector<BatchItem>& items, const std::shared_ptr<BatchLoader>& loader);
 
-  // Writes.
   PutOutcome put(NodeRef node, const EntryTerms& terms, const std::vector<std::string>& tags, const Identity* identity);
   /// Many at once, by one round trip. The tags are those of the terms.
   std::vector<PutOutcome> put(std::vector<NodeRef> nodes, const EntryTerms& terms);
   bool erase(const KeyView& key, const Reach& reach = {.l2 = true});
   /// Removes and fences what the pattern concerns; returns how many entries that was.
   std::size_t erase_matching(const std::shared_ptr<const KeyPattern>& pattern);
-  /// Returns how many there were, each key that is named twice once.
-  std::size_t erase_many(std::span<const KeyView> keys, const Reach& reach);
-  /// `ttl` counts from the counter's creation.
-  std::optional<std::int64_t> increment(const KeyView& key, std::int64_t delta, Duration ttl, const Reach& reach);
-  void invalidate_tag(std::string_view tag, bool hard);
+  /// Invalidates all that the function has stored.
   void clear(Identity& identity);
-  void flush_all();
 
-  // Identities and statistics.
   Identity& register_function(const std::string& prefix, const std::string& name, const FunctionMark& mark);
   void release_function(Identity& identity) noexcept;
   /// Bit N of `plain`: tags spell the function's argument N plainly.
   void note_tags(const Identity& identity, const std::vector<std::string>& tags, unsigned plain);
-  /// True when every entry under `prefix` carries a tag `kind:…`, so that invalidating by tag leaves none out.
-  bool all_carry(std::string_view prefix, std::string_view kind) const;
+  /// Where manual calls under the prefix are counted.
   Identity& manual(std::string_view prefix);
   /// The same for a call that is about to store.
   Identity& manual_writer(std::string_view prefix);
-  CacheStats stats() const;
-  std::map<std::string, CacheStats> stats_by_prefix() const;
-  void clear_stats();
 
-  // Options.
   EntryTerms resolve(const EntryOptions& options) const;
-  /// How long a counter that is made by these options lives: as set() has it, but for ever where no ttl is given.
-  Duration counter_ttl(const EntryOptions& options) const;
   void preset(const std::string& prefix, const EntryOptions& options);
   void limit_loads(const std::string& prefix, const LoadLimit& limit);
-  const ManagerOptions& options() const { return options_; }
+  const ManagerOptions& options() const;
 
-  // Background.
   /// Runs `task` on the executor; false when it is full or the manager closed.
   bool post(std::function<void()> task);
-  Clock& clock() const { return *options_.clock; }
-  TimePoint now() const noexcept { return reads_system_clock_ ? coarse_now() : options_.clock->now(); }
   /// Runs `job` every `interval` on the executor until the returned token dies.
   std::shared_ptr<void> every(Duration interval, std::function<void()> job);
-  void keep(std::shared_ptr<void> token);
+  TimePoint now() const noexcept;
   /// Not after close(): the user's sink may be gone.
-  void log(LogLevel level, std::string_view message) const {
-    if (!closed()) options_.log.write(level, message);
-  }
-  // What others change at the shared level, as its channel hears it. See coherence.hpp.
-  void heard(std::span<const std::string_view> keys);
-  void heard_flush();
-  /// Whether changes are heard: what may be kept in-process, and what is to become of what is there.
-  void forget_versions();
-  void hearing(TimePoint heard);
-  void not_hearing(std::string_view why, TimePoint last_heard);
-  /// All changes up to then have been told.
-  void heard_until(TimePoint time);
+  void log(LogLevel level, std::string_view message) const;
+  bool closed() const noexcept;
 
-  /// In the child of a fork, at once: what is in-process is no longer kept up to date.
-  void forked() noexcept;
-  /// Around a fork: keeps the manager's own threads from what a child will use.
-  void hold_threads() noexcept;
-  void release_threads() noexcept;
-
-  void close() noexcept;
-  bool closed() const noexcept { return closed_.load(std::memory_order_acquire); }
-
-  /// Points at which tests stop a thread to force a race.
-  enum class Point {
-    before_queue,
-    before_load,
-    before_store,
-    after_store,
-    before_wait,
-    before_shared_store,
-    before_l1_store,
-    unconfirmed,  ///< an invalidation was not, and nobody knows yet
-  };
-  std::function<void(Point, std::string_view key)> probe;
-  /// The same where it is heard that an entry was changed: on a thread of the manager's, so it may be set at any time.
-  std::atomic<const std::function<void()>*> heard_probe{nullptr};
-
- private:
-  enum class Awaited { value, error, missing, timeout, nothing, stuck };
-  using RunLoader = std::function<std::vector<Loaded>(const Ours&)>;
-
-  explicit Core(ManagerOptions options);
-  TimePoint hit_time(const ThreadRecord& record) const noexcept;
-  static TimePoint hit_time_after_break(const ThreadRecord& record) noexcept;
-  bool may_read(TimePoint time) const noexcept;
-
-  // Asking.
-  std::shared_ptr<Flight> new_flight(const KeyView& key, const LoadSpec& spec, const std::vector<std::string>& tags);
-  /// `leads`: the caller's own flight.
-  Awaited await(const std::shared_ptr<Flight>& flight, TimePoint limit, std::uint64_t arrived, bool leads);
-  static bool waits_for_its_caller(const Flight& flight, TimePoint patience);
-  std::shared_ptr<Flight> lead_beside(std::size_t place, const BatchItem& item, BatchLoader& loader);
-  bool reads_l2_itself(const LoadSpec& spec);
-  /// Exchanges a load that may bring what was invalidated before the caller came. True: the caller leads the new one.
-  bool replace_doubtful(std::shared_ptr<Flight>& flight, bool in_doubt, const Fetched& seen, const Loader& loader);
-  /// A value while its refresh runs: the value, or what the refresh brings within the soft timeout.
-  NodeRef serve_stale_or_wait(NodeRef entry, Freshness freshness, const std::shared_ptr<Flight>& refresh,
-                              const Loader& loader, TimePoint called, std::uint64_t arrived);
-  /// A value of the shared level, whose refresh is begun when it is due.
-  NodeRef refresh_if_due(Fetched seen, const std::shared_ptr<Loader>& loader, TimePoint called, std::uint64_t arrived);
-  struct Waiting;
-  class Unled;
-  /// Each open item becomes a hit, or one of those that are waited for; of these, what nobody loads yet goes to
-  /// `wanted`. Refreshes to be begun go to `behind`; `early` of them are of fresh entries.
-  std::vector<Waiting> join_batch(std::vector<BatchItem>& items, const std::vector<std::size_t>& open,
-                                  const LoadSpec& spec, bool counted, Batch& wanted, Batch& behind, std::size_t& early);
-  /// Takes away the flights that whoever comes now must not join.
-  void drop_superseded(const std::vector<BatchItem>& items, const LoadSpec& spec, std::vector<Waiting>& waiting);
-  void refresh_behind(const std::vector<BatchItem>& items, const std::vector<std::size_t>& aged,
-                      const std::shared_ptr<BatchLoader>& loader);
-  void load_uncached(std::vector<BatchItem>& items, const std::vector<std::size_t>& open, bool counted,
-                     BatchLoader& loader);
-
-  // Leading. `lead` runs the loader on this thread, in its place among the loads of its prefix; `launch` has that done
-  // in the background (false: no room, and the flights are abandoned).
-  // Every flight lands, also when there is no memory.
-  void lead(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run) noexcept;
-  void run_load_all(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run);
-  /// Gets a place among the loads of the prefix. False: the flights have landed without one.
-  bool enter(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, LoadPlace& place);
-  void wait_for_unclaimed(const std::shared_ptr<Flight>& flight);
-  void load_ours(Ours& ours, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run, LoadPlace& place);
-  void lead(const std::shared_ptr<Flight>& flight, Loader& loader, LoadUrgency urgency) noexcept;
-  void lead(const Batch& batch, BatchLoader& loader, LoadUrgency urgency) noexcept;
-  bool launch(const Batch& batch, const LoadSpec& spec, std::function<void()> lead);
-  bool launch(const std::shared_ptr<Flight>& flight, const std::shared_ptr<Loader>& loader,
-              LoadUrgency urgency) noexcept;
-  bool launch(const Batch& batch, const std::shared_ptr<BatchLoader>& loader, LoadUrgency urgency) noexcept;
-  /// Decides what is to become of what a flight brought.
-  Prepared prepare(Flight& flight, const LoadSpec& spec, Loaded& loaded, Duration took);
-  /// Stores it unless the flight was fenced, and hands it to those who wait.
-  void land(Flight& flight, const LoadSpec& spec, Loaded loaded, Prepared prepared);
-  void publish(Flight& flight, const LoadSpec& spec, const Loaded& loaded, Prepared& prepared);
-  std::uint64_t valid_before(const Flight& flight, const Loaded& loaded);
-  /// Lands a flight whose loader never ran.
-  void abandon(Flight& flight) noexcept;
-  /// Lands a flight, unless it has, with an error.
-  void fail(Flight& flight, std::exception_ptr error) noexcept;
-
-  // With a shared level. See connect.cpp.
-  void connect();
-  void listen();
-  void begin_periodic_tasks();
-  void disconnect() noexcept;
-  /// By each operation that reaches beyond a hit: threads that were not to be had are tried for again.
-  void tend();
-  /// In the child of a fork the threads of its parent are missing: makes them again.
-  void revive();
-  /// There is a shared level, and the manager is this process's.
-  bool reaches_shared();
-
-  // See consult.cpp.
-  struct Wanted;
-  Acquired acquire_leases(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, int looks, LoadPlace& place);
-  Acquired acquire_raw_leases(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, LoadPlace& place);
-  void take_raw_claims(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, std::span<const std::size_t> open,
-                       const std::vector<bool>& absent, Acquired& acquired);
-  LeaseStep look(const Flight& flight, const LoadSpec& spec, LoadUrgency urgency, const Found& found,
-                 const Versions& versions, std::uint64_t confirmed_before, NodeRef& node, Freshness& freshness);
-  bool know_versions(std::span<const std::string> dependencies, const EntryTerms& terms, Versions& versions);
-  void take_claims(const Batch& batch, const LoadSpec& spec, const std::shared_ptr<const Versions>& versions,
-                   std::vector<Wanted>& wanted, Acquired& acquired);
-  void land_found(Flight& flight, const EntryTerms& terms, NodeRef node, Freshness freshness);
-  void put_off(const std::shared_ptr<Flight>& flight);
-  /// False: not any longer.
-  bool wait_for_others(int looks, TimePoint begun);
-  void store_under_leases(Ours& ours, const LoadSpec& spec, std::vector<Prepared>& prepared,
-                          std::vector<Loaded>& loaded, Duration took);
-  EntryAction store_action(const Flight& flight, const Claim& claim, const LoadSpec& spec, Prepared& mine,
-                           Loaded& loaded, Duration took, std::string& bytes);
-  void note_stored(Claim& claim, Prepared& mine, const Done& done, bool stores);
-  bool add_late_versions(const Claim& claim, const std::vector<std::string>& before_load,
-                         std::span<const std::string> dependencies, TimePoint stale_until, Versions& versions);
-  std::vector<std::string> dependencies_of(const Batch& batch, const LoadSpec& spec) const;
-  /// True when the caller may wait for the flight's value: nothing has revoked it at the shared level.
-  bool may_join(const Flight& flight, const Fetched& seen);
-
-  /// Of one operation with the server.
-  Duration time_limit() const { return options_.pool.socket_timeout.value_or({}); }
-
-  // See shared_read.cpp.
-  bool shares(const EntryTerms& terms);
-  /// What comes from the shared level may be kept in-process.
-  bool fills(const EntryTerms& terms) const;
-  NodeRef decode(const KeyView& key, const TypeOps& type, std::string_view payload) const;
-  NodeRef unpack(const KeyView& key, const TypeOps& type, const Found& found, const Judged& judged,
-                 std::uint64_t sequence) const;
-  void take_found(Fetched& item, Found found, std::span<const TypeOps* const> types, const Identity* reader,
-                  const EntryTerms& terms, const Versions& versions, std::int64_t server_now,
-                  std::uint64_t sequence_before, std::uint64_t confirmed_before);
-  void count_undecoded(std::string_view why);
-  /// An invalidation of the value waits, or may have waited when it was read (`confirmed`: Pending's count before
-  /// that).
-  bool concerned(const EnvelopeView& view, std::string_view key, std::uint64_t confirmed) const;
-  std::optional<Duration> shared_time_left(const KeyView& key, bool raw);
-
-  // See shared_write.cpp.
-  Duration physical_life(TimePoint stale_until) const;
-  Duration version_life(TimePoint stale_until) const;
-  static std::vector<std::string> dependencies_of(const Identity* identity, const std::vector<std::string>& tags);
-  std::string pack(const Node& node, const EntryTerms& terms, std::span<const std::string> dependencies,
-                   const Versions& versions, Duration load_cost, bool negative, const std::array<char, 16>& generation,
-                   std::uint32_t order) const;
-  std::vector<PutOutcome> put_shared(std::vector<NodeRef>& nodes, const EntryTerms& terms,
-                                     const std::vector<std::string>& tags);
-  SendOrder write_entries(const std::vector<NodeRef>& nodes, const EntryTerms& terms,
-                          const std::vector<std::string>& dependencies, Duration life,
-                          std::vector<PutOutcome>& outcomes);
-  bool erase_shared(const KeyView& key, bool raw);
-  bool counts(const EnvelopeView& view);
-  std::size_t erase_matching_shared(const std::shared_ptr<const KeyPattern>& pattern);
-  Done sweep(const KeyPattern& pattern, std::size_t* counted);
-  std::size_t count_erased(std::span<const Erasure> erasures, bool raw, Versions& versions);
-  void invalidate_shared(std::string_view dependency, bool hard);
-  void flush_shared();
-  static std::array<std::shared_ptr<const KeyPattern>, 2> raw_values_of(const Identity& identity);
-  void clear_raw(std::span<const std::shared_ptr<const KeyPattern>> patterns) noexcept;
-  void retry_later(PendingKind kind, std::string_view name);
-  void retry_later(const std::shared_ptr<const KeyPattern>& pattern);
-  // See coherence.cpp.
-  class QuietWork;
-  void drop_all_shared();
-  void cease_to_trust(TimePoint last_heard);
-  /// What L1 has of L2 may be read.
-  bool trusts_l1() const noexcept { return coarse_now() < trusted_until_.load(std::memory_order_relaxed); }
-  /// The channel is up as far as is known, but was not heard of for two ping periods: this process was stopped, or its
-  /// threads did not run. What others invalidated meanwhile is heard in a moment.
-  bool l1_lags() const noexcept;
-  /// Whether what others may have invalidated is not to be served; only while L1 is not trusted. `lags`: l1_lags(),
-  /// before the entry was looked for.
-  static bool hidden(const Node& node, bool lags) noexcept;
-
-  // Steps of PeriodicTask: each does what is due and says when it is to be called next.
-  TimePoint confirm_pending();
-  TimePoint renew_leases();
-  TimePoint renew_leases(TimePoint time, TimePoint next);
-  TimePoint end_stale_service();
-  TimePoint keep_versions();
-  TimePoint destroy_dropped();
-  void apply_pending();
-  std::optional<std::int64_t> increment_shared(const KeyView& key, std::int64_t delta, Duration ttl);
-  std::optional<std::int64_t> increment_entry(const KeyView& key, std::int64_t delta, Duration ttl, bool& changed);
-  static std::optional<std::int64_t> decode_integer(const EnvelopeView& view);
-
-  void sweep_behind() noexcept;
-  std::uint64_t sequence() const noexcept;
-
-  ManagerOptions options_;
-  const bool reads_system_clock_;
-  /// What stands beside the store and is paid by its budget: records of tags, and of functions without a wrapper. On a
-  /// cache line of its own.
-  struct alignas(64) Beside {
-    std::atomic<std::size_t> bytes{0};
-  } beside_;
-  std::unique_ptr<Store> store_;
-  std::unique_ptr<TagTable> tags_;
-  std::unique_ptr<IdentityTable> identities_;
-  std::unique_ptr<Shared> shared_;        ///< null: in-process only
-  std::unique_ptr<Coherence> coherence_;  ///< null: no in-process level beside the shared one
-  /// Until then what L1 has of L2 may be read (steady clock): for as long as the invalidation channel vouches for it. A
-  /// process that was stopped finds this time past, whatever its threads have not done yet.
-  std::atomic<TimePoint> trusted_until_{TimePoint::max()};
-  std::atomic<std::uint32_t> forks_{0};
-  std::mutex reviving_;
-  /// Held by the manager's own threads while they are at what is in-process.
-  std::mutex quiet_;
-  std::shared_ptr<Background> background_;
-  /// Grows with every invalidation of more than one key. An entry or a load is ordered against them by its value.
-  std::atomic<std::uint64_t> sequence_{1};
-  std::atomic<bool> closed_{false};
-  std::unique_ptr<Random> random_;
-  /// The longest load_timeout of a load that was given to the executor: how long close() has patience.
-  std::atomic<Duration> longest_load_{Duration::zero()};
-  std::unique_ptr<LoadLimits> limits_;
-  std::unique_ptr<Presets> presets_;
-  std::mutex kept_mutex_;
-  std::vector<std::shared_ptr<void>> kept_;  // under kept_mutex_
+ protected:
+  Core() = default;
+  ~Core() = default;
 };
 
 }  // namespace detail

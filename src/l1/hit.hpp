@@ -1,0 +1,45 @@
+#pragma once
+/// The store's part of the hit path, inline: the compiler is to see engine/hit.cpp as one piece.
+#include "l1/shard.hpp"
+#include "l1/store.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+[[gnu::always_inline]] inline bool matches(const Node& node, const KeyView& key) {
+  return same_padded(node.name(), key.name) && (key.by_name || node.full() == key.full);
+}
+
+inline Shard& Store::shard(std::uint64_t hash) const noexcept { return shards_[hash & mask_]; }
+
+inline Freshness Store::find(const KeyView& key, const TypeOps& type, const Identity* reader, TimePoint now,
+                             NodeRef& out) noexcept {
+  Shard& home = shard(key.hash);
+  Freshness freshness = Freshness::miss;
+  const auto is_key = [&](const Node& node) { return matches(node, key); };
+  home.table.read(thread_record(), key.hash, is_key, [&](Node& node) {
+    if (!node.type->serves(type)) return;
+    freshness = judge(node, reader, now);
+    if (freshness == Freshness::fresh) out = Shard::use(node, now);
+  });
+  if (freshness == Freshness::fresh || freshness == Freshness::miss) return freshness;
+  return find_aged(key, type, reader, now, out);
+}
+
+[[gnu::always_inline]] inline bool Store::copy(ThreadRecord& record, const KeyView& key, const TypeOps& type,
+                                               const Identity* reader, TimePoint now, void* out) noexcept {
+  bool copied = false;
+  const auto is_key = [&](const Node& node) { return matches(node, key); };
+  shard(key.hash).table.read(record, key.hash, is_key, [&](Node& node) {
+    if (!node.type->serves(type) || judge(node, reader, now) != Freshness::fresh) return;
+    Shard::note_read(node, now);
+    copy_words(out, node.value(), type.size);
+    copied = true;
+  });
+  return copied;
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache
