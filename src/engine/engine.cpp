@@ -38,28 +38,19 @@ std::shared_ptr<Engine> Engine::make(ManagerOptions options) {
 }
 
 Engine::Engine(ManagerOptions options)
-    : options_(std::move(options)),
-      reads_system_clock_(options_.clock == system_clock()),
-      store_(std::make_unique<Store>(options_.l1, now(), &beside_.bytes)),
-      tags_(std::make_unique<TagTable>(beside_.bytes)),
-      identities_(std::make_unique<IdentityTable>(beside_.bytes, !options_.url.empty())),
-      background_(std::make_shared<Background>(options_.clock, options_.executor)),
-      random_(std::make_unique<Random>(kHashSeed.value)),
-      limits_(std::make_unique<LoadLimits>()),
-      presets_(std::make_unique<Presets>(options_)) {
+    : context_(std::move(options), *this), presets_(context_.options), limits_(std::make_unique<LoadLimits>()) {
   connect();
 }
 
 Engine::~Engine() {
   close();
   coherence_.reset();  // it watches the link
-  store_.reset();      // entries refer to tags
 }
 
 void Engine::close() noexcept {
   if (shared_ && forks_.load() != fork_count()) revive();
-  if (closed_.exchange(true)) return;
-  store_->clear(sequence_.fetch_add(1) + 1);
+  if (context_.is_closed.exchange(true)) return;
+  context_.store.clear(context_.next_point());
   std::vector<std::shared_ptr<void>> kept;
   {
     const std::lock_guard lock(kept_mutex_);
@@ -69,17 +60,17 @@ void Engine::close() noexcept {
   limits_->open();
   // An hour stands for "as long as it takes" without overflowing.
   const Duration longest = std::min<Duration>(longest_load_.load(), std::chrono::hours(1));
-  background_->close(std::chrono::ceil<std::chrono::milliseconds>(longest) + kPatience);
+  context_.background->close(std::chrono::ceil<std::chrono::milliseconds>(longest) + kPatience);
   if (shared_) disconnect();
 }
 
 // --- reading
 
 std::optional<Duration> Engine::time_left(const KeyView& key, const Reach& reach) {
-  const TimePoint time = now();
-  const bool current = trusts_l1(), lags = l1_lags();
-  const NodeRef node = reach.l1 ? store_->peek(key, time) : NodeRef();
-  if (!node || (!current && hidden(*node, lags))) return reach.l2 ? shared_time_left(key, reach.raw) : std::nullopt;
+  const TimePoint time = context_.now();
+  const L1View view(trust_);
+  const NodeRef node = reach.l1 ? context_.store.peek(key, time) : NodeRef();
+  if (!node || view.hides(*node)) return reach.l2 ? shared_time_left(key, reach.raw) : std::nullopt;
   if (!is_fresh(*node, time)) return Duration::zero();
   return node->fresh_until == TimePoint::max() ? forever : Duration(node->fresh_until - std::max(time, node->created));
 }
@@ -88,12 +79,13 @@ std::optional<Duration> Engine::time_left(const KeyView& key, const Reach& reach
 
 PutOutcome Engine::put(NodeRef node, const EntryTerms& terms, const std::vector<std::string>& tags,
                        const Identity* identity) {
-  if (closed()) return PutOutcome::not_stored_closed;
+  if (context_.closed()) return PutOutcome::not_stored_closed;
   if (node->full_size > kMaxKeyBytes) return PutOutcome::not_stored_key;
-  node->sequence = sequence();
+  node->sequence = context_.sequence();
   node->identity = identity;
   node->shared = shares(terms) && node->type->shareable;
-  if (!set_expiry(*node, terms, {.ttl = terms.ttl, .tags = tags_->find(tags)}, now(), *random_)) {
+  if (!set_expiry(*node, terms, {.ttl = terms.ttl, .tags = context_.tags.find(tags)}, context_.now(),
+                  context_.random)) {
     erase({node->name(), node->full(), node->hash}, {.l2 = node->shared});
     return PutOutcome::not_stored_ttl;
   }
@@ -102,36 +94,39 @@ PutOutcome Engine::put(NodeRef node, const EntryTerms& terms, const std::vector<
     one.push_back(std::move(node));
     return put_shared(one, terms, tags)[0];
   }
-  return store_->put(std::move(node), now()) ? PutOutcome::stored : PutOutcome::not_stored_weight;
+  return context_.store.put(std::move(node), context_.now()) ? PutOutcome::stored : PutOutcome::not_stored_weight;
 }
 
 std::vector<PutOutcome> Engine::put(std::vector<NodeRef> nodes, const EntryTerms& terms) {
   std::vector<PutOutcome> outcomes;
   if (nodes.empty()) return outcomes;
-  const bool together = shares(terms) && nodes[0]->type->shareable && terms.ttl > Duration::zero() && !closed();
+  const bool together =
+      shares(terms) && nodes[0]->type->shareable && terms.ttl > Duration::zero() && !context_.closed();
   if (!together) {
     for (NodeRef& node : nodes) outcomes.push_back(put(std::move(node), terms, terms.tags, nullptr));
     return outcomes;
   }
   for (NodeRef& node : nodes) {
-    node->sequence = sequence();
+    node->sequence = context_.sequence();
     node->shared = true;
-    set_expiry(*node, terms, {.ttl = terms.ttl, .tags = tags_->find(terms.tags)}, now(), *random_);
+    set_expiry(*node, terms, {.ttl = terms.ttl, .tags = context_.tags.find(terms.tags)}, context_.now(),
+               context_.random);
   }
   return put_shared(nodes, terms, terms.tags);
 }
 
 bool Engine::erase(const KeyView& key, const Reach& reach) {
-  return reach.l2 && shared_ && !closed() ? erase_shared(key, reach.raw) : store_->erase(key, now());
+  return reach.l2 && shared_ && !context_.closed() ? erase_shared(key, reach.raw)
+                                                   : context_.store.erase(key, context_.now());
 }
 
 std::size_t Engine::erase_matching(const std::shared_ptr<const KeyPattern>& pattern) {
   if (reaches_shared()) return erase_matching_shared(pattern);
-  return store_->erase_matching(
+  return context_.store.erase_matching(
       [&](const Store::Known& known) {
         return pattern->concerns(known.name, known.full) && !pattern->leaves(known.identity);
       },
-      now());
+      context_.now());
 }
 
 std::exception_ptr no_integer(const KeyView& key) {
@@ -148,25 +143,26 @@ std::exception_ptr leaves_range(const KeyView& key) {
 
 std::optional<std::int64_t> Engine::increment(const KeyView& key, std::int64_t delta, Duration ttl,
                                               const Reach& reach) {
-  if (closed() || ttl <= Duration::zero()) return std::nullopt;
+  if (context_.closed() || ttl <= Duration::zero()) return std::nullopt;
   if (reach.l2) return increment_shared(key, delta, ttl);
   for (;;) {
-    const TimePoint time = now();
-    NodeRef held = store_->peek(key, time);
+    const TimePoint time = context_.now();
+    NodeRef held = context_.store.peek(key, time);
     if (held && !is_fresh(*held, time)) held.reset();
     std::int64_t sum = 0;
     if (held && !held->type->as_integer(held->value(), sum)) std::rethrow_exception(no_integer(key));
     if (__builtin_add_overflow(sum, delta, &sum)) std::rethrow_exception(leaves_range(key));
     NodeRef node = make_node<std::int64_t>(key, sum);
     node->counter = true;
-    node->sequence = sequence();
+    node->sequence = context_.sequence();
     EntryTerms terms;
     TagSet tags;
     if (held && held->extra) {
       terms.idle_ttl = held->extra->idle_ttl;
       tags = held->extra->tags.again();
     }
-    if (!set_expiry(*node, terms, {.ttl = ttl, .tags = std::move(tags)}, now(), *random_)) return std::nullopt;
+    if (!set_expiry(*node, terms, {.ttl = ttl, .tags = std::move(tags)}, context_.now(), context_.random))
+      return std::nullopt;
     if (held) {
       // The sum holds what was counted before, so whatever invalidates that invalidates it: also an invalidation that
       // has its point of the sequence already and has not reached the tag yet.
@@ -174,7 +170,7 @@ std::optional<std::int64_t> Engine::increment(const KeyView& key, std::int64_t d
       node->identity = held->identity;
       node->refresh_at = node->fresh_until = node->stale_until = held->fresh_until;
     }
-    switch (store_->exchange(held, std::move(node), time)) {
+    switch (context_.store.exchange(held, std::move(node), time)) {
       case Store::Exchanged::stored:
         return sum;
       case Store::Exchanged::refused:
@@ -190,10 +186,10 @@ std::optional<std::int64_t> Engine::increment(const KeyView& key, std::int64_t d
 // With a shared level each is done here twice: at once, and again for what was read from there meanwhile.
 
 void Engine::invalidate_tag(std::string_view tag, bool hard) {
-  tags_->invalidate(tag, sequence_.fetch_add(1) + 1, hard);
+  context_.tags.invalidate(tag, context_.next_point(), hard);
   if (!reaches_shared()) return;
   invalidate_shared(tag, hard);
-  tags_->invalidate(tag, sequence_.fetch_add(1) + 1, hard);
+  context_.tags.invalidate(tag, context_.next_point(), hard);
 }
 
 void Engine::clear(Identity& identity) {
@@ -204,28 +200,28 @@ void Engine::clear(Identity& identity) {
   const bool raw = shared && identity.raw.load(std::memory_order_relaxed);
   if (shared) dependency = function_dependency(identity.text());
   if (raw) raw_values = raw_values_of(identity);
-  raise(identity.cleared, sequence_.fetch_add(1) + 1);
+  raise(identity.cleared, context_.next_point());
   if (shared) {
     invalidate_shared(dependency, true);
-    raise(identity.cleared, sequence_.fetch_add(1) + 1);
+    raise(identity.cleared, context_.next_point());
     // What was kept before the function was known here knows it by this name only.
-    tags_->invalidate(dependency, sequence_.fetch_add(1) + 1, true);
+    context_.tags.invalidate(dependency, context_.next_point(), true);
     if (raw) clear_raw(raw_values);
   }
   sweep_behind();
 }
 
 void Engine::flush_all() {
-  store_->clear(sequence_.fetch_add(1) + 1);
+  context_.store.clear(context_.next_point());
   if (!reaches_shared()) return;
   flush_shared();
-  store_->clear(sequence_.fetch_add(1) + 1);
+  context_.store.clear(context_.next_point());
 }
 
 void Engine::sweep_behind() noexcept {
   try {
-    background_->post([weak = weak_from_this()] {
-      if (const auto core = weak.lock()) core->store_->sweep(core->now());
+    context_.background->post([weak = weak_from_this()] {
+      if (const auto core = weak.lock()) core->context_.store.sweep(core->now());
     });
   } catch (const std::exception&) {  // no memory: entries that no longer count are found by other ways, too
   }
@@ -234,44 +230,45 @@ void Engine::sweep_behind() noexcept {
 // --- identities and statistics
 
 Identity& Engine::register_function(const std::string& prefix, const std::string& name, const FunctionMark& mark) {
-  const auto [identity, replaced] = identities_->add(prefix, name, mark);
+  const auto [identity, replaced] = context_.identities.add(prefix, name, mark);
   if (!replaced) return identity;
   try {
-    log(LogLevel::info, fmt::format("prefix '{}' name '{}' now caches another function: the values of the previous "
-                                    "one are dropped",
-                                    prefix, name));
+    context_.log(LogLevel::info,
+                 fmt::format("prefix '{}' name '{}' now caches another function: the values of the previous "
+                             "one are dropped",
+                             prefix, name));
     clear(identity);
-    identities_->took_over(identity);
+    context_.identities.took_over(identity);
   } catch (...) {  // handed on: there will be no wrapper, and the next one clears what this one could not
-    identities_->release(identity);
+    context_.identities.release(identity);
     throw;
   }
   return identity;
 }
 
-void Engine::release_function(Identity& identity) noexcept { identities_->release(identity); }
+void Engine::release_function(Identity& identity) noexcept { context_.identities.release(identity); }
 
 void Engine::note_tags(const Identity& identity, const std::vector<std::string>& tags, unsigned plain) {
-  identities_->note_tags(identity, tags, plain);
+  context_.identities.note_tags(identity, tags, plain);
 }
 
 bool Engine::all_carry(std::string_view prefix, std::string_view kind) const {
-  return identities_->all_carry(prefix, kind);
+  return context_.identities.all_carry(prefix, kind);
 }
 
-Identity& Engine::manual(std::string_view prefix) { return identities_->manual(prefix); }
+Identity& Engine::manual(std::string_view prefix) { return context_.identities.manual(prefix); }
 
 Identity& Engine::manual_writer(std::string_view prefix) {
-  Identity& identity = identities_->manual(prefix);
+  Identity& identity = context_.identities.manual(prefix);
   if (!identity.written_by_hand.load(std::memory_order_relaxed)) identity.written_by_hand.store(true);
   return identity;
 }
 
-CacheStats Engine::stats() const {
+CacheStats Engine::stats() {
   Totals totals{};
-  identities_->each([&](const std::string&, const Counters& counters) { counters.add_to(totals); });
+  context_.identities.each([&](const std::string&, const Counters& counters) { counters.add_to(totals); });
   CacheStats stats = to_stats(totals);
-  const auto contents = store_->contents(now());
+  const auto contents = context_.store.contents(context_.now());
   stats.entries = contents.entries;
   stats.bytes = contents.bytes;
   stats.evictions = contents.evictions;
@@ -288,7 +285,7 @@ CacheStats Engine::stats() const {
 
 std::map<std::string, CacheStats> Engine::stats_by_prefix() const {
   std::map<std::string, Totals> sums;
-  identities_->each([&](const std::string& prefix, const Counters& counters) { counters.add_to(sums[prefix]); });
+  context_.identities.each([&](const std::string& prefix, const Counters& counters) { counters.add_to(sums[prefix]); });
   std::map<std::string, CacheStats> stats;
   for (const auto& [prefix, totals] : sums) {
     if (totals != Totals{}) stats.emplace(prefix, to_stats(totals));
@@ -297,18 +294,18 @@ std::map<std::string, CacheStats> Engine::stats_by_prefix() const {
 }
 
 void Engine::clear_stats() {
-  identities_->each([](const std::string&, Counters& counters) { counters.clear(); });
-  store_->clear_counts();
+  context_.identities.each([](const std::string&, Counters& counters) { counters.clear(); });
+  context_.store.clear_counts();
   if (shared_) shared_->hits = shared_->errors = shared_->unknown = shared_->channel_losses = 0;
 }
 
 // --- background
 
-bool Engine::post(std::function<void()> task) { return background_->post(std::move(task)); }
+bool Engine::post(std::function<void()> task) { return context_.background->post(std::move(task)); }
 
 std::shared_ptr<void> Engine::every(Duration interval, std::function<void()> job) {
   if (interval <= Duration::zero()) throw ConfigError("every: the interval must be longer than zero");
-  return background_->every(interval, std::move(job));
+  return context_.background->every(interval, std::move(job));
 }
 
 void Engine::keep(std::shared_ptr<void> token) {
@@ -318,15 +315,13 @@ void Engine::keep(std::shared_ptr<void> token) {
 
 // --- options
 
-EntryTerms Engine::resolve(const EntryOptions& options) const { return presets_->resolve(options); }
+EntryTerms Engine::resolve(const EntryOptions& options) const { return presets_.resolve(options); }
 
-Duration Engine::counter_ttl(const EntryOptions& options) const { return presets_->counter_ttl(options, *random_); }
+Duration Engine::counter_ttl(const EntryOptions& options) { return presets_.counter_ttl(options, context_.random); }
 
-void Engine::preset(const std::string& prefix, const EntryOptions& options) { presets_->set(prefix, options); }
+void Engine::preset(const std::string& prefix, const EntryOptions& options) { presets_.set(prefix, options); }
 
 void Engine::limit_loads(const std::string& prefix, const LoadLimit& limit) { limits_->set(prefix, limit); }
-
-std::uint64_t Engine::sequence() const noexcept { return sequence_.load(); }
 
 }  // namespace detail
 }  // namespace v1

@@ -24,28 +24,22 @@ TimePoint hit_time_after_break(const ThreadRecord& record) noexcept {
 /// With L2 the ticker's time only where the thread has not been stopped since a tick that was seen to be current: after
 /// a stop it may read for a while before the ticker runs, and what it has kept may have been invalidated meanwhile.
 inline TimePoint Engine::hit_time(const ThreadRecord& record) const noexcept {
-  if (!reads_system_clock_) [[unlikely]]
-    return options_.clock->now();
-  return !shared_ || UnbrokenRun::goes_on(record) ? CachedClock::now() : hit_time_after_break(record);
+  if (!context_.reads_system_clock) [[unlikely]]
+    return context_.options.clock->now();
+  return !trust_.limited() || UnbrokenRun::goes_on(record) ? CachedClock::now() : hit_time_after_break(record);
 }
 
-/// trusts_l1(), by a time that was read already where that is the steady clock's.
+/// Whether L1 may be read, by a time that was read already where that is the steady clock's.
 inline bool Engine::may_read(TimePoint time) const noexcept {
-  return !shared_ || (reads_system_clock_ ? time : coarse_now()) < trusted_until_.load(std::memory_order_relaxed);
+  return !trust_.limited() || trust_.holds_at(context_.reads_system_clock ? time : coarse_now());
 }
-
-bool Engine::l1_lags() const noexcept { return shared_ && !trusts_l1() && store_->trust() % 2 == 1; }
-
-bool Engine::hidden(const Node& node, bool lags) noexcept { return node.shared || (lags && heeds_others(node)); }
 
 Freshness Core::read(const KeyView& key, const TypeOps& type, const Identity* reader, NodeRef& out) noexcept {
   Engine& engine = engine_of(*this);
   const TimePoint time = engine.hit_time(thread_record());
-  // Before the look: what was missed may be heard between the two, and then the entry that was found is out of date.
-  const bool current = engine.may_read(time);
-  const bool lags = !current && engine.l1_lags();
-  const Freshness freshness = engine.store_->find(key, type, reader, time, out);
-  if (!current && (!out || Engine::hidden(*out, lags))) [[unlikely]]
+  const L1View view(engine.trust_, engine.may_read(time));
+  const Freshness freshness = engine.context_.store.find(key, type, reader, time, out);
+  if (!view.current() && (!out || view.hides(*out))) [[unlikely]]
     return out.reset(), Freshness::miss;
   return freshness;
 }
@@ -56,10 +50,11 @@ bool Core::hit_bitwise(const KeyView& key, const TypeOps& type, Identity& reader
   const TimePoint time = engine.hit_time(record);
   if (!engine.may_read(time)) [[unlikely]]
     return false;
-  if (!engine.store_->copy(record, key, type, &reader, time, out)) return false;
+  if (!engine.context_.store.copy(record, key, type, &reader, time, out)) return false;
   reader.counters.add(record, Count::hits);
   return true;
 }
+
 }  // namespace detail
 }  // namespace v1
 }  // namespace dsta::cache

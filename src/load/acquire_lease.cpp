@@ -148,13 +148,13 @@ Acquired Engine::acquire_leases(const Batch& batch, const LoadSpec& spec, LoadUr
       alone(i);
       continue;
     }
-    store_->rearm(flight, fills(*spec.terms));
+    context_.store.rearm(flight, coherence_->fills(*spec.terms));
     queries.push_back({.name = flight.name, .orders = flight.forced});
     places.push_back(i);
   }
   if (queries.empty()) return acquired;
   auto versions = std::make_shared<Versions>();
-  if (!remote.read(queries, dependencies, *versions, may_be_counter(*spec.type), !fills(*spec.terms))) {
+  if (!remote.read(queries, dependencies, *versions, may_be_counter(*spec.type), !coherence_->fills(*spec.terms))) {
     for (const std::size_t i : places) alone(i);
     return acquired;
   }
@@ -169,7 +169,7 @@ Acquired Engine::acquire_leases(const Batch& batch, const LoadSpec& spec, LoadUr
     Freshness freshness = Freshness::miss;
     switch (const LeaseStep step = look(*flight, spec, urgency, found, *versions, confirmed_before, node, freshness)) {
       case LeaseStep::land:
-        if (store_->revoked(*flight) && looks < kRereads) {
+        if (context_.store.revoked(*flight) && looks < kRereads) {
           acquired.others.add(batch.items[i], flight);
         } else {
           land_found(*flight, *spec.terms, std::move(node), freshness);
@@ -220,7 +220,7 @@ LeaseStep Engine::look(const Flight& flight, const LoadSpec& spec, LoadUrgency u
                        const Versions& versions, std::uint64_t confirmed_before, NodeRef& node, Freshness& freshness) {
   SeenEntry seen{.kind = kind_of(found), .of_other_type = found.of_other_type};
   if (found.kind == Found::Kind::value) {
-    const std::int64_t server_now = shared_->remote.clock().to_server(now());
+    const std::int64_t server_now = shared_->remote.clock().to_server(context_.now());
     const Judged judged = judge(found.view, versions, server_now, spec.identity);
     const bool carries_tags = !spec.identity->function || has_all(found.view, flight.tag_names);
     if (judged.freshness != Freshness::miss && carries_tags && !concerned(found.view, flight.name, confirmed_before)) {
@@ -230,7 +230,7 @@ LeaseStep Engine::look(const Flight& flight, const LoadSpec& spec, LoadUrgency u
   } else if (counts_plain(found, false) && may_be_counter(*spec.type)) {
     node = decode(flight.key(), *spec.type, found.bytes);
     if (node) {
-      node->created = node->refresh_at = node->fresh_until = node->stale_until = now();
+      node->created = node->refresh_at = node->fresh_until = node->stale_until = context_.now();
       seen.kind = SeenEntry::Kind::value;
       seen.freshness = freshness = Freshness::fresh;
     }
@@ -248,7 +248,7 @@ bool Engine::know_versions(std::span<const std::string> dependencies, const Entr
   std::ranges::copy_if(dependencies, std::back_inserter(needed),
                        [&](const auto& name) { return !is_kept_for_ever(name) || !versions.there(name); });
   if (needed.empty() && versions.there({})) return true;
-  const TimePoint stale_until = saturating_add(saturating_add(now(), terms.ttl), terms.stale_for);
+  const TimePoint stale_until = saturating_add(saturating_add(context_.now(), terms.ttl), terms.stale_for);
   return shared_->remote.need_versions(needed, version_life(stale_until), versions);
 }
 
@@ -314,9 +314,9 @@ void Engine::take_claims(const Batch& batch, const LoadSpec& spec, const std::sh
           }
         }
         const TimePoint ends = remote.clock().to_local(view.terms.stale_until);
-        if (!view.has_generation || ends > saturating_add(now(), kLongLife)) break;
+        if (!view.has_generation || ends > saturating_add(context_.now(), kLongLife)) break;
         claim.hold = make_hold(*shared_, flight, spec, key, claim.generation, claim.order, false);
-        if (ends > saturating_add(now(), Leases::kLife)) break;
+        if (ends > saturating_add(context_.now(), Leases::kLife)) break;
         replacing.push_back(n);
         replaces.push_back({key, claim.at_server(), Remote::Action::keep, Leases::kLife});
         break;
@@ -342,7 +342,7 @@ void Engine::take_claims(const Batch& batch, const LoadSpec& spec, const std::sh
     const bool baffling = taken[n] == Taken::outrun && step == LeaseStep::take && ++flight->baffled >= kRereads;
     if (taken[n] == Taken::yes) {
       // Another's removal in the same round of the server goes untold, as the lease came last.
-      if (step == LeaseStep::take || step == LeaseStep::take_over) store_->revoke(flight->key());
+      if (step == LeaseStep::take || step == LeaseStep::take_over) context_.store.revoke(flight->key());
       flight->generation = claim.generation;
       flight->order = claim.order;
       flight->versions = versions;
@@ -472,15 +472,15 @@ bool Engine::concerned(const EnvelopeView& view, std::string_view key, std::uint
 void Engine::land_found(Flight& flight, const EntryTerms& terms, NodeRef node, Freshness freshness) {
   shared_->hits.fetch_add(1, std::memory_order_relaxed);
   flight.found = freshness;
-  if (probe) probe(Point::before_l1_store, flight.name);
+  context_.probes.at(Probes::Point::before_l1_store, flight.name);
   // Where nothing is told, only another look shows those who came after it was read whether it still counts.
-  const bool leader_only = store_->revoked(flight) || !fills(terms);
+  const bool leader_only = context_.store.revoked(flight) || !coherence_->fills(terms);
   // Tags that only the value names could not keep callers from joining.
   const bool overtaken = node->extra && node->extra->tags.invalidated() > flight.sequence;
   NodeRef value = node;
   Store::Landing landing;
   if (node->shared) landing.replace_by = std::move(node);
-  store_->land(flight, std::move(landing), now());
+  context_.store.land(flight, std::move(landing), context_.now());
   {
     const std::lock_guard lock(flight.mutex);
     flight.value = std::move(value);
@@ -493,11 +493,11 @@ void Engine::land_found(Flight& flight, const EntryTerms& terms, NodeRef node, F
 }
 
 void Engine::put_off(const std::shared_ptr<Flight>& flight) {
-  const TimePoint since = now(), until = saturating_add(since, kPutOff);
+  const TimePoint since = context_.now(), until = saturating_add(since, kPutOff);
   shared_->back_off(flight->name, since, until);
   Store::Landing landing;
   landing.retry_after = until;
-  store_->land(*flight, std::move(landing), now());
+  context_.store.land(*flight, std::move(landing), context_.now());
   {
     const std::lock_guard lock(flight->mutex);
     flight->landed = flight->abandoned = true;
@@ -513,10 +513,10 @@ bool Engine::wait_for_others(int looks, TimePoint begun) {
     shared_->waiting.fetch_add(1, std::memory_order_acq_rel);
     std::unique_lock lock(shared_->news_mutex);
     const std::uint64_t seen = shared_->news_count;
-    shared_->news.wait_for(lock, pause, [&] { return shared_->news_count != seen || closed(); });
+    shared_->news.wait_for(lock, pause, [&] { return shared_->news_count != seen || context_.closed(); });
     shared_->waiting.fetch_sub(1, std::memory_order_relaxed);
   }
-  if (closed()) return false;
+  if (context_.closed()) return false;
   return !LoadScope::active() || std::chrono::steady_clock::now() - begun < kNestedPatience;
 }
 

@@ -52,7 +52,7 @@ std::vector<Engine::Waiting> Engine::join_batch(std::vector<BatchItem>& items, c
   std::vector<Waiting> waiting;
   waiting.reserve(open.size());  // what was joined as its leader is always handed on
   const bool asks = reads_l2_itself(spec);
-  const bool lags = !asks && l1_lags();
+  const bool lags = !asks && trust_.lags();
   for (const std::size_t i : open) {
     BatchItem& item = items[i];
     if (LoadScope::loading(item.key, spec)) {
@@ -62,7 +62,7 @@ std::vector<Engine::Waiting> Engine::join_batch(std::vector<BatchItem>& items, c
     auto flight = new_flight(item.key, spec, item.tags);
     const std::uint64_t arrived = flight->sequence;
     Store::Joined joined =
-        store_->join(std::move(flight), asks || lags ? Store::Wants::load : Store::Wants::any, now());
+        context_.store.join(std::move(flight), asks || lags ? Store::Wants::load : Store::Wants::any, context_.now());
     // With a shared level it is not yet known which of the two it will be.
     if (!counted && (joined.entry || !shares(*spec.terms))) counters.add(joined.entry ? Count::hits : Count::misses);
     if (joined.entry) {
@@ -104,18 +104,18 @@ void Engine::drop_superseded(const std::vector<BatchItem>& items, const LoadSpec
   for (std::size_t n = 0; n < joined.size(); ++n) {
     auto& flight = joined[n]->flight;
     if (may_join(*flight, seen[n])) continue;
-    store_->supersede(*flight);
+    context_.store.supersede(*flight);
     flight.reset();
   }
 }
 
 void Engine::load_batch(std::vector<BatchItem>& items, const std::shared_ptr<BatchLoader>& loader) {
-  const TimePoint limit = deadline(now(), loader->terms->load_timeout);
-  const TimeBudget::Operation budget(time_limit());
+  const TimePoint limit = deadline(context_.now(), loader->terms->load_timeout);
+  const TimeBudget::Operation budget(context_.time_limit());
   std::vector<std::size_t> open(items.size());
   std::iota(open.begin(), open.end(), std::size_t{0});
   for (bool counted = false; !open.empty(); counted = true) {
-    if (closed()) return load_uncached(items, open, counted, *loader);
+    if (context_.closed()) return load_uncached(items, open, counted, *loader);
     Batch wanted, behind;
     std::size_t early = 0;
     Unled unled(*this, wanted, open.size()), unled_behind(*this, behind, open.size());
@@ -173,7 +173,7 @@ void Engine::load_batch(std::vector<BatchItem>& items, const std::shared_ptr<Bat
           case Awaited::stuck:  // never of its own load
             break;
           case Awaited::nothing:  // abandoned, or invalidated before this call came
-            if (leads && !closed()) {
+            if (leads && !context_.closed()) {
               loader->identity->counters.add(Count::shed);
               items[item].error = executor_is_full(*loader);
             } else {
@@ -192,7 +192,7 @@ void Engine::load_batch(std::vector<BatchItem>& items, const std::shared_ptr<Bat
 /// A flight of its own for an item whose flight waits for its caller, landed.
 std::shared_ptr<Flight> Engine::lead_beside(std::size_t place, const BatchItem& item, BatchLoader& loader) {
   const Batch own{{place}, {new_flight(item.key, loader, item.tags)}};
-  store_->begin(own.flights[0]);
+  context_.store.begin(own.flights[0]);
   lead(own, loader, LoadUrgency::beside);
   return own.flights[0];
 }
@@ -204,10 +204,11 @@ void Engine::refresh_behind(const std::vector<BatchItem>& items, const std::vect
   std::size_t early = 0;
   Unled unled(*this, behind, aged.size());
   for (const std::size_t i : aged) {
-    if (shared_->backs_off(items[i].key.name, items[i].value->created, now())) continue;
-    Store::Joined joined = store_->join(new_flight(items[i].key, *loader, items[i].tags), Store::Wants::load, now());
+    if (shared_->backs_off(items[i].key.name, items[i].value->created, context_.now())) continue;
+    Store::Joined joined =
+        context_.store.join(new_flight(items[i].key, *loader, items[i].tags), Store::Wants::load, context_.now());
     if (!joined.lead) continue;
-    early += now() < items[i].value->fresh_until ? 1 : 0;
+    early += context_.now() < items[i].value->fresh_until ? 1 : 0;
     behind.add(i, std::move(joined.flight));
   }
   unled.lead();

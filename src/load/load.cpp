@@ -31,8 +31,8 @@ bool waits_for_refresh(const EntryTerms& terms, Freshness freshness) {
 
 std::shared_ptr<Flight> Engine::new_flight(const KeyView& key, const LoadSpec& spec,
                                            const std::vector<std::string>& tags) {
-  auto flight = std::make_shared<Flight>(key, spec, tags, sequence());
-  flight->tags = tags_->find(tags);
+  auto flight = std::make_shared<Flight>(key, spec, tags, context_.sequence());
+  flight->tags = context_.tags.find(tags);
   // Where no changes are heard a caller must look at L2 before it joins; a look shows neither what tags the value will
   // name nor whether a raw value was invalidated.
   flight->closes_at_load = (spec.names_tags || spec.terms->raw) && reads_l2_itself(spec);
@@ -43,14 +43,14 @@ NodeRef Engine::load(const KeyView& key, const std::shared_ptr<Loader>& loader, 
   Counters& counters = loader->identity->counters;
   if (LoadScope::loading(key, *loader)) std::rethrow_exception(asks_for_its_own_key(*loader));
   const EntryTerms& terms = *loader->terms;
-  const TimePoint called = now();
+  const TimePoint called = context_.now();
   bool counted = mode == LoadMode::refresh;
-  const TimeBudget::Operation budget(time_limit());
+  const TimeBudget::Operation budget(context_.time_limit());
   const auto count = [&](Count what) {
     if (!std::exchange(counted, true)) counters.add(what);
   };
   for (;;) {
-    if (closed()) {
+    if (context_.closed()) {
       count(Count::misses);
       counters.add(Count::loads);
       const TimeBudget::Pause pause;
@@ -60,7 +60,7 @@ NodeRef Engine::load(const KeyView& key, const std::shared_ptr<Loader>& loader, 
     if (loader->identity->function) seen.tags = &loader->tags;
     const bool asks_first = mode == LoadMode::get && reads_l2_itself(*loader);
     if (asks_first) {
-      const std::uint64_t arrived = sequence();
+      const std::uint64_t arrived = context_.sequence();
       const auto dependencies = dependencies_of(loader->identity, loader->tags);
       fetch(std::span(&seen, 1), std::span(&loader->type, 1), loader->identity, terms, dependencies);
       if (seen.node) {
@@ -72,11 +72,11 @@ NodeRef Engine::load(const KeyView& key, const std::shared_ptr<Loader>& loader, 
     auto flight = new_flight(key, *loader, loader->tags);
     flight->forced = mode == LoadMode::refresh;
     const std::uint64_t arrived = flight->sequence;
-    const bool lags = !asks_first && l1_lags();
+    const bool lags = !asks_first && trust_.lags();
     const auto wants = mode == LoadMode::refresh ? Store::Wants::refresh
                        : asks_first || lags      ? Store::Wants::load
                                                  : Store::Wants::any;
-    Store::Joined joined = store_->join(std::move(flight), wants, now());
+    Store::Joined joined = context_.store.join(std::move(flight), wants, context_.now());
 
     if (joined.entry) {
       count(Count::hits);
@@ -92,7 +92,7 @@ NodeRef Engine::load(const KeyView& key, const std::shared_ptr<Loader>& loader, 
     const TimePoint limit = deadline(called, terms.load_timeout);
     if (!joined.lead) {
       if ((lags || is_in_doubt(joined, asks_first)) && !may_join(*joined.flight, seen)) {
-        store_->supersede(*joined.flight);
+        context_.store.supersede(*joined.flight);
         continue;
       }
       counters.add(Count::coalesced);
@@ -109,7 +109,7 @@ NodeRef Engine::load(const KeyView& key, const std::shared_ptr<Loader>& loader, 
       if (awaited == Awaited::stuck) {
         joined.flight = new_flight(key, *loader, loader->tags);
         joined.lead = true;
-        store_->begin(joined.flight);
+        context_.store.begin(joined.flight);
         lead(joined.flight, *loader, LoadUrgency::beside);
         awaited = await(joined.flight, TimePoint::max(), joined.flight->sequence, true);
       }
@@ -132,7 +132,7 @@ NodeRef Engine::load(const KeyView& key, const std::shared_ptr<Loader>& loader, 
       case Awaited::missing:  // a batch did not find it; the function itself may
       case Awaited::stuck:    // never of its own load
       case Awaited::nothing:  // abandoned, or invalidated before this caller came
-        if (closed()) break;
+        if (context_.closed()) break;
         counters.add(Count::shed);
         std::rethrow_exception(executor_is_full(*loader));
     }
@@ -142,7 +142,7 @@ NodeRef Engine::load(const KeyView& key, const std::shared_ptr<Loader>& loader, 
 /// Without an L1 that may be trusted each caller reads L2: a load under way was begun earlier, and only L2 knows
 /// whether it still counts.
 bool Engine::reads_l2_itself(const LoadSpec& spec) {
-  return shares(*spec.terms) && spec.type->shareable && !fills(*spec.terms);
+  return shares(*spec.terms) && spec.type->shareable && !coherence_->fills(*spec.terms);
 }
 
 NodeRef Engine::serve_stale_or_wait(NodeRef entry, Freshness freshness, const std::shared_ptr<Flight>& refresh,
@@ -165,8 +165,9 @@ NodeRef Engine::refresh_if_due(Fetched seen, const std::shared_ptr<Loader>& load
   if (seen.freshness == Freshness::fresh) return seen.node;
   const bool past_ttl = is_past_ttl(seen.freshness);
   std::shared_ptr<Flight> refresh;
-  if (!shared_->backs_off(seen.key.name, seen.node->created, now())) {
-    Store::Joined joined = store_->join(new_flight(seen.key, *loader, loader->tags), Store::Wants::load, now());
+  if (!shared_->backs_off(seen.key.name, seen.node->created, context_.now())) {
+    Store::Joined joined =
+        context_.store.join(new_flight(seen.key, *loader, loader->tags), Store::Wants::load, context_.now());
     if (waits_for_refresh(*loader->terms, seen.freshness)) {
       const bool in_doubt = is_in_doubt(joined, reads_l2_itself(*loader));
       joined.lead |= replace_doubtful(joined.flight, in_doubt, seen, *loader);
@@ -182,8 +183,9 @@ NodeRef Engine::refresh_if_due(Fetched seen, const std::shared_ptr<Loader>& load
 bool Engine::replace_doubtful(std::shared_ptr<Flight>& flight, bool in_doubt, const Fetched& seen,
                               const Loader& loader) {
   while (in_doubt && !may_join(*flight, seen)) {
-    store_->supersede(*flight);
-    Store::Joined joined = store_->join(new_flight(seen.key, loader, loader.tags), Store::Wants::load, now());
+    context_.store.supersede(*flight);
+    Store::Joined joined =
+        context_.store.join(new_flight(seen.key, loader, loader.tags), Store::Wants::load, context_.now());
     flight = std::move(joined.flight);
     if (joined.lead) return true;
     in_doubt = is_in_doubt(joined, reads_l2_itself(loader));
@@ -243,7 +245,7 @@ Engine::Awaited Engine::await(const std::shared_ptr<Flight>& flight, TimePoint l
     const std::lock_guard lock(flight->mutex);
     if (flight->landed) return verdict();
   }
-  if (probe) probe(Point::before_wait, flight->name);
+  context_.probes.at(Probes::Point::before_wait, flight->name);
   const TimeBudget::Pause others_time;
   const CallersOf caller(std::span(&flight, 1));
   // This thread may be the very one that the load is queued for, or is just being queued for: then it runs it itself.
@@ -263,10 +265,10 @@ Engine::Awaited Engine::await(const std::shared_ptr<Flight>& flight, TimePoint l
       if (nested && waits_for_its_caller(*flight, patience)) return Awaited::stuck;
       if (nested && flight->leader.load(std::memory_order_acquire) == 0) {
         flight->landing.wait_for(lock, kBetweenLooks);
-        if (!flight->landed && now() >= limit) return Awaited::timeout;
+        if (!flight->landed && context_.now() >= limit) return Awaited::timeout;
       } else if (limit == TimePoint::max()) {
         flight->landing.wait(lock);
-      } else if (options_.clock->wait_until(lock, flight->landing, limit) && !flight->landed) {
+      } else if (context_.options.clock->wait_until(lock, flight->landing, limit) && !flight->landed) {
         return Awaited::timeout;
       }
     }

@@ -46,12 +46,12 @@ std::shared_ptr<Flight> load_waited_for(const Batch& left, const Leases& leases)
 }  // namespace
 
 void Engine::run_load_all(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run) {
-  const TimeBudget::Operation budget(time_limit());
+  const TimeBudget::Operation budget(context_.time_limit());
   LoadPlace place(limits_->of(spec.identity->prefix));
   Batch left = batch;
   const TimePoint begun = std::chrono::steady_clock::now();
   const auto may_ask = [&] {
-    return urgency != LoadUrgency::beside && shares(*spec.terms) && spec.type->shareable && !closed() &&
+    return urgency != LoadUrgency::beside && shares(*spec.terms) && spec.type->shareable && !context_.closed() &&
            !TimeBudget::used_up();
   };
   for (int looks = 0; may_ask(); ++looks) {
@@ -101,7 +101,7 @@ bool Engine::enter(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency
 void Engine::wait_for_unclaimed(const std::shared_ptr<Flight>& flight) {
   const TimeBudget::Pause others_time;
   const TimePoint limit = std::chrono::steady_clock::now() + Leases::kLife;
-  while (const auto running = store_->begin_unclaimed(*flight)) {
+  while (const auto running = context_.store.begin_unclaimed(*flight)) {
     flight->wait_for({}, running->leader.load(std::memory_order_acquire));
     try {
       const WaitScope scope(running);
@@ -110,7 +110,7 @@ void Engine::wait_for_unclaimed(const std::shared_ptr<Flight>& flight) {
       if (running->landing.wait_until(lock, limit, [&] { return running->landed; })) continue;
     } catch (const RecursiveLoadError&) {  // that load waits for this thread's
     }
-    store_->begin_unclaimed_beside(*flight);
+    context_.store.begin_unclaimed_beside(*flight);
     break;
   }
   flight->wait_no_more();
@@ -124,12 +124,12 @@ void Engine::load_ours(Ours& ours, const LoadSpec& spec, LoadUrgency urgency, co
   // With its place: the load that it waits for has one, too.
   if (ours.flights.size() == 1 && with_l2 && ours.claims[0].kind == Claim::Kind::none) {
     if (urgency == LoadUrgency::beside) {
-      store_->begin_unclaimed_beside(*ours.flights[0]);
+      context_.store.begin_unclaimed_beside(*ours.flights[0]);
     } else {
       wait_for_unclaimed(ours.flights[0]);
     }
   }
-  if (background && closed()) {
+  if (background && context_.closed()) {
     for (const auto& flight : ours.flights) abandon(*flight);
     return;
   }
@@ -142,17 +142,17 @@ void Engine::load_ours(Ours& ours, const LoadSpec& spec, LoadUrgency urgency, co
       for (std::size_t i = 0; i < ours.flights.size(); ++i) {
         Flight& flight = *ours.flights[i];
         if (ours.claims[i].kind != Claim::Kind::none) {
-          store_->begin_loading(flight);
+          context_.store.begin_loading(flight);
         } else if (ours.flights.size() > 1) {
-          store_->begin_unclaimed_beside(flight);
+          context_.store.begin_unclaimed_beside(flight);
         }
       }
     }
-    if (probe) {
-      for (const auto& flight : ours.flights) probe(Point::before_load, flight->name);
+    if (context_.probes.probe) {
+      for (const auto& flight : ours.flights) context_.probes.at(Probes::Point::before_load, flight->name);
     }
     counters.add(Count::loads);
-    const TimePoint begun = options_.clock->now();
+    const TimePoint begun = context_.options.clock->now();
     try {
       const TimeBudget::Pause pause;
       loaded = run(ours);
@@ -160,7 +160,7 @@ void Engine::load_ours(Ours& ours, const LoadSpec& spec, LoadUrgency urgency, co
       error = std::current_exception();
       counters.add(Count::load_failures);
     }
-    took = options_.clock->now() - begun;
+    took = context_.options.clock->now() - begun;
     counters.add(Count::load_nanoseconds, static_cast<std::uint64_t>(took.count()));
   }
   if (error) {
@@ -171,7 +171,7 @@ void Engine::load_ours(Ours& ours, const LoadSpec& spec, LoadUrgency urgency, co
   std::vector<Prepared> prepared;
   prepared.reserve(loaded.size());
   for (std::size_t i = 0; i < ours.flights.size(); ++i) {
-    if (probe) probe(Point::before_store, ours.flights[i]->name);
+    context_.probes.at(Probes::Point::before_store, ours.flights[i]->name);
     prepared.push_back(prepare(*ours.flights[i], spec, loaded[i], took));
   }
   if (with_l2) store_under_leases(ours, spec, prepared, loaded, took);
@@ -185,9 +185,9 @@ void Engine::lead(const std::shared_ptr<Flight>& flight, Loader& loader, LoadUrg
     lead(Batch{{0}, {flight}}, loader, urgency, [&](const Ours& ours) {
       NodeRef previous;
       if (loader.wants_previous) {
-        const bool current = trusts_l1(), lags = l1_lags();
-        previous = store_->previous(*flight, now());
-        if (previous && !current && hidden(*previous, lags)) previous.reset();
+        const L1View view(trust_);
+        previous = context_.store.previous(*flight, context_.now());
+        if (previous && view.hides(*previous)) previous.reset();
         // L2 knows better than L1 whether it still counts.
         if (ours.claims[0].kind != Claim::Kind::none && !ours.claims[0].previous) previous.reset();
         if (!previous) previous = ours.claims[0].previous;
@@ -224,15 +224,15 @@ Prepared Engine::prepare(Flight& flight, const LoadSpec& spec, Loaded& loaded, D
       node.shared = shares(terms) && spec.type->shareable;
       std::vector<std::string> names = flight.tag_names;
       names.insert(names.end(), loaded.tags.begin(), loaded.tags.end());
-      TagSet tags = tags_->find(names);
+      TagSet tags = context_.tags.find(names);
       if (kept_tags) tags.join(*kept_tags);
       prepared.invalidated = tags.invalidated() > flight.sequence;
       prepared.valid_before = valid_before(flight, loaded);
       const bool too_long = flight.full.size() > kMaxKeyBytes;
       if (too_long) counters.add(Count::rejected);
       if (loaded.store && !loaded.skipped && !too_long &&
-          set_expiry(node, terms, {ttl_of(loaded, terms), std::move(tags), std::move(loaded.etag), took}, now(),
-                     *random_)) {
+          set_expiry(node, terms, {ttl_of(loaded, terms), std::move(tags), std::move(loaded.etag), took},
+                     context_.now(), context_.random)) {
         prepared.landing.replace_by = loaded.node;
       }
     }
@@ -243,7 +243,7 @@ Prepared Engine::prepare(Flight& flight, const LoadSpec& spec, Loaded& loaded, D
     if (prepared.invalidated) {
       prepared.landing.replace_by.reset();
     } else if (loaded.error || loaded.skipped) {
-      prepared.landing.retry_after = saturating_add(now(), terms.refresh_backoff);
+      prepared.landing.retry_after = saturating_add(context_.now(), terms.refresh_backoff);
     } else {
       prepared.landing.remove = !prepared.landing.replace_by;
     }
@@ -256,15 +256,15 @@ Prepared Engine::prepare(Flight& flight, const LoadSpec& spec, Loaded& loaded, D
 }
 
 void Engine::land(Flight& flight, const LoadSpec& spec, Loaded loaded, Prepared prepared) {
-  if (probe) probe(Point::before_l1_store, flight.name);
+  context_.probes.at(Probes::Point::before_l1_store, flight.name);
   try {
     publish(flight, spec, loaded, prepared);
   } catch (...) {  // no memory
     loaded.error = std::current_exception();
     loaded.node.reset();
-    store_->land(flight, {}, now());
+    context_.store.land(flight, {}, context_.now());
   }
-  if (probe) probe(Point::after_store, flight.name);
+  context_.probes.at(Probes::Point::after_store, flight.name);
   {
     const std::lock_guard lock(flight.mutex);
     flight.value = std::move(loaded.node);
@@ -278,7 +278,7 @@ void Engine::land(Flight& flight, const LoadSpec& spec, Loaded loaded, Prepared 
 void Engine::publish(Flight& flight, const LoadSpec& spec, const Loaded& loaded, Prepared& prepared) {
   Counters& counters = spec.identity->counters;
   const bool stored_there = prepared.landing.replace_by && prepared.landing.replace_by->shared;
-  switch (store_->land(flight, std::move(prepared.landing), now())) {
+  switch (context_.store.land(flight, std::move(prepared.landing), context_.now())) {
     case Store::Published::stored:
       counters.add(Count::sets);
       break;
@@ -305,7 +305,7 @@ void Engine::publish(Flight& flight, const LoadSpec& spec, const Loaded& loaded,
 std::uint64_t Engine::valid_before(const Flight& flight, const Loaded& loaded) {
   const TagSet* kept_tags = loaded.kept && loaded.kept->extra ? &loaded.kept->extra->tags : nullptr;
   if (loaded.tags.empty() && !kept_tags) return Flight::kValid;
-  TagSet tags = tags_->find(loaded.tags);
+  TagSet tags = context_.tags.find(loaded.tags);
   if (kept_tags) tags.join(*kept_tags);
   return tags.invalidated() > flight.sequence ? flight.sequence + 1 : Flight::kValid;
 }
@@ -335,7 +335,7 @@ class QueuedLoad final : public Errand {
 }  // namespace
 
 bool Engine::launch(const Batch& batch, const LoadSpec& spec, std::function<void()> lead) {
-  if (probe) probe(Point::before_queue, batch.flights.front()->name);
+  context_.probes.at(Probes::Point::before_queue, batch.flights.front()->name);
   auto core = shared_from_this();
   auto errand = std::make_shared<QueuedLoad>(
       [core, flights = batch.flights, identity = spec.identity, lead = std::move(lead)] {
@@ -357,9 +357,9 @@ bool Engine::launch(const Batch& batch, const LoadSpec& spec, std::function<void
   while (longest < spec.terms->load_timeout &&
          !longest_load_.compare_exchange_weak(longest, spec.terms->load_timeout)) {
   }
-  if (background_->post([errand] { errand->run(); })) return true;
-  log(LogLevel::info,
-      fmt::format("the executor is full: a load under prefix '{}' was not started", spec.identity->prefix));
+  if (context_.background->post([errand] { errand->run(); })) return true;
+  context_.log(LogLevel::info,
+               fmt::format("the executor is full: a load under prefix '{}' was not started", spec.identity->prefix));
   return false;
 }
 
@@ -391,7 +391,7 @@ void Engine::fail(Flight& flight, std::exception_ptr error) noexcept {
     const std::lock_guard lock(flight.mutex);
     if (flight.landed) return;
   }
-  store_->land(flight, {}, now());
+  context_.store.land(flight, {}, context_.now());
   {
     const std::lock_guard lock(flight.mutex);
     flight.landed = true;

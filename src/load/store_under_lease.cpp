@@ -82,7 +82,7 @@ EntryAction Engine::store_action(const Flight& flight, const Claim& claim, const
     mine.landing.remove = true;
     return EntryAction::remove;
   }
-  if (bytes.size() > options_.pool.max_reply_bytes) {  // handed out, not stored: no process could read it
+  if (bytes.size() > context_.options.pool.max_reply_bytes) {  // handed out, not stored: no process could read it
     mine.landing.remove = true;
     return EntryAction::remove;
   }
@@ -106,7 +106,7 @@ void Engine::store_under_leases(Ours& ours, const LoadSpec& spec, std::vector<Pr
       continue;
     }
     std::string bytes;
-    if (store_->fenced(flight)) {  // by this process, also where the server was not asked
+    if (context_.store.fenced(flight)) {  // by this process, also where the server was not asked
       mine.revoked = mine.revoked || mine.landing.replace_by;
       mine.landing = {};
     }
@@ -114,10 +114,10 @@ void Engine::store_under_leases(Ours& ours, const LoadSpec& spec, std::vector<Pr
     Duration life = Leases::kLife;
     if (action == EntryAction::set) {
       life = physical_life(mine.landing.replace_by->stale_until);
-      store_->rearm(flight, fills(*spec.terms));
+      context_.store.rearm(flight, coherence_->fills(*spec.terms));
     } else {
       // Once its claim is gone, nothing shows a caller who joins that the value was invalidated.
-      store_->close(flight);
+      context_.store.close(flight);
     }
     const bool stores = action != EntryAction::leave;
     if (action == EntryAction::remove && claim.kind == Claim::Kind::entry && (flight.forced || claim.refresh)) {
@@ -132,7 +132,7 @@ void Engine::store_under_leases(Ours& ours, const LoadSpec& spec, std::vector<Pr
       entries.push_back({i, stores});
     }
     const bool failed = mine.landing.retry_after != TimePoint{};
-    if (failed) shared_->back_off(flight.name, now(), mine.landing.retry_after);
+    if (failed) shared_->back_off(flight.name, context_.now(), mine.landing.retry_after);
     if (claim.refresh) {
       // After a failure nobody in the fleet tries for a while.
       const Leases::Record& lease = claim.refresh.record();
@@ -144,8 +144,8 @@ void Engine::store_under_leases(Ours& ours, const LoadSpec& spec, std::vector<Pr
     }
   }
   if (replaces.empty() && raw.empty()) return;
-  if (probe) {
-    for (const auto& flight : ours.flights) probe(Point::before_shared_store, flight->name);
+  if (context_.probes.probe) {
+    for (const auto& flight : ours.flights) context_.probes.at(Probes::Point::before_shared_store, flight->name);
   }
   const auto settled = [&](std::span<const Settling> of, const std::vector<Done>& done) {
     for (std::size_t n = 0; n < of.size(); ++n) {

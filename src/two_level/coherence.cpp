@@ -2,14 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
+#include <exception>
+#include <string>
 #include <utility>
 
 #include <dsta/cache/detail/hash.hpp>
 
 #include "base/saturating_add.hpp"
-#include "entry/identities.hpp"
-#include "entry/tags.hpp"
-#include "l1/store.hpp"
+#include "entry/dependency.hpp"
+#include "two_level/context.hpp"
 #include "two_level/shared.hpp"
 
 namespace dsta::cache {
@@ -17,95 +19,98 @@ inline namespace v1 {
 namespace detail {
 
 /// Holds what a fork waits for, and keeps the destructors of the values that are dropped from running here.
-class Engine::QuietWork {
+class Coherence::QuietWork {
  public:
-  explicit QuietWork(Engine& core) : core_(core), lock_(core.quiet_), defer_(core.shared_->dropped) {}
+  explicit QuietWork(Coherence& owner) : owner_(owner), lock_(owner.quiet_), defer_(owner.dropped_) {}
   ~QuietWork() {
-    if (!core_.shared_->dropped.empty()) core_.shared_->reaper->wake();
+    if (!owner_.dropped_.empty()) owner_.reaper_->wake();
   }
   QuietWork(const QuietWork&) = delete;
   QuietWork& operator=(const QuietWork&) = delete;
 
  private:
-  Engine& core_;
+  Coherence& owner_;
   const std::lock_guard<std::mutex> lock_;
   const DeferDestruction defer_;
 };
 
-TimePoint Engine::destroy_dropped() {
-  NodeStack dropped;
-  {
-    const std::lock_guard quiet(quiet_);
-    dropped = std::exchange(shared_->dropped, NodeStack());
-  }
-  return TimePoint::max();
+Coherence::Coherence(Context& context, Shared& shared, L1Trust& trust)
+    : context_(context), shared_(shared), trust_(trust) {
+  trust_.limit();
+  begin_tasks();
 }
 
-TimePoint Engine::keep_versions() {
-  const Duration period = options_.l1.ping_period.value_or({});
-  if (!coherence_ || !coherence_->told()) return TimePoint::max();
-  if (shared_->remote.link().up()) shared_->remote.keep_versions();
-  return saturating_add(std::chrono::steady_clock::now(), period);
+void Coherence::begin_tasks() {
+  serve_end_ = std::make_unique<PeriodicTask>([this] { return end_stale_service(); }, "dsta-serve-end");
+  version_keeper_ = std::make_unique<PeriodicTask>([this] { return keep_versions(); }, "dsta-versions");
+  reaper_ = std::make_unique<PeriodicTask>([this] { return destroy_dropped(); }, "dsta-reaper");
 }
 
-void Coherence::begin() {
-  constexpr std::chrono::milliseconds kPause{500};
-  std::unique_lock lock(mutex_, std::try_to_lock);
-  const TimePoint now = std::chrono::steady_clock::now();
-  if (!lock || made_ || stopped_ || now < next_try_) return;
-  next_try_ = now + kPause;
-  try {
-    made_ = std::make_unique<Channel>(options_, data_, *this);
-    channel_.store(made_.get(), std::memory_order_release);
-    wake_.notify_all();
-  } catch (const std::exception& e) {
-    if (std::exchange(complained_, true)) return;
-    lock.unlock();
-    try {
-      core_.log(
-          LogLevel::warning,
-          fmt::format("no invalidation channel: {}. L1 keeps no values of L2 until there is one; the next calls try "
-                      "again",
-                      e.what()));
-    } catch (const std::exception&) {  // no memory to say so
-    }
-  }
+void Coherence::listen() {
+  channel_ = std::make_unique<InvalidationChannel>(
+      *this, shared_.remote.link(),
+      ChannelOptions{
+          .prefix = shared_.remote.keys().head(),
+          .ping_period = context_.options.l1.ping_period.value_or({}),
+          .say = [this](LogLevel level, std::string message) { shared_.messages->post(level, std::move(message)); }});
+  channel_->tend();
+}
+
+void Coherence::tend() {
+  for (auto* task : {&serve_end_, &version_keeper_, &reaper_}) (*task)->tend();
+  if (channel_) channel_->tend();
 }
 
 void Coherence::stop() noexcept {
-  {
-    const std::lock_guard lock(mutex_);
-    stopped_ = true;
-  }
-  if (made_) made_->stop();
+  if (channel_) channel_->stop();
 }
 
 void Coherence::join() noexcept {
-  if (made_) made_->join();
+  if (channel_) channel_->join();
 }
 
-void Engine::heard(std::span<const std::string_view> keys) {
+void Coherence::stop_tasks() noexcept {
+  for (auto* task : {&serve_end_, &version_keeper_, &reaper_}) (*task)->stop();
+}
+
+void Coherence::forked() noexcept {
+  trust_.set(TimePoint{});
+  context_.store.distrust();
+}
+
+void Coherence::revive() {
+  // What belongs to threads that are not here can be neither used nor destroyed: it is left as it is.
+  for (auto* task : {&serve_end_, &version_keeper_, &reaper_}) static_cast<void>(task->release());
+  begin_tasks();
+  if (!channel_) return;
+  static_cast<void>(channel_.release());
+  listen();
+}
+
+bool Coherence::fills(const EntryTerms& terms) const {
+  return context_.options.l1.enabled && terms.level == Level::both && !terms.raw && context_.store.trust() % 2 == 1 &&
+         trust_.holds();
+}
+
+// --- what the channel reports
+
+void Coherence::on_keys(std::span<const std::string_view> keys) {
   const QuietWork quiet(*this);
-  const KeySpace& names = shared_->remote.keys();
-  VersionMemory& versions = shared_->remote.versions();
+  const KeySpace& names = shared_.remote.keys();
+  VersionMemory& versions = shared_.remote.versions();
   for (const std::string_view key : keys) {
     const auto [kind, name, token] = names.parse(key);
     switch (kind) {
       case KeySpace::Kind::entry:
-        if (const auto* const see = heard_probe.load(std::memory_order_acquire)) (*see)();
-        store_->revoke({name, {}, hash_bytes(name), true});
+        if (const auto* const see = context_.probes.heard_probe.load(std::memory_order_acquire)) (*see)();
+        context_.store.revoke({name, {}, hash_bytes(name), true});
         break;
       case KeySpace::Kind::notice:
-        if (!shared_->remote.notices().add(token)) break;
+        if (!shared_.remote.notices().add(token)) break;
         if (name.empty()) {
-          drop_all_shared();
-          break;
-        }
-        versions.forget(name);
-        // Removed or only expired: the shared level knows, and is asked by the next reader.
-        tags_->invalidate(name, sequence_.fetch_add(1) + 1, true);
-        if (name.starts_with(kFunctionMark)) {
-          identities_->clear(name.substr(1), sequence_.fetch_add(1) + 1);
+          drop_shared();
+        } else {
+          invalidate_dependency(name);
         }
         break;
       case KeySpace::Kind::version:  // made, kept for longer, or evicted: nothing was invalidated
@@ -120,77 +125,115 @@ void Engine::heard(std::span<const std::string_view> keys) {
         break;
     }
   }
-  shared_->tell_waiting();
+  shared_.tell_waiting();
 }
 
-void Engine::heard_flush() {
+void Coherence::invalidate_dependency(std::string_view name) {
+  shared_.remote.versions().forget(name);
+  // Removed or only expired: L2 knows, and the next reader asks it.
+  context_.tags.invalidate(name, context_.next_point(), true);
+  if (name.starts_with(kFunctionMark)) context_.identities.clear(name.substr(1), context_.next_point());
+}
+
+void Coherence::on_flush() {
   const QuietWork quiet(*this);
-  drop_all_shared();
+  drop_shared();
 }
 
-void Engine::drop_all_shared() {
-  shared_->remote.versions().forget_all();
-  store_->drop_shared(sequence_.fetch_add(1) + 1);
+void Coherence::drop_shared() {
+  shared_.remote.versions().forget_all();
+  context_.store.drop_shared(context_.next_point());
 }
 
-void Engine::forget_versions() {
+void Coherence::before_up() {
   const std::lock_guard quiet(quiet_);
-  shared_->remote.versions().forget_all();
+  shared_.remote.versions().forget_all();
 }
 
-void Engine::hearing(TimePoint heard) {
+void Coherence::on_up(TimePoint known_good) {
   const QuietWork quiet(*this);
-  shared_->serve_until = TimePoint::max();
-  store_->close(true);
-  store_->open();
-  trusted_until_.store(saturating_add(heard, 2 * options_.l1.ping_period.value_or({})), std::memory_order_release);
-  shared_->version_keeper->wake();
+  serve_until_ = TimePoint::max();
+  context_.store.close(true);
+  context_.store.open();
+  trust_from(known_good);
+  version_keeper_->wake();
 }
 
-void Engine::heard_until(TimePoint time) {
+void Coherence::on_proof(TimePoint known_good) {
   const std::lock_guard quiet(quiet_);
-  trusted_until_.store(saturating_add(time, 2 * options_.l1.ping_period.value_or({})), std::memory_order_release);
+  trust_from(known_good);
 }
 
-TimePoint Engine::end_stale_service() {
-  const QuietWork quiet(*this);
-  if (shared_->serve_until > std::chrono::steady_clock::now()) return shared_->serve_until;
-  store_->close(true);
-  shared_->serve_until = TimePoint::max();
-  return TimePoint::max();
+void Coherence::trust_from(TimePoint known_good) {
+  trust_.set(saturating_add(known_good, 2 * context_.options.l1.ping_period.value_or({})));
 }
 
-void Engine::not_hearing(std::string_view why, TimePoint last_heard) {
-  shared_->channel_losses.fetch_add(1, std::memory_order_relaxed);
-  cease_to_trust(last_heard);
+void Coherence::on_down(std::string_view why, TimePoint last_known_good) {
+  shared_.channel_losses.fetch_add(1, std::memory_order_relaxed);
+  stop_trusting(last_known_good);
+  const OnDisconnect then = context_.options.l1.on_disconnect;
   try {
-    shared_->messages->post(
-        LogLevel::warning,
-        fmt::format("the invalidation channel is down ({}): L1 {} until it is up", why,
-                    options_.l1.on_disconnect == OnDisconnect::flush    ? "is empty"
-                    : options_.l1.on_disconnect == OnDisconnect::bypass ? "is bypassed"
-                                                                        : "is served for a limited time"));
+    shared_.messages->post(LogLevel::warning,
+                           fmt::format("the invalidation channel is down ({}): L1 {} until it is up", why,
+                                       then == OnDisconnect::flush    ? "is empty"
+                                       : then == OnDisconnect::bypass ? "is bypassed"
+                                                                      : "is served for a limited time"));
   } catch (const std::exception&) {  // no memory to say so
   }
 }
 
-void Engine::cease_to_trust(TimePoint last_heard) {
+void Coherence::stop_trusting(TimePoint last_known_good) {
   const QuietWork quiet(*this);
-  shared_->remote.versions().forget_all();
-  switch (options_.l1.on_disconnect) {
+  shared_.remote.versions().forget_all();
+  switch (context_.options.l1.on_disconnect) {
     case OnDisconnect::flush:
-      store_->close(true);
+      context_.store.close(true);
       break;
     case OnDisconnect::bypass:
-      trusted_until_.store(TimePoint{}, std::memory_order_release);
-      store_->close(false);
+      trust_.set(TimePoint{});
+      context_.store.close(false);
       break;
     case OnDisconnect::serve:
-      shared_->serve_until = saturating_add(last_heard, options_.l1.max_stale_age.value_or({}));
-      trusted_until_.store(shared_->serve_until, std::memory_order_release);
-      if (!shared_->serve_end->wake(shared_->serve_until)) store_->close(true);
+      serve_until_ = saturating_add(last_known_good, context_.options.l1.max_stale_age.value_or({}));
+      trust_.set(serve_until_);
+      if (!serve_end_->wake(serve_until_)) context_.store.close(true);
       break;
   }
+}
+
+void Coherence::no_channel(std::string_view why) noexcept {
+  try {
+    context_.log(LogLevel::warning,
+                 fmt::format("no invalidation channel: {}. L1 keeps no values of L2 until there is one; the next calls "
+                             "try again",
+                             why));
+  } catch (const std::exception&) {  // no memory to say so
+  }
+}
+
+// --- periodic tasks
+
+TimePoint Coherence::end_stale_service() {
+  const QuietWork quiet(*this);
+  if (serve_until_ > std::chrono::steady_clock::now()) return serve_until_;
+  context_.store.close(true);
+  serve_until_ = TimePoint::max();
+  return TimePoint::max();
+}
+
+TimePoint Coherence::keep_versions() {
+  if (!up()) return TimePoint::max();
+  if (shared_.remote.link().up()) shared_.remote.keep_versions();
+  return saturating_add(std::chrono::steady_clock::now(), context_.options.l1.ping_period.value_or({}));
+}
+
+TimePoint Coherence::destroy_dropped() {
+  NodeStack dropped;
+  {
+    const std::lock_guard quiet(quiet_);
+    dropped = std::exchange(dropped_, NodeStack());
+  }
+  return TimePoint::max();
 }
 
 }  // namespace detail

@@ -1,81 +1,94 @@
 #pragma once
-#include <atomic>
-#include <chrono>
-#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <span>
 #include <string_view>
 
-#include "l2/client/link.hpp"
-#include "l2/tracking/channel.hpp"
-#include "two_level/engine.hpp"
+#include <dsta/cache/detail/load.hpp>
+
+#include "base/periodic_task.hpp"
+#include "l1/node_stack.hpp"
+#include "l1/trust.hpp"
+#include "two_level/invalidation_channel.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-/// Hands on to a manager what its channel hears: keys that others changed leave the in-process level, and the loads and
-/// fills under way for them are not kept there; so do entries of tags, functions and the namespace that were
-/// invalidated.
-class Coherence final : public ChannelListener {
+struct Context;
+struct Shared;
+
+/// Keeps L1 coherent with L2: what the invalidation channel reports leaves L1, and while the channel is down what L1
+/// has of L2 is dropped, bypassed, or served for a limited time, as the options say. Only with an L2. Thread-safe.
+///
+/// Invariants:
+/// - L1Trust ends two ping periods after the last time that the channel vouched for, unless stale values are served.
+/// - The manager's own threads hold quiet() while they use what is in this process, so a fork, which takes it, finds
+///   none of its locks taken by them.
+/// - No destructor of a value runs on the channel's thread: it would hold up what is reported. See `dropped_`.
+class Coherence {
  public:
-  /// Without a channel until tend() is called: its threads use the manager's pointer to this.
-  Coherence(Engine& core, Link& data, ChannelOptions options)
-      : core_(core), data_(data), options_(std::move(options)) {}
+  Coherence(Context& context, Shared& shared, L1Trust& trust);
 
-  /// Where there was no thread or no descriptor for the channel, tries again, seldom. Costs a load otherwise.
-  void tend() {
-    if (!channel_.load(std::memory_order_acquire)) [[unlikely]]
-      begin();
-  }
+  /// Makes the invalidation channel. Throws std::bad_alloc; without a thread for it tend() tries again.
+  void listen();
+  /// Waits until the channel is up; not for long.
+  void wait_briefly() { channel_->wait_briefly(); }
+  /// Threads that were not to be had are tried for again.
+  void tend();
+  /// Nothing is reported afterwards.
   void stop() noexcept;
-  /// After stop(), and when the link is closed: waits for the channel's last thread.
+  /// After stop(), and when the link is closed.
   void join() noexcept;
+  void stop_tasks() noexcept;
 
-  bool told() const {
-    const Channel* const channel = channel_.load(std::memory_order_acquire);
-    return channel && channel->coherent();
-  }
-  /// Waits for the beginning; not for long, and not at all for a server that is away.
-  void wait_briefly(const Link& data) {
-    constexpr std::chrono::milliseconds kPatience{200}, kLook{5};
-    const TimePoint end = std::chrono::steady_clock::now() + kPatience;
-    std::unique_lock lock(mutex_);
-    while (!begun_ && made_ && data.up() && std::chrono::steady_clock::now() < end) wake_.wait_for(lock, kLook);
-  }
+  /// The channel is up: all that others change is reported.
+  bool up() const { return channel_ && channel_->up(); }
+  /// What comes from L2 may be kept in L1.
+  bool fills(const EntryTerms& terms) const;
+
+  /// Held by the manager's own threads while they are at what is in-process.
+  std::mutex& quiet() noexcept { return quiet_; }
+  /// In the child of a fork, at once: L1 is no longer kept up to date.
+  void forked() noexcept;
+  /// In the child of a fork, whose parent's threads are missing: makes them again.
+  void revive();
+
+  // What the channel reports. On its thread.
+  void on_keys(std::span<const std::string_view> keys);
+  void on_flush();
+  void before_up();
+  void on_up(TimePoint known_good);
+  void on_proof(TimePoint known_good);
+  void on_down(std::string_view why, TimePoint last_known_good);
+  void no_channel(std::string_view why) noexcept;
 
  private:
-  void begin();
-  void on_keys(std::span<const std::string_view> keys) override { core_.heard(keys); }
-  void on_flush() override { core_.heard_flush(); }
-  void before_coherent() override { core_.forget_versions(); }
-  void on_coherent(TimePoint known_good) override {
-    core_.hearing(known_good);
-    const std::lock_guard lock(mutex_);
-    begun_ = true;
-    wake_.notify_all();
-  }
-  void on_proof(TimePoint known_good) override { core_.heard_until(known_good); }
-  void on_suspect(std::string_view why) override {
-    std::unique_lock lock(mutex_);
-    wake_.wait(lock, [this] { return made_ != nullptr; });
-    lock.unlock();
-    core_.not_hearing(why, made_->last_known_good());
-  }
+  class QuietWork;
+  void begin_tasks();
+  void invalidate_dependency(std::string_view name);
+  void drop_shared();
+  void trust_from(TimePoint known_good);
+  void stop_trusting(TimePoint last_known_good);
+  // Steps of PeriodicTask: each does what is due and says when it is to be called next.
+  TimePoint end_stale_service();
+  TimePoint keep_versions();
+  TimePoint destroy_dropped();
 
-  Engine& core_;
-  Link& data_;
-  const ChannelOptions options_;
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  // Under mutex_.
-  bool begun_ = false;
-  bool stopped_ = false;
-  bool complained_ = false;
-  TimePoint next_try_{};
-  std::atomic<Channel*> channel_{nullptr};  ///< made_, for those who do not take the lock
-  std::unique_ptr<Channel> made_;           // last: it calls
+  Context& context_;
+  Shared& shared_;
+  L1Trust& trust_;
+  std::mutex quiet_;
+  // Under quiet_.
+  NodeStack dropped_;
+  /// With OnDisconnect::serve: when what is in L1 is to go, unless the channel is up before.
+  TimePoint serve_until_ = TimePoint::max();
+
+  // A thread each, since what one waits for must not keep the others from their time.
+  std::unique_ptr<PeriodicTask> serve_end_;       ///< of the time for which OnDisconnect::serve serves
+  std::unique_ptr<PeriodicTask> version_keeper_;  ///< of versions that the server would evict
+  std::unique_ptr<PeriodicTask> reaper_;          ///< of values that were dropped where no user code may run
+  std::unique_ptr<InvalidationChannel> channel_;  ///< null: there is no L1. Last: it calls
 };
 
 }  // namespace detail

@@ -25,28 +25,28 @@ namespace {
 /// not have.
 class Forkable {
  public:
-  static void add(Engine* core) {
+  static void add(Coherence* one) {
     static const int watched = ::pthread_atfork(prepare, in_parent, in_child);
     static_cast<void>(watched);
     const std::lock_guard lock(mutex());
-    cores().push_back(core);
+    all().push_back(one);
   }
-  static void remove(Engine* core) {
+  static void remove(Coherence* one) {
     const std::lock_guard lock(mutex());
-    std::erase(cores(), core);
+    std::erase(all(), one);
   }
 
  private:
   static void prepare() {
     mutex().lock();
-    for (Engine* const core : cores()) core->hold_threads();
+    for (Coherence* const one : all()) one->quiet().lock();
   }
   static void in_parent() {
-    for (Engine* const core : cores()) core->release_threads();
+    for (Coherence* const one : all()) one->quiet().unlock();
     mutex().unlock();
   }
   static void in_child() {
-    for (Engine* const core : cores()) core->forked();
+    for (Coherence* const one : all()) one->forked();
     in_parent();
   }
   // Never destroyed: programs fork until they end.
@@ -54,9 +54,9 @@ class Forkable {
     static auto* const one = new std::mutex;
     return *one;
   }
-  static std::vector<Engine*>& cores() {
-    static auto* const all = new std::vector<Engine*>;
-    return *all;
+  static std::vector<Coherence*>& all() {
+    static auto* const every = new std::vector<Coherence*>;
+    return *every;
   }
 };
 
@@ -66,99 +66,76 @@ constexpr std::chrono::milliseconds kLogPatience{500};
 }  // namespace
 
 void Engine::connect() {
-  const Endpoint endpoint = apply_url(options_);
+  const Endpoint endpoint = apply_url(context_.options);
   if (endpoint.transport == Endpoint::Transport::memory) return;
   Remote::Options remote;
-  remote.link = link_options(endpoint, options_);
-  remote.space = options_.space;
-  remote.clock = options_.clock;
+  remote.link = link_options(endpoint, context_.options);
+  remote.space = context_.options.space;
+  remote.clock = context_.options.clock;
   remote.failed = [this](std::string_view operation, std::string_view kind) {
     shared_->errors.fetch_add(1, std::memory_order_relaxed);
     // The link itself says when the server is lost and found again.
     const bool by_server = kind.find(' ') != std::string_view::npos;  // else it names a fault
     if (by_server && shared_->first_of(kind)) {
-      log(LogLevel::warning, fmt::format("L2 error in {}: {} (logged once; counted as l2_errors)", operation, kind));
+      context_.log(LogLevel::warning,
+                   fmt::format("L2 error in {}: {} (logged once; counted as l2_errors)", operation, kind));
     }
   };
   forks_ = fork_count();
-  shared_ = std::make_unique<Shared>(std::move(remote), options_.log);
+  shared_ = std::make_unique<Shared>(std::move(remote), context_.options.log);
+  coherence_ = std::make_unique<Coherence>(context_, *shared_, trust_);
   begin_periodic_tasks();
-  shared_->remote.versions_are_told = [this] { return coherence_ && coherence_->told(); };
-  Forkable::add(this);
-  if (!options_.l1.enabled) return;
+  shared_->remote.versions_are_told = [this] { return coherence_->up(); };
+  Forkable::add(coherence_.get());
+  if (!context_.options.l1.enabled) return;
   try {
-    listen();
+    coherence_->listen();
   } catch (...) {
-    Forkable::remove(this);
+    Forkable::remove(coherence_.get());
     throw;
   }
-  coherence_->wait_briefly(shared_->remote.link());
+  coherence_->wait_briefly();
 }
 
 void Engine::begin_periodic_tasks() {
   shared_->confirmations = std::make_unique<PeriodicTask>([this] { return confirm_pending(); }, "dsta-confirm");
   shared_->renewals = std::make_unique<PeriodicTask>([this] { return renew_leases(); }, "dsta-leases");
-  shared_->serve_end = std::make_unique<PeriodicTask>([this] { return end_stale_service(); }, "dsta-serve-end");
-  shared_->version_keeper = std::make_unique<PeriodicTask>([this] { return keep_versions(); }, "dsta-versions");
-  shared_->reaper = std::make_unique<PeriodicTask>([this] { return destroy_dropped(); }, "dsta-reaper");
-}
-
-void Engine::listen() {
-  coherence_ = std::make_unique<Coherence>(*this, shared_->remote.link(),
-                                           ChannelOptions{.prefix = shared_->remote.keys().head(),
-                                                          .ping_period = options_.l1.ping_period.value_or({}),
-                                                          .say = [this](LogLevel level, std::string message) {
-                                                            shared_->messages->post(level, std::move(message));
-                                                          }});
-  coherence_->tend();
 }
 
 void Engine::tend() {
-  background_->tend();
-  if (!shared_ || closed()) return;
-  for (auto* upkeep : shared_->periodic_tasks()) (*upkeep)->tend();
-  if (coherence_) coherence_->tend();
+  context_.background->tend();
+  if (!shared_ || context_.closed()) return;
+  for (auto* task : shared_->periodic_tasks()) (*task)->tend();
+  coherence_->tend();
   shared_->messages->tend();
 }
 
 void Engine::disconnect() noexcept {
-  Forkable::remove(this);
-  if (coherence_) coherence_->stop();
+  Forkable::remove(coherence_.get());
+  coherence_->stop();
   shared_->remote.link().close();  // so that nothing that is under way waits for the server
-  if (coherence_) coherence_->join();
-  for (auto* upkeep : shared_->periodic_tasks()) (*upkeep)->stop();
+  coherence_->join();
+  for (auto* task : shared_->periodic_tasks()) (*task)->stop();
+  coherence_->stop_tasks();
   shared_->messages->close(kLogPatience);
 }
-
-void Engine::forked() noexcept {
-  trusted_until_.store(TimePoint{});
-  store_->distrust();
-}
-
-void Engine::hold_threads() noexcept { quiet_.lock(); }
-void Engine::release_threads() noexcept { quiet_.unlock(); }
 
 void Engine::revive() {
   const std::lock_guard lock(reviving_);
   if (forks_.load() == fork_count()) return;
   shared_->remote.forget_parent();
   // What the parent is loading does not come here, nor are its leases to be renewed here.
-  store_->fence_loads();
+  context_.store.fence_loads();
   new std::shared_ptr<Leases>(std::move(shared_->leases));
   shared_->leases = shared_->new_leases();
   // What belongs to threads that are not here can be neither used nor destroyed: it is left as it is.
-  for (auto* upkeep : shared_->periodic_tasks()) {
-    static_cast<void>(upkeep->release());
-  }
+  for (auto* task : shared_->periodic_tasks()) static_cast<void>(task->release());
   begin_periodic_tasks();
   static_cast<void>(shared_->messages.release());
-  shared_->messages = std::make_unique<LogQueue>(options_.log);
-  new std::shared_ptr<Background>(background_);
-  background_ = std::make_shared<Background>(options_.clock, options_.executor);
-  if (coherence_) {
-    static_cast<void>(coherence_.release());
-    listen();
-  }
+  shared_->messages = std::make_unique<LogQueue>(context_.options.log);
+  new std::shared_ptr<Background>(context_.background);
+  context_.background = std::make_shared<Background>(context_.options.clock, context_.options.executor);
+  coherence_->revive();
   forks_.store(fork_count());  // until then others wait for this
   if (shared_->pending.any()) shared_->confirmations->wake();
 }

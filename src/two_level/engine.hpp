@@ -23,6 +23,11 @@
 #include <dsta/cache/options.hpp>
 #include <dsta/cache/stats.hpp>
 
+#include "entry/presets.hpp"
+#include "l1/trust.hpp"
+#include "two_level/coherence.hpp"
+#include "two_level/context.hpp"
+
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
@@ -30,14 +35,7 @@ namespace detail {
 struct Flight;
 struct Batch;
 class LoadLimits;
-class TagSet;
-class Background;
-class IdentityTable;
-class Store;
-class TagTable;
 class KeyPattern;
-class Presets;
-class Random;
 // With a shared level.
 struct Shared;
 struct Claim;
@@ -54,7 +52,6 @@ struct Erasure;
 struct Done;
 struct SendOrder;
 enum class PendingKind : std::uint8_t;
-class Coherence;
 
 /// What is behind a Core: construction, close, dispatch.
 class Engine final : public Core, public std::enable_shared_from_this<Engine> {
@@ -64,7 +61,7 @@ class Engine final : public Core, public std::enable_shared_from_this<Engine> {
 
   /// Which time a hit takes. See hit.cpp.
   TimePoint hit_time(const ThreadRecord& record) const noexcept;
-  /// trusts_l1(), by a time that was read already where that is the steady clock's.
+  /// Whether L1 may be read, by a time that was read already where that is the steady clock's.
   bool may_read(TimePoint time) const noexcept;
 
   /// The fresh time left of whatever is stored under the key; 0 when it is stale.
@@ -111,48 +108,29 @@ class Engine final : public Core, public std::enable_shared_from_this<Engine> {
   Identity& manual(std::string_view prefix);
   /// The same for a call that is about to store.
   Identity& manual_writer(std::string_view prefix);
-  CacheStats stats() const;
+  CacheStats stats();
   std::map<std::string, CacheStats> stats_by_prefix() const;
   void clear_stats();
 
   // Options.
   EntryTerms resolve(const EntryOptions& options) const;
   /// How long a counter that is made by these options lives: as set() has it, but for ever where no ttl is given.
-  Duration counter_ttl(const EntryOptions& options) const;
+  Duration counter_ttl(const EntryOptions& options);
   void preset(const std::string& prefix, const EntryOptions& options);
   void limit_loads(const std::string& prefix, const LoadLimit& limit);
-  const ManagerOptions& options() const { return options_; }
+  const ManagerOptions& options() const { return context_.options; }
 
   // Background.
   /// Runs `task` on the executor; false when it is full or the manager closed.
   bool post(std::function<void()> task);
-  Clock& clock() const { return *options_.clock; }
-  TimePoint now() const noexcept { return reads_system_clock_ ? coarse_now() : options_.clock->now(); }
+  TimePoint now() const noexcept { return context_.now(); }
   /// Runs `job` every `interval` on the executor until the returned token dies.
   std::shared_ptr<void> every(Duration interval, std::function<void()> job);
   void keep(std::shared_ptr<void> token);
   /// Not after close(): the user's sink may be gone.
-  void log(LogLevel level, std::string_view message) const {
-    if (!closed()) options_.log.write(level, message);
-  }
-  // What others change at the shared level, as its channel hears it. See coherence.hpp.
-  void heard(std::span<const std::string_view> keys);
-  void heard_flush();
-  /// Whether changes are heard: what may be kept in-process, and what is to become of what is there.
-  void forget_versions();
-  void hearing(TimePoint heard);
-  void not_hearing(std::string_view why, TimePoint last_heard);
-  /// All changes up to then have been told.
-  void heard_until(TimePoint time);
-
-  /// In the child of a fork, at once: what is in-process is no longer kept up to date.
-  void forked() noexcept;
-  /// Around a fork: keeps the manager's own threads from what a child will use.
-  void hold_threads() noexcept;
-  void release_threads() noexcept;
-
+  void log(LogLevel level, std::string_view message) const { context_.log(level, message); }
   void close() noexcept;
-  bool closed() const noexcept { return closed_.load(std::memory_order_acquire); }
+  bool closed() const noexcept { return context_.closed(); }
 
  private:
   friend class Core;
@@ -216,7 +194,6 @@ class Engine final : public Core, public std::enable_shared_from_this<Engine> {
 
   // With a shared level. See connect.cpp.
   void connect();
-  void listen();
   void begin_periodic_tasks();
   void disconnect() noexcept;
   /// By each operation that reaches beyond a hit: threads that were not to be had are tried for again.
@@ -252,16 +229,11 @@ class Engine final : public Core, public std::enable_shared_from_this<Engine> {
   /// True when the caller may wait for the flight's value: nothing has revoked it at the shared level.
   bool may_join(const Flight& flight, const Fetched& seen);
 
-  /// Of one operation with the server.
-  Duration time_limit() const { return options_.pool.socket_timeout.value_or({}); }
-
   // See shared_read.cpp.
   bool shares(const EntryTerms& terms);
-  /// What comes from the shared level may be kept in-process.
-  bool fills(const EntryTerms& terms) const;
   NodeRef decode(const KeyView& key, const TypeOps& type, std::string_view payload) const;
   NodeRef unpack(const KeyView& key, const TypeOps& type, const Found& found, const Judged& judged,
-                 std::uint64_t sequence) const;
+                 std::uint64_t sequence);
   void take_found(Fetched& item, Found found, std::span<const TypeOps* const> types, const Identity* reader,
                   const EntryTerms& terms, const Versions& versions, std::int64_t server_now,
                   std::uint64_t sequence_before, std::uint64_t confirmed_before);
@@ -294,62 +266,27 @@ class Engine final : public Core, public std::enable_shared_from_this<Engine> {
   void clear_raw(std::span<const std::shared_ptr<const KeyPattern>> patterns) noexcept;
   void retry_later(PendingKind kind, std::string_view name);
   void retry_later(const std::shared_ptr<const KeyPattern>& pattern);
-  // See coherence.cpp.
-  class QuietWork;
-  void drop_all_shared();
-  void cease_to_trust(TimePoint last_heard);
-  /// What L1 has of L2 may be read.
-  bool trusts_l1() const noexcept { return coarse_now() < trusted_until_.load(std::memory_order_relaxed); }
-  /// The channel is up as far as is known, but was not heard of for two ping periods: this process was stopped, or its
-  /// threads did not run. What others invalidated meanwhile is heard in a moment.
-  bool l1_lags() const noexcept;
-  /// Whether what others may have invalidated is not to be served; only while L1 is not trusted. `lags`: l1_lags(),
-  /// before the entry was looked for.
-  static bool hidden(const Node& node, bool lags) noexcept;
-
   // Steps of PeriodicTask: each does what is due and says when it is to be called next.
   TimePoint confirm_pending();
   TimePoint renew_leases();
   TimePoint renew_leases(TimePoint time, TimePoint next);
-  TimePoint end_stale_service();
-  TimePoint keep_versions();
-  TimePoint destroy_dropped();
   void apply_pending();
   std::optional<std::int64_t> increment_shared(const KeyView& key, std::int64_t delta, Duration ttl);
   std::optional<std::int64_t> increment_entry(const KeyView& key, std::int64_t delta, Duration ttl, bool& changed);
   static std::optional<std::int64_t> decode_integer(const EnvelopeView& view);
 
   void sweep_behind() noexcept;
-  std::uint64_t sequence() const noexcept;
 
-  ManagerOptions options_;
-  const bool reads_system_clock_;
-  /// What stands beside the store and is paid by its budget: records of tags, and of functions without a wrapper. On a
-  /// cache line of its own.
-  struct alignas(64) Beside {
-    std::atomic<std::size_t> bytes{0};
-  } beside_;
-  std::unique_ptr<Store> store_;
-  std::unique_ptr<TagTable> tags_;
-  std::unique_ptr<IdentityTable> identities_;
+  Context context_;
+  L1Trust trust_{context_.store};
+  Presets presets_;
+  std::unique_ptr<LoadLimits> limits_;
   std::unique_ptr<Shared> shared_;        ///< null: in-process only
-  std::unique_ptr<Coherence> coherence_;  ///< null: no in-process level beside the shared one
-  /// Until then what L1 has of L2 may be read (steady clock): for as long as the invalidation channel vouches for it. A
-  /// process that was stopped finds this time past, whatever its threads have not done yet.
-  std::atomic<TimePoint> trusted_until_{TimePoint::max()};
+  std::unique_ptr<Coherence> coherence_;  ///< null with shared_
   std::atomic<std::uint32_t> forks_{0};
   std::mutex reviving_;
-  /// Held by the manager's own threads while they are at what is in-process.
-  std::mutex quiet_;
-  std::shared_ptr<Background> background_;
-  /// Grows with every invalidation of more than one key. An entry or a load is ordered against them by its value.
-  std::atomic<std::uint64_t> sequence_{1};
-  std::atomic<bool> closed_{false};
-  std::unique_ptr<Random> random_;
   /// The longest load_timeout of a load that was given to the executor: how long close() has patience.
   std::atomic<Duration> longest_load_{Duration::zero()};
-  std::unique_ptr<LoadLimits> limits_;
-  std::unique_ptr<Presets> presets_;
   std::mutex kept_mutex_;
   std::vector<std::shared_ptr<void>> kept_;  // under kept_mutex_
 };

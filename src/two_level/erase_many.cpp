@@ -22,10 +22,10 @@ constexpr std::size_t kMostKeys = 1024;
 std::size_t Engine::erase_many(std::span<const KeyView> keys, const Reach& reach) {
   std::vector<bool> here;
   here.reserve(keys.size());
-  for (const KeyView& key : keys) here.push_back(store_->erase(key, now()));
-  const bool shared = reach.l2 && shared_ && !closed();
+  for (const KeyView& key : keys) here.push_back(context_.store.erase(key, context_.now()));
+  const bool shared = reach.l2 && shared_ && !context_.closed();
   std::size_t erased = static_cast<std::size_t>(std::ranges::count(here, true));
-  const TimeBudget::Operation budget(time_limit());
+  const TimeBudget::Operation budget(context_.time_limit());
   for (std::size_t at = 0; shared && at < keys.size(); at += kMostKeys) {
     const auto part = keys.subspan(at, std::min(kMostKeys, keys.size() - at));
     std::vector<Erasure> erasures;
@@ -39,7 +39,7 @@ std::size_t Engine::erase_many(std::span<const KeyView> keys, const Reach& reach
     for (std::size_t i = 0; i < part.size(); ++i) {
       if (!asked || !erasures[i].done) retry_later(Pending::Kind::key, part[i].name);
     }
-    for (const KeyView& key : part) store_->erase(key, now());
+    for (const KeyView& key : part) context_.store.erase(key, context_.now());
     if (asked)
       attempt([&]() -> Done { return erased += count_erased(erasures, reach.raw, versions), Done{Done::yes}; });
   }
@@ -54,7 +54,7 @@ std::size_t Engine::count_erased(std::span<const Erasure> erasures, bool raw, Ve
   }
   Remote& remote = shared_->remote;
   if (!names.empty()) remote.read({}, names, versions);
-  const std::int64_t server_now = remote.clock().to_server(now());
+  const std::int64_t server_now = remote.clock().to_server(context_.now());
   return static_cast<std::size_t>(std::ranges::count_if(erasures, [&](const Erasure& erasure) {
     const Found& before = erasure.before;
     if (counts_plain(before, raw)) return true;

@@ -1,6 +1,7 @@
 /// The leases of this process at the server: those that are held are renewed, those that ended are given back.
 #include <algorithm>
 
+#include "two_level/coherence.hpp"
 #include "two_level/engine.hpp"
 #include "two_level/leases.hpp"
 #include "two_level/shared.hpp"
@@ -58,7 +59,7 @@ TimePoint Engine::renew_leases(TimePoint time, TimePoint next) {
   constexpr std::size_t kMost = 256;
   std::vector<Leases::Record> due, ended;
   {
-    const std::lock_guard quiet(quiet_);
+    const std::lock_guard quiet(coherence_->quiet());
     due = shared_->leases->due(time, next);
     ended = shared_->leases->to_give_back(time, next);
   }
@@ -74,7 +75,7 @@ TimePoint Engine::renew_leases(TimePoint time, TimePoint next) {
       // `no` without a reason: it is not there any more.
       bool given = done[i] || (done[i].status == Done::no && done[i].why.empty());
       if (!given && done[i].status == Done::no && goes_on()) given = give_back_refused(shared_->remote, part[i]);
-      const std::lock_guard quiet(quiet_);
+      const std::lock_guard quiet(coherence_->quiet());
       if (given) shared_->leases->given_back(part[i]);
     }
   }

@@ -12,7 +12,6 @@
 #include "base/log_queue.hpp"
 #include "base/periodic_task.hpp"
 #include "entry/entry.hpp"
-#include "l1/node_stack.hpp"
 #include "l2/values/remote.hpp"
 #include "two_level/engine.hpp"
 #include "two_level/leases.hpp"
@@ -80,22 +79,10 @@ struct Shared {
   std::mutex said_mutex;
   std::set<std::string, std::less<>> said;  // under said_mutex
 
-  /// Dropped on a thread that user code must not hold up. Under Engine::quiet_.
-  NodeStack dropped;
-
-  /// With OnDisconnect::serve: when what is in-process is to go, unless changes are heard again before. Under
-  /// Engine::quiet_.
-  TimePoint serve_until = TimePoint::max();
-
   // A thread each, since what one waits for must not keep the others from their time. Last: they use all of the above.
-  std::unique_ptr<PeriodicTask> confirmations;   ///< of pending invalidations
-  std::unique_ptr<PeriodicTask> renewals;        ///< of leases
-  std::unique_ptr<PeriodicTask> serve_end;       ///< of the time for which OnDisconnect::serve serves
-  std::unique_ptr<PeriodicTask> version_keeper;  ///< of versions that the server would evict
-  std::unique_ptr<PeriodicTask> reaper;          ///< of values that were dropped where no user code may run
-  std::array<std::unique_ptr<PeriodicTask>*, 5> periodic_tasks() {
-    return {&confirmations, &renewals, &serve_end, &version_keeper, &reaper};
-  }
+  std::unique_ptr<PeriodicTask> confirmations;  ///< of pending invalidations
+  std::unique_ptr<PeriodicTask> renewals;       ///< of leases
+  std::array<std::unique_ptr<PeriodicTask>*, 2> periodic_tasks() { return {&confirmations, &renewals}; }
 };
 
 /// Whether an entry of the shared level counts for `reader`, and how fresh it is: judge()'s rule, by the server's time

@@ -15,7 +15,7 @@ inline namespace v1 {
 namespace detail {
 
 std::optional<std::int64_t> Engine::increment_shared(const KeyView& key, std::int64_t delta, Duration ttl) {
-  const TimeBudget::Operation budget(time_limit());
+  const TimeBudget::Operation budget(context_.time_limit());
   if (shared_->pending.concerns_key(key.name)) return std::nullopt;
   const Duration life = ttl == forever ? Duration::zero() : ttl;
   for (int attempt = 0; attempt < 64; ++attempt) {
@@ -36,7 +36,7 @@ std::optional<std::int64_t> Engine::increment_shared(const KeyView& key, std::in
     }
     if (counted.done.status == Done::unknown) shared_->unknown.fetch_add(1, std::memory_order_relaxed);
     if (!counted.done) return std::nullopt;
-    store_->erase(key, now());
+    context_.store.erase(key, context_.now());
     return counted.value;
   }
   return std::nullopt;
@@ -57,7 +57,7 @@ std::optional<std::int64_t> Engine::increment_entry(const KeyView& key, std::int
   std::vector<Remote::Replace> replace(1);
   replace[0].key = remote.keys().entry(key.name);
   replace[0].claim.mark = found.mark();
-  const TimePoint time = now();
+  const TimePoint time = context_.now();
   const bool fresh = found.kind == Found::Kind::value && [&] {
     const auto freshness = judge(found.view, versions, remote.clock().to_server(time), nullptr).freshness;
     return freshness == Freshness::fresh || freshness == Freshness::due;
@@ -92,7 +92,7 @@ std::optional<std::int64_t> Engine::increment_entry(const KeyView& key, std::int
     replace[0].life = physical_life(remote.clock().to_local(found.view.terms.stale_until));
   }
   const Done done = remote.replace(replace)[0];
-  store_->erase(key, now());
+  context_.store.erase(key, context_.now());
   if (done) return sum;
   changed = done.status == Done::no && done.why.empty();
   return std::nullopt;

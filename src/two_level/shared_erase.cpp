@@ -17,13 +17,13 @@ inline namespace v1 {
 namespace detail {
 
 bool Engine::erase_shared(const KeyView& key, bool raw) {
-  const TimeBudget::Operation budget(time_limit());
-  const bool here = store_->erase(key, now());
+  const TimeBudget::Operation budget(context_.time_limit());
+  const bool here = context_.store.erase(key, context_.now());
   Found before;
   const Done done = attempt([&] { return shared_->remote.remove(key.name, before); });
   // In this order: a read that begins now finds the pending invalidation, one that has begun is fenced.
   if (!done) retry_later(Pending::Kind::key, key.name);
-  store_->erase(key, now());  // what was read from there meanwhile
+  context_.store.erase(key, context_.now());  // what was read from there meanwhile
   if (!done || here) return here;
   if (counts_plain(before, raw)) return true;
   if (before.kind != Found::Kind::value) return false;
@@ -39,11 +39,11 @@ bool Engine::counts(const EnvelopeView& view) {
   for (const TagVersion& tag : view.tags) names.emplace_back(tag.name);
   Versions versions;
   shared_->remote.read({}, names, versions);
-  return judge(view, versions, shared_->remote.clock().to_server(now()), nullptr).freshness != Freshness::miss;
+  return judge(view, versions, shared_->remote.clock().to_server(context_.now()), nullptr).freshness != Freshness::miss;
 }
 
 std::size_t Engine::erase_matching_shared(const std::shared_ptr<const KeyPattern>& pattern) {
-  const TimeBudget::Operation budget(time_limit());
+  const TimeBudget::Operation budget(context_.time_limit());
   // A copy of what L2 has is judged as it is there, by its name: one that stayed when L2's went would miss the next
   // invalidation, since L2 has nothing left whose removal it could announce.
   const auto matches = [&](const Store::Known& known) {
@@ -52,12 +52,12 @@ std::size_t Engine::erase_matching_shared(const std::shared_ptr<const KeyPattern
   };
   try {
     std::size_t local = 0;
-    const std::size_t here = store_->erase_matching(matches, now(), &local);
+    const std::size_t here = context_.store.erase_matching(matches, context_.now(), &local);
     std::size_t there = 0;
     const Done done = attempt([&] { return sweep(*pattern, &there); });
     if (!done) retry_later(pattern);
     std::size_t local_again = 0;
-    store_->erase_matching(matches, now(), &local_again);
+    context_.store.erase_matching(matches, context_.now(), &local_again);
     return done ? there + local + local_again : std::max(here, there + local);
   } catch (
       ...) {  // no memory to look through what is here: the channel says what is removed there, and that goes here too
@@ -69,7 +69,7 @@ std::size_t Engine::erase_matching_shared(const std::shared_ptr<const KeyPattern
 Done Engine::sweep(const KeyPattern& pattern, std::size_t* counted) {
   Remote& remote = shared_->remote;
   Versions versions;
-  const std::int64_t server_now = remote.clock().to_server(now());
+  const std::int64_t server_now = remote.clock().to_server(context_.now());
   return remote.remove_matching(pattern, [&](std::span<const Remote::Removed> removed) {
     if (!counted) return;
     std::vector<EnvelopeView> values;
@@ -90,13 +90,13 @@ Done Engine::sweep(const KeyPattern& pattern, std::size_t* counted) {
 }
 
 void Engine::invalidate_shared(std::string_view dependency, bool hard) {
-  const TimeBudget::Operation budget(time_limit());
+  const TimeBudget::Operation budget(context_.time_limit());
   if (attempt([&] { return shared_->remote.raise(dependency, hard); })) return;
   retry_later(hard ? Pending::Kind::remove : Pending::Kind::expire, dependency);
 }
 
 void Engine::flush_shared() {
-  const TimeBudget::Operation budget(time_limit());
+  const TimeBudget::Operation budget(context_.time_limit());
   const Done done = attempt([&] { return shared_->remote.raise_epoch(); });
   shared_->remote.versions().forget_all();
   if (done && attempt([&] { return shared_->remote.remove_old(*glob_pattern("*")); })) return;
@@ -110,7 +110,7 @@ std::array<std::shared_ptr<const KeyPattern>, 2> Engine::raw_values_of(const Ide
 }
 
 void Engine::clear_raw(std::span<const std::shared_ptr<const KeyPattern>> patterns) noexcept {
-  const TimeBudget::Operation budget(time_limit());
+  const TimeBudget::Operation budget(context_.time_limit());
   for (const auto& pattern : patterns) {
     if (!attempt([&] { return shared_->remote.remove_old(*pattern); })) retry_later(pattern);
   }
@@ -119,15 +119,15 @@ void Engine::clear_raw(std::span<const std::shared_ptr<const KeyPattern>> patter
 // --- what was not confirmed
 
 void Engine::retry_later(Pending::Kind kind, std::string_view name) {
-  if (closed()) return;
-  if (probe) probe(Point::unconfirmed, name);
+  if (context_.closed()) return;
+  context_.probes.at(Probes::Point::unconfirmed, name);
   shared_->pending.add(kind, name);
   shared_->confirmations->wake();
 }
 
 void Engine::retry_later(const std::shared_ptr<const KeyPattern>& pattern) {
-  if (closed()) return;
-  if (probe) probe(Point::unconfirmed, pattern->text());
+  if (context_.closed()) return;
+  context_.probes.at(Probes::Point::unconfirmed, pattern->text());
   shared_->pending.add(pattern);
   shared_->confirmations->wake();
 }
@@ -142,11 +142,11 @@ void Engine::apply_pending() {
   Remote& remote = shared_->remote;
   std::vector<Pending::Intent> keys;
   const auto waiting = [&] {
-    const std::lock_guard quiet(quiet_);
+    const std::lock_guard quiet(coherence_->quiet());
     return shared_->pending.all();
   };
   const auto confirm = [&](const Pending::Intent& intent) {
-    const std::lock_guard quiet(quiet_);
+    const std::lock_guard quiet(coherence_->quiet());
     shared_->pending.confirm(intent);
   };
   for (Pending::Intent& intent : waiting()) {

@@ -50,7 +50,7 @@ Judged judge(const EnvelopeView& view, const Versions& versions, std::int64_t se
 
 bool may_be_counter(const TypeOps& type) { return type.codec == "i64"; }
 
-Reach Engine::reach(const EntryOptions& options) { return reaches_shared() ? presets_->reach(options) : Reach(); }
+Reach Engine::reach(const EntryOptions& options) { return reaches_shared() ? presets_.reach(options) : Reach(); }
 
 bool Engine::shares(const EntryTerms& terms) {
   if (shared_ && forks_.load(std::memory_order_acquire) != fork_count()) revive();
@@ -60,14 +60,10 @@ bool Engine::shares(const EntryTerms& terms) {
 }
 
 bool Engine::reaches_shared() {
-  const bool reaches = shared_ && !closed();
+  const bool reaches = shared_ && !context_.closed();
   if (reaches && forks_.load(std::memory_order_acquire) != fork_count()) revive();
   tend();
   return reaches;
-}
-
-bool Engine::fills(const EntryTerms& terms) const {
-  return options_.l1.enabled && terms.level == Level::both && !terms.raw && store_->trust() % 2 == 1 && trusts_l1();
 }
 
 NodeRef Engine::decode(const KeyView& key, const TypeOps& type, std::string_view payload) const {
@@ -81,13 +77,13 @@ NodeRef Engine::decode(const KeyView& key, const TypeOps& type, std::string_view
 }
 
 NodeRef Engine::unpack(const KeyView& key, const TypeOps& type, const Found& found, const Judged& judged,
-                       std::uint64_t sequence) const {
+                       std::uint64_t sequence) {
   const EnvelopeView& view = found.view;
   if (view.terms.codec != codec_fingerprint(type.codec)) return {};
   std::string uncompressed;
   std::string_view payload = view.payload;
   if (view.terms.uncompressed_size != 0) {
-    auto bytes = decompress(payload, view.terms.uncompressed_size, options_.pool.max_reply_bytes);
+    auto bytes = decompress(payload, view.terms.uncompressed_size, context_.options.pool.max_reply_bytes);
     if (!std::holds_alternative<std::string>(bytes)) return {};
     uncompressed = std::get<std::string>(std::move(bytes));
     payload = uncompressed;
@@ -100,15 +96,15 @@ NodeRef Engine::unpack(const KeyView& key, const TypeOps& type, const Found& fou
   node->created = clock.to_local(view.terms.created);
   node->stale_until = clock.to_local(view.terms.stale_until);
   node->fresh_until = clock.to_local(view.terms.fresh_until);
-  if (judged.expired) node->fresh_until = std::min(node->fresh_until, now());
+  if (judged.expired) node->fresh_until = std::min(node->fresh_until, context_.now());
   node->refresh_at = std::min(node->fresh_until, clock.to_local(view.terms.refresh_after));
   std::vector<std::string> tags;
   for (const TagVersion& tag : view.tags) {
     // A function that this process knows invalidates its entries itself; of others only the dependency is known.
-    if (tag.name.starts_with(kFunctionMark)) node->identity = identities_->find(tag.name.substr(1));
+    if (tag.name.starts_with(kFunctionMark)) node->identity = context_.identities.find(tag.name.substr(1));
     if (!tag.name.starts_with(kFunctionMark) || !node->identity) tags.emplace_back(tag.name);
   }
-  attach_metadata(*node, tags_->find(tags), std::string(view.etag), {});
+  attach_metadata(*node, context_.tags.find(tags), std::string(view.etag), {});
   return node;
 }
 
@@ -153,18 +149,18 @@ class Fills {
 void Engine::fetch(std::span<Fetched> items, std::span<const TypeOps* const> types, const Identity* reader,
                    const EntryTerms& terms, std::span<const std::string> dependencies) {
   if (!shares(terms)) return;
-  const TimeBudget::Operation budget(time_limit());
-  const std::uint64_t sequence_before = sequence();
-  const bool fill = fills(terms);
+  const TimeBudget::Operation budget(context_.time_limit());
+  const std::uint64_t sequence_before = context_.sequence();
+  const bool fill = coherence_->fills(terms);
   std::vector<RemoteQuery> queries;
   std::vector<std::size_t> places;
-  Fills flights(*store_);
+  Fills flights(context_.store);
   const std::uint64_t confirmed_before = shared_->pending.confirmed();
   for (std::size_t i = 0; i < items.size(); ++i) {
     if (fill) flights.begin(items[i].key, *types[0], sequence_before);
     // In this order: an invalidation that is not confirmed is made known first, and then fences what has begun.
     if (shared_->pending.concerns_key(items[i].key.name)) {
-      if (fill) flights.drop_last(now());
+      if (fill) flights.drop_last(context_.now());
       continue;
     }
     queries.push_back({items[i].key.name});
@@ -173,7 +169,7 @@ void Engine::fetch(std::span<Fetched> items, std::span<const TypeOps* const> typ
   const auto versions = std::make_shared<Versions>();
   const bool plain = terms.raw || std::ranges::any_of(types, [](const TypeOps* type) { return may_be_counter(*type); });
   const bool answered = !queries.empty() && shared_->remote.read(queries, dependencies, *versions, plain, !fill);
-  const std::int64_t server_now = shared_->remote.clock().to_server(now());
+  const std::int64_t server_now = shared_->remote.clock().to_server(context_.now());
   for (std::size_t n = 0; n < queries.size(); ++n) {
     Fetched& item = items[places[n]];
     if (answered) {
@@ -184,8 +180,8 @@ void Engine::fetch(std::span<Fetched> items, std::span<const TypeOps* const> typ
     if (!fill) continue;
     Store::Landing landing;
     if (item.node && item.node->shared) landing.replace_by = item.node;
-    if (probe) probe(Point::before_l1_store, queries[n].name);
-    flights.land(n, std::move(landing), now());
+    context_.probes.at(Probes::Point::before_l1_store, queries[n].name);
+    flights.land(n, std::move(landing), context_.now());
   }
 }
 
@@ -211,7 +207,7 @@ void Engine::take_found(Fetched& item, Found found, std::span<const TypeOps* con
       item.node = decode(item.key, *type, found.bytes);
     }
     if (!item.node) return count_undecoded(terms.raw ? "raw" : "not_an_envelope");
-    item.node->created = item.node->refresh_at = item.node->fresh_until = item.node->stale_until = now();
+    item.node->created = item.node->refresh_at = item.node->fresh_until = item.node->stale_until = context_.now();
     item.freshness = Freshness::fresh;
     return;
   }
@@ -236,10 +232,10 @@ void Engine::take_found(Fetched& item, Found found, std::span<const TypeOps* con
 }
 
 void Engine::count_undecoded(std::string_view why) {
-  identities_->manual({}).counters.add(Count::codec_errors);
+  context_.identities.manual({}).counters.add(Count::codec_errors);
   if (shared_->first_of(why)) {
-    log(LogLevel::warning,
-        fmt::format("an entry of L2 was not readable ({}): such entries are misses (logged once)", why));
+    context_.log(LogLevel::warning,
+                 fmt::format("an entry of L2 was not readable ({}): such entries are misses (logged once)", why));
   }
 }
 
@@ -249,7 +245,7 @@ bool counts_plain(const Found& found, bool raw) {
 }
 
 std::optional<Duration> Engine::shared_time_left(const KeyView& key, bool raw) {
-  const TimeBudget::Operation budget(time_limit());
+  const TimeBudget::Operation budget(context_.time_limit());
   const std::uint64_t confirmed_before = shared_->pending.confirmed();
   if (shared_->pending.concerns_key(key.name)) return std::nullopt;
   RemoteQuery query{key.name};
@@ -265,7 +261,7 @@ std::optional<Duration> Engine::shared_time_left(const KeyView& key, bool raw) {
   }
   if (found.kind != Found::Kind::value) return std::nullopt;
   if (concerned(found.view, key.name, confirmed_before)) return std::nullopt;
-  const TimePoint time = now();
+  const TimePoint time = context_.now();
   const Judged judged = judge(found.view, versions, remote.clock().to_server(time), nullptr);
   if (judged.freshness == Freshness::miss) return std::nullopt;
   if (judged.freshness == Freshness::stale) return Duration::zero();

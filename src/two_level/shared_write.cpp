@@ -52,8 +52,8 @@ PutOutcome to_outcome(const Done& done) {
 
 Duration Engine::physical_life(TimePoint stale_until) const {
   if (stale_until == TimePoint::max()) return Duration::zero();
-  const Duration left = std::max(Duration(stale_until - now()), Duration(std::chrono::milliseconds(1)));
-  return reads_system_clock_ ? left : std::max(left, Duration(kLifeByOtherClock));
+  const Duration left = std::max(Duration(stale_until - context_.now()), Duration(std::chrono::milliseconds(1)));
+  return context_.reads_system_clock ? left : std::max(left, Duration(kLifeByOtherClock));
 }
 
 Duration Engine::version_life(TimePoint stale_until) const {
@@ -108,7 +108,7 @@ std::string Engine::pack(const Node& node, const EntryTerms& terms, std::span<co
 
 std::vector<PutOutcome> Engine::put_shared(std::vector<NodeRef>& nodes, const EntryTerms& terms,
                                            const std::vector<std::string>& tags) {
-  const TimeBudget::Operation budget(time_limit());
+  const TimeBudget::Operation budget(context_.time_limit());
   Remote& remote = shared_->remote;
   const Identity* const identity = nodes.front()->identity;
   const auto dependencies = dependencies_of(identity, tags);
@@ -125,17 +125,17 @@ std::vector<PutOutcome> Engine::put_shared(std::vector<NodeRef>& nodes, const En
       auto& flight =
           flights.emplace_back(std::make_shared<Flight>(key, spec, std::vector<std::string>(), node->sequence));
       flight->kind = FlightKind::write;
-      store_->begin(flight);
+      context_.store.begin(flight);
     }
   };
-  const bool keep = fills(terms);
+  const bool keep = coherence_->fills(terms);
   SendOrder order;
   const auto end = [&] {
     for (std::size_t i = 0; i < nodes.size(); ++i) {
       NodeRef kept;
       if (keep && outcomes[i] == PutOutcome::stored) kept = std::move(nodes[i]);
-      if (probe) probe(Point::before_l1_store, flights[i]->name);
-      store_->end_write(*flights[i], std::move(kept), order, now());
+      context_.probes.at(Probes::Point::before_l1_store, flights[i]->name);
+      context_.store.end_write(*flights[i], std::move(kept), order, context_.now());
     }
   };
   try {
@@ -145,7 +145,7 @@ std::vector<PutOutcome> Engine::put_shared(std::vector<NodeRef>& nodes, const En
         std::string bytes;
         nodes[i]->type->encode(nodes[i]->value(), bytes);
         if (shared_->pending.concerns_key(nodes[i]->name())) continue;
-        if (bytes.size() > options_.pool.max_reply_bytes) {
+        if (bytes.size() > context_.options.pool.max_reply_bytes) {
           outcomes[i] = {PutOutcome::not_stored_server, kTooLarge};
           continue;
         }
@@ -156,7 +156,7 @@ std::vector<PutOutcome> Engine::put_shared(std::vector<NodeRef>& nodes, const En
       order = write_entries(nodes, terms, dependencies, version_life(stale_until), outcomes);
     }
   } catch (...) {  // the user's codec refuses the value; or there is no memory, and nobody knows what was written
-    for (const auto& flight : flights) store_->end_write(*flight, {}, {}, now());
+    for (const auto& flight : flights) context_.store.end_write(*flight, {}, {}, context_.now());
     throw;
   }
   end();
@@ -193,7 +193,7 @@ SendOrder Engine::write_entries(const std::vector<NodeRef>& nodes, const EntryTe
         continue;
       }
       std::string bytes = pack(*nodes[i], terms, dependencies, versions, {}, false, new_lease_token(), 0);
-      if (bytes.size() > options_.pool.max_reply_bytes) {
+      if (bytes.size() > context_.options.pool.max_reply_bytes) {
         outcomes[i] = {PutOutcome::not_stored_server, kTooLarge};
         continue;
       }
@@ -202,12 +202,12 @@ SendOrder Engine::write_entries(const std::vector<NodeRef>& nodes, const EntryTe
     }
     if (puts.empty()) return order;
     for (const NodeRef& node : nodes) {
-      if (probe) probe(Point::before_shared_store, node->name());
+      context_.probes.at(Probes::Point::before_shared_store, node->name());
     }
     Versions after;
     // Where changes are told, what is remembered is what they are, but for what is on its way: the namespace is seldom
     // emptied, but a tag may have been invalidated just now, to be set again.
-    const bool sure = dependencies.empty() && fills(terms) && remote.versions_are_told();
+    const bool sure = dependencies.empty() && coherence_->fills(terms) && remote.versions_are_told();
     const std::int64_t dated_by = remote.clock().ahead();
     const auto done = remote.put(puts, dependencies, sure ? nullptr : &after);
     bool answered = false;

@@ -1,0 +1,72 @@
+#pragma once
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include <dsta/cache/clock.hpp>
+#include <dsta/cache/detail/coarse_clock.hpp>
+#include <dsta/cache/detail/hash.hpp>
+#include <dsta/cache/detail/probes.hpp>
+#include <dsta/cache/options.hpp>
+
+#include "base/background.hpp"
+#include "base/random.hpp"
+#include "entry/identities.hpp"
+#include "entry/tags.hpp"
+#include "l1/store.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+/// What all owners of a manager share: its options and time, what is in this process, the invalidation sequence.
+/// Outlives them. Thread-safe.
+///
+/// Invariant: the sequence grows with every invalidation of more than one key. An entry or a load is ordered against
+/// them by the value that it saw at its start.
+struct Context {
+  Context(ManagerOptions options_, const Probes& probes_)
+      : options(std::move(options_)),
+        reads_system_clock(options.clock == system_clock()),
+        probes(probes_),
+        tags(beside.bytes),
+        identities(beside.bytes, !options.url.empty()),
+        store(options.l1, now(), &beside.bytes),
+        background(std::make_shared<Background>(options.clock, options.executor)) {}
+
+  TimePoint now() const noexcept { return reads_system_clock ? coarse_now() : options.clock->now(); }
+  /// Of one operation with the server.
+  Duration time_limit() const { return options.pool.socket_timeout.value_or({}); }
+  std::uint64_t sequence() const noexcept { return point.load(); }
+  /// The point of an invalidation that begins now.
+  std::uint64_t next_point() noexcept { return point.fetch_add(1) + 1; }
+  bool closed() const noexcept { return is_closed.load(std::memory_order_acquire); }
+  /// Not after close(): the user's sink may be gone.
+  void log(LogLevel level, std::string_view message) const {
+    if (!closed()) options.log.write(level, message);
+  }
+
+  ManagerOptions options;
+  const bool reads_system_clock;
+  const Probes& probes;
+  /// What stands beside the store and is paid by its budget: records of tags, and of functions without a wrapper. On a
+  /// cache line of its own.
+  struct alignas(64) Beside {
+    std::atomic<std::size_t> bytes{0};
+  } beside;
+  TagTable tags;
+  IdentityTable identities;
+  Store store;  ///< after the two: entries refer to tags and identities
+  std::shared_ptr<Background> background;
+  Random random{kHashSeed.value};
+  std::atomic<std::uint64_t> point{1};
+  std::atomic<bool> is_closed{false};
+};
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,70 @@
+#pragma once
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "l2/client/link.hpp"
+#include "l2/tracking/channel.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+class Coherence;
+
+/// The manager's end of the invalidation channel: makes the channel, tries again where there was no thread or no
+/// descriptor for it, and hands on what it reports. Thread-safe.
+///
+/// In the child of a fork it belongs to threads that are not there: it is left as it is, and another one is made.
+class InvalidationChannel final : public ChannelListener {
+ public:
+  /// Without a channel until tend() is called: its threads use the owner's pointer to this.
+  InvalidationChannel(Coherence& coherence, Link& data, ChannelOptions options)
+      : coherence_(coherence), data_(data), options_(std::move(options)) {}
+
+  /// Where there is no channel, tries again, seldom. Costs a load otherwise.
+  void tend() {
+    if (!channel_.load(std::memory_order_acquire)) [[unlikely]]
+      begin();
+  }
+  void stop() noexcept;
+  /// After stop(), and when the link is closed: waits for the channel's last thread.
+  void join() noexcept;
+
+  bool up() const {
+    const Channel* const channel = channel_.load(std::memory_order_acquire);
+    return channel && channel->coherent();
+  }
+  /// Waits until it is up for the first time; not for long, and not at all for a server that is away.
+  void wait_briefly();
+
+ private:
+  void begin();
+  void on_keys(std::span<const std::string_view> keys) override;
+  void on_flush() override;
+  void before_coherent() override;
+  void on_coherent(TimePoint known_good) override;
+  void on_proof(TimePoint known_good) override;
+  void on_suspect(std::string_view why) override;
+
+  Coherence& coherence_;
+  Link& data_;
+  const ChannelOptions options_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  // Under mutex_.
+  bool begun_ = false;
+  bool stopped_ = false;
+  bool complained_ = false;
+  TimePoint next_try_{};
+  std::atomic<Channel*> channel_{nullptr};  ///< made_, for those who do not take the lock
+  std::unique_ptr<Channel> made_;           // last: it calls
+};
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache
