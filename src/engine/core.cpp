@@ -15,11 +15,11 @@ Reach Core::reach(const EntryOptions& options) { return engine_of(*this).reach(o
 
 void Core::fetch(std::span<Fetched> items, std::span<const TypeOps* const> types, const Identity* reader,
                  const EntryTerms& terms, std::span<const std::string> dependencies) {
-  engine_of(*this).fetch(items, types, reader, terms, dependencies);
+  engine_of(*this).l2().read(items, types, reader, terms, dependencies);
 }
 
 void Core::fetch(std::span<Fetched> items, std::span<const TypeOps* const> types, const Reach& reach) {
-  engine_of(*this).fetch(items, types, reach);
+  engine_of(*this).l2().read(items, types, reach);
 }
 
 NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, LoadMode mode) {

@@ -5,7 +5,6 @@
 #include <dsta/cache/key.hpp>
 
 #include "base/background.hpp"
-#include "base/fork_count.hpp"
 #include "base/random.hpp"
 #include "engine/manager_options.hpp"
 #include "entry/entry.hpp"
@@ -18,9 +17,7 @@
 #include "entry/tags.hpp"
 #include "l1/store.hpp"
 #include "load/load_limits.hpp"
-#include "two_level/coherence.hpp"
 #include "two_level/engine.hpp"
-#include "two_level/shared.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -39,16 +36,13 @@ std::shared_ptr<Engine> Engine::make(ManagerOptions options) {
 
 Engine::Engine(ManagerOptions options)
     : context_(std::move(options), *this), presets_(context_.options), limits_(std::make_unique<LoadLimits>()) {
-  connect();
+  levels_.connect([this] { return l2_.confirm_pending(); });
 }
 
-Engine::~Engine() {
-  close();
-  coherence_.reset();  // it watches the link
-}
+Engine::~Engine() { close(); }
 
 void Engine::close() noexcept {
-  if (shared_ && forks_.load() != fork_count()) revive();
+  levels_.notice_fork();
   if (context_.is_closed.exchange(true)) return;
   context_.store.clear(context_.next_point());
   std::vector<std::shared_ptr<void>> kept;
@@ -61,16 +55,18 @@ void Engine::close() noexcept {
   // An hour stands for "as long as it takes" without overflowing.
   const Duration longest = std::min<Duration>(longest_load_.load(), std::chrono::hours(1));
   context_.background->close(std::chrono::ceil<std::chrono::milliseconds>(longest) + kPatience);
-  if (shared_) disconnect();
+  if (levels_.has_l2()) levels_.disconnect();
 }
 
 // --- reading
+
+Reach Engine::reach(const EntryOptions& options) { return levels_.reachable() ? presets_.reach(options) : Reach(); }
 
 std::optional<Duration> Engine::time_left(const KeyView& key, const Reach& reach) {
   const TimePoint time = context_.now();
   const L1View view(trust_);
   const NodeRef node = reach.l1 ? context_.store.peek(key, time) : NodeRef();
-  if (!node || view.hides(*node)) return reach.l2 ? shared_time_left(key, reach.raw) : std::nullopt;
+  if (!node || view.hides(*node)) return reach.l2 ? l2_.time_left(key, reach.raw) : std::nullopt;
   if (!is_fresh(*node, time)) return Duration::zero();
   return node->fresh_until == TimePoint::max() ? forever : Duration(node->fresh_until - std::max(time, node->created));
 }
@@ -83,7 +79,7 @@ PutOutcome Engine::put(NodeRef node, const EntryTerms& terms, const std::vector<
   if (node->full_size > kMaxKeyBytes) return PutOutcome::not_stored_key;
   node->sequence = context_.sequence();
   node->identity = identity;
-  node->shared = shares(terms) && node->type->shareable;
+  node->shared = levels_.used_by(terms) && node->type->shareable;
   if (!set_expiry(*node, terms, {.ttl = terms.ttl, .tags = context_.tags.find(tags)}, context_.now(),
                   context_.random)) {
     erase({node->name(), node->full(), node->hash}, {.l2 = node->shared});
@@ -92,7 +88,7 @@ PutOutcome Engine::put(NodeRef node, const EntryTerms& terms, const std::vector<
   if (node->shared) {
     std::vector<NodeRef> one;
     one.push_back(std::move(node));
-    return put_shared(one, terms, tags)[0];
+    return l2_.write(one, terms, tags)[0];
   }
   return context_.store.put(std::move(node), context_.now()) ? PutOutcome::stored : PutOutcome::not_stored_weight;
 }
@@ -101,7 +97,7 @@ std::vector<PutOutcome> Engine::put(std::vector<NodeRef> nodes, const EntryTerms
   std::vector<PutOutcome> outcomes;
   if (nodes.empty()) return outcomes;
   const bool together =
-      shares(terms) && nodes[0]->type->shareable && terms.ttl > Duration::zero() && !context_.closed();
+      levels_.used_by(terms) && nodes[0]->type->shareable && terms.ttl > Duration::zero() && !context_.closed();
   if (!together) {
     for (NodeRef& node : nodes) outcomes.push_back(put(std::move(node), terms, terms.tags, nullptr));
     return outcomes;
@@ -112,16 +108,16 @@ std::vector<PutOutcome> Engine::put(std::vector<NodeRef> nodes, const EntryTerms
     set_expiry(*node, terms, {.ttl = terms.ttl, .tags = context_.tags.find(terms.tags)}, context_.now(),
                context_.random);
   }
-  return put_shared(nodes, terms, terms.tags);
+  return l2_.write(nodes, terms, terms.tags);
 }
 
 bool Engine::erase(const KeyView& key, const Reach& reach) {
-  return reach.l2 && shared_ && !context_.closed() ? erase_shared(key, reach.raw)
-                                                   : context_.store.erase(key, context_.now());
+  return reach.l2 && levels_.has_l2() && !context_.closed() ? l2_.remove(key, reach.raw)
+                                                            : context_.store.erase(key, context_.now());
 }
 
 std::size_t Engine::erase_matching(const std::shared_ptr<const KeyPattern>& pattern) {
-  if (reaches_shared()) return erase_matching_shared(pattern);
+  if (levels_.reachable()) return l2_.remove_matching(pattern);
   return context_.store.erase_matching(
       [&](const Store::Known& known) {
         return pattern->concerns(known.name, known.full) && !pattern->leaves(known.identity);
@@ -144,7 +140,7 @@ std::exception_ptr leaves_range(const KeyView& key) {
 std::optional<std::int64_t> Engine::increment(const KeyView& key, std::int64_t delta, Duration ttl,
                                               const Reach& reach) {
   if (context_.closed() || ttl <= Duration::zero()) return std::nullopt;
-  if (reach.l2) return increment_shared(key, delta, ttl);
+  if (reach.l2) return l2_.increment(key, delta, ttl);
   for (;;) {
     const TimePoint time = context_.now();
     NodeRef held = context_.store.peek(key, time);
@@ -187,34 +183,34 @@ std::optional<std::int64_t> Engine::increment(const KeyView& key, std::int64_t d
 
 void Engine::invalidate_tag(std::string_view tag, bool hard) {
   context_.tags.invalidate(tag, context_.next_point(), hard);
-  if (!reaches_shared()) return;
-  invalidate_shared(tag, hard);
+  if (!levels_.reachable()) return;
+  l2_.invalidate(tag, hard);
   context_.tags.invalidate(tag, context_.next_point(), hard);
 }
 
 void Engine::clear(Identity& identity) {
-  const bool shared = reaches_shared();
+  const bool shared = levels_.reachable();
   // What needs memory comes first: then it is done as a whole, or not at all.
   std::string dependency;
-  std::array<std::shared_ptr<const KeyPattern>, 2> raw_values;
+  L2Cache::RawPatterns raw_values;
   const bool raw = shared && identity.raw.load(std::memory_order_relaxed);
   if (shared) dependency = function_dependency(identity.text());
-  if (raw) raw_values = raw_values_of(identity);
+  if (raw) raw_values = L2Cache::raw_values_of(identity);
   raise(identity.cleared, context_.next_point());
   if (shared) {
-    invalidate_shared(dependency, true);
+    l2_.invalidate(dependency, true);
     raise(identity.cleared, context_.next_point());
     // What was kept before the function was known here knows it by this name only.
     context_.tags.invalidate(dependency, context_.next_point(), true);
-    if (raw) clear_raw(raw_values);
+    if (raw) l2_.clear_raw(raw_values);
   }
   sweep_behind();
 }
 
 void Engine::flush_all() {
   context_.store.clear(context_.next_point());
-  if (!reaches_shared()) return;
-  flush_shared();
+  if (!levels_.reachable()) return;
+  l2_.flush();
   context_.store.clear(context_.next_point());
 }
 
@@ -273,12 +269,12 @@ CacheStats Engine::stats() {
   stats.bytes = contents.bytes;
   stats.evictions = contents.evictions;
   stats.expirations = contents.expirations;
-  if (shared_) {
-    stats.l2_hits = shared_->hits.load(std::memory_order_relaxed);
-    stats.l2_errors = shared_->errors.load(std::memory_order_relaxed);
-    stats.unknown_writes = shared_->unknown.load(std::memory_order_relaxed);
-    stats.l1_suspensions = shared_->channel_losses.load(std::memory_order_relaxed);
-    stats.pending_invalidations = shared_->pending.size();
+  if (levels_.has_l2()) {
+    stats.l2_hits = levels_.shared().hits.load(std::memory_order_relaxed);
+    stats.l2_errors = levels_.shared().errors.load(std::memory_order_relaxed);
+    stats.unknown_writes = levels_.shared().unknown.load(std::memory_order_relaxed);
+    stats.l1_suspensions = levels_.shared().channel_losses.load(std::memory_order_relaxed);
+    stats.pending_invalidations = levels_.shared().pending.size();
   }
   return stats;
 }
@@ -296,7 +292,8 @@ std::map<std::string, CacheStats> Engine::stats_by_prefix() const {
 void Engine::clear_stats() {
   context_.identities.each([](const std::string&, Counters& counters) { counters.clear(); });
   context_.store.clear_counts();
-  if (shared_) shared_->hits = shared_->errors = shared_->unknown = shared_->channel_losses = 0;
+  if (levels_.has_l2())
+    levels_.shared().hits = levels_.shared().errors = levels_.shared().unknown = levels_.shared().channel_losses = 0;
 }
 
 // --- background

@@ -96,21 +96,10 @@ Taken to_taken(const Done& done) {
 
 }  // namespace
 
-bool has_all(const EnvelopeView& entry, const std::vector<std::string>& names) {
-  bool of_function = false;
-  for (const TagVersion& tag : entry.tags) of_function = of_function || tag.name.starts_with(kFunctionMark);
-  return !of_function || std::ranges::all_of(names, [&](const auto& name) {
-    for (const TagVersion& tag : entry.tags) {
-      if (tag.name == name) return true;
-    }
-    return false;
-  });
-}
-
 std::vector<std::string> Engine::dependencies_of(const Batch& batch, const LoadSpec& spec) const {
   std::vector<std::string> tags;
   for (const auto& flight : batch.flights) tags.insert(tags.end(), flight->tag_names.begin(), flight->tag_names.end());
-  return dependencies_of(spec.identity, tags);
+  return detail::dependencies_of(spec.identity, tags);
 }
 
 namespace {
@@ -135,26 +124,27 @@ Acquired Engine::acquire_leases(const Batch& batch, const LoadSpec& spec, LoadUr
   if (spec.terms->raw) return acquire_raw_leases(batch, spec, urgency, place);
   Acquired acquired;
   const auto alone = [&](std::size_t i) { acquired.ours.add(batch.items[i], batch.flights[i], {}); };
-  Remote& remote = shared_->remote;
+  Remote& remote = levels_.shared().remote;
   const std::vector<std::string> dependencies = dependencies_of(batch, spec);
-  const std::uint64_t confirmed_before = shared_->pending.confirmed();
-  const bool blocked =
-      std::ranges::any_of(dependencies, [&](const auto& name) { return shared_->pending.concerns_dependency(name); });
+  const std::uint64_t confirmed_before = levels_.shared().pending.confirmed();
+  const bool blocked = std::ranges::any_of(
+      dependencies, [&](const auto& name) { return levels_.shared().pending.concerns_dependency(name); });
   std::vector<RemoteQuery> queries;
   std::vector<std::size_t> places;
   for (std::size_t i = 0; i < batch.flights.size(); ++i) {
     Flight& flight = *batch.flights[i];
-    if (blocked || shared_->pending.concerns_key(flight.name)) {
+    if (blocked || levels_.shared().pending.concerns_key(flight.name)) {
       alone(i);
       continue;
     }
-    context_.store.rearm(flight, coherence_->fills(*spec.terms));
+    context_.store.rearm(flight, levels_.coherence().fills(*spec.terms));
     queries.push_back({.name = flight.name, .orders = flight.forced});
     places.push_back(i);
   }
   if (queries.empty()) return acquired;
   auto versions = std::make_shared<Versions>();
-  if (!remote.read(queries, dependencies, *versions, may_be_counter(*spec.type), !coherence_->fills(*spec.terms))) {
+  if (!remote.read(queries, dependencies, *versions, may_be_counter(*spec.type),
+                   !levels_.coherence().fills(*spec.terms))) {
     for (const std::size_t i : places) alone(i);
     return acquired;
   }
@@ -220,22 +210,23 @@ LeaseStep Engine::look(const Flight& flight, const LoadSpec& spec, LoadUrgency u
                        const Versions& versions, std::uint64_t confirmed_before, NodeRef& node, Freshness& freshness) {
   SeenEntry seen{.kind = kind_of(found), .of_other_type = found.of_other_type};
   if (found.kind == Found::Kind::value) {
-    const std::int64_t server_now = shared_->remote.clock().to_server(context_.now());
+    const std::int64_t server_now = levels_.shared().remote.clock().to_server(context_.now());
     const Judged judged = judge(found.view, versions, server_now, spec.identity);
     const bool carries_tags = !spec.identity->function || has_all(found.view, flight.tag_names);
-    if (judged.freshness != Freshness::miss && carries_tags && !concerned(found.view, flight.name, confirmed_before)) {
-      node = unpack(flight.key(), *spec.type, found, judged, flight.sequence);
+    if (judged.freshness != Freshness::miss && carries_tags &&
+        !l2_.concerned(found.view, flight.name, confirmed_before)) {
+      node = l2_.unpack(flight.key(), *spec.type, found, judged, flight.sequence);
     }
     if (node) seen.freshness = freshness = judged.freshness;
   } else if (counts_plain(found, false) && may_be_counter(*spec.type)) {
-    node = decode(flight.key(), *spec.type, found.bytes);
+    node = l2_.decode(flight.key(), *spec.type, found.bytes);
     if (node) {
       node->created = node->refresh_at = node->fresh_until = node->stale_until = context_.now();
       seen.kind = SeenEntry::Kind::value;
       seen.freshness = freshness = Freshness::fresh;
     }
   } else if (found.kind == Found::Kind::lease) {
-    seen.lease_counts = is_current(found.lease, versions) && !shared_->leases->is_given_back(found.lease.token);
+    seen.lease_counts = is_current(found.lease, versions) && !levels_.shared().leases->is_given_back(found.lease.token);
     seen.lease_is_callers = LoadScope::holds_lease(found.lease.token);
   }
   return decide(seen, flight.forced, urgency);
@@ -249,13 +240,13 @@ bool Engine::know_versions(std::span<const std::string> dependencies, const Entr
                        [&](const auto& name) { return !is_kept_for_ever(name) || !versions.there(name); });
   if (needed.empty() && versions.there({})) return true;
   const TimePoint stale_until = saturating_add(saturating_add(context_.now(), terms.ttl), terms.stale_for);
-  return shared_->remote.need_versions(needed, version_life(stale_until), versions);
+  return levels_.shared().remote.need_versions(needed, l2_.version_life(stale_until), versions);
 }
 
 /// Each of `wanted` becomes one of `acquired`, by what the server says to its step.
 void Engine::take_claims(const Batch& batch, const LoadSpec& spec, const std::shared_ptr<const Versions>& versions,
                          std::vector<Wanted>& wanted, Acquired& acquired) {
-  Remote& remote = shared_->remote;
+  Remote& remote = levels_.shared().remote;
   const std::uint64_t clock = spec.names_tags ? remote.version_clock() : 0;
   std::vector<std::string_view> free_names;
   std::vector<std::string> leases;
@@ -272,7 +263,8 @@ void Engine::take_claims(const Batch& batch, const LoadSpec& spec, const std::sh
       case LeaseStep::take:
       case LeaseStep::take_over: {
         claim.generation = new_lease_token();
-        std::string bytes = lease_bytes(claim.generation, dependencies_of(spec.identity, flight->tag_names), *versions);
+        std::string bytes =
+            lease_bytes(claim.generation, detail::dependencies_of(spec.identity, flight->tag_names), *versions);
         if (step == LeaseStep::take) {
           free.push_back(n);
           free_names.push_back(flight->name);
@@ -281,7 +273,7 @@ void Engine::take_claims(const Batch& batch, const LoadSpec& spec, const std::sh
           replacing.push_back(n);
           replaces.push_back({key, {.mark = found->mark()}, Remote::Action::set, Leases::kLife, std::move(bytes)});
         }
-        claim.hold = make_hold(*shared_, flight, spec, key, claim.generation, claim.order, true);
+        claim.hold = make_hold(levels_.shared(), flight, spec, key, claim.generation, claim.order, true);
         break;
       }
       case LeaseStep::join:
@@ -289,7 +281,7 @@ void Engine::take_claims(const Batch& batch, const LoadSpec& spec, const std::sh
         claim.order = std::max<std::uint32_t>(claim.order, 1);
         replacing.push_back(n);
         replaces.push_back({key, claim.at_server(), Remote::Action::join, Leases::kLife});
-        claim.hold = make_hold(*shared_, flight, spec, key, claim.generation, claim.order, true);
+        claim.hold = make_hold(levels_.shared(), flight, spec, key, claim.generation, claim.order, true);
         break;
       case LeaseStep::refresh:
       case LeaseStep::replace: {
@@ -303,7 +295,8 @@ void Engine::take_claims(const Batch& batch, const LoadSpec& spec, const std::sh
         }
         if (step == LeaseStep::refresh) {
           const LeaseToken token = new_lease_token();
-          claim.refresh = make_hold(*shared_, flight, spec, remote.keys().refresh_lease(flight->name), token, 0, true);
+          claim.refresh =
+              make_hold(levels_.shared(), flight, spec, remote.keys().refresh_lease(flight->name), token, 0, true);
           claim.refresh.begin();
           const Done taken_now = remote.take_refresh_lease(flight->name, token, Leases::kLife);
           if (!taken_now) {
@@ -315,7 +308,7 @@ void Engine::take_claims(const Batch& batch, const LoadSpec& spec, const std::sh
         }
         const TimePoint ends = remote.clock().to_local(view.terms.stale_until);
         if (!view.has_generation || ends > saturating_add(context_.now(), kLongLife)) break;
-        claim.hold = make_hold(*shared_, flight, spec, key, claim.generation, claim.order, false);
+        claim.hold = make_hold(levels_.shared(), flight, spec, key, claim.generation, claim.order, false);
         if (ends > saturating_add(context_.now(), Leases::kLife)) break;
         replacing.push_back(n);
         replaces.push_back({key, claim.at_server(), Remote::Action::keep, Leases::kLife});
@@ -377,7 +370,7 @@ Acquired Engine::acquire_raw_leases(const Batch& batch, const LoadSpec& spec, Lo
     }
   }
   const TypeOps* types[] = {spec.type};
-  if (!seen.empty()) fetch(seen, types, nullptr, *spec.terms, {});
+  if (!seen.empty()) l2_.read(seen, types, nullptr, *spec.terms, {});
   std::vector<bool> absent(batch.flights.size());
   for (std::size_t n = 0; n < seen.size(); ++n) {
     const std::size_t i = looked[n];
@@ -402,14 +395,14 @@ Acquired Engine::acquire_raw_leases(const Batch& batch, const LoadSpec& spec, Lo
 /// Each of `open`, which are places in `batch`, becomes one of `acquired`.
 void Engine::take_raw_claims(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency,
                              std::span<const std::size_t> open, const std::vector<bool>& absent, Acquired& acquired) {
-  Remote& remote = shared_->remote;
+  Remote& remote = levels_.shared().remote;
   std::vector<Remote::RawTake> takes;
   std::vector<Claim> claims;
   std::vector<std::size_t> places;
   std::vector<RemoteQuery> forced;
   for (const std::size_t i : open) {
     const auto& flight = batch.flights[i];
-    if (shared_->pending.concerns_key(flight->name) || !remote.may_lease()) {
+    if (levels_.shared().pending.concerns_key(flight->name) || !remote.may_lease()) {
       acquired.ours.add(batch.items[i], flight, {});
       continue;
     }
@@ -424,7 +417,7 @@ void Engine::take_raw_claims(const Batch& batch, const LoadSpec& spec, LoadUrgen
   auto numbered = forced.begin();
   const auto hold = [&](std::size_t n, const LeaseToken& generation) {
     claims[n].hold.settle();
-    claims[n].hold = make_hold(*shared_, batch.flights[places[n]], spec, {}, generation, claims[n].order, true);
+    claims[n].hold = make_hold(levels_.shared(), batch.flights[places[n]], spec, {}, generation, claims[n].order, true);
     claims[n].hold.begin();
   };
   for (std::size_t n = 0; n < takes.size(); ++n) {
@@ -459,22 +452,12 @@ void Engine::take_raw_claims(const Batch& batch, const LoadSpec& spec, LoadUrgen
   }
 }
 
-bool Engine::concerned(const EnvelopeView& view, std::string_view key, std::uint64_t confirmed) const {
-  const Pending& pending = shared_->pending;
-  if (pending.concerns_key(key)) return true;
-  for (const TagVersion& tag : view.tags) {
-    if (pending.concerns_dependency(tag.name)) return true;
-  }
-  // Asked last: one that was confirmed meanwhile counted this up before it was gone from there.
-  return !view.tags.empty() && pending.confirmed() != confirmed;
-}
-
 void Engine::land_found(Flight& flight, const EntryTerms& terms, NodeRef node, Freshness freshness) {
-  shared_->hits.fetch_add(1, std::memory_order_relaxed);
+  levels_.shared().hits.fetch_add(1, std::memory_order_relaxed);
   flight.found = freshness;
   context_.probes.at(Probes::Point::before_l1_store, flight.name);
   // Where nothing is told, only another look shows those who came after it was read whether it still counts.
-  const bool leader_only = context_.store.revoked(flight) || !coherence_->fills(terms);
+  const bool leader_only = context_.store.revoked(flight) || !levels_.coherence().fills(terms);
   // Tags that only the value names could not keep callers from joining.
   const bool overtaken = node->extra && node->extra->tags.invalidated() > flight.sequence;
   NodeRef value = node;
@@ -494,7 +477,7 @@ void Engine::land_found(Flight& flight, const EntryTerms& terms, NodeRef node, F
 
 void Engine::put_off(const std::shared_ptr<Flight>& flight) {
   const TimePoint since = context_.now(), until = saturating_add(since, kPutOff);
-  shared_->back_off(flight->name, since, until);
+  levels_.shared().back_off(flight->name, since, until);
   Store::Landing landing;
   landing.retry_after = until;
   context_.store.land(*flight, std::move(landing), context_.now());
@@ -510,11 +493,12 @@ bool Engine::wait_for_others(int looks, TimePoint begun) {
   const PlacesLent lent;
   const auto pause = std::min<Duration>(kFirstLook * (1LL << std::min(looks, 10)), kLastLook);
   {
-    shared_->waiting.fetch_add(1, std::memory_order_acq_rel);
-    std::unique_lock lock(shared_->news_mutex);
-    const std::uint64_t seen = shared_->news_count;
-    shared_->news.wait_for(lock, pause, [&] { return shared_->news_count != seen || context_.closed(); });
-    shared_->waiting.fetch_sub(1, std::memory_order_relaxed);
+    levels_.shared().waiting.fetch_add(1, std::memory_order_acq_rel);
+    std::unique_lock lock(levels_.shared().news_mutex);
+    const std::uint64_t seen = levels_.shared().news_count;
+    levels_.shared().news.wait_for(lock, pause,
+                                   [&] { return levels_.shared().news_count != seen || context_.closed(); });
+    levels_.shared().waiting.fetch_sub(1, std::memory_order_relaxed);
   }
   if (context_.closed()) return false;
   return !LoadScope::active() || std::chrono::steady_clock::now() - begun < kNestedPatience;

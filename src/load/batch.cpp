@@ -64,7 +64,8 @@ std::vector<Engine::Waiting> Engine::join_batch(std::vector<BatchItem>& items, c
     Store::Joined joined =
         context_.store.join(std::move(flight), asks || lags ? Store::Wants::load : Store::Wants::any, context_.now());
     // With a shared level it is not yet known which of the two it will be.
-    if (!counted && (joined.entry || !shares(*spec.terms))) counters.add(joined.entry ? Count::hits : Count::misses);
+    if (!counted && (joined.entry || !levels_.used_by(*spec.terms)))
+      counters.add(joined.entry ? Count::hits : Count::misses);
     if (joined.entry) {
       const bool past_ttl = is_past_ttl(joined.freshness);
       if (past_ttl) counters.add(Count::stale_served);
@@ -100,7 +101,7 @@ void Engine::drop_superseded(const std::vector<BatchItem>& items, const LoadSpec
   }
   if (joined.empty()) return;
   const TypeOps* types[] = {spec.type};
-  fetch(seen, types, spec.identity, *spec.terms, dependencies_of(spec.identity, tags));
+  l2_.read(seen, types, spec.identity, *spec.terms, detail::dependencies_of(spec.identity, tags));
   for (std::size_t n = 0; n < joined.size(); ++n) {
     auto& flight = joined[n]->flight;
     if (may_join(*flight, seen[n])) continue;
@@ -138,7 +139,7 @@ void Engine::load_batch(std::vector<BatchItem>& items, const std::shared_ptr<Bat
     std::vector<std::size_t> aged;
     for (auto& [item, flight, arrived, leads, in_doubt] : waiting) {
       const auto count = [&](bool found) {
-        if (!counted && shares(*loader->terms)) {
+        if (!counted && levels_.used_by(*loader->terms)) {
           loader->identity->counters.add(found ? Count::hits : Count::misses);
         }
       };
@@ -204,7 +205,7 @@ void Engine::refresh_behind(const std::vector<BatchItem>& items, const std::vect
   std::size_t early = 0;
   Unled unled(*this, behind, aged.size());
   for (const std::size_t i : aged) {
-    if (shared_->backs_off(items[i].key.name, items[i].value->created, context_.now())) continue;
+    if (levels_.shared().backs_off(items[i].key.name, items[i].value->created, context_.now())) continue;
     Store::Joined joined =
         context_.store.join(new_flight(items[i].key, *loader, items[i].tags), Store::Wants::load, context_.now());
     if (!joined.lead) continue;

@@ -61,11 +61,11 @@ NodeRef Engine::load(const KeyView& key, const std::shared_ptr<Loader>& loader, 
     const bool asks_first = mode == LoadMode::get && reads_l2_itself(*loader);
     if (asks_first) {
       const std::uint64_t arrived = context_.sequence();
-      const auto dependencies = dependencies_of(loader->identity, loader->tags);
-      fetch(std::span(&seen, 1), std::span(&loader->type, 1), loader->identity, terms, dependencies);
+      const auto dependencies = detail::dependencies_of(loader->identity, loader->tags);
+      l2_.read(std::span(&seen, 1), std::span(&loader->type, 1), loader->identity, terms, dependencies);
       if (seen.node) {
         count(Count::hits);
-        shared_->hits.fetch_add(1, std::memory_order_relaxed);
+        levels_.shared().hits.fetch_add(1, std::memory_order_relaxed);
         return refresh_if_due(std::move(seen), loader, called, arrived);
       }
     }
@@ -142,7 +142,7 @@ NodeRef Engine::load(const KeyView& key, const std::shared_ptr<Loader>& loader, 
 /// Without an L1 that may be trusted each caller reads L2: a load under way was begun earlier, and only L2 knows
 /// whether it still counts.
 bool Engine::reads_l2_itself(const LoadSpec& spec) {
-  return shares(*spec.terms) && spec.type->shareable && !coherence_->fills(*spec.terms);
+  return levels_.used_by(*spec.terms) && spec.type->shareable && !levels_.coherence().fills(*spec.terms);
 }
 
 NodeRef Engine::serve_stale_or_wait(NodeRef entry, Freshness freshness, const std::shared_ptr<Flight>& refresh,
@@ -165,7 +165,7 @@ NodeRef Engine::refresh_if_due(Fetched seen, const std::shared_ptr<Loader>& load
   if (seen.freshness == Freshness::fresh) return seen.node;
   const bool past_ttl = is_past_ttl(seen.freshness);
   std::shared_ptr<Flight> refresh;
-  if (!shared_->backs_off(seen.key.name, seen.node->created, context_.now())) {
+  if (!levels_.shared().backs_off(seen.key.name, seen.node->created, context_.now())) {
     Store::Joined joined =
         context_.store.join(new_flight(seen.key, *loader, loader->tags), Store::Wants::load, context_.now());
     if (waits_for_refresh(*loader->terms, seen.freshness)) {
@@ -197,7 +197,7 @@ bool Engine::replace_doubtful(std::shared_ptr<Flight>& flight, bool in_doubt, co
 /// between the two.
 bool Engine::may_join(const Flight& flight, const Fetched& seen) {
   if (!flight.claimed.load(std::memory_order_acquire)) return false;
-  const auto dependencies = dependencies_of(flight.identity, flight.tag_names);
+  const auto dependencies = detail::dependencies_of(flight.identity, flight.tag_names);
   const auto as_before = [&](const Versions& versions, std::string_view name) {
     const auto* before = flight.versions->find(name);
     const auto* now_there = versions.find(name);
@@ -220,7 +220,7 @@ bool Engine::may_join(const Flight& flight, const Fetched& seen) {
   const TypeOps* types[] = {flight.type};
   EntryTerms terms;
   terms.level = Level::l2;
-  fetch(std::span(&again, 1), types, nullptr, terms, dependencies);
+  l2_.read(std::span(&again, 1), types, nullptr, terms, dependencies);
   return stands(again);
 }
 
@@ -251,7 +251,7 @@ Engine::Awaited Engine::await(const std::shared_ptr<Flight>& flight, TimePoint l
   // This thread may be the very one that the load is queued for, or is just being queued for: then it runs it itself.
   const bool may_run = LoadScope::active() || Background::on_task();
   constexpr std::chrono::milliseconds kBetweenLooks{10};
-  const bool nested = LoadScope::active() && !leads && shared_;
+  const bool nested = LoadScope::active() && !leads && levels_.has_l2();
   const TimePoint patience = std::chrono::steady_clock::now() + Leases::kLife;
   std::shared_ptr<Errand> errand;
   for (;;) {

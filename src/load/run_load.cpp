@@ -51,8 +51,8 @@ void Engine::run_load_all(const Batch& batch, const LoadSpec& spec, LoadUrgency 
   Batch left = batch;
   const TimePoint begun = std::chrono::steady_clock::now();
   const auto may_ask = [&] {
-    return urgency != LoadUrgency::beside && shares(*spec.terms) && spec.type->shareable && !context_.closed() &&
-           !TimeBudget::used_up();
+    return urgency != LoadUrgency::beside && levels_.used_by(*spec.terms) && spec.type->shareable &&
+           !context_.closed() && !TimeBudget::used_up();
   };
   for (int looks = 0; may_ask(); ++looks) {
     for (const auto& flight : left.flights) flight->wait_no_more();
@@ -69,7 +69,7 @@ void Engine::run_load_all(const Batch& batch, const LoadSpec& spec, LoadUrgency 
     // What is its own is loaded before it waits for others: nobody waits for a load that is not under way.
     if (!acquired.ours.empty()) continue;
     try {
-      const WaitScope scope(load_waited_for(left, *shared_->leases));
+      const WaitScope scope(load_waited_for(left, *levels_.shared().leases));
       if (!wait_for_others(looks, begun)) break;
     } catch (const RecursiveLoadError&) {  // that load waits for this thread's
       break;
@@ -118,7 +118,7 @@ void Engine::wait_for_unclaimed(const std::shared_ptr<Flight>& flight) {
 
 void Engine::load_ours(Ours& ours, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run, LoadPlace& place) {
   Counters& counters = spec.identity->counters;
-  const bool with_l2 = shares(*spec.terms) && spec.type->shareable;
+  const bool with_l2 = levels_.used_by(*spec.terms) && spec.type->shareable;
   const bool background = Background::on_task();
   if (!enter(ours, spec, urgency, place)) return;
   // With its place: the load that it waits for has one, too.
@@ -221,7 +221,7 @@ Prepared Engine::prepare(Flight& flight, const LoadSpec& spec, Loaded& loaded, D
       Node& node = *loaded.node;
       if (spec.identity->function) node.identity = spec.identity;  // else it is like what was set by hand
       node.sequence = flight.sequence;
-      node.shared = shares(terms) && spec.type->shareable;
+      node.shared = levels_.used_by(terms) && spec.type->shareable;
       std::vector<std::string> names = flight.tag_names;
       names.insert(names.end(), loaded.tags.begin(), loaded.tags.end());
       TagSet tags = context_.tags.find(names);

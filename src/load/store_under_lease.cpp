@@ -56,20 +56,20 @@ EntryAction Engine::store_action(const Flight& flight, const Claim& claim, const
     } else {
       std::vector<std::string> tags;
       if (kept->extra) kept->extra->tags.names(tags);
-      const auto dependencies = dependencies_of(spec.identity, tags);
+      const auto dependencies = detail::dependencies_of(spec.identity, tags);
       Versions versions = *claim.versions;
-      const auto before_load = dependencies_of(spec.identity, flight.tag_names);
+      const auto before_load = detail::dependencies_of(spec.identity, flight.tag_names);
       if (!add_late_versions(claim, before_load, dependencies, kept->stale_until, versions)) {
         mine.revoked = true;
         return EntryAction::leave;
       }
-      bytes = pack(*kept, *spec.terms, dependencies, versions, took, mine.negative, claim.generation, claim.order);
+      bytes = l2_.pack(*kept, *spec.terms, dependencies, versions, took, mine.negative, claim.generation, claim.order);
     }
   } catch (const std::bad_alloc&) {  // handed out, not stored; what it was to replace is older than it
     mine.landing.remove = true;
     return EntryAction::remove;
   } catch (const std::exception& refused) {  // the user's codec, or too much for the format
-    count_undecoded("encoding");
+    l2_.count_undecoded("encoding");
     if (dynamic_cast<const ValueError*>(&refused)) {
       loaded.error = std::current_exception();
     } else {
@@ -92,7 +92,7 @@ EntryAction Engine::store_action(const Flight& flight, const Claim& claim, const
 
 void Engine::store_under_leases(Ours& ours, const LoadSpec& spec, std::vector<Prepared>& prepared,
                                 std::vector<Loaded>& loaded, Duration took) {
-  Remote& remote = shared_->remote;
+  Remote& remote = levels_.shared().remote;
   std::vector<Remote::Replace> replaces;
   std::vector<Remote::RawReplace> raw;
   std::vector<Settling> entries, raw_entries;
@@ -113,8 +113,8 @@ void Engine::store_under_leases(Ours& ours, const LoadSpec& spec, std::vector<Pr
     const EntryAction action = store_action(flight, claim, spec, mine, loaded[i], took, bytes);
     Duration life = Leases::kLife;
     if (action == EntryAction::set) {
-      life = physical_life(mine.landing.replace_by->stale_until);
-      context_.store.rearm(flight, coherence_->fills(*spec.terms));
+      life = l2_.physical_life(mine.landing.replace_by->stale_until);
+      context_.store.rearm(flight, levels_.coherence().fills(*spec.terms));
     } else {
       // Once its claim is gone, nothing shows a caller who joins that the value was invalidated.
       context_.store.close(flight);
@@ -132,7 +132,7 @@ void Engine::store_under_leases(Ours& ours, const LoadSpec& spec, std::vector<Pr
       entries.push_back({i, stores});
     }
     const bool failed = mine.landing.retry_after != TimePoint{};
-    if (failed) shared_->back_off(flight.name, context_.now(), mine.landing.retry_after);
+    if (failed) levels_.shared().back_off(flight.name, context_.now(), mine.landing.retry_after);
     if (claim.refresh) {
       // After a failure nobody in the fleet tries for a while.
       const Leases::Record& lease = claim.refresh.record();
@@ -182,7 +182,7 @@ void Engine::note_stored(Claim& claim, Prepared& mine, const Done& done, bool st
       mine.wanted = false;
       break;
     case Done::unknown:
-      shared_->unknown.fetch_add(1, std::memory_order_relaxed);
+      levels_.shared().unknown.fetch_add(1, std::memory_order_relaxed);
       break;
     case Done::yes:
       break;
@@ -197,7 +197,8 @@ bool Engine::add_late_versions(const Claim& claim, const std::vector<std::string
   for (const auto& name : dependencies) {
     if (std::ranges::find(before_load, name) == before_load.end()) late.push_back(name);
   }
-  return late.empty() || shared_->remote.late_versions(late, version_life(stale_until), claim.clock, versions);
+  return late.empty() ||
+         levels_.shared().remote.late_versions(late, l2_.version_life(stale_until), claim.clock, versions);
 }
 
 }  // namespace detail

@@ -25,8 +25,9 @@
 
 #include "entry/presets.hpp"
 #include "l1/trust.hpp"
-#include "two_level/coherence.hpp"
 #include "two_level/context.hpp"
+#include "two_level/l2_cache.hpp"
+#include "two_level/two_level.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -35,23 +36,14 @@ namespace detail {
 struct Flight;
 struct Batch;
 class LoadLimits;
-class KeyPattern;
 // With a shared level.
-struct Shared;
 struct Claim;
 struct Ours;
 class LoadPlace;
 enum class LoadUrgency : std::uint8_t;
 enum class LeaseStep : std::uint8_t;
-enum class EntryAction : std::uint8_t;
 struct Acquired;
 struct Prepared;
-struct Judged;
-struct EnvelopeView;
-struct Erasure;
-struct Done;
-struct SendOrder;
-enum class PendingKind : std::uint8_t;
 
 /// What is behind a Core: construction, close, dispatch.
 class Engine final : public Core, public std::enable_shared_from_this<Engine> {
@@ -69,13 +61,7 @@ class Engine final : public Core, public std::enable_shared_from_this<Engine> {
 
   /// Which levels a manual call with these options goes to.
   Reach reach(const EntryOptions& options);
-  /// Asks the shared level for all items at once, for a value of one of the `types` (the first that fits), and keeps
-  /// what counts in-process where that is allowed. `dependencies` are read in the same round trip.
-  void fetch(std::span<Fetched> items, std::span<const TypeOps* const> types, const Identity* reader,
-             const EntryTerms& terms, std::span<const std::string> dependencies);
-  /// The same for manual calls, and counts what was found.
-  void fetch(std::span<Fetched> items, std::span<const TypeOps* const> types, const Reach& reach);
-  bool has_shared() const noexcept { return shared_ != nullptr; }
+  bool has_shared() const noexcept { return levels_.has_l2(); }
 
   /// A value by cache, by joining a load under way, or by loading. Throws what the loader throws.
   NodeRef load(const KeyView& key, const std::shared_ptr<Loader>& loader, LoadMode mode);
@@ -90,8 +76,6 @@ class Engine final : public Core, public std::enable_shared_from_this<Engine> {
   bool erase(const KeyView& key, const Reach& reach = {.l2 = true});
   /// Removes and fences what the pattern concerns; returns how many entries that was.
   std::size_t erase_matching(const std::shared_ptr<const KeyPattern>& pattern);
-  /// Returns how many there were, each key that is named twice once.
-  std::size_t erase_many(std::span<const KeyView> keys, const Reach& reach);
   /// `ttl` counts from the counter's creation.
   std::optional<std::int64_t> increment(const KeyView& key, std::int64_t delta, Duration ttl, const Reach& reach);
   void invalidate_tag(std::string_view tag, bool hard);
@@ -129,6 +113,8 @@ class Engine final : public Core, public std::enable_shared_from_this<Engine> {
   void keep(std::shared_ptr<void> token);
   /// Not after close(): the user's sink may be gone.
   void log(LogLevel level, std::string_view message) const { context_.log(level, message); }
+  L2Cache& l2() noexcept { return l2_; }
+
   void close() noexcept;
   bool closed() const noexcept { return context_.closed(); }
 
@@ -192,17 +178,6 @@ class Engine final : public Core, public std::enable_shared_from_this<Engine> {
   /// Lands a flight, unless it has, with an error.
   void fail(Flight& flight, std::exception_ptr error) noexcept;
 
-  // With a shared level. See connect.cpp.
-  void connect();
-  void begin_periodic_tasks();
-  void disconnect() noexcept;
-  /// By each operation that reaches beyond a hit: threads that were not to be had are tried for again.
-  void tend();
-  /// In the child of a fork the threads of its parent are missing: makes them again.
-  void revive();
-  /// There is a shared level, and the manager is this process's.
-  bool reaches_shared();
-
   // See consult.cpp.
   struct Wanted;
   Acquired acquire_leases(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, int looks, LoadPlace& place);
@@ -229,62 +204,14 @@ class Engine final : public Core, public std::enable_shared_from_this<Engine> {
   /// True when the caller may wait for the flight's value: nothing has revoked it at the shared level.
   bool may_join(const Flight& flight, const Fetched& seen);
 
-  // See shared_read.cpp.
-  bool shares(const EntryTerms& terms);
-  NodeRef decode(const KeyView& key, const TypeOps& type, std::string_view payload) const;
-  NodeRef unpack(const KeyView& key, const TypeOps& type, const Found& found, const Judged& judged,
-                 std::uint64_t sequence);
-  void take_found(Fetched& item, Found found, std::span<const TypeOps* const> types, const Identity* reader,
-                  const EntryTerms& terms, const Versions& versions, std::int64_t server_now,
-                  std::uint64_t sequence_before, std::uint64_t confirmed_before);
-  void count_undecoded(std::string_view why);
-  /// An invalidation of the value waits, or may have waited when it was read (`confirmed`: Pending's count before
-  /// that).
-  bool concerned(const EnvelopeView& view, std::string_view key, std::uint64_t confirmed) const;
-  std::optional<Duration> shared_time_left(const KeyView& key, bool raw);
-
-  // See shared_write.cpp.
-  Duration physical_life(TimePoint stale_until) const;
-  Duration version_life(TimePoint stale_until) const;
-  static std::vector<std::string> dependencies_of(const Identity* identity, const std::vector<std::string>& tags);
-  std::string pack(const Node& node, const EntryTerms& terms, std::span<const std::string> dependencies,
-                   const Versions& versions, Duration load_cost, bool negative, const std::array<char, 16>& generation,
-                   std::uint32_t order) const;
-  std::vector<PutOutcome> put_shared(std::vector<NodeRef>& nodes, const EntryTerms& terms,
-                                     const std::vector<std::string>& tags);
-  SendOrder write_entries(const std::vector<NodeRef>& nodes, const EntryTerms& terms,
-                          const std::vector<std::string>& dependencies, Duration life,
-                          std::vector<PutOutcome>& outcomes);
-  bool erase_shared(const KeyView& key, bool raw);
-  bool counts(const EnvelopeView& view);
-  std::size_t erase_matching_shared(const std::shared_ptr<const KeyPattern>& pattern);
-  Done sweep(const KeyPattern& pattern, std::size_t* counted);
-  std::size_t count_erased(std::span<const Erasure> erasures, bool raw, Versions& versions);
-  void invalidate_shared(std::string_view dependency, bool hard);
-  void flush_shared();
-  static std::array<std::shared_ptr<const KeyPattern>, 2> raw_values_of(const Identity& identity);
-  void clear_raw(std::span<const std::shared_ptr<const KeyPattern>> patterns) noexcept;
-  void retry_later(PendingKind kind, std::string_view name);
-  void retry_later(const std::shared_ptr<const KeyPattern>& pattern);
-  // Steps of PeriodicTask: each does what is due and says when it is to be called next.
-  TimePoint confirm_pending();
-  TimePoint renew_leases();
-  TimePoint renew_leases(TimePoint time, TimePoint next);
-  void apply_pending();
-  std::optional<std::int64_t> increment_shared(const KeyView& key, std::int64_t delta, Duration ttl);
-  std::optional<std::int64_t> increment_entry(const KeyView& key, std::int64_t delta, Duration ttl, bool& changed);
-  static std::optional<std::int64_t> decode_integer(const EnvelopeView& view);
-
   void sweep_behind() noexcept;
 
   Context context_;
   L1Trust trust_{context_.store};
   Presets presets_;
   std::unique_ptr<LoadLimits> limits_;
-  std::unique_ptr<Shared> shared_;        ///< null: in-process only
-  std::unique_ptr<Coherence> coherence_;  ///< null with shared_
-  std::atomic<std::uint32_t> forks_{0};
-  std::mutex reviving_;
+  TwoLevel levels_{context_, trust_};
+  L2Cache l2_{context_, levels_};
   /// The longest load_timeout of a load that was given to the executor: how long close() has patience.
   std::atomic<Duration> longest_load_{Duration::zero()};
   std::mutex kept_mutex_;

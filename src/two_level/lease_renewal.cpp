@@ -1,10 +1,6 @@
-/// The leases of this process at the server: those that are held are renewed, those that ended are given back.
-#include <algorithm>
+#include "two_level/lease_renewal.hpp"
 
-#include "two_level/coherence.hpp"
-#include "two_level/engine.hpp"
-#include "two_level/leases.hpp"
-#include "two_level/shared.hpp"
+#include <algorithm>
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -41,45 +37,45 @@ bool give_back_refused(Remote& remote, const Leases::Record& lease) {
   return bool(remote.replace_raw({&end, 1})[0]);
 }
 
-}  // namespace
-
-TimePoint Engine::renew_leases() {
-  TimePoint next = TimePoint::max();
-  const TimePoint time = std::chrono::steady_clock::now();
-  try {
-    return renew_leases(time, next);
-  } catch (...) {  // no memory: the step is called again soon, and then all are due
-    shared_->leases->renew_all();
-    throw;
-  }
-}
-
-TimePoint Engine::renew_leases(TimePoint time, TimePoint next) {
+TimePoint renew(Shared& shared, std::mutex& quiet_mutex, TimePoint time, TimePoint next) {
   constexpr Duration kPatience = Duration(Leases::kRenewal) / 2;
   constexpr std::size_t kMost = 256;
   std::vector<Leases::Record> due, ended;
   {
-    const std::lock_guard quiet(coherence_->quiet());
-    due = shared_->leases->due(time, next);
-    ended = shared_->leases->to_give_back(time, next);
+    const std::lock_guard quiet(quiet_mutex);
+    due = shared.leases->due(time, next);
+    ended = shared.leases->to_give_back(time, next);
   }
-  ask(shared_->remote, due, EntryAction::keep);
+  ask(shared.remote, due, EntryAction::keep);
   // What is left is given back by the next step: the leases that are held must be renewed in time.
   const auto goes_on = [&] {
-    return shared_->remote.link().up() && std::chrono::steady_clock::now() - time <= kPatience;
+    return shared.remote.link().up() && std::chrono::steady_clock::now() - time <= kPatience;
   };
   for (std::size_t at = 0; at < ended.size() && goes_on(); at += kMost) {
     const std::span part = std::span(ended).subspan(at, std::min(kMost, ended.size() - at));
-    const auto done = ask(shared_->remote, part, EntryAction::leave);
+    const auto done = ask(shared.remote, part, EntryAction::leave);
     for (std::size_t i = 0; i < part.size(); ++i) {
       // `no` without a reason: it is not there any more.
       bool given = done[i] || (done[i].status == Done::no && done[i].why.empty());
-      if (!given && done[i].status == Done::no && goes_on()) given = give_back_refused(shared_->remote, part[i]);
-      const std::lock_guard quiet(coherence_->quiet());
-      if (given) shared_->leases->given_back(part[i]);
+      if (!given && done[i].status == Done::no && goes_on()) given = give_back_refused(shared.remote, part[i]);
+      const std::lock_guard quiet(quiet_mutex);
+      if (given) shared.leases->given_back(part[i]);
     }
   }
   return next;
+}
+
+}  // namespace
+
+TimePoint renew_leases(Shared& shared, std::mutex& quiet) {
+  TimePoint next = TimePoint::max();
+  const TimePoint time = std::chrono::steady_clock::now();
+  try {
+    return renew(shared, quiet, time, next);
+  } catch (...) {  // no memory: the step is called again soon, and then all are due
+    shared.leases->renew_all();
+    throw;
+  }
 }
 
 }  // namespace detail

@@ -8,12 +8,12 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "base/log_queue.hpp"
 #include "base/periodic_task.hpp"
 #include "entry/entry.hpp"
 #include "l2/values/remote.hpp"
-#include "two_level/engine.hpp"
 #include "two_level/leases.hpp"
 #include "two_level/pending.hpp"
 
@@ -21,7 +21,8 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-/// The manager's side of the shared level: what Core needs beside the commands of Remote. Thread-safe.
+/// The client of L2 and what goes with it in this process: pending invalidations, leases, refresh backoffs, counts.
+/// Thread-safe.
 struct Shared {
   Shared(Remote::Options options, const Log& log)
       : remote(std::move(options)), messages(std::make_unique<LogQueue>(log)) {}
@@ -97,6 +98,8 @@ Judged judge(const EnvelopeView& view, const Versions& versions, std::int64_t se
 bool has_all(const EnvelopeView& entry, const std::vector<std::string>& names);
 /// The same for bytes without an envelope: a counter, or what the caller says is a raw value.
 bool counts_plain(const Found& found, bool raw);
+/// What an entry of the function (null: none) with these tags depends on.
+std::vector<std::string> dependencies_of(const Identity* identity, const std::vector<std::string>& tags);
 /// A counter is plain decimal digits, which a 64-bit integer may be read from.
 bool may_be_counter(const TypeOps& type);
 

@@ -9,18 +9,17 @@
 #include "entry/key_pattern.hpp"
 #include "l1/store.hpp"
 #include "two_level/attempt.hpp"
-#include "two_level/engine.hpp"
-#include "two_level/shared.hpp"
+#include "two_level/l2_cache.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-bool Engine::erase_shared(const KeyView& key, bool raw) {
+bool L2Cache::remove(const KeyView& key, bool raw) {
   const TimeBudget::Operation budget(context_.time_limit());
   const bool here = context_.store.erase(key, context_.now());
   Found before;
-  const Done done = attempt([&] { return shared_->remote.remove(key.name, before); });
+  const Done done = attempt([&] { return shared().remote.remove(key.name, before); });
   // In this order: a read that begins now finds the pending invalidation, one that has begun is fenced.
   if (!done) retry_later(Pending::Kind::key, key.name);
   context_.store.erase(key, context_.now());  // what was read from there meanwhile
@@ -34,15 +33,15 @@ bool Engine::erase_shared(const KeyView& key, bool raw) {
   }
 }
 
-bool Engine::counts(const EnvelopeView& view) {
+bool L2Cache::counts(const EnvelopeView& view) {
   std::vector<std::string> names;
   for (const TagVersion& tag : view.tags) names.emplace_back(tag.name);
   Versions versions;
-  shared_->remote.read({}, names, versions);
-  return judge(view, versions, shared_->remote.clock().to_server(context_.now()), nullptr).freshness != Freshness::miss;
+  shared().remote.read({}, names, versions);
+  return judge(view, versions, shared().remote.clock().to_server(context_.now()), nullptr).freshness != Freshness::miss;
 }
 
-std::size_t Engine::erase_matching_shared(const std::shared_ptr<const KeyPattern>& pattern) {
+std::size_t L2Cache::remove_matching(const std::shared_ptr<const KeyPattern>& pattern) {
   const TimeBudget::Operation budget(context_.time_limit());
   // A copy of what L2 has is judged as it is there, by its name: one that stayed when L2's went would miss the next
   // invalidation, since L2 has nothing left whose removal it could announce.
@@ -66,8 +65,8 @@ std::size_t Engine::erase_matching_shared(const std::shared_ptr<const KeyPattern
   }
 }
 
-Done Engine::sweep(const KeyPattern& pattern, std::size_t* counted) {
-  Remote& remote = shared_->remote;
+Done L2Cache::sweep(const KeyPattern& pattern, std::size_t* counted) {
+  Remote& remote = shared().remote;
   Versions versions;
   const std::int64_t server_now = remote.clock().to_server(context_.now());
   return remote.remove_matching(pattern, [&](std::span<const Remote::Removed> removed) {
@@ -89,65 +88,65 @@ Done Engine::sweep(const KeyPattern& pattern, std::size_t* counted) {
   });
 }
 
-void Engine::invalidate_shared(std::string_view dependency, bool hard) {
+void L2Cache::invalidate(std::string_view dependency, bool hard) {
   const TimeBudget::Operation budget(context_.time_limit());
-  if (attempt([&] { return shared_->remote.raise(dependency, hard); })) return;
+  if (attempt([&] { return shared().remote.raise(dependency, hard); })) return;
   retry_later(hard ? Pending::Kind::remove : Pending::Kind::expire, dependency);
 }
 
-void Engine::flush_shared() {
+void L2Cache::flush() {
   const TimeBudget::Operation budget(context_.time_limit());
-  const Done done = attempt([&] { return shared_->remote.raise_epoch(); });
-  shared_->remote.versions().forget_all();
-  if (done && attempt([&] { return shared_->remote.remove_old(*glob_pattern("*")); })) return;
+  const Done done = attempt([&] { return shared().remote.raise_epoch(); });
+  shared().remote.versions().forget_all();
+  if (done && attempt([&] { return shared().remote.remove_old(*glob_pattern("*")); })) return;
   retry_later(Pending::Kind::flush_all, {});
 }
 
 /// Raw values have no version to be cleared by: they are looked for, and the leases of their loads with them.
-std::array<std::shared_ptr<const KeyPattern>, 2> Engine::raw_values_of(const Identity& identity) {
+L2Cache::RawPatterns L2Cache::raw_values_of(const Identity& identity) {
   const std::string name = glob_escape(identity.text());
   return {glob_pattern(name), glob_pattern(name + ":*")};
 }
 
-void Engine::clear_raw(std::span<const std::shared_ptr<const KeyPattern>> patterns) noexcept {
+void L2Cache::clear_raw(const RawPatterns& patterns) noexcept {
   const TimeBudget::Operation budget(context_.time_limit());
   for (const auto& pattern : patterns) {
-    if (!attempt([&] { return shared_->remote.remove_old(*pattern); })) retry_later(pattern);
+    if (!attempt([&] { return shared().remote.remove_old(*pattern); })) retry_later(pattern);
   }
 }
 
 // --- what was not confirmed
 
-void Engine::retry_later(Pending::Kind kind, std::string_view name) {
+void L2Cache::retry_later(Pending::Kind kind, std::string_view name) {
   if (context_.closed()) return;
   context_.probes.at(Probes::Point::unconfirmed, name);
-  shared_->pending.add(kind, name);
-  shared_->confirmations->wake();
+  shared().pending.add(kind, name);
+  shared().confirmations->wake();
 }
 
-void Engine::retry_later(const std::shared_ptr<const KeyPattern>& pattern) {
+void L2Cache::retry_later(const std::shared_ptr<const KeyPattern>& pattern) {
   if (context_.closed()) return;
   context_.probes.at(Probes::Point::unconfirmed, pattern->text());
-  shared_->pending.add(pattern);
-  shared_->confirmations->wake();
+  shared().pending.add(pattern);
+  shared().confirmations->wake();
 }
 
-TimePoint Engine::confirm_pending() {
+TimePoint L2Cache::confirm_pending() {
   constexpr std::chrono::milliseconds kPause{50};
-  if (shared_->pending.any() && shared_->remote.link().up()) apply_pending();
-  return shared_->pending.any() ? std::chrono::steady_clock::now() + kPause : TimePoint::max();
+  if (shared().pending.any() && shared().remote.link().up()) apply_pending();
+  return shared().pending.any() ? std::chrono::steady_clock::now() + kPause : TimePoint::max();
 }
 
-void Engine::apply_pending() {
-  Remote& remote = shared_->remote;
+void L2Cache::apply_pending() {
+  Remote& remote = shared().remote;
   std::vector<Pending::Intent> keys;
   const auto waiting = [&] {
-    const std::lock_guard quiet(coherence_->quiet());
-    return shared_->pending.all();
+    const std::lock_guard quiet(coherence().quiet());
+    return shared().pending.all();
   };
   const auto confirm = [&](const Pending::Intent& intent) {
-    const std::lock_guard quiet(coherence_->quiet());
-    shared_->pending.confirm(intent);
+    const std::lock_guard quiet(coherence().quiet());
+    shared().pending.confirm(intent);
   };
   for (Pending::Intent& intent : waiting()) {
     const std::string_view name = intent.name;

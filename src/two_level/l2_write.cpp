@@ -10,8 +10,7 @@
 #include "l1/store.hpp"
 #include "l2/client/reason.hpp"
 #include "l2/values/compression.hpp"
-#include "two_level/engine.hpp"
-#include "two_level/shared.hpp"
+#include "two_level/l2_cache.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -50,19 +49,19 @@ PutOutcome to_outcome(const Done& done) {
 
 }  // namespace
 
-Duration Engine::physical_life(TimePoint stale_until) const {
+Duration L2Cache::physical_life(TimePoint stale_until) const {
   if (stale_until == TimePoint::max()) return Duration::zero();
   const Duration left = std::max(Duration(stale_until - context_.now()), Duration(std::chrono::milliseconds(1)));
   return context_.reads_system_clock ? left : std::max(left, Duration(kLifeByOtherClock));
 }
 
-Duration Engine::version_life(TimePoint stale_until) const {
+Duration L2Cache::version_life(TimePoint stale_until) const {
   const Duration life = physical_life(stale_until);
   if (life == Duration::zero()) return life;
   return std::max(Duration(kVersionLife), life < Duration::max() / 2 ? 2 * life : life);
 }
 
-std::vector<std::string> Engine::dependencies_of(const Identity* identity, const std::vector<std::string>& tags) {
+std::vector<std::string> dependencies_of(const Identity* identity, const std::vector<std::string>& tags) {
   std::vector<std::string> dependencies;
   if (identity && identity->function) dependencies.push_back(function_dependency(identity->text()));
   for (const auto& tag : tags) {
@@ -71,9 +70,9 @@ std::vector<std::string> Engine::dependencies_of(const Identity* identity, const
   return dependencies;
 }
 
-std::string Engine::pack(const Node& node, const EntryTerms& terms, std::span<const std::string> dependencies,
-                         const Versions& versions, Duration load_cost, bool negative, const LeaseToken& generation,
-                         std::uint32_t order) const {
+std::string L2Cache::pack(const Node& node, const EntryTerms& terms, std::span<const std::string> dependencies,
+                          const Versions& versions, Duration load_cost, bool negative, const LeaseToken& generation,
+                          std::uint32_t order) const {
   std::string payload;
   node.type->encode(node.value(), payload);
   Envelope envelope;
@@ -86,7 +85,7 @@ std::string Engine::pack(const Node& node, const EntryTerms& terms, std::span<co
       payload = std::move(*smaller);
     }
   }
-  const ServerClock& clock = shared_->remote.clock();
+  const ServerClock& clock = shared().remote.clock();
   out.codec = codec_fingerprint(node.type->codec);
   out.created = clock.to_server_at_least(node.created);
   out.fresh_until = clock.to_server_at_least(node.fresh_until);
@@ -97,7 +96,7 @@ std::string Engine::pack(const Node& node, const EntryTerms& terms, std::span<co
   const std::uint64_t epochs[] = {versions.to_note({})};
   std::vector<TagVersion> tags;
   for (const auto& name : dependencies) tags.push_back({name, versions.to_note(name)});
-  const std::string key = shared_->remote.keys().entry(node.name());
+  const std::string key = shared().remote.keys().entry(node.name());
   envelope.epochs = epochs;
   envelope.tags = tags;
   envelope.etag = etag_of(node);
@@ -106,10 +105,9 @@ std::string Engine::pack(const Node& node, const EntryTerms& terms, std::span<co
   return encode(envelope);
 }
 
-std::vector<PutOutcome> Engine::put_shared(std::vector<NodeRef>& nodes, const EntryTerms& terms,
-                                           const std::vector<std::string>& tags) {
+std::vector<PutOutcome> L2Cache::write(std::vector<NodeRef>& nodes, const EntryTerms& terms,
+                                       const std::vector<std::string>& tags) {
   const TimeBudget::Operation budget(context_.time_limit());
-  Remote& remote = shared_->remote;
   const Identity* const identity = nodes.front()->identity;
   const auto dependencies = dependencies_of(identity, tags);
   const TimePoint stale_until = nodes.front()->stale_until;
@@ -128,7 +126,7 @@ std::vector<PutOutcome> Engine::put_shared(std::vector<NodeRef>& nodes, const En
       context_.store.begin(flight);
     }
   };
-  const bool keep = coherence_->fills(terms);
+  const bool keep = coherence().fills(terms);
   SendOrder order;
   const auto end = [&] {
     for (std::size_t i = 0; i < nodes.size(); ++i) {
@@ -141,16 +139,7 @@ std::vector<PutOutcome> Engine::put_shared(std::vector<NodeRef>& nodes, const En
   try {
     begin();
     if (terms.raw) {
-      for (std::size_t i = 0; i < nodes.size(); ++i) {
-        std::string bytes;
-        nodes[i]->type->encode(nodes[i]->value(), bytes);
-        if (shared_->pending.concerns_key(nodes[i]->name())) continue;
-        if (bytes.size() > context_.options.pool.max_reply_bytes) {
-          outcomes[i] = {PutOutcome::not_stored_server, kTooLarge};
-          continue;
-        }
-        outcomes[i] = to_outcome(remote.put_raw(nodes[i]->name(), bytes, physical_life(nodes[i]->stale_until)));
-      }
+      write_raw(nodes, outcomes);
     } else {
       LastReason::set({});
       order = write_entries(nodes, terms, dependencies, version_life(stale_until), outcomes);
@@ -161,19 +150,32 @@ std::vector<PutOutcome> Engine::put_shared(std::vector<NodeRef>& nodes, const En
   }
   end();
   for (const PutOutcome& outcome : outcomes) {
-    if (outcome == PutOutcome::unknown) shared_->unknown.fetch_add(1, std::memory_order_relaxed);
+    if (outcome == PutOutcome::unknown) shared().unknown.fetch_add(1, std::memory_order_relaxed);
   }
   return outcomes;
 }
 
-SendOrder Engine::write_entries(const std::vector<NodeRef>& nodes, const EntryTerms& terms,
-                                const std::vector<std::string>& dependencies, Duration life,
-                                std::vector<PutOutcome>& outcomes) {
-  Remote& remote = shared_->remote;
+void L2Cache::write_raw(const std::vector<NodeRef>& nodes, std::vector<PutOutcome>& outcomes) {
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    std::string bytes;
+    nodes[i]->type->encode(nodes[i]->value(), bytes);
+    if (shared().pending.concerns_key(nodes[i]->name())) continue;
+    if (bytes.size() > context_.options.pool.max_reply_bytes) {
+      outcomes[i] = {PutOutcome::not_stored_server, kTooLarge};
+      continue;
+    }
+    outcomes[i] = to_outcome(shared().remote.put_raw(nodes[i]->name(), bytes, physical_life(nodes[i]->stale_until)));
+  }
+}
+
+SendOrder L2Cache::write_entries(const std::vector<NodeRef>& nodes, const EntryTerms& terms,
+                                 const std::vector<std::string>& dependencies, Duration life,
+                                 std::vector<PutOutcome>& outcomes) {
+  Remote& remote = shared().remote;
   const auto blocked = [&](const Node& node) {
-    return shared_->pending.any() &&
-           (shared_->pending.concerns_key(node.name()) || std::ranges::any_of(dependencies, [&](const auto& name) {
-              return shared_->pending.concerns_dependency(name);
+    return shared().pending.any() &&
+           (shared().pending.concerns_key(node.name()) || std::ranges::any_of(dependencies, [&](const auto& name) {
+              return shared().pending.concerns_dependency(name);
             }));
   };
   Versions versions;
@@ -207,7 +209,7 @@ SendOrder Engine::write_entries(const std::vector<NodeRef>& nodes, const EntryTe
     Versions after;
     // Where changes are told, what is remembered is what they are, but for what is on its way: the namespace is seldom
     // emptied, but a tag may have been invalidated just now, to be set again.
-    const bool sure = dependencies.empty() && coherence_->fills(terms) && remote.versions_are_told();
+    const bool sure = dependencies.empty() && coherence().fills(terms) && remote.versions_are_told();
     const std::int64_t dated_by = remote.clock().ahead();
     const auto done = remote.put(puts, dependencies, sure ? nullptr : &after);
     bool answered = false;

@@ -1,4 +1,5 @@
-/// Tying a manager to its shared level, and tying it again in the child of a fork.
+#include "two_level/two_level.hpp"
+
 #include <fmt/format.h>
 #include <pthread.h>
 
@@ -10,9 +11,8 @@
 #include "l1/store.hpp"
 #include "l2/client/link_options.hpp"
 #include "l2/client/url.hpp"
-#include "two_level/coherence.hpp"
-#include "two_level/engine.hpp"
-#include "two_level/shared.hpp"
+#include "two_level/context.hpp"
+#include "two_level/lease_renewal.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -65,7 +65,7 @@ constexpr std::chrono::milliseconds kLogPatience{500};
 
 }  // namespace
 
-void Engine::connect() {
+void TwoLevel::connect(std::function<TimePoint()> confirm) {
   const Endpoint endpoint = apply_url(context_.options);
   if (endpoint.transport == Endpoint::Transport::memory) return;
   Remote::Options remote;
@@ -81,10 +81,11 @@ void Engine::connect() {
                    fmt::format("L2 error in {}: {} (logged once; counted as l2_errors)", operation, kind));
     }
   };
+  confirm_ = std::move(confirm);
   forks_ = fork_count();
   shared_ = std::make_unique<Shared>(std::move(remote), context_.options.log);
   coherence_ = std::make_unique<Coherence>(context_, *shared_, trust_);
-  begin_periodic_tasks();
+  begin_tasks();
   shared_->remote.versions_are_told = [this] { return coherence_->up(); };
   Forkable::add(coherence_.get());
   if (!context_.options.l1.enabled) return;
@@ -97,12 +98,30 @@ void Engine::connect() {
   coherence_->wait_briefly();
 }
 
-void Engine::begin_periodic_tasks() {
-  shared_->confirmations = std::make_unique<PeriodicTask>([this] { return confirm_pending(); }, "dsta-confirm");
-  shared_->renewals = std::make_unique<PeriodicTask>([this] { return renew_leases(); }, "dsta-leases");
+void TwoLevel::begin_tasks() {
+  shared_->confirmations = std::make_unique<PeriodicTask>(confirm_, "dsta-confirm");
+  shared_->renewals =
+      std::make_unique<PeriodicTask>([this] { return renew_leases(*shared_, coherence_->quiet()); }, "dsta-leases");
 }
 
-void Engine::tend() {
+bool TwoLevel::used_by(const EntryTerms& terms) {
+  notice_fork();
+  tend();
+  return shared_ && terms.level != Level::l1;
+}
+
+bool TwoLevel::reachable() {
+  const bool reachable = shared_ && !context_.closed();
+  if (reachable) notice_fork();
+  tend();
+  return reachable;
+}
+
+void TwoLevel::notice_fork() {
+  if (shared_ && forks_.load(std::memory_order_acquire) != fork_count()) revive();
+}
+
+void TwoLevel::tend() {
   context_.background->tend();
   if (!shared_ || context_.closed()) return;
   for (auto* task : shared_->periodic_tasks()) (*task)->tend();
@@ -110,7 +129,7 @@ void Engine::tend() {
   shared_->messages->tend();
 }
 
-void Engine::disconnect() noexcept {
+void TwoLevel::disconnect() noexcept {
   Forkable::remove(coherence_.get());
   coherence_->stop();
   shared_->remote.link().close();  // so that nothing that is under way waits for the server
@@ -120,7 +139,7 @@ void Engine::disconnect() noexcept {
   shared_->messages->close(kLogPatience);
 }
 
-void Engine::revive() {
+void TwoLevel::revive() {
   const std::lock_guard lock(reviving_);
   if (forks_.load() == fork_count()) return;
   shared_->remote.forget_parent();
@@ -130,7 +149,7 @@ void Engine::revive() {
   shared_->leases = shared_->new_leases();
   // What belongs to threads that are not here can be neither used nor destroyed: it is left as it is.
   for (auto* task : shared_->periodic_tasks()) static_cast<void>(task->release());
-  begin_periodic_tasks();
+  begin_tasks();
   static_cast<void>(shared_->messages.release());
   shared_->messages = std::make_unique<LogQueue>(context_.options.log);
   new std::shared_ptr<Background>(context_.background);

@@ -3,17 +3,14 @@
 
 #include <algorithm>
 
-#include "base/fork_count.hpp"
 #include "base/time_budget.hpp"
 #include "entry/entry.hpp"
 #include "entry/expiry.hpp"
 #include "entry/identities.hpp"
-#include "entry/presets.hpp"
 #include "entry/tags.hpp"
 #include "l1/store.hpp"
 #include "l2/values/compression.hpp"
-#include "two_level/engine.hpp"
-#include "two_level/shared.hpp"
+#include "two_level/l2_cache.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -48,25 +45,20 @@ Judged judge(const EnvelopeView& view, const Versions& versions, std::int64_t se
   return judged;
 }
 
+bool has_all(const EnvelopeView& entry, const std::vector<std::string>& names) {
+  bool of_function = false;
+  for (const TagVersion& tag : entry.tags) of_function = of_function || tag.name.starts_with(kFunctionMark);
+  return !of_function || std::ranges::all_of(names, [&](const auto& name) {
+    for (const TagVersion& tag : entry.tags) {
+      if (tag.name == name) return true;
+    }
+    return false;
+  });
+}
+
 bool may_be_counter(const TypeOps& type) { return type.codec == "i64"; }
 
-Reach Engine::reach(const EntryOptions& options) { return reaches_shared() ? presets_.reach(options) : Reach(); }
-
-bool Engine::shares(const EntryTerms& terms) {
-  if (shared_ && forks_.load(std::memory_order_acquire) != fork_count()) revive();
-  tend();
-  if (!shared_ || terms.level == Level::l1) return false;
-  return true;
-}
-
-bool Engine::reaches_shared() {
-  const bool reaches = shared_ && !context_.closed();
-  if (reaches && forks_.load(std::memory_order_acquire) != fork_count()) revive();
-  tend();
-  return reaches;
-}
-
-NodeRef Engine::decode(const KeyView& key, const TypeOps& type, std::string_view payload) const {
+NodeRef L2Cache::decode(const KeyView& key, const TypeOps& type, std::string_view payload) const {
   try {
     NodeRef node = type.decode(key, payload);
     if (node) node->type = &type;
@@ -76,8 +68,8 @@ NodeRef Engine::decode(const KeyView& key, const TypeOps& type, std::string_view
   }
 }
 
-NodeRef Engine::unpack(const KeyView& key, const TypeOps& type, const Found& found, const Judged& judged,
-                       std::uint64_t sequence) {
+NodeRef L2Cache::unpack(const KeyView& key, const TypeOps& type, const Found& found, const Judged& judged,
+                        std::uint64_t sequence) const {
   const EnvelopeView& view = found.view;
   if (view.terms.codec != codec_fingerprint(type.codec)) return {};
   std::string uncompressed;
@@ -90,7 +82,7 @@ NodeRef Engine::unpack(const KeyView& key, const TypeOps& type, const Found& fou
   }
   NodeRef node = decode(key, type, payload);
   if (!node) return {};
-  const ServerClock& clock = shared_->remote.clock();
+  const ServerClock& clock = shared().remote.clock();
   node->shared = true;
   node->sequence = sequence;
   node->created = clock.to_local(view.terms.created);
@@ -146,20 +138,31 @@ class Fills {
 
 }  // namespace
 
-void Engine::fetch(std::span<Fetched> items, std::span<const TypeOps* const> types, const Identity* reader,
+/// What one read of many items knows, and by which it judges each.
+struct L2Cache::Reading {
+  std::span<const TypeOps* const> types;
+  const Identity* reader;
+  bool raw;
+  const Versions& versions;
+  std::int64_t server_now = 0;
+  std::uint64_t sequence = 0;   ///< before the request
+  std::uint64_t confirmed = 0;  ///< Pending's count before it
+};
+
+void L2Cache::read(std::span<Fetched> items, std::span<const TypeOps* const> types, const Identity* reader,
                    const EntryTerms& terms, std::span<const std::string> dependencies) {
-  if (!shares(terms)) return;
+  if (!levels_.used_by(terms)) return;
   const TimeBudget::Operation budget(context_.time_limit());
   const std::uint64_t sequence_before = context_.sequence();
-  const bool fill = coherence_->fills(terms);
+  const bool fill = coherence().fills(terms);
   std::vector<RemoteQuery> queries;
   std::vector<std::size_t> places;
   Fills flights(context_.store);
-  const std::uint64_t confirmed_before = shared_->pending.confirmed();
+  const std::uint64_t confirmed_before = shared().pending.confirmed();
   for (std::size_t i = 0; i < items.size(); ++i) {
     if (fill) flights.begin(items[i].key, *types[0], sequence_before);
     // In this order: an invalidation that is not confirmed is made known first, and then fences what has begun.
-    if (shared_->pending.concerns_key(items[i].key.name)) {
+    if (shared().pending.concerns_key(items[i].key.name)) {
       if (fill) flights.drop_last(context_.now());
       continue;
     }
@@ -168,14 +171,15 @@ void Engine::fetch(std::span<Fetched> items, std::span<const TypeOps* const> typ
   }
   const auto versions = std::make_shared<Versions>();
   const bool plain = terms.raw || std::ranges::any_of(types, [](const TypeOps* type) { return may_be_counter(*type); });
-  const bool answered = !queries.empty() && shared_->remote.read(queries, dependencies, *versions, plain, !fill);
-  const std::int64_t server_now = shared_->remote.clock().to_server(context_.now());
+  Remote& remote = shared().remote;
+  const bool answered = !queries.empty() && remote.read(queries, dependencies, *versions, plain, !fill);
+  const Reading reading{
+      types, reader, terms.raw, *versions, remote.clock().to_server(context_.now()), sequence_before, confirmed_before};
   for (std::size_t n = 0; n < queries.size(); ++n) {
     Fetched& item = items[places[n]];
     if (answered) {
       item.versions = versions;
-      take_found(item, std::move(queries[n].found), types, reader, terms, *versions, server_now, sequence_before,
-                 confirmed_before);
+      take_found(item, std::move(queries[n].found), reading);
     }
     if (!fill) continue;
     Store::Landing landing;
@@ -185,55 +189,58 @@ void Engine::fetch(std::span<Fetched> items, std::span<const TypeOps* const> typ
   }
 }
 
-void Engine::fetch(std::span<Fetched> items, std::span<const TypeOps* const> types, const Reach& reach) {
+void L2Cache::read(std::span<Fetched> items, std::span<const TypeOps* const> types, const Reach& reach) {
   EntryTerms terms;
   terms.level = !reach.l2 ? Level::l1 : reach.l1 ? Level::both : Level::l2;
   terms.raw = reach.raw;
-  fetch(items, types, nullptr, terms, {});
+  read(items, types, nullptr, terms, {});
   const auto found = std::ranges::count_if(items, [](const Fetched& item) { return bool(item.node); });
-  shared_->hits.fetch_add(static_cast<std::uint64_t>(found), std::memory_order_relaxed);
+  shared().hits.fetch_add(static_cast<std::uint64_t>(found), std::memory_order_relaxed);
 }
 
-void Engine::take_found(Fetched& item, Found found, std::span<const TypeOps* const> types, const Identity* reader,
-                        const EntryTerms& terms, const Versions& versions, std::int64_t server_now,
-                        std::uint64_t sequence_before, std::uint64_t confirmed_before) {
+void L2Cache::take_found(Fetched& item, Found found, const Reading& reading) {
   item.asked = true;
   const bool plain = found.kind == Found::Kind::other && found.decode_error == DecodeError::not_an_envelope;
-  if (terms.raw || plain) {
+  if (reading.raw || plain) {
     item.nothing = found.kind == Found::Kind::nothing;
-    if (item.nothing || !plain || found.of_other_type) return;
-    for (const TypeOps* type : types) {
-      if (item.node || !(terms.raw || may_be_counter(*type))) continue;
-      item.node = decode(item.key, *type, found.bytes);
-    }
-    if (!item.node) return count_undecoded(terms.raw ? "raw" : "not_an_envelope");
-    item.node->created = item.node->refresh_at = item.node->fresh_until = item.node->stale_until = context_.now();
-    item.freshness = Freshness::fresh;
+    if (plain && !found.of_other_type) take_plain(item, found, reading);
     return;
   }
   if (found.kind == Found::Kind::other) count_undecoded(decode_error_name(found.decode_error));
-  if (found.kind == Found::Kind::value) {
-    const Judged judged = judge(found.view, versions, server_now, reader);
-    item.freshness = judged.freshness;
-    if (concerned(found.view, item.key.name, confirmed_before)) item.freshness = Freshness::miss;
-    // Stored by a release whose function did not name the tag: its invalidation would not reach the entry.
-    if (item.tags && !has_all(found.view, *item.tags)) item.freshness = Freshness::miss;
-    if (item.freshness != Freshness::miss) {
-      bool same_codec = false;
-      for (const TypeOps* type : types) {
-        same_codec = same_codec || found.view.terms.codec == codec_fingerprint(type->codec);
-        if (!item.node) item.node = unpack(item.key, *type, found, judged, sequence_before);
-      }
-      if (!item.node && same_codec) count_undecoded("payload");
-      if (!item.node) item.freshness = Freshness::miss;
-    }
-  }
+  if (found.kind == Found::Kind::value) take_value(item, found, reading);
   item.found = std::make_shared<Found>(std::move(found));
 }
 
-void Engine::count_undecoded(std::string_view why) {
+/// Bytes without an envelope: a raw value, or a counter.
+void L2Cache::take_plain(Fetched& item, const Found& found, const Reading& reading) {
+  for (const TypeOps* type : reading.types) {
+    if (item.node || !(reading.raw || may_be_counter(*type))) continue;
+    item.node = decode(item.key, *type, found.bytes);
+  }
+  if (!item.node) return count_undecoded(reading.raw ? "raw" : "not_an_envelope");
+  item.node->created = item.node->refresh_at = item.node->fresh_until = item.node->stale_until = context_.now();
+  item.freshness = Freshness::fresh;
+}
+
+void L2Cache::take_value(Fetched& item, const Found& found, const Reading& reading) {
+  const Judged judged = judge(found.view, reading.versions, reading.server_now, reading.reader);
+  item.freshness = judged.freshness;
+  if (concerned(found.view, item.key.name, reading.confirmed)) item.freshness = Freshness::miss;
+  // Stored by a release whose function did not name the tag: its invalidation would not reach the entry.
+  if (item.tags && !has_all(found.view, *item.tags)) item.freshness = Freshness::miss;
+  if (item.freshness == Freshness::miss) return;
+  bool same_codec = false;
+  for (const TypeOps* type : reading.types) {
+    same_codec = same_codec || found.view.terms.codec == codec_fingerprint(type->codec);
+    if (!item.node) item.node = unpack(item.key, *type, found, judged, reading.sequence);
+  }
+  if (!item.node && same_codec) count_undecoded("payload");
+  if (!item.node) item.freshness = Freshness::miss;
+}
+
+void L2Cache::count_undecoded(std::string_view why) {
   context_.identities.manual({}).counters.add(Count::codec_errors);
-  if (shared_->first_of(why)) {
+  if (shared().first_of(why)) {
     context_.log(LogLevel::warning,
                  fmt::format("an entry of L2 was not readable ({}): such entries are misses (logged once)", why));
   }
@@ -244,13 +251,23 @@ bool counts_plain(const Found& found, bool raw) {
          !found.of_other_type && (raw || codec<std::int64_t>::decode(found.bytes));
 }
 
-std::optional<Duration> Engine::shared_time_left(const KeyView& key, bool raw) {
+bool L2Cache::concerned(const EnvelopeView& view, std::string_view key, std::uint64_t confirmed) const {
+  const Pending& pending = shared().pending;
+  if (pending.concerns_key(key)) return true;
+  for (const TagVersion& tag : view.tags) {
+    if (pending.concerns_dependency(tag.name)) return true;
+  }
+  // Asked last: one that was confirmed meanwhile counted this up before it was gone from there.
+  return !view.tags.empty() && pending.confirmed() != confirmed;
+}
+
+std::optional<Duration> L2Cache::time_left(const KeyView& key, bool raw) {
   const TimeBudget::Operation budget(context_.time_limit());
-  const std::uint64_t confirmed_before = shared_->pending.confirmed();
-  if (shared_->pending.concerns_key(key.name)) return std::nullopt;
+  const std::uint64_t confirmed_before = shared().pending.confirmed();
+  if (shared().pending.concerns_key(key.name)) return std::nullopt;
   RemoteQuery query{key.name};
   Versions versions;
-  Remote& remote = shared_->remote;
+  Remote& remote = shared().remote;
   if (!remote.read(std::span(&query, 1), {}, versions, false, true)) return std::nullopt;
   const Found& found = query.found;
   if (counts_plain(found, raw)) {

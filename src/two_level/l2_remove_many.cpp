@@ -5,8 +5,7 @@
 #include "entry/entry.hpp"
 #include "l1/store.hpp"
 #include "two_level/attempt.hpp"
-#include "two_level/engine.hpp"
-#include "two_level/shared.hpp"
+#include "two_level/l2_cache.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -19,20 +18,20 @@ constexpr std::size_t kMostKeys = 1024;
 
 }  // namespace
 
-std::size_t Engine::erase_many(std::span<const KeyView> keys, const Reach& reach) {
+std::size_t L2Cache::remove_many(std::span<const KeyView> keys, const Reach& reach) {
   std::vector<bool> here;
   here.reserve(keys.size());
   for (const KeyView& key : keys) here.push_back(context_.store.erase(key, context_.now()));
-  const bool shared = reach.l2 && shared_ && !context_.closed();
+  const bool there = reach.l2 && levels_.has_l2() && !context_.closed();
   std::size_t erased = static_cast<std::size_t>(std::ranges::count(here, true));
   const TimeBudget::Operation budget(context_.time_limit());
-  for (std::size_t at = 0; shared && at < keys.size(); at += kMostKeys) {
+  for (std::size_t at = 0; there && at < keys.size(); at += kMostKeys) {
     const auto part = keys.subspan(at, std::min(kMostKeys, keys.size() - at));
     std::vector<Erasure> erasures;
     Versions versions;
     const Done asked = attempt([&]() -> Done {
       for (std::size_t i = 0; i < part.size(); ++i) erasures.push_back({.name = part[i].name, .look = !here[at + i]});
-      shared_->remote.remove_each(erasures, versions);
+      shared().remote.remove_each(erasures, versions);
       return {Done::yes};
     });
     // In this order: a read that begins now finds the pending invalidation, one that has begun is fenced.
@@ -41,18 +40,18 @@ std::size_t Engine::erase_many(std::span<const KeyView> keys, const Reach& reach
     }
     for (const KeyView& key : part) context_.store.erase(key, context_.now());
     if (asked)
-      attempt([&]() -> Done { return erased += count_erased(erasures, reach.raw, versions), Done{Done::yes}; });
+      attempt([&]() -> Done { return erased += count_removed(erasures, reach.raw, versions), Done{Done::yes}; });
   }
   return erased;
 }
 
-std::size_t Engine::count_erased(std::span<const Erasure> erasures, bool raw, Versions& versions) {
+std::size_t L2Cache::count_removed(std::span<const Erasure> erasures, bool raw, Versions& versions) {
   std::vector<std::string> names;
   for (const auto& [name, look, done, before] : erasures) {
     if (before.kind != Found::Kind::value) continue;
     for (const TagVersion& tag : before.view.tags) names.emplace_back(tag.name);
   }
-  Remote& remote = shared_->remote;
+  Remote& remote = shared().remote;
   if (!names.empty()) remote.read({}, names, versions);
   const std::int64_t server_now = remote.clock().to_server(context_.now());
   return static_cast<std::size_t>(std::ranges::count_if(erasures, [&](const Erasure& erasure) {

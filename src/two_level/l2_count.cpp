@@ -7,19 +7,33 @@
 #include "entry/entry.hpp"
 #include "entry/integer_errors.hpp"
 #include "l1/store.hpp"
-#include "two_level/engine.hpp"
-#include "two_level/shared.hpp"
+#include "two_level/l2_cache.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-std::optional<std::int64_t> Engine::increment_shared(const KeyView& key, std::int64_t delta, Duration ttl) {
+namespace {
+
+std::optional<std::int64_t> decode_integer(const EnvelopeView& view) {
+  static constexpr const TypeOps* kIntegers[] = {
+      &kTypeOps<std::int64_t>,  &kTypeOps<std::int32_t>,  &kTypeOps<std::int16_t>,  &kTypeOps<std::int8_t>,
+      &kTypeOps<std::uint64_t>, &kTypeOps<std::uint32_t>, &kTypeOps<std::uint16_t>, &kTypeOps<std::uint8_t>};
+  for (const TypeOps* type : kIntegers) {
+    if (codec_fingerprint(type->codec) != view.terms.codec) continue;
+    return codec<std::int64_t>::decode(view.payload);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<std::int64_t> L2Cache::increment(const KeyView& key, std::int64_t delta, Duration ttl) {
   const TimeBudget::Operation budget(context_.time_limit());
-  if (shared_->pending.concerns_key(key.name)) return std::nullopt;
+  if (shared().pending.concerns_key(key.name)) return std::nullopt;
   const Duration life = ttl == forever ? Duration::zero() : ttl;
   for (int attempt = 0; attempt < 64; ++attempt) {
-    const auto counted = shared_->remote.increment(key.name, delta, life);
+    const auto counted = shared().remote.increment(key.name, delta, life);
     switch (counted.refused) {
       case Remote::Counted::Refused::overflow:
         std::rethrow_exception(leaves_range(key));
@@ -34,7 +48,7 @@ std::optional<std::int64_t> Engine::increment_shared(const KeyView& key, std::in
       case Remote::Counted::Refused::no:
         break;
     }
-    if (counted.done.status == Done::unknown) shared_->unknown.fetch_add(1, std::memory_order_relaxed);
+    if (counted.done.status == Done::unknown) shared().unknown.fetch_add(1, std::memory_order_relaxed);
     if (!counted.done) return std::nullopt;
     context_.store.erase(key, context_.now());
     return counted.value;
@@ -42,9 +56,9 @@ std::optional<std::int64_t> Engine::increment_shared(const KeyView& key, std::in
   return std::nullopt;
 }
 
-std::optional<std::int64_t> Engine::increment_entry(const KeyView& key, std::int64_t delta, Duration ttl,
-                                                    bool& changed) {
-  Remote& remote = shared_->remote;
+std::optional<std::int64_t> L2Cache::increment_entry(const KeyView& key, std::int64_t delta, Duration ttl,
+                                                     bool& changed) {
+  Remote& remote = shared().remote;
   RemoteQuery query{key.name};
   Versions versions;
   if (!remote.read(std::span(&query, 1), {}, versions, false, true)) return std::nullopt;
@@ -95,17 +109,6 @@ std::optional<std::int64_t> Engine::increment_entry(const KeyView& key, std::int
   context_.store.erase(key, context_.now());
   if (done) return sum;
   changed = done.status == Done::no && done.why.empty();
-  return std::nullopt;
-}
-
-std::optional<std::int64_t> Engine::decode_integer(const EnvelopeView& view) {
-  static constexpr const TypeOps* kIntegers[] = {
-      &kTypeOps<std::int64_t>,  &kTypeOps<std::int32_t>,  &kTypeOps<std::int16_t>,  &kTypeOps<std::int8_t>,
-      &kTypeOps<std::uint64_t>, &kTypeOps<std::uint32_t>, &kTypeOps<std::uint16_t>, &kTypeOps<std::uint8_t>};
-  for (const TypeOps* type : kIntegers) {
-    if (codec_fingerprint(type->codec) != view.terms.codec) continue;
-    return codec<std::int64_t>::decode(view.payload);
-  }
   return std::nullopt;
 }
 

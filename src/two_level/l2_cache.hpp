@@ -1,0 +1,104 @@
+#pragma once
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <dsta/cache/detail/load.hpp>
+#include <dsta/cache/duration.hpp>
+
+#include "two_level/context.hpp"
+#include "two_level/two_level.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+/// The operations of a manager on L2: read, write, remove, count, sweep, invalidate. Those that change a key fence L1
+/// too. Only with an L2, but for what says otherwise. Thread-safe.
+///
+/// Invariants:
+/// - A removal or an invalidation that L2 did not confirm becomes pending before the operation returns, and what it
+///   concerns is not read from L2 until it was applied there.
+/// - A value on its way to or from L2 is a flight in L1, so whatever happens to its key meanwhile reaches it.
+class L2Cache {
+ public:
+  L2Cache(Context& context, TwoLevel& levels) : context_(context), levels_(levels) {}
+
+  /// Reads all items at once, as values of one of the `types` (the first that fits), and keeps in L1 what may be kept
+  /// there. `dependencies` are read in the same round trip. Without an L2 it finds nothing.
+  void read(std::span<Fetched> items, std::span<const TypeOps* const> types, const Identity* reader,
+            const EntryTerms& terms, std::span<const std::string> dependencies);
+  /// The same for manual calls, and counts what was found.
+  void read(std::span<Fetched> items, std::span<const TypeOps* const> types, const Reach& reach);
+  std::optional<Duration> time_left(const KeyView& key, bool raw);
+
+  /// All of one function, with the same tags and times.
+  std::vector<PutOutcome> write(std::vector<NodeRef>& nodes, const EntryTerms& terms,
+                                const std::vector<std::string>& tags);
+  std::optional<std::int64_t> increment(const KeyView& key, std::int64_t delta, Duration ttl);
+
+  bool remove(const KeyView& key, bool raw);
+  /// From L1, and from L2 if there is one and `reach` says so. How many there were, each key that is named twice once.
+  std::size_t remove_many(std::span<const KeyView> keys, const Reach& reach);
+  std::size_t remove_matching(const std::shared_ptr<const KeyPattern>& pattern);
+
+  /// Raises the version of a dependency: what depends on it is gone, or past its ttl.
+  void invalidate(std::string_view dependency, bool hard);
+  void flush();
+  /// Raw values have no version to be cleared by: they are looked for, and the leases of their loads with them.
+  using RawPatterns = std::array<std::shared_ptr<const KeyPattern>, 2>;
+  static RawPatterns raw_values_of(const Identity& identity);
+  void clear_raw(const RawPatterns& patterns) noexcept;
+
+  /// The step of a periodic task that confirms pending invalidations.
+  TimePoint confirm_pending();
+
+  // For loads, which read and write by their leases.
+  NodeRef decode(const KeyView& key, const TypeOps& type, std::string_view payload) const;
+  NodeRef unpack(const KeyView& key, const TypeOps& type, const Found& found, const Judged& judged,
+                 std::uint64_t sequence) const;
+  std::string pack(const Node& node, const EntryTerms& terms, std::span<const std::string> dependencies,
+                   const Versions& versions, Duration load_cost, bool negative, const LeaseToken& generation,
+                   std::uint32_t order) const;
+  void count_undecoded(std::string_view why);
+  /// An invalidation of the value is pending, or may have been when it was read (`confirmed`: Pending's count before
+  /// that).
+  bool concerned(const EnvelopeView& view, std::string_view key, std::uint64_t confirmed) const;
+  /// How long the server keeps an entry.
+  Duration physical_life(TimePoint stale_until) const;
+  /// How long it keeps the versions that the entry depends on.
+  Duration version_life(TimePoint stale_until) const;
+
+ private:
+  Shared& shared() const { return levels_.shared(); }
+  Coherence& coherence() const { return levels_.coherence(); }
+
+  struct Reading;
+  void take_found(Fetched& item, Found found, const Reading& reading);
+  void take_plain(Fetched& item, const Found& found, const Reading& reading);
+  void take_value(Fetched& item, const Found& found, const Reading& reading);
+  void write_raw(const std::vector<NodeRef>& nodes, std::vector<PutOutcome>& outcomes);
+  SendOrder write_entries(const std::vector<NodeRef>& nodes, const EntryTerms& terms,
+                          const std::vector<std::string>& dependencies, Duration life,
+                          std::vector<PutOutcome>& outcomes);
+  bool counts(const EnvelopeView& view);
+  std::size_t count_removed(std::span<const Erasure> erasures, bool raw, Versions& versions);
+  Done sweep(const KeyPattern& pattern, std::size_t* counted);
+  std::optional<std::int64_t> increment_entry(const KeyView& key, std::int64_t delta, Duration ttl, bool& changed);
+
+  void retry_later(Pending::Kind kind, std::string_view name);
+  void retry_later(const std::shared_ptr<const KeyPattern>& pattern);
+  void apply_pending();
+
+  Context& context_;
+  TwoLevel& levels_;
+};
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,14 @@
+#pragma once
+#include "two_level/shared.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+/// The step of a periodic task: renews the leases that are held and gives back those that ended, as far as they are
+/// due. Says when it is to be called next. `quiet`: see Coherence::quiet.
+TimePoint renew_leases(Shared& shared, std::mutex& quiet);
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache
