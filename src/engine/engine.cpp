@@ -16,6 +16,7 @@
 #include "entry/stats.hpp"
 #include "entry/tags.hpp"
 #include "l1/store.hpp"
+#include "load/lease_coordinator.hpp"
 #include "load/load_limits.hpp"
 #include "two_level/engine.hpp"
 
@@ -35,7 +36,10 @@ std::shared_ptr<Engine> Engine::make(ManagerOptions options) {
 }
 
 Engine::Engine(ManagerOptions options)
-    : context_(std::move(options), *this), presets_(context_.options), limits_(std::make_unique<LoadLimits>()) {
+    : context_(std::move(options), *this),
+      presets_(context_.options),
+      limits_(std::make_unique<LoadLimits>()),
+      leases_(std::make_unique<LeaseCoordinator>(context_, levels_, l2_)) {
   levels_.connect([this] { return l2_.confirm_pending(); });
 }
 

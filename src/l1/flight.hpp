@@ -89,7 +89,8 @@ struct Flight {
 
   /// The thread that runs the loader; 0 before it starts and after it ends.
   std::atomic<std::uint64_t> leader{0};
-  int baffled = 0;  ///< its leader's: how often in a row nothing was read at the shared level, nor a lease to be had
+  int lease_conflicts =
+      0;  ///< its leader's: how often in a row nothing was read at the shared level, nor a lease to be had
   /// Calls that wait for it or run its loader.
   std::atomic<int> callers{0};
   /// It loads by a claim at L2: `generation` and `order`, under `versions`, which do not change any more.

@@ -1,31 +1,17 @@
-/// Before a load with L2 behind: L2 is read; where it has nothing that counts, a lease is taken, so that one process of
-/// all loads. The others wait until the value is there or the lease has run out.
+/// Before a load: what L2 has, and what is to be done about it.
 #include <algorithm>
 
 #include <dsta/cache/key.hpp>
 
 #include "base/time_budget.hpp"
 #include "entry/entry.hpp"
-#include "l1/flight.hpp"
-#include "l1/store.hpp"
-#include "load/acquire_lease.hpp"
-#include "load/lease_decision.hpp"
-#include "load/load_place.hpp"
+#include "load/lease_coordinator.hpp"
 #include "load/load_scope.hpp"
-#include "two_level/engine.hpp"
-#include "two_level/shared.hpp"
+#include "load/take_claims.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
-
-/// An entry that is to be loaded, and how.
-struct Engine::Wanted {
-  std::size_t place;  ///< in its batch
-  LeaseStep step;
-  const Found* found;
-  Claim claim;
-};
 
 namespace {
 
@@ -37,8 +23,6 @@ constexpr Duration kNestedPatience = Leases::kLife;
 constexpr int kRereads = 3;
 /// How long a refresh that another process is making is left alone.
 constexpr std::chrono::seconds kPutOff{1};
-/// A value that lives longer than any refresh takes need not be kept from running out.
-constexpr std::chrono::minutes kLongLife{10};
 
 bool is_current(const Versions& versions, std::string_view name, std::uint64_t noted) {
   const Version* const version = versions.there(name);
@@ -56,13 +40,6 @@ bool is_current(const LeaseView& lease, const Versions& versions) {
   return true;
 }
 
-std::string lease_bytes(const LeaseToken& token, std::span<const std::string> dependencies, const Versions& versions) {
-  const std::uint64_t epochs[] = {versions.to_note({})};
-  std::vector<TagVersion> tags;
-  for (const auto& name : dependencies) tags.push_back({name, versions.to_note(name)});
-  return encode(Lease{.token = token, .epochs = epochs, .tags = tags});
-}
-
 SeenEntry::Kind kind_of(const Found& found) {
   switch (found.kind) {
     case Found::Kind::nothing:
@@ -77,97 +54,72 @@ SeenEntry::Kind kind_of(const Found& found) {
   return SeenEntry::Kind::other;
 }
 
-/// The server's answer to a step that claims.
-enum class Taken : std::uint8_t { yes, refused, outrun, unknown };
-
-Taken to_taken(const Done& done) {
-  switch (done.status) {
-    case Done::yes:
-      return Taken::yes;
-    // The server may do it later, after an invalidation that comes meanwhile: it says nothing of what is loaded now.
-    case Done::unknown:
-      return Taken::unknown;
-    case Done::no:
-    case Done::overtaken:
-      break;
-  }
-  return done.why.empty() ? Taken::outrun : Taken::refused;
-}
-
-}  // namespace
-
-std::vector<std::string> Engine::dependencies_of(const Batch& batch, const LoadSpec& spec) const {
+std::vector<std::string> dependencies_of(const Batch& batch, const LoadSpec& spec) {
   std::vector<std::string> tags;
   for (const auto& flight : batch.flights) tags.insert(tags.end(), flight->tag_names.begin(), flight->tag_names.end());
   return detail::dependencies_of(spec.identity, tags);
 }
 
-namespace {
-
-/// A lease of a load, ready to be held.
-LeaseHold make_hold(Shared& shared, const std::shared_ptr<Flight>& flight, const LoadSpec& spec, std::string key,
-                    const LeaseToken& generation, std::uint32_t order, bool is_lease) {
-  const Duration patience = spec.terms->load_timeout > Duration::zero() ? spec.terms->load_timeout : Leases::kDeserted;
-  return LeaseHold(shared.leases, {.name = flight->name,
-                                   .key = std::move(key),
-                                   .generation = generation,
-                                   .order = order,
-                                   .is_lease = is_lease,
-                                   .flight = flight,
-                                   .deserted_after = saturating_add(std::chrono::steady_clock::now(), patience)});
-}
-
 }  // namespace
 
-Acquired Engine::acquire_leases(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, int looks,
-                                LoadPlace& place) {
-  if (spec.terms->raw) return acquire_raw_leases(batch, spec, urgency, place);
+/// By what an entry is judged that L2 was asked for.
+struct LeaseCoordinator::Look {
+  const LoadSpec& spec;
+  LoadUrgency urgency;
+  const Versions& versions;
+  std::uint64_t confirmed;  ///< Pending's count before the request
+};
+
+LeaseHold LeaseCoordinator::make_hold(const std::shared_ptr<Flight>& flight, const LoadSpec& spec, std::string key,
+                                      const LeaseToken& generation, std::uint32_t order, bool is_lease) const {
+  const Duration patience = spec.terms->load_timeout > Duration::zero() ? spec.terms->load_timeout : Leases::kDeserted;
+  return LeaseHold(shared().leases, {.name = flight->name,
+                                     .key = std::move(key),
+                                     .generation = generation,
+                                     .order = order,
+                                     .is_lease = is_lease,
+                                     .flight = flight,
+                                     .deserted_after = saturating_add(std::chrono::steady_clock::now(), patience)});
+}
+
+Acquired LeaseCoordinator::acquire(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, int looks,
+                                   LoadPlace& place) {
+  if (spec.terms->raw) return acquire_raw(batch, spec, urgency, place);
   Acquired acquired;
-  const auto alone = [&](std::size_t i) { acquired.ours.add(batch.items[i], batch.flights[i], {}); };
-  Remote& remote = levels_.shared().remote;
+  const auto alone = [&](std::size_t i) { acquired.owned.add(batch.items[i], batch.flights[i], {}); };
+  Remote& remote = shared().remote;
   const std::vector<std::string> dependencies = dependencies_of(batch, spec);
-  const std::uint64_t confirmed_before = levels_.shared().pending.confirmed();
-  const bool blocked = std::ranges::any_of(
-      dependencies, [&](const auto& name) { return levels_.shared().pending.concerns_dependency(name); });
-  std::vector<RemoteQuery> queries;
+  const std::uint64_t confirmed_before = shared().pending.confirmed();
   std::vector<std::size_t> places;
-  for (std::size_t i = 0; i < batch.flights.size(); ++i) {
-    Flight& flight = *batch.flights[i];
-    if (blocked || levels_.shared().pending.concerns_key(flight.name)) {
-      alone(i);
-      continue;
-    }
-    context_.store.rearm(flight, levels_.coherence().fills(*spec.terms));
-    queries.push_back({.name = flight.name, .orders = flight.forced});
-    places.push_back(i);
-  }
+  std::vector<RemoteQuery> queries = queries_of(batch, spec, dependencies, places, acquired);
   if (queries.empty()) return acquired;
   auto versions = std::make_shared<Versions>();
-  if (!remote.read(queries, dependencies, *versions, may_be_counter(*spec.type),
-                   !levels_.coherence().fills(*spec.terms))) {
+  const bool fill = levels_.coherence().fills(*spec.terms);
+  if (!remote.read(queries, dependencies, *versions, may_be_counter(*spec.type), !fill)) {
     for (const std::size_t i : places) alone(i);
     return acquired;
   }
 
+  const Look look{spec, urgency, *versions, confirmed_before};
   std::vector<Wanted> wanted;
   for (std::size_t n = 0; n < queries.size(); ++n) {
     const std::size_t i = places[n];
     const auto& flight = batch.flights[i];
     const Found& found = queries[n].found;
-    if (found.kind != Found::Kind::nothing) flight->baffled = 0;
+    if (found.kind != Found::Kind::nothing) flight->lease_conflicts = 0;
     NodeRef node;
     Freshness freshness = Freshness::miss;
-    switch (const LeaseStep step = look(*flight, spec, urgency, found, *versions, confirmed_before, node, freshness)) {
+    switch (const LeaseStep step = decide_step(*flight, look, found, node, freshness)) {
       case LeaseStep::land:
         if (context_.store.revoked(*flight) && looks < kRereads) {
-          acquired.others.add(batch.items[i], flight);
+          acquired.foreign.add(batch.items[i], flight);
         } else {
           land_found(*flight, *spec.terms, std::move(node), freshness);
         }
         break;
       case LeaseStep::wait:
         flight->wait_for(found.lease.token, 0);
-        acquired.others.add(batch.items[i], flight);
+        acquired.foreign.add(batch.items[i], flight);
         break;
       case LeaseStep::put_off:
         put_off(flight);
@@ -198,23 +150,44 @@ Acquired Engine::acquire_leases(const Batch& batch, const LoadSpec& spec, LoadUr
   // Judged once more, by the versions that the new value will be stored with: the loader may hand on the value that it
   // is shown, which must not count again.
   for (Wanted& one : wanted) {
-    const auto& flight = batch.flights[one.place];
     Freshness freshness = Freshness::miss;
-    one.step = look(*flight, spec, urgency, *one.found, *versions, confirmed_before, one.claim.previous, freshness);
+    one.step = decide_step(*batch.flights[one.place], look, *one.found, one.claim.previous, freshness);
   }
-  take_claims(batch, spec, versions, wanted, acquired);
+  Claims(*this, batch, spec, versions, wanted).take(acquired);
   return acquired;
 }
 
-LeaseStep Engine::look(const Flight& flight, const LoadSpec& spec, LoadUrgency urgency, const Found& found,
-                       const Versions& versions, std::uint64_t confirmed_before, NodeRef& node, Freshness& freshness) {
+/// A question for each flight that an invalidation which is pending does not concern; the others load alone.
+std::vector<RemoteQuery> LeaseCoordinator::queries_of(const Batch& batch, const LoadSpec& spec,
+                                                      std::span<const std::string> dependencies,
+                                                      std::vector<std::size_t>& places, Acquired& acquired) {
+  const Pending& pending = shared().pending;
+  const bool blocked =
+      std::ranges::any_of(dependencies, [&](const auto& name) { return pending.concerns_dependency(name); });
+  std::vector<RemoteQuery> queries;
+  for (std::size_t i = 0; i < batch.flights.size(); ++i) {
+    Flight& flight = *batch.flights[i];
+    if (blocked || pending.concerns_key(flight.name)) {
+      acquired.owned.add(batch.items[i], batch.flights[i], {});
+      continue;
+    }
+    context_.store.rearm(flight, levels_.coherence().fills(*spec.terms));
+    queries.push_back({.name = flight.name, .orders = flight.forced});
+    places.push_back(i);
+  }
+  return queries;
+}
+
+LeaseStep LeaseCoordinator::decide_step(const Flight& flight, const Look& look, const Found& found, NodeRef& node,
+                                        Freshness& freshness) {
+  const LoadSpec& spec = look.spec;
   SeenEntry seen{.kind = kind_of(found), .of_other_type = found.of_other_type};
   if (found.kind == Found::Kind::value) {
-    const std::int64_t server_now = levels_.shared().remote.clock().to_server(context_.now());
-    const Judged judged = judge(found.view, versions, server_now, spec.identity);
+    const std::int64_t server_now = shared().remote.clock().to_server(context_.now());
+    const Judged judged = judge(found.view, look.versions, server_now, spec.identity);
     const bool carries_tags = !spec.identity->function || has_all(found.view, flight.tag_names);
     if (judged.freshness != Freshness::miss && carries_tags &&
-        !l2_.concerned(found.view, flight.name, confirmed_before)) {
+        !l2_.concerned(found.view, flight.name, look.confirmed)) {
       node = l2_.unpack(flight.key(), *spec.type, found, judged, flight.sequence);
     }
     if (node) seen.freshness = freshness = judged.freshness;
@@ -226,234 +199,26 @@ LeaseStep Engine::look(const Flight& flight, const LoadSpec& spec, LoadUrgency u
       seen.freshness = freshness = Freshness::fresh;
     }
   } else if (found.kind == Found::Kind::lease) {
-    seen.lease_counts = is_current(found.lease, versions) && !levels_.shared().leases->is_given_back(found.lease.token);
+    seen.lease_counts = is_current(found.lease, look.versions) && !shared().leases->is_given_back(found.lease.token);
     seen.lease_is_callers = LoadScope::holds_lease(found.lease.token);
   }
-  return decide(seen, flight.forced, urgency);
+  return decide(seen, flight.forced, look.urgency);
 }
 
 /// The versions before the load are what it is stored with. False: they are not to be had.
-bool Engine::know_versions(std::span<const std::string> dependencies, const EntryTerms& terms, Versions& versions) {
+bool LeaseCoordinator::know_versions(std::span<const std::string> dependencies, const EntryTerms& terms,
+                                     Versions& versions) {
   // A function's version is kept for ever, a tag's as long as it is needed, which is to be said each time.
   std::vector<std::string> needed;
   std::ranges::copy_if(dependencies, std::back_inserter(needed),
                        [&](const auto& name) { return !is_kept_for_ever(name) || !versions.there(name); });
   if (needed.empty() && versions.there({})) return true;
   const TimePoint stale_until = saturating_add(saturating_add(context_.now(), terms.ttl), terms.stale_for);
-  return levels_.shared().remote.need_versions(needed, l2_.version_life(stale_until), versions);
+  return shared().remote.need_versions(needed, l2_.version_life(stale_until), versions);
 }
 
-/// Each of `wanted` becomes one of `acquired`, by what the server says to its step.
-void Engine::take_claims(const Batch& batch, const LoadSpec& spec, const std::shared_ptr<const Versions>& versions,
-                         std::vector<Wanted>& wanted, Acquired& acquired) {
-  Remote& remote = levels_.shared().remote;
-  const std::uint64_t clock = spec.names_tags ? remote.version_clock() : 0;
-  std::vector<std::string_view> free_names;
-  std::vector<std::string> leases;
-  std::vector<Remote::Replace> replaces;
-  std::vector<std::size_t> free, replacing;
-  std::vector<Taken> taken(wanted.size(), Taken::yes);
-  for (std::size_t n = 0; n < wanted.size(); ++n) {
-    auto& [i, step, found, claim] = wanted[n];
-    const auto& flight = batch.flights[i];
-    const std::string key = remote.keys().entry(flight->name);
-    claim.versions = versions;
-    claim.clock = clock;
-    switch (step) {
-      case LeaseStep::take:
-      case LeaseStep::take_over: {
-        claim.generation = new_lease_token();
-        std::string bytes =
-            lease_bytes(claim.generation, detail::dependencies_of(spec.identity, flight->tag_names), *versions);
-        if (step == LeaseStep::take) {
-          free.push_back(n);
-          free_names.push_back(flight->name);
-          leases.push_back(std::move(bytes));
-        } else {
-          replacing.push_back(n);
-          replaces.push_back({key, {.mark = found->mark()}, Remote::Action::set, Leases::kLife, std::move(bytes)});
-        }
-        claim.hold = make_hold(levels_.shared(), flight, spec, key, claim.generation, claim.order, true);
-        break;
-      }
-      case LeaseStep::join:
-        claim.generation = found->lease.token;
-        claim.order = std::max<std::uint32_t>(claim.order, 1);
-        replacing.push_back(n);
-        replaces.push_back({key, claim.at_server(), Remote::Action::join, Leases::kLife});
-        claim.hold = make_hold(levels_.shared(), flight, spec, key, claim.generation, claim.order, true);
-        break;
-      case LeaseStep::refresh:
-      case LeaseStep::replace: {
-        const EnvelopeView& view = found->view;
-        if (view.has_generation) {
-          claim.generation = view.generation;
-          claim.order = step == LeaseStep::replace ? std::max(claim.order, view.order + 1) : view.order;
-        } else {
-          claim.mark = found->mark();
-          claim.generation = new_lease_token();  // of what takes its place
-        }
-        if (step == LeaseStep::refresh) {
-          const LeaseToken token = new_lease_token();
-          claim.refresh =
-              make_hold(levels_.shared(), flight, spec, remote.keys().refresh_lease(flight->name), token, 0, true);
-          claim.refresh.begin();
-          const Done taken_now = remote.take_refresh_lease(flight->name, token, Leases::kLife);
-          if (!taken_now) {
-            if (taken_now.status != Done::unknown) claim.refresh.settle();  // else it is given back
-            put_off(flight);
-            claim.kind = Claim::Kind::none;
-            continue;
-          }
-        }
-        const TimePoint ends = remote.clock().to_local(view.terms.stale_until);
-        if (!view.has_generation || ends > saturating_add(context_.now(), kLongLife)) break;
-        claim.hold = make_hold(levels_.shared(), flight, spec, key, claim.generation, claim.order, false);
-        if (ends > saturating_add(context_.now(), Leases::kLife)) break;
-        replacing.push_back(n);
-        replaces.push_back({key, claim.at_server(), Remote::Action::keep, Leases::kLife});
-        break;
-      }
-      default:  // what another process brought in the meantime
-        taken[n] = Taken::outrun;
-        claim.kind = Claim::Kind::none;
-        acquired.others.add(batch.items[i], flight);
-    }
-    // Before the server is asked: whatever becomes of the request, a lease that it took is given back in the end.
-    if (claim.hold.ready()) claim.hold.begin();
-  }
-  const auto done_free = free.empty() ? std::vector<Done>() : remote.take_leases(free_names, leases, Leases::kLife);
-  for (std::size_t n = 0; n < free.size(); ++n) taken[free[n]] = to_taken(done_free[n]);
-  const auto done = replaces.empty() ? std::vector<Done>() : remote.replace(replaces);
-  for (std::size_t n = 0; n < replacing.size(); ++n) taken[replacing[n]] = to_taken(done[n]);
-
-  for (std::size_t n = 0; n < wanted.size(); ++n) {
-    auto& [i, step, found, claim] = wanted[n];
-    const auto& flight = batch.flights[i];
-    if (claim.kind == Claim::Kind::none) continue;
-    // Where nothing is read and nothing can be put, again and again, there is something of another type.
-    const bool baffling = taken[n] == Taken::outrun && step == LeaseStep::take && ++flight->baffled >= kRereads;
-    if (taken[n] == Taken::yes) {
-      // Another's removal in the same round of the server goes untold, as the lease came last.
-      if (step == LeaseStep::take || step == LeaseStep::take_over) context_.store.revoke(flight->key());
-      flight->generation = claim.generation;
-      flight->order = claim.order;
-      flight->versions = versions;
-      flight->claimed.store(true, std::memory_order_release);
-      flight->leased.store(step != LeaseStep::refresh && step != LeaseStep::replace, std::memory_order_release);
-      acquired.ours.add(batch.items[i], flight, std::move(claim));
-      continue;
-    }
-    if (taken[n] == Taken::unknown) {  // its holds are given back
-      acquired.ours.add(batch.items[i], flight, {});
-      continue;
-    }
-    claim.hold.settle();
-    if (taken[n] == Taken::refused || baffling) {
-      acquired.ours.add(batch.items[i], flight, {});
-    } else {
-      acquired.others.add(batch.items[i], flight);
-    }
-  }
-}
-
-Acquired Engine::acquire_raw_leases(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, LoadPlace& place) {
-  Acquired acquired;
-  std::vector<Fetched> seen;
-  std::vector<std::size_t> looked, open;
-  for (std::size_t i = 0; i < batch.flights.size(); ++i) {
-    if (batch.flights[i]->forced) {
-      open.push_back(i);
-    } else {
-      seen.push_back({batch.flights[i]->key()});
-      looked.push_back(i);
-    }
-  }
-  const TypeOps* types[] = {spec.type};
-  if (!seen.empty()) l2_.read(seen, types, nullptr, *spec.terms, {});
-  std::vector<bool> absent(batch.flights.size());
-  for (std::size_t n = 0; n < seen.size(); ++n) {
-    const std::size_t i = looked[n];
-    absent[i] = seen[n].nothing;
-    if (seen[n].node) {
-      land_found(*batch.flights[i], *spec.terms, std::move(seen[n].node), Freshness::fresh);
-    } else if (seen[n].asked) {
-      open.push_back(i);
-    } else {  // L2 is out of reach
-      acquired.ours.add(batch.items[i], batch.flights[i], {});
-    }
-  }
-  if (open.empty()) return acquired;
-  if (place.try_hold()) {
-    take_raw_claims(batch, spec, urgency, open, absent, acquired);
-  } else {
-    for (const std::size_t i : open) acquired.queued.add(batch.items[i], batch.flights[i]);
-  }
-  return acquired;
-}
-
-/// Each of `open`, which are places in `batch`, becomes one of `acquired`.
-void Engine::take_raw_claims(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency,
-                             std::span<const std::size_t> open, const std::vector<bool>& absent, Acquired& acquired) {
-  Remote& remote = levels_.shared().remote;
-  std::vector<Remote::RawTake> takes;
-  std::vector<Claim> claims;
-  std::vector<std::size_t> places;
-  std::vector<RemoteQuery> forced;
-  for (const std::size_t i : open) {
-    const auto& flight = batch.flights[i];
-    if (levels_.shared().pending.concerns_key(flight->name) || !remote.may_lease()) {
-      acquired.ours.add(batch.items[i], flight, {});
-      continue;
-    }
-    takes.push_back({flight->name, new_lease_token(), flight->forced, absent[i]});
-    claims.emplace_back();
-    places.push_back(i);
-    if (flight->forced) forced.push_back({.name = flight->name, .orders = true});
-  }
-  if (takes.empty()) return;
-  Versions versions;
-  if (!forced.empty()) remote.read(forced, {}, versions, true, true);
-  auto numbered = forced.begin();
-  const auto hold = [&](std::size_t n, const LeaseToken& generation) {
-    claims[n].hold.settle();
-    claims[n].hold = make_hold(levels_.shared(), batch.flights[places[n]], spec, {}, generation, claims[n].order, true);
-    claims[n].hold.begin();
-  };
-  for (std::size_t n = 0; n < takes.size(); ++n) {
-    if (takes[n].join) claims[n].order = std::max<std::uint32_t>((numbered++)->order, 1);
-    // Before the server is asked: whatever becomes of the request, a lease that it took is given back in the end.
-    hold(n, takes[n].token);
-  }
-  const auto held = remote.take_raw_leases(takes, Leases::kLife);
-  for (std::size_t n = 0; n < takes.size(); ++n) {
-    const std::size_t item = batch.items[places[n]];
-    const auto& flight = batch.flights[places[n]];
-    const bool is_foreign = held[n] && *held[n] != takes[n].token;
-    if (!is_foreign || flight->forced) {
-      if (held[n]) {
-        claims[n].kind = Claim::Kind::raw;
-        claims[n].generation = *held[n];
-      }
-      if (is_foreign) hold(n, *held[n]);
-      flight->generation = claims[n].generation;
-      acquired.ours.add(item, flight, std::move(claims[n]));
-      continue;
-    }
-    claims[n].hold.settle();
-    if (urgency == LoadUrgency::behind) {
-      put_off(flight);
-    } else if (LoadScope::holds_lease(*held[n])) {
-      acquired.ours.add(item, flight, {});
-    } else {
-      flight->wait_for(*held[n], 0);
-      acquired.others.add(item, flight);
-    }
-  }
-}
-
-void Engine::land_found(Flight& flight, const EntryTerms& terms, NodeRef node, Freshness freshness) {
-  levels_.shared().hits.fetch_add(1, std::memory_order_relaxed);
+void LeaseCoordinator::land_found(Flight& flight, const EntryTerms& terms, NodeRef node, Freshness freshness) {
+  shared().hits.fetch_add(1, std::memory_order_relaxed);
   flight.found = freshness;
   context_.probes.at(Probes::Point::before_l1_store, flight.name);
   // Where nothing is told, only another look shows those who came after it was read whether it still counts.
@@ -475,9 +240,9 @@ void Engine::land_found(Flight& flight, const EntryTerms& terms, NodeRef node, F
   flight.landing.notify_all();
 }
 
-void Engine::put_off(const std::shared_ptr<Flight>& flight) {
+void LeaseCoordinator::put_off(const std::shared_ptr<Flight>& flight) {
   const TimePoint since = context_.now(), until = saturating_add(since, kPutOff);
-  levels_.shared().back_off(flight->name, since, until);
+  shared().back_off(flight->name, since, until);
   Store::Landing landing;
   landing.retry_after = until;
   context_.store.land(*flight, std::move(landing), context_.now());
@@ -488,20 +253,27 @@ void Engine::put_off(const std::shared_ptr<Flight>& flight) {
   flight->landing.notify_all();
 }
 
-bool Engine::wait_for_others(int looks, TimePoint begun) {
+bool LeaseCoordinator::wait_for_foreign(int looks, TimePoint begun) {
   const TimeBudget::Pause others_time;
   const PlacesLent lent;
   const auto pause = std::min<Duration>(kFirstLook * (1LL << std::min(looks, 10)), kLastLook);
   {
-    levels_.shared().waiting.fetch_add(1, std::memory_order_acq_rel);
-    std::unique_lock lock(levels_.shared().news_mutex);
-    const std::uint64_t seen = levels_.shared().news_count;
-    levels_.shared().news.wait_for(lock, pause,
-                                   [&] { return levels_.shared().news_count != seen || context_.closed(); });
-    levels_.shared().waiting.fetch_sub(1, std::memory_order_relaxed);
+    shared().waiting.fetch_add(1, std::memory_order_acq_rel);
+    std::unique_lock lock(shared().news_mutex);
+    const std::uint64_t seen = shared().news_count;
+    shared().news.wait_for(lock, pause, [&] { return shared().news_count != seen || context_.closed(); });
+    shared().waiting.fetch_sub(1, std::memory_order_relaxed);
   }
   if (context_.closed()) return false;
   return !LoadScope::active() || std::chrono::steady_clock::now() - begun < kNestedPatience;
+}
+
+std::shared_ptr<Flight> LeaseCoordinator::load_waited_for(const Batch& waiting) const {
+  for (const auto& flight : waiting.flights) {
+    if (!flight->waits) continue;
+    if (auto load = shared().leases->flight_of(flight->waits_for_lease)) return load;
+  }
+  return nullptr;
 }
 
 }  // namespace detail

@@ -5,7 +5,7 @@
 #include "base/time_budget.hpp"
 #include "entry/entry.hpp"
 #include "l1/store.hpp"
-#include "load/acquire_lease.hpp"
+#include "load/claim.hpp"
 #include "load/lease_decision.hpp"
 #include "load/load_errors.hpp"
 #include "load/load_scope.hpp"

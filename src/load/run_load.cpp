@@ -11,7 +11,8 @@
 #include "entry/entry.hpp"
 #include "entry/expiry.hpp"
 #include "l1/store.hpp"
-#include "load/acquire_lease.hpp"
+#include "load/claim.hpp"
+#include "load/lease_coordinator.hpp"
 #include "load/lease_decision.hpp"
 #include "load/load_errors.hpp"
 #include "load/load_limits.hpp"
@@ -32,19 +33,6 @@ void Engine::lead(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency,
   }
 }
 
-namespace {
-
-/// Of the loads that these wait for, one that this process runs; null when other processes run them.
-std::shared_ptr<Flight> load_waited_for(const Batch& left, const Leases& leases) {
-  for (const auto& flight : left.flights) {
-    if (!flight->waits) continue;
-    if (auto load = leases.flight_of(flight->waits_for_lease)) return load;
-  }
-  return nullptr;
-}
-
-}  // namespace
-
 void Engine::run_load_all(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run) {
   const TimeBudget::Operation budget(context_.time_limit());
   LoadPlace place(limits_->of(spec.identity->prefix));
@@ -56,9 +44,9 @@ void Engine::run_load_all(const Batch& batch, const LoadSpec& spec, LoadUrgency 
   };
   for (int looks = 0; may_ask(); ++looks) {
     for (const auto& flight : left.flights) flight->wait_no_more();
-    Acquired acquired = acquire_leases(left, spec, urgency, looks, place);
-    if (!acquired.ours.empty()) load_ours(acquired.ours, spec, urgency, run, place);
-    left = std::move(acquired.others);
+    Acquired acquired = leases_->acquire(left, spec, urgency, looks, place);
+    if (!acquired.owned.empty()) load_owned(acquired.owned, spec, urgency, run, place);
+    left = std::move(acquired.foreign);
     if (!acquired.queued.empty() && !enter(acquired.queued, spec, urgency, place)) acquired.queued = {};
     for (std::size_t i = 0; i < acquired.queued.flights.size(); ++i) {
       left.add(acquired.queued.items[i], std::move(acquired.queued.flights[i]));
@@ -67,20 +55,20 @@ void Engine::run_load_all(const Batch& batch, const LoadSpec& spec, LoadUrgency 
     if (!acquired.queued.empty()) continue;  // with its place: what was not there then may be there now
     place.give_up();
     // What is its own is loaded before it waits for others: nobody waits for a load that is not under way.
-    if (!acquired.ours.empty()) continue;
+    if (!acquired.owned.empty()) continue;
     try {
-      const WaitScope scope(load_waited_for(left, *levels_.shared().leases));
-      if (!wait_for_others(looks, begun)) break;
+      const WaitScope scope(leases_->load_waited_for(left));
+      if (!leases_->wait_for_foreign(looks, begun)) break;
     } catch (const RecursiveLoadError&) {  // that load waits for this thread's
       break;
     }
   }
-  Ours alone;
+  OwnedLoads alone;
   for (std::size_t i = 0; i < left.flights.size(); ++i) {
     left.flights[i]->wait_no_more();
     alone.add(left.items[i], left.flights[i], {});
   }
-  load_ours(alone, spec, urgency, run, place);
+  load_owned(alone, spec, urgency, run, place);
 }
 
 bool Engine::enter(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, LoadPlace& place) {
@@ -116,46 +104,47 @@ void Engine::wait_for_unclaimed(const std::shared_ptr<Flight>& flight) {
   flight->wait_no_more();
 }
 
-void Engine::load_ours(Ours& ours, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run, LoadPlace& place) {
+void Engine::load_owned(OwnedLoads& owned, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run,
+                        LoadPlace& place) {
   Counters& counters = spec.identity->counters;
   const bool with_l2 = levels_.used_by(*spec.terms) && spec.type->shareable;
   const bool background = Background::on_task();
-  if (!enter(ours, spec, urgency, place)) return;
+  if (!enter(owned, spec, urgency, place)) return;
   // With its place: the load that it waits for has one, too.
-  if (ours.flights.size() == 1 && with_l2 && ours.claims[0].kind == Claim::Kind::none) {
+  if (owned.flights.size() == 1 && with_l2 && owned.claims[0].kind == Claim::Kind::none) {
     if (urgency == LoadUrgency::beside) {
-      context_.store.begin_unclaimed_beside(*ours.flights[0]);
+      context_.store.begin_unclaimed_beside(*owned.flights[0]);
     } else {
-      wait_for_unclaimed(ours.flights[0]);
+      wait_for_unclaimed(owned.flights[0]);
     }
   }
   if (background && context_.closed()) {
-    for (const auto& flight : ours.flights) abandon(*flight);
+    for (const auto& flight : owned.flights) abandon(*flight);
     return;
   }
   std::vector<Loaded> loaded;
   std::exception_ptr error;
   Duration took{};
   {
-    const LoadScope scope(ours.flights, place.take());
+    const LoadScope scope(owned.flights, place.take());
     if (with_l2) {
-      for (std::size_t i = 0; i < ours.flights.size(); ++i) {
-        Flight& flight = *ours.flights[i];
-        if (ours.claims[i].kind != Claim::Kind::none) {
+      for (std::size_t i = 0; i < owned.flights.size(); ++i) {
+        Flight& flight = *owned.flights[i];
+        if (owned.claims[i].kind != Claim::Kind::none) {
           context_.store.begin_loading(flight);
-        } else if (ours.flights.size() > 1) {
+        } else if (owned.flights.size() > 1) {
           context_.store.begin_unclaimed_beside(flight);
         }
       }
     }
     if (context_.probes.probe) {
-      for (const auto& flight : ours.flights) context_.probes.at(Probes::Point::before_load, flight->name);
+      for (const auto& flight : owned.flights) context_.probes.at(Probes::Point::before_load, flight->name);
     }
     counters.add(Count::loads);
     const TimePoint begun = context_.options.clock->now();
     try {
       const TimeBudget::Pause pause;
-      loaded = run(ours);
+      loaded = run(owned);
     } catch (...) {  // not silenced: every caller gets it
       error = std::current_exception();
       counters.add(Count::load_failures);
@@ -165,32 +154,32 @@ void Engine::load_ours(Ours& ours, const LoadSpec& spec, LoadUrgency urgency, co
   }
   if (error) {
     loaded.clear();
-    loaded.resize(ours.flights.size());
+    loaded.resize(owned.flights.size());
     for (Loaded& one : loaded) one.error = error;
   }
   std::vector<Prepared> prepared;
   prepared.reserve(loaded.size());
-  for (std::size_t i = 0; i < ours.flights.size(); ++i) {
-    context_.probes.at(Probes::Point::before_store, ours.flights[i]->name);
-    prepared.push_back(prepare(*ours.flights[i], spec, loaded[i], took));
+  for (std::size_t i = 0; i < owned.flights.size(); ++i) {
+    context_.probes.at(Probes::Point::before_store, owned.flights[i]->name);
+    prepared.push_back(prepare(*owned.flights[i], spec, loaded[i], took));
   }
-  if (with_l2) store_under_leases(ours, spec, prepared, loaded, took);
-  for (std::size_t i = 0; i < ours.flights.size(); ++i) {
-    land(*ours.flights[i], spec, std::move(loaded[i]), std::move(prepared[i]));
+  if (with_l2) leases_->store(owned, spec, prepared, loaded, took);
+  for (std::size_t i = 0; i < owned.flights.size(); ++i) {
+    land(*owned.flights[i], spec, std::move(loaded[i]), std::move(prepared[i]));
   }
 }
 
 void Engine::lead(const std::shared_ptr<Flight>& flight, Loader& loader, LoadUrgency urgency) noexcept {
   try {
-    lead(Batch{{0}, {flight}}, loader, urgency, [&](const Ours& ours) {
+    lead(Batch{{0}, {flight}}, loader, urgency, [&](const OwnedLoads& owned) {
       NodeRef previous;
       if (loader.wants_previous) {
         const L1View view(trust_);
         previous = context_.store.previous(*flight, context_.now());
         if (previous && view.hides(*previous)) previous.reset();
         // L2 knows better than L1 whether it still counts.
-        if (ours.claims[0].kind != Claim::Kind::none && !ours.claims[0].previous) previous.reset();
-        if (!previous) previous = ours.claims[0].previous;
+        if (owned.claims[0].kind != Claim::Kind::none && !owned.claims[0].previous) previous.reset();
+        if (!previous) previous = owned.claims[0].previous;
       }
       std::vector<Loaded> one;
       one.push_back(loader.load(flight->key(), previous));
@@ -202,10 +191,10 @@ void Engine::lead(const std::shared_ptr<Flight>& flight, Loader& loader, LoadUrg
 }
 
 void Engine::lead(const Batch& batch, BatchLoader& loader, LoadUrgency urgency) noexcept {
-  lead(batch, loader, urgency, [&](const Ours& ours) {
+  lead(batch, loader, urgency, [&](const OwnedLoads& owned) {
     std::vector<BatchLoader::Call> calls;
-    calls.reserve(ours.flights.size());
-    for (std::size_t i = 0; i < ours.flights.size(); ++i) calls.push_back({ours.items[i], ours.flights[i]->key()});
+    calls.reserve(owned.flights.size());
+    for (std::size_t i = 0; i < owned.flights.size(); ++i) calls.push_back({owned.items[i], owned.flights[i]->key()});
     return loader.load(calls);
   });
 }

@@ -8,24 +8,13 @@
 #include <dsta/cache/key.hpp>
 
 #include "entry/entry.hpp"
-#include "l1/flight.hpp"
-#include "l1/store.hpp"
-#include "load/acquire_lease.hpp"
-#include "two_level/engine.hpp"
-#include "two_level/shared.hpp"
+#include "load/lease_coordinator.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
 namespace {
-
-/// What the server is asked to do about one flight, and what its answer decides.
-struct Settling {
-  std::size_t flight;
-  bool stores;              ///< or removes: the answer decides what becomes of the value in L1
-  bool is_refresh = false;  ///< about the lease that keeps others from refreshing
-};
 
 /// Longer than a load that began before the refresh is likely to take.
 constexpr std::chrono::minutes kTombstoneLife{1};
@@ -45,26 +34,108 @@ std::string tombstone(const Claim& claim, std::string_view key) {
 
 }  // namespace
 
-EntryAction Engine::store_action(const Flight& flight, const Claim& claim, const LoadSpec& spec, Prepared& mine,
-                                 Loaded& loaded, Duration took, std::string& bytes) {
+/// What the server is asked to do about the flights of a batch.
+struct LeaseCoordinator::Requests {
+  /// Which flight a request is about, and what its answer decides.
+  struct About {
+    std::size_t flight;
+    bool stores;              ///< or removes: the answer decides what becomes of the value in L1
+    bool is_refresh = false;  ///< about the lease that keeps others from refreshing
+  };
+  std::vector<Remote::Replace> entries;
+  std::vector<About> of_entries;
+  std::vector<Remote::RawReplace> raw;
+  std::vector<About> of_raw;
+};
+
+void LeaseCoordinator::store(OwnedLoads& owned, const LoadSpec& spec, std::vector<Prepared>& prepared,
+                             std::vector<Loaded>& loaded, Duration took) {
+  Requests requests;
+  for (std::size_t i = 0; i < owned.claims.size(); ++i) {
+    if (owned.claims[i].kind == Claim::Kind::none) {
+      // It may be stored in-process only where that is the only level: others would not see it, nor it them.
+      prepared[i].landing.replace_by.reset();
+    } else {
+      request_store(i, owned, spec, prepared[i], loaded[i], took, requests);
+    }
+  }
+  if (requests.entries.empty() && requests.raw.empty()) return;
+  for (const auto& flight : owned.flights) context_.probes.at(Probes::Point::before_shared_store, flight->name);
+  const auto note = [&](std::span<const Requests::About> of, const std::vector<Done>& done) {
+    for (std::size_t n = 0; n < of.size(); ++n) {
+      Claim& claim = owned.claims[of[n].flight];
+      if (!of[n].is_refresh) {
+        note_stored(claim, prepared[of[n].flight], done[n], of[n].stores);
+      } else if (done[n].status != Done::unknown) {
+        claim.refresh.settle();
+      }
+    }
+  };
+  Remote& remote = shared().remote;
+  if (!requests.entries.empty()) note(requests.of_entries, remote.replace(requests.entries));
+  if (!requests.raw.empty()) note(requests.of_raw, remote.replace_raw(requests.raw));
+  for (std::size_t i = 0; i < owned.claims.size(); ++i) {
+    if (owned.claims[i].kind != Claim::Kind::raw || !prepared[i].landing.replace_by) continue;
+    spec.identity->counters.add(Count::sets);
+    prepared[i].landing.replace_by.reset();  // it is at L2, and there only
+  }
+}
+
+void LeaseCoordinator::request_store(std::size_t i, OwnedLoads& owned, const LoadSpec& spec, Prepared& mine,
+                                     Loaded& loaded, Duration took, Requests& requests) {
+  const KeySpace& keys = shared().remote.keys();
+  Claim& claim = owned.claims[i];
+  Flight& flight = *owned.flights[i];
+  if (context_.store.fenced(flight)) {  // by this process, also where the server was not asked
+    mine.revoked = mine.revoked || mine.landing.replace_by;
+    mine.landing = {};
+  }
+  std::string bytes;
+  const EntryAction action = store_action(flight, claim, spec, mine, loaded, took, bytes);
+  Duration life = Leases::kLife;
+  if (action == EntryAction::set) {
+    life = l2_.physical_life(mine.landing.replace_by->stale_until);
+    context_.store.rearm(flight, levels_.coherence().fills(*spec.terms));
+  } else {
+    // Once its claim is gone, nothing shows a caller who joins that the value was invalidated.
+    context_.store.close(flight);
+  }
+  if (action == EntryAction::remove && claim.kind == Claim::Kind::entry && (flight.forced || claim.refresh)) {
+    bytes = tombstone(claim, keys.entry(flight.name));
+    life = kTombstoneLife;
+  }
+  const bool stores = action != EntryAction::leave;
+  if (claim.kind == Claim::Kind::raw) {
+    requests.raw.push_back({flight.name, claim.at_server(), action, life, std::move(bytes)});
+    requests.of_raw.push_back({i, stores});
+  } else {
+    requests.entries.push_back({keys.entry(flight.name), claim.at_server(), action, life, std::move(bytes)});
+    requests.of_entries.push_back({i, stores});
+  }
+  const bool failed = mine.landing.retry_after != TimePoint{};
+  if (failed) shared().back_off(flight.name, context_.now(), mine.landing.retry_after);
+  if (!claim.refresh) return;
+  // After a failure nobody in the fleet tries for a while.
+  const Leases::Record& lease = claim.refresh.record();
+  requests.entries.push_back({.key = lease.key,
+                              .claim = {.generation = lease.generation},
+                              .action = failed ? EntryAction::keep : EntryAction::leave,
+                              .life = std::max<Duration>(spec.terms->refresh_backoff, std::chrono::milliseconds(1))});
+  requests.of_entries.push_back({i, false, true});
+}
+
+EntryAction LeaseCoordinator::store_action(const Flight& flight, const Claim& claim, const LoadSpec& spec,
+                                           Prepared& mine, Loaded& loaded, Duration took, std::string& bytes) {
   const auto kept = mine.landing.replace_by;
   if (!kept) return mine.landing.remove ? EntryAction::remove : EntryAction::leave;
   mine.landing.replace_by.reset();
   try {
-    if (claim.kind == Claim::Kind::raw) {
-      kept->type->encode(kept->value(), bytes);
-    } else {
-      std::vector<std::string> tags;
-      if (kept->extra) kept->extra->tags.names(tags);
-      const auto dependencies = detail::dependencies_of(spec.identity, tags);
-      Versions versions = *claim.versions;
-      const auto before_load = detail::dependencies_of(spec.identity, flight.tag_names);
-      if (!add_late_versions(claim, before_load, dependencies, kept->stale_until, versions)) {
-        mine.revoked = true;
-        return EntryAction::leave;
-      }
-      bytes = l2_.pack(*kept, *spec.terms, dependencies, versions, took, mine.negative, claim.generation, claim.order);
+    auto encoded = encode_value(*kept, flight, claim, spec, mine.negative, took);
+    if (!encoded) {
+      mine.revoked = true;
+      return EntryAction::leave;
     }
+    bytes = std::move(*encoded);
   } catch (const std::bad_alloc&) {  // handed out, not stored; what it was to replace is older than it
     mine.landing.remove = true;
     return EntryAction::remove;
@@ -90,83 +161,24 @@ EntryAction Engine::store_action(const Flight& flight, const Claim& claim, const
   return EntryAction::set;
 }
 
-void Engine::store_under_leases(Ours& ours, const LoadSpec& spec, std::vector<Prepared>& prepared,
-                                std::vector<Loaded>& loaded, Duration took) {
-  Remote& remote = levels_.shared().remote;
-  std::vector<Remote::Replace> replaces;
-  std::vector<Remote::RawReplace> raw;
-  std::vector<Settling> entries, raw_entries;
-  for (std::size_t i = 0; i < ours.claims.size(); ++i) {
-    Claim& claim = ours.claims[i];
-    Flight& flight = *ours.flights[i];
-    Prepared& mine = prepared[i];
-    if (claim.kind == Claim::Kind::none) {
-      // It may be stored in-process only where that is the only level: others would not see it, nor it them.
-      mine.landing.replace_by.reset();
-      continue;
-    }
-    std::string bytes;
-    if (context_.store.fenced(flight)) {  // by this process, also where the server was not asked
-      mine.revoked = mine.revoked || mine.landing.replace_by;
-      mine.landing = {};
-    }
-    const EntryAction action = store_action(flight, claim, spec, mine, loaded[i], took, bytes);
-    Duration life = Leases::kLife;
-    if (action == EntryAction::set) {
-      life = l2_.physical_life(mine.landing.replace_by->stale_until);
-      context_.store.rearm(flight, levels_.coherence().fills(*spec.terms));
-    } else {
-      // Once its claim is gone, nothing shows a caller who joins that the value was invalidated.
-      context_.store.close(flight);
-    }
-    const bool stores = action != EntryAction::leave;
-    if (action == EntryAction::remove && claim.kind == Claim::Kind::entry && (flight.forced || claim.refresh)) {
-      bytes = tombstone(claim, remote.keys().entry(flight.name));
-      life = kTombstoneLife;
-    }
-    if (claim.kind == Claim::Kind::raw) {
-      raw.push_back({flight.name, claim.at_server(), action, life, std::move(bytes)});
-      raw_entries.push_back({i, stores});
-    } else {
-      replaces.push_back({remote.keys().entry(flight.name), claim.at_server(), action, life, std::move(bytes)});
-      entries.push_back({i, stores});
-    }
-    const bool failed = mine.landing.retry_after != TimePoint{};
-    if (failed) levels_.shared().back_off(flight.name, context_.now(), mine.landing.retry_after);
-    if (claim.refresh) {
-      // After a failure nobody in the fleet tries for a while.
-      const Leases::Record& lease = claim.refresh.record();
-      replaces.push_back({.key = lease.key,
-                          .claim = {.generation = lease.generation},
-                          .action = failed ? EntryAction::keep : EntryAction::leave,
-                          .life = std::max<Duration>(spec.terms->refresh_backoff, std::chrono::milliseconds(1))});
-      entries.push_back({i, false, true});
-    }
+/// The bytes to be stored. Nothing: what the value depends on was invalidated while it was loaded.
+std::optional<std::string> LeaseCoordinator::encode_value(const Node& value, const Flight& flight, const Claim& claim,
+                                                          const LoadSpec& spec, bool negative, Duration took) {
+  std::string bytes;
+  if (claim.kind == Claim::Kind::raw) {
+    value.type->encode(value.value(), bytes);
+    return bytes;
   }
-  if (replaces.empty() && raw.empty()) return;
-  if (context_.probes.probe) {
-    for (const auto& flight : ours.flights) context_.probes.at(Probes::Point::before_shared_store, flight->name);
-  }
-  const auto settled = [&](std::span<const Settling> of, const std::vector<Done>& done) {
-    for (std::size_t n = 0; n < of.size(); ++n) {
-      Claim& claim = ours.claims[of[n].flight];
-      if (!of[n].is_refresh) {
-        note_stored(claim, prepared[of[n].flight], done[n], of[n].stores);
-      } else if (done[n].status != Done::unknown) {
-        claim.refresh.settle();
-      }
-    }
-  };
-  if (!replaces.empty()) settled(entries, remote.replace(replaces));
-  if (!raw.empty()) settled(raw_entries, remote.replace_raw(raw));
-  for (std::size_t i = 0; i < ours.claims.size(); ++i) {
-    if (ours.claims[i].kind != Claim::Kind::raw || !prepared[i].landing.replace_by) continue;
-    spec.identity->counters.add(Count::sets);
-    prepared[i].landing.replace_by.reset();  // it is at L2, and there only
-  }
+  std::vector<std::string> tags;
+  if (value.extra) value.extra->tags.names(tags);
+  const auto dependencies = dependencies_of(spec.identity, tags);
+  const auto before_load = dependencies_of(spec.identity, flight.tag_names);
+  Versions versions = *claim.versions;
+  if (!add_late_versions(claim, before_load, dependencies, value.stale_until, versions)) return std::nullopt;
+  return l2_.pack(value, *spec.terms, dependencies, versions, took, negative, claim.generation, claim.order);
 }
 
-void Engine::note_stored(Claim& claim, Prepared& mine, const Done& done, bool stores) {
+void LeaseCoordinator::note_stored(Claim& claim, Prepared& mine, const Done& done, bool stores) {
   // Answered: the lease is gone or somebody else's. Refused or not answered: it may stand, and is given back later.
   if (done || (done.status != Done::unknown && done.why.empty())) claim.hold.settle();
   if (done || !stores) return;
@@ -182,7 +194,7 @@ void Engine::note_stored(Claim& claim, Prepared& mine, const Done& done, bool st
       mine.wanted = false;
       break;
     case Done::unknown:
-      levels_.shared().unknown.fetch_add(1, std::memory_order_relaxed);
+      shared().unknown.fetch_add(1, std::memory_order_relaxed);
       break;
     case Done::yes:
       break;
@@ -191,14 +203,14 @@ void Engine::note_stored(Claim& claim, Prepared& mine, const Done& done, bool st
 
 /// Tags that only the value names were not looked at before the load. They count if they were not raised since, which
 /// the clock of versions says. What was known before the load is not touched.
-bool Engine::add_late_versions(const Claim& claim, const std::vector<std::string>& before_load,
-                               std::span<const std::string> dependencies, TimePoint stale_until, Versions& versions) {
+bool LeaseCoordinator::add_late_versions(const Claim& claim, const std::vector<std::string>& before_load,
+                                         std::span<const std::string> dependencies, TimePoint stale_until,
+                                         Versions& versions) {
   std::vector<std::string> late;
   for (const auto& name : dependencies) {
     if (std::ranges::find(before_load, name) == before_load.end()) late.push_back(name);
   }
-  return late.empty() ||
-         levels_.shared().remote.late_versions(late, l2_.version_life(stale_until), claim.clock, versions);
+  return late.empty() || shared().remote.late_versions(late, l2_.version_life(stale_until), claim.clock, versions);
 }
 
 }  // namespace detail

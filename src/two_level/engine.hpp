@@ -36,13 +36,11 @@ namespace detail {
 struct Flight;
 struct Batch;
 class LoadLimits;
+class LeaseCoordinator;
 // With a shared level.
-struct Claim;
-struct Ours;
+struct OwnedLoads;
 class LoadPlace;
 enum class LoadUrgency : std::uint8_t;
-enum class LeaseStep : std::uint8_t;
-struct Acquired;
 struct Prepared;
 
 /// What is behind a Core: construction, close, dispatch.
@@ -121,7 +119,7 @@ class Engine final : public Core, public std::enable_shared_from_this<Engine> {
  private:
   friend class Core;
   enum class Awaited { value, error, missing, timeout, nothing, stuck };
-  using RunLoader = std::function<std::vector<Loaded>(const Ours&)>;
+  using RunLoader = std::function<std::vector<Loaded>(const OwnedLoads&)>;
 
   explicit Engine(ManagerOptions options);
 
@@ -160,7 +158,7 @@ class Engine final : public Core, public std::enable_shared_from_this<Engine> {
   /// Gets a place among the loads of the prefix. False: the flights have landed without one.
   bool enter(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, LoadPlace& place);
   void wait_for_unclaimed(const std::shared_ptr<Flight>& flight);
-  void load_ours(Ours& ours, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run, LoadPlace& place);
+  void load_owned(OwnedLoads& owned, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run, LoadPlace& place);
   void lead(const std::shared_ptr<Flight>& flight, Loader& loader, LoadUrgency urgency) noexcept;
   void lead(const Batch& batch, BatchLoader& loader, LoadUrgency urgency) noexcept;
   bool launch(const Batch& batch, const LoadSpec& spec, std::function<void()> lead);
@@ -178,29 +176,6 @@ class Engine final : public Core, public std::enable_shared_from_this<Engine> {
   /// Lands a flight, unless it has, with an error.
   void fail(Flight& flight, std::exception_ptr error) noexcept;
 
-  // See consult.cpp.
-  struct Wanted;
-  Acquired acquire_leases(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, int looks, LoadPlace& place);
-  Acquired acquire_raw_leases(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, LoadPlace& place);
-  void take_raw_claims(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, std::span<const std::size_t> open,
-                       const std::vector<bool>& absent, Acquired& acquired);
-  LeaseStep look(const Flight& flight, const LoadSpec& spec, LoadUrgency urgency, const Found& found,
-                 const Versions& versions, std::uint64_t confirmed_before, NodeRef& node, Freshness& freshness);
-  bool know_versions(std::span<const std::string> dependencies, const EntryTerms& terms, Versions& versions);
-  void take_claims(const Batch& batch, const LoadSpec& spec, const std::shared_ptr<const Versions>& versions,
-                   std::vector<Wanted>& wanted, Acquired& acquired);
-  void land_found(Flight& flight, const EntryTerms& terms, NodeRef node, Freshness freshness);
-  void put_off(const std::shared_ptr<Flight>& flight);
-  /// False: not any longer.
-  bool wait_for_others(int looks, TimePoint begun);
-  void store_under_leases(Ours& ours, const LoadSpec& spec, std::vector<Prepared>& prepared,
-                          std::vector<Loaded>& loaded, Duration took);
-  EntryAction store_action(const Flight& flight, const Claim& claim, const LoadSpec& spec, Prepared& mine,
-                           Loaded& loaded, Duration took, std::string& bytes);
-  void note_stored(Claim& claim, Prepared& mine, const Done& done, bool stores);
-  bool add_late_versions(const Claim& claim, const std::vector<std::string>& before_load,
-                         std::span<const std::string> dependencies, TimePoint stale_until, Versions& versions);
-  std::vector<std::string> dependencies_of(const Batch& batch, const LoadSpec& spec) const;
   /// True when the caller may wait for the flight's value: nothing has revoked it at the shared level.
   bool may_join(const Flight& flight, const Fetched& seen);
 
@@ -212,6 +187,7 @@ class Engine final : public Core, public std::enable_shared_from_this<Engine> {
   std::unique_ptr<LoadLimits> limits_;
   TwoLevel levels_{context_, trust_};
   L2Cache l2_{context_, levels_};
+  std::unique_ptr<LeaseCoordinator> leases_;
   /// The longest load_timeout of a load that was given to the executor: how long close() has patience.
   std::atomic<Duration> longest_load_{Duration::zero()};
   std::mutex kept_mutex_;

@@ -38,7 +38,7 @@ struct Claim {
 };
 
 /// Flights that this process is to load, each with its claim; none at all without L2.
-struct Ours : Batch {
+struct OwnedLoads : Batch {
   std::vector<Claim> claims;
   void add(std::size_t item, std::shared_ptr<Flight> flight, Claim claim) {
     Batch::add(item, std::move(flight));
@@ -47,9 +47,9 @@ struct Ours : Batch {
 };
 
 struct Acquired {
-  Ours ours;
-  Batch others;  ///< that another process loads, or that should be looked at once more
-  Batch queued;  ///< that need a place among the loads of their prefix first
+  OwnedLoads owned;
+  Batch foreign;  ///< that another process loads, or that should be looked at once more
+  Batch queued;   ///< that need a place among the loads of their prefix first
 };
 
 /// What is to become of a load's outcome.

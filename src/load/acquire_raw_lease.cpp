@@ -1,0 +1,111 @@
+/// Before a load of a raw value: it has no place for a lease, which stands beside it.
+#include <algorithm>
+
+#include "l1/flight.hpp"
+#include "load/lease_coordinator.hpp"
+#include "load/load_scope.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+Acquired LeaseCoordinator::acquire_raw(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency,
+                                       LoadPlace& place) {
+  Acquired acquired;
+  std::vector<Fetched> seen;
+  std::vector<std::size_t> looked, open;
+  for (std::size_t i = 0; i < batch.flights.size(); ++i) {
+    if (batch.flights[i]->forced) {
+      open.push_back(i);
+    } else {
+      seen.push_back({batch.flights[i]->key()});
+      looked.push_back(i);
+    }
+  }
+  const TypeOps* types[] = {spec.type};
+  if (!seen.empty()) l2_.read(seen, types, nullptr, *spec.terms, {});
+  std::vector<bool> absent(batch.flights.size());
+  for (std::size_t n = 0; n < seen.size(); ++n) {
+    const std::size_t i = looked[n];
+    absent[i] = seen[n].nothing;
+    if (seen[n].node) {
+      land_found(*batch.flights[i], *spec.terms, std::move(seen[n].node), Freshness::fresh);
+    } else if (seen[n].asked) {
+      open.push_back(i);
+    } else {  // L2 is out of reach
+      acquired.owned.add(batch.items[i], batch.flights[i], {});
+    }
+  }
+  if (open.empty()) return acquired;
+  if (place.try_hold()) {
+    take_raw_claims(batch, spec, urgency, open, absent, acquired);
+  } else {
+    for (const std::size_t i : open) acquired.queued.add(batch.items[i], batch.flights[i]);
+  }
+  return acquired;
+}
+
+/// Each of `open`, which are places in `batch`, becomes one of `acquired`.
+void LeaseCoordinator::take_raw_claims(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency,
+                                       std::span<const std::size_t> open, const std::vector<bool>& absent,
+                                       Acquired& acquired) {
+  Remote& remote = shared().remote;
+  std::vector<Remote::RawTake> takes;
+  std::vector<Claim> claims;
+  std::vector<std::size_t> places;
+  std::vector<RemoteQuery> forced;
+  for (const std::size_t i : open) {
+    const auto& flight = batch.flights[i];
+    if (shared().pending.concerns_key(flight->name) || !remote.may_lease()) {
+      acquired.owned.add(batch.items[i], flight, {});
+      continue;
+    }
+    takes.push_back({flight->name, new_lease_token(), flight->forced, absent[i]});
+    claims.emplace_back();
+    places.push_back(i);
+    if (flight->forced) forced.push_back({.name = flight->name, .orders = true});
+  }
+  if (takes.empty()) return;
+  Versions versions;
+  if (!forced.empty()) remote.read(forced, {}, versions, true, true);
+  auto numbered = forced.begin();
+  const auto hold = [&](std::size_t n, const LeaseToken& generation) {
+    claims[n].hold.settle();
+    claims[n].hold = make_hold(batch.flights[places[n]], spec, {}, generation, claims[n].order, true);
+    claims[n].hold.begin();
+  };
+  for (std::size_t n = 0; n < takes.size(); ++n) {
+    if (takes[n].join) claims[n].order = std::max<std::uint32_t>((numbered++)->order, 1);
+    // Before the server is asked: whatever becomes of the request, a lease that it took is given back in the end.
+    hold(n, takes[n].token);
+  }
+  const auto held = remote.take_raw_leases(takes, Leases::kLife);
+  for (std::size_t n = 0; n < takes.size(); ++n) {
+    const std::size_t item = batch.items[places[n]];
+    const auto& flight = batch.flights[places[n]];
+    const bool is_foreign = held[n] && *held[n] != takes[n].token;
+    if (!is_foreign || flight->forced) {
+      if (held[n]) {
+        claims[n].kind = Claim::Kind::raw;
+        claims[n].generation = *held[n];
+      }
+      if (is_foreign) hold(n, *held[n]);
+      flight->generation = claims[n].generation;
+      acquired.owned.add(item, flight, std::move(claims[n]));
+      continue;
+    }
+    claims[n].hold.settle();
+    if (urgency == LoadUrgency::behind) {
+      put_off(flight);
+    } else if (LoadScope::holds_lease(*held[n])) {
+      acquired.owned.add(item, flight, {});
+    } else {
+      flight->wait_for(*held[n], 0);
+      acquired.foreign.add(item, flight);
+    }
+  }
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,86 @@
+#pragma once
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <dsta/cache/detail/load.hpp>
+
+#include "l1/flight.hpp"
+#include "load/claim.hpp"
+#include "load/lease_decision.hpp"
+#include "load/load_place.hpp"
+#include "two_level/context.hpp"
+#include "two_level/l2_cache.hpp"
+#include "two_level/two_level.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+/// Around a load with an L2: before it L2 is read, and where it has nothing that counts a lease is taken, so that one
+/// process of all loads; after it the value is stored under the lease. Thread-safe.
+///
+/// Invariants:
+/// - A lease is held, which means renewed and given back in the end, from before the server is asked for it: whatever
+///   becomes of the request, none stays behind.
+/// - The versions that a value is stored with are those from before its load. None that is read later replaces them.
+/// - A value without a claim is stored nowhere: others would not learn of it, nor this process of what they do.
+class LeaseCoordinator {
+ public:
+  LeaseCoordinator(Context& context, TwoLevel& levels, L2Cache& l2) : context_(context), levels_(levels), l2_(l2) {}
+
+  /// Each flight lands with what L2 has, or becomes one of the result. `looks`: how often this was done for them.
+  Acquired acquire(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, int looks, LoadPlace& place);
+  /// Waits until something changed at L2, or for a moment. False: they are not to be waited for any longer.
+  bool wait_for_foreign(int looks, TimePoint begun);
+  /// Of the loads that these wait for, one that this process runs; null when other processes run them.
+  std::shared_ptr<Flight> load_waited_for(const Batch& waiting) const;
+  /// Stores what was loaded, or removes, or gives the lease up; `prepared` then says what is to become of it in L1.
+  void store(OwnedLoads& owned, const LoadSpec& spec, std::vector<Prepared>& prepared, std::vector<Loaded>& loaded,
+             Duration took);
+
+ private:
+  struct Wanted;
+  struct Look;
+  class Claims;
+  struct Requests;
+
+  Shared& shared() const { return levels_.shared(); }
+  LeaseHold make_hold(const std::shared_ptr<Flight>& flight, const LoadSpec& spec, std::string key,
+                      const LeaseToken& generation, std::uint32_t order, bool is_lease) const;
+
+  // Before the load.
+  std::vector<RemoteQuery> queries_of(const Batch& batch, const LoadSpec& spec,
+                                      std::span<const std::string> dependencies, std::vector<std::size_t>& places,
+                                      Acquired& acquired);
+  LeaseStep decide_step(const Flight& flight, const Look& look, const Found& found, NodeRef& node,
+                        Freshness& freshness);
+  bool know_versions(std::span<const std::string> dependencies, const EntryTerms& terms, Versions& versions);
+  void land_found(Flight& flight, const EntryTerms& terms, NodeRef node, Freshness freshness);
+  void put_off(const std::shared_ptr<Flight>& flight);
+  Acquired acquire_raw(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, LoadPlace& place);
+  void take_raw_claims(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, std::span<const std::size_t> open,
+                       const std::vector<bool>& absent, Acquired& acquired);
+
+  // After it.
+  void request_store(std::size_t i, OwnedLoads& owned, const LoadSpec& spec, Prepared& mine, Loaded& loaded,
+                     Duration took, Requests& requests);
+  EntryAction store_action(const Flight& flight, const Claim& claim, const LoadSpec& spec, Prepared& mine,
+                           Loaded& loaded, Duration took, std::string& bytes);
+  std::optional<std::string> encode_value(const Node& value, const Flight& flight, const Claim& claim,
+                                          const LoadSpec& spec, bool negative, Duration took);
+  void note_stored(Claim& claim, Prepared& mine, const Done& done, bool stores);
+  bool add_late_versions(const Claim& claim, const std::vector<std::string>& before_load,
+                         std::span<const std::string> dependencies, TimePoint stale_until, Versions& versions);
+
+  Context& context_;
+  TwoLevel& levels_;
+  L2Cache& l2_;
+};
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,195 @@
+#include "load/take_claims.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "base/saturating_add.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+namespace {
+
+/// How often in a row a free place that nothing can be put in is believed in: then there is something of another type.
+constexpr int kConflicts = 3;
+/// A value that lives longer than any refresh takes need not be kept from running out.
+constexpr std::chrono::minutes kLongLife{10};
+
+std::string lease_bytes(const LeaseToken& token, std::span<const std::string> dependencies, const Versions& versions) {
+  const std::uint64_t epochs[] = {versions.to_note({})};
+  std::vector<TagVersion> tags;
+  for (const auto& name : dependencies) tags.push_back({name, versions.to_note(name)});
+  return encode(Lease{.token = token, .epochs = epochs, .tags = tags});
+}
+
+}  // namespace
+
+LeaseCoordinator::Claims::Claims(LeaseCoordinator& coordinator, const Batch& batch, const LoadSpec& spec,
+                                 std::shared_ptr<const Versions> versions, std::vector<Wanted>& wanted)
+    : coordinator_(coordinator),
+      batch_(batch),
+      spec_(spec),
+      versions_(std::move(versions)),
+      wanted_(wanted),
+      remote_(coordinator.shared().remote),
+      taken_(wanted.size(), Taken::yes) {}
+
+LeaseCoordinator::Claims::Taken LeaseCoordinator::Claims::to_taken(const Done& done) {
+  switch (done.status) {
+    case Done::yes:
+      return Taken::yes;
+    // The server may do it later, after an invalidation that comes meanwhile: it says nothing of what is loaded now.
+    case Done::unknown:
+      return Taken::unknown;
+    case Done::no:
+    case Done::overtaken:
+      break;
+  }
+  return done.why.empty() ? Taken::outrun : Taken::refused;
+}
+
+void LeaseCoordinator::Claims::take(Acquired& acquired) {
+  const std::uint64_t clock = spec_.names_tags ? remote_.version_clock() : 0;
+  for (std::size_t n = 0; n < wanted_.size(); ++n) {
+    Claim& claim = wanted_[n].claim;
+    claim.versions = versions_;
+    claim.clock = clock;
+    plan(n, acquired);
+    // Before the server is asked: whatever becomes of the request, a lease that it took is given back in the end.
+    if (claim.kind != Claim::Kind::none && claim.hold.ready()) claim.hold.begin();
+  }
+  ask();
+  for (std::size_t n = 0; n < wanted_.size(); ++n) {
+    if (wanted_[n].claim.kind != Claim::Kind::none) hand_out(n, acquired);
+  }
+}
+
+void LeaseCoordinator::Claims::plan(std::size_t n, Acquired& acquired) {
+  Wanted& one = wanted_[n];
+  switch (one.step) {
+    case LeaseStep::take:
+    case LeaseStep::take_over:
+      return plan_lease(n);
+    case LeaseStep::join:
+      return plan_join(n);
+    case LeaseStep::refresh:
+    case LeaseStep::replace:
+      if (plan_refresh(n)) return;
+      coordinator_.put_off(flight_of(one));
+      one.claim.kind = Claim::Kind::none;
+      return;
+    default:  // what another process brought in the meantime
+      one.claim.kind = Claim::Kind::none;
+      acquired.foreign.add(batch_.items[one.place], flight_of(one));
+  }
+}
+
+/// A lease in the free place, or in the place of what does not count.
+void LeaseCoordinator::Claims::plan_lease(std::size_t n) {
+  auto& [place, step, found, claim] = wanted_[n];
+  const auto& flight = batch_.flights[place];
+  const std::string key = remote_.keys().entry(flight->name);
+  claim.generation = new_lease_token();
+  std::string bytes = lease_bytes(claim.generation, dependencies_of(spec_.identity, flight->tag_names), *versions_);
+  if (step == LeaseStep::take) {
+    free_.push_back(n);
+    free_names_.push_back(flight->name);
+    leases_.push_back(std::move(bytes));
+  } else {
+    replacing_.push_back(n);
+    replaces_.push_back({key, {.mark = found->mark()}, Remote::Action::set, Leases::kLife, std::move(bytes)});
+  }
+  claim.hold = coordinator_.make_hold(flight, spec_, key, claim.generation, claim.order, true);
+}
+
+/// A share in the lease of the load that is under way.
+void LeaseCoordinator::Claims::plan_join(std::size_t n) {
+  auto& [place, step, found, claim] = wanted_[n];
+  const auto& flight = batch_.flights[place];
+  const std::string key = remote_.keys().entry(flight->name);
+  claim.generation = found->lease.token;
+  claim.order = std::max<std::uint32_t>(claim.order, 1);
+  replacing_.push_back(n);
+  replaces_.push_back({key, claim.at_server(), Remote::Action::join, Leases::kLife});
+  claim.hold = coordinator_.make_hold(flight, spec_, key, claim.generation, claim.order, true);
+}
+
+/// The value stays until the new one takes its place; where it would run out before, its life is prolonged. False:
+/// another process refreshes it.
+bool LeaseCoordinator::Claims::plan_refresh(std::size_t n) {
+  auto& [place, step, found, claim] = wanted_[n];
+  const auto& flight = batch_.flights[place];
+  const EnvelopeView& view = found->view;
+  if (view.has_generation) {
+    claim.generation = view.generation;
+    claim.order = step == LeaseStep::replace ? std::max(claim.order, view.order + 1) : view.order;
+  } else {
+    claim.mark = found->mark();
+    claim.generation = new_lease_token();  // of what takes its place
+  }
+  if (step == LeaseStep::refresh && !take_refresh_lease(wanted_[n])) return false;
+  const TimePoint ends = remote_.clock().to_local(view.terms.stale_until);
+  const TimePoint now = coordinator_.context_.now();
+  if (!view.has_generation || ends > saturating_add(now, kLongLife)) return true;
+  const std::string key = remote_.keys().entry(flight->name);
+  claim.hold = coordinator_.make_hold(flight, spec_, key, claim.generation, claim.order, false);
+  if (ends > saturating_add(now, Leases::kLife)) return true;
+  replacing_.push_back(n);
+  replaces_.push_back({key, claim.at_server(), Remote::Action::keep, Leases::kLife});
+  return true;
+}
+
+/// The lease beside the value, which keeps the fleet from refreshing twice.
+bool LeaseCoordinator::Claims::take_refresh_lease(Wanted& one) {
+  const auto& flight = flight_of(one);
+  LeaseHold& hold = one.claim.refresh;
+  const LeaseToken token = new_lease_token();
+  hold = coordinator_.make_hold(flight, spec_, remote_.keys().refresh_lease(flight->name), token, 0, true);
+  hold.begin();
+  const Done taken = remote_.take_refresh_lease(flight->name, token, Leases::kLife);
+  if (!taken && taken.status != Done::unknown) hold.settle();  // else it is given back
+  return bool(taken);
+}
+
+void LeaseCoordinator::Claims::ask() {
+  const auto done_free = free_.empty() ? std::vector<Done>() : remote_.take_leases(free_names_, leases_, Leases::kLife);
+  for (std::size_t n = 0; n < free_.size(); ++n) taken_[free_[n]] = to_taken(done_free[n]);
+  const auto done = replaces_.empty() ? std::vector<Done>() : remote_.replace(replaces_);
+  for (std::size_t n = 0; n < replacing_.size(); ++n) taken_[replacing_[n]] = to_taken(done[n]);
+}
+
+void LeaseCoordinator::Claims::hand_out(std::size_t n, Acquired& acquired) {
+  auto& [place, step, found, claim] = wanted_[n];
+  const auto& flight = batch_.flights[place];
+  const std::size_t item = batch_.items[place];
+  // Where nothing is read and nothing can be put, again and again, there is something of another type.
+  const bool of_other_type =
+      taken_[n] == Taken::outrun && step == LeaseStep::take && ++flight->lease_conflicts >= kConflicts;
+  if (taken_[n] == Taken::yes) {
+    // Another's removal in the same round of the server is not reported, as the lease came last.
+    if (step == LeaseStep::take || step == LeaseStep::take_over) coordinator_.context_.store.revoke(flight->key());
+    flight->generation = claim.generation;
+    flight->order = claim.order;
+    flight->versions = versions_;
+    flight->claimed.store(true, std::memory_order_release);
+    flight->leased.store(step != LeaseStep::refresh && step != LeaseStep::replace, std::memory_order_release);
+    acquired.owned.add(item, flight, std::move(claim));
+    return;
+  }
+  if (taken_[n] == Taken::unknown) {  // its holds are given back
+    acquired.owned.add(item, flight, {});
+    return;
+  }
+  claim.hold.settle();
+  if (taken_[n] == Taken::refused || of_other_type) {
+    acquired.owned.add(item, flight, {});
+  } else {
+    acquired.foreign.add(item, flight);
+  }
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,70 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "load/lease_coordinator.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+/// An entry that is to be loaded, and how.
+struct LeaseCoordinator::Wanted {
+  std::size_t place;  ///< in its batch
+  LeaseStep step;
+  const Found* found;
+  Claim claim;
+};
+
+/// The claims of one batch while they are taken: what each step asks of the server is gathered, asked for by at most
+/// two requests (and one for each refresh ahead), and what it answers decides which flights are this process's. One
+/// thread.
+class LeaseCoordinator::Claims {
+ public:
+  Claims(LeaseCoordinator& coordinator, const Batch& batch, const LoadSpec& spec,
+         std::shared_ptr<const Versions> versions, std::vector<Wanted>& wanted);
+
+  /// Each of the wanted becomes one of `acquired`, or has landed.
+  void take(Acquired& acquired);
+
+ private:
+  /// The server's answer to a step that claims.
+  enum class Taken : std::uint8_t {
+    yes,
+    refused,  ///< there is a reason: leases are not to be had
+    outrun,   ///< something else stood there
+    unknown,
+  };
+  static Taken to_taken(const Done& done);
+
+  void plan(std::size_t n, Acquired& acquired);
+  void plan_lease(std::size_t n);
+  void plan_join(std::size_t n);
+  bool plan_refresh(std::size_t n);
+  bool take_refresh_lease(Wanted& one);
+  void ask();
+  void hand_out(std::size_t n, Acquired& acquired);
+
+  const std::shared_ptr<Flight>& flight_of(const Wanted& one) const { return batch_.flights[one.place]; }
+
+  LeaseCoordinator& coordinator_;
+  const Batch& batch_;
+  const LoadSpec& spec_;
+  const std::shared_ptr<const Versions> versions_;
+  std::vector<Wanted>& wanted_;
+  Remote& remote_;
+  std::vector<Taken> taken_;
+  // Leases in free places, and what takes the place of something or keeps it; which of the wanted each is for.
+  std::vector<std::string_view> free_names_;
+  std::vector<std::string> leases_;
+  std::vector<std::size_t> free_;
+  std::vector<Remote::Replace> replaces_;
+  std::vector<std::size_t> replacing_;
+};
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache
