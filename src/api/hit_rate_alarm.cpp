@@ -2,7 +2,7 @@
 
 #include <dsta/cache/manager.hpp>
 
-#include "two_level/engine.hpp"
+#include "engine/engine.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {

@@ -9,7 +9,7 @@
 #include <dsta/cache/manager.hpp>
 
 #include "entry/part_pattern.hpp"
-#include "two_level/engine.hpp"
+#include "engine/engine.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {

@@ -8,7 +8,7 @@
 #include <dsta/cache/key_text.hpp>
 
 #include "entry/key_pattern.hpp"
-#include "two_level/engine.hpp"
+#include "engine/engine.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -134,7 +134,7 @@ std::size_t CacheManager::del_many(const std::vector<std::string>& keys, const E
   std::vector<detail::KeyView> views;
   views.reserve(keys.size());
   for (const std::string& key : keys) views.push_back(stored.emplace_back(key, options).view());
-  const std::size_t erased = engine_of(*core_).l2().remove_many(views, core_->reach(options));
+  const std::size_t erased = engine_of(*core_).erase_many(views, core_->reach(options));
   core_->manual(options.prefix).counters.add(Count::deletes, erased);
   return erased;
 }

@@ -1,87 +1,100 @@
-/// The calls of Core, each handed to the engine behind it.
-#include <utility>
-
+/// The calls of Core that one owner of the engine answers. Others: hit.cpp, write.cpp.
 #include <dsta/cache/detail/core.hpp>
 
-#include "two_level/engine.hpp"
+#include <fmt/format.h>
+
+#include <utility>
+
+#include <dsta/cache/error.hpp>
+
+#include "engine/engine.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-bool Core::has_shared() const noexcept { return engine_of(*this).has_shared(); }
-
-Reach Core::reach(const EntryOptions& options) { return engine_of(*this).reach(options); }
+bool Core::has_shared() const noexcept { return engine_of(*this).levels_.has_l2(); }
 
 void Core::fetch(std::span<Fetched> items, std::span<const TypeOps* const> types, const Identity* reader,
                  const EntryTerms& terms, std::span<const std::string> dependencies) {
-  engine_of(*this).l2().read(items, types, reader, terms, dependencies);
+  engine_of(*this).l2_.read(items, types, reader, terms, dependencies);
 }
 
 void Core::fetch(std::span<Fetched> items, std::span<const TypeOps* const> types, const Reach& reach) {
-  engine_of(*this).l2().read(items, types, reach);
+  engine_of(*this).l2_.read(items, types, reach);
 }
 
 NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, LoadMode mode) {
-  return engine_of(*this).load(key, loader, mode);
+  return engine_of(*this).loads_.load(key, loader, mode);
+}
+
+Reach Core::reach(const EntryOptions& options) {
+  Engine& engine = engine_of(*this);
+  return engine.levels_.reachable() ? engine.presets_.reach(options) : Reach();
 }
 
 void Core::load_batch(std::vector<BatchItem>& items, const std::shared_ptr<BatchLoader>& loader) {
-  engine_of(*this).load_batch(items, loader);
+  engine_of(*this).loads_.load_batch(items, loader);
 }
-
-PutOutcome Core::put(NodeRef node, const EntryTerms& terms, const std::vector<std::string>& tags,
-                     const Identity* identity) {
-  return engine_of(*this).put(std::move(node), terms, tags, identity);
-}
-
-std::vector<PutOutcome> Core::put(std::vector<NodeRef> nodes, const EntryTerms& terms) {
-  return engine_of(*this).put(std::move(nodes), terms);
-}
-
-bool Core::erase(const KeyView& key, const Reach& reach) { return engine_of(*this).erase(key, reach); }
-
-std::size_t Core::erase_matching(const std::shared_ptr<const KeyPattern>& pattern) {
-  return engine_of(*this).erase_matching(pattern);
-}
-
-void Core::clear(Identity& identity) { engine_of(*this).clear(identity); }
 
 Identity& Core::register_function(const std::string& prefix, const std::string& name, const FunctionMark& mark) {
-  return engine_of(*this).register_function(prefix, name, mark);
+  Engine& engine = engine_of(*this);
+  const auto [identity, replaced] = engine.context_.identities.add(prefix, name, mark);
+  if (!replaced) return identity;
+  try {
+    engine.context_.log(LogLevel::info,
+                        fmt::format("prefix '{}' name '{}' now caches another function: the values of the previous "
+                                    "one are dropped",
+                                    prefix, name));
+    clear(identity);
+    engine.context_.identities.took_over(identity);
+  } catch (...) {  // handed on: there will be no wrapper, and the next one clears what this one could not
+    engine.context_.identities.release(identity);
+    throw;
+  }
+  return identity;
 }
 
-void Core::release_function(Identity& identity) noexcept { engine_of(*this).release_function(identity); }
+void Core::release_function(Identity& identity) noexcept { engine_of(*this).context_.identities.release(identity); }
 
 void Core::note_tags(const Identity& identity, const std::vector<std::string>& tags, unsigned plain) {
-  engine_of(*this).note_tags(identity, tags, plain);
+  engine_of(*this).context_.identities.note_tags(identity, tags, plain);
 }
 
-Identity& Core::manual(std::string_view prefix) { return engine_of(*this).manual(prefix); }
+Identity& Core::manual(std::string_view prefix) { return engine_of(*this).context_.identities.manual(prefix); }
 
-Identity& Core::manual_writer(std::string_view prefix) { return engine_of(*this).manual_writer(prefix); }
+Identity& Core::manual_writer(std::string_view prefix) {
+  Engine& engine = engine_of(*this);
+  Identity& identity = engine.context_.identities.manual(prefix);
+  if (!identity.written_by_hand.load(std::memory_order_relaxed)) identity.written_by_hand.store(true);
+  return identity;
+}
 
-EntryTerms Core::resolve(const EntryOptions& options) const { return engine_of(*this).resolve(options); }
+EntryTerms Core::resolve(const EntryOptions& options) const { return engine_of(*this).presets_.resolve(options); }
 
-void Core::preset(const std::string& prefix, const EntryOptions& options) { engine_of(*this).preset(prefix, options); }
+void Core::preset(const std::string& prefix, const EntryOptions& options) {
+  engine_of(*this).presets_.set(prefix, options);
+}
 
 void Core::limit_loads(const std::string& prefix, const LoadLimit& limit) {
-  engine_of(*this).limit_loads(prefix, limit);
+  engine_of(*this).runner_.limit(prefix, limit);
 }
 
-const ManagerOptions& Core::options() const { return engine_of(*this).options(); }
+const ManagerOptions& Core::options() const { return engine_of(*this).context_.options; }
 
-bool Core::post(std::function<void()> task) { return engine_of(*this).post(std::move(task)); }
+bool Core::post(std::function<void()> task) { return engine_of(*this).context_.background->post(std::move(task)); }
 
 std::shared_ptr<void> Core::every(Duration interval, std::function<void()> job) {
-  return engine_of(*this).every(interval, std::move(job));
+  Engine& engine = engine_of(*this);
+  if (interval <= Duration::zero()) throw ConfigError("every: the interval must be longer than zero");
+  return engine.context_.background->every(interval, std::move(job));
 }
 
-TimePoint Core::now() const noexcept { return engine_of(*this).now(); }
+TimePoint Core::now() const noexcept { return engine_of(*this).context_.now(); }
 
-void Core::log(LogLevel level, std::string_view message) const { engine_of(*this).log(level, message); }
+void Core::log(LogLevel level, std::string_view message) const { engine_of(*this).context_.log(level, message); }
 
-bool Core::closed() const noexcept { return engine_of(*this).closed(); }
+bool Core::closed() const noexcept { return engine_of(*this).context_.closed(); }
 
 }  // namespace detail
 }  // namespace v1

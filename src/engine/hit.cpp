@@ -2,8 +2,8 @@
 /// it so that the compiler sees it as one piece.
 #include "l1/hit.hpp"
 #include "base/cached_clock.hpp"
+#include "engine/engine.hpp"
 #include "l1/unbroken_run.hpp"
-#include "two_level/engine.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {

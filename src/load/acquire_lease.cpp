@@ -221,7 +221,7 @@ void LeaseCoordinator::land_found(Flight& flight, const EntryTerms& terms, NodeR
   shared().hits.fetch_add(1, std::memory_order_relaxed);
   flight.found = freshness;
   context_.probes.at(Probes::Point::before_l1_store, flight.name);
-  // Where nothing is told, only another look shows those who came after it was read whether it still counts.
+  // While the channel is down only another look shows those who came after it was read whether it still counts.
   const bool leader_only = context_.store.revoked(flight) || !levels_.coherence().fills(terms);
   // Tags that only the value names could not keep callers from joining.
   const bool overtaken = node->extra && node->extra->tags.invalidated() > flight.sequence;

@@ -1,22 +1,22 @@
 /// Asking for many values at once: each key by itself hits, joins or leads; the keys to be led are loaded by one call.
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "base/time_budget.hpp"
 #include "entry/entry.hpp"
-#include "l1/store.hpp"
-#include "load/lease_decision.hpp"
 #include "load/load_errors.hpp"
 #include "load/load_scope.hpp"
-#include "two_level/engine.hpp"
-#include "two_level/shared.hpp"
+#include "load/loads.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
+namespace {
+
 /// An item whose flight has not been looked at yet.
-struct Engine::Waiting {
+struct Waiting {
   std::size_t item;
   std::shared_ptr<Flight> flight;  ///< null: none to be waited for, the item is to be asked for once more
   std::uint64_t arrived;
@@ -25,50 +25,117 @@ struct Engine::Waiting {
 };
 
 /// Flights that this call is to lead: when it ends by an error before it does, those who joined them ask once more.
-class Engine::Unled {
+class Unled {
  public:
-  Unled(Engine& core, Batch& batch, std::size_t most) : core_(core), batch_(batch) {
+  Unled(LoadRunner& runner, Batch& batch, std::size_t most) : runner_(runner), batch_(batch) {
     batch_.items.reserve(most);
     batch_.flights.reserve(most);
   }
   ~Unled() {
     if (led_) return;
-    for (const auto& flight : batch_.flights) core_.abandon(*flight);
+    for (const auto& flight : batch_.flights) runner_.abandon(*flight);
   }
   Unled(const Unled&) = delete;
   Unled& operator=(const Unled&) = delete;
   void lead() noexcept { led_ = true; }
 
  private:
-  Engine& core_;
+  LoadRunner& runner_;
   Batch& batch_;
   bool led_ = false;
 };
 
-std::vector<Engine::Waiting> Engine::join_batch(std::vector<BatchItem>& items, const std::vector<std::size_t>& open,
-                                                const LoadSpec& spec, bool counted, Batch& wanted, Batch& behind,
-                                                std::size_t& early) {
-  Counters& counters = spec.identity->counters;
+}  // namespace
+
+/// One call of load_batch(): its items, and which of them are open, that is have no outcome yet. One thread.
+class Loads::BatchCall {
+ public:
+  BatchCall(Loads& loads, std::vector<BatchItem>& items, const std::shared_ptr<BatchLoader>& loader)
+      : loads_(loads),
+        items_(items),
+        loader_(loader),
+        limit_(deadline(loads.context_.now(), loader->terms->load_timeout)),
+        open_(items.size()) {
+    std::iota(open_.begin(), open_.end(), std::size_t{0});
+  }
+
+  void run();
+
+ private:
+  /// Each open item becomes a hit, or one of those that are waited for; of these, what nobody loads yet goes to
+  /// `wanted`. Refreshes to be begun go to `behind`; `early` of them are of fresh entries.
+  std::vector<Waiting> join(Batch& wanted, Batch& behind, std::size_t& early);
+  /// Takes away the flights that whoever comes now must not join.
+  void drop_superseded(std::vector<Waiting>& waiting);
+  void load(const Batch& wanted);
+  /// An item that gets no outcome is open again. One that is to be refreshed goes to `aged`.
+  void wait_for(Waiting& one, std::vector<std::size_t>& aged);
+  void finish(const Waiting& one, Awaited awaited, std::vector<std::size_t>& aged);
+  std::shared_ptr<Flight> lead_beside(std::size_t place);
+  void refresh_behind(const std::vector<std::size_t>& aged);
+  void load_uncached();
+
+  const LoadSpec& spec() const { return *loader_; }
+  Counters& counters() const { return loader_->identity->counters; }
+  void count(bool found) {
+    if (!counted_ && loads_.levels_.used_by(*loader_->terms)) counters().add(found ? Count::hits : Count::misses);
+  }
+
+  Loads& loads_;
+  std::vector<BatchItem>& items_;
+  const std::shared_ptr<BatchLoader>& loader_;
+  const TimePoint limit_;
+  std::vector<std::size_t> open_;
+  bool counted_ = false;  ///< each item as a hit or a miss
+};
+
+void Loads::load_batch(std::vector<BatchItem>& items, const std::shared_ptr<BatchLoader>& loader) {
+  BatchCall(*this, items, loader).run();
+}
+
+void Loads::BatchCall::run() {
+  const TimeBudget::Operation budget(loads_.context_.time_limit());
+  for (; !open_.empty(); counted_ = true) {
+    if (loads_.context_.closed()) return load_uncached();
+    Batch wanted, behind;
+    std::size_t early = 0;
+    Unled unled(loads_.runner_, wanted, open_.size()), unled_behind(loads_.runner_, behind, open_.size());
+    std::vector<Waiting> waiting = join(wanted, behind, early);
+    unled.lead();
+    unled_behind.lead();
+    if (!behind.empty() && loads_.runner_.launch(behind, loader_, LoadUrgency::behind)) {
+      counters().add(Count::early_refreshes, early);
+    }
+    // What this call leads it loads before it waits for others: nobody waits for a load that is not under way.
+    if (!wanted.empty()) load(wanted);
+    open_.clear();
+    std::vector<std::size_t> aged;
+    for (Waiting& one : waiting) wait_for(one, aged);
+    if (!aged.empty()) refresh_behind(aged);
+  }
+}
+
+std::vector<Waiting> Loads::BatchCall::join(Batch& wanted, Batch& behind, std::size_t& early) {
   std::vector<Waiting> waiting;
-  waiting.reserve(open.size());  // what was joined as its leader is always handed on
-  const bool asks = reads_l2_itself(spec);
-  const bool lags = !asks && trust_.lags();
-  for (const std::size_t i : open) {
-    BatchItem& item = items[i];
-    if (LoadScope::loading(item.key, spec)) {
-      item.error = asks_for_its_own_key(spec);
+  waiting.reserve(open_.size());  // what was joined as its leader is always handed on
+  const bool asks = loads_.reads_l2_itself(spec());
+  const bool lags = !asks && loads_.trust_.lags();
+  for (const std::size_t i : open_) {
+    BatchItem& item = items_[i];
+    if (LoadScope::loading(item.key, spec())) {
+      item.error = asks_for_its_own_key(spec());
       continue;
     }
-    auto flight = new_flight(item.key, spec, item.tags);
+    auto flight = loads_.new_flight(item.key, spec(), item.tags);
     const std::uint64_t arrived = flight->sequence;
-    Store::Joined joined =
-        context_.store.join(std::move(flight), asks || lags ? Store::Wants::load : Store::Wants::any, context_.now());
-    // With a shared level it is not yet known which of the two it will be.
-    if (!counted && (joined.entry || !levels_.used_by(*spec.terms)))
-      counters.add(joined.entry ? Count::hits : Count::misses);
+    Store::Joined joined = loads_.context_.store.join(
+        std::move(flight), asks || lags ? Store::Wants::load : Store::Wants::any, loads_.context_.now());
+    // With an L2 it is not yet known which of the two it will be.
+    if (!counted_ && (joined.entry || !loads_.levels_.used_by(*spec().terms)))
+      counters().add(joined.entry ? Count::hits : Count::misses);
     if (joined.entry) {
       const bool past_ttl = is_past_ttl(joined.freshness);
-      if (past_ttl) counters.add(Count::stale_served);
+      if (past_ttl) counters().add(Count::stale_served);
       if (joined.lead) {
         early += past_ttl ? 0 : 1;
         behind.add(i, std::move(joined.flight));
@@ -80,159 +147,138 @@ std::vector<Engine::Waiting> Engine::join_batch(std::vector<BatchItem>& items, c
     const bool in_doubt = lags || (asks ? joined.loading : joined.told);
     waiting.push_back({i, std::move(joined.flight), arrived, joined.lead, in_doubt});
   }
-  drop_superseded(items, spec, waiting);
+  drop_superseded(waiting);
   for (const Waiting& one : waiting) {
-    if (one.flight && !one.leads) counters.add(Count::coalesced);
+    if (one.flight && !one.leads) counters().add(Count::coalesced);
   }
   return waiting;
 }
 
-void Engine::drop_superseded(const std::vector<BatchItem>& items, const LoadSpec& spec, std::vector<Waiting>& waiting) {
+void Loads::BatchCall::drop_superseded(std::vector<Waiting>& waiting) {
   std::vector<Waiting*> joined;
   std::vector<Fetched> seen;
   std::vector<std::string> tags;
   for (Waiting& one : waiting) {
     if (one.leads || !one.in_doubt) continue;
-    const BatchItem& item = items[one.item];
+    const BatchItem& item = items_[one.item];
     joined.push_back(&one);
     seen.push_back({item.key});
-    if (spec.identity->function) seen.back().tags = &item.tags;
+    if (spec().identity->function) seen.back().tags = &item.tags;
     tags.insert(tags.end(), item.tags.begin(), item.tags.end());
   }
   if (joined.empty()) return;
-  const TypeOps* types[] = {spec.type};
-  l2_.read(seen, types, spec.identity, *spec.terms, detail::dependencies_of(spec.identity, tags));
+  const TypeOps* types[] = {spec().type};
+  loads_.l2_.read(seen, types, spec().identity, *spec().terms, dependencies_of(spec().identity, tags));
   for (std::size_t n = 0; n < joined.size(); ++n) {
     auto& flight = joined[n]->flight;
-    if (may_join(*flight, seen[n])) continue;
-    context_.store.supersede(*flight);
+    if (loads_.may_join(*flight, seen[n])) continue;
+    loads_.context_.store.supersede(*flight);
     flight.reset();
   }
 }
 
-void Engine::load_batch(std::vector<BatchItem>& items, const std::shared_ptr<BatchLoader>& loader) {
-  const TimePoint limit = deadline(context_.now(), loader->terms->load_timeout);
-  const TimeBudget::Operation budget(context_.time_limit());
-  std::vector<std::size_t> open(items.size());
-  std::iota(open.begin(), open.end(), std::size_t{0});
-  for (bool counted = false; !open.empty(); counted = true) {
-    if (context_.closed()) return load_uncached(items, open, counted, *loader);
-    Batch wanted, behind;
-    std::size_t early = 0;
-    Unled unled(*this, wanted, open.size()), unled_behind(*this, behind, open.size());
-    std::vector<Waiting> waiting = join_batch(items, open, *loader, counted, wanted, behind, early);
-    unled.lead();
-    unled_behind.lead();
-    if (!behind.empty() && launch(behind, loader, LoadUrgency::behind)) {
-      loader->identity->counters.add(Count::early_refreshes, early);
-    }
+void Loads::BatchCall::load(const Batch& wanted) {
+  if (limit_ == TimePoint::max() || LoadScope::active()) {
+    const CallersOf caller(wanted.flights);
+    loads_.runner_.lead(wanted, *loader_, LoadUrgency::wanted);
+  } else {
+    loads_.runner_.launch(wanted, loader_, LoadUrgency::wanted);
+  }
+}
 
-    // What this call leads it loads before it waits for others: nobody waits for a load that is not under way.
-    if (!wanted.empty() && (limit == TimePoint::max() || LoadScope::active())) {
-      const CallersOf caller(wanted.flights);
-      lead(wanted, *loader, LoadUrgency::wanted);
-    } else if (!wanted.empty()) {
-      launch(wanted, loader, LoadUrgency::wanted);
+void Loads::BatchCall::wait_for(Waiting& one, std::vector<std::size_t>& aged) {
+  if (!one.flight) {
+    count(false);
+    open_.push_back(one.item);
+    return;
+  }
+  try {
+    Awaited awaited = loads_.await(one.flight, limit_, one.arrived, one.leads);
+    if (awaited == Awaited::stuck) {
+      one.flight = lead_beside(one.item);
+      one.leads = true;
+      awaited = loads_.await(one.flight, TimePoint::max(), one.flight->sequence, true);
     }
+    count(awaited == Awaited::value && one.flight->from_shared);
+    finish(one, awaited, aged);
+  } catch (const RecursiveLoadError&) {  // handed over in the outcome
+    count(false);
+    items_[one.item].error = std::current_exception();
+  }
+}
 
-    open.clear();
-    std::vector<std::size_t> aged;
-    for (auto& [item, flight, arrived, leads, in_doubt] : waiting) {
-      const auto count = [&](bool found) {
-        if (!counted && levels_.used_by(*loader->terms)) {
-          loader->identity->counters.add(found ? Count::hits : Count::misses);
-        }
-      };
-      if (!flight) {
-        count(false);
-        open.push_back(item);
-        continue;
+void Loads::BatchCall::finish(const Waiting& one, Awaited awaited, std::vector<std::size_t>& aged) {
+  BatchItem& item = items_[one.item];
+  const Flight& flight = *one.flight;
+  switch (awaited) {
+    case Awaited::value:
+      item.value = flight.value;
+      if (flight.from_shared && flight.found != Freshness::fresh) {
+        if (is_past_ttl(flight.found)) counters().add(Count::stale_served);
+        aged.push_back(one.item);
       }
-      try {
-        Awaited awaited = await(flight, limit, arrived, leads);
-        if (awaited == Awaited::stuck) {
-          flight = lead_beside(item, items[item], *loader);
-          leads = true;
-          awaited = await(flight, TimePoint::max(), flight->sequence, true);
-        }
-        count(awaited == Awaited::value && flight->from_shared);
-        switch (awaited) {
-          case Awaited::value:
-            items[item].value = flight->value;
-            if (flight->from_shared && flight->found != Freshness::fresh) {
-              if (is_past_ttl(flight->found)) loader->identity->counters.add(Count::stale_served);
-              aged.push_back(item);
-            }
-            break;
-          case Awaited::error:
-            items[item].error = flight->error;
-            break;
-          case Awaited::timeout:
-            items[item].error = took_too_long(*loader);
-            break;
-          case Awaited::missing:
-          case Awaited::stuck:  // never of its own load
-            break;
-          case Awaited::nothing:  // abandoned, or invalidated before this call came
-            if (leads && !context_.closed()) {
-              loader->identity->counters.add(Count::shed);
-              items[item].error = executor_is_full(*loader);
-            } else {
-              open.push_back(item);
-            }
-        }
-      } catch (const RecursiveLoadError&) {  // handed over in the outcome
-        count(false);
-        items[item].error = std::current_exception();
+      break;
+    case Awaited::error:
+      item.error = flight.error;
+      break;
+    case Awaited::timeout:
+      item.error = took_too_long(*loader_);
+      break;
+    case Awaited::missing:
+    case Awaited::stuck:  // never of its own load
+      break;
+    case Awaited::nothing:  // abandoned, or invalidated before this call came
+      if (one.leads && !loads_.context_.closed()) {
+        counters().add(Count::shed);
+        item.error = executor_is_full(*loader_);
+      } else {
+        open_.push_back(one.item);
       }
-    }
-    if (!aged.empty()) refresh_behind(items, aged, loader);
   }
 }
 
 /// A flight of its own for an item whose flight waits for its caller, landed.
-std::shared_ptr<Flight> Engine::lead_beside(std::size_t place, const BatchItem& item, BatchLoader& loader) {
-  const Batch own{{place}, {new_flight(item.key, loader, item.tags)}};
-  context_.store.begin(own.flights[0]);
-  lead(own, loader, LoadUrgency::beside);
+std::shared_ptr<Flight> Loads::BatchCall::lead_beside(std::size_t place) {
+  const BatchItem& item = items_[place];
+  const Batch own{{place}, {loads_.new_flight(item.key, *loader_, item.tags)}};
+  loads_.context_.store.begin(own.flights[0]);
+  loads_.runner_.lead(own, *loader_, LoadUrgency::beside);
   return own.flights[0];
 }
 
 /// Values of L2 that are due or past their ttl: their refresh is begun, as that of values of L1 is.
-void Engine::refresh_behind(const std::vector<BatchItem>& items, const std::vector<std::size_t>& aged,
-                            const std::shared_ptr<BatchLoader>& loader) {
+void Loads::BatchCall::refresh_behind(const std::vector<std::size_t>& aged) {
   Batch behind;
   std::size_t early = 0;
-  Unled unled(*this, behind, aged.size());
+  Unled unled(loads_.runner_, behind, aged.size());
   for (const std::size_t i : aged) {
-    if (levels_.shared().backs_off(items[i].key.name, items[i].value->created, context_.now())) continue;
-    Store::Joined joined =
-        context_.store.join(new_flight(items[i].key, *loader, items[i].tags), Store::Wants::load, context_.now());
+    if (loads_.levels_.shared().backs_off(items_[i].key.name, items_[i].value->created, loads_.context_.now()))
+      continue;
+    Store::Joined joined = loads_.context_.store.join(loads_.new_flight(items_[i].key, *loader_, items_[i].tags),
+                                                      Store::Wants::load, loads_.context_.now());
     if (!joined.lead) continue;
-    early += context_.now() < items[i].value->fresh_until ? 1 : 0;
+    early += loads_.context_.now() < items_[i].value->fresh_until ? 1 : 0;
     behind.add(i, std::move(joined.flight));
   }
   unled.lead();
-  if (!behind.empty() && launch(behind, loader, LoadUrgency::behind)) {
-    loader->identity->counters.add(Count::early_refreshes, early);
+  if (!behind.empty() && loads_.runner_.launch(behind, loader_, LoadUrgency::behind)) {
+    counters().add(Count::early_refreshes, early);
   }
 }
 
-void Engine::load_uncached(std::vector<BatchItem>& items, const std::vector<std::size_t>& open, bool counted,
-                           BatchLoader& loader) {
-  Counters& counters = loader.identity->counters;
-  if (!counted) counters.add(Count::misses, open.size());
-  counters.add(Count::loads);
+void Loads::BatchCall::load_uncached() {
+  if (!counted_) counters().add(Count::misses, open_.size());
+  counters().add(Count::loads);
   std::vector<BatchLoader::Call> calls;
-  for (const std::size_t i : open) calls.push_back({i, items[i].key});
+  for (const std::size_t i : open_) calls.push_back({i, items_[i].key});
   try {
-    std::vector<Loaded> loaded = loader.load(calls);
-    for (std::size_t n = 0; n < open.size(); ++n) {
-      items[open[n]].value = std::move(loaded[n].node);
-      items[open[n]].error = std::move(loaded[n].error);
+    std::vector<Loaded> loaded = loader_->load(calls);
+    for (std::size_t n = 0; n < open_.size(); ++n) {
+      items_[open_[n]].value = std::move(loaded[n].node);
+      items_[open_[n]].error = std::move(loaded[n].error);
     }
   } catch (...) {  // handed over in the outcomes
-    for (const std::size_t i : open) items[i].error = std::current_exception();
+    for (const std::size_t i : open_) items_[i].error = std::current_exception();
   }
 }
 

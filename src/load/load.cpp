@@ -1,20 +1,18 @@
 /// Asking for a value: who finds it, who joins a load, who leads one, and who waits how long.
 #include <algorithm>
+#include <chrono>
 
 #include "base/background.hpp"
 #include "base/time_budget.hpp"
 #include "entry/entry.hpp"
-#include "l1/store.hpp"
-#include "load/claim.hpp"
-#include "load/lease_decision.hpp"
 #include "load/load_errors.hpp"
 #include "load/load_scope.hpp"
-#include "two_level/engine.hpp"
-#include "two_level/shared.hpp"
+#include "load/loads.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
+
 namespace {
 
 /// The flight's loader had begun before this caller came, and only L2 shows whether it still counts.
@@ -27,126 +25,158 @@ bool waits_for_refresh(const EntryTerms& terms, Freshness freshness) {
   return is_past_ttl(freshness) && terms.soft_timeout > Duration::zero();
 }
 
+/// Under the flight's mutex; of a caller inside a load. The flight's leader waits for a load, which is one of this
+/// thread's or may depend on one: in another process nobody sees who waits for whom, so that has a limit.
+bool waits_for_its_caller(const Flight& flight, TimePoint patience) {
+  if (!flight.waits) return false;
+  return LoadScope::holds_lease(flight.waits_for_lease) || flight.waits_for_thread == this_thread_number() ||
+         std::chrono::steady_clock::now() >= patience;
+}
+
 }  // namespace
 
-std::shared_ptr<Flight> Engine::new_flight(const KeyView& key, const LoadSpec& spec,
-                                           const std::vector<std::string>& tags) {
+/// One call of load().
+struct Loads::Call {
+  void count(Count what) {
+    if (!std::exchange(counted, true)) counters().add(what);
+  }
+  Counters& counters() const { return loader->identity->counters; }
+
+  const KeyView& key;
+  const std::shared_ptr<Loader>& loader;
+  const LoadMode mode;
+  const TimePoint called;
+  bool counted;  ///< as a hit or a miss
+};
+
+std::shared_ptr<Flight> Loads::new_flight(const KeyView& key, const LoadSpec& spec,
+                                          const std::vector<std::string>& tags) {
   auto flight = std::make_shared<Flight>(key, spec, tags, context_.sequence());
   flight->tags = context_.tags.find(tags);
-  // Where no changes are heard a caller must look at L2 before it joins; a look shows neither what tags the value will
+  // While the channel is down a caller must look at L2 before it joins; a look shows neither what tags the value will
   // name nor whether a raw value was invalidated.
   flight->closes_at_load = (spec.names_tags || spec.terms->raw) && reads_l2_itself(spec);
   return flight;
 }
 
-NodeRef Engine::load(const KeyView& key, const std::shared_ptr<Loader>& loader, LoadMode mode) {
-  Counters& counters = loader->identity->counters;
+NodeRef Loads::load(const KeyView& key, const std::shared_ptr<Loader>& loader, LoadMode mode) {
   if (LoadScope::loading(key, *loader)) std::rethrow_exception(asks_for_its_own_key(*loader));
-  const EntryTerms& terms = *loader->terms;
-  const TimePoint called = context_.now();
-  bool counted = mode == LoadMode::refresh;
+  Call call{key, loader, mode, context_.now(), mode == LoadMode::refresh};
   const TimeBudget::Operation budget(context_.time_limit());
-  const auto count = [&](Count what) {
-    if (!std::exchange(counted, true)) counters.add(what);
-  };
   for (;;) {
-    if (context_.closed()) {
-      count(Count::misses);
-      counters.add(Count::loads);
-      const TimeBudget::Pause pause;
-      return loader->load(key, {}).node;
-    }
-    Fetched seen{key};
-    if (loader->identity->function) seen.tags = &loader->tags;
-    const bool asks_first = mode == LoadMode::get && reads_l2_itself(*loader);
-    if (asks_first) {
-      const std::uint64_t arrived = context_.sequence();
-      const auto dependencies = detail::dependencies_of(loader->identity, loader->tags);
-      l2_.read(std::span(&seen, 1), std::span(&loader->type, 1), loader->identity, terms, dependencies);
-      if (seen.node) {
-        count(Count::hits);
-        levels_.shared().hits.fetch_add(1, std::memory_order_relaxed);
-        return refresh_if_due(std::move(seen), loader, called, arrived);
-      }
-    }
-    auto flight = new_flight(key, *loader, loader->tags);
-    flight->forced = mode == LoadMode::refresh;
-    const std::uint64_t arrived = flight->sequence;
-    const bool lags = !asks_first && trust_.lags();
-    const auto wants = mode == LoadMode::refresh ? Store::Wants::refresh
-                       : asks_first || lags      ? Store::Wants::load
-                                                 : Store::Wants::any;
-    Store::Joined joined = context_.store.join(std::move(flight), wants, context_.now());
+    if (auto value = attempt(call)) return std::move(*value);
+  }
+}
 
-    if (joined.entry) {
-      count(Count::hits);
-      if (joined.flight && waits_for_refresh(terms, joined.freshness)) {
-        joined.lead |= replace_doubtful(joined.flight, is_in_doubt(joined, asks_first), {key}, *loader);
-      }
-      if (joined.lead && launch(joined.flight, loader, LoadUrgency::behind) && !is_past_ttl(joined.freshness)) {
-        counters.add(Count::early_refreshes);
-      }
-      return serve_stale_or_wait(std::move(joined.entry), joined.freshness, joined.flight, *loader, called, arrived);
-    }
-
-    const TimePoint limit = deadline(called, terms.load_timeout);
-    if (!joined.lead) {
-      if ((lags || is_in_doubt(joined, asks_first)) && !may_join(*joined.flight, seen)) {
-        context_.store.supersede(*joined.flight);
-        continue;
-      }
-      counters.add(Count::coalesced);
-    } else if (limit == TimePoint::max() || LoadScope::active()) {
-      // A loader inside a loader runs where it is: a pool whose threads all wait for their children has none left.
-      const CallersOf caller(std::span(&joined.flight, 1));
-      lead(joined.flight, *loader, LoadUrgency::wanted);
-    } else {
-      launch(joined.flight, loader, LoadUrgency::wanted);
-    }
-    Awaited awaited = Awaited::nothing;
-    try {
-      awaited = await(joined.flight, limit, arrived, joined.lead);
-      if (awaited == Awaited::stuck) {
-        joined.flight = new_flight(key, *loader, loader->tags);
-        joined.lead = true;
-        context_.store.begin(joined.flight);
-        lead(joined.flight, *loader, LoadUrgency::beside);
-        awaited = await(joined.flight, TimePoint::max(), joined.flight->sequence, true);
-      }
-    } catch (...) {  // RecursiveLoadError
-      count(Count::misses);
-      throw;
-    }
-    const bool in_vain = awaited == Awaited::missing || awaited == Awaited::nothing;
-    if (in_vain && !joined.lead) continue;  // it will be counted by what it gets
-    const bool found = awaited == Awaited::value && joined.flight->from_shared;
-    count(found ? Count::hits : Count::misses);
-    switch (awaited) {
-      case Awaited::value:
-        if (found) return refresh_if_due({key, joined.flight->value, joined.flight->found}, loader, called, arrived);
-        return joined.flight->value;
-      case Awaited::error:
-        std::rethrow_exception(joined.flight->error);
-      case Awaited::timeout:
-        std::rethrow_exception(took_too_long(*loader));
-      case Awaited::missing:  // a batch did not find it; the function itself may
-      case Awaited::stuck:    // never of its own load
-      case Awaited::nothing:  // abandoned, or invalidated before this caller came
-        if (context_.closed()) break;
-        counters.add(Count::shed);
-        std::rethrow_exception(executor_is_full(*loader));
+std::optional<NodeRef> Loads::attempt(Call& call) {
+  Loader& loader = *call.loader;
+  if (context_.closed()) {
+    call.count(Count::misses);
+    call.counters().add(Count::loads);
+    const TimeBudget::Pause pause;
+    return loader.load(call.key, {}).node;
+  }
+  Fetched seen{call.key};
+  if (loader.identity->function) seen.tags = &loader.tags;
+  const bool asks_first = call.mode == LoadMode::get && reads_l2_itself(loader);
+  if (asks_first) {
+    const std::uint64_t arrived = context_.sequence();
+    const auto dependencies = dependencies_of(loader.identity, loader.tags);
+    l2_.read(std::span(&seen, 1), std::span(&loader.type, 1), loader.identity, *loader.terms, dependencies);
+    if (seen.node) {
+      call.count(Count::hits);
+      levels_.shared().hits.fetch_add(1, std::memory_order_relaxed);
+      return refresh_if_due(std::move(seen), call.loader, call.called, arrived);
     }
   }
+  auto flight = new_flight(call.key, loader, loader.tags);
+  flight->forced = call.mode == LoadMode::refresh;
+  const std::uint64_t arrived = flight->sequence;
+  const bool lags = !asks_first && trust_.lags();
+  const auto wants = call.mode == LoadMode::refresh ? Store::Wants::refresh
+                     : asks_first || lags           ? Store::Wants::load
+                                                    : Store::Wants::any;
+  Store::Joined joined = context_.store.join(std::move(flight), wants, context_.now());
+  if (joined.entry) return serve_entry(call, std::move(joined), arrived, asks_first);
+
+  const TimePoint limit = deadline(call.called, loader.terms->load_timeout);
+  if (!joined.lead) {
+    if ((lags || is_in_doubt(joined, asks_first)) && !may_join(*joined.flight, seen)) {
+      context_.store.supersede(*joined.flight);
+      return std::nullopt;
+    }
+    call.counters().add(Count::coalesced);
+  } else if (limit == TimePoint::max() || LoadScope::active()) {
+    // A loader inside a loader runs where it is: a pool whose threads all wait for their children has none left.
+    const CallersOf caller(std::span(&joined.flight, 1));
+    runner_.lead(joined.flight, loader, LoadUrgency::wanted);
+  } else {
+    runner_.launch(joined.flight, call.loader, LoadUrgency::wanted);
+  }
+  return wait_for(call, joined, limit, arrived);
+}
+
+/// An entry of L1, whose refresh is begun when it is due.
+NodeRef Loads::serve_entry(Call& call, Store::Joined joined, std::uint64_t arrived, bool asks_first) {
+  const Loader& loader = *call.loader;
+  call.count(Count::hits);
+  if (joined.flight && waits_for_refresh(*loader.terms, joined.freshness)) {
+    joined.lead |= replace_doubtful(joined.flight, is_in_doubt(joined, asks_first), {call.key}, loader);
+  }
+  if (joined.lead && runner_.launch(joined.flight, call.loader, LoadUrgency::behind) &&
+      !is_past_ttl(joined.freshness)) {
+    call.counters().add(Count::early_refreshes);
+  }
+  return serve_stale_or_wait(std::move(joined.entry), joined.freshness, joined.flight, loader, call.called, arrived);
+}
+
+std::optional<NodeRef> Loads::wait_for(Call& call, Store::Joined& joined, TimePoint limit, std::uint64_t arrived) {
+  Loader& loader = *call.loader;
+  Awaited awaited = Awaited::nothing;
+  try {
+    awaited = await(joined.flight, limit, arrived, joined.lead);
+    if (awaited == Awaited::stuck) {
+      joined.flight = new_flight(call.key, loader, loader.tags);
+      joined.lead = true;
+      context_.store.begin(joined.flight);
+      runner_.lead(joined.flight, loader, LoadUrgency::beside);
+      awaited = await(joined.flight, TimePoint::max(), joined.flight->sequence, true);
+    }
+  } catch (...) {  // RecursiveLoadError
+    call.count(Count::misses);
+    throw;
+  }
+  const bool in_vain = awaited == Awaited::missing || awaited == Awaited::nothing;
+  if (in_vain && !joined.lead) return std::nullopt;  // it will be counted by what it gets
+  const Flight& flight = *joined.flight;
+  const bool found = awaited == Awaited::value && flight.from_shared;
+  call.count(found ? Count::hits : Count::misses);
+  switch (awaited) {
+    case Awaited::value:
+      if (found) return refresh_if_due({call.key, flight.value, flight.found}, call.loader, call.called, arrived);
+      return flight.value;
+    case Awaited::error:
+      std::rethrow_exception(flight.error);
+    case Awaited::timeout:
+      std::rethrow_exception(took_too_long(loader));
+    case Awaited::missing:  // a batch did not find it; the function itself may
+    case Awaited::stuck:    // never of its own load
+    case Awaited::nothing:  // abandoned, or invalidated before this caller came
+      if (context_.closed()) break;
+      call.counters().add(Count::shed);
+      std::rethrow_exception(executor_is_full(loader));
+  }
+  return std::nullopt;
 }
 
 /// Without an L1 that may be trusted each caller reads L2: a load under way was begun earlier, and only L2 knows
 /// whether it still counts.
-bool Engine::reads_l2_itself(const LoadSpec& spec) {
+bool Loads::reads_l2_itself(const LoadSpec& spec) {
   return levels_.used_by(*spec.terms) && spec.type->shareable && !levels_.coherence().fills(*spec.terms);
 }
 
-NodeRef Engine::serve_stale_or_wait(NodeRef entry, Freshness freshness, const std::shared_ptr<Flight>& refresh,
-                                    const Loader& loader, TimePoint called, std::uint64_t arrived) {
+NodeRef Loads::serve_stale_or_wait(NodeRef entry, Freshness freshness, const std::shared_ptr<Flight>& refresh,
+                                   const Loader& loader, TimePoint called, std::uint64_t arrived) {
   const EntryTerms& terms = *loader.terms;
   if (!is_past_ttl(freshness)) return entry;
   if (refresh && waits_for_refresh(terms, freshness)) {
@@ -160,8 +190,8 @@ NodeRef Engine::serve_stale_or_wait(NodeRef entry, Freshness freshness, const st
   return entry;
 }
 
-NodeRef Engine::refresh_if_due(Fetched seen, const std::shared_ptr<Loader>& loader, TimePoint called,
-                               std::uint64_t arrived) {
+NodeRef Loads::refresh_if_due(Fetched seen, const std::shared_ptr<Loader>& loader, TimePoint called,
+                              std::uint64_t arrived) {
   if (seen.freshness == Freshness::fresh) return seen.node;
   const bool past_ttl = is_past_ttl(seen.freshness);
   std::shared_ptr<Flight> refresh;
@@ -173,15 +203,15 @@ NodeRef Engine::refresh_if_due(Fetched seen, const std::shared_ptr<Loader>& load
       joined.lead |= replace_doubtful(joined.flight, in_doubt, seen, *loader);
     }
     refresh = joined.flight;
-    if (joined.lead && launch(joined.flight, loader, LoadUrgency::behind) && !past_ttl) {
+    if (joined.lead && runner_.launch(joined.flight, loader, LoadUrgency::behind) && !past_ttl) {
       loader->identity->counters.add(Count::early_refreshes);
     }
   }
   return serve_stale_or_wait(std::move(seen.node), seen.freshness, refresh, *loader, called, arrived);
 }
 
-bool Engine::replace_doubtful(std::shared_ptr<Flight>& flight, bool in_doubt, const Fetched& seen,
-                              const Loader& loader) {
+bool Loads::replace_doubtful(std::shared_ptr<Flight>& flight, bool in_doubt, const Fetched& seen,
+                             const Loader& loader) {
   while (in_doubt && !may_join(*flight, seen)) {
     context_.store.supersede(*flight);
     Store::Joined joined =
@@ -195,7 +225,7 @@ bool Engine::replace_doubtful(std::shared_ptr<Flight>& flight, bool in_doubt, co
 
 /// The flight's loader had begun before the caller came; only what stands at L2 shows that nothing was invalidated
 /// between the two.
-bool Engine::may_join(const Flight& flight, const Fetched& seen) {
+bool Loads::may_join(const Flight& flight, const Fetched& seen) {
   if (!flight.claimed.load(std::memory_order_acquire)) return false;
   const auto dependencies = detail::dependencies_of(flight.identity, flight.tag_names);
   const auto as_before = [&](const Versions& versions, std::string_view name) {
@@ -224,16 +254,7 @@ bool Engine::may_join(const Flight& flight, const Fetched& seen) {
   return stands(again);
 }
 
-/// Under the flight's mutex; of a caller inside a load. The flight's leader waits for a load, which is one of this
-/// thread's or may depend on one: in another process nobody sees who waits for whom, so that has a limit.
-bool Engine::waits_for_its_caller(const Flight& flight, TimePoint patience) {
-  if (!flight.waits) return false;
-  return LoadScope::holds_lease(flight.waits_for_lease) || flight.waits_for_thread == this_thread_number() ||
-         std::chrono::steady_clock::now() >= patience;
-}
-
-Engine::Awaited Engine::await(const std::shared_ptr<Flight>& flight, TimePoint limit, std::uint64_t arrived,
-                              bool leads) {
+Loads::Awaited Loads::await(const std::shared_ptr<Flight>& flight, TimePoint limit, std::uint64_t arrived, bool leads) {
   const auto verdict = [&] {
     if (flight->abandoned) return Awaited::nothing;
     if (flight->error) return Awaited::error;

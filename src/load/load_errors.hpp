@@ -1,6 +1,7 @@
-#include "two_level/engine.hpp"
 #pragma once
 #include <exception>
+
+#include <dsta/cache/detail/load.hpp>
 
 namespace dsta::cache {
 inline namespace v1 {

@@ -58,8 +58,7 @@ class LoadRunner {
   /// Gets a place among the loads of the prefix. False: the flights have landed without one.
   bool enter(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, LoadPlace& place);
   void wait_for_unclaimed(const std::shared_ptr<Flight>& flight);
-  void load_owned(OwnedLoads& owned, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run,
-                  LoadPlace& place);
+  void load_owned(OwnedLoads& owned, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run, LoadPlace& place);
   std::vector<Loaded> call_loader(const OwnedLoads& owned, const LoadSpec& spec, bool with_l2, const RunLoader& run,
                                   LoadPlace& place, Duration& took);
   void mark_begun(const OwnedLoads& owned);

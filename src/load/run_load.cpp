@@ -1,31 +1,23 @@
-/// Leading a load: running a wrapped function in its place, storing what it brings, handing it to those who wait.
-#include <fmt/format.h>
-
+/// Running a load: in its place among the loads of its prefix, after what L2 has was looked at.
 #include <algorithm>
-
-#include <dsta/cache/key.hpp>
+#include <chrono>
 
 #include "base/background.hpp"
-#include "base/random.hpp"
 #include "base/time_budget.hpp"
-#include "entry/entry.hpp"
-#include "entry/expiry.hpp"
-#include "l1/store.hpp"
-#include "load/claim.hpp"
-#include "load/lease_coordinator.hpp"
-#include "load/lease_decision.hpp"
 #include "load/load_errors.hpp"
-#include "load/load_limits.hpp"
-#include "load/load_place.hpp"
+#include "load/load_runner.hpp"
 #include "load/load_scope.hpp"
-#include "two_level/engine.hpp"
-#include "two_level/shared.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-void Engine::lead(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run) noexcept {
+Duration LoadRunner::stop_limiting() noexcept {
+  limits_.open();
+  return longest_load_.load();
+}
+
+void LoadRunner::lead(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run) noexcept {
   try {
     run_load_all(batch, spec, urgency, run);
   } catch (...) {  // no memory: its callers get that
@@ -33,9 +25,9 @@ void Engine::lead(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency,
   }
 }
 
-void Engine::run_load_all(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run) {
+void LoadRunner::run_load_all(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run) {
   const TimeBudget::Operation budget(context_.time_limit());
-  LoadPlace place(limits_->of(spec.identity->prefix));
+  LoadPlace place(limits_.of(spec.identity->prefix));
   Batch left = batch;
   const TimePoint begun = std::chrono::steady_clock::now();
   const auto may_ask = [&] {
@@ -44,7 +36,7 @@ void Engine::run_load_all(const Batch& batch, const LoadSpec& spec, LoadUrgency 
   };
   for (int looks = 0; may_ask(); ++looks) {
     for (const auto& flight : left.flights) flight->wait_no_more();
-    Acquired acquired = leases_->acquire(left, spec, urgency, looks, place);
+    Acquired acquired = leases_.acquire(left, spec, urgency, looks, place);
     if (!acquired.owned.empty()) load_owned(acquired.owned, spec, urgency, run, place);
     left = std::move(acquired.foreign);
     if (!acquired.queued.empty() && !enter(acquired.queued, spec, urgency, place)) acquired.queued = {};
@@ -57,8 +49,8 @@ void Engine::run_load_all(const Batch& batch, const LoadSpec& spec, LoadUrgency 
     // What is its own is loaded before it waits for others: nobody waits for a load that is not under way.
     if (!acquired.owned.empty()) continue;
     try {
-      const WaitScope scope(leases_->load_waited_for(left));
-      if (!leases_->wait_for_foreign(looks, begun)) break;
+      const WaitScope scope(leases_.load_waited_for(left));
+      if (!leases_.wait_for_foreign(looks, begun)) break;
     } catch (const RecursiveLoadError&) {  // that load waits for this thread's
       break;
     }
@@ -71,7 +63,7 @@ void Engine::run_load_all(const Batch& batch, const LoadSpec& spec, LoadUrgency 
   load_owned(alone, spec, urgency, run, place);
 }
 
-bool Engine::enter(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, LoadPlace& place) {
+bool LoadRunner::enter(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, LoadPlace& place) {
   if (place.try_hold()) return true;
   if (urgency == LoadUrgency::behind) {
     for (const auto& flight : batch.flights) abandon(*flight);
@@ -86,7 +78,7 @@ bool Engine::enter(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency
 }
 
 /// Of loads of one key without a claim one runs at a time: what it brings is for those who came before it began.
-void Engine::wait_for_unclaimed(const std::shared_ptr<Flight>& flight) {
+void LoadRunner::wait_for_unclaimed(const std::shared_ptr<Flight>& flight) {
   const TimeBudget::Pause others_time;
   const TimePoint limit = std::chrono::steady_clock::now() + Leases::kLife;
   while (const auto running = context_.store.begin_unclaimed(*flight)) {
@@ -104,9 +96,8 @@ void Engine::wait_for_unclaimed(const std::shared_ptr<Flight>& flight) {
   flight->wait_no_more();
 }
 
-void Engine::load_owned(OwnedLoads& owned, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run,
-                        LoadPlace& place) {
-  Counters& counters = spec.identity->counters;
+void LoadRunner::load_owned(OwnedLoads& owned, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run,
+                            LoadPlace& place) {
   const bool with_l2 = levels_.used_by(*spec.terms) && spec.type->shareable;
   const bool background = Background::on_task();
   if (!enter(owned, spec, urgency, place)) return;
@@ -122,24 +113,30 @@ void Engine::load_owned(OwnedLoads& owned, const LoadSpec& spec, LoadUrgency urg
     for (const auto& flight : owned.flights) abandon(*flight);
     return;
   }
+  Duration took{};
+  std::vector<Loaded> loaded = call_loader(owned, spec, with_l2, run, place, took);
+  std::vector<Prepared> prepared;
+  prepared.reserve(loaded.size());
+  for (std::size_t i = 0; i < owned.flights.size(); ++i) {
+    context_.probes.at(Probes::Point::before_store, owned.flights[i]->name);
+    prepared.push_back(prepare(*owned.flights[i], spec, loaded[i], took));
+  }
+  if (with_l2) leases_.store(owned, spec, prepared, loaded, took);
+  for (std::size_t i = 0; i < owned.flights.size(); ++i) {
+    land(*owned.flights[i], spec, std::move(loaded[i]), std::move(prepared[i]));
+  }
+}
+
+/// What the loader brings for each flight; its exception, if it throws, for all of them.
+std::vector<Loaded> LoadRunner::call_loader(const OwnedLoads& owned, const LoadSpec& spec, bool with_l2,
+                                            const RunLoader& run, LoadPlace& place, Duration& took) {
+  Counters& counters = spec.identity->counters;
   std::vector<Loaded> loaded;
   std::exception_ptr error;
-  Duration took{};
   {
     const LoadScope scope(owned.flights, place.take());
-    if (with_l2) {
-      for (std::size_t i = 0; i < owned.flights.size(); ++i) {
-        Flight& flight = *owned.flights[i];
-        if (owned.claims[i].kind != Claim::Kind::none) {
-          context_.store.begin_loading(flight);
-        } else if (owned.flights.size() > 1) {
-          context_.store.begin_unclaimed_beside(flight);
-        }
-      }
-    }
-    if (context_.probes.probe) {
-      for (const auto& flight : owned.flights) context_.probes.at(Probes::Point::before_load, flight->name);
-    }
+    if (with_l2) mark_begun(owned);
+    for (const auto& flight : owned.flights) context_.probes.at(Probes::Point::before_load, flight->name);
     counters.add(Count::loads);
     const TimePoint begun = context_.options.clock->now();
     try {
@@ -157,30 +154,25 @@ void Engine::load_owned(OwnedLoads& owned, const LoadSpec& spec, LoadUrgency urg
     loaded.resize(owned.flights.size());
     for (Loaded& one : loaded) one.error = error;
   }
-  std::vector<Prepared> prepared;
-  prepared.reserve(loaded.size());
+  return loaded;
+}
+
+void LoadRunner::mark_begun(const OwnedLoads& owned) {
   for (std::size_t i = 0; i < owned.flights.size(); ++i) {
-    context_.probes.at(Probes::Point::before_store, owned.flights[i]->name);
-    prepared.push_back(prepare(*owned.flights[i], spec, loaded[i], took));
-  }
-  if (with_l2) leases_->store(owned, spec, prepared, loaded, took);
-  for (std::size_t i = 0; i < owned.flights.size(); ++i) {
-    land(*owned.flights[i], spec, std::move(loaded[i]), std::move(prepared[i]));
+    Flight& flight = *owned.flights[i];
+    if (owned.claims[i].kind != Claim::Kind::none) {
+      context_.store.begin_loading(flight);
+    } else if (owned.flights.size() > 1) {
+      context_.store.begin_unclaimed_beside(flight);
+    }
   }
 }
 
-void Engine::lead(const std::shared_ptr<Flight>& flight, Loader& loader, LoadUrgency urgency) noexcept {
+void LoadRunner::lead(const std::shared_ptr<Flight>& flight, Loader& loader, LoadUrgency urgency) noexcept {
   try {
     lead(Batch{{0}, {flight}}, loader, urgency, [&](const OwnedLoads& owned) {
       NodeRef previous;
-      if (loader.wants_previous) {
-        const L1View view(trust_);
-        previous = context_.store.previous(*flight, context_.now());
-        if (previous && view.hides(*previous)) previous.reset();
-        // L2 knows better than L1 whether it still counts.
-        if (owned.claims[0].kind != Claim::Kind::none && !owned.claims[0].previous) previous.reset();
-        if (!previous) previous = owned.claims[0].previous;
-      }
+      if (loader.wants_previous) previous = previous_value(*flight, owned.claims[0]);
       std::vector<Loaded> one;
       one.push_back(loader.load(flight->key(), previous));
       return one;
@@ -190,204 +182,23 @@ void Engine::lead(const std::shared_ptr<Flight>& flight, Loader& loader, LoadUrg
   }
 }
 
-void Engine::lead(const Batch& batch, BatchLoader& loader, LoadUrgency urgency) noexcept {
+/// The value that the load is to replace, where one may still be served.
+NodeRef LoadRunner::previous_value(const Flight& flight, const Claim& claim) {
+  const L1View view(trust_);
+  NodeRef previous = context_.store.previous(flight, context_.now());
+  if (previous && view.hides(*previous)) previous.reset();
+  // L2 knows better than L1 whether it still counts.
+  if (claim.kind != Claim::Kind::none && !claim.previous) previous.reset();
+  return previous ? previous : claim.previous;
+}
+
+void LoadRunner::lead(const Batch& batch, BatchLoader& loader, LoadUrgency urgency) noexcept {
   lead(batch, loader, urgency, [&](const OwnedLoads& owned) {
     std::vector<BatchLoader::Call> calls;
     calls.reserve(owned.flights.size());
     for (std::size_t i = 0; i < owned.flights.size(); ++i) calls.push_back({owned.items[i], owned.flights[i]->key()});
     return loader.load(calls);
   });
-}
-
-Prepared Engine::prepare(Flight& flight, const LoadSpec& spec, Loaded& loaded, Duration took) {
-  Counters& counters = spec.identity->counters;
-  const EntryTerms& terms = *spec.terms;
-  Prepared prepared;
-  try {
-    // What a value that is handed on was tagged with when it was loaded.
-    const TagSet* kept_tags = loaded.kept && loaded.kept->extra ? &loaded.kept->extra->tags : nullptr;
-    if (loaded.node) {
-      Node& node = *loaded.node;
-      if (spec.identity->function) node.identity = spec.identity;  // else it is like what was set by hand
-      node.sequence = flight.sequence;
-      node.shared = levels_.used_by(terms) && spec.type->shareable;
-      std::vector<std::string> names = flight.tag_names;
-      names.insert(names.end(), loaded.tags.begin(), loaded.tags.end());
-      TagSet tags = context_.tags.find(names);
-      if (kept_tags) tags.join(*kept_tags);
-      prepared.invalidated = tags.invalidated() > flight.sequence;
-      prepared.valid_before = valid_before(flight, loaded);
-      const bool too_long = flight.full.size() > kMaxKeyBytes;
-      if (too_long) counters.add(Count::rejected);
-      if (loaded.store && !loaded.skipped && !too_long &&
-          set_expiry(node, terms, {ttl_of(loaded, terms), std::move(tags), std::move(loaded.etag), took},
-                     context_.now(), context_.random)) {
-        prepared.landing.replace_by = loaded.node;
-      }
-    }
-    prepared.invalidated = loaded.node && (prepared.invalidated ||
-                                           flight.sequence < spec.identity->cleared.load(std::memory_order_acquire));
-    prepared.wanted = prepared.landing.replace_by || prepared.invalidated;
-    prepared.negative = loaded.negative;
-    if (prepared.invalidated) {
-      prepared.landing.replace_by.reset();
-    } else if (loaded.error || loaded.skipped) {
-      prepared.landing.retry_after = saturating_add(context_.now(), terms.refresh_backoff);
-    } else {
-      prepared.landing.remove = !prepared.landing.replace_by;
-    }
-  } catch (...) {  // no memory: it must land all the same, or its callers would wait for ever
-    loaded.error = std::current_exception();
-    loaded.node.reset();
-    prepared = Prepared();
-  }
-  return prepared;
-}
-
-void Engine::land(Flight& flight, const LoadSpec& spec, Loaded loaded, Prepared prepared) {
-  context_.probes.at(Probes::Point::before_l1_store, flight.name);
-  try {
-    publish(flight, spec, loaded, prepared);
-  } catch (...) {  // no memory
-    loaded.error = std::current_exception();
-    loaded.node.reset();
-    context_.store.land(flight, {}, context_.now());
-  }
-  context_.probes.at(Probes::Point::after_store, flight.name);
-  {
-    const std::lock_guard lock(flight.mutex);
-    flight.value = std::move(loaded.node);
-    flight.error = std::move(loaded.error);
-    flight.valid_before = prepared.valid_before;
-    flight.landed = true;
-  }
-  flight.landing.notify_all();
-}
-
-void Engine::publish(Flight& flight, const LoadSpec& spec, const Loaded& loaded, Prepared& prepared) {
-  Counters& counters = spec.identity->counters;
-  const bool stored_there = prepared.landing.replace_by && prepared.landing.replace_by->shared;
-  switch (context_.store.land(flight, std::move(prepared.landing), context_.now())) {
-    case Store::Published::stored:
-      counters.add(Count::sets);
-      break;
-    case Store::Published::refused:
-      counters.add(stored_there ? Count::sets : Count::rejected);
-      break;
-    case Store::Published::fenced:
-      if (prepared.wanted) counters.add(Count::fenced);
-      break;
-    case Store::Published::nothing:
-      if (stored_there) {
-        counters.add(Count::sets);
-      } else if (prepared.invalidated || prepared.revoked) {
-        counters.add(Count::fenced);
-      }
-      break;
-  }
-  // Nobody joins any more, but a caller may have joined after an invalidation that came since prepare() looked.
-  prepared.valid_before = std::min(prepared.valid_before, valid_before(flight, loaded));
-}
-
-/// Tags that only the value names could not keep callers from joining. Once one of them was invalidated, callers who
-/// came after whatever invalidation since the load began retry: it may not have been the last one.
-std::uint64_t Engine::valid_before(const Flight& flight, const Loaded& loaded) {
-  const TagSet* kept_tags = loaded.kept && loaded.kept->extra ? &loaded.kept->extra->tags : nullptr;
-  if (loaded.tags.empty() && !kept_tags) return Flight::kValid;
-  TagSet tags = context_.tags.find(loaded.tags);
-  if (kept_tags) tags.join(*kept_tags);
-  return tags.invalidated() > flight.sequence ? flight.sequence + 1 : Flight::kValid;
-}
-
-namespace {
-
-/// Lands its flights empty-handed when it is destroyed before it began, so that nobody waits for ever.
-class QueuedLoad final : public Errand {
- public:
-  QueuedLoad(std::function<void()> lead, std::function<void()> abandon)
-      : lead_(std::move(lead)), abandon_(std::move(abandon)) {}
-  QueuedLoad(const QueuedLoad&) = delete;
-  QueuedLoad& operator=(const QueuedLoad&) = delete;
-  ~QueuedLoad() override {
-    if (!begun_) abandon_();
-  }
-  void run() override {
-    if (!begun_.exchange(true)) lead_();
-  }
-
- private:
-  std::function<void()> lead_;
-  std::function<void()> abandon_;
-  std::atomic<bool> begun_{false};
-};
-
-}  // namespace
-
-bool Engine::launch(const Batch& batch, const LoadSpec& spec, std::function<void()> lead) {
-  context_.probes.at(Probes::Point::before_queue, batch.flights.front()->name);
-  auto core = shared_from_this();
-  auto errand = std::make_shared<QueuedLoad>(
-      [core, flights = batch.flights, identity = spec.identity, lead = std::move(lead)] {
-        lead();
-        const auto failed = [](const auto& flight) { return flight->error != nullptr; };
-        if (std::ranges::any_of(flights, failed)) {
-          core->log(LogLevel::info, fmt::format("a background load under prefix '{}' failed", identity->prefix));
-        }
-      },
-      [core, flights = batch.flights] {
-        for (const auto& flight : flights) core->abandon(*flight);
-      });
-  for (const auto& flight : batch.flights) {
-    const std::lock_guard lock(flight->mutex);
-    flight->errand = errand;
-    flight->landing.notify_all();  // for those who would run it themselves
-  }
-  Duration longest = longest_load_.load();
-  while (longest < spec.terms->load_timeout &&
-         !longest_load_.compare_exchange_weak(longest, spec.terms->load_timeout)) {
-  }
-  if (context_.background->post([errand] { errand->run(); })) return true;
-  context_.log(LogLevel::info,
-               fmt::format("the executor is full: a load under prefix '{}' was not started", spec.identity->prefix));
-  return false;
-}
-
-bool Engine::launch(const std::shared_ptr<Flight>& flight, const std::shared_ptr<Loader>& loader,
-                    LoadUrgency urgency) noexcept {
-  try {
-    return launch(Batch{{0}, {flight}}, *loader,
-                  [core = shared_from_this(), flight, loader, urgency] { core->lead(flight, *loader, urgency); });
-  } catch (...) {  // no memory
-    fail(*flight, std::current_exception());
-    return false;
-  }
-}
-
-bool Engine::launch(const Batch& batch, const std::shared_ptr<BatchLoader>& loader, LoadUrgency urgency) noexcept {
-  try {
-    return launch(batch, *loader,
-                  [core = shared_from_this(), batch, loader, urgency] { core->lead(batch, *loader, urgency); });
-  } catch (...) {  // no memory
-    for (const auto& flight : batch.flights) fail(*flight, std::current_exception());
-    return false;
-  }
-}
-
-void Engine::abandon(Flight& flight) noexcept { fail(flight, nullptr); }
-
-void Engine::fail(Flight& flight, std::exception_ptr error) noexcept {
-  {
-    const std::lock_guard lock(flight.mutex);
-    if (flight.landed) return;
-  }
-  context_.store.land(flight, {}, context_.now());
-  {
-    const std::lock_guard lock(flight.mutex);
-    flight.landed = true;
-    flight.abandoned = !error;
-    flight.error = std::move(error);
-  }
-  flight.landing.notify_all();
 }
 
 }  // namespace detail

@@ -1,4 +1,4 @@
-/// Counters at the shared level: the server's own integers, and entries that hold one.
+/// Counters at L2: the server's own integers, and entries that hold one.
 #include <algorithm>
 
 #include <dsta/cache/key.hpp>

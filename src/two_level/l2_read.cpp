@@ -1,4 +1,4 @@
-/// Asking the shared level: what counts there, and how it becomes an entry of this process.
+/// Reading L2: what counts there, and how it becomes an entry of this process.
 #include <fmt/format.h>
 
 #include <algorithm>

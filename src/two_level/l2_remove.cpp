@@ -1,4 +1,4 @@
-/// Removals and invalidations at the shared level, and what becomes of those it does not confirm.
+/// Removals and invalidations at L2, and what becomes of those it does not confirm.
 #include <algorithm>
 
 #include <dsta/cache/key.hpp>

@@ -1,4 +1,4 @@
-/// Storing values at the shared level.
+/// Storing values at L2.
 #include <algorithm>
 #include <cstdlib>
 

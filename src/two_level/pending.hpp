@@ -24,7 +24,7 @@ enum class PendingKind : std::uint8_t {
   flush_all,  ///< and everything else under it
 };
 
-/// Invalidations that the shared level has not confirmed: each stands here until it was applied there, and what it
+/// Invalidations that L2 has not confirmed: each stands here until it was applied there, and what it
 /// concerns is not asked for there meanwhile. One intent per key, pattern or dependency. Thread-safe.
 ///
 /// Bounded: beyond kMost, or kMostBytes of names, all become one, to invalidate the namespace. (Counters and raw

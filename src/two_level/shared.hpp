@@ -37,10 +37,10 @@ struct Shared {
   }
   std::atomic<std::uint64_t> errors{0};  ///< requests that failed, or that the server refused
   std::atomic<std::uint64_t> hits{0};
-  std::atomic<std::uint64_t> channel_losses{0};  ///< times that changes by others could no longer be heard of
+  std::atomic<std::uint64_t> channel_losses{0};  ///< times that the invalidation channel went down
   std::atomic<std::uint64_t> unknown{0};         ///< writes of which it is not known whether they were executed
 
-  // Loads of other processes that this one waits for: told of changes where they are heard of, else looked after.
+  // Loads of other processes that this one waits for: woken by what the channel reports, else looked after.
   std::mutex news_mutex;
   std::condition_variable news;
   std::uint64_t news_count = 0;  // under news_mutex
@@ -86,7 +86,7 @@ struct Shared {
   std::array<std::unique_ptr<PeriodicTask>*, 2> periodic_tasks() { return {&confirmations, &renewals}; }
 };
 
-/// Whether an entry of the shared level counts for `reader`, and how fresh it is: judge()'s rule, by the server's time
+/// Whether an entry of L2 counts for `reader`, and how fresh it is: judge()'s rule, by the server's time
 /// and the versions. `reader` null: a manual call.
 struct Judged {
   Freshness freshness = Freshness::miss;

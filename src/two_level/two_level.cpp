@@ -20,7 +20,7 @@ namespace detail {
 
 namespace {
 
-/// The managers with a shared level: a child of a fork has their entries and not their threads. No fork happens while
+/// The managers with an L2: a child of a fork has their entries and not their threads. No fork happens while
 /// one of those threads is at what the child will use, so that the child finds no lock taken by a thread that it does
 /// not have.
 class Forkable {

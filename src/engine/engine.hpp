@@ -1,0 +1,85 @@
+#pragma once
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <dsta/cache/detail/core.hpp>
+#include <dsta/cache/stats.hpp>
+
+#include "entry/presets.hpp"
+#include "l1/trust.hpp"
+#include "load/lease_coordinator.hpp"
+#include "load/load_runner.hpp"
+#include "load/loads.hpp"
+#include "two_level/context.hpp"
+#include "two_level/l2_cache.hpp"
+#include "two_level/two_level.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+/// What is behind a Core: its owners, which it makes and closes in order, and the operations that concern several of
+/// them. Its public calls are those of src/api, beside the calls of Core. Thread-safe.
+///
+/// Each owner is handed those before it that it needs, and none of them knows the engine.
+class Engine final : public Core, public std::enable_shared_from_this<Engine> {
+ public:
+  static std::shared_ptr<Engine> make(ManagerOptions options);
+  ~Engine();
+  void close() noexcept;
+
+  /// The fresh time left of whatever is stored under the key; 0 when it is stale.
+  std::optional<Duration> time_left(const KeyView& key, const Reach& reach);
+  /// `ttl` counts from the counter's creation.
+  std::optional<std::int64_t> increment(const KeyView& key, std::int64_t delta, Duration ttl, const Reach& reach);
+  /// How long a counter that is made by these options lives: as an entry, but for ever where no ttl is given.
+  Duration counter_ttl(const EntryOptions& options) { return presets_.counter_ttl(options, context_.random); }
+  /// How many there were, each key that is named twice once.
+  std::size_t erase_many(std::span<const KeyView> keys, const Reach& reach) { return l2_.remove_many(keys, reach); }
+  void invalidate_tag(std::string_view tag, bool hard);
+  void flush_all();
+  /// True when every entry under `prefix` carries a tag `kind:…`, so that invalidating by tag leaves none out.
+  bool all_carry(std::string_view prefix, std::string_view kind) const;
+
+  CacheStats stats();
+  std::map<std::string, CacheStats> stats_by_prefix() const;
+  void clear_stats();
+  /// Until close().
+  void keep(std::shared_ptr<void> token);
+
+ private:
+  friend class Core;
+  explicit Engine(ManagerOptions options);
+
+  // See hit.cpp.
+  TimePoint hit_time(const ThreadRecord& record) const noexcept;
+  bool may_read(TimePoint time) const noexcept;
+
+  std::optional<std::int64_t> increment_l1(const KeyView& key, std::int64_t delta, Duration ttl);
+  void sweep_behind() noexcept;
+
+  Context context_;
+  L1Trust trust_{context_.store};
+  Presets presets_{context_.options};
+  TwoLevel levels_{context_, trust_};
+  L2Cache l2_{context_, levels_};
+  LeaseCoordinator leases_{context_, levels_, l2_};
+  LoadRunner runner_{context_, trust_, levels_, leases_};
+  Loads loads_{context_, trust_, levels_, l2_, runner_};
+  std::mutex kept_mutex_;
+  std::vector<std::shared_ptr<void>> kept_;  // under kept_mutex_
+};
+
+/// Every Core is an Engine.
+inline Engine& engine_of(Core& core) noexcept { return static_cast<Engine&>(core); }
+inline const Engine& engine_of(const Core& core) noexcept { return static_cast<const Engine&>(core); }
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

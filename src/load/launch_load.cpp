@@ -1,0 +1,88 @@
+/// Loads on the executor.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+
+#include "base/background.hpp"
+#include "load/load_runner.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+namespace {
+
+/// Lands its flights empty-handed when it is destroyed before it began, so that nobody waits for ever.
+class QueuedLoad final : public Errand {
+ public:
+  QueuedLoad(std::function<void()> lead, std::function<void()> abandon)
+      : lead_(std::move(lead)), abandon_(std::move(abandon)) {}
+  QueuedLoad(const QueuedLoad&) = delete;
+  QueuedLoad& operator=(const QueuedLoad&) = delete;
+  ~QueuedLoad() override {
+    if (!begun_) abandon_();
+  }
+  void run() override {
+    if (!begun_.exchange(true)) lead_();
+  }
+
+ private:
+  std::function<void()> lead_;
+  std::function<void()> abandon_;
+  std::atomic<bool> begun_{false};
+};
+
+}  // namespace
+
+bool LoadRunner::launch(const Batch& batch, const LoadSpec& spec, std::function<void()> lead) {
+  context_.probes.at(Probes::Point::before_queue, batch.flights.front()->name);
+  const std::shared_ptr<void> owner = owner_.lock();
+  auto errand = std::make_shared<QueuedLoad>(
+      [this, owner, flights = batch.flights, identity = spec.identity, lead = std::move(lead)] {
+        lead();
+        const auto failed = [](const auto& flight) { return flight->error != nullptr; };
+        if (std::ranges::any_of(flights, failed)) {
+          context_.log(LogLevel::info, fmt::format("a background load under prefix '{}' failed", identity->prefix));
+        }
+      },
+      [this, owner, flights = batch.flights] {
+        for (const auto& flight : flights) abandon(*flight);
+      });
+  for (const auto& flight : batch.flights) {
+    const std::lock_guard lock(flight->mutex);
+    flight->errand = errand;
+    flight->landing.notify_all();  // for those who would run it themselves
+  }
+  Duration longest = longest_load_.load();
+  while (longest < spec.terms->load_timeout &&
+         !longest_load_.compare_exchange_weak(longest, spec.terms->load_timeout)) {
+  }
+  if (context_.background->post([errand] { errand->run(); })) return true;
+  context_.log(LogLevel::info,
+               fmt::format("the executor is full: a load under prefix '{}' was not started", spec.identity->prefix));
+  return false;
+}
+
+bool LoadRunner::launch(const std::shared_ptr<Flight>& flight, const std::shared_ptr<Loader>& loader,
+                        LoadUrgency urgency) noexcept {
+  try {
+    return launch(Batch{{0}, {flight}}, *loader, [this, flight, loader, urgency] { lead(flight, *loader, urgency); });
+  } catch (...) {  // no memory
+    fail(*flight, std::current_exception());
+    return false;
+  }
+}
+
+bool LoadRunner::launch(const Batch& batch, const std::shared_ptr<BatchLoader>& loader, LoadUrgency urgency) noexcept {
+  try {
+    return launch(batch, *loader, [this, batch, loader, urgency] { lead(batch, *loader, urgency); });
+  } catch (...) {  // no memory
+    for (const auto& flight : batch.flights) fail(*flight, std::current_exception());
+    return false;
+  }
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache
