@@ -109,33 +109,23 @@ Acquired LeaseCoordinator::acquire(const Batch& batch, const LoadSpec& spec, Loa
     if (found.kind != Found::Kind::nothing) flight->lease_conflicts = 0;
     NodeRef node;
     Freshness freshness = Freshness::miss;
-    switch (const LeaseStep step = decide_step(*flight, look, found, node, freshness)) {
-      case LeaseStep::land:
-        if (context_.store.revoked(*flight) && looks < kRereads) {
-          acquired.foreign.add(batch.items[i], flight);
-        } else {
-          land_found(*flight, *spec.terms, std::move(node), freshness);
-        }
-        break;
-      case LeaseStep::wait:
-        flight->wait_for(found.lease.token, 0);
-        acquired.foreign.add(batch.items[i], flight);
-        break;
-      case LeaseStep::put_off:
-        put_off(flight);
-        break;
-      case LeaseStep::alone:
-        alone(i);
-        break;
-      default:
-        if (!remote.may_lease()) {
-          alone(i);
-          break;
-        }
-        Claim claim;
-        claim.kind = Claim::Kind::entry;
-        claim.order = queries[n].order;
-        wanted.push_back({i, step, &found, std::move(claim)});
+    const LeaseStep step = decide_step(*flight, look, found, node, freshness);
+    if (needs_claim(step) && remote.may_lease()) {
+      Claim claim;
+      claim.kind = Claim::Kind::entry;
+      claim.order = queries[n].order;
+      wanted.push_back({i, step, &found, std::move(claim)});
+    } else if (step == LeaseStep::land && !(context_.store.revoked(*flight) && looks < kRereads)) {
+      land_found(*flight, *spec.terms, std::move(node), freshness);
+    } else if (step == LeaseStep::land) {  // another process changed it meanwhile: it is read again
+      acquired.foreign.add(batch.items[i], flight);
+    } else if (step == LeaseStep::wait) {
+      flight->wait_for(found.lease.token, 0);
+      acquired.foreign.add(batch.items[i], flight);
+    } else if (step == LeaseStep::put_off) {
+      put_off(flight);
+    } else {
+      alone(i);
     }
   }
   if (wanted.empty()) return acquired;
@@ -221,7 +211,7 @@ void LeaseCoordinator::land_found(Flight& flight, const EntryTerms& terms, NodeR
   shared().hits.fetch_add(1, std::memory_order_relaxed);
   flight.found = freshness;
   context_.probes.at(Probes::Point::before_l1_store, flight.name);
-  // While the channel is down only another look shows those who came after it was read whether it still counts.
+  // Where L1 keeps nothing of it, only another look shows those who came after it was read whether it still counts.
   const bool leader_only = context_.store.revoked(flight) || !levels_.coherence().fills(terms);
   // Tags that only the value names could not keep callers from joining.
   const bool overtaken = node->extra && node->extra->tags.invalidated() > flight.sequence;

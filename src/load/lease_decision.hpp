@@ -36,6 +36,11 @@ enum class LeaseStep : std::uint8_t {
   alone,      ///< load, and store nothing
 };
 
+/// The step needs a claim at L2.
+inline bool needs_claim(LeaseStep step) {
+  return step != LeaseStep::land && step != LeaseStep::wait && step != LeaseStep::put_off && step != LeaseStep::alone;
+}
+
 /// The one decision before a load:
 ///
 /// | there                      | wanted    | refresh ahead | asked to refresh |

@@ -83,6 +83,9 @@ class L2Cache {
   void take_plain(Fetched& item, const Found& found, const Reading& reading);
   void take_value(Fetched& item, const Found& found, const Reading& reading);
   void write_raw(const std::vector<NodeRef>& nodes, std::vector<PutOutcome>& outcomes);
+  std::vector<Remote::Put> encode_entries(const std::vector<NodeRef>& nodes, const EntryTerms& terms,
+                                          const std::vector<std::string>& dependencies, const Versions& versions,
+                                          std::vector<std::size_t>& places, std::vector<PutOutcome>& outcomes);
   SendOrder write_entries(const std::vector<NodeRef>& nodes, const EntryTerms& terms,
                           const std::vector<std::string>& dependencies, Duration life,
                           std::vector<PutOutcome>& outcomes);

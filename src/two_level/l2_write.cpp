@@ -168,46 +168,54 @@ void L2Cache::write_raw(const std::vector<NodeRef>& nodes, std::vector<PutOutcom
   }
 }
 
-SendOrder L2Cache::write_entries(const std::vector<NodeRef>& nodes, const EntryTerms& terms,
-                                 const std::vector<std::string>& dependencies, Duration life,
-                                 std::vector<PutOutcome>& outcomes) {
-  Remote& remote = shared().remote;
+/// Those that may be written now; of the others the outcome says why not. `places`: which of the nodes each is.
+std::vector<Remote::Put> L2Cache::encode_entries(const std::vector<NodeRef>& nodes, const EntryTerms& terms,
+                                                 const std::vector<std::string>& dependencies, const Versions& versions,
+                                                 std::vector<std::size_t>& places, std::vector<PutOutcome>& outcomes) {
   const auto blocked = [&](const Node& node) {
     return shared().pending.any() &&
            (shared().pending.concerns_key(node.name()) || std::ranges::any_of(dependencies, [&](const auto& name) {
               return shared().pending.concerns_dependency(name);
             }));
   };
+  std::vector<Remote::Put> puts;
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    if (blocked(*nodes[i])) {
+      outcomes[i] = {PutOutcome::not_stored_server, "an invalidation of the key waits to be confirmed"};
+      continue;
+    }
+    if (TimeBudget::used_up()) {  // large values take their time to be encoded
+      outcomes[i] = {PutOutcome::not_stored_server, "no time was left to ask the server"};
+      continue;
+    }
+    std::string bytes = pack(*nodes[i], terms, dependencies, versions, {}, false, new_lease_token(), 0);
+    if (bytes.size() > context_.options.pool.max_reply_bytes) {
+      outcomes[i] = {PutOutcome::not_stored_server, kTooLarge};
+      continue;
+    }
+    puts.push_back({nodes[i]->name(), std::move(bytes), physical_life(nodes[i]->stale_until)});
+    places.push_back(i);
+  }
+  return puts;
+}
+
+SendOrder L2Cache::write_entries(const std::vector<NodeRef>& nodes, const EntryTerms& terms,
+                                 const std::vector<std::string>& dependencies, Duration life,
+                                 std::vector<PutOutcome>& outcomes) {
+  Remote& remote = shared().remote;
   Versions versions;
   SendOrder order;
   bool known = remote.guess_versions(dependencies, life, versions);
   bool stands = false;  // and counts, with times that are not the server's
   for (int attempt = 0; attempt < kTries && known; ++attempt) {
-    std::vector<Remote::Put> puts;
     std::vector<std::size_t> places;
-    for (std::size_t i = 0; i < nodes.size(); ++i) {
-      if (blocked(*nodes[i])) {
-        outcomes[i] = {PutOutcome::not_stored_server, "an invalidation of the key waits to be confirmed"};
-        continue;
-      }
-      if (TimeBudget::used_up()) {  // large values take their time to be encoded
-        outcomes[i] = {PutOutcome::not_stored_server, "no time was left to ask the server"};
-        continue;
-      }
-      std::string bytes = pack(*nodes[i], terms, dependencies, versions, {}, false, new_lease_token(), 0);
-      if (bytes.size() > context_.options.pool.max_reply_bytes) {
-        outcomes[i] = {PutOutcome::not_stored_server, kTooLarge};
-        continue;
-      }
-      puts.push_back({nodes[i]->name(), std::move(bytes), physical_life(nodes[i]->stale_until)});
-      places.push_back(i);
-    }
+    const auto puts = encode_entries(nodes, terms, dependencies, versions, places, outcomes);
     if (puts.empty()) return order;
     for (const NodeRef& node : nodes) {
       context_.probes.at(Probes::Point::before_shared_store, node->name());
     }
     Versions after;
-    // Where changes are told, what is remembered is what they are, but for what is on its way: the namespace is seldom
+    // While the channel is up, what is remembered is what they are, but for what is on its way: the namespace is seldom
     // emptied, but a tag may have been invalidated just now, to be set again.
     const bool sure = dependencies.empty() && coherence().fills(terms) && remote.versions_are_told();
     const std::int64_t dated_by = remote.clock().ahead();
