@@ -66,7 +66,7 @@ class Engine final : public Core, public std::enable_shared_from_this<Engine> {
 
   Context context_;
   L1Trust trust_{context_.store};
-  Presets presets_{context_.options};
+  alignas(64) Presets presets_{context_.options};  ///< on another cache line than the trust, which hits read
   TwoLevel levels_{context_, trust_};
   L2Cache l2_{context_, levels_};
   LeaseCoordinator leases_{context_, levels_, l2_};

@@ -60,11 +60,12 @@ struct Context {
   } beside;
   TagTable tags;
   IdentityTable identities;
-  Store store;  ///< after the two: entries refer to tags and identities
+  /// After the two, to which its entries refer. Hits read it: its cache line holds nothing that is written often.
+  alignas(64) Store store;
   std::shared_ptr<Background> background;
-  Random random{kHashSeed.value};
-  std::atomic<std::uint64_t> point{1};
   std::atomic<bool> is_closed{false};
+  alignas(64) std::atomic<std::uint64_t> point{1};
+  Random random{kHashSeed.value};
 };
 
 }  // namespace detail
