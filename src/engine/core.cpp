@@ -94,9 +94,9 @@ void Core::close() noexcept {
 
 std::optional<Duration> Core::time_left(const KeyView& key, const Reach& reach) {
   const TimePoint time = now();
-  const bool current = trusts_l1(), lags = l1_lags();
+  const L1View view = l1_view();
   const NodeRef node = reach.l1 ? store_->peek(key, time) : NodeRef();
-  if (!node || (!current && hidden(*node, lags))) return reach.l2 ? shared_time_left(key, reach.raw) : std::nullopt;
+  if (!node || view.hides(*node)) return reach.l2 ? shared_time_left(key, reach.raw) : std::nullopt;
   if (!is_fresh(*node, time)) return Duration::zero();
   return node->fresh_until == TimePoint::max() ? forever : Duration(node->fresh_until - std::max(time, node->created));
 }
@@ -203,8 +203,9 @@ std::optional<std::int64_t> Core::increment(const KeyView& key, std::int64_t del
   if (reach.l2) return increment_shared(key, delta, ttl);
   for (;;) {
     const TimePoint time = now();
+    const L1View view = l1_view();
     NodeRef held = store_->peek(key, time);
-    if (held && !is_fresh(*held, time)) held.reset();
+    if (held && (view.hides(*held) || !is_fresh(*held, time))) held.reset();
     std::int64_t sum = 0;
     if (held && !held->type->as_integer(held->value(), sum)) std::rethrow_exception(no_integer(key));
     if (__builtin_add_overflow(sum, delta, &sum)) std::rethrow_exception(leaves_range(key));

@@ -62,22 +62,26 @@ TimePoint Core::hit_time_after_break(const ThreadRecord& record) noexcept {
   return time;
 }
 
-/// trusts_l1(), by a time that was read already where that is the steady clock's.
+/// trusts_l1(), by a time that was read already where that is the steady clock's. Acquire: the entry is looked for
+/// after this, and what the channel had removed by then is gone.
 inline bool Core::may_read(TimePoint time) const noexcept {
-  return !shared_ || (reads_system_clock_ ? time : coarse_now()) < trusted_until_.load(std::memory_order_relaxed);
+  return !shared_ || (reads_system_clock_ ? time : coarse_now()) < trusted_until_.load(std::memory_order_acquire);
 }
 
-bool Core::l1_lags() const noexcept { return shared_ && !trusts_l1() && store_->trust() % 2 == 1; }
+Core::L1View Core::l1_view(TimePoint time) const noexcept {
+  if (time < trusted_until_.load(std::memory_order_acquire)) return {};
+  return {.current = false, .own_valid = own_dropped_.load(std::memory_order_acquire)};
+}
 
-bool Core::hidden(const Node& node, bool lags) noexcept { return node.shared || (lags && heeds_others(node)); }
+bool Core::L1View::hides_while_not_current(const Node& node) const noexcept {
+  return node.shared || (!own_valid && heeds_others(node));
+}
 
 Freshness Core::read(const KeyView& key, const TypeOps& type, const Identity* reader, NodeRef& out) noexcept {
   const TimePoint time = hit_time(thread_record());
-  // Before the look: what was missed may be heard between the two, and then the entry that was found is out of date.
-  const bool current = may_read(time);
-  const bool lags = !current && l1_lags();
+  const L1View view = may_read(time) ? L1View{} : l1_view();
   const Freshness freshness = store_->find(key, type, reader, time, out);
-  if (!current && (!out || hidden(*out, lags))) [[unlikely]]
+  if (out && view.hides(*out)) [[unlikely]]
     return out.reset(), Freshness::miss;
   return freshness;
 }

@@ -252,6 +252,28 @@ bool Core::know_versions(std::span<const std::string> dependencies, const EntryT
   return shared_->remote.need_versions(needed, version_life(stale_until), versions);
 }
 
+/// Of each key one process refreshes; what it is not to refresh is put off.
+void Core::take_refresh_leases(const Batch& batch, const LoadSpec& spec, std::vector<Wanted>& wanted) {
+  std::vector<Remote::RefreshTake> takes;
+  std::vector<Wanted*> asked;
+  for (Wanted& one : wanted) {
+    if (one.step != LeaseStep::refresh) continue;
+    const auto& flight = batch.flights[one.place];
+    takes.push_back({flight->name, new_lease_token()});
+    const std::string key = shared_->remote.keys().refresh_lease(flight->name);
+    one.claim.refresh = make_hold(*shared_, flight, spec, key, takes.back().token, 0, true);
+    one.claim.refresh.begin();
+    asked.push_back(&one);
+  }
+  const auto done = shared_->remote.take_refresh_leases(takes, Leases::kLife);
+  for (std::size_t n = 0; n < asked.size(); ++n) {
+    if (done[n]) continue;
+    if (done[n].status != Done::unknown) asked[n]->claim.refresh.settle();  // else it is given back
+    put_off(batch.flights[asked[n]->place]);
+    asked[n]->claim.kind = Claim::Kind::none;
+  }
+}
+
 /// Each of `wanted` becomes one of `acquired`, by what the server says to its step.
 void Core::take_claims(const Batch& batch, const LoadSpec& spec, const std::shared_ptr<const Versions>& versions,
                        std::vector<Wanted>& wanted, Acquired& acquired) {
@@ -262,9 +284,11 @@ void Core::take_claims(const Batch& batch, const LoadSpec& spec, const std::shar
   std::vector<Remote::Replace> replaces;
   std::vector<std::size_t> free, replacing;
   std::vector<Taken> taken(wanted.size(), Taken::yes);
+  take_refresh_leases(batch, spec, wanted);
   for (std::size_t n = 0; n < wanted.size(); ++n) {
     auto& [i, step, found, claim] = wanted[n];
     const auto& flight = batch.flights[i];
+    if (claim.kind == Claim::Kind::none) continue;
     const std::string key = remote.keys().entry(flight->name);
     claim.versions = versions;
     claim.clock = clock;
@@ -300,18 +324,6 @@ void Core::take_claims(const Batch& batch, const LoadSpec& spec, const std::shar
         } else {
           claim.mark = found->mark();
           claim.generation = new_lease_token();  // of what takes its place
-        }
-        if (step == LeaseStep::refresh) {
-          const LeaseToken token = new_lease_token();
-          claim.refresh = make_hold(*shared_, flight, spec, remote.keys().refresh_lease(flight->name), token, 0, true);
-          claim.refresh.begin();
-          const Done taken_now = remote.take_refresh_lease(flight->name, token, Leases::kLife);
-          if (!taken_now) {
-            if (taken_now.status != Done::unknown) claim.refresh.settle();  // else it is given back
-            put_off(flight);
-            claim.kind = Claim::Kind::none;
-            continue;
-          }
         }
         const TimePoint ends = remote.clock().to_local(view.terms.stale_until);
         if (!view.has_generation || ends > saturating_add(now(), kLongLife)) break;
@@ -436,12 +448,14 @@ void Core::take_raw_claims(const Batch& batch, const LoadSpec& spec, LoadUrgency
   for (std::size_t n = 0; n < takes.size(); ++n) {
     const std::size_t item = batch.items[places[n]];
     const auto& flight = batch.flights[places[n]];
-    const bool is_foreign = held[n] && *held[n] != takes[n].token;
+    if (!held[n]) {  // refused, or of unknown outcome: its hold is given back at once
+      acquired.ours.add(item, flight, {});
+      continue;
+    }
+    const bool is_foreign = *held[n] != takes[n].token;
     if (!is_foreign || flight->forced) {
-      if (held[n]) {
-        claims[n].kind = Claim::Kind::raw;
-        claims[n].generation = *held[n];
-      }
+      claims[n].kind = Claim::Kind::raw;
+      claims[n].generation = *held[n];
       if (is_foreign) hold(n, *held[n]);
       flight->generation = claims[n].generation;
       acquired.ours.add(item, flight, std::move(claims[n]));

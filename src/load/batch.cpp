@@ -76,7 +76,7 @@ std::vector<Core::Waiting> Core::join_batch(std::vector<BatchItem>& items, const
       continue;
     }
     if (joined.lead) wanted.add(i, joined.flight);
-    const bool in_doubt = lags || (asks ? joined.loading : joined.told);
+    const bool in_doubt = asks || lags ? joined.loading : joined.told;
     waiting.push_back({i, std::move(joined.flight), arrived, joined.lead, in_doubt});
   }
   drop_superseded(items, spec, waiting);
@@ -100,7 +100,7 @@ void Core::drop_superseded(const std::vector<BatchItem>& items, const LoadSpec& 
   }
   if (joined.empty()) return;
   const TypeOps* types[] = {spec.type};
-  fetch(seen, types, spec.identity, *spec.terms, dependencies_of(spec.identity, tags));
+  if (shares(*spec.terms)) fetch(seen, types, spec.identity, *spec.terms, dependencies_of(spec.identity, tags));
   for (std::size_t n = 0; n < joined.size(); ++n) {
     auto& flight = joined[n]->flight;
     if (may_join(*flight, seen[n])) continue;
@@ -110,6 +110,7 @@ void Core::drop_superseded(const std::vector<BatchItem>& items, const LoadSpec& 
 }
 
 void Core::load_batch(std::vector<BatchItem>& items, const std::shared_ptr<BatchLoader>& loader) {
+  if (shared_) reaches_shared();
   const TimePoint limit = deadline(now(), loader->terms->load_timeout);
   const TimeBudget::Operation budget(time_limit());
   std::vector<std::size_t> open(items.size());

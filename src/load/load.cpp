@@ -17,9 +17,10 @@ inline namespace v1 {
 namespace detail {
 namespace {
 
-/// The flight's loader had begun before this caller came, and only L2 shows whether it still counts.
-bool is_in_doubt(const Store::Joined& joined, bool reads_l2_itself) {
-  return !joined.lead && (reads_l2_itself ? joined.loading : joined.told);
+/// The flight's loader had begun before this caller came, and only L2 shows whether it still counts. `informed`: the
+/// channel would have said so.
+bool is_in_doubt(const Store::Joined& joined, bool informed) {
+  return !joined.lead && (informed ? joined.told : joined.loading);
 }
 
 /// The caller finds a value past its ttl, and waits for its refresh.
@@ -43,6 +44,7 @@ NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, Lo
   Counters& counters = loader->identity->counters;
   if (LoadScope::loading(key, *loader)) std::rethrow_exception(asks_for_its_own_key(*loader));
   const EntryTerms& terms = *loader->terms;
+  if (shared_) reaches_shared();  // in the child of a fork a value of its own is hidden until there is a channel
   const TimePoint called = now();
   bool counted = mode == LoadMode::refresh;
   const TimeBudget::Operation budget(time_limit());
@@ -81,7 +83,7 @@ NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, Lo
     if (joined.entry) {
       count(Count::hits);
       if (joined.flight && waits_for_refresh(terms, joined.freshness)) {
-        joined.lead |= replace_doubtful(joined.flight, is_in_doubt(joined, asks_first), {key}, *loader);
+        joined.lead |= replace_doubtful(joined.flight, is_in_doubt(joined, !asks_first), {key}, *loader);
       }
       if (joined.lead && launch(joined.flight, loader, LoadUrgency::behind) && !is_past_ttl(joined.freshness)) {
         counters.add(Count::early_refreshes);
@@ -91,7 +93,7 @@ NodeRef Core::load(const KeyView& key, const std::shared_ptr<Loader>& loader, Lo
 
     const TimePoint limit = deadline(called, terms.load_timeout);
     if (!joined.lead) {
-      if ((lags || is_in_doubt(joined, asks_first)) && !may_join(*joined.flight, seen)) {
+      if (is_in_doubt(joined, !asks_first && !lags) && !may_join(*joined.flight, seen)) {
         store_->supersede(*joined.flight);
         continue;
       }
@@ -168,7 +170,7 @@ NodeRef Core::refresh_if_due(Fetched seen, const std::shared_ptr<Loader>& loader
   if (!shared_->backs_off(seen.key.name, seen.node->created, now())) {
     Store::Joined joined = store_->join(new_flight(seen.key, *loader, loader->tags), Store::Wants::load, now());
     if (waits_for_refresh(*loader->terms, seen.freshness)) {
-      const bool in_doubt = is_in_doubt(joined, reads_l2_itself(*loader));
+      const bool in_doubt = is_in_doubt(joined, !reads_l2_itself(*loader));
       joined.lead |= replace_doubtful(joined.flight, in_doubt, seen, *loader);
     }
     refresh = joined.flight;
@@ -185,7 +187,7 @@ bool Core::replace_doubtful(std::shared_ptr<Flight>& flight, bool in_doubt, cons
     Store::Joined joined = store_->join(new_flight(seen.key, loader, loader.tags), Store::Wants::load, now());
     flight = std::move(joined.flight);
     if (joined.lead) return true;
-    in_doubt = is_in_doubt(joined, reads_l2_itself(loader));
+    in_doubt = is_in_doubt(joined, !reads_l2_itself(loader));
   }
   return false;
 }

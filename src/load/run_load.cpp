@@ -133,10 +133,14 @@ void Core::wait_for_unclaimed(const std::shared_ptr<Flight>& flight) {
 void Core::load_ours(Ours& ours, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run, LoadPlace& place) {
   Counters& counters = spec.identity->counters;
   const bool with_l2 = shares(*spec.terms) && spec.type->shareable;
+  // Nobody knows whether another process has invalidated it since: a load without a claim, or one that this process
+  // keeps for itself while it cannot learn of that.
+  const bool own = shared_ && !with_l2, lags = own && l1_lags();
+  const auto unclaimed = [&](std::size_t i) { return with_l2 ? ours.claims[i].kind == Claim::Kind::none : lags; };
   const bool background = Background::on_task();
   if (!enter(ours, spec, urgency, place)) return;
   // With its place: the load that it waits for has one, too.
-  if (ours.flights.size() == 1 && with_l2 && ours.claims[0].kind == Claim::Kind::none) {
+  if (ours.flights.size() == 1 && unclaimed(0)) {
     if (urgency == LoadUrgency::beside) {
       store_->begin_unclaimed_beside(*ours.flights[0]);
     } else {
@@ -152,14 +156,11 @@ void Core::load_ours(Ours& ours, const LoadSpec& spec, LoadUrgency urgency, cons
   Duration took{};
   {
     const LoadScope scope(ours.flights, place.take());
-    if (with_l2) {
-      for (std::size_t i = 0; i < ours.flights.size(); ++i) {
-        Flight& flight = *ours.flights[i];
-        if (ours.claims[i].kind != Claim::Kind::none) {
-          store_->begin_loading(flight);
-        } else if (ours.flights.size() > 1) {
-          store_->begin_unclaimed_beside(flight);
-        }
+    for (std::size_t i = 0; (with_l2 || own) && i < ours.flights.size(); ++i) {
+      if (!unclaimed(i)) {
+        store_->begin_loading(*ours.flights[i]);
+      } else if (ours.flights.size() > 1) {
+        store_->begin_unclaimed_beside(*ours.flights[i]);
       }
     }
     if (probe) {
@@ -199,9 +200,9 @@ void Core::lead(const std::shared_ptr<Flight>& flight, Loader& loader, LoadUrgen
     lead(Batch{{0}, {flight}}, loader, urgency, [&](const Ours& ours) {
       NodeRef previous;
       if (loader.wants_previous) {
-        const bool current = trusts_l1(), lags = l1_lags();
+        const L1View view = l1_view();
         previous = store_->previous(*flight, now());
-        if (previous && !current && hidden(*previous, lags)) previous.reset();
+        if (previous && view.hides(*previous)) previous.reset();
         // L2 knows better than L1 whether it still counts.
         if (ours.claims[0].kind != Claim::Kind::none && !ours.claims[0].previous) previous.reset();
         if (!previous) previous = ours.claims[0].previous;

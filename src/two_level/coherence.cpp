@@ -144,6 +144,7 @@ void Core::hearing(TimePoint heard) {
   store_->close(true);
   store_->open();
   trusted_until_.store(saturating_add(heard, 2 * options_.l1.ping_period.value_or({})), std::memory_order_release);
+  own_dropped_.store(false, std::memory_order_release);
   shared_->version_keeper->wake();
 }
 
@@ -156,6 +157,7 @@ TimePoint Core::end_stale_service() {
   const QuietWork quiet(*this);
   if (shared_->serve_until > std::chrono::steady_clock::now()) return shared_->serve_until;
   store_->close(true);
+  own_dropped_.store(true, std::memory_order_release);
   shared_->serve_until = TimePoint::max();
   return TimePoint::max();
 }
@@ -180,15 +182,19 @@ void Core::cease_to_trust(TimePoint last_heard) {
   switch (options_.l1.on_disconnect) {
     case OnDisconnect::flush:
       store_->close(true);
+      own_dropped_.store(true, std::memory_order_release);
       break;
     case OnDisconnect::bypass:
       trusted_until_.store(TimePoint{}, std::memory_order_release);
       store_->close(false);
+      own_dropped_.store(true, std::memory_order_release);
       break;
     case OnDisconnect::serve:
       shared_->serve_until = saturating_add(last_heard, options_.l1.max_stale_age.value_or({}));
       trusted_until_.store(shared_->serve_until, std::memory_order_release);
-      if (!shared_->serve_end->wake(shared_->serve_until)) store_->close(true);
+      if (shared_->serve_end->wake(shared_->serve_until)) break;
+      store_->close(true);
+      own_dropped_.store(true, std::memory_order_release);
       break;
   }
 }

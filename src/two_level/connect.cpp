@@ -125,6 +125,7 @@ void Core::tend() {
 void Core::disconnect() noexcept {
   Forkable::remove(this);
   if (coherence_) coherence_->stop();
+  give_back_leases();
   shared_->remote.link().close();  // so that nothing that is under way waits for the server
   if (coherence_) coherence_->join();
   for (auto* upkeep : shared_->periodic_tasks()) (*upkeep)->stop();
@@ -132,6 +133,7 @@ void Core::disconnect() noexcept {
 }
 
 void Core::forked() noexcept {
+  own_dropped_.store(false);
   trusted_until_.store(TimePoint{});
   store_->distrust();
 }
@@ -145,6 +147,8 @@ void Core::revive() {
   shared_->remote.forget_parent();
   // What the parent is loading does not come here, nor are its leases to be renewed here.
   store_->fence_loads();
+  store_->close(true);
+  own_dropped_.store(true, std::memory_order_release);
   new std::shared_ptr<Leases>(std::move(shared_->leases));
   shared_->leases = shared_->new_leases();
   // What belongs to threads that are not here can be neither used nor destroyed: it is left as it is.

@@ -3,6 +3,7 @@
 
 #include <dsta/cache/detail/core.hpp>
 
+#include "base/time_budget.hpp"
 #include "two_level/leases.hpp"
 #include "two_level/shared.hpp"
 
@@ -72,14 +73,24 @@ TimePoint Core::renew_leases(TimePoint time, TimePoint next) {
     const std::span part = std::span(ended).subspan(at, std::min(kMost, ended.size() - at));
     const auto done = ask(shared_->remote, part, EntryAction::leave);
     for (std::size_t i = 0; i < part.size(); ++i) {
-      // `no` without a reason: it is not there any more.
-      bool given = done[i] || (done[i].status == Done::no && done[i].why.empty());
+      bool given = done[i].settled();
       if (!given && done[i].status == Done::no && goes_on()) given = give_back_refused(shared_->remote, part[i]);
       const std::lock_guard quiet(quiet_);
       if (given) shared_->leases->given_back(part[i]);
     }
   }
   return next;
+}
+
+/// Other processes wait for the leases of loads that were broken off. What the server does not take at once runs out.
+void Core::give_back_leases() noexcept {
+  constexpr std::chrono::milliseconds kPatience{100};
+  if (!shared_->remote.link().up()) return;
+  try {
+    const TimeBudget::Operation budget(std::min<Duration>(time_limit(), kPatience));
+    renew_leases(std::chrono::steady_clock::now(), TimePoint::max());
+  } catch (const std::exception&) {  // no memory
+  }
 }
 
 }  // namespace detail

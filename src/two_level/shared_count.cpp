@@ -46,6 +46,7 @@ std::optional<std::int64_t> Core::increment_entry(const KeyView& key, std::int64
   Remote& remote = shared_->remote;
   RemoteQuery query{key.name};
   Versions versions;
+  const std::uint64_t confirmed_before = shared_->pending.confirmed();
   if (!remote.read(std::span(&query, 1), {}, versions, false, true)) return std::nullopt;
   const Found& found = query.found;
   if (found.kind == Found::Kind::nothing) {
@@ -57,7 +58,7 @@ std::optional<std::int64_t> Core::increment_entry(const KeyView& key, std::int64
   replace[0].key = remote.keys().entry(key.name);
   replace[0].claim.mark = found.mark();
   const TimePoint time = now();
-  const bool fresh = found.kind == Found::Kind::value && [&] {
+  const bool fresh = found.kind == Found::Kind::value && !concerned(found.view, key.name, confirmed_before) && [&] {
     const auto freshness = judge(found.view, versions, remote.clock().to_server(time), nullptr).freshness;
     return freshness == Freshness::fresh || freshness == Freshness::due;
   }();

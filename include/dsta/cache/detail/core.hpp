@@ -394,6 +394,7 @@ class Core : public std::enable_shared_from_this<Core> {
                    std::vector<Wanted>& wanted, Acquired& acquired);
   void land_found(Flight& flight, const EntryTerms& terms, NodeRef node, Freshness freshness);
   void put_off(const std::shared_ptr<Flight>& flight);
+  void take_refresh_leases(const Batch& batch, const LoadSpec& spec, std::vector<Wanted>& wanted);
   /// False: not any longer.
   bool wait_for_others(int looks, TimePoint begun);
   void store_under_leases(Ours& ours, const LoadSpec& spec, std::vector<Prepared>& prepared,
@@ -453,23 +454,31 @@ class Core : public std::enable_shared_from_this<Core> {
   class QuietWork;
   void drop_all_shared();
   void cease_to_trust(TimePoint last_heard);
-  /// What L1 has of L2 may be read.
-  bool trusts_l1() const noexcept { return coarse_now() < trusted_until_.load(std::memory_order_relaxed); }
-  /// The channel is up as far as is known, but was not heard of for two ping periods: this process was stopped, or its
-  /// threads did not run. What others invalidated meanwhile is heard in a moment.
-  bool l1_lags() const noexcept;
-  /// Whether what others may have invalidated is not to be served; only while L1 is not trusted. `lags`: l1_lags(),
-  /// before the entry was looked for.
-  static bool hidden(const Node& node, bool lags) noexcept;
+  /// What may be served of L1. Taken before an entry is looked for: an invalidation may be processed between the two.
+  struct L1View {
+    bool current = true;    ///< what L1 has of L2 may be served
+    bool own_valid = true;  ///< as may values of Level::l1 that other processes can invalidate
+    bool hides(const Node& node) const noexcept { return !current && hides_while_not_current(node); }
+    bool hides_while_not_current(const Node& node) const noexcept;
+  };
+  L1View l1_view() const noexcept { return l1_view(coarse_now()); }
+  L1View l1_view(TimePoint time) const noexcept;
+  /// What L1 has of L2 may be served.
+  bool trusts_l1() const noexcept { return coarse_now() < trusted_until_.load(std::memory_order_acquire); }
+  /// Invalidations of Level::l1 values may be missing: the channel has given no sign of life for two ping periods, and
+  /// the values that were here then are still here.
+  bool l1_lags() const noexcept { return shared_ && !l1_view().own_valid; }
 
   // Steps of PeriodicTask: each does what is due and says when it is to be called next.
   TimePoint confirm_pending();
   TimePoint renew_leases();
   TimePoint renew_leases(TimePoint time, TimePoint next);
+  void give_back_leases() noexcept;
   TimePoint end_stale_service();
   TimePoint keep_versions();
   TimePoint destroy_dropped();
-  void apply_pending();
+  /// True: the server has refused some of it.
+  bool apply_pending();
   std::optional<std::int64_t> increment_shared(const KeyView& key, std::int64_t delta, Duration ttl);
   std::optional<std::int64_t> increment_entry(const KeyView& key, std::int64_t delta, Duration ttl, bool& changed);
   static std::optional<std::int64_t> decode_integer(const EnvelopeView& view);
@@ -501,6 +510,9 @@ class Core : public std::enable_shared_from_this<Core> {
   /// Until then what L1 has of L2 may be read (steady clock): for as long as the invalidation channel vouches for it. A
   /// process that was stopped finds this time past, whatever its threads have not done yet.
   std::atomic<TimePoint> trusted_until_{TimePoint::max()};
+  /// The channel is known to be down, and Level::l1 values that other processes can invalidate were dropped since:
+  /// those that are here were loaded without it.
+  std::atomic<bool> own_dropped_{true};
   std::atomic<std::uint32_t> forks_{0};
   std::mutex reviving_;
   /// Held by the manager's own threads while they are at what is in-process.
