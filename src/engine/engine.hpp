@@ -65,7 +65,7 @@ class Engine final : public Core, public std::enable_shared_from_this<Engine> {
   void sweep_behind() noexcept;
 
   Context context_;
-  L1Trust trust_{context_.store};
+  L1Trust trust_;
   alignas(64) Presets presets_{context_.options};  ///< on another cache line than the trust, which hits read
   TwoLevel levels_{context_, trust_};
   L2Cache l2_{context_, levels_};

@@ -106,8 +106,9 @@ std::optional<std::int64_t> Engine::increment(const KeyView& key, std::int64_t d
 std::optional<std::int64_t> Engine::increment_l1(const KeyView& key, std::int64_t delta, Duration ttl) {
   for (;;) {
     const TimePoint time = context_.now();
+    const L1View view(trust_);
     NodeRef held = context_.store.peek(key, time);
-    if (held && !is_fresh(*held, time)) held.reset();
+    if (held && (view.hides(*held) || !is_fresh(*held, time))) held.reset();
     std::int64_t sum = 0;
     if (held && !held->type->as_integer(held->value(), sum)) std::rethrow_exception(no_integer(key));
     if (__builtin_add_overflow(sum, delta, &sum)) std::rethrow_exception(leaves_range(key));

@@ -233,6 +233,7 @@ Store::Joined Store::join(std::shared_ptr<Flight> mine, Wants wants, TimePoint n
       return joined;
     }
   }
+  mine->trust = trust();
   home.flights.add(mine);
   joined.flight = std::move(mine);
   joined.lead = true;
@@ -267,7 +268,9 @@ Store::Published Store::land(Flight& flight, Landing landing, TimePoint now) {
 // --- with a shared level behind
 
 bool Store::keeps(const Flight& flight, const Node& node) const {
-  return !node.shared || (!flight.revoked && flight.trust % 2 == 1 && flight.trust == trust());
+  if (node.shared) return !flight.revoked && flight.trust % 2 == 1 && flight.trust == trust();
+  // Loaded by this process for itself: the channel did not go down or come back meanwhile.
+  return !heeds_others(node) || flight.kind == FlightKind::write || flight.trust == trust();
 }
 
 void Store::distrust() noexcept {
@@ -276,10 +279,10 @@ void Store::distrust() noexcept {
   }
 }
 
-void Store::close(bool drops) {
+void Store::close(bool drops_shared) {
   // Whoever looked at it under a shard's lock before this has inserted by the time that the shard is emptied.
   distrust();
-  if (drops) drop(0, [](const Node& node) { return node.shared || heeds_others(node); });
+  drop(0, [&](const Node& node) { return node.shared ? drops_shared : heeds_others(node); });
 }
 
 void Store::drop_shared(std::uint64_t sequence) {

@@ -97,9 +97,9 @@ class Store {
   /// What comes from the shared level may be kept as long as this is odd and stays what it is: others' changes are
   /// told.
   std::uint64_t trust() const { return trust_.load(std::memory_order_seq_cst); }
-  /// Drops what L2 has too, and what other processes invalidate by its tags or its function (unless that is left for
-  /// later), and keeps no more of the former, until `open`.
-  void close(bool drops);
+  /// Drops what other processes invalidate by its tags or its function, and what L2 has too (unless that is left for
+  /// later). Keeps no more of the latter until `open`.
+  void close(bool drops_shared);
   void distrust() noexcept;
   void open();
   /// What the shared level has too goes; loads and fills begun before this point of the invalidation sequence are not

@@ -83,12 +83,14 @@ void LeaseCoordinator::take_raw_claims(const Batch& batch, const LoadSpec& spec,
   for (std::size_t n = 0; n < takes.size(); ++n) {
     const std::size_t item = batch.items[places[n]];
     const auto& flight = batch.flights[places[n]];
-    const bool is_foreign = held[n] && *held[n] != takes[n].token;
+    if (!held[n]) {  // refused, or of unknown outcome: its hold is given back at once
+      acquired.owned.add(item, flight, {});
+      continue;
+    }
+    const bool is_foreign = *held[n] != takes[n].token;
     if (!is_foreign || flight->forced) {
-      if (held[n]) {
-        claims[n].kind = Claim::Kind::raw;
-        claims[n].generation = *held[n];
-      }
+      claims[n].kind = Claim::Kind::raw;
+      claims[n].generation = *held[n];
       if (is_foreign) hold(n, *held[n]);
       flight->generation = claims[n].generation;
       acquired.owned.add(item, flight, std::move(claims[n]));

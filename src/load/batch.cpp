@@ -94,6 +94,7 @@ void Loads::load_batch(std::vector<BatchItem>& items, const std::shared_ptr<Batc
 }
 
 void Loads::BatchCall::run() {
+  loads_.levels_.notice_fork();
   const TimeBudget::Operation budget(loads_.context_.time_limit());
   for (; !open_.empty(); counted_ = true) {
     if (loads_.context_.closed()) return load_uncached();
@@ -144,7 +145,7 @@ std::vector<Waiting> Loads::BatchCall::join(Batch& wanted, Batch& behind, std::s
       continue;
     }
     if (joined.lead) wanted.add(i, joined.flight);
-    const bool in_doubt = lags || (asks ? joined.loading : joined.told);
+    const bool in_doubt = asks || lags ? joined.loading : joined.told;
     waiting.push_back({i, std::move(joined.flight), arrived, joined.lead, in_doubt});
   }
   drop_superseded(waiting);
@@ -168,7 +169,9 @@ void Loads::BatchCall::drop_superseded(std::vector<Waiting>& waiting) {
   }
   if (joined.empty()) return;
   const TypeOps* types[] = {spec().type};
-  loads_.l2_.read(seen, types, spec().identity, *spec().terms, dependencies_of(spec().identity, tags));
+  if (loads_.levels_.used_by(*spec().terms)) {
+    loads_.l2_.read(seen, types, spec().identity, *spec().terms, dependencies_of(spec().identity, tags));
+  }
   for (std::size_t n = 0; n < joined.size(); ++n) {
     auto& flight = joined[n]->flight;
     if (loads_.may_join(*flight, seen[n])) continue;

@@ -16,8 +16,9 @@ namespace detail {
 namespace {
 
 /// The flight's loader had begun before this caller came, and only L2 shows whether it still counts.
-bool is_in_doubt(const Store::Joined& joined, bool reads_l2_itself) {
-  return !joined.lead && (reads_l2_itself ? joined.loading : joined.told);
+/// `informed`: the channel would have said so.
+bool is_in_doubt(const Store::Joined& joined, bool informed) {
+  return !joined.lead && (informed ? joined.told : joined.loading);
 }
 
 /// The caller finds a value past its ttl, and waits for its refresh.
@@ -61,6 +62,7 @@ std::shared_ptr<Flight> Loads::new_flight(const KeyView& key, const LoadSpec& sp
 
 NodeRef Loads::load(const KeyView& key, const std::shared_ptr<Loader>& loader, LoadMode mode) {
   if (LoadScope::loading(key, *loader)) std::rethrow_exception(asks_for_its_own_key(*loader));
+  levels_.notice_fork();  // in the child of a fork a value of its own is hidden until there is a channel
   Call call{key, loader, mode, context_.now(), mode == LoadMode::refresh};
   const TimeBudget::Operation budget(context_.time_limit());
   for (;;) {
@@ -101,7 +103,7 @@ std::optional<NodeRef> Loads::attempt(Call& call) {
 
   const TimePoint limit = deadline(call.called, loader.terms->load_timeout);
   if (!joined.lead) {
-    if ((lags || is_in_doubt(joined, asks_first)) && !may_join(*joined.flight, seen)) {
+    if (is_in_doubt(joined, !asks_first && !lags) && !may_join(*joined.flight, seen)) {
       context_.store.supersede(*joined.flight);
       return std::nullopt;
     }
@@ -121,7 +123,7 @@ NodeRef Loads::serve_entry(Call& call, Store::Joined joined, std::uint64_t arriv
   const Loader& loader = *call.loader;
   call.count(Count::hits);
   if (joined.flight && waits_for_refresh(*loader.terms, joined.freshness)) {
-    joined.lead |= replace_doubtful(joined.flight, is_in_doubt(joined, asks_first), {call.key}, loader);
+    joined.lead |= replace_doubtful(joined.flight, is_in_doubt(joined, !asks_first), {call.key}, loader);
   }
   if (joined.lead && runner_.launch(joined.flight, call.loader, LoadUrgency::behind) &&
       !is_past_ttl(joined.freshness)) {
@@ -199,7 +201,7 @@ NodeRef Loads::refresh_if_due(Fetched seen, const std::shared_ptr<Loader>& loade
     Store::Joined joined =
         context_.store.join(new_flight(seen.key, *loader, loader->tags), Store::Wants::load, context_.now());
     if (waits_for_refresh(*loader->terms, seen.freshness)) {
-      const bool in_doubt = is_in_doubt(joined, reads_l2_itself(*loader));
+      const bool in_doubt = is_in_doubt(joined, !reads_l2_itself(*loader));
       joined.lead |= replace_doubtful(joined.flight, in_doubt, seen, *loader);
     }
     refresh = joined.flight;
@@ -218,7 +220,7 @@ bool Loads::replace_doubtful(std::shared_ptr<Flight>& flight, bool in_doubt, con
         context_.store.join(new_flight(seen.key, loader, loader.tags), Store::Wants::load, context_.now());
     flight = std::move(joined.flight);
     if (joined.lead) return true;
-    in_doubt = is_in_doubt(joined, reads_l2_itself(loader));
+    in_doubt = is_in_doubt(joined, !reads_l2_itself(loader));
   }
   return false;
 }

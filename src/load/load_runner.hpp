@@ -61,7 +61,7 @@ class LoadRunner {
   void load_owned(OwnedLoads& owned, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run, LoadPlace& place);
   std::vector<Loaded> call_loader(const OwnedLoads& owned, const LoadSpec& spec, bool with_l2, const RunLoader& run,
                                   LoadPlace& place, Duration& took);
-  void mark_begun(const OwnedLoads& owned);
+  void mark_begun(const OwnedLoads& owned, bool with_l2);
   NodeRef previous_value(const Flight& flight, const Claim& claim);
 
   /// Decides what is to become of what a flight brought.

@@ -99,10 +99,12 @@ void LoadRunner::wait_for_unclaimed(const std::shared_ptr<Flight>& flight) {
 void LoadRunner::load_owned(OwnedLoads& owned, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run,
                             LoadPlace& place) {
   const bool with_l2 = levels_.used_by(*spec.terms) && spec.type->shareable;
+  // Whatever is to be kept by this process alone while it cannot learn what others invalidate.
+  const bool lags = !with_l2 && trust_.lags();
   const bool background = Background::on_task();
   if (!enter(owned, spec, urgency, place)) return;
   // With its place: the load that it waits for has one, too.
-  if (owned.flights.size() == 1 && with_l2 && owned.claims[0].kind == Claim::Kind::none) {
+  if (owned.flights.size() == 1 && (with_l2 ? owned.claims[0].kind == Claim::Kind::none : lags)) {
     if (urgency == LoadUrgency::beside) {
       context_.store.begin_unclaimed_beside(*owned.flights[0]);
     } else {
@@ -135,7 +137,7 @@ std::vector<Loaded> LoadRunner::call_loader(const OwnedLoads& owned, const LoadS
   std::exception_ptr error;
   {
     const LoadScope scope(owned.flights, place.take());
-    if (with_l2) mark_begun(owned);
+    if (trust_.limited()) mark_begun(owned, with_l2);
     for (const auto& flight : owned.flights) context_.probes.at(Probes::Point::before_load, flight->name);
     counters.add(Count::loads);
     const TimePoint begun = context_.options.clock->now();
@@ -157,10 +159,11 @@ std::vector<Loaded> LoadRunner::call_loader(const OwnedLoads& owned, const LoadS
   return loaded;
 }
 
-void LoadRunner::mark_begun(const OwnedLoads& owned) {
+void LoadRunner::mark_begun(const OwnedLoads& owned, bool with_l2) {
+  const bool lags = !with_l2 && trust_.lags();
   for (std::size_t i = 0; i < owned.flights.size(); ++i) {
     Flight& flight = *owned.flights[i];
-    if (owned.claims[i].kind != Claim::Kind::none) {
+    if (with_l2 ? owned.claims[i].kind != Claim::Kind::none : !lags) {
       context_.store.begin_loading(flight);
     } else if (owned.flights.size() > 1) {
       context_.store.begin_unclaimed_beside(flight);

@@ -66,7 +66,7 @@ void LeaseCoordinator::store(OwnedLoads& owned, const LoadSpec& spec, std::vecto
       Claim& claim = owned.claims[of[n].flight];
       if (!of[n].is_refresh) {
         note_stored(claim, prepared[of[n].flight], done[n], of[n].stores);
-      } else if (done[n].status != Done::unknown) {
+      } else if (done[n].settled()) {
         claim.refresh.settle();
       }
     }
@@ -180,7 +180,7 @@ std::optional<std::string> LeaseCoordinator::encode_value(const Node& value, con
 
 void LeaseCoordinator::note_stored(Claim& claim, Prepared& mine, const Done& done, bool stores) {
   // Answered: the lease is gone or somebody else's. Refused or not answered: it may stand, and is given back later.
-  if (done || (done.status != Done::unknown && done.why.empty())) claim.hold.settle();
+  if (done.settled()) claim.hold.settle();
   if (done || !stores) return;
   mine.landing.replace_by.reset();
   switch (done.status) {

@@ -52,11 +52,12 @@ LeaseCoordinator::Claims::Taken LeaseCoordinator::Claims::to_taken(const Done& d
 
 void LeaseCoordinator::Claims::take(Acquired& acquired) {
   const std::uint64_t clock = spec_.names_tags ? remote_.version_clock() : 0;
+  take_refresh_leases();
   for (std::size_t n = 0; n < wanted_.size(); ++n) {
     Claim& claim = wanted_[n].claim;
     claim.versions = versions_;
     claim.clock = clock;
-    plan(n, acquired);
+    if (claim.kind != Claim::Kind::none) plan(n, acquired);
     // Before the server is asked: whatever becomes of the request, a lease that it took is given back in the end.
     if (claim.kind != Claim::Kind::none && claim.hold.ready()) claim.hold.begin();
   }
@@ -76,10 +77,7 @@ void LeaseCoordinator::Claims::plan(std::size_t n, Acquired& acquired) {
       return plan_join(n);
     case LeaseStep::refresh:
     case LeaseStep::replace:
-      if (plan_refresh(n)) return;
-      coordinator_.put_off(flight_of(one));
-      one.claim.kind = Claim::Kind::none;
-      return;
+      return plan_refresh(n);
     default:  // what another process brought in the meantime
       one.claim.kind = Claim::Kind::none;
       acquired.foreign.add(batch_.items[one.place], flight_of(one));
@@ -116,9 +114,8 @@ void LeaseCoordinator::Claims::plan_join(std::size_t n) {
   claim.hold = coordinator_.make_hold(flight, spec_, key, claim.generation, claim.order, true);
 }
 
-/// The value stays until the new one takes its place; where it would run out before, its life is prolonged. False:
-/// another process refreshes it.
-bool LeaseCoordinator::Claims::plan_refresh(std::size_t n) {
+/// The value stays until the new one takes its place; where it would run out before, its life is prolonged.
+void LeaseCoordinator::Claims::plan_refresh(std::size_t n) {
   auto& [place, step, found, claim] = wanted_[n];
   const auto& flight = batch_.flights[place];
   const EnvelopeView& view = found->view;
@@ -129,28 +126,38 @@ bool LeaseCoordinator::Claims::plan_refresh(std::size_t n) {
     claim.mark = found->mark();
     claim.generation = new_lease_token();  // of what takes its place
   }
-  if (step == LeaseStep::refresh && !take_refresh_lease(wanted_[n])) return false;
   const TimePoint ends = remote_.clock().to_local(view.terms.stale_until);
   const TimePoint now = coordinator_.context_.now();
-  if (!view.has_generation || ends > saturating_add(now, kLongLife)) return true;
+  if (!view.has_generation || ends > saturating_add(now, kLongLife)) return;
   const std::string key = remote_.keys().entry(flight->name);
   claim.hold = coordinator_.make_hold(flight, spec_, key, claim.generation, claim.order, false);
-  if (ends > saturating_add(now, Leases::kLife)) return true;
+  if (ends > saturating_add(now, Leases::kLife)) return;
   replacing_.push_back(n);
   replaces_.push_back({key, claim.at_server(), Remote::Action::keep, Leases::kLife});
-  return true;
 }
 
-/// The lease beside the value, which keeps the fleet from refreshing twice.
-bool LeaseCoordinator::Claims::take_refresh_lease(Wanted& one) {
-  const auto& flight = flight_of(one);
-  LeaseHold& hold = one.claim.refresh;
-  const LeaseToken token = new_lease_token();
-  hold = coordinator_.make_hold(flight, spec_, remote_.keys().refresh_lease(flight->name), token, 0, true);
-  hold.begin();
-  const Done taken = remote_.take_refresh_lease(flight->name, token, Leases::kLife);
-  if (!taken && taken.status != Done::unknown) hold.settle();  // else it is given back
-  return bool(taken);
+/// The leases beside values, which keep the fleet from refreshing twice. What another process refreshes is put off.
+void LeaseCoordinator::Claims::take_refresh_leases() {
+  std::vector<Remote::RefreshTake> takes;
+  std::vector<Wanted*> asked;
+  for (Wanted& one : wanted_) {
+    if (one.step != LeaseStep::refresh) continue;
+    const auto& flight = flight_of(one);
+    const LeaseToken token = new_lease_token();
+    LeaseHold& hold = one.claim.refresh;
+    hold = coordinator_.make_hold(flight, spec_, remote_.keys().refresh_lease(flight->name), token, 0, true);
+    hold.begin();
+    takes.push_back({flight->name, token});
+    asked.push_back(&one);
+  }
+  const auto done = remote_.take_refresh_leases(takes, Leases::kLife);
+  for (std::size_t n = 0; n < asked.size(); ++n) {
+    if (done[n]) continue;
+    Claim& claim = asked[n]->claim;
+    if (done[n].status != Done::unknown) claim.refresh.settle();  // else it is given back
+    claim.kind = Claim::Kind::none;
+    coordinator_.put_off(flight_of(*asked[n]));
+  }
 }
 
 void LeaseCoordinator::Claims::ask() {

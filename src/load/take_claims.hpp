@@ -20,7 +20,7 @@ struct LeaseCoordinator::Wanted {
 };
 
 /// The claims of one batch while they are taken: what each step asks of the server is gathered, asked for by at most
-/// two requests (and one for each refresh ahead), and what it answers decides which flights are this process's. One
+/// three requests, and what it answers decides which flights are this process's. One
 /// thread.
 class LeaseCoordinator::Claims {
  public:
@@ -43,8 +43,8 @@ class LeaseCoordinator::Claims {
   void plan(std::size_t n, Acquired& acquired);
   void plan_lease(std::size_t n);
   void plan_join(std::size_t n);
-  bool plan_refresh(std::size_t n);
-  bool take_refresh_lease(Wanted& one);
+  void plan_refresh(std::size_t n);
+  void take_refresh_leases();
   void ask();
   void hand_out(std::size_t n, Acquired& acquired);
 

@@ -74,11 +74,13 @@ void Coherence::stop_tasks() noexcept {
 }
 
 void Coherence::forked() noexcept {
+  trust_.set_own_dropped(false);
   trust_.set(TimePoint{});
   context_.store.distrust();
 }
 
 void Coherence::revive() {
+  drop(true);
   // What belongs to threads that are not here can be neither used nor destroyed: it is left as it is.
   for (auto* task : {&serve_end_, &version_keeper_, &reaper_}) static_cast<void>(task->release());
   begin_tasks();
@@ -140,6 +142,12 @@ void Coherence::on_flush() {
   drop_shared();
 }
 
+/// Of L1 what other processes invalidate goes; what L2 has too may be left unread.
+void Coherence::drop(bool with_shared) {
+  context_.store.close(with_shared);
+  trust_.set_own_dropped(true);
+}
+
 void Coherence::drop_shared() {
   shared_.remote.versions().forget_all();
   context_.store.drop_shared(context_.next_point());
@@ -156,6 +164,7 @@ void Coherence::on_up(TimePoint known_good) {
   context_.store.close(true);
   context_.store.open();
   trust_from(known_good);
+  trust_.set_own_dropped(false);
   version_keeper_->wake();
 }
 
@@ -187,16 +196,16 @@ void Coherence::stop_trusting(TimePoint last_known_good) {
   shared_.remote.versions().forget_all();
   switch (context_.options.l1.on_disconnect) {
     case OnDisconnect::flush:
-      context_.store.close(true);
+      drop(true);
       break;
     case OnDisconnect::bypass:
       trust_.set(TimePoint{});
-      context_.store.close(false);
+      drop(false);
       break;
     case OnDisconnect::serve:
       serve_until_ = saturating_add(last_known_good, context_.options.l1.max_stale_age.value_or({}));
       trust_.set(serve_until_);
-      if (!serve_end_->wake(serve_until_)) context_.store.close(true);
+      if (!serve_end_->wake(serve_until_)) drop(true);
       break;
   }
 }
@@ -216,7 +225,7 @@ void Coherence::no_channel(std::string_view why) noexcept {
 TimePoint Coherence::end_stale_service() {
   const QuietWork quiet(*this);
   if (serve_until_ > std::chrono::steady_clock::now()) return serve_until_;
-  context_.store.close(true);
+  drop(true);
   serve_until_ = TimePoint::max();
   return TimePoint::max();
 }

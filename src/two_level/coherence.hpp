@@ -67,6 +67,7 @@ class Coherence {
   class QuietWork;
   void begin_tasks();
   void invalidate_dependency(std::string_view name);
+  void drop(bool with_shared);
   void drop_shared();
   void trust_from(TimePoint known_good);
   void stop_trusting(TimePoint last_known_good);

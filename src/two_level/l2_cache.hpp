@@ -96,7 +96,8 @@ class L2Cache {
 
   void retry_later(Pending::Kind kind, std::string_view name);
   void retry_later(const std::shared_ptr<const KeyPattern>& pattern);
-  void apply_pending();
+  /// True: the server has refused some of it.
+  bool apply_pending();
 
   Context& context_;
   TwoLevel& levels_;

@@ -61,6 +61,7 @@ std::optional<std::int64_t> L2Cache::increment_entry(const KeyView& key, std::in
   Remote& remote = shared().remote;
   RemoteQuery query{key.name};
   Versions versions;
+  const std::uint64_t confirmed_before = shared().pending.confirmed();
   if (!remote.read(std::span(&query, 1), {}, versions, false, true)) return std::nullopt;
   const Found& found = query.found;
   if (found.kind == Found::Kind::nothing) {
@@ -72,7 +73,7 @@ std::optional<std::int64_t> L2Cache::increment_entry(const KeyView& key, std::in
   replace[0].key = remote.keys().entry(key.name);
   replace[0].claim.mark = found.mark();
   const TimePoint time = context_.now();
-  const bool fresh = found.kind == Found::Kind::value && [&] {
+  const bool fresh = found.kind == Found::Kind::value && !concerned(found.view, key.name, confirmed_before) && [&] {
     const auto freshness = judge(found.view, versions, remote.clock().to_server(time), nullptr).freshness;
     return freshness == Freshness::fresh || freshness == Freshness::due;
   }();

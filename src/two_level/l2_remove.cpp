@@ -98,8 +98,8 @@ void L2Cache::flush() {
   const TimeBudget::Operation budget(context_.time_limit());
   const Done done = attempt([&] { return shared().remote.raise_epoch(); });
   shared().remote.versions().forget_all();
-  if (done && attempt([&] { return shared().remote.remove_old(*glob_pattern("*")); })) return;
-  retry_later(Pending::Kind::flush_all, {});
+  if (!done) return retry_later(Pending::Kind::flush_all, {});
+  if (!attempt([&] { return shared().remote.remove_old(*glob_pattern("*")); })) retry_later(Pending::Kind::rest, {});
 }
 
 /// Raw values have no version to be cleared by: they are looked for, and the leases of their loads with them.
@@ -132,56 +132,75 @@ void L2Cache::retry_later(const std::shared_ptr<const KeyPattern>& pattern) {
 }
 
 TimePoint L2Cache::confirm_pending() {
-  constexpr std::chrono::milliseconds kPause{50};
-  if (shared().pending.any() && shared().remote.link().up()) apply_pending();
-  return shared().pending.any() ? std::chrono::steady_clock::now() + kPause : TimePoint::max();
+  // What the server refuses it will refuse for a while.
+  constexpr std::chrono::milliseconds kPause{50}, kRefused{500};
+  const bool refused = shared().pending.any() && shared().remote.link().up() && apply_pending();
+  if (!shared().pending.any()) return TimePoint::max();
+  return std::chrono::steady_clock::now() + (refused ? kRefused : kPause);
 }
 
-void L2Cache::apply_pending() {
-  Remote& remote = shared().remote;
-  std::vector<Pending::Intent> keys;
+namespace {
+
+Done apply(const Pending::Intent& intent, Shared& shared) {
+  Remote& remote = shared.remote;
+  switch (intent.kind) {
+    case Pending::Kind::pattern:
+    case Pending::Kind::rule:
+      return remote.remove_matching(*intent.pattern, [](std::span<const Remote::Removed>) {});
+    case Pending::Kind::remove:
+    case Pending::Kind::expire:
+      return remote.raise(intent.name, intent.kind == Pending::Kind::remove);
+    case Pending::Kind::epoch:
+    case Pending::Kind::flush_all: {
+      const Done done = remote.raise_epoch();
+      if (done) remote.versions().forget_all();
+      return done;
+    }
+    case Pending::Kind::rest:
+      return remote.remove_old(*glob_pattern("*"));
+    case Pending::Kind::key:
+      break;
+  }
+  return {Done::yes};
+}
+
+}  // namespace
+
+bool L2Cache::apply_pending() {
+  std::vector<Pending::Intent> keys, wider;
   const auto waiting = [&] {
     const std::lock_guard quiet(coherence().quiet());
     return shared().pending.all();
   };
   const auto confirm = [&](const Pending::Intent& intent) {
     const std::lock_guard quiet(coherence().quiet());
+    // The epoch is raised once, however often the rest is tried.
+    if (intent.kind == Pending::Kind::flush_all) shared().pending.add(Pending::Kind::rest);
     shared().pending.confirm(intent);
   };
   for (Pending::Intent& intent : waiting()) {
-    const std::string_view name = intent.name;
-    switch (intent.kind) {
-      case Pending::Kind::key:
-        keys.push_back(std::move(intent));
-        continue;
-      case Pending::Kind::pattern:
-      case Pending::Kind::rule:
-        if (!sweep(*intent.pattern, nullptr)) return;
-        break;
-      case Pending::Kind::remove:
-      case Pending::Kind::expire:
-        if (!remote.raise(name, intent.kind == Pending::Kind::remove)) return;
-        break;
-      case Pending::Kind::epoch:
-        if (!remote.raise_epoch()) return;
-        remote.versions().forget_all();
-        break;
-      case Pending::Kind::flush_all:
-        if (!remote.raise_epoch()) return;
-        remote.versions().forget_all();
-        if (!remote.remove_old(*glob_pattern("*"))) return;
-        break;
-    }
-    confirm(intent);
+    (intent.kind == Pending::Kind::key ? keys : wider).push_back(std::move(intent));
   }
+  // Keys first: what they need the server refuses last.
   constexpr std::size_t kBatch = 500;
+  bool refused = false;
   for (std::size_t at = 0; at < keys.size(); at += kBatch) {
     const std::size_t end = std::min(keys.size(), at + kBatch);
     std::vector<std::string_view> names;
     for (std::size_t i = at; i < end; ++i) names.push_back(keys[i].name);
-    if (!remote.remove_many(names)) return;
-    for (std::size_t i = at; i < end; ++i) confirm(keys[i]);
+    const Done done = shared().remote.remove_many(names);
+    if (done.status == Done::unknown) return false;
+    refused |= !done;
+    for (std::size_t i = at; done && i < end; ++i) confirm(keys[i]);
   }
+  // One that is refused keeps none of the others waiting.
+  for (const Pending::Intent& intent : wider) {
+    const Done done = apply(intent, shared());
+    if (done.status == Done::unknown) return false;
+    refused |= !done;
+    if (done) confirm(intent);
+  }
+  return refused;
 }
 
 }  // namespace detail

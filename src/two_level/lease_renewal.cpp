@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/time_budget.hpp"
+
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
@@ -55,8 +57,7 @@ TimePoint renew(Shared& shared, std::mutex& quiet_mutex, TimePoint time, TimePoi
     const std::span part = std::span(ended).subspan(at, std::min(kMost, ended.size() - at));
     const auto done = ask(shared.remote, part, EntryAction::leave);
     for (std::size_t i = 0; i < part.size(); ++i) {
-      // `no` without a reason: it is not there any more.
-      bool given = done[i] || (done[i].status == Done::no && done[i].why.empty());
+      bool given = done[i].settled();
       if (!given && done[i].status == Done::no && goes_on()) given = give_back_refused(shared.remote, part[i]);
       const std::lock_guard quiet(quiet_mutex);
       if (given) shared.leases->given_back(part[i]);
@@ -75,6 +76,16 @@ TimePoint renew_leases(Shared& shared, std::mutex& quiet) {
   } catch (...) {  // no memory: the step is called again soon, and then all are due
     shared.leases->renew_all();
     throw;
+  }
+}
+
+void give_back_leases(Shared& shared, std::mutex& quiet, Duration time_limit) noexcept {
+  constexpr std::chrono::milliseconds kPatience{100};
+  if (!shared.remote.link().up()) return;
+  try {
+    const TimeBudget::Operation budget(std::min<Duration>(time_limit, kPatience));
+    renew_leases(shared, quiet);
+  } catch (const std::exception&) {  // no memory
   }
 }
 

@@ -26,11 +26,12 @@ void Pending::add(Kind kind, std::string_view name, KeyPatternPtr pattern) noexc
   any_.store(true, std::memory_order_release);
   const bool full = intents_.size() >= kMost || bytes_ + name.size() > kMostBytes;
   if (full && !has(kind, name)) {
-    const bool everything = has(Kind::flush_all, {});
+    const bool everything = has(Kind::flush_all, {}), rest = has(Kind::rest, {});
     intents_.clear();
     bytes_ = 0;
     refill();
     if (everything && !add_one(Kind::flush_all, {})) add_unnamed();
+    if (rest && !add_one(Kind::rest, {})) add_unnamed();
     if (!add_one(Kind::epoch, {})) add_unnamed();
   }
   if (Held* const held = add_one(kind, name)) {
@@ -81,7 +82,7 @@ bool Pending::concerns_key(std::string_view name) const {
   if (!any()) return false;
   const std::lock_guard lock(mutex_);
   if (unnamed_ != 0) return true;
-  if (has(Kind::key, name) || has(Kind::epoch, {}) || has(Kind::flush_all, {})) return true;
+  if (has(Kind::key, name) || has(Kind::epoch, {}) || has(Kind::flush_all, {}) || has(Kind::rest, {})) return true;
   for (auto it = intents_.lower_bound(IdView(Kind::pattern, {})); it != intents_.end() && it->second.pattern; ++it) {
     if (it->second.pattern->concerns(name)) return true;
   }

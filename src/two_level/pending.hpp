@@ -22,6 +22,7 @@ enum class PendingKind : std::uint8_t {
   expire,     ///< of a dependency: its entries are past their ttl
   epoch,      ///< everything that depends on the namespace
   flush_all,  ///< and everything else under it
+  rest,       ///< what flush_all leaves when the epoch is raised: counters and raw values
 };
 
 /// Invalidations that L2 has not confirmed: each stands here until it was applied there, and what it

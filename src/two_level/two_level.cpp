@@ -132,6 +132,7 @@ void TwoLevel::tend() {
 void TwoLevel::disconnect() noexcept {
   Forkable::remove(coherence_.get());
   coherence_->stop();
+  give_back_leases(*shared_, coherence_->quiet(), context_.time_limit());
   shared_->remote.link().close();  // so that nothing that is under way waits for the server
   coherence_->join();
   for (auto* task : shared_->periodic_tasks()) (*task)->stop();

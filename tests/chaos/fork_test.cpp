@@ -90,6 +90,28 @@ TEST_P(Fork, AChildsWriteIsSeenByItsParent) {
   EXPECT_TRUE(eventually([&] { return cache.get("k") == "child's"; }, 1s));
 }
 
+TEST_P(Fork, AChildServesNoInvalidatedValueOfItsParentsOwn) {
+  if (!GetParam()) GTEST_SKIP() << "there is no in-process level";
+  int source = 1;
+  const auto f = cache.cached({.ttl = 600s, .prefix = "own", .tags = {"t"}, .level = Level::l1},
+                              std::function<int(int)>([&](int) { return source; }));
+  ASSERT_EQ(f(1), 1);
+  int invalidated[2];
+  ASSERT_EQ(::pipe(invalidated), 0);
+  const pid_t child = in_child([&] {
+    source = 2;
+    char byte = 0;
+    if (::read(invalidated[0], &byte, 1) != 1 || f.peek(1).value_or(2) != 2 || f(1) != 2) return false;
+    source = 3;
+    return eventually([&] { return f(1) == 2; }, 5s) && f(1) == 2;  // and keeps what it loads
+  });
+  cache.invalidate_tag("t");
+  ASSERT_EQ(::write(invalidated[1], "!", 1), 1);
+  EXPECT_TRUE(went_well(child));
+  ::close(invalidated[0]);
+  ::close(invalidated[1]);
+}
+
 TEST_P(Fork, AParentsWriteIsSeenByItsChild) {
   ASSERT_TRUE(cache.set("k", "before"));
   const pid_t child = in_child([&] { return eventually([&] { return cache.get("k") == "after"; }, 5s); });

@@ -90,7 +90,7 @@ TEST_F(RemoteRemoval, ByPatternTakesEachOfManyOnce) {
 
 TEST_F(RemoteRemoval, APatternTakesNothingOfTheLibrarysOwn) {
   ASSERT_TRUE(remote->raise("tag", true));
-  ASSERT_TRUE(remote->take_refresh_lease("k", token('a'), 60s));
+  ASSERT_TRUE(remote->take_refresh_leases({{"k", token('a')}}, 60s)[0]);
   ASSERT_TRUE(remote->raise_epoch());
   RemoteQuery query{.name = "k", .orders = true};
   Versions versions;

@@ -70,9 +70,9 @@ TEST_F(RemoteTest, ALeaseIsTakenWhereNothingIsAndByOneAlone) {
 }
 
 TEST_F(RemoteTest, ARefreshIsOnesUntilItsLeaseEnds) {
-  EXPECT_TRUE(remote->take_refresh_lease("k", token('a'), 60s));
-  EXPECT_FALSE(remote->take_refresh_lease("k", token('b'), 60s));
-  EXPECT_TRUE(remote->take_refresh_lease("other", token('b'), 60s));
+  EXPECT_TRUE(remote->take_refresh_leases({{"k", token('a')}}, 60s)[0]);
+  EXPECT_FALSE(remote->take_refresh_leases({{"k", token('b')}}, 60s)[0]);
+  EXPECT_TRUE(remote->take_refresh_leases({{"other", token('b')}}, 60s)[0]);
   EXPECT_TRUE(lives(remote->keys().refresh_lease("k"), 60'000));
   EXPECT_EQ(found("k").kind, Kind::nothing) << "it stands beside the entry";
 }
@@ -273,7 +273,7 @@ TEST_F(RemoteTest, WhatTheDocsListIsEnoughForEverything) {
     const Remote::RawReplace replace{"r", of(a), action, 60s, "v"};
     EXPECT_TRUE(remote->replace_raw({&replace, 1})[0]) << static_cast<int>(action);
   }
-  EXPECT_TRUE(remote->take_refresh_lease("k", a, 60s));
+  EXPECT_TRUE(remote->take_refresh_leases({{"k", a}}, 60s)[0]);
   EXPECT_TRUE(remote->give_back(remote->keys().refresh_lease("k"), a));
   const Remote::Put put{"p", value("p"), 60s};
   EXPECT_TRUE(remote->put({&put, 1}, dependencies, &versions)[0]);
@@ -338,7 +338,7 @@ TEST_F(RemoteTest, WithoutAServerEverythingSaysNoAndWhy) {
   EXPECT_FALSE(remote->need_versions({}, 60s, versions));
   EXPECT_FALSE(remote->remove_old(*glob_pattern("*")));
   EXPECT_FALSE(remote->increment("n", 1, 0s).done);
-  EXPECT_FALSE(remote->take_refresh_lease("k", token('a'), 60s));
+  EXPECT_FALSE(remote->take_refresh_leases({{"k", token('a')}}, 60s)[0]);
   RemoteQuery query{"k"};
   EXPECT_FALSE(remote->read({&query, 1}, {}, versions));
   EXPECT_EQ(take_raw_lease("k", token('a')), std::nullopt);

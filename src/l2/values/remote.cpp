@@ -39,7 +39,7 @@ void Remote::forget_parent() {
   static_cast<void>(notices_.release());
   memory_ = std::make_unique<VersionMemory>();
   notices_ = std::make_unique<NoticeMemory>();
-  clock_.doubt();
+  clock_.forked();
 }
 
 Answer Remote::run(std::string_view operation, const Request& request, Purpose purpose) {

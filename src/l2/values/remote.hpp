@@ -39,6 +39,8 @@ struct Done {
   SendOrder order = {};       ///< of the request that did it, where that was asked for: by put()
   bool forbidden = false;     ///< the user may not, or the server has no such command
   explicit operator bool() const { return status == yes; }
+  /// It is done, or what it was about is not there: not refused, and not unknown.
+  bool settled() const { return status != unknown && why.empty(); }
 };
 
 /// What stands under a key.
@@ -173,7 +175,11 @@ class Remote {
   };
   std::vector<Done> replace(std::span<const Replace> replaces);
   /// Whoever loads or refreshes is told by this one.
-  Done take_refresh_lease(std::string_view name, const LeaseToken& token, Duration life);
+  struct RefreshTake {
+    std::string name;
+    LeaseToken token;
+  };
+  std::vector<Done> take_refresh_leases(const std::vector<RefreshTake>& takes, Duration life);
   /// A request for the lease of a raw value.
   struct RawTake {
     std::string_view name;
@@ -274,6 +280,7 @@ class Remote {
   static Done not_to_be_had();
   /// Of kReplaceIf and kRawLease.
   std::vector<Done> to_done(std::string_view operation, const Answer& answer, std::size_t count);
+  std::vector<Done> take(std::string_view operation, const Request& request, std::size_t count);
   Done refused(std::string_view operation, const Reply& reply);
 
   const Options options_;

@@ -80,15 +80,7 @@ std::vector<Done> Remote::take_leases(std::span<const std::string_view> names, s
   for (std::size_t i = 0; i < names.size(); ++i) {
     request.add({"SET", keys_.entry(names[i]), leases[i], "NX", "PX", limit});
   }
-  const Answer answer = run("lease", request, Purpose::write);
-  if (!answer) return std::vector<Done>(names.size(), to_done(answer));
-  std::vector<Done> done;
-  for (const Reply& reply : answer.replies) {
-    done.push_back(reply.is_ok()                  ? Done{Done::yes}
-                   : reply.is(Reply::Kind::error) ? refused("lease", reply)
-                                                  : Done{Done::no});
-  }
-  return done;
+  return take("lease", request, names.size());
 }
 
 std::vector<Done> Remote::to_done(std::string_view operation, const Answer& answer, std::size_t count) {
@@ -190,13 +182,27 @@ bool Remote::give_back(std::string_view key, const LeaseToken& generation) {
   return bool(run("lease", Request{"UNLINK", key}, Purpose::erase));
 }
 
-Done Remote::take_refresh_lease(std::string_view name, const LeaseToken& token, Duration life) {
-  const Answer answer =
-      run("lease", Request{"SET", keys_.refresh_lease(name), encode_lease(token), "NX", "PX", milliseconds(life)},
-          Purpose::write);
-  if (!answer) return to_done(answer);
-  if (answer.replies[0].is(Reply::Kind::error)) return refused("lease", answer.replies[0]);
-  return {answer.replies[0].is_ok() ? Done::yes : Done::no};
+std::vector<Done> Remote::take_refresh_leases(const std::vector<RefreshTake>& takes, Duration life) {
+  if (takes.empty()) return {};
+  Request request;
+  for (const auto& [name, token] : takes) {
+    request.add({"SET", keys_.refresh_lease(name), encode_lease(token), "NX", "PX", milliseconds(life)});
+  }
+  return take("lease", request, takes.size());
+}
+
+/// By SET NX.
+std::vector<Done> Remote::take(std::string_view operation, const Request& request, std::size_t count) {
+  const Answer answer = run(operation, request, Purpose::write);
+  if (!answer) return std::vector<Done>(count, to_done(answer));
+  std::vector<Done> done;
+  done.reserve(count);
+  for (const Reply& reply : answer.replies) {
+    done.push_back(reply.is_ok()                  ? Done{Done::yes}
+                   : reply.is(Reply::Kind::error) ? refused(operation, reply)
+                                                  : Done{Done::no});
+  }
+  return done;
 }
 
 bool Remote::mark_raw() {

@@ -29,15 +29,9 @@ class ServerClock {
   }
 
   void set(std::int64_t server_microseconds, TimePoint asked, TimePoint answered, std::uint64_t connection) {
-    const std::int64_t least = server_microseconds - count(answered), most = server_microseconds - count(asked);
-    // What was known still holds, and may come of a shorter round trip.
-    const bool known = connection == connection_.load(std::memory_order_relaxed) && least <= ahead() && ahead() <= most;
-    const std::int64_t now_least = known ? std::max(least, least_ahead_.load(std::memory_order_relaxed)) : least;
-    least_ahead_.store(now_least, std::memory_order_relaxed);
-    if (!known) ahead_.store(most, std::memory_order_relaxed);
-    connection_.store(connection, std::memory_order_relaxed);
-    const Duration lasts = std::chrono::microseconds(ahead() - now_least) > kPrecise ? Duration(kSoon) : kLasts;
-    due_.store(saturating_add(std::chrono::steady_clock::now(), lasts), std::memory_order_release);
+    if (setting_.test_and_set(std::memory_order_acquire)) return;  // by another thread, just now
+    if (!is_newer_than(connection)) set_alone(server_microseconds, asked, answered, connection);
+    setting_.clear(std::memory_order_release);
   }
   /// The server of this connection does not say its time.
   void assume(TimePoint now, std::uint64_t connection) {
@@ -48,8 +42,16 @@ class ServerClock {
   bool due(TimePoint steady_now = std::chrono::steady_clock::now()) const {
     return steady_now >= due_.load(std::memory_order_acquire);
   }
+  bool is_newer_than(std::uint64_t connection) const {
+    return connection_.load(std::memory_order_relaxed) > connection;
+  }
   bool is_older_than(std::uint64_t connection) const {
     return connection_.load(std::memory_order_relaxed) < connection;
+  }
+  /// In the child of a fork, before it has threads: the thread that was setting it is not here.
+  void forked() {
+    setting_.clear(std::memory_order_release);
+    doubt();
   }
   void doubt() { due_.store(TimePoint{}, std::memory_order_release); }
 
@@ -79,15 +81,28 @@ class ServerClock {
     return std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count();
   }
 
+  void set_alone(std::int64_t server_microseconds, TimePoint asked, TimePoint answered, std::uint64_t connection) {
+    const std::int64_t least = server_microseconds - count(answered), most = server_microseconds - count(asked);
+    // What was known still holds, and may come of a shorter round trip.
+    const bool known = connection == connection_.load(std::memory_order_relaxed) && least <= ahead() && ahead() <= most;
+    const std::int64_t now_least = known ? std::max(least, least_ahead_.load(std::memory_order_relaxed)) : least;
+    least_ahead_.store(now_least, std::memory_order_relaxed);
+    if (!known) ahead_.store(most, std::memory_order_relaxed);
+    connection_.store(connection, std::memory_order_relaxed);
+    const Duration lasts = std::chrono::microseconds(ahead() - now_least) > kPrecise ? Duration(kSoon) : kLasts;
+    due_.store(saturating_add(std::chrono::steady_clock::now(), lasts), std::memory_order_release);
+  }
+
   static constexpr std::chrono::minutes kLasts{1};
   /// A round trip that takes longer is measured again soon: the server was paused, or the network was.
   static constexpr std::chrono::milliseconds kPrecise{50};
-  static constexpr std::chrono::seconds kSoon{1};
+  static constexpr std::chrono::milliseconds kSoon{100};
 
   std::atomic<std::int64_t> ahead_{0};
   std::atomic<std::int64_t> least_ahead_{0};
   std::atomic<std::uint64_t> connection_{0};  ///< by which it was measured; later ones have higher numbers
   std::atomic<TimePoint> due_{};
+  std::atomic_flag setting_ = ATOMIC_FLAG_INIT;  ///< the times above belong together
 };
 
 }  // namespace detail
