@@ -30,11 +30,11 @@ fi
 
 if ! command -v dpkg-query >/dev/null 2>&1; then
   echo "prepare: not a Debian system; install by hand what the build reports missing:${missing:-} hiredis" \
-    "nlohmann-json fmt gtest gmock benchmark sqlite3" >&2
+    "nlohmann-json fmt gtest gmock benchmark CLI11 SQLiteCpp date" >&2
   exit 0
 fi
-for package in libhiredis-dev nlohmann-json3-dev libfmt-dev libgtest-dev libgmock-dev libbenchmark-dev libsqlite3-dev \
-  libssl-dev libzstd-dev; do
+for package in libhiredis-dev nlohmann-json3-dev libfmt-dev libgtest-dev libgmock-dev libbenchmark-dev libssl-dev \
+  libzstd-dev libcli11-dev libsqlitecpp-dev libhowardhinnant-date-dev; do
   library "$package"
 done
 [ -n "$missing" ] || exit 0

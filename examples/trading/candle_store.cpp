@@ -1,13 +1,15 @@
 #include "candle_store.hpp"
 
 #include <algorithm>
-#include <optional>
-#include <stdexcept>
 
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <SQLiteCpp/VariadicBind.h>
 #include <fmt/format.h>
 
 namespace trading {
 namespace {
+
+constexpr int kBusyTimeoutMilliseconds = 2000;
 
 constexpr const char* kSchema = R"sql(
   CREATE TABLE IF NOT EXISTS candles(
@@ -22,71 +24,86 @@ constexpr const char* kSchema = R"sql(
   );
 )sql";
 
-Database with_schema(const std::string& path) {
-  Database database{path};
-  database.execute(kSchema);
-  return database;
+constexpr const char* kInsertCandle = "INSERT OR REPLACE INTO candles VALUES(?, ?, ?, ?, ?, ?, ?, ?)";
+
+void execute(SQLite::Statement& insert, const std::string& symbol, const std::string& interval, const Candle& candle) {
+  insert.reset();
+  SQLite::bind(insert, symbol, interval, candle.open_time, candle.open, candle.high, candle.low, candle.close,
+               candle.volume);
+  insert.exec();
 }
 
 }  // namespace
 
-CandleStore::CandleStore(const std::string& path)
-    : database_(with_schema(path)),
-      insert_candle_(database_.prepare("INSERT OR REPLACE INTO candles VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")),
-      delete_series_(database_.prepare("DELETE FROM candles WHERE symbol = ?1 AND interval = ?2")),
-      select_recent_(database_.prepare("SELECT open_time, open, high, low, close, volume FROM candles "
-                                       "WHERE symbol = ?1 AND interval = ?2 ORDER BY open_time DESC LIMIT ?3")),
-      insert_preferences_(database_.prepare("INSERT OR REPLACE INTO preferences VALUES(?1, ?2, ?3, ?4)")),
-      select_preferences_(database_.prepare("SELECT theme, currency, favourite FROM preferences WHERE user_id = ?1")) {}
-
-void CandleStore::write(const std::string& symbol, const std::string& interval, const Candle& candle) {
-  insert_candle_.start(symbol, interval, candle.open_time, candle.open, candle.high, candle.low, candle.close,
-                       candle.volume);
-  while (insert_candle_.next()) {
+template <class Action>
+auto CandleStore::locked(std::string_view operation, Action action) {
+  const std::lock_guard lock{mutex_};
+  try {
+    return action();
+  } catch (const SQLite::Exception& error) {
+    throw SqliteError(fmt::format("sqlite: {}: {} (database {})", operation, error.what(), path_));
   }
 }
+
+CandleStore::CandleStore(const std::string& path) : path_(path) {
+  locked("open", [&] {
+    database_ = std::make_unique<SQLite::Database>(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE,
+                                                   kBusyTimeoutMilliseconds);
+    database_->exec(kSchema);
+  });
+}
+
+CandleStore::~CandleStore() = default;
 
 void CandleStore::replace_series(const std::string& symbol, const std::string& interval,
                                  std::span<const Candle> candles) {
-  const std::lock_guard lock{mutex_};
-  Transaction transaction{database_};
-  delete_series_.start(symbol, interval);
-  while (delete_series_.next()) {
-  }
-  for (const auto& candle : candles) write(symbol, interval, candle);
-  transaction.commit();
+  locked(fmt::format("replace the candles of {} {}", symbol, interval), [&] {
+    SQLite::Transaction transaction{*database_, SQLite::TransactionBehavior::IMMEDIATE};
+    SQLite::Statement remove{*database_, "DELETE FROM candles WHERE symbol = ? AND interval = ?"};
+    SQLite::bind(remove, symbol, interval);
+    remove.exec();
+    SQLite::Statement insert{*database_, kInsertCandle};
+    for (const auto& candle : candles) execute(insert, symbol, interval, candle);
+    transaction.commit();
+  });
 }
 
 void CandleStore::insert(const std::string& symbol, const std::string& interval, const Candle& candle) {
-  const std::lock_guard lock{mutex_};
-  write(symbol, interval, candle);
+  locked(fmt::format("insert a candle of {} {}", symbol, interval), [&] {
+    SQLite::Statement insert{*database_, kInsertCandle};
+    execute(insert, symbol, interval, candle);
+  });
 }
 
 std::vector<Candle> CandleStore::recent_candles(const std::string& symbol, const std::string& interval, int limit) {
-  const std::lock_guard lock{mutex_};
-  std::vector<Candle> candles;
-  auto& row = select_recent_.start(symbol, interval, limit);
-  while (row.next()) {
-    candles.push_back({row.integer(0), row.real(1), row.real(2), row.real(3), row.real(4), row.real(5)});
-  }
-  std::reverse(candles.begin(), candles.end());
-  return candles;
+  return locked(fmt::format("read the candles of {} {}", symbol, interval), [&] {
+    SQLite::Statement select{*database_,
+                             "SELECT open_time, open, high, low, close, volume FROM candles "
+                             "WHERE symbol = ? AND interval = ? ORDER BY open_time DESC LIMIT ?"};
+    SQLite::bind(select, symbol, interval, limit);
+    std::vector<Candle> candles;
+    while (select.executeStep()) candles.push_back(select.getColumns<Candle, 6>());
+    std::reverse(candles.begin(), candles.end());
+    return candles;
+  });
 }
 
 void CandleStore::save_preferences(const Preferences& preferences) {
-  const std::lock_guard lock{mutex_};
-  insert_preferences_.start(preferences.user_id, preferences.theme, preferences.currency, preferences.favourite);
-  while (insert_preferences_.next()) {
-  }
+  locked(fmt::format("save the preferences of user {}", preferences.user_id), [&] {
+    SQLite::Statement insert{*database_, "INSERT OR REPLACE INTO preferences VALUES(?, ?, ?, ?)"};
+    SQLite::bind(insert, preferences.user_id, preferences.theme, preferences.currency, preferences.favourite);
+    insert.exec();
+  });
 }
 
 Preferences CandleStore::preferences(int user_id) {
-  const std::lock_guard lock{mutex_};
-  std::optional<Preferences> found;
-  auto& row = select_preferences_.start(user_id);
-  while (row.next()) found = Preferences{user_id, row.text(0), row.text(1), row.text(2)};
-  if (!found) throw std::out_of_range(fmt::format("no preferences of user {}", user_id));
-  return *found;
+  return locked(fmt::format("read the preferences of user {}", user_id), [&] {
+    SQLite::Statement select{*database_,
+                             "SELECT user_id, theme, currency, favourite FROM preferences WHERE user_id = ?"};
+    select.bind(1, user_id);
+    if (!select.executeStep()) throw std::out_of_range(fmt::format("no preferences of user {}", user_id));
+    return select.getColumns<Preferences, 4>();
+  });
 }
 
 }  // namespace trading

@@ -8,8 +8,6 @@
 #include <cstdio>
 #include <exception>
 #include <string>
-#include <string_view>
-#include <vector>
 
 #include <fmt/format.h>
 
@@ -94,10 +92,9 @@ bool run(const Options& options) {
 
 int main(int argc, char** argv) {
   try {
-    const std::vector<std::string_view> arguments(argv + 1, argv + argc);
-    const auto options = trading::parse_options(arguments);
-    if (options.help) {
-      std::fputs(std::string{trading::help_text()}.c_str(), stdout);
+    const auto options = trading::parse_options(argc, argv);
+    if (!options.help.empty()) {
+      fmt::print("{}", options.help);
       return 0;
     }
     return trading::run(options) ? 0 : 1;

@@ -1,92 +1,91 @@
 #include "options.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
-#include <optional>
+#include <limits>
+#include <sstream>
 
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include "market.hpp"
 
 namespace trading {
 namespace {
 
-constexpr std::string_view kHelp =
-    R"(A market-data service in front of SQLite and a (simulated) exchange, cached by dsta::cache.
+constexpr const char* kDescription =
+    "A market-data service in front of SQLite and a (simulated) exchange, cached by dsta::cache.";
+constexpr const char* kFooter =
+    R"(DSTA_CACHE_URL or REDIS_URL names the cache server (redis://host:6379/0); without one the cache lives in this process.
+Exit code: 0 every check passed, 1 one failed or an error, 2 a wrong command line.)";
+constexpr const char* kDefaultSymbols = "BTCUSDT,ETHUSDT,BNBUSDT";
+/// CLI11 2.1 turns what is negative or does not fit into a number above this one.
+constexpr std::uint64_t kLargestSeed = std::numeric_limits<std::int64_t>::max();
 
-  --candles FILE            a candle CSV: a kline export (12 columns), or a header with Date, Close and
-                            perhaps Open, High, Low, Volume; without it candles are a seeded random walk
-  --symbol NAME             the symbol of that file (default: the file's name)
-  --symbols A,B,C           random-walk symbols (default: BTCUSDT,ETHUSDT,BNBUSDT; none with --candles)
-  --candles-per-symbol N    length of the random walk (default 300)
-  --seed N                  of the random walk (default 42)
-  --database FILE           SQLite file (default :memory:); a symbol's candles in it are replaced
-  --latency MS              how long the simulated exchange takes to answer (default 20)
-  --help                    this text
-
-DSTA_CACHE_URL or REDIS_URL names the cache server (redis://host:6379/0); without one the cache lives in this process.
-Exit code: 0 every check passed, 1 one failed or an error, 2 a wrong command line.
-)";
-
-constexpr std::string_view kKnown =
-    "--candles, --symbol, --symbols, --candles-per-symbol, --seed, --database, --latency, --help";
-
-std::uint64_t number(std::string_view flag, std::string_view text, std::uint64_t least, std::uint64_t most) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size() || value < least || value > most) {
-    throw UsageError(fmt::format("{}: '{}' is not a whole number from {} to {}", flag, text, least, most));
-  }
-  return value;
+/// The error names the range; in the help it would be in the way.
+template <class Number>
+CLI::Validator in_range(Number least, Number most) {
+  return CLI::Range(least, most).description("");
 }
 
-std::vector<std::string> names(std::string_view flag, std::string_view text) {
+CLI::Validator not_empty() {
+  return {[](const std::string& text) { return text.empty() ? "needs a value" : ""; }, ""};
+}
+
+/// `A,B,A` → A, B
+std::vector<std::string> names(const std::string& list) {
+  if (fmt::format(",{},", list).find(",,") != std::string::npos) {
+    throw CLI::ValidationError("--symbols", fmt::format("an empty name; write --symbols {}", kDefaultSymbols));
+  }
   std::vector<std::string> result;
-  while (true) {
-    const auto comma = text.find(',');
-    const std::string name{text.substr(0, comma)};
-    if (name.empty()) throw UsageError(fmt::format("{}: an empty name; write {} BTCUSDT,ETHUSDT", flag, flag));
+  std::istringstream in{list};
+  for (std::string name; std::getline(in, name, ',');) {
     if (std::find(result.begin(), result.end(), name) == result.end()) result.push_back(name);
-    if (comma == std::string_view::npos) return result;
-    text.remove_prefix(comma + 1);
   }
+  return result;
 }
 
-void set(Options& options, std::string_view flag, std::string_view value) {
-  if (value.empty()) throw UsageError(fmt::format("{} needs a value", flag));
-  if (flag == "--candles") {
-    options.candles = value;
-  } else if (flag == "--symbol") {
-    options.symbol = value;
-  } else if (flag == "--symbols") {
-    options.symbols = names(flag, value);
-  } else if (flag == "--database") {
-    options.database = value;
-  } else if (flag == "--seed") {
-    options.seed = number(flag, value, 0, UINT64_MAX);
-  } else if (flag == "--candles-per-symbol") {
-    options.candles_per_symbol = static_cast<std::size_t>(number(flag, value, kFewestCandles, 1'000'000));
-  } else if (flag == "--latency") {
-    options.latency = std::chrono::milliseconds{number(flag, value, 0, 60'000)};
-  }
-}
-
-bool is_known(std::string_view flag) {
-  std::string_view rest = kKnown;
-  while (!rest.empty()) {
-    const auto comma = rest.find(", ");
-    if (rest.substr(0, comma) == flag) return true;
-    rest = comma == std::string_view::npos ? std::string_view{} : rest.substr(comma + 2);
-  }
-  return false;
+void add_options(CLI::App& app, Options& options) {
+  app.set_help_flag("--help", "this text");
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  auto* candles = app.add_option("--candles", options.candles,
+                                 "a candle CSV: a kline export (12 columns), or a header with Date, Close and\n"
+                                 "perhaps Open, High, Low, Volume; without it candles are a seeded random walk")
+                      ->type_name("FILE")
+                      ->check(not_empty());
+  app.add_option("--symbol", options.symbol, "the symbol of that file; without it the file's name")
+      ->type_name("NAME")
+      ->check(not_empty())
+      ->needs(candles);
+  app.add_option_function<std::string>(
+         "--symbols", [&](const std::string& list) { options.symbols = names(list); },
+         "random-walk symbols; with --candles there are none unless named here")
+      ->type_name("A,B,C")
+      ->default_str(kDefaultSymbols);
+  app.add_option("--candles-per-symbol", options.candles_per_symbol, "length of the random walk")
+      ->type_name("N")
+      ->check(in_range(kFewestCandles, std::size_t{1'000'000}))
+      ->capture_default_str();
+  app.add_option("--seed", options.seed, "of the random walk")
+      ->type_name("N")
+      ->check(in_range(std::uint64_t{0}, kLargestSeed))
+      ->capture_default_str();
+  app.add_option("--database", options.database, "SQLite file; a symbol's candles in it are replaced")
+      ->type_name("FILE")
+      ->check(not_empty())
+      ->capture_default_str();
+  app.add_option_function<int>(
+         "--latency", [&](int latency) { options.latency = std::chrono::milliseconds{latency}; },
+         "how long the simulated exchange takes to answer")
+      ->type_name("MS")
+      ->check(in_range(0, 60'000))
+      ->default_str(std::to_string(options.latency.count()));
+  app.footer(kFooter);
 }
 
 void complete(Options& options) {
   if (options.candles.empty()) {
-    if (!options.symbol.empty())
-      throw UsageError("--symbol names the symbol of --candles FILE; for a random walk use --symbols");
-    if (options.symbols.empty()) options.symbols = {"BTCUSDT", "ETHUSDT", "BNBUSDT"};
+    if (options.symbols.empty()) options.symbols = names(kDefaultSymbols);
     return;
   }
   if (options.symbol.empty()) options.symbol = std::filesystem::path{options.candles}.stem().string();
@@ -95,26 +94,20 @@ void complete(Options& options) {
 
 }  // namespace
 
-Options parse_options(std::span<const std::string_view> arguments) {
+Options parse_options(int argc, const char* const* argv) {
   Options options;
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    const auto equals = arguments[i].find('=');
-    const auto flag = arguments[i].substr(0, equals);
-    if (!is_known(flag)) throw UsageError(fmt::format("unknown option '{}'; known: {}", flag, kKnown));
-    if (flag == "--help") {
-      options.help = true;
-    } else if (equals != std::string_view::npos) {
-      set(options, flag, arguments[i].substr(equals + 1));
-    } else if (i + 1 < arguments.size()) {
-      set(options, flag, arguments[++i]);
-    } else {
-      throw UsageError(fmt::format("{} needs a value", flag));
-    }
+  CLI::App app{kDescription, "trading"};
+  add_options(app, options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    options.help = app.help();
+    return options;
+  } catch (const CLI::ParseError& error) {
+    throw UsageError(fmt::format("{}\nRun with --help for more information.", error.what()));
   }
   complete(options);
   return options;
 }
-
-std::string_view help_text() { return kHelp; }
 
 }  // namespace trading

@@ -1,13 +1,11 @@
-// The command line, read by hand: a dozen flags need no library.
+// The command line.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <stdexcept>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace trading {
@@ -26,13 +24,10 @@ struct Options {
   std::uint64_t seed = 42;                ///< of the random walk
   std::size_t candles_per_symbol = 300;   ///< of the random walk
   std::chrono::milliseconds latency{20};  ///< of the simulated exchange
-  bool help = false;
+  std::string help;                       ///< what to print for --help; empty: run
 };
 
-/// `--flag value` and `--flag=value`. Throws UsageError.
-Options parse_options(std::span<const std::string_view> arguments);
-
-/// What --help prints.
-std::string_view help_text();
+/// Takes the arguments of main. Throws UsageError.
+Options parse_options(int argc, const char* const* argv);
 
 }  // namespace trading

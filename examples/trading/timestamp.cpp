@@ -1,171 +1,71 @@
 #include "timestamp.hpp"
 
-#include <array>
 #include <charconv>
 #include <chrono>
-#include <limits>
+#include <regex>
+#include <sstream>
 
-#include <fmt/format.h>
+#include <date/date.h>  // what std::chrono::parse is made after; libstdc++ 12 has none
 
 namespace trading {
 namespace {
 
 using std::chrono::milliseconds;
-using std::chrono::sys_days;
-using std::chrono::year_month_day;
 
-/// Reads a text from left to right; every step says whether it found what it wanted.
-class Scanner {
- public:
-  explicit Scanner(std::string_view text) : rest_(text) {}
-
-  bool done() const { return rest_.empty(); }
-
-  bool skip(char wanted) {
-    if (rest_.empty() || rest_.front() != wanted) return false;
-    rest_.remove_prefix(1);
-    return true;
-  }
-
-  /// Between `least` and `most` decimal digits.
-  std::optional<int> digits(std::size_t least, std::size_t most) {
-    std::size_t count = 0;
-    int value = 0;
-    while (count < most && count < rest_.size() && rest_[count] >= '0' && rest_[count] <= '9') {
-      value = value * 10 + (rest_[count++] - '0');
-    }
-    if (count < least) return std::nullopt;
-    rest_.remove_prefix(count);
-    return value;
-  }
-
-  /// Jan … Dec, in any case.
-  std::optional<unsigned> month_name() {
-    static constexpr std::array<std::string_view, 12> kMonths{"jan", "feb", "mar", "apr", "may", "jun",
-                                                              "jul", "aug", "sep", "oct", "nov", "dec"};
-    if (rest_.size() < 3) return std::nullopt;
-    for (unsigned month = 0; month < kMonths.size(); ++month) {
-      bool same = true;
-      for (std::size_t i = 0; i < 3; ++i) same = same && (rest_[i] | 0x20) == kMonths[month][i];
-      if (!same) continue;
-      rest_.remove_prefix(3);
-      return month + 1;
-    }
-    return std::nullopt;
-  }
-
- private:
-  std::string_view rest_;
-};
-
-std::optional<std::int64_t> midnight(int year, unsigned month, unsigned day) {
-  const year_month_day date{std::chrono::year{year}, std::chrono::month{month}, std::chrono::day{day}};
-  if (!date.ok()) return std::nullopt;
-  return milliseconds{sys_days{date}.time_since_epoch()}.count();
-}
+constexpr const char* kDays[] = {"%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%d-%b-%y", "%d-%b-%Y"};
+constexpr std::chrono::hours kWidestOffset{14};
+constexpr std::size_t kLongest = 64;  // std::regex recurses once a character
 
 /// A count since 1970 whose unit shows in its size: today's seconds have 10 digits, milliseconds 13, microseconds 16.
-std::optional<std::int64_t> from_number(std::string_view text) {
+std::optional<std::int64_t> from_count(std::string_view text) {
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size() || value < 0) return std::nullopt;
-  if (text.size() == 8) {
-    return midnight(static_cast<int>(value / 10000), static_cast<unsigned>(value / 100 % 100),
-                    static_cast<unsigned>(value % 100));
-  }
   if (value < 100'000'000'000) return value * 1000;
   if (value < 100'000'000'000'000) return value;
   if (value < 100'000'000'000'000'000) return value / 1000;
   return std::nullopt;
 }
 
-std::optional<std::int64_t> date(Scanner& in) {
-  if (const auto year = in.digits(4, 4)) {
-    const char separator = in.skip('-') ? '-' : '/';
-    if (separator == '/' && !in.skip('/')) return std::nullopt;
-    const auto month = in.digits(1, 2);
-    if (!month || !in.skip(separator)) return std::nullopt;
-    const auto day = in.digits(1, 2);
-    if (!day) return std::nullopt;
-    return midnight(*year, static_cast<unsigned>(*month), static_cast<unsigned>(*day));
-  }
-  const auto day = in.digits(1, 2);
-  if (!day || !in.skip('-')) return std::nullopt;
-  const auto month = in.month_name();
-  if (!month || !in.skip('-')) return std::nullopt;
-  auto year = in.digits(4, 4);
-  if (!year) {
-    year = in.digits(2, 2);
-    if (!year) return std::nullopt;
-    *year += *year < 69 ? 2000 : 1900;
-  }
-  return midnight(*year, *month, static_cast<unsigned>(*day));
-}
-
-std::optional<std::int64_t> fraction(Scanner& in) {
-  if (!in.skip('.')) return 0;
-  std::int64_t value = 0;
-  int read = 0;
-  while (const auto digit = in.digits(1, 1)) {
-    if (read++ < 3) value = value * 10 + *digit;
-  }
-  if (read == 0) return std::nullopt;
-  for (; read < 3; ++read) value *= 10;
-  return value;
-}
-
-/// What to subtract to reach UTC: Z, UTC, nothing, +01:00, -0530.
-std::optional<std::int64_t> zone(Scanner& in) {
-  in.skip(' ');
-  if (in.done() || in.skip('Z')) return 0;
-  if (in.skip('U')) return in.skip('T') && in.skip('C') ? std::optional<std::int64_t>{0} : std::nullopt;
-  const bool east = in.skip('+');
-  if (!east && !in.skip('-')) return std::nullopt;
-  const auto hours = in.digits(2, 2);
-  in.skip(':');
-  const auto minutes = in.digits(2, 2);
-  if (!hours || !minutes || *hours > 14 || *minutes > 59) return std::nullopt;
-  return (*hours * 60 + *minutes) * (east ? 60'000 : -60'000);
-}
-
-std::optional<std::int64_t> time_of_day(Scanner& in) {
-  const auto hour = in.digits(1, 2);
-  if (!hour || *hour > 23 || !in.skip(':')) return std::nullopt;
-  const auto minute = in.digits(2, 2);
-  if (!minute || *minute > 59) return std::nullopt;
-  std::int64_t time = (*hour * 60 + *minute) * std::int64_t{60'000};
-  if (in.skip(':')) {
-    const auto second = in.digits(2, 2);
-    const auto rest = second ? fraction(in) : std::nullopt;
-    if (!rest || *second > 59) return std::nullopt;
-    time += *second * 1000 + *rest;
-  }
-  const auto offset = zone(in);
-  if (!offset) return std::nullopt;
-  return time - *offset;
+/// The whole of `text` in this format.
+std::optional<std::int64_t> read(const std::string& text, const std::string& format) {
+  std::istringstream in{text};
+  date::fields<milliseconds> fields;
+  std::string* const no_abbreviation = nullptr;
+  std::chrono::minutes offset{0};
+  date::from_stream(in, format.c_str(), fields, no_abbreviation, &offset);
+  if (in.fail() || in.peek() != std::istringstream::traits_type::eof()) return std::nullopt;
+  if (!fields.ymd.ok() || !fields.tod.in_conventional_range()) return std::nullopt;
+  if (std::chrono::abs(offset) > kWidestOffset) return std::nullopt;
+  return (date::sys_days{fields.ymd} + fields.tod.to_duration() - offset).time_since_epoch().count();
 }
 
 }  // namespace
 
 std::optional<std::int64_t> parse_timestamp(std::string_view text) {
-  if (const auto number = from_number(text)) return number;
-  Scanner in{text};
-  const auto day = date(in);
-  if (!day || in.done()) return day;
-  if (!in.skip('T') && !in.skip(' ')) return std::nullopt;
-  const auto time = time_of_day(in);
-  if (!time || !in.done()) return std::nullopt;
-  return *day + *time;
+  if (text.size() != 8) {  // 20240131
+    if (const auto count = from_count(text)) return count;
+  }
+  if (text.size() > kLongest) return std::nullopt;
+  // date accepts numbers with too few digits as well, so the shape comes first.
+  static const std::regex kShape{R"((\d{4}[-/]\d\d?[-/]\d\d?|\d{8}|\d\d?-[A-Za-z]{3}-(?:\d\d){1,2}))"
+                                 R"((?:[T ](\d\d?:\d\d(:\d\d(?:\.\d+)?)?)(?: ?(?:Z|UTC|([+-]\d\d(:?)[0-5]\d)))?)?)"};
+  static const std::regex kBeyondMilliseconds{R"((\.\d{3})\d+)"};
+  const std::string cut = std::regex_replace(std::string{text}, kBeyondMilliseconds, "$1");
+  std::smatch part;  // day, clock, seconds, offset, its colon
+  if (!std::regex_match(cut, part, kShape)) return std::nullopt;
+
+  const std::string clock_format = part[3].matched ? " %H:%M:%S" : part[2].matched ? " %H:%M" : "";
+  const std::string offset_format = !part[4].matched ? "" : part[5].length() > 0 ? "%Ez" : "%z";
+  const std::string plain = part.str(1) + (part[2].matched ? " " : "") + part.str(2) + part.str(4);
+  for (const char* day_format : kDays) {
+    if (const auto time = read(plain, day_format + clock_format + offset_format)) return time;
+  }
+  return std::nullopt;
 }
 
 std::string format_timestamp(std::int64_t since_epoch) {
-  const std::chrono::sys_time<milliseconds> time{milliseconds{since_epoch}};
-  const auto day = std::chrono::floor<std::chrono::days>(time);
-  const year_month_day date{day};
-  const std::chrono::hh_mm_ss clock{time - day};
-  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}", static_cast<int>(date.year()),
-                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
-                     clock.minutes().count());
+  return date::format("%F %R", date::sys_time<milliseconds>{milliseconds{since_epoch}});
 }
 
 }  // namespace trading

@@ -130,6 +130,9 @@ TEST(Timestamp, ReadsEveryDocumentedForm) {
     EXPECT_EQ(parse_timestamp(text), kNewYear2024) << text;
   }
   EXPECT_EQ(parse_timestamp("2024-01-01 00:00:01.2509"), kNewYear2024 + 1250);
+  EXPECT_EQ(parse_timestamp("20240101T00:00:01.250999999999Z"), kNewYear2024 + 1250);
+  EXPECT_EQ(format_timestamp(*parse_timestamp("1-OCT-24")), "2024-10-01 00:00");
+  EXPECT_EQ(format_timestamp(*parse_timestamp("9999-12-31T23:59:59Z")), "9999-12-31 23:59");
   EXPECT_EQ(format_timestamp(*parse_timestamp("31-Dec-69")), "1969-12-31 00:00");
 }
 
@@ -140,6 +143,15 @@ TEST(Timestamp, RefusesWhatIsNoTime) {
         "2024-01-01 12:00:00.", "2024-01-01 12:00 CET", "-5", "99999999999999999999"}) {
     EXPECT_FALSE(parse_timestamp(text)) << text;
   }
+}
+
+TEST(Timestamp, RefusesWhatIsAlmostATime) {
+  for (const char* text : {"24-01-31", "31-Jan-2", "01-Jan-202", "2024-01-01 12:5", "2024-01-01 12:00:60",
+                           "2024-01-01 12:00:00.Z", "2024-01-01 12:00:59123456789Z", "2024-01-01 12:00 0100",
+                           "2024-01-01 12:00+15:00", "2024-01-01 12:00+01:60", "2024-01-01 12:00 +"}) {
+    EXPECT_FALSE(parse_timestamp(text)) << text;
+  }
+  EXPECT_FALSE(parse_timestamp("2024-01-01 12:00:00." + std::string(1'000'000, '0')));
 }
 
 }  // namespace

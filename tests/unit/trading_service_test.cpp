@@ -1,15 +1,19 @@
 // The rest of the trading example below its cache: store, exchange, generator, command line.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <stdexcept>
 #include <string>
-#include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "trading/candle_store.hpp"
 #include "trading/exchange_client.hpp"
@@ -21,13 +25,29 @@ namespace trading {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::AllOf;
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::StartsWith;
 
-Options options_of(std::vector<std::string_view> arguments) { return parse_options(arguments); }
+Options options_of(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "trading");
+  return parse_options(static_cast<int>(arguments.size()), arguments.data());
+}
 
-std::string usage_error_of(std::vector<std::string_view> arguments) {
+std::string usage_error_of(std::vector<const char*> arguments) {
   try {
-    parse_options(arguments);
+    options_of(std::move(arguments));
   } catch (const UsageError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+std::string error_of(const auto& action) {
+  try {
+    action();
+  } catch (const SqliteError& error) {
     return error.what();
   }
   return "no error";
@@ -82,7 +102,8 @@ TEST(CandleStore, AFileKeepsItsContent) {
 TEST(CandleStore, AnUnknownUserAndAFileThatCannotBeOpenedAreErrors) {
   CandleStore store{":memory:"};
   EXPECT_THROW(store.preferences(1), std::out_of_range);
-  EXPECT_THROW(CandleStore{"/no/such/directory/db.sqlite"}, SqliteError);
+  EXPECT_EQ(error_of([] { CandleStore{"/no/such/directory/db.sqlite"}; }),
+            "sqlite: open: unable to open database file (database /no/such/directory/db.sqlite)");
 }
 
 TEST(CandleStore, SeveralThreadsMayReadAndWrite) {
@@ -100,23 +121,17 @@ TEST(CandleStore, SeveralThreadsMayReadAndWrite) {
   EXPECT_EQ(store.recent_candles("A", "1h").size(), 200u);
 }
 
-TEST(Transaction, RollsBackUnlessCommitted) {
-  Database database{":memory:"};
-  database.execute("CREATE TABLE t(x)");
-  {
-    const Transaction transaction{database};
-    database.execute("INSERT INTO t VALUES(1)");
-  }
-  {
-    Transaction transaction{database};
-    database.execute("INSERT INTO t VALUES(2)");
-    transaction.commit();
-  }
-  auto select = database.prepare("SELECT x FROM t");
-  select.start();
-  ASSERT_TRUE(select.next());
-  EXPECT_EQ(select.integer(0), 2);
-  EXPECT_FALSE(select.next());
+TEST(CandleStore, AFailedReplacementChangesNothing) {
+  CandleStore store{":memory:"};
+  const auto walk = random_walk("A", {.count = 5});
+  store.replace_series("A", "1h", walk);
+  auto wrong = random_walk("B", {.count = 3});
+  wrong.back().close = std::numeric_limits<double>::quiet_NaN();  // NULL to SQLite
+  EXPECT_EQ(error_of([&] { store.replace_series("A", "1h", wrong); }),
+            "sqlite: replace the candles of A 1h: NOT NULL constraint failed: candles.close (database :memory:)");
+  EXPECT_EQ(store.recent_candles("A", "1h"), walk);
+  store.replace_series("A", "1h", std::vector<Candle>{walk[0]});
+  EXPECT_EQ(store.recent_candles("A", "1h").size(), 1u);
 }
 
 TEST(ExchangeClient, AnswersFromTheLastCandleAndFailsWhenDown) {
@@ -174,20 +189,58 @@ TEST(TradingOptions, ReadsBothSpellings) {
   EXPECT_EQ(options_of({}).symbols.size(), 3u);
 }
 
-TEST(TradingOptions, ErrorsSayWhatWouldBeRight) {
-  EXPECT_EQ(usage_error_of({"--sead", "7"}),
-            "unknown option '--sead'; known: --candles, --symbol, --symbols, --candles-per-symbol, --seed, --database, "
-            "--latency, "
-            "--help");
-  EXPECT_EQ(usage_error_of({"file.csv"}).substr(0, 26), "unknown option 'file.csv';");
-  EXPECT_EQ(usage_error_of({"--seed"}), "--seed needs a value");
-  EXPECT_EQ(usage_error_of({"--seed="}), "--seed needs a value");
-  EXPECT_EQ(usage_error_of({"--latency", "-1"}), "--latency: '-1' is not a whole number from 0 to 60000");
-  EXPECT_EQ(usage_error_of({"--candles-per-symbol", "26"}),
-            "--candles-per-symbol: '26' is not a whole number from 27 to 1000000");
-  EXPECT_EQ(usage_error_of({"--symbols", "A,,B"}), "--symbols: an empty name; write --symbols BTCUSDT,ETHUSDT");
-  EXPECT_EQ(usage_error_of({"--symbol", "A"}),
-            "--symbol names the symbol of --candles FILE; for a random walk use --symbols");
+TEST(TradingOptions, TheLastOfSeveralCounts) {
+  EXPECT_EQ(options_of({"--seed", "7", "--seed", "8"}).seed, 8u);
+  EXPECT_EQ(options_of({"--symbols", "A", "--symbols", "B,C"}).symbols, (std::vector<std::string>{"B", "C"}));
+}
+
+TEST(TradingOptions, TheFileWinsOverARandomWalkOfItsName) {
+  const auto options = options_of({"--candles", "x.csv", "--symbol", "A", "--symbols", "A,B"});
+  EXPECT_EQ(options.symbol, "A");
+  EXPECT_EQ(options.symbols, (std::vector<std::string>{"B"}));
+}
+
+TEST(TradingOptions, HelpNamesEveryOption) {
+  const auto help = options_of({"--help"}).help;
+  for (const char* option : {"--candles FILE", "--symbol NAME", "--symbols A,B,C", "--candles-per-symbol N", "--seed N",
+                             "--database FILE", "--latency MS", "--help", "DSTA_CACHE_URL", "Exit code"}) {
+    EXPECT_THAT(help, HasSubstr(option));
+  }
+  EXPECT_EQ(options_of({}).help, "");
+}
+
+TEST(TradingOptions, ErrorsSayWhatIsWrongAndWhereTheHelpIs) {
+  const auto error = [](const char* words) {
+    return AllOf(StartsWith(words), EndsWith("\nRun with --help for more information."));
+  };
+  EXPECT_THAT(usage_error_of({"--sead", "7"}),
+              AllOf(error("The following argument"), HasSubstr("not expected: "), HasSubstr("--sead")));
+  EXPECT_THAT(usage_error_of({"file.csv"}), error("The following argument was not expected: file.csv"));
+  EXPECT_THAT(usage_error_of({"--seed"}), error("--seed: 1 required N missing"));
+  EXPECT_THAT(usage_error_of({"--seed="}), error("--seed: "));
+  EXPECT_THAT(usage_error_of({"--database", ""}), error("--database: needs a value"));
+  EXPECT_THAT(usage_error_of({"--symbols", "A,,B"}),
+              error("--symbols: an empty name; write --symbols BTCUSDT,ETHUSDT"));
+  EXPECT_THAT(usage_error_of({"--symbol", "A"}), error("--symbol requires --candles"));
+}
+
+TEST(TradingOptions, ANumberIsWithinItsRange) {
+  const auto error = [](const char* words, const char* least, const char* most) {
+    return AllOf(StartsWith(words), HasSubstr(least), HasSubstr(most));
+  };
+  for (const char* latency : {"-1", "60001", "20ms", "1.5", "99999999999999999999"}) {
+    EXPECT_THAT(usage_error_of({"--latency", latency}),
+                error(fmt::format("--latency: Value {} not in range", latency).c_str(), "0", "60000"));
+  }
+  for (const char* seed : {"-1", "9223372036854775808", "99999999999999999999", "x"}) {
+    EXPECT_THAT(usage_error_of({"--seed", seed}),
+                error(fmt::format("--seed: Value {} not in range", seed).c_str(), "0", "9223372036854775807"));
+  }
+  for (const char* count : {"26", "1000001"}) {
+    EXPECT_THAT(usage_error_of({"--candles-per-symbol", count}),
+                error(fmt::format("--candles-per-symbol: Value {} not in range", count).c_str(), "27", "1000000"));
+  }
+  EXPECT_EQ(options_of({"--candles-per-symbol", "27", "--latency=60000"}).latency, 60s);
 }
 
 }  // namespace
