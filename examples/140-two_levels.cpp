@@ -74,7 +74,8 @@ int main() {
   check(same == shared && asked == (shared ? 1 : 2), "one load for all processes that share a server");
   risk.cache.invalidate_tag("symbol:BTCUSDT");
   check(!risk.quote.peek("BTCUSDT"), "gone at once where it was invalidated");
-  if (shared) check(soon([&] { return !gateway.quote.peek("BTCUSDT"); }), "and elsewhere as soon as the message is there");
+  if (shared)
+    check(soon([&] { return !gateway.quote.peek("BTCUSDT"); }), "and elsewhere as soon as the message is there");
   // [/quotes]
 
   // [raw]

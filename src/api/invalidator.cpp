@@ -8,8 +8,8 @@
 
 #include <dsta/cache/manager.hpp>
 
-#include "entry/part_pattern.hpp"
 #include "engine/engine.hpp"
+#include "entry/part_pattern.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {

@@ -7,8 +7,8 @@
 
 #include <dsta/cache/key_text.hpp>
 
-#include "entry/key_pattern.hpp"
 #include "engine/engine.hpp"
+#include "entry/key_pattern.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
