@@ -108,7 +108,9 @@ std::optional<std::int64_t> Engine::increment_l1(const KeyView& key, std::int64_
     const TimePoint time = context_.now();
     const L1View view(trust_);
     NodeRef held = context_.store.peek(key, time);
-    if (held && (view.hides(*held) || !is_fresh(*held, time))) held.reset();
+    if (held && !is_fresh(*held, time)) held.reset();
+    const NodeRef replaced = held;  // also what may not be served
+    if (held && view.hides(*held)) held.reset();
     std::int64_t sum = 0;
     if (held && !held->type->as_integer(held->value(), sum)) std::rethrow_exception(no_integer(key));
     if (__builtin_add_overflow(sum, delta, &sum)) std::rethrow_exception(leaves_range(key));
@@ -130,7 +132,7 @@ std::optional<std::int64_t> Engine::increment_l1(const KeyView& key, std::int64_
       node->identity = held->identity;
       node->refresh_at = node->fresh_until = node->stale_until = held->fresh_until;
     }
-    switch (context_.store.exchange(held, std::move(node), time)) {
+    switch (context_.store.exchange(replaced, std::move(node), time)) {
       case Store::Exchanged::stored:
         return sum;
       case Store::Exchanged::refused:

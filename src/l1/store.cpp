@@ -274,8 +274,9 @@ bool Store::keeps(const Flight& flight, const Node& node) const {
 }
 
 void Store::distrust() noexcept {
+  // Another even number each time, so that whatever is under way is seen to be older than this.
   std::uint64_t seen = trust_.load();
-  while (seen % 2 == 1 && !trust_.compare_exchange_weak(seen, seen + 1)) {
+  while (!trust_.compare_exchange_weak(seen, seen + 2 - seen % 2)) {
   }
 }
 

@@ -80,10 +80,13 @@ void Coherence::forked() noexcept {
 }
 
 void Coherence::revive() {
-  drop(true);
   // What belongs to threads that are not here can be neither used nor destroyed: it is left as it is.
   for (auto* task : {&serve_end_, &version_keeper_, &reaper_}) static_cast<void>(task->release());
   begin_tasks();
+  {
+    const QuietWork quiet(*this);  // a destructor of the user's may ask the cache, whose threads wait for this
+    drop(true);
+  }
   if (!channel_) return;
   static_cast<void>(channel_.release());
   listen();

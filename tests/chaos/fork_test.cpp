@@ -22,6 +22,28 @@ namespace {
 using namespace std::chrono_literals;
 using namespace testing_support;
 
+/// Its destructor asks the cache.
+struct Asking {
+  static inline std::atomic<CacheManager*> of{nullptr};
+  Asking() = default;
+  Asking(const Asking&) = default;
+  Asking& operator=(const Asking&) = default;
+  ~Asking() {
+    if (CacheManager* const cache = of) static_cast<void>(cache->exists("other"));
+  }
+};
+
+}  // namespace
+
+template <>
+struct codec<Asking> {
+  static constexpr std::string_view name = "asking";
+  static void encode(const Asking&, std::string&) {}
+  static std::optional<Asking> decode(std::string_view) { return Asking(); }
+};
+
+namespace {
+
 struct Fork : ::testing::TestWithParam<bool> {
   void SetUp() override {
     if (!RedisServer::available()) GTEST_SKIP() << "no redis-server on this machine";
@@ -110,6 +132,16 @@ TEST_P(Fork, AChildServesNoInvalidatedValueOfItsParentsOwn) {
   EXPECT_TRUE(went_well(child));
   ::close(invalidated[0]);
   ::close(invalidated[1]);
+}
+
+TEST_P(Fork, AChildDestroysItsParentsValuesWhereTheyMayAskTheCache) {
+  const auto f = cache.cached({.ttl = 600s, .prefix = "asking", .tags = {"t"}, .level = Level::l1},
+                              std::function<Asking(int)>([](int) { return Asking(); }));
+  for (int i = 0; i < 100; ++i) static_cast<void>(f(i));
+  EXPECT_TRUE(went_well(in_child([&] {
+    Asking::of = &cache;
+    return !cache.get("nothing");
+  })));
 }
 
 TEST_P(Fork, AParentsWriteIsSeenByItsChild) {
