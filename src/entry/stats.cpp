@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <dsta/cache/detail/identity.hpp>
+
 #include "entry/stats.hpp"
 
 namespace dsta::cache {
