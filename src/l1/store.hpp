@@ -34,6 +34,10 @@ class Store {
     /// And since then this process was told of a change of the key, which may have been its own: the renewal of a
     /// lease. L2 must show that nothing was invalidated.
     bool told = false;
+
+    /// What the flight brings may be out of date for this caller, and only L2 shows whether it is. `informed`: the
+    /// channel would have said so.
+    bool in_doubt(bool informed) const { return !lead && (informed ? told : loading); }
   };
   enum class Published { stored, fenced, refused, nothing };
 

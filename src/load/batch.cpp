@@ -145,7 +145,7 @@ std::vector<Waiting> Loads::BatchCall::join(Batch& wanted, Batch& behind, std::s
       continue;
     }
     if (joined.lead) wanted.add(i, joined.flight);
-    const bool in_doubt = asks || lags ? joined.loading : joined.told;
+    const bool in_doubt = joined.in_doubt(!asks && !lags);
     waiting.push_back({i, std::move(joined.flight), arrived, joined.lead, in_doubt});
   }
   drop_superseded(waiting);
@@ -160,7 +160,7 @@ void Loads::BatchCall::drop_superseded(std::vector<Waiting>& waiting) {
   std::vector<Fetched> seen;
   std::vector<std::string> tags;
   for (Waiting& one : waiting) {
-    if (one.leads || !one.in_doubt) continue;
+    if (!one.in_doubt) continue;
     const BatchItem& item = items_[one.item];
     joined.push_back(&one);
     seen.push_back({item.key});

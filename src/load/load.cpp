@@ -15,19 +15,13 @@ namespace detail {
 
 namespace {
 
-/// The flight's loader had begun before this caller came, and only L2 shows whether it still counts.
-/// `informed`: the channel would have said so.
-bool is_in_doubt(const Store::Joined& joined, bool informed) {
-  return !joined.lead && (informed ? joined.told : joined.loading);
-}
-
 /// The caller finds a value past its ttl, and waits for its refresh.
 bool waits_for_refresh(const EntryTerms& terms, Freshness freshness) {
   return is_past_ttl(freshness) && terms.soft_timeout > Duration::zero();
 }
 
 /// Under the flight's mutex; of a caller inside a load. The flight's leader waits for a load, which is one of this
-/// thread's or may depend on one: in another process nobody sees who waits for whom, so that has a limit.
+/// thread's or may depend on one: of loads in other processes that is not known, so the wait has a limit.
 bool waits_for_its_caller(const Flight& flight, TimePoint patience) {
   if (!flight.waits) return false;
   return LoadScope::holds_lease(flight.waits_for_lease) || flight.waits_for_thread == this_thread_number() ||
@@ -103,7 +97,7 @@ std::optional<NodeRef> Loads::attempt(Call& call) {
 
   const TimePoint limit = deadline(call.called, loader.terms->load_timeout);
   if (!joined.lead) {
-    if (is_in_doubt(joined, !asks_first && !lags) && !may_join(*joined.flight, seen)) {
+    if (joined.in_doubt(!asks_first && !lags) && !may_join(*joined.flight, seen)) {
       context_.store.supersede(*joined.flight);
       return std::nullopt;
     }
@@ -123,7 +117,7 @@ NodeRef Loads::serve_entry(Call& call, Store::Joined joined, std::uint64_t arriv
   const Loader& loader = *call.loader;
   call.count(Count::hits);
   if (joined.flight && waits_for_refresh(*loader.terms, joined.freshness)) {
-    joined.lead |= replace_doubtful(joined.flight, is_in_doubt(joined, !asks_first), {call.key}, loader);
+    joined.lead |= replace_doubtful(joined.flight, joined.in_doubt(!asks_first), {call.key}, loader);
   }
   if (joined.lead && runner_.launch(joined.flight, call.loader, LoadUrgency::behind) &&
       !is_past_ttl(joined.freshness)) {
@@ -201,7 +195,7 @@ NodeRef Loads::refresh_if_due(Fetched seen, const std::shared_ptr<Loader>& loade
     Store::Joined joined =
         context_.store.join(new_flight(seen.key, *loader, loader->tags), Store::Wants::load, context_.now());
     if (waits_for_refresh(*loader->terms, seen.freshness)) {
-      const bool in_doubt = is_in_doubt(joined, !reads_l2_itself(*loader));
+      const bool in_doubt = joined.in_doubt(!reads_l2_itself(*loader));
       joined.lead |= replace_doubtful(joined.flight, in_doubt, seen, *loader);
     }
     refresh = joined.flight;
@@ -220,7 +214,7 @@ bool Loads::replace_doubtful(std::shared_ptr<Flight>& flight, bool in_doubt, con
         context_.store.join(new_flight(seen.key, loader, loader.tags), Store::Wants::load, context_.now());
     flight = std::move(joined.flight);
     if (joined.lead) return true;
-    in_doubt = is_in_doubt(joined, !reads_l2_itself(loader));
+    in_doubt = joined.in_doubt(!reads_l2_itself(loader));
   }
   return false;
 }
