@@ -17,7 +17,7 @@ constexpr std::chrono::milliseconds kNextAttempt{500};
 }  // namespace
 
 bool PeriodicTask::wake(TimePoint time) noexcept {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (stopped_ || (next_ <= time && thread_.joinable())) return true;
   next_ = std::min(next_, time);
   if (!start()) return false;
@@ -35,7 +35,7 @@ bool PeriodicTask::start() {
 }
 
 void PeriodicTask::stand_in() noexcept {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   if (stopped_ || standing_in_) return;
   const TimePoint now = std::chrono::steady_clock::now();
   if (now >= next_attempt_) {
@@ -62,13 +62,13 @@ TimePoint PeriodicTask::step() noexcept {
 }
 
 void PeriodicTask::run() {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   while (!stopped_) {
     if (standing_in_ || std::chrono::steady_clock::now() < next_) {
       if (standing_in_ || next_ == TimePoint::max()) {
-        wake_.wait(lock);
+        wake_.wait(lock.native());
       } else {
-        wake_.wait_until(lock, next_);
+        wake_.wait_until(lock.native(), next_);
       }
       continue;
     }
@@ -83,11 +83,11 @@ void PeriodicTask::run() {
 void PeriodicTask::stop() noexcept {
   std::thread ending;
   {
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     stopped_ = true;
     wake_.notify_all();
     ending.swap(thread_);
-    wake_.wait(lock, [this] { return !standing_in_; });
+    while (standing_in_) wake_.wait(lock.native());
   }
   if (!ending.joinable()) return;
   if (forks_ == fork_count()) {

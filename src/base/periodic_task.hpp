@@ -4,10 +4,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <thread>
 
 #include <dsta/cache/duration.hpp>
+
+#include "base/mutex.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -39,20 +40,19 @@ class PeriodicTask {
 
  private:
   void run();
-  bool start();
+  bool start() DSTA_REQUIRES(mutex_);
   void stand_in() noexcept;
   TimePoint step() noexcept;
 
   const std::function<TimePoint()> step_;
   const char* const name_;
-  std::mutex mutex_;
+  Mutex mutex_;
   std::condition_variable wake_;
-  // Under mutex_.
-  TimePoint next_ = TimePoint::max();
-  TimePoint next_attempt_ = {};  ///< to start a thread where there was none to be had
-  bool stopped_ = false;
-  bool standing_in_ = false;  ///< a step runs on a thread that passed by
-  std::thread thread_;
+  TimePoint next_ DSTA_GUARDED_BY(mutex_) = TimePoint::max();
+  TimePoint next_attempt_ DSTA_GUARDED_BY(mutex_) = {};  ///< to start a thread where there was none to be had
+  bool stopped_ DSTA_GUARDED_BY(mutex_) = false;
+  bool standing_in_ DSTA_GUARDED_BY(mutex_) = false;  ///< a step runs on a thread that passed by
+  std::thread thread_ DSTA_GUARDED_BY(mutex_);
   std::uint32_t forks_ = 0;  ///< when it was started: the child of a fork does not have it
   std::atomic<bool> lacks_thread_{false};
 };
