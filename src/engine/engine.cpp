@@ -33,7 +33,10 @@ Engine::Engine(ManagerOptions options) : context_(std::move(options), *this) {
 Engine::~Engine() { close(); }
 
 void Engine::close() noexcept {
-  levels_.notice_fork();
+  try {
+    levels_.notice_fork();
+  } catch (const std::exception&) {  // no memory: what the child would have made to close it is not there
+  }
   if (context_.is_closed.exchange(true)) return;
   context_.store.clear(context_.next_point());
   std::vector<std::shared_ptr<void>> kept;

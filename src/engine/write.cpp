@@ -119,9 +119,9 @@ std::optional<std::int64_t> Engine::increment_l1(const KeyView& key, std::int64_
     node->sequence = context_.sequence();
     EntryTerms terms;
     TagSet tags;
-    if (held && held->extra) {
-      terms.idle_ttl = held->extra->idle_ttl;
-      tags = held->extra->tags.again();
+    if (replaced && replaced->extra) {  // a hidden one starts again, and still is what its tags name
+      terms.idle_ttl = replaced->extra->idle_ttl;
+      tags = replaced->extra->tags.again();
     }
     if (!set_expiry(*node, terms, {.ttl = ttl, .tags = std::move(tags)}, context_.now(), context_.random))
       return std::nullopt;

@@ -259,7 +259,7 @@ Store::Published Store::land(Flight& flight, Landing landing, TimePoint now) {
   }
   if (held && landing.remove) {
     home.remove(held, dead);
-  } else if (held && landing.retry_after != TimePoint{}) {
+  } else if (held && landing.retry_after != TimePoint{} && held->created <= landing.retry_of) {
     held->retry_after.store(landing.retry_after, std::memory_order_relaxed);
   }
   return Published::nothing;

@@ -45,9 +45,11 @@ class Store {
   Store(const L1Options& options, TimePoint now, const std::atomic<std::size_t>* beside = nullptr);
   ~Store();
 
-  Freshness find(const KeyView& key, const TypeOps& type, const Identity* reader, TimePoint now, NodeRef& out) noexcept;
-  bool copy(ThreadRecord& record, const KeyView& key, const TypeOps& type, const Identity* reader, TimePoint now,
-            void* out) noexcept;
+  // Inline: see hit.hpp.
+  inline Freshness find(const KeyView& key, const TypeOps& type, const Identity* reader, TimePoint now,
+                        NodeRef& out) noexcept;
+  inline bool copy(ThreadRecord& record, const KeyView& key, const TypeOps& type, const Identity* reader, TimePoint now,
+                   void* out) noexcept;
   /// The entry whatever its type, if it counts.
   NodeRef peek(const KeyView& key, TimePoint now) noexcept;
 
@@ -91,6 +93,8 @@ class Store {
     NodeRef replace_by = {};
     bool remove = false;         ///< the source was asked and its answer is not to be kept
     TimePoint retry_after = {};  ///< the source could not be asked: the entry stays, and is not refreshed before
+    /// Which entry that is said of: one that was made later is due by its own time.
+    TimePoint retry_of = TimePoint::max();
   };
   /// Ends a flight; does nothing to the entry if it was fenced.
   Published land(Flight& flight, Landing landing, TimePoint now);
@@ -141,7 +145,7 @@ class Store {
   void clear_counts();
 
  private:
-  Shard& shard(std::uint64_t hash) const noexcept;
+  inline Shard& shard(std::uint64_t hash) const noexcept;
   /// find for an entry that is not simply fresh: needs the lock to see whether somebody refreshes it.
   Freshness find_aged(const KeyView& key, const TypeOps& type, const Identity* reader, TimePoint now,
                       NodeRef& out) noexcept;

@@ -123,7 +123,7 @@ Acquired LeaseCoordinator::acquire(const Batch& batch, const LoadSpec& spec, Loa
       flight->wait_for(found.lease.token, 0);
       acquired.foreign.add(batch.items[i], flight);
     } else if (step == LeaseStep::put_off) {
-      put_off(flight);
+      put_off(flight, std::nullopt);
     } else {
       alone(i);
     }
@@ -230,11 +230,13 @@ void LeaseCoordinator::land_found(Flight& flight, const EntryTerms& terms, NodeR
   flight.landing.notify_all();
 }
 
-void LeaseCoordinator::put_off(const std::shared_ptr<Flight>& flight) {
-  const TimePoint since = context_.now(), until = saturating_add(since, kPutOff);
-  shared().back_off(flight->name, since, until);
+void LeaseCoordinator::put_off(const std::shared_ptr<Flight>& flight, std::optional<TimePoint> created) {
   Store::Landing landing;
-  landing.retry_after = until;
+  landing.retry_after = saturating_add(context_.now(), kPutOff);
+  if (created) {
+    landing.retry_of = *created;
+    shared().back_off(flight->name, *created, landing.retry_after);
+  }
   context_.store.land(*flight, std::move(landing), context_.now());
   {
     const std::lock_guard lock(flight->mutex);

@@ -98,7 +98,7 @@ void LeaseCoordinator::take_raw_claims(const Batch& batch, const LoadSpec& spec,
     }
     claims[n].hold.settle();
     if (urgency == LoadUrgency::behind) {
-      put_off(flight);
+      put_off(flight, std::nullopt);
     } else if (LoadScope::holds_lease(*held[n])) {
       acquired.owned.add(item, flight, {});
     } else {

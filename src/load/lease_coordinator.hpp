@@ -60,7 +60,9 @@ class LeaseCoordinator {
                         Freshness& freshness);
   bool know_versions(std::span<const std::string> dependencies, const EntryTerms& terms, Versions& versions);
   void land_found(Flight& flight, const EntryTerms& terms, NodeRef node, Freshness freshness);
-  void put_off(const std::shared_ptr<Flight>& flight);
+  /// Another process refreshes it: the value of L2 that was made at `created` (nullopt: there is none) is left alone
+  /// for a while.
+  void put_off(const std::shared_ptr<Flight>& flight, std::optional<TimePoint> created);
   Acquired acquire_raw(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, LoadPlace& place);
   void take_raw_claims(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, std::span<const std::size_t> open,
                        const std::vector<bool>& absent, Acquired& acquired);

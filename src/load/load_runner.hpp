@@ -59,9 +59,9 @@ class LoadRunner {
   bool enter(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, LoadPlace& place);
   void wait_for_unclaimed(const std::shared_ptr<Flight>& flight);
   void load_owned(OwnedLoads& owned, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run, LoadPlace& place);
-  std::vector<Loaded> call_loader(const OwnedLoads& owned, const LoadSpec& spec, bool with_l2, const RunLoader& run,
-                                  LoadPlace& place, Duration& took);
-  void mark_begun(const OwnedLoads& owned, bool with_l2);
+  std::vector<Loaded> call_loader(const OwnedLoads& owned, const LoadSpec& spec, const RunLoader& run, LoadPlace& place,
+                                  Duration& took);
+  void mark_begun(const OwnedLoads& owned, bool with_l2, bool lags);
   NodeRef previous_value(const Flight& flight, const Claim& claim);
 
   /// Decides what is to become of what a flight brought.

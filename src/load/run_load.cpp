@@ -99,10 +99,11 @@ void LoadRunner::wait_for_unclaimed(const std::shared_ptr<Flight>& flight) {
 void LoadRunner::load_owned(OwnedLoads& owned, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run,
                             LoadPlace& place) {
   const bool with_l2 = levels_.used_by(*spec.terms) && spec.type->shareable;
-  // Whatever is to be kept by this process alone while it cannot learn what others invalidate.
-  const bool lags = !with_l2 && trust_.lags();
   const bool background = Background::on_task();
   if (!enter(owned, spec, urgency, place)) return;
+  // Whatever is to be kept by this process alone while it cannot learn what others invalidate. Asked once, as a flight
+  // is either without a claim from here on or begins its loader as one that may be joined.
+  const bool lags = !with_l2 && trust_.lags();
   // With its place: the load that it waits for has one, too.
   if (owned.flights.size() == 1 && (with_l2 ? owned.claims[0].kind == Claim::Kind::none : lags)) {
     if (urgency == LoadUrgency::beside) {
@@ -116,7 +117,8 @@ void LoadRunner::load_owned(OwnedLoads& owned, const LoadSpec& spec, LoadUrgency
     return;
   }
   Duration took{};
-  std::vector<Loaded> loaded = call_loader(owned, spec, with_l2, run, place, took);
+  if (trust_.limited()) mark_begun(owned, with_l2, lags);
+  std::vector<Loaded> loaded = call_loader(owned, spec, run, place, took);
   std::vector<Prepared> prepared;
   prepared.reserve(loaded.size());
   for (std::size_t i = 0; i < owned.flights.size(); ++i) {
@@ -130,14 +132,13 @@ void LoadRunner::load_owned(OwnedLoads& owned, const LoadSpec& spec, LoadUrgency
 }
 
 /// What the loader brings for each flight; its exception, if it throws, for all of them.
-std::vector<Loaded> LoadRunner::call_loader(const OwnedLoads& owned, const LoadSpec& spec, bool with_l2,
-                                            const RunLoader& run, LoadPlace& place, Duration& took) {
+std::vector<Loaded> LoadRunner::call_loader(const OwnedLoads& owned, const LoadSpec& spec, const RunLoader& run,
+                                            LoadPlace& place, Duration& took) {
   Counters& counters = spec.identity->counters;
   std::vector<Loaded> loaded;
   std::exception_ptr error;
   {
     const LoadScope scope(owned.flights, place.take());
-    if (trust_.limited()) mark_begun(owned, with_l2);
     for (const auto& flight : owned.flights) context_.probes.at(Probes::Point::before_load, flight->name);
     counters.add(Count::loads);
     const TimePoint begun = context_.options.clock->now();
@@ -159,8 +160,7 @@ std::vector<Loaded> LoadRunner::call_loader(const OwnedLoads& owned, const LoadS
   return loaded;
 }
 
-void LoadRunner::mark_begun(const OwnedLoads& owned, bool with_l2) {
-  const bool lags = !with_l2 && trust_.lags();
+void LoadRunner::mark_begun(const OwnedLoads& owned, bool with_l2, bool lags) {
   for (std::size_t i = 0; i < owned.flights.size(); ++i) {
     Flight& flight = *owned.flights[i];
     if (with_l2 ? owned.claims[i].kind != Claim::Kind::none : !lags) {

@@ -113,7 +113,10 @@ void LeaseCoordinator::request_store(std::size_t i, OwnedLoads& owned, const Loa
     requests.of_entries.push_back({i, stores});
   }
   const bool failed = mine.landing.retry_after != TimePoint{};
-  if (failed) shared().back_off(flight.name, context_.now(), mine.landing.retry_after);
+  if (failed && claim.previous) {
+    mine.landing.retry_of = claim.previous->created;
+    shared().back_off(flight.name, claim.previous->created, mine.landing.retry_after);
+  }
   if (!claim.refresh) return;
   // After a failure nobody in the fleet tries for a while.
   const Leases::Record& lease = claim.refresh.record();

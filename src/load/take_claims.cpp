@@ -154,9 +154,9 @@ void LeaseCoordinator::Claims::take_refresh_leases() {
   for (std::size_t n = 0; n < asked.size(); ++n) {
     if (done[n]) continue;
     Claim& claim = asked[n]->claim;
-    if (done[n].status != Done::unknown) claim.refresh.settle();  // else it is given back
+    done[n].status == Done::unknown ? claim.refresh.give_up() : claim.refresh.settle();
     claim.kind = Claim::Kind::none;
-    coordinator_.put_off(flight_of(*asked[n]));
+    coordinator_.put_off(flight_of(*asked[n]), remote_.clock().to_local(asked[n]->found->view.terms.created));
   }
 }
 
@@ -185,7 +185,8 @@ void LeaseCoordinator::Claims::hand_out(std::size_t n, Acquired& acquired) {
     acquired.owned.add(item, flight, std::move(claim));
     return;
   }
-  if (taken_[n] == Taken::unknown) {  // its holds are given back
+  if (taken_[n] == Taken::unknown) {
+    claim.hold.give_up();
     acquired.owned.add(item, flight, {});
     return;
   }

@@ -47,12 +47,16 @@ void Coherence::begin_tasks() {
 }
 
 void Coherence::listen() {
-  channel_ = std::make_unique<InvalidationChannel>(
+  auto channel = std::make_unique<InvalidationChannel>(
       *this, shared_.remote.link(),
       ChannelOptions{
           .prefix = shared_.remote.keys().head(),
           .ping_period = context_.options.l1.ping_period.value_or({}),
           .say = [this](LogLevel level, std::string message) { shared_.messages->post(level, std::move(message)); }});
+  // In the child of a fork what was there is the parent's, whose thread is missing: it can be neither used nor
+  // destroyed.
+  static_cast<void>(channel_.release());
+  channel_ = std::move(channel);
   channel_->tend();
 }
 
@@ -87,9 +91,7 @@ void Coherence::revive() {
     const QuietWork quiet(*this);  // a destructor of the user's may ask the cache, whose threads wait for this
     drop(true);
   }
-  if (!channel_) return;
-  static_cast<void>(channel_.release());
-  listen();
+  if (context_.options.l1.enabled) listen();
 }
 
 bool Coherence::fills(const EntryTerms& terms) const {
@@ -166,8 +168,8 @@ void Coherence::on_up(TimePoint known_good) {
   serve_until_ = TimePoint::max();
   context_.store.close(true);
   context_.store.open();
+  trust_.set_own_dropped(false);  // first: until the other they are hidden
   trust_from(known_good);
-  trust_.set_own_dropped(false);
   version_keeper_->wake();
 }
 
@@ -215,10 +217,10 @@ void Coherence::stop_trusting(TimePoint last_known_good) {
 
 void Coherence::no_channel(std::string_view why) noexcept {
   try {
-    context_.log(LogLevel::warning,
-                 fmt::format("no invalidation channel: {}. L1 keeps no values of L2 until there is one; the next calls "
-                             "try again",
-                             why));
+    // Not by this thread: the user's sink may ask the cache, whose threads may wait for this one.
+    shared_.messages->post(LogLevel::warning, fmt::format("no invalidation channel: {}. L1 keeps no values of L2 until "
+                                                          "there is one; the next calls try again",
+                                                          why));
   } catch (const std::exception&) {  // no memory to say so
   }
 }

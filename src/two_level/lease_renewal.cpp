@@ -39,9 +39,31 @@ bool give_back_refused(Remote& remote, const Leases::Record& lease) {
   return bool(remote.replace_raw({&end, 1})[0]);
 }
 
-TimePoint renew(Shared& shared, std::mutex& quiet_mutex, TimePoint time, TimePoint next) {
-  constexpr Duration kPatience = Duration(Leases::kRenewal) / 2;
+/// As many as there is time for; what is left is given back later.
+void give_back(Shared& shared, std::mutex& quiet_mutex, const std::vector<Leases::Record>& ended, TimePoint end) {
   constexpr std::size_t kMost = 256;
+  const auto goes_on = [&] { return shared.remote.link().up() && std::chrono::steady_clock::now() <= end; };
+  const auto answered = [&](const Leases::Record& record, bool given) {
+    const std::lock_guard quiet(quiet_mutex);
+    shared.leases->answered(record, given);
+  };
+  for (std::size_t at = 0; at < ended.size(); at += kMost) {
+    const std::span part = std::span(ended).subspan(at, std::min(kMost, ended.size() - at));
+    const auto done = goes_on() ? ask(shared.remote, part, EntryAction::leave) : std::vector<Done>();
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      bool given = !done.empty() && done[i].settled();
+      if (given && part[i].taken_late) given = done[i].status == Done::yes;  // "not there" may be: not there yet
+      if (!done.empty() && done[i].status == Done::no && !done[i].settled() && goes_on()) {
+        given = give_back_refused(shared.remote, part[i]);
+      }
+      answered(part[i], given);
+    }
+  }
+}
+
+TimePoint renew(Shared& shared, std::mutex& quiet_mutex, TimePoint time, TimePoint next) {
+  // The leases that are held must be renewed in time.
+  constexpr Duration kPatience = Duration(Leases::kRenewal) / 2;
   std::vector<Leases::Record> due, ended;
   {
     const std::lock_guard quiet(quiet_mutex);
@@ -49,20 +71,7 @@ TimePoint renew(Shared& shared, std::mutex& quiet_mutex, TimePoint time, TimePoi
     ended = shared.leases->to_give_back(time, next);
   }
   ask(shared.remote, due, EntryAction::keep);
-  // What is left is given back by the next step: the leases that are held must be renewed in time.
-  const auto goes_on = [&] {
-    return shared.remote.link().up() && std::chrono::steady_clock::now() - time <= kPatience;
-  };
-  for (std::size_t at = 0; at < ended.size() && goes_on(); at += kMost) {
-    const std::span part = std::span(ended).subspan(at, std::min(kMost, ended.size() - at));
-    const auto done = ask(shared.remote, part, EntryAction::leave);
-    for (std::size_t i = 0; i < part.size(); ++i) {
-      bool given = done[i].settled();
-      if (!given && done[i].status == Done::no && goes_on()) given = give_back_refused(shared.remote, part[i]);
-      const std::lock_guard quiet(quiet_mutex);
-      if (given) shared.leases->given_back(part[i]);
-    }
-  }
+  give_back(shared, quiet_mutex, ended, time + kPatience);
   return next;
 }
 
@@ -79,14 +88,21 @@ TimePoint renew_leases(Shared& shared, std::mutex& quiet) {
   }
 }
 
-void give_back_leases(Shared& shared, std::mutex& quiet, Duration time_limit) noexcept {
-  constexpr std::chrono::milliseconds kPatience{100};
+void give_back_leases(Shared& shared, std::mutex& quiet_mutex, Duration time_limit) noexcept {
   if (!shared.remote.link().up()) return;
+  // A request with less than an eighth of the limit left is not sent.
+  const TimeBudget::Operation budget(time_limit / 4);
   try {
-    const TimeBudget::Operation budget(std::min<Duration>(time_limit, kPatience));
-    renew_leases(shared, quiet);
+    TimePoint next = TimePoint::max();
+    std::vector<Leases::Record> ended;
+    {
+      const std::lock_guard quiet(quiet_mutex);
+      ended = shared.leases->to_give_back(std::chrono::steady_clock::now(), next);
+    }
+    give_back(shared, quiet_mutex, ended, TimeBudget::end());
   } catch (const std::exception&) {  // no memory
   }
+  shared.leases->wait_for_answers(TimeBudget::end());  // to what the periodic task has asked
 }
 
 }  // namespace detail

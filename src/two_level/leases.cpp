@@ -12,6 +12,11 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
+namespace {
+/// Between attempts to give a lease back.
+constexpr std::chrono::milliseconds kAgain{100};
+}  // namespace
+
 void Leases::hold(Records& one) {
   Record& record = one.front();
   record.due = std::chrono::steady_clock::now() + kRenewal;
@@ -59,18 +64,23 @@ std::vector<Leases::Record> Leases::due(TimePoint now, TimePoint& next) {
 }
 
 void Leases::renew_all() noexcept {
-  const std::lock_guard lock(mutex_);
-  for (Record& record : held_) record.due = TimePoint{};
+  {
+    const std::lock_guard lock(mutex_);
+    for (Record& record : held_) record.due = TimePoint{};
+    for (Record& record : returned_) record.asked = false;
+  }
+  answered_.notify_all();
 }
 
 std::vector<Leases::Record> Leases::to_give_back(TimePoint now, TimePoint& next) {
-  constexpr std::chrono::milliseconds kAgain{100};
   std::vector<Record> due;
   const std::lock_guard lock(mutex_);
   std::erase_if(returned_, [&](const Record& record) { return record.expires < now; });
+  due.reserve(returned_.size());  // then nothing fails once one is marked
   for (Record& record : returned_) {
-    if (record.due <= now) {
+    if (!record.asked && record.due <= now) {
       due.push_back(record);
+      record.asked = true;
       record.due = now + kAgain;
     }
     next = std::min(next, record.due);
@@ -78,13 +88,28 @@ std::vector<Leases::Record> Leases::to_give_back(TimePoint now, TimePoint& next)
   return due;
 }
 
-void Leases::given_back(const Record& record) {
+void Leases::answered(const Record& record, bool given) {
+  {
+    const std::lock_guard lock(mutex_);
+    // One of them: the server counts the holders of a lease that several loads share.
+    const auto one = std::ranges::find_if(returned_, [&](const Record& each) {
+      return each.asked && each.generation == record.generation && each.key == record.key && each.name == record.name;
+    });
+    if (one == returned_.end()) return;
+    one->asked = false;
+    if (given) returned_.erase(one);
+  }
+  answered_.notify_all();
+}
+
+bool Leases::wait_for_answers(TimePoint end) {
+  std::unique_lock lock(mutex_);
+  return answered_.wait_until(lock, end, [&] { return std::ranges::none_of(returned_, &Record::asked); });
+}
+
+void Leases::doubt(Records::iterator record) noexcept {
   const std::lock_guard lock(mutex_);
-  // One of them: the server counts the holders of a lease that several loads share.
-  const auto given = std::ranges::find_if(returned_, [&](const Record& one) {
-    return one.generation == record.generation && one.key == record.key && one.name == record.name;
-  });
-  if (given != returned_.end()) returned_.erase(given);
+  record->taken_late = true;
 }
 
 std::shared_ptr<Flight> Leases::flight_of(const LeaseToken& generation) const {
@@ -119,6 +144,11 @@ LeaseHold& LeaseHold::operator=(LeaseHold&& other) noexcept {
 void LeaseHold::begin() {
   leases_->hold(own_);
   held_ = true;
+}
+
+void LeaseHold::give_up() noexcept {
+  if (held_) leases_->doubt(place_);
+  end(false);
 }
 
 void LeaseHold::end(bool settled) noexcept {

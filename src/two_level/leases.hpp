@@ -1,6 +1,7 @@
 #pragma once
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <functional>
 #include <list>
 #include <memory>
@@ -42,6 +43,9 @@ class Leases {
     TimePoint deserted_after = TimePoint::max();
     TimePoint due = {};      ///< to be renewed, or to be given back
     TimePoint expires = {};  ///< of one to be given back: by then the server has forgotten it
+    bool asked = false;      ///< the server is being asked to take it back, which must not happen twice
+    /// The server may execute the taking late, also after the giving back, so that is repeated until it expires.
+    bool taken_late = false;
   };
   using Records = std::list<Record>;
 
@@ -53,9 +57,12 @@ class Leases {
   std::vector<Record> due(TimePoint now, TimePoint& next);
   /// Those that are held are due.
   void renew_all() noexcept;
-  /// Those to be given back now.
+  /// Those to be given back now. The server is to be asked, and then answered() to be called for each.
   std::vector<Record> to_give_back(TimePoint now, TimePoint& next);
-  void given_back(const Record& record);
+  /// `given`: the server does not have it any more; else it is asked again.
+  void answered(const Record& record, bool given);
+  /// Of what was to be given back, some is being asked for. Waits until none is, or until `end`; false then.
+  bool wait_for_answers(TimePoint end);
   /// The load of this process that holds the lease; null when none does.
   std::shared_ptr<Flight> flight_of(const LeaseToken& generation) const;
   /// True for a lease of this process whose loads have ended.
@@ -66,10 +73,12 @@ class Leases {
   void hold(Records& one);
   void release(Records::iterator record, Records& out) noexcept;
   void give_back(Records::iterator record) noexcept;
+  void doubt(Records::iterator record) noexcept;
 
   static constexpr std::size_t kMost = 4096;
   const std::function<void(TimePoint)> wake_;
   mutable std::mutex mutex_;
+  std::condition_variable answered_;
   // Under mutex_.
   Records held_;
   Records returned_;
@@ -92,6 +101,8 @@ class LeaseHold {
   bool ready() const { return !own_.empty() && !held_; }
   /// What became of the load is known at the server: there is nothing to give back.
   void settle() noexcept { end(true); }
+  /// It is not known whether the lease was taken: the server may still do it. It is given back.
+  void give_up() noexcept;
   const Leases::Record& record() const { return *place_; }
 
  private:

@@ -54,20 +54,22 @@ struct Shared {
     news.notify_all();
   }
 
-  /// No refresh of a value that is not kept in-process is begun before its time here; few, and forgotten when many.
-  void back_off(std::string_view name, TimePoint since, TimePoint until) {
+  /// No refresh of the value that was made at `created`, and is not kept in-process, is begun before `until`; few, and
+  /// forgotten when many.
+  void back_off(std::string_view name, TimePoint created, TimePoint until) {
     const std::lock_guard lock(backoff_mutex);
     if (backoffs.size() >= 4096) backoffs.clear();
-    backoffs.insert_or_assign(std::string(name), RefreshBackoff{since, until});
+    backoffs.insert_or_assign(std::string(name), RefreshBackoff{created, until});
   }
-  /// A value that was made after the refresh backoff began ends it: another process has refreshed.
+  /// A value that was made later is due by its own time: another process has refreshed. The time of the refusal would
+  /// not do instead, as the other may have stored before it was noted.
   bool backs_off(std::string_view name, TimePoint created, TimePoint now) {
     const std::lock_guard lock(backoff_mutex);
     const auto held = backoffs.find(name);
-    return held != backoffs.end() && now < held->second.until && created <= held->second.since;
+    return held != backoffs.end() && now < held->second.until && created <= held->second.created;
   }
   struct RefreshBackoff {
-    TimePoint since, until;
+    TimePoint created, until;
   };
   std::mutex backoff_mutex;
   std::map<std::string, RefreshBackoff, std::less<>> backoffs;  // under backoff_mutex

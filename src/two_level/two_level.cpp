@@ -118,7 +118,7 @@ bool TwoLevel::reachable() {
 }
 
 void TwoLevel::notice_fork() {
-  if (shared_ && forks_.load(std::memory_order_acquire) != fork_count()) revive();
+  if (shared_ && !context_.closed() && forks_.load(std::memory_order_acquire) != fork_count()) revive();
 }
 
 void TwoLevel::tend() {

@@ -10,6 +10,7 @@
 #include "eventually.hpp"
 #include "over_redis.hpp"
 #include "proxied_server.hpp"
+#include "server_info.hpp"
 
 namespace dsta::cache {
 namespace {
@@ -85,6 +86,32 @@ TEST_F(UnknownLease, OfARawValueHoldsUpNoOtherProcess) {
   proxy->set(Fault::hold(Fault::Way::requests).on("EVALSHA"));
   EXPECT_EQ(mine(1), 1);
   EXPECT_TRUE(elsewhere_is_prompt) << "though the load goes on here";
+}
+
+TEST_F(UnknownLease, TakenAfterAnInvalidationStoresNothing) {
+  CacheManager here(over_redis(proxy->url(), false, 200ms)), there(over_redis(server->url(), false, 5s));
+  const EntryOptions options{.ttl = 60s, .prefix = "f"};
+  std::atomic<int> source{1};
+  std::function<void()> in_loader = [] {};
+  const auto theirs = there.cached(options, std::function<int(int)>([&](int) { return source.load(); }));
+  const auto mine = here.cached(options, std::function<int(int)>([&](int) {
+                                  const int loaded = source;
+                                  std::exchange(in_loader, [] {})();
+                                  return loaded;
+                                }));
+  ASSERT_EQ(mine(2), 1) << "what is needed once, like scripts, is there";
+  in_loader = [&] {
+    source = 2;
+    theirs.invalidate(1);
+    const auto sets_before = calls_of(*server, "set");
+    proxy->clear();  // now the server takes the lease
+    ASSERT_TRUE(eventually([&] { return calls_of(*server, "set") > sets_before; }));
+    ASSERT_TRUE(eventually([&] { return here.set("connected again", 1); }));
+  };
+  proxy->set(Fault::hold(Fault::Way::requests).on("SET"));
+  EXPECT_EQ(mine(1), 1) << "asked before the invalidation";
+  EXPECT_EQ(theirs(1), 2);
+  EXPECT_EQ(mine(1), 2);
 }
 
 }  // namespace

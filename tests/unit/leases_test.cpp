@@ -52,7 +52,10 @@ struct LeasesTest : ::testing::Test {
   Names to_give_back(TimePoint time) const {
     TimePoint next = TimePoint::max();
     Names names;
-    for (const auto& record : leases->to_give_back(time, next)) names.push_back(record.name);
+    for (const auto& record : leases->to_give_back(time, next)) {
+      names.push_back(record.name);
+      leases->answered(record, false);
+    }
     return names;
   }
 };
@@ -167,7 +170,7 @@ TEST_F(LeasesTest, OnceGivenBackItIsForgottenAndNoOther) {
   { const LeaseHold first = hold(1, "a"), second = hold(2, "b"); }
   TimePoint next = TimePoint::max();
   for (const auto& record : leases->to_give_back(now(), next)) {
-    if (record.name == "a") leases->given_back(record);
+    leases->answered(record, record.name == "a");
   }
   EXPECT_FALSE(leases->is_given_back(token(1)));
   EXPECT_TRUE(leases->is_given_back(token(2)));
@@ -180,11 +183,36 @@ TEST_F(LeasesTest, TwoLoadsThatShareALeaseGiveItBackTwice) {
   TimePoint next = TimePoint::max();
   const auto both = leases->to_give_back(now(), next);
   ASSERT_EQ(both.size(), 2u);
-  leases->given_back(both[0]);
+  leases->answered(both[0], true);
   EXPECT_TRUE(leases->is_given_back(token(1)));
+  leases->answered(both[1], false);
   EXPECT_EQ(to_give_back(now() + 1s).size(), 1u);
-  leases->given_back(both[1]);
+  for (const auto& last : leases->to_give_back(now() + 2s, next)) leases->answered(last, true);
   EXPECT_FALSE(leases->is_given_back(token(1)));
+}
+
+TEST_F(LeasesTest, TheServerIsNotAskedTwiceAtOnceToTakeOneBack) {
+  { const LeaseHold held = hold(1); }
+  TimePoint next = TimePoint::max();
+  const auto asked = leases->to_give_back(now(), next);
+  ASSERT_EQ(asked.size(), 1u);
+  EXPECT_TRUE(leases->to_give_back(now() + 1s, next).empty()) << "the answer is on its way";
+  EXPECT_FALSE(leases->wait_for_answers(now()));
+  leases->answered(asked[0], false);
+  EXPECT_TRUE(leases->wait_for_answers(now()));
+  EXPECT_EQ(leases->to_give_back(now() + 1s, next).size(), 1u);
+  leases->renew_all();
+  EXPECT_EQ(leases->to_give_back(now() + 2s, next).size(), 1u) << "whoever asked had no memory for the answer";
+}
+
+TEST_F(LeasesTest, OneThatIsTakenLateIsKnownByThat) {
+  {
+    LeaseHold sure = hold(1, "a"), unsure = hold(2, "b");
+    unsure.give_up();
+    EXPECT_FALSE(unsure);
+  }
+  TimePoint next = TimePoint::max();
+  for (const auto& record : leases->to_give_back(now(), next)) EXPECT_EQ(record.taken_late, record.name == "b");
 }
 
 TEST_F(LeasesTest, ALeaseThatAnotherLoadOfThisProcessStillHoldsCounts) {

@@ -29,7 +29,8 @@ class ServerClock {
   }
 
   void set(std::int64_t server_microseconds, TimePoint asked, TimePoint answered, std::uint64_t connection) {
-    if (setting_.test_and_set(std::memory_order_acquire)) return;  // by another thread, just now
+    while (setting_.test_and_set(std::memory_order_acquire)) {  // by another thread, of a few instructions
+    }
     if (!is_newer_than(connection)) set_alone(server_microseconds, asked, answered, connection);
     setting_.clear(std::memory_order_release);
   }
@@ -89,14 +90,17 @@ class ServerClock {
     least_ahead_.store(now_least, std::memory_order_relaxed);
     if (!known) ahead_.store(most, std::memory_order_relaxed);
     connection_.store(connection, std::memory_order_relaxed);
-    const Duration lasts = std::chrono::microseconds(ahead() - now_least) > kPrecise ? Duration(kSoon) : kLasts;
+    const Duration width = std::chrono::microseconds(ahead() - now_least);
+    // Where the server is far away each answer takes long, and one request in ten or so is enough.
+    const Duration lasts =
+        width > kPrecise ? std::clamp<Duration>(10 * (answered - asked), kSoon, kSoonAtMost) : Duration(kLasts);
     due_.store(saturating_add(std::chrono::steady_clock::now(), lasts), std::memory_order_release);
   }
 
   static constexpr std::chrono::minutes kLasts{1};
   /// A round trip that takes longer is measured again soon: the server was paused, or the network was.
   static constexpr std::chrono::milliseconds kPrecise{50};
-  static constexpr std::chrono::milliseconds kSoon{100};
+  static constexpr std::chrono::milliseconds kSoon{100}, kSoonAtMost{1000};
 
   std::atomic<std::int64_t> ahead_{0};
   std::atomic<std::int64_t> least_ahead_{0};
