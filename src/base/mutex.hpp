@@ -20,6 +20,7 @@ class DSTA_CAPABILITY("mutex") Mutex {
 
  private:
   friend class MutexLock;
+  friend class MutexUnlock;
   std::mutex mutex_;
 };
 
@@ -41,6 +42,19 @@ class DSTA_SCOPED_CAPABILITY MutexLock {
 
  private:
   std::unique_lock<std::mutex> lock_;
+};
+
+/// Releases a Mutex that the caller holds, to the end of its scope, and then takes it again, also after an exception.
+/// For functions that require the mutex and must not hold it while they wait.
+class DSTA_SCOPED_CAPABILITY MutexUnlock {
+ public:
+  explicit MutexUnlock(Mutex& mutex) DSTA_RELEASE(mutex) : mutex_(mutex.mutex_) { mutex_.unlock(); }
+  ~MutexUnlock() DSTA_RELEASE() { mutex_.lock(); }
+  MutexUnlock(const MutexUnlock&) = delete;
+  MutexUnlock& operator=(const MutexUnlock&) = delete;
+
+ private:
+  std::mutex& mutex_;
 };
 
 }  // namespace detail

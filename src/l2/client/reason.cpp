@@ -4,10 +4,11 @@
 
 #include <algorithm>
 #include <exception>
-#include <mutex>
 #include <new>
 #include <set>
 #include <string>
+
+#include "base/mutex.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -75,13 +76,13 @@ std::string_view meaning(std::string_view text) {
 std::string_view keep_reason(std::string_view text) noexcept {
   // Never destroyed: results may be read until the process ends.
   struct Kept {
-    std::mutex mutex;
-    std::set<std::string, std::less<>> texts;
+    Mutex mutex;
+    std::set<std::string, std::less<>> texts DSTA_GUARDED_BY(mutex);
   };
   alignas(Kept) static unsigned char memory[sizeof(Kept)];
   static auto* const kept = new (memory) Kept;
   try {
-    const std::lock_guard lock(kept->mutex);
+    const MutexLock lock(kept->mutex);
     if (const auto known = kept->texts.find(text); known != kept->texts.end()) return *known;
     if (kept->texts.size() >= kMostReasons) return kUnsaid;
     return *kept->texts.emplace(text).first;

@@ -11,10 +11,10 @@
 #include <cstring>
 #include <exception>
 #include <memory>
-#include <mutex>
 #include <system_error>
 #include <vector>
 
+#include "base/mutex.hpp"
 #include "base/thread.hpp"
 #include "l2/net/stream.hpp"
 #include "l2/net/wake.hpp"
@@ -61,11 +61,11 @@ std::vector<SocketAddress> resolve(const Address& address, int flags, std::strin
 std::vector<SocketAddress> resolve_by(const Address& address, TimePoint deadline, std::string& error) {
   if (auto found = resolve(address, AI_NUMERICHOST, error); !found.empty()) return found;
   struct Lookup {
-    std::mutex mutex;
     Wake ended;
-    bool done = false;
-    std::vector<SocketAddress> found;
-    std::string error;
+    Mutex mutex;
+    bool done DSTA_GUARDED_BY(mutex) = false;
+    std::vector<SocketAddress> found DSTA_GUARDED_BY(mutex);
+    std::string error DSTA_GUARDED_BY(mutex);
   };
   auto lookup = std::make_shared<Lookup>();
   const bool started = start_detached_thread("dsta-resolve", [lookup, address] {
@@ -77,7 +77,7 @@ std::vector<SocketAddress> resolve_by(const Address& address, TimePoint deadline
       found.clear();
     }
     {
-      const std::lock_guard lock(lookup->mutex);
+      const MutexLock lock(lookup->mutex);
       lookup->found = std::move(found);
       lookup->error = std::move(why);
       lookup->done = true;
@@ -89,7 +89,7 @@ std::vector<SocketAddress> resolve_by(const Address& address, TimePoint deadline
     return {};
   }
   wait_ready(lookup->ended.descriptor(), false, deadline);
-  const std::lock_guard lock(lookup->mutex);
+  const MutexLock lock(lookup->mutex);
   if (!lookup->done) {
     error = "the name was not resolved in time";
     return {};

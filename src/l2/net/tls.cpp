@@ -11,8 +11,9 @@
 #include <sys/socket.h>
 
 #include <cerrno>
-#include <mutex>
 #include <utility>
+
+#include "base/mutex.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -70,14 +71,14 @@ class TlsStream final : public Stream {
   TlsStream(Descriptor socket, Ssl ssl) : socket_(std::move(socket)), ssl_(std::move(ssl)) {}
 
   Step read(char* into, std::size_t room) override {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     ERR_clear_error();
     std::size_t got = 0;
     const int result = SSL_read_ex(ssl_.get(), into, room, &got);
     return step(result, got);
   }
   Step write(const char* from, std::size_t size) override {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     ERR_clear_error();
     std::size_t sent = 0;
     const int result = SSL_write_ex(ssl_.get(), from, size, &sent);
@@ -88,7 +89,7 @@ class TlsStream final : public Stream {
   int descriptor() const override { return socket_.get(); }
 
  private:
-  Step step(int result, std::size_t bytes) const {
+  Step step(int result, std::size_t bytes) const DSTA_REQUIRES(mutex_) {
     if (result > 0) return {Step::Kind::moved, bytes};
     switch (SSL_get_error(ssl_.get(), result)) {
       case SSL_ERROR_WANT_READ:
@@ -102,9 +103,9 @@ class TlsStream final : public Stream {
     }
   }
 
-  std::mutex mutex_;
   Descriptor socket_;
-  Ssl ssl_;
+  Mutex mutex_;
+  Ssl ssl_ DSTA_GUARDED_BY(mutex_);
 };
 
 }  // namespace

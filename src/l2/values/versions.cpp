@@ -49,7 +49,7 @@ bool VersionClock::may_have_raised(std::string_view hash, std::uint64_t before) 
 }
 
 bool NoticeMemory::add(std::string_view token) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!known_.emplace(token).second) return false;
   order_.emplace_back(token);
   if (order_.size() > kMost) {
@@ -60,14 +60,14 @@ bool NoticeMemory::add(std::string_view token) {
 }
 
 std::optional<Version> VersionMemory::find(std::string_view name, TimePoint until) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto it = versions_.find(name);
   if (it == versions_.end() || it->second.kept_until < until) return std::nullopt;
   return it->second.version;
 }
 
 void VersionMemory::note(std::string_view name, Version version, std::uint64_t mark, TimePoint kept_until) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (changes_.load(std::memory_order_relaxed) != mark) return;
   if (versions_.size() >= kMost || bytes_ >= kMostBytes) make_room();
   const auto [it, added] = versions_.try_emplace(std::string(name), Known{version, kept_until});
@@ -91,7 +91,7 @@ void VersionMemory::make_room() {
 }
 
 void VersionMemory::forget(std::string_view name) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   changes_.fetch_add(1, std::memory_order_release);
   const auto it = versions_.find(name);
   if (it == versions_.end()) return;
@@ -100,7 +100,7 @@ void VersionMemory::forget(std::string_view name) {
 }
 
 void VersionMemory::forget_all() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   changes_.fetch_add(1, std::memory_order_release);
   versions_.clear();
   bytes_ = 0;
@@ -108,7 +108,7 @@ void VersionMemory::forget_all() {
 
 std::vector<std::string> VersionMemory::kept_for_ever() const {
   std::vector<std::string> names;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const auto& [name, known] : versions_) {
     if (is_kept_for_ever(name)) names.push_back(name);
   }

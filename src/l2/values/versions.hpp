@@ -1,5 +1,5 @@
 #pragma once
-/// What decides whether an entry of the shared level still counts: the version of the namespace (its epoch), of the
+/// What decides whether an entry of L2 is still valid: the version of the namespace (its epoch), of the
 /// wrapped function, and of each tag. An entry notes the versions that were seen before its value was read from the
 /// source; invalidating raises a version, whatever number of entries depend on it.
 ///
@@ -9,7 +9,6 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -18,6 +17,8 @@
 #include <vector>
 
 #include <dsta/cache/duration.hpp>
+
+#include "base/mutex.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -48,7 +49,7 @@ class VersionClock {
   static std::string hash_of(std::string_view dependency);
 
   std::uint64_t value() const { return value_; }
-  /// Whether what has this hash was raised after the clock showed `before`; true also when that cannot be told.
+  /// Whether what has this hash was raised after the clock showed `before`; true also when that cannot be known.
   bool may_have_raised(std::string_view hash, std::uint64_t before) const;
 
  private:
@@ -60,8 +61,8 @@ class VersionClock {
   std::vector<Raise> raises_;
 };
 
-/// The last notices that were given or heard, so that each is heeded once: a notice's key expires, which is told like a
-/// change. Thread-safe.
+/// The last notices that were given or received, so that each is heeded once: a notice's key expires, which is reported
+/// like a change. Thread-safe.
 class NoticeMemory {
  public:
   /// False: known already.
@@ -69,16 +70,15 @@ class NoticeMemory {
 
  private:
   static constexpr std::size_t kMost = 4096;
-  std::mutex mutex_;
-  // Under mutex_.
-  std::set<std::string, std::less<>> known_;
-  std::deque<std::string> order_;
+  Mutex mutex_;
+  std::set<std::string, std::less<>> known_ DSTA_GUARDED_BY(mutex_);
+  std::deque<std::string> order_ DSTA_GUARDED_BY(mutex_);
 };
 
 /// The versions that were seen last, by the names of what they are of (the epoch is ""). Thread-safe.
 ///
-/// With a channel that tells of changes they are the truth but for the time a message takes. Without one they are a
-/// guess that writers check afterwards.
+/// While the invalidation channel is up they are the truth but for the time a message takes. Else they are a guess that
+/// writers check afterwards.
 class VersionMemory {
  public:
   /// With `until`: only if the server keeps it until then, as far as is known.
@@ -96,7 +96,7 @@ class VersionMemory {
  private:
   static constexpr std::size_t kMost = 100'000;
   static constexpr std::size_t kMostBytes = std::size_t{8} << 20;  ///< of names
-  void make_room();
+  void make_room() DSTA_REQUIRES(mutex_);
 
   struct Hash {
     using is_transparent = void;
@@ -107,10 +107,9 @@ class VersionMemory {
     Version version;
     TimePoint kept_until;
   };
-  mutable std::mutex mutex_;
-  // Under mutex_.
-  std::unordered_map<std::string, Known, Hash, std::equal_to<>> versions_;
-  std::size_t bytes_ = 0;
+  mutable Mutex mutex_;
+  std::unordered_map<std::string, Known, Hash, std::equal_to<>> versions_ DSTA_GUARDED_BY(mutex_);
+  std::size_t bytes_ DSTA_GUARDED_BY(mutex_) = 0;
   std::atomic<std::uint64_t> changes_{0};
 };
 
