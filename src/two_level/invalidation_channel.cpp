@@ -49,18 +49,18 @@ void InvalidationChannel::on_keys(std::span<const std::string_view> keys) { cohe
 
 void InvalidationChannel::on_flush() { coherence_.on_flush(); }
 
-void InvalidationChannel::before_coherent() { coherence_.before_up(); }
+void InvalidationChannel::before_up() { coherence_.before_up(); }
 
-void InvalidationChannel::on_coherent(TimePoint known_good) {
+void InvalidationChannel::on_up(TimePoint known_good) {
   coherence_.on_up(known_good);
   const std::lock_guard lock(mutex_);
   begun_ = true;
   wake_.notify_all();
 }
 
-void InvalidationChannel::on_proof(TimePoint known_good) { coherence_.on_proof(known_good); }
+void InvalidationChannel::on_known_good(TimePoint known_good) { coherence_.on_proof(known_good); }
 
-void InvalidationChannel::on_suspect(std::string_view why) {
+void InvalidationChannel::on_down(std::string_view why) {
   std::unique_lock lock(mutex_);
   wake_.wait(lock, [this] { return made_ != nullptr; });
   lock.unlock();

@@ -37,7 +37,7 @@ class InvalidationChannel final : public ChannelListener {
 
   bool up() const {
     const Channel* const channel = channel_.load(std::memory_order_acquire);
-    return channel && channel->coherent();
+    return channel && channel->up();
   }
   /// Waits until it is up for the first time; not for long, and not at all for a server that is away.
   void wait_briefly();
@@ -46,10 +46,10 @@ class InvalidationChannel final : public ChannelListener {
   void begin();
   void on_keys(std::span<const std::string_view> keys) override;
   void on_flush() override;
-  void before_coherent() override;
-  void on_coherent(TimePoint known_good) override;
-  void on_proof(TimePoint known_good) override;
-  void on_suspect(std::string_view why) override;
+  void before_up() override;
+  void on_up(TimePoint known_good) override;
+  void on_known_good(TimePoint known_good) override;
+  void on_down(std::string_view why) override;
 
   Coherence& coherence_;
   Link& data_;

@@ -217,7 +217,7 @@ SendOrder L2Cache::write_entries(const std::vector<NodeRef>& nodes, const EntryT
     Versions after;
     // While the channel is up, what is remembered is what they are, but for what is on its way: the namespace is seldom
     // emptied, but a tag may have been invalidated just now, to be set again.
-    const bool sure = dependencies.empty() && coherence().fills(terms) && remote.versions_are_told();
+    const bool sure = dependencies.empty() && coherence().fills(terms) && remote.versions_are_reported();
     const std::int64_t dated_by = remote.clock().ahead();
     const auto done = remote.put(puts, dependencies, sure ? nullptr : &after);
     bool answered = false;

@@ -86,7 +86,7 @@ void TwoLevel::connect(std::function<TimePoint()> confirm) {
   shared_ = std::make_unique<Shared>(std::move(remote), context_.options.log);
   coherence_ = std::make_unique<Coherence>(context_, *shared_, trust_);
   begin_tasks();
-  shared_->remote.versions_are_told = [this] { return coherence_->up(); };
+  shared_->remote.versions_are_reported = [this] { return coherence_->up(); };
   Forkable::add(coherence_.get());
   if (!context_.options.l1.enabled) return;
   try {

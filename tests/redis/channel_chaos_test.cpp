@@ -56,17 +56,17 @@ class ModelCache : public ChannelListener {
     const std::lock_guard lock(mutex_);
     for (int k = 0; k < kKeys; ++k) forget(k);
   }
-  void on_coherent(TimePoint /*known_good*/) override {
+  void on_up(TimePoint /*known_good*/) override {
     const std::lock_guard lock(mutex_);
-    coherent_ = true;
+    is_up_ = true;
     ++epoch_;
     changed_.notify_all();
   }
-  void on_suspect(std::string_view) override {
+  void on_down(std::string_view) override {
     const std::lock_guard lock(mutex_);
-    coherent_ = false;
+    is_up_ = false;
     ++epoch_;
-    ++suspicions;
+    ++times_down;
     for (int k = 0; k < kKeys; ++k) forget(k);
   }
 
@@ -76,7 +76,7 @@ class ModelCache : public ChannelListener {
   }
   void fill(int k, Ticket ticket, const std::string& value) {
     const std::lock_guard lock(mutex_);
-    if (!coherent_ || ticket.epoch != epoch_ || ticket.generation != key(k).generation) return;
+    if (!is_up_ || ticket.epoch != epoch_ || ticket.generation != key(k).generation) return;
     key(k).value = value;
     ++fills;
   }
@@ -92,12 +92,12 @@ class ModelCache : public ChannelListener {
     std::unique_lock lock(mutex_);
     return changed_.wait_for(lock, patience, [&] { return last_mark_ == mark; });
   }
-  bool await_coherent() {
+  bool await_up() {
     std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, 30s, [&] { return coherent_; });
+    return changed_.wait_for(lock, 30s, [&] { return is_up_; });
   }
 
-  std::atomic<int> fills = 0, suspicions = 0;
+  std::atomic<int> fills = 0, times_down = 0;
 
  private:
   struct Key {
@@ -115,7 +115,7 @@ class ModelCache : public ChannelListener {
   // Under mutex_.
   std::array<Key, kKeys> keys_;
   std::uint64_t epoch_ = 0;
-  bool coherent_ = false;
+  bool is_up_ = false;
   int last_mark_ = 0;
 };
 
@@ -209,7 +209,7 @@ void annoy(RedisServer& server, FaultProxy& proxy, std::uint64_t seed) {
 TEST(ChannelChaos, AfterwardsTheCacheAgreesWithTheServerOnEveryKey) {
   if (!RedisServer::available()) GTEST_SKIP() << "there is no redis-server to run";
   RedisServer server;
-  int fills = 0, suspicions = 0;
+  int fills = 0, times_down = 0;
   for (std::uint64_t seed = 1; seed <= (kSanitized ? 3 : 10); ++seed) {
     SCOPED_TRACE(seed);
     FaultProxy proxy(server.port());
@@ -221,7 +221,7 @@ TEST(ChannelChaos, AfterwardsTheCacheAgreesWithTheServerOnEveryKey) {
     Link link(options);
     ModelCache cache;
     const Channel channel({.prefix = "dsta:", .ping_period = 100ms}, link, cache);
-    ASSERT_TRUE(cache.await_coherent());
+    ASSERT_TRUE(cache.await_up());
     std::atomic<bool> stop = false;
     {
       std::vector<std::jthread> threads;
@@ -232,14 +232,14 @@ TEST(ChannelChaos, AfterwardsTheCacheAgreesWithTheServerOnEveryKey) {
       annoy(server, proxy, seed);
       proxy.clear();
       // The last second is whole again, so that there is something in the cache to be wrong.
-      EXPECT_TRUE(cache.await_coherent());
+      EXPECT_TRUE(cache.await_up());
       std::this_thread::sleep_for(200ms);
       stop = true;
     }
     // What was told before a mark has been heard when the mark is.
     bool heard = false;
     for (int mark = kKeys + 1; !heard && mark < kKeys + 100; ++mark) {
-      ASSERT_TRUE(cache.await_coherent());
+      ASSERT_TRUE(cache.await_up());
       server.command({"SET", name(mark), "mark"});
       heard = cache.await_mark(mark, 500ms);
     }
@@ -252,12 +252,12 @@ TEST(ChannelChaos, AfterwardsTheCacheAgreesWithTheServerOnEveryKey) {
       }
     }
     fills += cache.fills;
-    suspicions += cache.suspicions;
+    times_down += cache.times_down;
   }
   EXPECT_GT(fills, 100);
-  EXPECT_GT(suspicions, 0);
+  EXPECT_GT(times_down, 0);
   RecordProperty("fills", fills);
-  RecordProperty("suspicions", suspicions);
+  RecordProperty("times_down", times_down);
 }
 
 }  // namespace

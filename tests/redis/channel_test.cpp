@@ -53,20 +53,20 @@ class Notes : public ChannelListener {
   void on_flush() override {
     note([&] { ++flushes; });
   }
-  void on_coherent(TimePoint /*known_good*/) override {
+  void on_up(TimePoint /*known_good*/) override {
     note([&] {
-      EXPECT_FALSE(coherent);
-      coherent = true;
-      ++coherences;
+      EXPECT_FALSE(is_up);
+      is_up = true;
+      ++times_up;
     });
   }
-  void on_suspect(std::string_view why) override {
+  void on_down(std::string_view why) override {
     note([&] {
-      EXPECT_TRUE(coherent) << "once for each coherence";
+      EXPECT_TRUE(is_up) << "once for each on_up";
       EXPECT_FALSE(why.empty());
-      coherent = false;
-      ++suspicions;
-      last_suspicion = Clock::now();
+      is_up = false;
+      ++times_down;
+      last_down = Clock::now();
     });
   }
 
@@ -75,11 +75,11 @@ class Notes : public ChannelListener {
     std::unique_lock lock(mutex);
     return changed.wait_for(lock, patience, is);
   }
-  bool await_coherent(int times = 1) {
-    return await([&] { return coherent && coherences >= times; });
+  bool await_up(int times = 1) {
+    return await([&] { return is_up && times_up >= times; });
   }
-  bool await_suspect(int times = 1, Duration patience = kLong) {
-    return await([&] { return suspicions >= times; }, patience);
+  bool await_down(int times = 1, Duration patience = kLong) {
+    return await([&] { return times_down >= times; }, patience);
   }
   bool await_key(const std::string& key, int times = 1) {
     return await([&] { return told[key] >= times; });
@@ -94,9 +94,9 @@ class Notes : public ChannelListener {
   // Under mutex.
   std::map<std::string, int> told;
   std::size_t largest = 0;
-  int flushes = 0, coherences = 0, suspicions = 0;
-  bool coherent = false;
-  Clock::time_point last_suspicion;
+  int flushes = 0, times_up = 0, times_down = 0;
+  bool is_up = false;
+  Clock::time_point last_down;
 
  private:
   template <class Change>
@@ -151,8 +151,8 @@ TEST_F(ChannelTest, WhatAnotherClientDoesToAKeyIsHeard) {
   Link link(to(server.port()));
   Notes notes;
   const Channel channel(listening(), link, notes);
-  ASSERT_TRUE(notes.await_coherent());
-  EXPECT_TRUE(channel.coherent());
+  ASSERT_TRUE(notes.await_up());
+  EXPECT_TRUE(channel.up());
   server.command({"SET", "dsta:a", "1"});
   EXPECT_TRUE(notes.await_key("dsta:a", 1));
   server.command({"DEL", "dsta:a"});
@@ -174,7 +174,7 @@ TEST_F(ChannelTest, EvictionIsHeard) {
   Link link(to(server.port()));
   Notes notes;
   const Channel channel(listening(), link, notes);
-  ASSERT_TRUE(notes.await_coherent());
+  ASSERT_TRUE(notes.await_up());
   server.command({"SET", "dsta:first", "1", "EX", "1000"});
   ASSERT_TRUE(notes.await_key("dsta:first"));
   WireClient other = WireClient::tcp(server.port());
@@ -189,7 +189,7 @@ TEST_F(ChannelTest, WhatTheLinkItselfWritesIsNotEchoed) {
   Link link(to(server.port()));
   Notes notes;
   const Channel channel(listening(), link, notes);
-  ASSERT_TRUE(notes.await_coherent());
+  ASSERT_TRUE(notes.await_up());
   ASSERT_TRUE(link.run(Request{"SET", "dsta:own", "1"}, Purpose::write));
   ASSERT_TRUE(link.run(Request{"DEL", "dsta:own"}, Purpose::erase));
   server.command({"SET", "dsta:after", "1"});
@@ -205,7 +205,7 @@ TEST_F(ChannelTest, WhereTheFirstOfTwoWritersWouldDecideOwnWritesAreTold) {
   Link link(to(server.port()));
   Notes notes;
   const Channel channel(listening(), link, notes);
-  ASSERT_TRUE(notes.await_coherent());
+  ASSERT_TRUE(notes.await_up());
   ASSERT_TRUE(link.run(Request{"SET", "dsta:own", "1"}, Purpose::write));
   EXPECT_TRUE(notes.await_key("dsta:own"));
   EXPECT_TRUE(logged().empty());
@@ -216,7 +216,7 @@ TEST_F(ChannelTest, AWriteOfAnotherRightBehindAnOwnOneIsHeard) {
   Link link(to(server.port(), 10s));
   Notes notes;
   const Channel channel(listening(10s), link, notes);
-  ASSERT_TRUE(notes.await_coherent());
+  ASSERT_TRUE(notes.await_up());
   WireClient other = WireClient::tcp(server.port());
   other.call({"PING"});
   std::string last = "own";
@@ -239,7 +239,7 @@ TEST_F(ChannelTest, AFlushOfTheServerIsHeardWhoeverDidIt) {
   Link link(to(server.port()));
   Notes notes;
   const Channel channel(listening(), link, notes);
-  ASSERT_TRUE(notes.await_coherent());
+  ASSERT_TRUE(notes.await_up());
   server.command({"FLUSHALL"});
   EXPECT_TRUE(notes.await([&] { return notes.flushes == 1; }));
   server.command({"FLUSHDB"});
@@ -253,7 +253,7 @@ TEST_F(ChannelTest, KeysOfOtherNamespacesAreNotTold) {
   Link link(to(server.port()));
   Notes notes;
   const Channel channel(listening(), link, notes);
-  ASSERT_TRUE(notes.await_coherent());
+  ASSERT_TRUE(notes.await_up());
   server.command({"SET", "dstb:a", "1"});
   server.command({"SET", "dsta", "1"});
   server.command({"SET", "xdsta:a", "1"});
@@ -262,7 +262,7 @@ TEST_F(ChannelTest, KeysOfOtherNamespacesAreNotTold) {
   ASSERT_TRUE(notes.await_key("dsta:last"));
   const std::lock_guard lock(notes.mutex);
   EXPECT_EQ(notes.told.size(), 1u);
-  EXPECT_EQ(notes.suspicions, 0);
+  EXPECT_EQ(notes.times_down, 0);
 }
 
 TEST_F(ChannelTest, ManyKeysOfOneChangeComeTogether) {
@@ -270,7 +270,7 @@ TEST_F(ChannelTest, ManyKeysOfOneChangeComeTogether) {
   Link link(to(server.port()));
   Notes notes;
   const Channel channel(listening(), link, notes);
-  ASSERT_TRUE(notes.await_coherent());
+  ASSERT_TRUE(notes.await_up());
   std::vector<std::string> words = {"MSET"};
   for (int i = 0; i < 5'000; ++i) {
     words.push_back("dsta:" + std::to_string(i));
@@ -286,7 +286,7 @@ TEST_F(ChannelTest, AStormOfAHundredThousandChangesIsHeardWhole) {
   Link link(to(server.port()));
   Notes notes;
   const Channel channel(listening(2s), link, notes);
-  ASSERT_TRUE(notes.await_coherent());
+  ASSERT_TRUE(notes.await_up());
   WireClient other = WireClient::tcp(server.port(), 30s);
   constexpr int kBatch = 1'000, kBatches = 100;
   for (int batch = 0; batch < kBatches; ++batch) {
@@ -298,7 +298,7 @@ TEST_F(ChannelTest, AStormOfAHundredThousandChangesIsHeardWhole) {
     for (int i = 0; i < kBatch; ++i) other.read_reply();
   }
   EXPECT_TRUE(notes.await([&] { return notes.told.size() == std::size_t{kBatch} * kBatches; }));
-  EXPECT_EQ(notes.suspicions, 0);
+  EXPECT_EQ(notes.times_down, 0);
 }
 
 // --- what is lost
@@ -309,11 +309,11 @@ TEST_F(ChannelTest, ALostChannelIsKnownAtOnceAndMadeAgain) {
   Notes notes;
   const Channel channel(listening(5s), link, notes);
   for (int round = 1; round <= 2; ++round) {
-    ASSERT_TRUE(notes.await_coherent(round));
+    ASSERT_TRUE(notes.await_up(round));
     kill_channels(server);
-    EXPECT_TRUE(notes.await_suspect(round, 2s)) << "long before a ping is due";
+    EXPECT_TRUE(notes.await_down(round, 2s)) << "long before a ping is due";
   }
-  ASSERT_TRUE(notes.await_coherent(3));
+  ASSERT_TRUE(notes.await_up(3));
   server.command({"SET", "dsta:a", "1"});
   EXPECT_TRUE(notes.await_key("dsta:a"));
   EXPECT_EQ(clients(server, "pubsub").size(), 1u);
@@ -325,11 +325,11 @@ TEST_F(ChannelTest, AnIdleDataConnectionThatEndsIsMadeAgainAtOnce) {
   Notes notes;
   const Channel channel(listening(5s), link, notes);
   for (int round = 1; round <= 2; ++round) {
-    ASSERT_TRUE(notes.await_coherent(round));
+    ASSERT_TRUE(notes.await_up(round));
     kill_data(server);
-    EXPECT_TRUE(notes.await_suspect(round, 2s)) << "long before a ping is due";
+    EXPECT_TRUE(notes.await_down(round, 2s)) << "long before a ping is due";
   }
-  ASSERT_TRUE(notes.await_coherent(3));
+  ASSERT_TRUE(notes.await_up(3));
   server.command({"SET", "dsta:a", "1"});
   EXPECT_TRUE(notes.await_key("dsta:a"));
 }
@@ -340,12 +340,12 @@ TEST_F(ChannelTest, CoherenceIsOverBeforeARequestRunsOnTheNextConnection) {
   Notes notes;
   const Channel channel(listening(), link, notes);
   for (int round = 1; round <= 3; ++round) {
-    ASSERT_TRUE(notes.await_coherent(round));
-    link.condemn("for the test");
-    EXPECT_FALSE(channel.coherent());
-    EXPECT_TRUE(notes.await_suspect(round, 2s));
+    ASSERT_TRUE(notes.await_up(round));
+    link.close_as_corrupt("for the test");
+    EXPECT_FALSE(channel.up());
+    EXPECT_TRUE(notes.await_down(round, 2s));
   }
-  EXPECT_TRUE(notes.await_coherent(4));
+  EXPECT_TRUE(notes.await_up(4));
 }
 
 TEST_F(ChannelTest, ARegistrationThatTheServerForgotIsNoticed) {
@@ -353,10 +353,10 @@ TEST_F(ChannelTest, ARegistrationThatTheServerForgotIsNoticed) {
   Link link(to(server.port()));
   Notes notes;
   const Channel channel(listening(), link, notes);
-  ASSERT_TRUE(notes.await_coherent());
+  ASSERT_TRUE(notes.await_up());
   ASSERT_TRUE(link.run(Request{"CLIENT", "TRACKING", "OFF"}, Purpose::write));
-  EXPECT_TRUE(notes.await_suspect(1, 2 * kPeriod + 1s));
-  EXPECT_TRUE(notes.await_coherent(2));
+  EXPECT_TRUE(notes.await_down(1, 2 * kPeriod + 1s));
+  EXPECT_TRUE(notes.await_up(2));
 }
 
 TEST_F(ChannelTest, ARestartOfTheServerIsSurvived) {
@@ -364,12 +364,12 @@ TEST_F(ChannelTest, ARestartOfTheServerIsSurvived) {
   Link link(to(server.port()));
   Notes notes;
   const Channel channel(listening(), link, notes);
-  ASSERT_TRUE(notes.await_coherent());
+  ASSERT_TRUE(notes.await_up());
   server.kill();
-  ASSERT_TRUE(notes.await_suspect(1, 2s));
-  EXPECT_FALSE(channel.coherent());
+  ASSERT_TRUE(notes.await_down(1, 2s));
+  EXPECT_FALSE(channel.up());
   server.start();
-  ASSERT_TRUE(notes.await_coherent(2));
+  ASSERT_TRUE(notes.await_up(2));
   server.command({"SET", "dsta:a", "1"});
   EXPECT_TRUE(notes.await_key("dsta:a"));
 }
@@ -381,10 +381,10 @@ TEST_F(ChannelTest, AServerThatComesLaterIsFound) {
   Notes notes;
   const Channel channel(listening(), link, notes);
   std::this_thread::sleep_for(300ms);
-  EXPECT_FALSE(channel.coherent());
+  EXPECT_FALSE(channel.up());
   EXPECT_EQ(channel.last_known_good(), TimePoint{});
   server.start();
-  EXPECT_TRUE(notes.await_coherent());
+  EXPECT_TRUE(notes.await_up());
 }
 
 /// The channel and the data connection by proxies of their own, so that either can go bad alone.
@@ -406,14 +406,14 @@ struct TwoWays : ChannelTest {
     link.emplace(options);
     ASSERT_TRUE(link->run(Request{"PING"}, Purpose::read));
     channel.emplace(listening(), *link, notes);
-    ASSERT_TRUE(notes.await_coherent());
+    ASSERT_TRUE(notes.await_up());
   }
   /// From now on, and within two periods (and what a busy machine takes).
-  void expect_suspect_soon() {
+  void expect_down_soon() {
     const auto begun = Clock::now();
-    ASSERT_TRUE(notes.await_suspect());
+    ASSERT_TRUE(notes.await_down());
     const std::lock_guard lock(notes.mutex);
-    EXPECT_LE(notes.last_suspicion - begun, 2 * kPeriod + 250ms);
+    EXPECT_LE(notes.last_down - begun, 2 * kPeriod + 250ms);
   }
 
   std::optional<RedisServer> server;
@@ -426,26 +426,26 @@ struct TwoWays : ChannelTest {
 
 TEST_F(TwoWays, AChannelThatSwallowsEverythingIsSuspectWithinTwoPeriods) {
   channel_way->set(Bad::blackhole());
-  expect_suspect_soon();
+  expect_down_soon();
   channel_way->clear();
-  EXPECT_TRUE(notes.await_coherent(2));
+  EXPECT_TRUE(notes.await_up(2));
 }
 
 TEST_F(TwoWays, AHalfOpenChannelIsSuspectWithinTwoPeriods) {
   channel_way->set(Bad::half_open());
-  expect_suspect_soon();
+  expect_down_soon();
   channel_way->clear();
-  EXPECT_TRUE(notes.await_coherent(2));
+  EXPECT_TRUE(notes.await_up(2));
 }
 
 TEST_F(TwoWays, ASilentDataConnectionIsSuspectWithinTwoPeriods) {
   data_way->set(Bad::blackhole());
-  expect_suspect_soon();
+  expect_down_soon();
 }
 
 TEST_F(TwoWays, AHalfOpenDataConnectionIsSuspectWithinTwoPeriods) {
   data_way->set(Bad::half_open());
-  expect_suspect_soon();
+  expect_down_soon();
 }
 
 TEST_F(TwoWays, ASlowDataConnectionDoesNotKeepTheChannelFromHearing) {
@@ -467,7 +467,7 @@ TEST_F(TwoWays, TheLastGoodMomentMovesOnWhileBothLiveAndStandsStillAfterThat) {
   EXPECT_GT(channel->last_known_good(), first);
   data_way->set(Bad::blackhole());
   const TimePoint end = Clock::now();
-  expect_suspect_soon();
+  expect_down_soon();
   EXPECT_LE(channel->last_known_good(), end);
 }
 
@@ -491,9 +491,9 @@ TEST_F(ChannelTest, AnAclThatForbidsItIsSaidOnceAndLoudlyAndWithoutTheSecret) {
     {
       const Channel channel(listening(100ms), link, notes);
       std::this_thread::sleep_for(1600ms);
-      EXPECT_FALSE(channel.coherent());
-      EXPECT_EQ(notes.coherences, 0);
-      EXPECT_EQ(notes.suspicions, 0);
+      EXPECT_FALSE(channel.up());
+      EXPECT_EQ(notes.times_up, 0);
+      EXPECT_EQ(notes.times_down, 0);
     }
     ASSERT_EQ(logged().size(), 1u);
     EXPECT_NE(logged()[0].find("NOPERM"), std::string::npos) << logged()[0];
@@ -513,9 +513,9 @@ TEST_F(ChannelTest, WhatWasRefusedIsTriedAgainUntilItIsAllowed) {
   Notes notes;
   const Channel channel(listening(), link, notes);
   std::this_thread::sleep_for(300ms);
-  EXPECT_FALSE(channel.coherent());
+  EXPECT_FALSE(channel.up());
   server.command({"ACL", "SETUSER", "app", "+client|tracking"});
-  EXPECT_TRUE(notes.await_coherent());
+  EXPECT_TRUE(notes.await_up());
 }
 
 TEST_F(ChannelTest, WhileTheChannelAloneIsRefusedItIsTriedAtMostTwiceASecond) {
@@ -532,7 +532,7 @@ TEST_F(ChannelTest, WhileTheChannelAloneIsRefusedItIsTriedAtMostTwiceASecond) {
   for (std::size_t i = 3; i < accepted.size(); ++i) EXPECT_GE(accepted[i] - accepted[i - 2], 990ms) << i;
   EXPECT_LE(logged().size(), 2u) << "a reset is seen in one of two ways";
   proxy.clear();
-  EXPECT_TRUE(notes.await_coherent());
+  EXPECT_TRUE(notes.await_up());
 }
 
 // --- the end
@@ -559,7 +559,7 @@ TEST_F(ChannelTest, ItEndsAtOnceInEveryState) {
   const auto soon = [](Notes&) { std::this_thread::sleep_for(50ms); };
   const auto nothing = [] {};
   ends_at_once("just begun", nothing, [](Notes&) {});
-  ends_at_once("coherent", nothing, [](Notes& notes) { ASSERT_TRUE(notes.await_coherent()); });
+  ends_at_once("coherent", nothing, [](Notes& notes) { ASSERT_TRUE(notes.await_up()); });
   ends_at_once(
       "opening", [&] { proxy.set(Bad::never_answer()); }, soon);
   ends_at_once(
@@ -571,12 +571,12 @@ TEST_F(ChannelTest, ItEndsAtOnceInEveryState) {
   ends_at_once(
       "refused", [&] { proxy.set(Bad::refuse()); }, soon);
   ends_at_once("checking", nothing, [&](Notes& notes) {
-    ASSERT_TRUE(notes.await_coherent());
+    ASSERT_TRUE(notes.await_up());
     proxy.set(Bad::blackhole());
     std::this_thread::sleep_for(kPeriod + 100ms);
   });
   ends_at_once("in a storm", nothing, [&](Notes& notes) {
-    ASSERT_TRUE(notes.await_coherent());
+    ASSERT_TRUE(notes.await_up());
     WireClient other = WireClient::tcp(server.port());
     std::string bytes;
     for (int i = 0; i < 20'000; ++i)
@@ -592,16 +592,16 @@ TEST_F(ChannelTest, TheChildOfAForkHasNoChannelAndMayDestroyIt) {
   Link link(to(server.port()));
   Notes notes;
   auto channel = std::make_unique<Channel>(listening(), link, notes);
-  ASSERT_TRUE(notes.await_coherent());
+  ASSERT_TRUE(notes.await_up());
   const pid_t child = ::fork();
   ASSERT_GE(child, 0);
   if (child == 0) {
-    const bool none = !channel->here() && !channel->coherent();
+    const bool none = !channel->here() && !channel->up();
     channel.reset();
     if (kSanitized) ::_exit(none ? 0 : 1);  // ThreadSanitizer allows no threads in such a child
     Notes own_notes;
     Channel own(listening(), link, own_notes);
-    const bool made = own_notes.await_coherent();
+    const bool made = own_notes.await_up();
     ::_exit(none && made ? 0 : 1);
   }
   int status = 0;
@@ -610,7 +610,7 @@ TEST_F(ChannelTest, TheChildOfAForkHasNoChannelAndMayDestroyIt) {
   EXPECT_TRUE(channel->here());
   server.command({"SET", "dsta:a", "1"});
   EXPECT_TRUE(notes.await_key("dsta:a")) << "the parent's goes on";
-  EXPECT_EQ(notes.suspicions, 0);
+  EXPECT_EQ(notes.times_down, 0);
 }
 
 }  // namespace

@@ -180,7 +180,7 @@ struct Chaos {
           const std::string& value = answer.replies[0].text;
           const std::string head = key(owner, k) + "=";
           if (!value.starts_with(head)) {
-            link.condemn("a value named another key");  // as the cache does
+            link.close_as_corrupt("a value named another key");  // as the cache does
             break;
           }
           const std::uint64_t version = std::stoull(value.substr(head.size()));

@@ -54,7 +54,7 @@ TEST_F(RemoteVersions, AReadBringsTheVersionsThatALeaseWasTakenUnder) {
 }
 
 TEST_F(RemoteVersions, WhatIsRememberedIsLookedAtAgainWhereAValueKnowsAnother) {
-  remote->versions_are_told = [] { return true; };
+  remote->versions_are_reported = [] { return true; };
   const std::vector<std::string> dependencies{"tag"};
   Versions before, after;
   ASSERT_TRUE(remote->need_versions(dependencies, 60s, before));

@@ -1,4 +1,4 @@
-// A thread that waits for slow things, so that its owner need not.
+// A thread that runs jobs which block, so that its owner need not wait.
 #include "l2/tracking/blocking_worker.hpp"
 
 #include <gtest/gtest.h>
@@ -13,24 +13,24 @@ namespace {
 
 using testing_support::eventually;
 
-TEST(BlockingWorker, AreRunOneAfterTheOther) {
-  BlockingWorker errands(std::make_shared<LinkWatch>());
-  EXPECT_TRUE(errands.idle());
+TEST(BlockingWorker, RunsJobsOneAfterTheOther) {
+  BlockingWorker worker(std::make_shared<LinkWatch>());
+  EXPECT_TRUE(worker.idle());
   for (int i = 0; i < 100; ++i) {
     std::atomic<bool> done = false;
-    errands.run([&] { done = true; });
-    ASSERT_TRUE(eventually([&] { return errands.idle(); }));
+    worker.run([&] { done = true; });
+    ASSERT_TRUE(eventually([&] { return worker.idle(); }));
     EXPECT_TRUE(done);
   }
 }
 
-TEST(BlockingWorker, OneThatFailsForWantOfAThreadIsOverLikeAnyOther) {
-  BlockingWorker errands(std::make_shared<LinkWatch>());
-  errands.run([] { throw std::runtime_error("no thread"); });
-  EXPECT_TRUE(eventually([&] { return errands.idle(); }));
+TEST(BlockingWorker, AJobThatThrowsHasEndedLikeAnyOther) {
+  BlockingWorker worker(std::make_shared<LinkWatch>());
+  worker.run([] { throw std::runtime_error("no thread"); });
+  EXPECT_TRUE(eventually([&] { return worker.idle(); }));
   std::atomic<bool> done = false;
-  errands.run([&] { done = true; });
-  EXPECT_TRUE(eventually([&] { return errands.idle(); }));
+  worker.run([&] { done = true; });
+  EXPECT_TRUE(eventually([&] { return worker.idle(); }));
   EXPECT_TRUE(done);
 }
 

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <random>
+#include <set>
+#include <utility>
 
 #include "l2/client/reconnect_backoff.hpp"
 
@@ -12,7 +14,7 @@ namespace dsta::cache::detail {
 namespace {
 
 using namespace std::chrono_literals;
-using State = Breaker::State;
+using Phase = Breaker::Phase;
 
 constexpr Duration kDeadline = 1s;
 constexpr TimePoint kStart{1h};
@@ -40,7 +42,7 @@ TEST(Breaker, ASuccessBeginsTheCountAnew) {
     EXPECT_FALSE(breaker.failed(kStart + i * 1s, false));
     if (i % 2 == 0) breaker.succeeded();
   }
-  EXPECT_EQ(breaker.state(), State::closed);
+  EXPECT_EQ(breaker.phase(), Phase::closed);
 }
 
 TEST(Breaker, WhatFailsTogetherIsOneFailure) {
@@ -72,35 +74,35 @@ TEST(Breaker, AServerThatSaysNotNowIsAFailureEachTime) {
 
 TEST(Breaker, WhenRequestsFailedAProbeLetsOneRequestAtATimeTry) {
   Breaker breaker = opened();
-  EXPECT_FALSE(breaker.begin_trial()) << "before a probe nobody tries";
+  EXPECT_FALSE(breaker.let_through()) << "before a probe nobody tries";
   EXPECT_TRUE(breaker.holds_back()) << "whatever connections there are";
-  EXPECT_FALSE(breaker.probed());
+  EXPECT_FALSE(breaker.probe_succeeded());
   EXPECT_FALSE(breaker.refuses());
-  EXPECT_TRUE(breaker.begin_trial());
+  EXPECT_TRUE(breaker.let_through());
   EXPECT_TRUE(breaker.refuses());
-  EXPECT_FALSE(breaker.begin_trial()) << "the second is refused";
+  EXPECT_FALSE(breaker.let_through()) << "the second is refused";
   EXPECT_TRUE(breaker.succeeded());
-  EXPECT_EQ(breaker.state(), State::closed);
+  EXPECT_EQ(breaker.phase(), Phase::closed);
   EXPECT_FALSE(breaker.failed(kStart + 5s, false)) << "and the count began again";
 }
 
 TEST(Breaker, AFailedTrialOpensItAgain) {
   Breaker breaker = opened();
-  breaker.probed();
-  ASSERT_TRUE(breaker.begin_trial());
+  breaker.probe_succeeded();
+  ASSERT_TRUE(breaker.let_through());
   EXPECT_FALSE(breaker.failed(kStart + 4s, false)) << "a straggler is not the trial";
   EXPECT_TRUE(breaker.failed(kStart + 4s, true));
-  EXPECT_EQ(breaker.state(), State::open);
-  breaker.probed();
-  EXPECT_EQ(breaker.state(), State::trial) << "a probe proves as little as before";
+  EXPECT_EQ(breaker.phase(), Phase::open);
+  breaker.probe_succeeded();
+  EXPECT_EQ(breaker.phase(), Phase::half_open) << "a probe proves as little as before";
 }
 
 TEST(Breaker, ATrialThatCameToNothingIsTheNextOnes) {
   Breaker breaker = opened();
-  breaker.probed();
-  ASSERT_TRUE(breaker.begin_trial());
-  breaker.give_back();
-  EXPECT_TRUE(breaker.begin_trial());
+  breaker.probe_succeeded();
+  ASSERT_TRUE(breaker.let_through());
+  breaker.give_up();
+  EXPECT_TRUE(breaker.let_through());
 }
 
 TEST(Breaker, WhenConnectingFailedAProbeClosesIt) {
@@ -108,14 +110,59 @@ TEST(Breaker, WhenConnectingFailedAProbeClosesIt) {
   EXPECT_TRUE(breaker.open(true));
   EXPECT_FALSE(breaker.holds_back()) << "connections that work go on";
   EXPECT_FALSE(breaker.open(true));
-  EXPECT_TRUE(breaker.probed());
-  EXPECT_EQ(breaker.state(), State::closed);
+  EXPECT_TRUE(breaker.probe_succeeded());
+  EXPECT_EQ(breaker.phase(), Phase::closed);
 }
 
 TEST(Breaker, AnAnswerFromBeforeDoesNotCloseIt) {
   Breaker breaker = opened();
   EXPECT_FALSE(breaker.succeeded());
   EXPECT_TRUE(breaker.refuses());
+}
+
+TEST(Breaker, OnlyTheTransitionsOfTheTableArePossible) {
+  const std::set<std::pair<Phase, Phase>> table = {
+      {Phase::closed, Phase::open},       {Phase::open, Phase::closed},    {Phase::open, Phase::half_open},
+      {Phase::half_open, Phase::testing}, {Phase::half_open, Phase::open}, {Phase::half_open, Phase::closed},
+      {Phase::testing, Phase::half_open}, {Phase::testing, Phase::open},   {Phase::testing, Phase::closed}};
+  const Phase all[] = {Phase::closed, Phase::open, Phase::half_open, Phase::testing};
+  for (const Phase from : all) {
+    for (const Phase to : all) EXPECT_EQ(Breaker::is_transition(from, to), table.contains({from, to}));
+  }
+  // And on a walk through all calls, each of which may come at any time, every one of them is seen and no other.
+  std::set<std::pair<Phase, Phase>> seen;
+  std::minstd_rand random(5);
+  Breaker breaker(kDeadline);
+  for (int step = 0; step < 20'000; ++step) {
+    const Phase before = breaker.phase();
+    const bool half_open_request = before == Phase::testing && random() % 2 == 0;
+    switch (random() % 8) {
+      case 0:
+        breaker.let_through();
+        break;
+      case 1:
+        breaker.give_up();
+        break;
+      case 2:
+        breaker.succeeded();
+        break;
+      case 3:
+      case 4:
+        breaker.failed(kStart + step * 1s, half_open_request);
+        break;
+      case 5:
+        breaker.refused(half_open_request);
+        break;
+      case 6:
+        breaker.open(random() % 2 == 0);
+        break;
+      default:
+        breaker.probe_succeeded();
+    }
+    if (breaker.phase() != before) seen.insert({before, breaker.phase()});
+    EXPECT_EQ(breaker.refuses(), breaker.phase() == Phase::open || breaker.phase() == Phase::testing);
+  }
+  EXPECT_EQ(seen, table);
 }
 
 TEST(AttemptLimit, AllowsTwoInAnySecond) {

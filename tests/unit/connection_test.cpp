@@ -69,34 +69,34 @@ struct ConnectionRoles : ::testing::Test {
   PendingRequest& call() {
     const std::lock_guard lock(mutex);  // the one called may call the next before it is on the list
     ++called;
-    PendingRequest& exchange = exchanges.emplace_back(1);
-    callers.emplace_back([this, &exchange] {
-      connection->run(exchange, kRequest, std::chrono::steady_clock::now() + 5s);
+    PendingRequest& request = requests.emplace_back(1);
+    callers.emplace_back([this, &request] {
+      connection->run(request, kRequest, std::chrono::steady_clock::now() + 5s);
       ++returned;
     });
-    return exchange;
+    return request;
   }
   /// One more, who has asked by the time that this returns, and waits: for news, or as the one who reads.
   const PendingRequest& call_and_wait() {
     const int dry = stream->dry_reads;
     const PendingRequest& last = call();
-    EXPECT_TRUE(eventually([&] { return last.news() == PendingRequest::News::asleep || stream->dry_reads > dry; }));
+    EXPECT_TRUE(eventually([&] { return last.status() == PendingRequest::Status::asleep || stream->dry_reads > dry; }));
     return last;
   }
-  void answer(std::size_t requests) {
-    for (; requests > 0; --requests) EXPECT_GT(::send(far.get(), kReply.data(), kReply.size(), MSG_NOSIGNAL), 0);
+  void answer(std::size_t count) {
+    for (; count > 0; --count) EXPECT_GT(::send(far.get(), kReply.data(), kReply.size(), MSG_NOSIGNAL), 0);
   }
   void expect_all_answered() {
     callers.clear();
-    for (const PendingRequest& exchange : exchanges) EXPECT_EQ(exchange.fault, Fault::none);
-    EXPECT_EQ(sent, exchanges.size());
+    for (const PendingRequest& request : requests) EXPECT_EQ(request.fault, Fault::none);
+    EXPECT_EQ(sent, requests.size());
   }
 
   Descriptor far;
   ShownStream* stream = nullptr;
   std::unique_ptr<Connection> connection;
   std::mutex mutex;
-  std::deque<PendingRequest> exchanges;
+  std::deque<PendingRequest> requests;
   std::atomic<std::size_t> sent{0};
   std::atomic<int> called{0}, returned{0};
   std::deque<std::jthread> callers;
@@ -104,9 +104,9 @@ struct ConnectionRoles : ::testing::Test {
 
 TEST_F(ConnectionRoles, WhoReadsBeforeHisOwnRequestWasSentIsNotForgotten) {
   stream->on_write = [&](std::string_view bytes) {
-    const std::size_t requests = bytes.size() / kRequest.size();
-    sent += requests;
-    answer(requests);
+    const std::size_t count = bytes.size() / kRequest.size();
+    sent += count;
+    answer(count);
     // All who were answered have gone but for the one who writes; the next one reads, and has not been sent.
     EXPECT_TRUE(eventually([&] { return returned == called - 1; }));
     if (called < kCallers) call_and_wait();
@@ -134,7 +134,7 @@ TEST_F(ConnectionRoles, WhatWaitsForOthersToBeSentAlongIsSentAlsoWhenNobodyComes
   stream->on_write = [&](std::string_view bytes) { sent += bytes.size() / kRequest.size(); };
   for (int i = 0; i < kCallers; ++i) {
     call_and_wait();
-    EXPECT_TRUE(eventually([&] { return sent == exchanges.size(); }, 3s)) << sent;
+    EXPECT_TRUE(eventually([&] { return sent == requests.size(); }, 3s)) << sent;
   }
   answer(kCallers);
   expect_all_answered();
@@ -161,7 +161,7 @@ TEST_F(ConnectionRoles, WhoReadsBeforeHisOwnRequestWasSentIsNotHeldForOthers) {
       EXPECT_TRUE(eventually([&] { return returned == 1; }));
       EXPECT_FALSE(call_and_wait().sent) << "it reads, while another writes";
       go_on = true;
-      EXPECT_TRUE(eventually([&] { return exchanges[2].news() == PendingRequest::News::asleep; }));
+      EXPECT_TRUE(eventually([&] { return requests[2].status() == PendingRequest::Status::asleep; }));
     }
   };
   call();
@@ -181,10 +181,10 @@ TEST_F(ConnectionRoles, AnAnswerAtTheDeadlineIsAReplyOrAFaultNeverBoth) {
     std::vector<std::jthread> threads;
     for (int i = 0; i < kMany; ++i) {
       threads.emplace_back([&] {
-        auto exchange = std::make_unique<PendingRequest>(1);
-        connection->run(*exchange, kRequest, deadline);
-        EXPECT_EQ(exchange->fault == Fault::none, exchange->answered());
-        ++(exchange->answered() ? replied : failed);
+        auto request = std::make_unique<PendingRequest>(1);
+        connection->run(*request, kRequest, deadline);
+        EXPECT_EQ(request->fault == Fault::none, request->answered());
+        ++(request->answered() ? replied : failed);
       });
     }
     std::this_thread::sleep_until(deadline - std::chrono::microseconds(5 * round));

@@ -1,6 +1,6 @@
 #pragma once
+#include <cassert>
 #include <cstdint>
-#include <utility>
 
 #include <dsta/cache/duration.hpp>
 
@@ -8,85 +8,124 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-/// Decides when a server that does not do its work is left alone. Pure logic: times and chance are handed in. One
-/// thread.
+/// Circuit breaker: decides when a server that does not do its work is left alone. Pure logic: times are handed in. One
+/// thread at a time.
 ///
-/// Idea: who waits for a server that will not answer waits his whole deadline, and so do all after him. So after
-/// kFailures failures without one success between them the breaker opens, and requests are refused at once. A probe
-/// says when the server is there again. When requests failed although the server was there (it answers PING and lets
-/// the rest time out), the answer to a probe proves nothing: then one request at a time is let through, on trial, until
-/// one succeeds. A failed trial opens the breaker again.
+/// Idea: a request to a server that will not answer waits its whole deadline, and so do all after it. So after
+/// kFailures failures without one success between them the breaker opens, and requests are refused at once. A probe (a
+/// connection with its handshake) says when the server is there again. When requests failed although the server was
+/// there (it answers PING and lets the rest time out), a probe proves nothing: then one request at a time is let
+/// through, until one succeeds.
+///
+/// Phases:
+///
+///     from       to         when
+///     closed     open       kFailures failures in a row, or connecting failed
+///     open       closed     a probe succeeded, and it was connecting that had failed
+///     open       half_open  a probe succeeded, and it was requests that had failed
+///     half_open  testing    a request was let through
+///     half_open  open       connecting failed
+///     half_open  closed     a request that began before succeeded
+///     testing    half_open  the request ended without an outcome
+///     testing    open       the request failed, or connecting did
+///     testing    closed     a request succeeded
 ///
 /// Trap: failures come in bursts. Sixty-four requests on a connection that dies are one failure, not sixty-four; and
 /// those of them that ask again on the next connection have little time left, so it dies soon after, and proves nothing
-/// more. So what fails within half a deadline of the last failure that counted is put down to the same stall. Three
-/// failures therefore mean that nothing worked for at least a whole deadline.
+/// more. So a failure within half a deadline of the last one that counted belongs to the same stall. Three failures
+/// therefore mean that nothing worked for at least a whole deadline.
 class Breaker {
  public:
-  enum class State : std::uint8_t { closed, open, trial };
+  enum class Phase : std::uint8_t { closed, open, half_open, testing };
   static constexpr int kFailures = 3;
 
   explicit Breaker(Duration deadline) : same_stall_(deadline / 2) {}
 
-  State state() const { return state_; }
-  /// No request can be under way now that would not be refused if it came a moment later.
-  bool refuses() const { return state_ == State::open || (state_ == State::trial && trying_); }
+  Phase phase() const { return phase_; }
+  bool is_open() const { return phase_ == Phase::open; }
+  /// A request that came now would be refused.
+  bool refuses() const { return phase_ == Phase::open || phase_ == Phase::testing; }
+  /// Requests failed although connecting works: none may go but the one that is let through, whatever connections there
+  /// are.
+  bool holds_back() const { return phase_ != Phase::closed && !probe_closes_; }
 
-  /// Requests failed although connecting works: none may go but one on trial, whatever connections there are.
-  bool holds_back() const { return state_ != State::closed && !proof_; }
-
-  /// For a request, while the breaker is on trial: true when it is the one that tries. It ends in `succeeded`,
-  /// `failed` or `give_back`.
-  bool begin_trial() { return state_ == State::trial && !std::exchange(trying_, true); }
-  void give_back() { trying_ = false; }
+  /// Half-open: true for the one request that is let through. It ends in `succeeded`, `failed`, `refused` or `give_up`.
+  bool let_through() {
+    if (phase_ != Phase::half_open) return false;
+    move_to(Phase::testing);
+    return true;
+  }
+  /// That request ended without an outcome: the next one is let through.
+  void give_up() {
+    if (phase_ == Phase::testing) move_to(Phase::half_open);
+  }
 
   /// A request was answered. True: that closed the breaker.
   bool succeeded() {
-    if (state_ == State::open) return false;  // from before; the probes decide
+    if (is_open()) return false;  // it began before; the probes decide
     failures_ = 0;
     return close();
   }
-  /// A request failed. True: that opened the breaker.
-  bool failed(TimePoint now, bool on_trial) {
-    if (state_ == State::closed && failures_ != 0 && now - counted_ < same_stall_) return false;
+  /// A request failed; `half_open_request`: it was the one let through. True: that opened the breaker.
+  bool failed(TimePoint now, bool half_open_request) {
+    if (phase_ == Phase::closed && failures_ != 0 && now - counted_ < same_stall_) return false;
     counted_ = now;
-    return refused(on_trial);
+    return refused(half_open_request);
   }
   /// The server said that it serves nobody now. That costs no time, so each time counts. True: that opened the breaker.
-  bool refused(bool on_trial) {
-    if (state_ == State::open) return false;
-    if (state_ == State::trial) return on_trial && open(false);
+  bool refused(bool half_open_request) {
+    if (is_open()) return false;
+    if (phase_ != Phase::closed) return half_open_request && open(false);
     return ++failures_ >= kFailures && open(false);
   }
-  /// `probe_is_proof`: what failed is what a probe does, so a probe that succeeds closes it. True: it was not open.
-  bool open(bool probe_is_proof) {
-    const bool changed = state_ != State::open;
-    if (state_ != State::trial) proof_ = probe_is_proof;
-    state_ = State::open;
-    trying_ = false;
-    return changed;
+  /// `probe_closes`: what failed is what a probe does, so a probe that succeeds closes the breaker. True: it was not
+  /// open.
+  bool open(bool probe_closes) {
+    const bool half_open = phase_ == Phase::half_open || phase_ == Phase::testing;
+    if (!half_open) probe_closes_ = probe_closes;
+    if (is_open()) return false;
+    move_to(Phase::open);
+    return true;
   }
   /// A probe succeeded. True: that closed the breaker.
-  bool probed() {
-    if (state_ != State::open) return false;
-    if (proof_) return close();
-    state_ = State::trial;
+  bool probe_succeeded() {
+    if (!is_open()) return false;
+    if (probe_closes_) return close();
+    move_to(Phase::half_open);
+    return false;
+  }
+
+  /// The table above.
+  static constexpr bool is_transition(Phase from, Phase to) {
+    switch (from) {
+      case Phase::closed:
+        return to == Phase::open;
+      case Phase::open:
+        return to == Phase::closed || to == Phase::half_open;
+      case Phase::half_open:
+      case Phase::testing:
+        return to != from;
+    }
     return false;
   }
 
  private:
+  void move_to(Phase to) {
+    assert(is_transition(phase_, to));
+    phase_ = to;
+  }
   bool close() {
     failures_ = 0;
-    trying_ = false;
-    return std::exchange(state_, State::closed) != State::closed;
+    if (phase_ == Phase::closed) return false;
+    move_to(Phase::closed);
+    return true;
   }
 
   const Duration same_stall_;
-  State state_ = State::closed;
+  Phase phase_ = Phase::closed;
   int failures_ = 0;
   TimePoint counted_{};
-  bool proof_ = true;
-  bool trying_ = false;
+  bool probe_closes_ = true;
 };
 
 }  // namespace detail

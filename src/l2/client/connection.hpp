@@ -2,19 +2,17 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "base/mutex.hpp"
+#include "l2/client/incoming_replies.hpp"
+#include "l2/client/pending_queue.hpp"
 #include "l2/client/pending_request.hpp"
+#include "l2/client/write_batching.hpp"
 #include "l2/net/stream.hpp"
 #include "l2/net/wake.hpp"
-#include "l2/resp/byte_buffer.hpp"
-#include "l2/resp/reply_guard.hpp"
-#include "l2/resp/reply_reader.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -23,18 +21,37 @@ namespace detail {
 /// One connection that many threads use at once. Thread-safe.
 ///
 /// Idea (combining): no thread is the connection's own. A caller appends its request to a common buffer; if nobody is
-/// writing, it writes for all who appended, and if nobody is reading, it reads for all who wait, until its own replies
-/// are there, and hands the reader's role to the longest waiting. So requests and replies of many callers share system
-/// calls, and a lone caller pays for no hop between threads.
+/// writing, it writes for all that appended, and if nobody is reading, it reads for all that wait, until its own
+/// replies are there, and hands the reader's role to the one that has waited longest. So requests and replies of many
+/// callers share system calls, and a lone caller pays for no hop between threads.
 ///
-/// Replies come in the order of the requests, which is all that tells them apart. Whatever puts that in doubt ends the
-/// connection: bytes that are no reply, a reply too many, a request that was not answered by its deadline while no
-/// large value moved. All that were under way then fail with `lost`.
+/// Phases:
 ///
-/// Large values: a reply of many megabytes keeps all behind it waiting. A caller whose deadline passes meanwhile
-/// leaves: its place stays, and the replies that are owed to it are thrown away when they come. So one that waits in
-/// vain costs the others nothing, as long as enough bytes move that the connection is known to work, and not for longer
-/// than kMostOverdue without a reply that somebody still waits for.
+///     from   to         when
+///     open   lost       the server or the network ended it, what came is out of step, or its user closed it
+///     open   timed_out  something did not go out or come in by a deadline while no large value moved
+///
+/// Both are final. Whoever ends it completes all pending requests with a fault. Beside the phase there are two roles,
+/// the writer's and the reader's, each held by one caller at a time, or by none.
+///
+/// Matching: nothing in a reply names its request. Its place alone says whose it is:
+/// 1. A request takes its place in the queue in the same critical section in which its bytes are appended to the
+///    buffer, and only the writer takes bytes from there. So places stand in the order of the bytes on the wire, in
+///    which the server answers.
+/// 2. Only the reader parses. It gives whole replies to the first request in flight until that has all it expects.
+///
+/// A late reply cannot reach another caller:
+/// 3. A caller whose deadline passes ends the connection: the reader looks at the phase, under the mutex, after each
+///    read and before it gives a reply to anybody, and the next request goes over another connection.
+/// 4. Or, while large values move, the caller abandons its request: the place stays, and the replies that it is owed
+///    are dropped when they come. So a reply of many megabytes costs others nothing but their own deadline. That goes
+///    on as long as enough bytes move, and not longer than PendingQueue::kMostOverdue without a completed request.
+/// 5. A caller whose replies came just before its deadline waits for the reader's signal: the reader has taken the
+///    request off the queue, and still holds a pointer to it.
+/// 6. A reply too many ends the connection, also one that came while nothing was pending: that is looked for before
+///    each request that finds the connection idle.
+/// 7. A reply lost and another repeated by what is between shifts all that follow. Places do not show that: the users
+///    check it, by an EchoCheck or by the key that a value names, and call `close_as_corrupt`.
 class Connection {
  public:
   Connection(std::unique_ptr<Stream> stream, ReplyLimits limits);
@@ -48,89 +65,63 @@ class Connection {
     Bytes(std::string_view one, std::string_view two) : first(one), second(two) {}
     std::string_view first, second;
   };
-  /// Sends `bytes` and waits for the replies until `deadline` (steady clock). When it returns, the exchange has its
+  /// Sends `bytes` and waits for the replies until `deadline` (steady clock). When it returns, the request has its
   /// replies or a fault. Memory that cannot be had for what comes is a fault, too: the connection ends.
-  void run(PendingRequest& exchange, Bytes bytes, TimePoint deadline);
+  void run(PendingRequest& request, Bytes bytes, TimePoint deadline);
 
-  bool usable() const { return !ended_.load(std::memory_order_acquire); }
-  /// Ends the connection because of what its caller found in a reply.
-  void condemn(std::string_view why);
+  enum class Phase : std::uint8_t { open, lost, timed_out };
+  Phase phase() const { return phase_.load(std::memory_order_acquire); }
+  bool usable() const { return phase() == Phase::open; }
+  /// Ends the connection: its user found that a reply cannot be to what was asked, or has no use for it any more.
+  void close_as_corrupt(std::string_view why);
   /// Why it ended.
   std::string why() const;
-  /// It ended because something did not go out or come in by a deadline.
-  bool was_slow() const;
-  /// Tells `watch` when it ends; at once when it has.
+  /// `watch` is notified when it ends; at once when it has.
   void report_to(std::shared_ptr<LinkWatch> watch);
   /// Bytes that went out or came in so far.
   std::uint64_t moved() const { return moved_.load(std::memory_order_relaxed); }
   /// So many between two looks prove that it works: what a server drips out does not.
   static constexpr std::uint64_t kProgress = std::uint64_t{64} << 10;
-  static constexpr std::chrono::seconds kMostOverdue{2};
   /// Open as long as this lives.
   int descriptor() const { return stream_->descriptor(); }
   /// In the child of a fork.
   void forget() noexcept { stream_->forget(); }
 
  private:
-  using Lock = std::unique_lock<std::mutex>;
+  void enqueue(PendingRequest& request, Bytes bytes, TimePoint deadline) DSTA_REQUIRES(mutex_);
+  void pass_roles_on(bool writer_too) DSTA_REQUIRES(mutex_);
+  bool abandon(PendingRequest& request, std::uint64_t moved_before) DSTA_REQUIRES(mutex_);
+  void check_idle() DSTA_REQUIRES(mutex_);
 
-  void take_part(PendingRequest& exchange, Bytes bytes, Lock& lock, TimePoint deadline);
-  void hand_on(bool writing);
-  bool leave(PendingRequest& exchange, std::uint64_t moved_before);
-  void await_telling(PendingRequest& exchange, Lock& lock);
-  void send_held(const PendingRequest& own, Lock& lock, TimePoint deadline);
-  bool is_due() const;
-  void write_out(const PendingRequest& own, Lock& lock, TimePoint deadline);
-  void gather(Lock& lock);
-  bool is_left_to_others(const PendingRequest& own);
-  void write_large(PendingRequest& own, Bytes bytes, Lock& lock, TimePoint deadline);
-  void take_outgoing();
-  void note_sent();
-  bool send_all(std::string_view bytes, TimePoint deadline, Fault& fault, std::string_view& why);
-  void read_for_all(PendingRequest& own, Lock& lock, TimePoint deadline, std::uint64_t moved_before);
-  Step read_some(TimePoint deadline, bool& late);
-  bool parse(std::string_view& why);
-  PendingRequest* distribute();
-  void end(Fault fault, const PendingRequest* whose, std::string_view why);
-  void end_if_gone(Step step);
-  void refuse_leftovers();
+  bool is_write_due() const DSTA_REQUIRES(mutex_);
+  void send_held_back(const PendingRequest& own, TimePoint deadline) DSTA_REQUIRES(mutex_);
+  void write_for_all(const PendingRequest& own, TimePoint deadline) DSTA_REQUIRES(mutex_);
+  void write_large(const PendingRequest& own, Bytes bytes, TimePoint deadline) DSTA_REQUIRES(mutex_);
+  void gather() DSTA_REQUIRES(mutex_);
+  void take_buffer() DSTA_REQUIRES(mutex_);
+  bool leave_rest_to_others(const PendingRequest& own) DSTA_REQUIRES(mutex_);
+
+  void lead(PendingRequest& own, TimePoint deadline, std::uint64_t moved_before) DSTA_REQUIRES(mutex_);
+  void read_for_all(PendingRequest& own, TimePoint deadline, std::uint64_t moved_before) DSTA_REQUIRES(mutex_);
+
+  void end(Fault fault, const PendingRequest* whose, std::string_view why) DSTA_REQUIRES(mutex_);
 
   const std::unique_ptr<Stream> stream_;
-  const std::uint64_t number_;  ///< of the connection, in this process
-  std::atomic<bool> ended_{false};
+  std::atomic<Phase> phase_{Phase::open};  ///< changes under mutex_ only
   std::atomic<std::uint64_t> moved_{0};
 
-  mutable std::mutex mutex_;
-  // Under mutex_.
-  std::string outgoing_;
-  struct Place {
-    PendingRequest* exchange;  ///< null: its caller has left
-    std::size_t owed = 0;      ///< replies that are thrown away then
-  };
-  std::deque<Place> under_way_;
-  TimePoint overdue_since_ = TimePoint::max();  ///< when the first left since somebody was answered last
-  std::uint64_t place_ = 0;                     ///< of the last request
-  std::size_t unsent_ = 0;                      ///< how many at the end of under_way_ have their bytes in outgoing_
-  bool writing_ = false;
-  bool overdue_ = false;                    ///< what is unsent has waited long enough for others
-  int sent_at_once_ = 0;                    ///< how many requests from now on do not wait for others
-  const PendingRequest* reader_ = nullptr;  ///< whose caller reads
-  std::size_t returning_ = 0;  ///< callers that were answered since the last write and have not asked again
-  std::string why_;
-  bool was_slow_ = false;
-  std::shared_ptr<LinkWatch> watch_;
+  mutable Mutex mutex_;
+  PendingQueue pending_ DSTA_GUARDED_BY(mutex_);
+  WriteBatching batching_ DSTA_GUARDED_BY(mutex_);
+  SendOrder last_order_ DSTA_GUARDED_BY(mutex_);  ///< the connection's number in this process, the last request's place
+  bool writing_ DSTA_GUARDED_BY(mutex_) = false;  ///< a caller has the writer's role
+  const PendingRequest* reader_ DSTA_GUARDED_BY(mutex_) = nullptr;  ///< whose caller has the reader's role
+  std::string why_ DSTA_GUARDED_BY(mutex_);
+  std::shared_ptr<LinkWatch> watch_ DSTA_GUARDED_BY(mutex_);
 
-  // The writer's.
-  std::string sending_;
-
-  // The reader's.
-  ReplyGuard guard_;
-  ReplyReader parser_;
-  std::vector<Reply> parsed_;  ///< parsed, and not given to who asked for them yet
-  ByteBuffer buffer_;          ///< what has come and is not parsed yet stands in [begin_, end_)
-  std::size_t begin_ = 0;
-  std::size_t end_ = 0;
-  int spin_luck_ = 0;
+  // Not under the mutex: each belongs to the one that has the role.
+  std::string sending_;       ///< the writer's
+  IncomingReplies incoming_;  ///< the reader's
 };
 
 }  // namespace detail

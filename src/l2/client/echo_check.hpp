@@ -11,8 +11,8 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-/// What is sent behind a request so that its replies are known to be its own: an ECHO of a word used once. A lost or
-/// repeated reply would else shift all that follow. One thread.
+/// Echo check (desync check): an ECHO of a nonce, sent behind a request so that its replies are known to be its own. A
+/// lost or repeated reply would else shift all that follow. One thread.
 class EchoCheck {
  public:
   // Not PING, which a server refuses when it refuses writes (MISCONF).

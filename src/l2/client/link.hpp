@@ -22,7 +22,7 @@ namespace detail {
 
 class Connection;
 
-/// How to reach one server and what to say first.
+/// How to reach one server, and who to log in as.
 struct LinkOptions {
   Address address;
   std::string user;      ///< empty: the default user
@@ -37,11 +37,6 @@ struct LinkOptions {
   /// Makes the stream; null and a reason when it did not come about by the deadline. Default: connect_plain.
   std::function<std::unique_ptr<Stream>(const Address&, TimePoint deadline, std::string& error)> connect;
 };
-
-/// The server's place, for messages.
-std::string place(const Address& address);
-/// What a new connection says first: user, password, database.
-Request greeting(const LinkOptions& options);
 
 /// What may be done with a request whose outcome is unknown, and how its replies are known to be its own.
 enum class Purpose : std::uint8_t {
@@ -66,19 +61,19 @@ struct LinkCounters {
   std::uint64_t breaker_changes = 0;  ///< times it began to refuse requests, and times it stopped to
 };
 
-/// The way to one server: one or a few shared connections, made when needed, made again when lost. Thread-safe. Nothing
-/// here throws for what the network does.
+/// The link to one server: one or a few shared connections, made when needed, made again when lost. Thread-safe.
+/// Nothing here throws for what the network does.
 ///
-/// While the server is away nobody waits for it: after a failed attempt every request is refused at once, and a thread
-/// of its own tries again, at most twice a second, until it answers. The same when it is there and does not do its
-/// work: see Breaker. These count against it: a connection that ended because something did not come in time, one that
-/// ended before it brought a single answer, and the errors LOADING, BUSY, MASTERDOWN and CLUSTERDOWN, by which it says
-/// that it serves nobody now. They are answers like all others to the caller; but after the third in a row the next
-/// caller is refused. Other errors concern one key or one client and count as answers.
+/// While the server is away no request waits for it: after a failed attempt every request is refused at once, and a
+/// thread of the link's own reconnects, at most twice a second, until the server answers. The same when it is there and
+/// does not do its work: see Breaker. These count as failures: a connection that ended because something did not come
+/// in time, one that ended before it brought a single answer, and the errors LOADING, BUSY, MASTERDOWN and CLUSTERDOWN,
+/// by which the server says that it serves nobody now. They are answers like all others to the caller; but after the
+/// third in a row the next caller is refused. Other errors concern one key or one client and count as answers.
 ///
 /// A reply is known by its place alone, so a lost or repeated one would shift all that follow. Requests of Purpose
-/// erase and write therefore end in an ECHO of a word used once, which must come back behind their own replies; a
-/// read is verified by its user, who calls `condemn` on what cannot be.
+/// erase and write therefore end in an EchoCheck, which must come back behind their own replies; a read is verified by
+/// its user, who calls `close_as_corrupt` on what cannot be.
 class Link {
  public:
   explicit Link(LinkOptions options);
@@ -91,19 +86,19 @@ class Link {
   /// Ends the connections, and makes no other: requests fail from now on. May wait for a connection that is being made.
   void close() noexcept;
   /// Ends the connections: a read brought what it cannot have asked for.
-  void condemn(std::string_view why);
+  void close_as_corrupt(std::string_view why);
   /// False while requests are refused at once.
   bool up() const;
   LinkCounters counters() const;
 
-  // For those who depend on what the server knows of a connection: that ends with it. See Channel.
+  // For users that depend on what the server knows of a connection: that ends with it. See Channel.
 
   const LinkOptions& options() const { return options_; }
   /// The first connection, unless there is none or it is known to have ended.
   std::shared_ptr<Connection> current();
-  /// Has the first connection made behind the caller's back when there is none and nobody is at it.
-  void prepare();
-  /// Made when first asked for; one for the link, so for one who polls it.
+  /// Makes the first connection on another thread when there is none and no thread is at it.
+  void connect_in_background();
+  /// Made when first asked for; one for the link, so for one user that polls it.
   std::shared_ptr<LinkWatch> watch();
 
  private:

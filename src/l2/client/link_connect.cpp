@@ -1,10 +1,11 @@
-/// Making connections: when a request wants one, beforehand, and by itself after the server was away.
+/// Making connections: for a request, beforehand, and by itself after the server was away.
 #include <algorithm>
 #include <random>
 #include <system_error>
 
 #include "base/random_word.hpp"
 #include "base/thread.hpp"
+#include "l2/client/handshake.hpp"
 #include "l2/client/link_state.hpp"
 #include "l2/client/reason.hpp"
 
@@ -16,85 +17,59 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// For an attempt that did not even come to an answer.
-std::string_view out_of_reach(std::string_view error) {
-  return keep_reason(fmt::format("the server is out of reach ({})", error));
+/// Why an attempt failed, as a kept reason. `refusal`, what the server said, is one; without it the attempt did not
+/// even come to an answer.
+std::string_view reason_for(std::string_view refusal, std::string_view error) {
+  return refusal.empty() ? keep_reason(fmt::format("the server is out of reach ({})", error)) : refusal;
 }
 
 }  // namespace
 
-/// One that is replaced ends, so that whoever watches it knows: he may hold on to it.
-void Link::State::install(Slot& slot, std::shared_ptr<Line> made) {
+std::shared_ptr<Link::State::Pooled> Link::State::connect(TimePoint deadline) noexcept {
+  std::string error;
+  std::string_view refusal;
+  try {
+    if (auto stream = connect_stream(options, deadline, error)) {
+      auto made = std::make_shared<Pooled>(std::move(stream), options.limits);
+      if (run_handshake(*made, options, deadline, error, refusal)) return made;
+    }
+  } catch (const std::system_error&) {
+    error = "no descriptor";
+  } catch (const std::exception&) {
+    error = "no memory";
+  }
+  say(options.log, LogLevel::warning, "no connection to {}: {}", endpoint_name(options.address),
+      refusal.empty() ? error : refusal);
+  try {
+    const std::string_view reason = reason_for(refusal, error);
+    const MutexLock lock(mutex);
+    last_failure = reason;
+  } catch (const std::exception&) {  // no memory: what was said before stands
+  }
+  return nullptr;
+}
+
+/// One that is replaced ends, so that its users, who may hold on to it, know.
+void Link::State::install(Slot& slot, std::shared_ptr<Pooled> made) {
   made->report_to(watch);
-  if (const auto replaced = std::exchange(slot.line, std::move(made))) replaced->condemn("it was replaced");
+  if (const auto replaced = std::exchange(slot.connection, std::move(made))) {
+    replaced->close_as_corrupt("it was replaced");
+  }
   if (watch) watch->made();
 }
 
-void Link::State::note_trouble(std::string_view refusal, std::string_view error) noexcept {
-  try {
-    const std::string_view kept = refusal.empty() ? out_of_reach(error) : refusal;
-    const std::lock_guard lock(mutex);
-    trouble = kept;
-  } catch (const std::exception&) {  // no memory: what was said before stands
-  }
-}
-
-std::shared_ptr<Link::State::Line> Link::State::make(TimePoint deadline) noexcept {
-  std::string error;
-  std::string_view refusal;
-  std::shared_ptr<Line> made;
-  try {
-    auto stream = options.connect ? options.connect(options.address, deadline, error)
-                                  : connect_plain(options.address, deadline, error);
-    if (stream) {
-      made = std::make_shared<Line>(std::move(stream), options.limits);
-      if (!log_in(*made, deadline, error, refusal)) made.reset();
-    }
-  } catch (const std::system_error&) {
-    made.reset();
-    error = "no descriptor";
-  } catch (const std::exception&) {
-    made.reset();
-    error = "no memory";
-  }
-  if (made) return made;
-  say(options.log, LogLevel::warning, "no connection to {}: {}", place(options.address),
-      refusal.empty() ? error : refusal);
-  note_trouble(refusal, error);
-  return made;
-}
-
-bool Link::State::log_in(Connection& connection, TimePoint deadline, std::string& error, std::string_view& refusal) {
-  Request hello = greeting(options);
-  hello.add({"PING"});
-  PendingRequest exchange(hello.commands());
-  connection.run(exchange, hello.bytes(), deadline);
-  if (exchange.fault != Fault::none) {
-    error = connection.why();
-    return false;
-  }
-  for (const Reply& reply : exchange.replies) {
-    // MISCONF: it cannot save and takes no writes, but reads go on.
-    if (!reply.is(Reply::Kind::error) || reply.error_code() == "MISCONF") continue;
-    name_errors(hello, exchange.replies);
-    refusal = reply.why;
-    return false;
-  }
-  return true;
-}
-
-void Link::State::prepare() {
-  const std::lock_guard lock(mutex);
+void Link::State::connect_in_background() {
+  const MutexLock lock(mutex);
   Slot& first = slots[0];
   const TimePoint now = Clock::now();
-  if (closed || recovering || breaker.refuses() || first.connecting || (first.line && first.line->usable()) ||
-      now < attempts.next()) {
+  if (closed || recovery == Recovery::by_thread || breaker.refuses() || first.connecting ||
+      (first.connection && first.connection->usable()) || now < attempts.next()) {
     return;
   }
-  if (preparation.joinable()) preparation.join();  // it has ended: nobody is connecting
-  preparation = start_thread("dsta-connect", [this, now] {
-    auto made = make(by(options.connect_timeout));
-    const std::lock_guard relock(mutex);
+  if (background_connect.joinable()) background_connect.join();  // it has ended: no thread is connecting
+  background_connect = start_thread("dsta-connect", [this, now] {
+    auto made = connect(by(options.connect_timeout));
+    const MutexLock relock(mutex);
     slots[0].connecting = false;
     if (made && !closed) {
       install(slots[0], std::move(made));
@@ -104,10 +79,10 @@ void Link::State::prepare() {
     }
     changed.notify_all();
   });
-  if (!preparation.joinable()) return;  // asked for again
+  if (!background_connect.joinable()) return;  // asked for again
   note_attempt(now);
   first.connecting = true;
-  first.line.reset();
+  first.connection.reset();
 }
 
 // --- while the server is away
@@ -115,52 +90,64 @@ void Link::State::prepare() {
 void Link::State::note_attempt(TimePoint now) {
   attempts.note(now);
   attempts_made.fetch_add(1, std::memory_order_relaxed);
-  uneasy.store(true, std::memory_order_relaxed);
+  awaits_success.store(true, std::memory_order_relaxed);
 }
 
-void Link::State::go_down(bool probe_is_proof) {
+void Link::State::go_down(bool probe_closes) {
   if (closed) return;
-  if (breaker.open(probe_is_proof)) breaker_changes.fetch_add(1, std::memory_order_relaxed);
+  if (breaker.open(probe_closes)) breaker_changes.fetch_add(1, std::memory_order_relaxed);
   start_recovery();
+}
+
+void Link::State::move_to(Recovery to) {
+  assert(is_transition(recovery, to));
+  recovery = to;
 }
 
 /// False: no thread is to be had. Then the next request that is refused tries again, and connects itself if need be.
 bool Link::State::start_recovery() {
-  if (recovering || closed) return true;
-  if (recovery.joinable()) recovery.join();  // it ended when the server came back last time
-  recovery = start_thread("dsta-recover", [this] { recover(); });
-  recovering = recovery.joinable();
-  return recovering;
+  if (recovery == Recovery::by_thread || closed) return true;
+  if (recovery_thread.joinable()) recovery_thread.join();  // it ended when the server came back last time
+  recovery_thread = start_thread("dsta-recover", [this] { recover(); });
+  if (!recovery_thread.joinable()) return false;
+  move_to(Recovery::by_thread);
+  return true;
 }
 
-/// As seldom as the thread would.
-bool Link::State::may_recover_here(TimePoint now) const {
+/// No thread is to be had: a caller makes the attempt, as seldom as the thread would.
+void Link::State::recover_on_caller(TimePoint deadline) {
   constexpr std::chrono::milliseconds kPause{500};
-  return !closed && !recovering_here && now >= std::max(saturating_add(attempts.last(), kPause), attempts.next());
+  if (closed || recovery != Recovery::none) return;
+  if (Clock::now() < std::max(saturating_add(attempts.last(), kPause), attempts.next())) return;
+  move_to(Recovery::by_caller);
+  try_recovery(std::min(deadline, by(options.connect_timeout)));
+  if (recovery == Recovery::by_caller) move_to(Recovery::none);
 }
 
 void Link::State::recover() noexcept {
   std::minstd_rand random(static_cast<std::uint32_t>(random_word()));
-  std::unique_lock lock(mutex);
+  MutexLock lock(mutex);
   while (!closed) {
     const TimePoint next = std::max(saturating_add(attempts.last(), pauses.next(random)), attempts.next());
-    if (changed.wait_until(lock, next, [&] { return closed; })) return;
-    if (try_recovery(lock, saturating_add(Clock::now(), patience.next(options.connect_timeout)))) break;
+    while (!closed && Clock::now() < next) changed.wait_until(lock.native(), next);
+    if (closed || try_recovery(saturating_add(Clock::now(), patience.next(options.connect_timeout)))) break;
   }
-  recovering = false;
+  move_to(Recovery::none);
 }
 
-bool Link::State::try_recovery(std::unique_lock<std::mutex>& lock, TimePoint end) {
+bool Link::State::try_recovery(TimePoint end) {
   const TimePoint begun = Clock::now();
   note_attempt(begun);
-  lock.unlock();
-  auto made = make(end);
-  if (made) say(options.log, LogLevel::info, "reconnected to {}", place(options.address));
-  lock.lock();
+  std::shared_ptr<Pooled> made;
+  {
+    const MutexUnlock unlocked(mutex);
+    made = connect(end);
+    if (made) say(options.log, LogLevel::info, "reconnected to {}", endpoint_name(options.address));
+  }
   if (!made || closed) return false;
   patience.connected_in(Clock::now() - begun);
   install(slots[0], std::move(made));
-  if (breaker.probed()) {
+  if (breaker.probe_succeeded()) {
     breaker_changes.fetch_add(1, std::memory_order_relaxed);
     pauses.reset();
   }
@@ -169,19 +156,19 @@ bool Link::State::try_recovery(std::unique_lock<std::mutex>& lock, TimePoint end
 }
 
 void Link::State::close() {
-  std::thread ending, preparing;
+  std::thread recovering, connecting;
   {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     closed = true;
-    ending.swap(recovery);
-    preparing.swap(preparation);
+    recovering.swap(recovery_thread);
+    connecting.swap(background_connect);
     for (auto& slot : slots) {
-      if (slot.line) slot.line->condemn("the cache was closed");
+      if (slot.connection) slot.connection->close_as_corrupt("the cache was closed");
     }
     changed.notify_all();
   }
-  if (ending.joinable()) ending.join();
-  if (preparing.joinable()) preparing.join();
+  if (recovering.joinable()) recovering.join();
+  if (connecting.joinable()) connecting.join();
 }
 
 }  // namespace detail

@@ -2,11 +2,12 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <cassert>
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <exception>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "base/fork_count.hpp"
+#include "base/mutex.hpp"
 #include "base/saturating_add.hpp"
 #include "l2/client/breaker.hpp"
 #include "l2/client/connection.hpp"
@@ -36,8 +38,22 @@ void say(const Log& log, LogLevel level, fmt::format_string<Args...> format, Arg
 /// That long from now, on the clock that deadlines go by.
 inline TimePoint by(Duration limit) { return saturating_add(std::chrono::steady_clock::now(), limit); }
 
-/// All that changes. A child of a fork gets one of its own: its parent's mutexes may be locked by threads that the
-/// child does not have, and its parent's sockets are not its own.
+/// Who reconnects while the breaker is open.
+///
+///     from       to         when
+///     none       by_thread  the breaker opened, or a request found it open and no thread at work
+///     none       by_caller  there is no thread to be had: a caller tries, then the next one
+///     by_caller  by_thread  a thread was to be had meanwhile
+///     by_caller  none       the caller's attempt has ended
+///     by_thread  none       the server is back, or the link was closed
+enum class Recovery : std::uint8_t { none, by_thread, by_caller };
+
+constexpr bool is_transition(Recovery from, Recovery to) {
+  return from != to && !(from == Recovery::by_thread && to == Recovery::by_caller);
+}
+
+/// All of a link that changes. A child of a fork gets one of its own: its parent's mutexes may be locked by threads
+/// that the child does not have, and its parent's sockets are not its own.
 struct Link::State {
   explicit State(const LinkOptions& given)
       : options(given), forks(fork_count()), slots(given.connections), breaker(given.operation_timeout) {}
@@ -45,72 +61,77 @@ struct Link::State {
   const LinkOptions& options;
   const std::uint32_t forks;
   std::atomic<std::uint64_t> attempts_made{0}, breaker_changes{0};
-  /// There is something that a success would put right. Without it a success takes no lock.
-  std::atomic<bool> uneasy{false};
+  /// A failure or an attempt was noted that a success puts right. Without it a success takes no lock.
+  std::atomic<bool> awaits_success{false};
 
   /// A connection to the server, and what is known of its worth.
-  struct Line : Connection {
+  struct Pooled : Connection {
     using Connection::Connection;
     std::atomic<bool> served{false};
     const TimePoint made = std::chrono::steady_clock::now();
   };
   struct Slot {
-    std::shared_ptr<Line> line;
+    std::shared_ptr<Pooled> connection;
     bool connecting = false;
   };
-  std::mutex mutex;
+  Mutex mutex;
   std::condition_variable changed;
-  // Under mutex.
-  std::vector<Slot> slots;
-  AttemptLimit attempts;
-  Breaker breaker;
-  ProbePauses pauses;
-  ProbePatience patience;
-  /// Why the last attempt to connect failed, or the server was given up: a kept reason.
-  std::string_view trouble = "the server is out of reach";
-  bool closed = false;
-  bool recovering = false;
-  bool recovering_here = false;  ///< no thread was to be had: a caller tries, and then the next
-  std::thread recovery;
-  std::thread preparation;  ///< makes the first connection when it was asked for beforehand
-  std::shared_ptr<LinkWatch> watch;
+  std::vector<Slot> slots DSTA_GUARDED_BY(mutex);
+  AttemptLimit attempts DSTA_GUARDED_BY(mutex);
+  Breaker breaker DSTA_GUARDED_BY(mutex);
+  ProbePauses pauses DSTA_GUARDED_BY(mutex);
+  ProbePatience patience DSTA_GUARDED_BY(mutex);
+  /// Why the last attempt to connect failed, or the breaker opened: a kept reason.
+  std::string_view last_failure DSTA_GUARDED_BY(mutex) = "the server is out of reach";
+  bool closed DSTA_GUARDED_BY(mutex) = false;
+  Recovery recovery DSTA_GUARDED_BY(mutex) = Recovery::none;
+  std::thread recovery_thread DSTA_GUARDED_BY(mutex);
+  std::thread background_connect DSTA_GUARDED_BY(mutex);  ///< see Link::connect_in_background()
+  std::shared_ptr<LinkWatch> watch DSTA_GUARDED_BY(mutex);
 
-  /// What a request goes by. On trial, it must come to an end whatever happens.
-  class Way {
+  /// The connection that a request uses. If the half-open breaker let the request through, it must come to an end
+  /// whatever happens.
+  class Checkout {
    public:
-    explicit Way(State& state) : state_(state) {}
-    ~Way() {
-      if (trial) state_.give_back();
+    explicit Checkout(State& state) : state_(state) {}
+    ~Checkout() {
+      if (half_open) state_.give_up_half_open();
     }
-    Way(const Way&) = delete;
-    Way& operator=(const Way&) = delete;
-    std::shared_ptr<Line> line;  ///< null: none is to be had
-    bool trial = false;
-    std::string_view why;  ///< without a line
+    Checkout(const Checkout&) = delete;
+    Checkout& operator=(const Checkout&) = delete;
+    std::shared_ptr<Pooled> connection;  ///< null: none is to be had
+    bool half_open = false;              ///< the half-open breaker let this request through
+    std::string_view why;                ///< without a connection
 
    private:
     State& state_;
   };
 
-  void find(Way& way, std::size_t index, TimePoint deadline);
-  void judge(Way& way, const std::vector<Reply>& replies);
-  void judge(Way& way, Fault fault, std::string_view why);
-  void look_elsewhere(Line& line);
-  void failed(Way& way, bool refused, std::string_view why);
-  void give_back();
-  std::string_view why_not();
-  std::shared_ptr<Line> make(TimePoint deadline) noexcept;
-  bool log_in(Connection& connection, TimePoint deadline, std::string& error, std::string_view& refusal);
-  void note_trouble(std::string_view refusal, std::string_view error) noexcept;
-  void install(Slot& slot, std::shared_ptr<Line> made);
-  void prepare();
-  void note_attempt(TimePoint now);
-  void go_down(bool probe_is_proof);
-  bool start_recovery();
+  // link_checkout.cpp: from a request to a connection, and what its outcome says of the server.
+  void check_out(Checkout& checkout, std::size_t index, TimePoint deadline);
+  void record(Checkout& checkout, const std::vector<Reply>& replies);
+  void record(Checkout& checkout, Fault fault, std::string_view why);
+  void record_failure(Checkout& checkout, bool refused, std::string_view why);
+  void give_up_half_open();
+  std::string_view why_no_time_is_left();
+
+  // link_connect.cpp: making connections, for a request, beforehand, and by itself after the server was away.
+  std::shared_ptr<Pooled> connect(TimePoint deadline) noexcept;
+  void install(Slot& slot, std::shared_ptr<Pooled> made) DSTA_REQUIRES(mutex);
+  void connect_in_background();
+  void note_attempt(TimePoint now) DSTA_REQUIRES(mutex);
+  void go_down(bool probe_closes) DSTA_REQUIRES(mutex);
+  void move_to(Recovery to) DSTA_REQUIRES(mutex);
+  bool start_recovery() DSTA_REQUIRES(mutex);
+  void recover_on_caller(TimePoint deadline) DSTA_REQUIRES(mutex);
   void recover() noexcept;
-  bool try_recovery(std::unique_lock<std::mutex>& lock, TimePoint end);
-  bool may_recover_here(TimePoint now) const;
+  bool try_recovery(TimePoint end) DSTA_REQUIRES(mutex);
   void close();
+
+ private:
+  enum class Next : std::uint8_t { use, refuse, wait, connect };
+  Next next_for(Checkout& checkout, std::size_t& index, TimePoint deadline) DSTA_REQUIRES(mutex);
+  void connect_slot(Checkout& checkout, Slot& slot, TimePoint deadline) DSTA_REQUIRES(mutex);
 };
 
 }  // namespace detail

@@ -22,8 +22,19 @@ enum class Fault : std::uint8_t {
   protocol,       ///< what came was no reply, or not the one to this request
 };
 
-/// A request on its way and the replies to it. Made by the caller, on its stack; the connection forgets it before the
-/// caller is told that it is done.
+/// A request whose replies have not all come, and the replies to it. The caller makes it, on its stack. The connection
+/// drops its pointer to it before it signals that the request is complete.
+///
+/// Status:
+///
+///     from                         to         by          when
+///     waiting                      asleep     the caller  it waits in await() and nobody signalled yet
+///     asleep                       waiting    the caller  its deadline passed
+///     waiting, asleep, take_role   take_role  any thread  the role of reading or writing is free, and this is the next
+///     take_role                    waiting    the caller  it has taken note of the role
+///     waiting, asleep, take_role   complete   any thread  all replies are there, or a fault
+///
+/// `complete` is final. Nobody touches the request after it: its caller may have returned.
 class PendingRequest {
  public:
   explicit PendingRequest(std::size_t replies_expected) : expected(replies_expected) { replies.reserve(expected); }
@@ -37,20 +48,21 @@ class PendingRequest {
   /// A byte of it was given to the kernel: the server may have executed it.
   bool sent = false;
   SendOrder order;
-  /// The connection's, for a list of those it is about to tell.
+  /// The connection's, for its list of requests that it is about to complete.
   PendingRequest* next = nullptr;
 
-  enum class News : std::uint32_t { none, asleep, lead, done };
-  News news() const { return news_.load(std::memory_order_acquire); }
-  /// By whoever finished it, or hands on the reader's role; the exchange may be gone when this returns.
-  void tell(News news);
-  /// By its caller: waits for news. `none` when the deadline passed first.
-  News await(TimePoint deadline);
-  /// By its caller, who has taken the reader's role.
-  void led();
+  enum class Status : std::uint32_t { waiting, asleep, take_role, complete };
+  Status status() const { return status_.load(std::memory_order_acquire); }
+  /// `signalled` is take_role or complete. Wakes the caller. After `complete` the request may be gone when this
+  /// returns.
+  void signal(Status signalled);
+  /// By the caller: waits for a signal. `waiting` when the deadline passed first.
+  Status await(TimePoint deadline);
+  /// By the caller, which has taken note of take_role.
+  void note_role();
 
  private:
-  std::atomic<News> news_{News::none};
+  std::atomic<Status> status_{Status::waiting};
 };
 
 }  // namespace detail

@@ -58,7 +58,7 @@ class ProbePauses {
 ///
 /// Trap: a probe whose packets are lost is waited for in vain, and the server may come back meanwhile. So it gets no
 /// longer than the pauses between probes, or four times what connecting took when it worked. Only where that was never
-/// seen, and in every eighth probe in case the way has become longer, it gets the whole connect_timeout.
+/// seen, and in every eighth probe in case the network has become slower, it gets the whole connect_timeout.
 class ProbePatience {
  public:
   void connected_in(Duration time) { usual_ = std::max(time, usual_ - usual_ / 8); }

@@ -9,7 +9,7 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-/// Where the shared level is, and as whom to speak to it.
+/// Where L2 is, and as which user to log in.
 struct Endpoint {
   enum class Transport { memory, tcp, tls, unix_socket };
 

@@ -2,9 +2,9 @@
 
 #include <condition_variable>
 #include <exception>
-#include <mutex>
 #include <utility>
 
+#include "base/mutex.hpp"
 #include "base/thread.hpp"
 
 namespace dsta::cache {
@@ -12,29 +12,29 @@ inline namespace v1 {
 namespace detail {
 
 struct BlockingWorker::Shared {
-  explicit Shared(std::shared_ptr<LinkWatch> to_ring) : done(std::move(to_ring)) {}
+  explicit Shared(std::shared_ptr<LinkWatch> to_notify) : done(std::move(to_notify)) {}
 
   const std::shared_ptr<LinkWatch> done;
   const Wake interrupt;
-  mutable std::mutex mutex;
+  mutable Mutex mutex;
   std::condition_variable changed;
-  // Under mutex.
-  std::function<void()> errand;
-  bool over = false;
+  std::function<void()> job DSTA_GUARDED_BY(mutex);
+  bool ending DSTA_GUARDED_BY(mutex) = false;
 
   void work() {
     const Interruptible interruptible(interrupt.descriptor());
-    std::unique_lock lock(mutex);
+    MutexLock lock(mutex);
     for (;;) {
-      changed.wait(lock, [&] { return over || errand; });
-      if (over) return;
+      while (!ending && !job) changed.wait(lock.native());
+      if (ending) return;
+      const std::function<void()>* const running = &job;  // no other thread touches it while it is set
       lock.unlock();
       try {
-        errand();                        // nobody else touches it while it is set
+        (*running)();
       } catch (const std::exception&) {  // no descriptor, or no memory
       }
       lock.lock();
-      errand = nullptr;
+      job = nullptr;
       done->wake.ring();
     }
   }
@@ -48,22 +48,22 @@ BlockingWorker::~BlockingWorker() {
 }
 
 bool BlockingWorker::idle() const {
-  const std::lock_guard lock(shared_->mutex);
-  return !shared_->errand;
+  const MutexLock lock(shared_->mutex);
+  return !shared_->job;
 }
 
-bool BlockingWorker::run(std::function<void()> errand) {
-  if (!thread_.joinable()) thread_ = start_thread("dsta-errands", [shared = shared_.get()] { shared->work(); });
+bool BlockingWorker::run(std::function<void()> job) {
+  if (!thread_.joinable()) thread_ = start_thread("dsta-worker", [shared = shared_.get()] { shared->work(); });
   if (!thread_.joinable()) return false;
-  const std::lock_guard lock(shared_->mutex);
-  shared_->errand = std::move(errand);
+  const MutexLock lock(shared_->mutex);
+  shared_->job = std::move(job);
   shared_->changed.notify_one();
   return true;
 }
 
 void BlockingWorker::end() noexcept {
-  const std::lock_guard lock(shared_->mutex);
-  shared_->over = true;
+  const MutexLock lock(shared_->mutex);
+  shared_->ending = true;
   shared_->interrupt.ring();
   shared_->changed.notify_one();
 }

@@ -15,17 +15,17 @@ namespace detail {
 class Link;
 
 struct ChannelOptions {
-  /// Keys that begin so are told: the namespace and its colon.
+  /// Changes of keys that begin so are reported: the namespace and its colon.
   std::string prefix = "dsta:";
-  /// How often both connections must show that they live. What is lost in silence is noticed within two periods.
+  /// How often both connections must show a sign of life. What is lost without a word is noticed within two periods.
   Duration ping_period = std::chrono::seconds(1);
-  /// Takes the messages of the channel's thread. It must return at once: until it does nothing is heard. Null: they go
-  /// to the log of the link.
+  /// Takes the messages of the channel's thread. It must return at once: until it does nothing is received. Null: they
+  /// go to the log of the link.
   std::function<void(LogLevel, std::string)> say = nullptr;
 };
 
-/// Who is told what others change. Called by the channel's thread alone, one call at a time, never after the channel's
-/// destructor has returned. The calls must be short: until they return nothing further is heard.
+/// What the invalidation channel reports. Called by the channel's thread alone, one call at a time, never after the
+/// channel's destructor has returned. The calls must be short: until they return nothing further is received.
 class ChannelListener {
  public:
   virtual ~ChannelListener() = default;
@@ -34,39 +34,41 @@ class ChannelListener {
   virtual void on_keys(std::span<const std::string_view> keys) = 0;
   /// The server was emptied.
   virtual void on_flush() = 0;
-  /// Coherence is about to begin: what is remembered from before must go first, since it will be trusted.
-  virtual void before_coherent() {}
-  /// Of what is read by a request that begins from now on, every change is told.
-  virtual void on_coherent(TimePoint known_good) = 0;
-  /// All changes up to then have been told.
-  virtual void on_proof(TimePoint /*known_good*/) {}
-  /// Changes may go untold from now on, or have for up to two ping periods. Once for each on_coherent that it revokes.
-  virtual void on_suspect(std::string_view why) = 0;
+  /// The channel is about to be up: what is remembered from before must go first, since it will be trusted.
+  virtual void before_up() {}
+  /// Of what is read by a request that begins from now on, every change is reported.
+  virtual void on_up(TimePoint known_good) = 0;
+  /// All changes up to then have been reported.
+  virtual void on_known_good(TimePoint /*known_good*/) {}
+  /// Changes may go unreported from now on, or have for up to two ping periods. Once for each on_up that it revokes.
+  virtual void on_down(std::string_view why) = 0;
 };
 
-/// Hears which keys others change at the server. Thread-safe.
+/// The invalidation channel: reports which keys others change at the server. Thread-safe.
 ///
 /// Idea (server-assisted invalidation): the server is asked to broadcast the names of changed keys of one namespace
 /// (CLIENT TRACKING, BCAST) to a connection of its own, the channel, which does nothing but listen. The data link's
 /// connection is the one that asks (REDIRECT): then what goes over it is not echoed (NOLOOP).
 ///
-/// So two connections carry one promise, and either can go without the other being told. Therefore:
-/// - the channel is coherent only after a key written for the purpose was told, and a second registration adds NOLOOP;
-/// - the end of any connection of the link, noticed by whomever, ends coherence before a request can run on the next
-///   one; the end of an idle one is seen by polling it;
-/// - both are asked for a sign of life every ping period: PING on the channel, CLIENT GETREDIR on the link, which also
-///   says that the registration still stands.
-/// Its thread never waits for a reply: whatever takes time is an errand, so that what is told is heard at once.
+/// So two connections carry one promise, and the server ends the one without a word on the other. Therefore:
+/// - the channel is up only after a self-test, a key written for the purpose and reported, and after a second
+///   registration that adds NOLOOP;
+/// - the end of any connection of the link, noticed by whichever thread, takes the channel down before a request can
+///   run on the next one; the end of an idle one is seen by polling it;
+/// - a heartbeat asks both for a sign of life every ping period: PING on the channel, CLIENT GETREDIR on the link,
+///   which also says that the registration still stands.
+/// ChannelPhase has the phases and their transitions. Its thread never waits for a reply: whatever takes time is a job
+/// for a worker, so that what the server reports is received at once.
 ///
-/// The trap: there is no order between the two connections. A change may be told before or after the reply of a read
-/// that it made obsolete; a fill must be dropped when its key was told since its request began, or coherence began or
-/// ended. One on_suspect is enough to know that all kept values must go.
+/// The trap: there is no order between the two connections. A change may be reported before or after the reply of a
+/// read that it made obsolete; a fill must be dropped when its key was reported since its request began, or when the
+/// channel went up or down since. One on_down is enough to know that all kept values must go.
 class Channel {
  public:
   /// Starts. `data` and `listener` must outlive it; one channel for each link. Throws std::system_error when there is
   /// no thread or no descriptor for it.
   Channel(ChannelOptions options, Link& data, ChannelListener& listener);
-  /// Nothing is told afterwards. Returns at once, whatever the network does.
+  /// Nothing is reported afterwards. Returns at once, whatever the network does.
   void stop() noexcept;
   /// After stop(): waits for its last thread, which may be waiting for a reply. At once where the link is closed.
   void join() noexcept;
@@ -74,12 +76,12 @@ class Channel {
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
 
-  /// False as soon as it is known to be: before on_suspect is called, and always in the child of a fork, which has no
+  /// False as soon as it is known to be: before on_down is called, and always in the child of a fork, which has no
   /// channel but may destroy it.
-  bool coherent() const;
+  bool up() const;
   /// False in the child of a fork: it must make its own.
   bool here() const;
-  /// All changes up to then have been told; the beginning of time while there was never coherence.
+  /// All changes up to then have been reported; the beginning of time while it was never up.
   TimePoint last_known_good() const;
 
  private:

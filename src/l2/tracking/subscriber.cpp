@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "l2/client/handshake.hpp"
 #include "l2/client/reason.hpp"
 
 namespace dsta::cache {
@@ -23,17 +24,16 @@ constexpr int kReads = 16;
 std::unique_ptr<Subscriber> Subscriber::open(const LinkOptions& options, std::string_view channel, TimePoint deadline,
                                              std::string& error, bool& refused) {
   refused = false;
-  auto stream = options.connect ? options.connect(options.address, deadline, error)
-                                : connect_plain(options.address, deadline, error);
+  auto stream = connect_stream(options, deadline, error);
   if (!stream) return nullptr;
   std::unique_ptr<Subscriber> made(new Subscriber(std::move(stream), options.limits));
-  if (made->introduce(options, channel, deadline, refused)) return made;
+  if (made->log_in(options, channel, deadline, refused)) return made;
   error = made->why_;
   return nullptr;
 }
 
-bool Subscriber::introduce(const LinkOptions& options, std::string_view channel, TimePoint deadline, bool& refused) {
-  Request request = greeting(options);
+bool Subscriber::log_in(const LinkOptions& options, std::string_view channel, TimePoint deadline, bool& refused) {
+  Request request = handshake_request(options);
   request.add({"CLIENT", "ID"}).add({"SUBSCRIBE", channel});
   send(request.bytes());
   std::vector<Reply> replies;

@@ -14,12 +14,12 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-/// A connection to which the server says what it is not asked for: it has subscribed to one channel. One thread, which
-/// polls `descriptor()` for `events()`.
+/// A connection that has subscribed to one channel of the server, which pushes messages to it. One thread, which polls
+/// `descriptor()` for `events()`.
 class Subscriber {
  public:
-  /// Logs in and subscribes. Null when that did not come about by `deadline`; `error` says why, and `refused` whether
-  /// the server itself said no.
+  /// Connects, logs in and subscribes. Null when that did not come about by `deadline`; `error` says why, and `refused`
+  /// whether the server itself refused.
   static std::unique_ptr<Subscriber> open(const LinkOptions& options, std::string_view channel, TimePoint deadline,
                                           std::string& error, bool& refused);
   ~Subscriber() { stream_->shut(); }
@@ -39,7 +39,7 @@ class Subscriber {
  private:
   Subscriber(std::unique_ptr<Stream> stream, ReplyLimits limits) : stream_(std::move(stream)), guard_(limits) {}
 
-  bool introduce(const LinkOptions& options, std::string_view channel, TimePoint deadline, bool& refused);
+  bool log_in(const LinkOptions& options, std::string_view channel, TimePoint deadline, bool& refused);
   bool write();
   bool parse(std::vector<Reply>& messages);
   bool ended(Step step);

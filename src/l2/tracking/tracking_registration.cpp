@@ -12,50 +12,50 @@ namespace detail {
 
 namespace {
 
-/// Longer than any pairing waits for it; then the server forgets it.
+/// Longer than any self-test; then the server forgets the key.
 constexpr std::string_view kProbeMilliseconds = "5000";
 
 }  // namespace
 
-Request TrackingRegistration::prove(std::string_view probe) const {
+Request TrackingRegistration::self_test_request(std::string_view probe) const {
   Request request;
   // Off first: the options of a registration that stands cannot be changed.
   request.add({"CLIENT", "TRACKING", "OFF"});
-  request.add({"CLIENT", "TRACKING", "ON", "REDIRECT", std::to_string(channel), "BCAST", "PREFIX", prefix});
+  request.add({"CLIENT", "TRACKING", "ON", "REDIRECT", std::to_string(channel_id), "BCAST", "PREFIX", prefix});
   request.add({"SET", probe, "1", "PX", kProbeMilliseconds});
   request.add({"PEXPIRETIME", probe});
   return request;
 }
 
-void TrackingRegistration::learn_from(Answer& proof) {
-  quiet = proof.replies.back().is(Reply::Kind::integer);
-  proof.replies.pop_back();
+void TrackingRegistration::learn_from(Answer& self_test) {
+  no_loop = self_test.replies.back().is(Reply::Kind::integer);
+  self_test.replies.pop_back();
 }
 
-Request TrackingRegistration::arm() const {
+Request TrackingRegistration::enable_request() const {
   Request request;
   request.add({"CLIENT", "TRACKING", "OFF"});
-  const std::string id = std::to_string(channel);
+  const std::string id = std::to_string(channel_id);
   std::vector<std::string_view> on = {"CLIENT", "TRACKING", "ON", "REDIRECT", id, "BCAST", "PREFIX", prefix};
-  if (quiet) on.emplace_back("NOLOOP");
+  if (no_loop) on.emplace_back("NOLOOP");
   request.add(on);
   return request;
 }
 
 Answer run_on(Connection& connection, const Request& request, TimePoint deadline) {
-  const EchoCheck seal;
-  PendingRequest exchange(request.commands() + seal.request().commands());
-  connection.run(exchange, {request.bytes(), seal.request().bytes()}, deadline);
+  const EchoCheck check;
+  PendingRequest pending(request.commands() + check.request().commands());
+  connection.run(pending, {request.bytes(), check.request().bytes()}, deadline);
   Answer answer;
-  answer.fault = exchange.fault;
-  answer.maybe_executed = exchange.sent;
+  answer.fault = pending.fault;
+  answer.maybe_executed = pending.sent;
   if (answer.fault != Fault::none) return answer;
-  if (!seal.confirms(exchange.replies)) {
-    connection.condemn("replies were out of step");
+  if (!check.confirms(pending.replies)) {
+    connection.close_as_corrupt("the echo check failed: replies are out of step");
     answer.fault = Fault::protocol;
     return answer;
   }
-  answer.replies = std::move(exchange.replies);
+  answer.replies = std::move(pending.replies);
   name_errors(request, answer.replies);
   return answer;
 }

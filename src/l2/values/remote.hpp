@@ -43,12 +43,12 @@ struct Done {
   bool settled() const { return status != unknown && why.empty(); }
 };
 
-/// What stands under a key.
+/// What is stored under a key.
 struct Found {
   enum class Kind : std::uint8_t {
     nothing,
-    value,  ///< `view`; whether it counts is for `versions` and the clock to say
-    lease,  ///< somebody loads it: `lease`
+    value,  ///< `view`; whether it is valid is for `versions` and the clock to say
+    lease,  ///< a load is running: `lease`
     other,  ///< bytes that are no entry of this key: `refusal`
   };
   Found() = default;
@@ -81,7 +81,7 @@ class Versions {
   std::map<std::string, std::optional<Version>, std::less<>> known_;
 };
 
-/// What a load is known by at the server.
+/// What identifies a load at the server.
 struct LoadClaim {
   LeaseToken generation{};
   std::uint32_t order = 0;
@@ -95,7 +95,7 @@ struct RemoteQuery {
   std::uint32_t order = 0;  ///< higher than that of every refresh of the entry that was numbered before
 };
 
-/// What is done about a lease or value by who has a claim on it: see kReplaceIf.
+/// What the holder of a claim does with a lease or value: see kReplaceIf.
 enum class EntryAction : std::uint8_t { set, remove, leave, join, keep };
 
 /// An entry to be removed among others.
@@ -106,15 +106,15 @@ struct Erasure {
   Found before = {};  ///< its head; of a value's payload nothing
 };
 
-/// The shared level on one server, in bytes: entries, leases, versions, counters. It knows nothing of values' types nor
-/// of the in-process level. Thread-safe. Throws std::bad_alloc, and nothing for what the server or the network does.
+/// L2 on one server, in bytes: entries, leases, versions, counters. It knows nothing of values' types nor of L1.
+/// Thread-safe. Throws std::bad_alloc, and nothing for what the server or the network does.
 class Remote {
  public:
   struct Options {
     LinkOptions link;
     std::string space;
     std::shared_ptr<Clock> clock;
-    /// Counts and logs: what was asked for, and the server's error code or the fault.
+    /// Counts and logs: the operation, and the server's error code or the fault.
     std::function<void(std::string_view operation, std::string_view kind)> failed;
   };
   explicit Remote(Options options);
@@ -124,16 +124,18 @@ class Remote {
   const ServerClock& clock() const { return clock_; }
   VersionMemory& versions() { return *memory_; }
   NoticeMemory& notices() { return *notices_; }
-  /// In the child of a fork, before anything else: what its parent's threads may have been at is left as it is.
+  /// In the child of a fork, before anything else: what its parent's threads may have been using is left as it is.
   void forget_parent();
 
-  /// Remembered versions are the truth as long as this says so; else they are read with the value.
-  std::function<bool()> versions_are_told = [] { return false; };
+  /// True while every change of a version is reported: remembered versions are used then, else they are read with the
+  /// value.
+  std::function<bool()> versions_are_reported = [] { return false; };
 
   /// Reads the entries, and into `versions` what is known or read of the versions of `dependencies` and of what the
   /// values found depend on. False: the server did not answer (for all of them).
   /// An entry shows itself that it is the key's; what is no entry does not, so where it may be wanted (`plain`), the
-  /// request is verified. With `bypass_memory` remembered versions are not used: word of a change may be on its way.
+  /// request is verified. With `bypass_memory` remembered versions are not used: the report of a change may be on its
+  /// way.
   bool read(std::span<RemoteQuery> queries, std::span<const std::string> dependencies, Versions& versions,
             bool plain = false, bool bypass_memory = false);
   /// What the versions are now, made where they are missing, and kept for at least `life` from now (zero: for ever);
@@ -174,7 +176,7 @@ class Remote {
     std::string bytes = {};
   };
   std::vector<Done> replace(std::span<const Replace> replaces);
-  /// Whoever loads or refreshes is told by this one.
+  /// Identifies the load that refreshes.
   struct RefreshTake {
     std::string name;
     LeaseToken token;
@@ -184,7 +186,7 @@ class Remote {
   struct RawTake {
     std::string_view name;
     LeaseToken token{};
-    bool join = false;    ///< it is shared with those who have it
+    bool join = false;    ///< it is shared with its other holders
     bool absent = false;  ///< there was no entry when it was read
   };
   /// The leases' generations: `token` where it was taken now. Zeros: an `absent` entry is there. Nothing: not to be

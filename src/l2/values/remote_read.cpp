@@ -115,11 +115,11 @@ void Remote::count_above_values(std::span<RemoteQuery> queries) {
 
 bool Remote::read(std::span<RemoteQuery> queries, std::span<const std::string> dependencies, Versions& versions,
                   bool plain, bool bypass_memory) {
-  const bool told = !bypass_memory && versions_are_told();
+  const bool use_memory = !bypass_memory && versions_are_reported();
   std::set<std::string, std::less<>> wanted;
   const auto want = [&](std::string_view name) {
     if (versions.find(name)) return;
-    if (told) {
+    if (use_memory) {
       if (const auto known = memory_->find(name)) return versions.add(name, known);
     }
     if (!wanted.contains(name)) wanted.emplace(name);
@@ -208,14 +208,14 @@ bool Remote::fetch(std::span<RemoteQuery> queries, const std::set<std::string, s
   }
   if (single) {
     if (reply.is(Reply::Kind::array) || reply.is(Reply::Kind::integer) || reply.is(Reply::Kind::status)) {
-      link_.condemn("a reply was another's");
+      link_.close_as_corrupt("a reply was another's");
       return false;
     }
     queries[0].found = to_found(queries[0].name, reply);
     return true;
   }
   if (!reply.is(Reply::Kind::array) || reply.elements.size() != queries.size() + wanted.size()) {
-    link_.condemn("a reply was another's");
+    link_.close_as_corrupt("a reply was another's");
     return false;
   }
   for (std::size_t i = 0; i < queries.size(); ++i) queries[i].found = to_found(queries[i].name, reply.elements[i]);
@@ -287,7 +287,7 @@ bool Remote::late_versions(std::span<const std::string> dependencies, Duration l
   std::optional<VersionClock> clock;
   for (const auto& name : dependencies) {
     if (versions.there(name)) continue;
-    // The clock is read behind the versions: it tells each raise that they have seen. One that was made just now, since
+    // The clock is read behind the versions: it lists each raise that they have seen. One that was made just now, since
     // it was missing, is as high as the clock although nobody raised it.
     if (!clock) clock = read_clock();
     const auto* version = late.find(name);

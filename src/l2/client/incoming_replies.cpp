@@ -1,0 +1,75 @@
+#include "l2/client/incoming_replies.hpp"
+
+#include <algorithm>
+
+#include "l2/client/adaptive_yield.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+namespace {
+
+constexpr std::size_t kReadAtLeast = std::size_t{16} << 10;
+/// What is kept of the buffer between requests.
+constexpr std::size_t kKeptBuffer = std::size_t{256} << 10;
+
+}  // namespace
+
+void IncomingReplies::make_room() {
+  if (begin_ == end_) begin_ = end_ = 0;
+  if (buffer_.size() - end_ >= kReadAtLeast) return;
+  buffer_.keep(begin_, end_);
+  end_ -= begin_;
+  begin_ = 0;
+  if (end_ == 0 && buffer_.size() > kKeptBuffer) buffer_.release();
+  // It grows with what has come, never with what was announced.
+  buffer_.grow(std::max(end_ + kReadAtLeast, std::min(2 * end_, end_ + (std::size_t{1} << 20))));
+}
+
+Step IncomingReplies::read(Stream& stream, TimePoint deadline, bool& late) {
+  make_room();
+  const auto read = [&] { return stream.read(buffer_.data() + end_, buffer_.size() - end_); };
+  Step step = read();
+  // A reply that comes within a few yields spares two switches of context. Whether it does depends on where the server
+  // runs, so it is tried as long as it mostly works, and now and then after that.
+  constexpr int kSpins = 24, kMostLuck = 64;
+  if (step.kind == Step::Kind::wait_read && ++spin_luck_ > 0) {
+    for (int i = 0; i < kSpins && step.kind == Step::Kind::wait_read && yield_briefly(); ++i) step = read();
+    spin_luck_ = step.kind == Step::Kind::wait_read ? -kMostLuck : kMostLuck;
+  }
+  while (step.kind == Step::Kind::wait_read || step.kind == Step::Kind::wait_write) {
+    if (!wait_ready(stream.descriptor(), step.kind == Step::Kind::wait_write, deadline)) {
+      late = true;
+      return step;
+    }
+    step = read();
+  }
+  if (step.kind == Step::Kind::moved) end_ += step.bytes;
+  return step;
+}
+
+bool IncomingReplies::parse(std::string_view& why) {
+  while (begin_ != end_) {
+    const std::string_view come(buffer_.data() + begin_, end_ - begin_);
+    switch (guard_.look(come)) {
+      case ReplyGuard::Verdict::incomplete:
+        return true;
+      case ReplyGuard::Verdict::refused:
+        why = guard_.reason();
+        return false;
+      case ReplyGuard::Verdict::complete:
+        if (!parser_.read(come.substr(0, guard_.size()), replies_.emplace_back())) {
+          replies_.pop_back();
+          why = "a reply could not be parsed";
+          return false;
+        }
+        begin_ += guard_.size();
+    }
+  }
+  return true;
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,174 @@
+/// From a request to a connection, and what the request's outcome says of the server.
+#include <algorithm>
+
+#include "l2/client/handshake.hpp"
+#include "l2/client/link_state.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// An attempt that is given next to no time would fail and say nothing of the server.
+Duration least_time(const LinkOptions& options) {
+  return std::min(options.connect_timeout, options.operation_timeout) / 8;
+}
+
+/// Where the server has become a replica, its name or address may lead to another by now. Where it was none before, it
+/// will do so as long as the connection lasts.
+void leave_replica(Connection& connection, TimePoint made, const LinkOptions& options) {
+  if (!connection.usable() || Clock::now() - made < 10 * options.operation_timeout) return;
+  say(options.log, LogLevel::warning, "{} is a replica and takes no writes: reconnecting",
+      endpoint_name(options.address));
+  connection.close_as_corrupt("the server is a replica");
+}
+
+}  // namespace
+
+// --- to a connection
+
+void Link::State::check_out(Checkout& checkout, std::size_t index, TimePoint deadline) {
+  MutexLock lock(mutex);
+  if (breaker.is_open() && !start_recovery()) recover_on_caller(deadline);
+  checkout.half_open = breaker.let_through();
+  if (checkout.half_open) index = 0;  // where the probe's connection is
+  Next next = Next::wait;
+  while ((next = next_for(checkout, index, deadline)) == Next::wait) {
+    changed.wait_until(lock.native(), deadline - least_time(options));
+  }
+  if (next == Next::connect) connect_slot(checkout, slots[index], deadline);
+  if (!checkout.connection) checkout.why = closed ? std::string_view("the manager is closed") : last_failure;
+}
+
+Link::State::Next Link::State::next_for(Checkout& checkout, std::size_t& index, TimePoint deadline) {
+  if (breaker.holds_back() && !checkout.half_open) {
+    if (breaker.is_open()) start_recovery();
+    return Next::refuse;
+  }
+  const auto take = [&](const Slot& slot) {
+    if (!slot.connection || !slot.connection->usable()) return false;
+    checkout.connection = slot.connection;
+    return true;
+  };
+  if (take(slots[index])) return Next::use;
+  if (closed) return Next::refuse;
+  if (breaker.is_open()) {
+    start_recovery();
+    return Next::refuse;
+  }
+  const TimePoint now = Clock::now();
+  if (deadline - now < least_time(options)) return Next::refuse;
+  if (slots[index].connecting) return Next::wait;
+  if (now >= attempts.next()) return Next::connect;
+  // Enough was tried for now. What another slot has will do; if none has anything, the server is as good as away.
+  const auto other = std::find_if(slots.begin(), slots.end(), [](const Slot& each) {
+    return each.connecting || (each.connection && each.connection->usable());
+  });
+  if (other == slots.end()) {
+    go_down(false);
+    return Next::refuse;
+  }
+  index = static_cast<std::size_t>(other - slots.begin());
+  return take(*other) ? Next::use : Next::wait;
+}
+
+void Link::State::connect_slot(Checkout& checkout, Slot& slot, TimePoint deadline) {
+  const TimePoint begun = Clock::now();
+  note_attempt(begun);
+  slot.connecting = true;
+  slot.connection.reset();
+  std::shared_ptr<Pooled> made;
+  {
+    const MutexUnlock unlocked(mutex);
+    made = connect(std::min(deadline, by(options.connect_timeout)));
+  }
+  slot.connecting = false;
+  if (closed) {
+    made.reset();
+  } else if (made) {
+    install(slot, made);
+    patience.connected_in(Clock::now() - begun);
+  } else {
+    checkout.half_open = false;  // as it ends here
+    go_down(true);
+  }
+  changed.notify_all();
+  checkout.connection = std::move(made);
+}
+
+/// When a request comes with no time left: what has used it up, where that is known.
+std::string_view Link::State::why_no_time_is_left() {
+  if (!awaits_success.load(std::memory_order_relaxed)) return "no time was left to ask the server";
+  const MutexLock lock(mutex);
+  return last_failure;
+}
+
+// --- from its outcome
+
+void Link::State::record(Checkout& checkout, const std::vector<Reply>& replies) {
+  Pooled& connection = *checkout.connection;
+  if (!connection.served.load(std::memory_order_relaxed)) connection.served.store(true, std::memory_order_relaxed);
+  for (const Reply& reply : replies) {
+    if (reply.means_not_now()) return record_failure(checkout, true, reply.why);
+    if (reply.error_code() != "READONLY") continue;
+    leave_replica(connection, connection.made, options);
+    break;
+  }
+  if (!awaits_success.load(std::memory_order_relaxed)) return;
+  bool closes = false;
+  {
+    const MutexLock lock(mutex);
+    if (breaker.is_open()) return;  // the request began before
+    closes = breaker.succeeded();
+    checkout.half_open = false;
+    attempts.forget();
+    pauses.reset();
+    awaits_success.store(false, std::memory_order_relaxed);
+    if (closes) breaker_changes.fetch_add(1, std::memory_order_relaxed);
+  }
+  if (closes) {
+    say(options.log, LogLevel::info, "circuit breaker closed for {}: it answers again", endpoint_name(options.address));
+  }
+}
+
+void Link::State::record(Checkout& checkout, Fault fault, std::string_view why) {
+  const Connection::Phase phase = checkout.connection->phase();
+  // The caller abandoned its request; the connection works.
+  if (fault == Fault::timeout && !checkout.half_open && phase == Connection::Phase::open) return;
+  const bool slow = fault == Fault::timeout || phase == Connection::Phase::timed_out;
+  // A connection that worked may end, for one reply too large or because the server restarts.
+  if (!slow && !checkout.half_open && checkout.connection->served.load(std::memory_order_relaxed)) return;
+  record_failure(checkout, false, slow && fault == Fault::lost ? "the server did not answer in time" : why);
+}
+
+void Link::State::record_failure(Checkout& checkout, bool refused, std::string_view why) {
+  bool opens = false;
+  {
+    const MutexLock lock(mutex);
+    awaits_success.store(true, std::memory_order_relaxed);
+    if (closed) return;
+    last_failure = why;
+    opens = refused ? breaker.refused(checkout.half_open) : breaker.failed(Clock::now(), checkout.half_open);
+    checkout.half_open = false;
+    if (opens) {
+      breaker_changes.fetch_add(1, std::memory_order_relaxed);
+      start_recovery();
+    }
+  }
+  if (opens) {
+    say(options.log, LogLevel::warning, "circuit breaker open for {} ({}): requests fail at once until it answers",
+        endpoint_name(options.address), why);
+  }
+}
+
+void Link::State::give_up_half_open() {
+  const MutexLock lock(mutex);
+  breaker.give_up();
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

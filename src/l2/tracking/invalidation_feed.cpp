@@ -1,0 +1,45 @@
+#include "l2/tracking/invalidation_feed.hpp"
+
+#include "l2/tracking/tracking_registration.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+InvalidationFeed::Received InvalidationFeed::receive() {
+  Received received;
+  messages_.clear();
+  received.open = subscriber_->receive(messages_, more_);
+  for (const Reply& message : messages_) received.pong = handle(message) || received.pong;
+  messages_.clear();
+  return received;
+}
+
+/// True: the heartbeat took a pong.
+bool InvalidationFeed::handle(const Reply& message) {
+  if (message.is(Reply::Kind::error)) return heartbeat_.take_refusal();  // nothing but PING is asked here
+  const auto& parts = message.elements;
+  if (parts.size() == 2 && parts[0].text == "pong") return heartbeat_.take_pong(parts[1].text);
+  if (parts.size() == 3 && parts[0].text == "message" && parts[1].text == kInvalidations) {
+    // Text is what a stranger has published there.
+    if (parts[2].is(Reply::Kind::nil)) listener_.on_flush();
+    if (parts[2].is(Reply::Kind::array)) report_keys(parts[2]);
+  }
+  return false;
+}
+
+void InvalidationFeed::report_keys(const Reply& message) {
+  keys_.clear();
+  for (const Reply& key : message.elements) {
+    if (!key.text.starts_with(self_test_.prefix)) {
+      keys_.push_back(key.text);
+    } else if (key.text == self_test_.probe) {
+      self_test_.reported = true;
+    }
+  }
+  if (!keys_.empty()) listener_.on_keys(keys_);
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache
