@@ -38,7 +38,7 @@ class Stream {
   virtual ~Stream() = default;
   virtual Step read(char* into, std::size_t room) = 0;
   virtual Step write(const char* from, std::size_t size) = 0;
-  /// Ends both directions, so that whoever waits on the descriptor wakes. Idempotent.
+  /// Ends both directions, so that a thread that waits on the descriptor wakes. Idempotent.
   virtual void shut() noexcept = 0;
   /// Lets go of the descriptor without a word to the server: for the child of a fork, whose parent goes on using it.
   virtual void forget() noexcept = 0;

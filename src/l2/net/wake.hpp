@@ -8,7 +8,7 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-/// Wakes whoever polls `descriptor()`. Thread-safe, and cheap enough to be rung under a lock.
+/// A wake-up for the thread that polls `descriptor()`. Thread-safe, and cheap enough to be rung under a lock.
 class Wake {
  public:
   Wake();
@@ -20,9 +20,9 @@ class Wake {
   const Descriptor fd_;
 };
 
-/// What happens to the connections of a link, for one who must know at once. Thread-safe.
+/// What happens to the connections of a link, for a thread that must know at once. Thread-safe.
 struct LinkWatch {
-  /// Grows before anybody can see that a connection ended, so before any request can run on the next one.
+  /// Grows before any thread can see that a connection ended, so before any request can run on the next one.
   std::atomic<std::uint64_t> ends{0};
   Wake wake;
 

@@ -24,7 +24,7 @@ class Request {
   std::string_view bytes() const { return bytes_; }
   /// How many replies will come.
   std::size_t commands() const { return commands_; }
-  /// The name of one of them; looked for, so not for the way of a request that succeeds.
+  /// The name of one of them; looked for each time, so not for the hot path.
   std::string_view command(std::size_t index) const;
   /// Takes the first command off `rest`, the end of a request's bytes, and returns its name; empty at the end.
   static std::string_view take_command(std::string_view& rest);

@@ -5,7 +5,7 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-/// Why stored bytes do not count. Every one is a miss; docs/formats.md says what each means to whoever meets it.
+/// Why stored bytes are not used. Every one is a miss; docs/formats.md says what each means and what to do.
 enum class DecodeError {
   not_an_envelope,  ///< other software's value, a counter, or nothing
   newer_version,    ///< written by a later version of this library

@@ -2,7 +2,7 @@
 // value has one spelling only, and nothing overflows while it is read. Varints would save some ten bytes of the sizes
 // and none of the times.
 //
-// Reading proves, in this order: these are our bytes (magic), of a version we know, all of them (size), as they were
+// Reading checks, in this order: these are our bytes (magic), of a version we know, all of them (size), as they were
 // written (checksum), of the right kind, with parts that fill them exactly, and for this key. Sizes inside are checked
 // against the bytes that are there although the checksum vouches for them: whoever can write to the server can compute
 // a checksum.

@@ -1,6 +1,6 @@
 #pragma once
-/// What the shared level stores under a key: a value with all that decides whether it counts, or a lease that says who
-/// is loading it. docs/formats.md describes the bytes.
+/// What L2 stores under a key: a value with all that decides whether it is valid, or a lease that identifies its load.
+/// docs/formats.md describes the bytes.
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -127,7 +127,7 @@ std::string encode(const Envelope& envelope);
 /// and takes only what `encode` writes, to the last bit.
 std::variant<EnvelopeView, DecodeError> decode(std::string_view bytes, std::string_view expected_key);
 
-/// A value's parts, as far as they are told by its first bytes; nothing when these are no value's or its tags are not
+/// A value's parts, as far as its first bytes show them; nothing when these are no value's or its tags are not
 /// all among them. Not verified: for counting what is removed. The payload is empty.
 std::optional<EnvelopeView> peek_envelope(std::string_view head, std::string_view expected_key);
 /// Begins like a value or a lease of any version.
@@ -138,7 +138,7 @@ bool looks_like_value(std::string_view head);
 /// A lease to be written.
 struct Lease {
   LeaseToken token{};
-  /// Loads under way that would store under it: refreshes join the load that they find.
+  /// Running loads that would store under it: refreshes join the load that they find.
   std::uint32_t holders = 1;
   /// What the value will depend on, as read before the load. A lease of older versions does not count.
   std::span<const std::uint64_t> epochs = {};

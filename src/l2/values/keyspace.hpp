@@ -37,11 +37,11 @@ class KeySpace {
   std::string raw_marker() const { return join(kRawMarker, {}); }
   /// Counts the refreshes that were asked for.
   std::string order(std::string_view name) const { return join(kOrder, name); }
-  /// Who refreshes an entry that is there.
+  /// The lease of the load that refreshes an entry that is there.
   std::string refresh_lease(std::string_view name) const { return join(kLease, name); }
 
-  /// Written when a version was raised, for who hears of changed keys: a version's own key changes for other reasons,
-  /// too. `token` has no colon.
+  /// Written when a version was raised, for processes with an invalidation channel: a version's own key changes for
+  /// other reasons, too. `token` has no colon.
   std::string notice(std::string_view token, std::string_view dependency) const {
     return join(kNotice, std::string(token).append(":").append(dependency));
   }

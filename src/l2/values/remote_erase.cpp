@@ -38,7 +38,7 @@ void Remote::remove_each(std::span<Erasure> erasures, Versions& versions) {
     request.add({"UNLINK", key});
   }
   request.add({"MGET", keys_.epoch()});
-  // Loads of raw values that are under way are fenced by this.
+  // This fences loads of raw values that are running.
   std::vector<std::string> leases{"UNLINK"};
   for (const Erasure& erasure : erasures) leases.push_back(keys_.raw_lease(erasure.name));
   if (leases.size() > 1) request.add(std::vector<std::string_view>(leases.begin(), leases.end()));

@@ -13,7 +13,7 @@ namespace detail {
 
 namespace {
 
-/// Longer than any load that is under way.
+/// Longer than any load that is running.
 constexpr std::chrono::hours kMadeVersionLife{1};
 
 bool is_of_another(const EnvelopeView& entry, std::string_view function) {

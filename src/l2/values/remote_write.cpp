@@ -67,7 +67,7 @@ std::vector<Done> Remote::put(std::span<const Put> puts, std::span<const std::st
 Done Remote::put_raw(std::string_view name, std::string_view bytes, Duration life) {
   Request request;
   add_set(request, keys_.entry(name), bytes, life);
-  request.add({"UNLINK", keys_.raw_lease(name)});  // a load under way is older
+  request.add({"UNLINK", keys_.raw_lease(name)});  // a load that is running is older
   const Answer answer = run("write", request, Purpose::write);
   if (!answer) return to_done(answer);
   return answer.replies[0].is_ok() ? Done{Done::yes} : refused("write", answer.replies[0]);
@@ -154,7 +154,7 @@ std::vector<Done> Remote::replace(std::span<const Replace> replaces) {
   return run_replaces(replaces, calls);
 }
 
-/// What a refused store costs is paid once: nobody waits for a lease under which nothing can be stored.
+/// The cost of a refused store is paid once: no load waits for a lease under which nothing can be stored.
 void Remote::note_refusal(Action action, const Done& done) {
   if (action != Action::set || !done.forbidden) return;
   no_leases_until_.store(std::chrono::steady_clock::now() + kWithoutLeases);

@@ -41,7 +41,7 @@ extern const Script kRawLease;
 /// KEYS: a version; the space's clock; for versions that are kept for ever the version's copy. ARGV: `remove` or
 /// `expire`; how long a version that was not there is kept (ms); the caller's time (microseconds); the name's hash.
 /// Raises the version, and the clock with it: of two versions of a space the one that was raised later is the higher.
-/// The clock also tells the last raises: see VersionClock.
+/// The clock also lists the last raises: see VersionClock.
 extern const Script kRaiseVersion;
 /// The same keys. ARGV: how long the version is needed at least (ms; 0: for ever); the caller's time (microseconds).
 /// Returns it; when it was missing it is made from its copy, or else with the clock's value, since the last raise of

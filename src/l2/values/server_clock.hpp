@@ -17,7 +17,7 @@ namespace detail {
 ///
 /// The difference is measured by TIME when a connection is new, since it may lead to another server, and once a minute,
 /// since clocks are set and drift; sooner where the answer took long. The server read its clock somewhere between
-/// sending and reply. What is read from the server is judged as if that had been at once, so that an entry ends here
+/// sending and reply. What is read from the server is evaluated as if that had been at once, so that an entry ends here
 /// never later than there; what is written is dated as if it had been at the end, so that no entry lives longer than it
 /// was given, in any process. Either costs a round trip of its life at most. As long as the server does not say its
 /// time it is taken to be this machine's.
