@@ -26,9 +26,7 @@ std::shared_ptr<Engine> Engine::make(ManagerOptions options) {
   return engine;
 }
 
-Engine::Engine(ManagerOptions options) : context_(std::move(options), *this) {
-  levels_.connect([this] { return l2_.confirm_pending(); });
-}
+Engine::Engine(ManagerOptions options) : context_(std::move(options), *this) { levels_.connect(); }
 
 Engine::~Engine() { close(); }
 
@@ -41,7 +39,7 @@ void Engine::close() noexcept {
   context_.store.clear(context_.next_point());
   std::vector<std::shared_ptr<void>> kept;
   {
-    const std::lock_guard lock(kept_mutex_);
+    const MutexLock lock(kept_mutex_);
     kept.swap(kept_);
   }
   kept.clear();
@@ -65,11 +63,8 @@ CacheStats Engine::stats() {
   stats.evictions = contents.evictions;
   stats.expirations = contents.expirations;
   if (levels_.has_l2()) {
-    stats.l2_hits = levels_.shared().hits.load(std::memory_order_relaxed);
-    stats.l2_errors = levels_.shared().errors.load(std::memory_order_relaxed);
-    stats.unknown_writes = levels_.shared().unknown.load(std::memory_order_relaxed);
-    stats.l1_suspensions = levels_.shared().channel_losses.load(std::memory_order_relaxed);
-    stats.pending_invalidations = levels_.shared().pending.size();
+    counters_.write_to(stats);
+    stats.pending_invalidations = levels_.confirmations().pending().size();
   }
   return stats;
 }
@@ -87,12 +82,11 @@ std::map<std::string, CacheStats> Engine::stats_by_prefix() const {
 void Engine::clear_stats() {
   context_.identities.each([](const std::string&, Counters& counters) { counters.clear(); });
   context_.store.clear_counts();
-  if (levels_.has_l2())
-    levels_.shared().hits = levels_.shared().errors = levels_.shared().unknown = levels_.shared().channel_losses = 0;
+  counters_.clear();
 }
 
 void Engine::keep(std::shared_ptr<void> token) {
-  const std::lock_guard lock(kept_mutex_);
+  const MutexLock lock(kept_mutex_);
   kept_.push_back(std::move(token));
 }
 

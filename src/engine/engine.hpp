@@ -2,7 +2,6 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,13 +10,17 @@
 #include <dsta/cache/detail/core.hpp>
 #include <dsta/cache/stats.hpp>
 
+#include "base/mutex.hpp"
 #include "entry/presets.hpp"
 #include "l1/trust.hpp"
 #include "load/lease_coordinator.hpp"
 #include "load/load_runner.hpp"
 #include "load/loads.hpp"
+#include "load/refresh_backoffs.hpp"
 #include "two_level/context.hpp"
+#include "two_level/foreign_loads.hpp"
 #include "two_level/l2_cache.hpp"
+#include "two_level/l2_counters.hpp"
 #include "two_level/two_level.hpp"
 
 namespace dsta::cache {
@@ -67,13 +70,16 @@ class Engine final : public Core, public std::enable_shared_from_this<Engine> {
   Context context_;
   L1Trust trust_;
   alignas(64) Presets presets_{context_.options};  ///< on another cache line than the trust, which hits read
-  TwoLevel levels_{context_, trust_};
-  L2Cache l2_{context_, levels_};
-  LeaseCoordinator leases_{context_, levels_, l2_};
+  L2Counters counters_;
+  ForeignLoads foreign_loads_;
+  RefreshBackoffs backoffs_;
+  TwoLevel levels_{context_, trust_, foreign_loads_, counters_};
+  L2Cache l2_{context_, levels_, counters_};
+  LeaseCoordinator leases_{context_, levels_, l2_, foreign_loads_, backoffs_, counters_};
   LoadRunner runner_{context_, trust_, levels_, leases_};
-  Loads loads_{context_, trust_, levels_, l2_, runner_};
-  std::mutex kept_mutex_;
-  std::vector<std::shared_ptr<void>> kept_;  // under kept_mutex_
+  Loads loads_{context_, trust_, levels_, l2_, runner_, backoffs_, counters_};
+  Mutex kept_mutex_;
+  std::vector<std::shared_ptr<void>> kept_ DSTA_GUARDED_BY(kept_mutex_);
 };
 
 /// Every Core is an Engine.

@@ -1,4 +1,67 @@
 #pragma once
+/// A flight is a load of one key that is under way, or a value on its way between L1 and L2.
+///
+/// The interleavings that its marks are for. A and B call this process, P is another process, k is the key. The source
+/// has v1, then v2. Code that needs a mark names its case: "case 3 of flight.hpp".
+///
+/// Case 1: a load crosses an invalidation (`fenced`, `sequence`).
+///   1. A leads a load of k. Its loader reads v1 from the source.
+///   2. The source changes to v2. B invalidates k: the entry goes.
+///   3. A's load lands. If it stored v1, v1 would be served for a whole ttl after its invalidation.
+/// So whoever removes an entry fences the flights of its key in the same step, under the shard's lock, and what a
+/// fenced flight brings is not stored. Nor does a caller join it: B's next call would get v1. An invalidation of many
+/// keys (a tag, a function, all) lists none: it raises the manager's sequence, and flights that began below it are
+/// fenced.
+///
+/// Case 2: a value names a tag that was not known before (`valid_before`).
+///   1. A leads a load of k. Its loader reads v1, which will carry the tag t.
+///   2. The source changes to v2. B invalidates t. The flight is not known to carry t, so it is not fenced.
+///   3. B asks for k and joins A's flight.
+///   4. A's load lands with v1 and t. Who joined before step 2 may have v1, B may not.
+/// So a flight whose value names a tag that was invalidated since the flight began says from which point of the
+/// sequence on callers must ask again.
+///
+/// Case 3: a value from L2 crosses a change by another process (`revoked`).
+///   1. A reads k from L2. The server answers v1; the reply is on its way.
+///   2. P changes k. The channel reports k: L1 has nothing of it to drop.
+///   3. A receives v1 and keeps it in L1. No report would ever remove it.
+/// There is no order between the channel and the replies. So a report revokes the flights of k, each request clears the
+/// mark before it is sent, and what was revoked since is not kept in L1.
+///
+/// Case 4: a caller would join a load that another process has revoked (`loading` and `revoked`, `claimed`).
+///   1. A loads k under a lease at L2. Its loader reads v1.
+///   2. P invalidates k, which removes the lease, and tells B.
+///   3. B asks for k and would join A's flight.
+/// So a caller who comes after such a report, and every caller where L1 cannot know, reads L2 first, and joins only if
+/// the flight's claim still stands there. Otherwise it supersedes the flight and leads another one.
+///
+/// Case 5: a refresh crosses an older load (`superseded`, `number`).
+///   1. A leads a load of k. Its loader reads v1.
+///   2. The source changes to v2. B asks for a refresh: only a load that begins now will do. B's loader reads v2.
+///   3. B's load lands with v2, then A's with v1. The older value would replace the newer one.
+/// So a refresh supersedes the older flights when it begins: no caller joins them any more. It fences them only when it
+/// lands with an answer: if B's loader fails, v1 is the best that there is, and A's load stores it.
+///
+/// Case 6: two writes cross (`rival`).
+///   1. A writes v1 to L2, then B writes v2. The server executes them in the order in which they were sent.
+///   2. B's reply is handled first: L1 keeps v2.
+///   3. A's reply is handled. If A kept v1 in L1, L1 and L2 would differ.
+/// So a write that ends tells the others of its key its place in the order, and the one that was sent last stays. Where
+/// there is no order (another connection, an unknown outcome) L1 keeps none of them.
+///
+/// Case 7: a load has no claim at L2, which is out of reach (`unclaimed`).
+///   1. A loads k without a lease. Its loader reads v1.
+///   2. P invalidates k. At L2 nothing stands for A's load, so nothing tells that it is out of date.
+///   3. B asks for k and would join A's flight.
+/// So no caller joins its loader and its value is not stored. One such load of a key runs at a time; callers who come
+/// while it runs share the next one.
+///
+/// Case 8: the channel goes down and comes back while a value is on its way to L1 (`trust`).
+///   1. A reads v1 from L2, or loads a value that P can invalidate by a tag.
+///   2. The channel goes down. P invalidates k, and no report comes. The channel comes back: L1 was emptied.
+///   3. A keeps v1 in L1.
+/// So a flight notes a number that changes whenever the channel goes down or comes back, and its value is kept only
+/// while the number is the same.
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>

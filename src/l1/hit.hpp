@@ -20,7 +20,7 @@ inline Freshness Store::find(const KeyView& key, const TypeOps& type, const Iden
   const auto is_key = [&](const Node& node) { return matches(node, key); };
   home.table.read(thread_record(), key.hash, is_key, [&](Node& node) {
     if (!node.type->serves(type)) return;
-    freshness = judge(node, reader, now);
+    freshness = evaluate(node, reader, now);
     if (freshness == Freshness::fresh) out = Shard::use(node, now);
   });
   if (freshness == Freshness::fresh || freshness == Freshness::miss) return freshness;
@@ -32,7 +32,7 @@ inline Freshness Store::find(const KeyView& key, const TypeOps& type, const Iden
   bool copied = false;
   const auto is_key = [&](const Node& node) { return matches(node, key); };
   shard(key.hash).table.read(record, key.hash, is_key, [&](Node& node) {
-    if (!node.type->serves(type) || judge(node, reader, now) != Freshness::fresh) return;
+    if (!node.type->serves(type) || evaluate(node, reader, now) != Freshness::fresh) return;
     Shard::note_read(node, now);
     copy_words(out, node.value(), type.size);
     copied = true;

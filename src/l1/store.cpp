@@ -62,13 +62,13 @@ Freshness Store::find_aged(const KeyView& key, const TypeOps& type, const Identi
   const std::lock_guard lock(home.lock);
   Node* node = home.find(key);
   if (!node || !node->type->serves(type)) return Freshness::miss;
-  Freshness freshness = judge(*node, reader, now);
+  Freshness freshness = evaluate(*node, reader, now);
   if (freshness == Freshness::miss) return freshness;
   out = home.use(*node, now);
-  if (backs_off(*node, now)) return settled(freshness);
+  if (backs_off(*node, now)) return without_refresh(freshness);
   home.flights.each(key, [&](const std::shared_ptr<Flight>& flight) {
     if (flight->fenced || flight->kind != FlightKind::load || flight->full != key.full) return;
-    freshness = settled(freshness);
+    freshness = without_refresh(freshness);
   });
   return freshness;
 }
@@ -77,7 +77,7 @@ NodeRef Store::peek(const KeyView& key, TimePoint now) noexcept {
   Shard& home = shard(key.hash);
   const std::lock_guard lock(home.lock);
   Node* node = home.find(key);
-  if (!node || judge(*node, nullptr, now) == Freshness::miss) return {};
+  if (!node || evaluate(*node, nullptr, now) == Freshness::miss) return {};
   return NodeRef::to(*node);
 }
 
@@ -85,7 +85,7 @@ NodeRef Store::previous(const Flight& flight, TimePoint now) noexcept {
   Shard& home = shard(flight.hash);
   const std::lock_guard lock(home.lock);
   Node* node = home.find(flight.key());
-  if (!node || !node->type->serves(*flight.type) || judge(*node, flight.identity, now) == Freshness::miss) return {};
+  if (!node || !node->type->serves(*flight.type) || evaluate(*node, flight.identity, now) == Freshness::miss) return {};
   return NodeRef::to(*node);
 }
 
@@ -116,7 +116,7 @@ bool Store::erase(const KeyView& key, TimePoint now) {
   home.fence(key);
   bool counted = false;
   while (Node* node = home.find(key)) {
-    counted = judge(*node, nullptr, now) != Freshness::miss || counted;
+    counted = evaluate(*node, nullptr, now) != Freshness::miss || counted;
     home.remove(node, dead);
   }
   return counted;
@@ -165,7 +165,7 @@ std::size_t Store::erase_matching(const std::function<bool(const Known&)>& is_me
       if (!flight->fenced && is_meant({flight->name, flight->full, flight->identity, true})) flight->fenced = true;
     });
     const auto remove = [&](Node* held) {
-      if (judge(*held, nullptr, now) != Freshness::miss) {
+      if (evaluate(*held, nullptr, now) != Freshness::miss) {
         ++erased;
         if (local && !held->shared) ++*local;
       }
@@ -192,7 +192,7 @@ void Store::sweep(TimePoint now) {
     Unlinked dead(home);
     const std::lock_guard lock(home.lock);
     home.table.each([&](Node& node) {
-      if (judge(node, nullptr, now) == Freshness::miss) home.remove(&node, dead);
+      if (evaluate(node, nullptr, now) == Freshness::miss) home.remove(&node, dead);
     });
   }
 }
@@ -219,9 +219,9 @@ Store::Joined Store::join(std::shared_ptr<Flight> mine, Wants wants, TimePoint n
   } else {
     Node* const node = wants == Wants::any ? home.find(key) : nullptr;
     if (node && node->type->serves(*mine->type)) {
-      joined.freshness = judge(*node, mine->identity, now);
+      joined.freshness = evaluate(*node, mine->identity, now);
       if (joined.freshness != Freshness::miss) joined.entry = home.use(*node, now);
-      if (backs_off(*node, now)) joined.freshness = settled(joined.freshness);
+      if (backs_off(*node, now)) joined.freshness = without_refresh(joined.freshness);
     }
     if (joined.freshness == Freshness::fresh || joined.freshness == Freshness::serving) return joined;
     home.flights.each(key, [&](const std::shared_ptr<Flight>& flight) {

@@ -19,10 +19,10 @@ namespace {
 constexpr std::chrono::milliseconds kFirstLook{1}, kLastLook{20};
 /// A load inside a load waits for another process no longer: it may be waiting for this one.
 constexpr Duration kNestedPatience = Leases::kLife;
-/// What was changed while it was read is read again, but not for ever.
+/// What another process changed while it was read is read again, but not for ever.
 constexpr int kRereads = 3;
 /// How long a refresh that another process is making is left alone.
-constexpr std::chrono::seconds kPutOff{1};
+constexpr std::chrono::seconds kForeignRefresh{1};
 
 bool is_current(const Versions& versions, std::string_view name, std::uint64_t noted) {
   const Version* const version = versions.there(name);
@@ -62,158 +62,200 @@ std::vector<std::string> dependencies_of(const Batch& batch, const LoadSpec& spe
 
 }  // namespace
 
-/// By what an entry is judged that L2 was asked for.
-struct LeaseCoordinator::Look {
-  const LoadSpec& spec;
-  LoadUrgency urgency;
-  const Versions& versions;
-  std::uint64_t confirmed;  ///< Pending's count before the request
-};
-
 LeaseHold LeaseCoordinator::make_hold(const std::shared_ptr<Flight>& flight, const LoadSpec& spec, std::string key,
                                       const LeaseToken& generation, std::uint32_t order, bool is_lease) const {
   const Duration patience = spec.terms->load_timeout > Duration::zero() ? spec.terms->load_timeout : Leases::kDeserted;
-  return LeaseHold(shared().leases, {.name = flight->name,
-                                     .key = std::move(key),
-                                     .generation = generation,
-                                     .order = order,
-                                     .is_lease = is_lease,
-                                     .flight = flight,
-                                     .deserted_after = saturating_add(std::chrono::steady_clock::now(), patience)});
+  return LeaseHold(levels_.leases(), {.name = flight->name,
+                                      .key = std::move(key),
+                                      .generation = generation,
+                                      .order = order,
+                                      .is_lease = is_lease,
+                                      .flight = flight,
+                                      .deserted_after = saturating_add(std::chrono::steady_clock::now(), patience)});
+}
+
+/// One call of acquire(). One thread.
+class LeaseCoordinator::Acquisition {
+ public:
+  Acquisition(LeaseCoordinator& coordinator, const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, int looks);
+  Acquired run(LoadPlace& place);
+
+ private:
+  /// False: there is nothing to be asked, or L2 did not answer.
+  bool read();
+  /// Does what the decision about the flight says, or adds it to wanted_.
+  void act_on(std::size_t n);
+  LeaseStep decide_step(const Flight& flight, const Found& found, NodeRef& node, Freshness& freshness);
+  void claim(LoadPlace& place);
+  bool know_versions();
+
+  void load_alone(std::size_t i) { acquired_.owned.add(batch_.items[i], batch_.flights[i], {}); }
+  bool fills() const { return coordinator_.levels_.coherence().fills(*spec_.terms); }
+
+  LeaseCoordinator& coordinator_;
+  const Batch& batch_;
+  const LoadSpec& spec_;
+  const LoadUrgency urgency_;
+  const int looks_;
+  const std::vector<std::string> dependencies_;
+  const std::uint64_t confirmed_before_;  ///< Pending's count before the request
+  const std::shared_ptr<Versions> versions_ = std::make_shared<Versions>();
+  std::vector<RemoteQuery> queries_;
+  std::vector<std::size_t> places_;  ///< in the batch, of each query
+  std::vector<Wanted> wanted_;
+  Acquired acquired_;
+};
+
+LeaseCoordinator::Acquisition::Acquisition(LeaseCoordinator& coordinator, const Batch& batch, const LoadSpec& spec,
+                                           LoadUrgency urgency, int looks)
+    : coordinator_(coordinator),
+      batch_(batch),
+      spec_(spec),
+      urgency_(urgency),
+      looks_(looks),
+      dependencies_(dependencies_of(batch, spec)),
+      confirmed_before_(coordinator.pending().confirmed()) {}
+
+Acquired LeaseCoordinator::Acquisition::run(LoadPlace& place) {
+  if (read()) {
+    for (std::size_t n = 0; n < queries_.size(); ++n) act_on(n);
+    if (!wanted_.empty()) claim(place);
+  }
+  return std::move(acquired_);
+}
+
+bool LeaseCoordinator::Acquisition::read() {
+  const Pending& pending = coordinator_.pending();
+  const bool blocked =
+      std::ranges::any_of(dependencies_, [&](const auto& name) { return pending.concerns_dependency(name); });
+  for (std::size_t i = 0; i < batch_.flights.size(); ++i) {
+    Flight& flight = *batch_.flights[i];
+    // L2 has not confirmed an invalidation that the flight depends on: what stands there may be out of date.
+    if (blocked || pending.concerns_key(flight.name)) {
+      load_alone(i);
+      continue;
+    }
+    coordinator_.context_.store.rearm(flight, fills());
+    queries_.push_back({.name = flight.name, .orders = flight.forced});
+    places_.push_back(i);
+  }
+  if (queries_.empty()) return false;
+  if (coordinator_.remote().read(queries_, dependencies_, *versions_, may_be_counter(*spec_.type), !fills())) {
+    return true;
+  }
+  for (const std::size_t i : places_) load_alone(i);
+  return false;
+}
+
+void LeaseCoordinator::Acquisition::act_on(std::size_t n) {
+  const std::size_t i = places_[n];
+  const auto& flight = batch_.flights[i];
+  const Found& found = queries_[n].found;
+  if (found.kind != Found::Kind::nothing) flight->lease_conflicts = 0;
+  NodeRef node;
+  Freshness freshness = Freshness::miss;
+  const LeaseStep step = decide_step(*flight, found, node, freshness);
+  if (needs_claim(step) && coordinator_.remote().may_lease()) {
+    Claim claim;
+    claim.kind = Claim::Kind::entry;
+    claim.order = queries_[n].order;
+    wanted_.push_back({i, step, &found, std::move(claim)});
+    return;
+  }
+  switch (step) {
+    case LeaseStep::use:
+      if (coordinator_.context_.store.revoked(*flight) &&
+          looks_ < kRereads) {  // case 3 of flight.hpp: it is read again
+        acquired_.foreign.add(batch_.items[i], flight);
+      } else {
+        coordinator_.land_found(*flight, *spec_.terms, std::move(node), freshness);
+      }
+      break;
+    case LeaseStep::wait:
+      flight->wait_for(found.lease.token, 0);
+      acquired_.foreign.add(batch_.items[i], flight);
+      break;
+    case LeaseStep::back_off:
+      coordinator_.back_off(flight, std::nullopt);
+      break;
+    default:
+      load_alone(i);
+  }
+}
+
+LeaseStep LeaseCoordinator::Acquisition::decide_step(const Flight& flight, const Found& found, NodeRef& node,
+                                                     Freshness& freshness) {
+  L2Cache& l2 = coordinator_.l2_;
+  SeenEntry seen{.kind = kind_of(found), .of_other_type = found.of_other_type};
+  if (found.kind == Found::Kind::value) {
+    const std::int64_t server_now = coordinator_.remote().clock().to_server(coordinator_.context_.now());
+    const auto validity = validity_of(found.view, *versions_, spec_.identity);
+    const Freshness its = evaluate(validity, server_now);
+    const bool carries_tags = !spec_.identity->function || has_all(found.view, flight.tag_names);
+    if (its != Freshness::miss && carries_tags && !l2.concerned(found.view, flight.name, confirmed_before_)) {
+      node = l2.unpack(flight.key(), *spec_.type, found, validity.expired, flight.sequence);
+    }
+    if (node) seen.freshness = freshness = its;
+  } else if (counts_plain(found, false) && may_be_counter(*spec_.type)) {
+    node = l2.decode(flight.key(), *spec_.type, found.bytes);
+    if (node) {
+      node->created = node->refresh_at = node->fresh_until = node->stale_until = coordinator_.context_.now();
+      seen.kind = SeenEntry::Kind::value;
+      seen.freshness = freshness = Freshness::fresh;
+    }
+  } else if (found.kind == Found::Kind::lease) {
+    seen.lease_counts =
+        is_current(found.lease, *versions_) && !coordinator_.levels_.leases()->is_given_back(found.lease.token);
+    seen.lease_is_callers = LoadScope::holds_lease(found.lease.token);
+  }
+  return decide(seen, flight.forced, urgency_);
+}
+
+void LeaseCoordinator::Acquisition::claim(LoadPlace& place) {
+  if (!place.try_hold()) {
+    for (const Wanted& one : wanted_) acquired_.queued.add(batch_.items[one.place], batch_.flights[one.place]);
+    return;
+  }
+  if (!know_versions()) {
+    for (const Wanted& one : wanted_) load_alone(one.place);
+    return;
+  }
+  // Decided once more, by the versions that the new value will be stored with: the loader may hand on the value that it
+  // is shown, which must not count again.
+  for (Wanted& one : wanted_) {
+    Freshness freshness = Freshness::miss;
+    one.step = decide_step(*batch_.flights[one.place], *one.found, one.claim.previous, freshness);
+  }
+  Claims(coordinator_, batch_, spec_, versions_, wanted_).take(acquired_);
+}
+
+/// The versions before the load are what it is stored with. False: they are not to be had.
+bool LeaseCoordinator::Acquisition::know_versions() {
+  // A function's version is kept for ever, a tag's as long as it is needed, which is to be said each time.
+  std::vector<std::string> needed;
+  std::ranges::copy_if(dependencies_, std::back_inserter(needed),
+                       [&](const auto& name) { return !is_kept_for_ever(name) || !versions_->there(name); });
+  if (needed.empty() && versions_->there({})) return true;
+  const EntryTerms& terms = *spec_.terms;
+  const TimePoint now = coordinator_.context_.now();
+  const TimePoint stale_until = saturating_add(saturating_add(now, terms.ttl), terms.stale_for);
+  return coordinator_.remote().need_versions(needed, coordinator_.l2_.version_life(stale_until), *versions_);
 }
 
 Acquired LeaseCoordinator::acquire(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, int looks,
                                    LoadPlace& place) {
   if (spec.terms->raw) return acquire_raw(batch, spec, urgency, place);
-  Acquired acquired;
-  const auto alone = [&](std::size_t i) { acquired.owned.add(batch.items[i], batch.flights[i], {}); };
-  Remote& remote = shared().remote;
-  const std::vector<std::string> dependencies = dependencies_of(batch, spec);
-  const std::uint64_t confirmed_before = shared().pending.confirmed();
-  std::vector<std::size_t> places;
-  std::vector<RemoteQuery> queries = queries_of(batch, spec, dependencies, places, acquired);
-  if (queries.empty()) return acquired;
-  auto versions = std::make_shared<Versions>();
-  const bool fill = levels_.coherence().fills(*spec.terms);
-  if (!remote.read(queries, dependencies, *versions, may_be_counter(*spec.type), !fill)) {
-    for (const std::size_t i : places) alone(i);
-    return acquired;
-  }
-
-  const Look look{spec, urgency, *versions, confirmed_before};
-  std::vector<Wanted> wanted;
-  for (std::size_t n = 0; n < queries.size(); ++n) {
-    const std::size_t i = places[n];
-    const auto& flight = batch.flights[i];
-    const Found& found = queries[n].found;
-    if (found.kind != Found::Kind::nothing) flight->lease_conflicts = 0;
-    NodeRef node;
-    Freshness freshness = Freshness::miss;
-    const LeaseStep step = decide_step(*flight, look, found, node, freshness);
-    if (needs_claim(step) && remote.may_lease()) {
-      Claim claim;
-      claim.kind = Claim::Kind::entry;
-      claim.order = queries[n].order;
-      wanted.push_back({i, step, &found, std::move(claim)});
-    } else if (step == LeaseStep::land && !(context_.store.revoked(*flight) && looks < kRereads)) {
-      land_found(*flight, *spec.terms, std::move(node), freshness);
-    } else if (step == LeaseStep::land) {  // another process changed it meanwhile: it is read again
-      acquired.foreign.add(batch.items[i], flight);
-    } else if (step == LeaseStep::wait) {
-      flight->wait_for(found.lease.token, 0);
-      acquired.foreign.add(batch.items[i], flight);
-    } else if (step == LeaseStep::put_off) {
-      put_off(flight, std::nullopt);
-    } else {
-      alone(i);
-    }
-  }
-  if (wanted.empty()) return acquired;
-  if (!place.try_hold()) {
-    for (const Wanted& one : wanted) acquired.queued.add(batch.items[one.place], batch.flights[one.place]);
-    return acquired;
-  }
-  if (!know_versions(dependencies, *spec.terms, *versions)) {
-    for (const Wanted& one : wanted) alone(one.place);
-    return acquired;
-  }
-  // Judged once more, by the versions that the new value will be stored with: the loader may hand on the value that it
-  // is shown, which must not count again.
-  for (Wanted& one : wanted) {
-    Freshness freshness = Freshness::miss;
-    one.step = decide_step(*batch.flights[one.place], look, *one.found, one.claim.previous, freshness);
-  }
-  Claims(*this, batch, spec, versions, wanted).take(acquired);
-  return acquired;
-}
-
-/// A question for each flight that an invalidation which is pending does not concern; the others load alone.
-std::vector<RemoteQuery> LeaseCoordinator::queries_of(const Batch& batch, const LoadSpec& spec,
-                                                      std::span<const std::string> dependencies,
-                                                      std::vector<std::size_t>& places, Acquired& acquired) {
-  const Pending& pending = shared().pending;
-  const bool blocked =
-      std::ranges::any_of(dependencies, [&](const auto& name) { return pending.concerns_dependency(name); });
-  std::vector<RemoteQuery> queries;
-  for (std::size_t i = 0; i < batch.flights.size(); ++i) {
-    Flight& flight = *batch.flights[i];
-    if (blocked || pending.concerns_key(flight.name)) {
-      acquired.owned.add(batch.items[i], batch.flights[i], {});
-      continue;
-    }
-    context_.store.rearm(flight, levels_.coherence().fills(*spec.terms));
-    queries.push_back({.name = flight.name, .orders = flight.forced});
-    places.push_back(i);
-  }
-  return queries;
-}
-
-LeaseStep LeaseCoordinator::decide_step(const Flight& flight, const Look& look, const Found& found, NodeRef& node,
-                                        Freshness& freshness) {
-  const LoadSpec& spec = look.spec;
-  SeenEntry seen{.kind = kind_of(found), .of_other_type = found.of_other_type};
-  if (found.kind == Found::Kind::value) {
-    const std::int64_t server_now = shared().remote.clock().to_server(context_.now());
-    const Judged judged = judge(found.view, look.versions, server_now, spec.identity);
-    const bool carries_tags = !spec.identity->function || has_all(found.view, flight.tag_names);
-    if (judged.freshness != Freshness::miss && carries_tags &&
-        !l2_.concerned(found.view, flight.name, look.confirmed)) {
-      node = l2_.unpack(flight.key(), *spec.type, found, judged, flight.sequence);
-    }
-    if (node) seen.freshness = freshness = judged.freshness;
-  } else if (counts_plain(found, false) && may_be_counter(*spec.type)) {
-    node = l2_.decode(flight.key(), *spec.type, found.bytes);
-    if (node) {
-      node->created = node->refresh_at = node->fresh_until = node->stale_until = context_.now();
-      seen.kind = SeenEntry::Kind::value;
-      seen.freshness = freshness = Freshness::fresh;
-    }
-  } else if (found.kind == Found::Kind::lease) {
-    seen.lease_counts = is_current(found.lease, look.versions) && !shared().leases->is_given_back(found.lease.token);
-    seen.lease_is_callers = LoadScope::holds_lease(found.lease.token);
-  }
-  return decide(seen, flight.forced, look.urgency);
-}
-
-/// The versions before the load are what it is stored with. False: they are not to be had.
-bool LeaseCoordinator::know_versions(std::span<const std::string> dependencies, const EntryTerms& terms,
-                                     Versions& versions) {
-  // A function's version is kept for ever, a tag's as long as it is needed, which is to be said each time.
-  std::vector<std::string> needed;
-  std::ranges::copy_if(dependencies, std::back_inserter(needed),
-                       [&](const auto& name) { return !is_kept_for_ever(name) || !versions.there(name); });
-  if (needed.empty() && versions.there({})) return true;
-  const TimePoint stale_until = saturating_add(saturating_add(context_.now(), terms.ttl), terms.stale_for);
-  return shared().remote.need_versions(needed, l2_.version_life(stale_until), versions);
+  return Acquisition(*this, batch, spec, urgency, looks).run(place);
 }
 
 void LeaseCoordinator::land_found(Flight& flight, const EntryTerms& terms, NodeRef node, Freshness freshness) {
-  shared().hits.fetch_add(1, std::memory_order_relaxed);
+  counters_.add_hits(1);
   flight.found = freshness;
   context_.probes.at(Probes::Point::before_l1_store, flight.name);
-  // Where L1 keeps nothing of it, only another look shows those who came after it was read whether it still counts.
+  // Case 4 of flight.hpp: where L1 keeps nothing of it, only another look shows those who came after it was read
+  // whether it still counts.
   const bool leader_only = context_.store.revoked(flight) || !levels_.coherence().fills(terms);
-  // Tags that only the value names could not keep callers from joining.
+  // Case 2: tags that only the value names could not keep callers from joining.
   const bool overtaken = node->extra && node->extra->tags.invalidated() > flight.sequence;
   NodeRef value = node;
   Store::Landing landing;
@@ -230,12 +272,12 @@ void LeaseCoordinator::land_found(Flight& flight, const EntryTerms& terms, NodeR
   flight.landing.notify_all();
 }
 
-void LeaseCoordinator::put_off(const std::shared_ptr<Flight>& flight, std::optional<TimePoint> created) {
+void LeaseCoordinator::back_off(const std::shared_ptr<Flight>& flight, std::optional<TimePoint> created) {
   Store::Landing landing;
-  landing.retry_after = saturating_add(context_.now(), kPutOff);
+  landing.retry_after = saturating_add(context_.now(), kForeignRefresh);
   if (created) {
     landing.retry_of = *created;
-    shared().back_off(flight->name, *created, landing.retry_after);
+    backoffs_.begin(flight->name, *created, landing.retry_after);
   }
   context_.store.land(*flight, std::move(landing), context_.now());
   {
@@ -246,16 +288,10 @@ void LeaseCoordinator::put_off(const std::shared_ptr<Flight>& flight, std::optio
 }
 
 bool LeaseCoordinator::wait_for_foreign(int looks, TimePoint begun) {
+  if (context_.closed()) return false;
   const TimeBudget::Pause others_time;
   const PlacesLent lent;
-  const auto pause = std::min<Duration>(kFirstLook * (1LL << std::min(looks, 10)), kLastLook);
-  {
-    shared().waiting.fetch_add(1, std::memory_order_acq_rel);
-    std::unique_lock lock(shared().news_mutex);
-    const std::uint64_t seen = shared().news_count;
-    shared().news.wait_for(lock, pause, [&] { return shared().news_count != seen || context_.closed(); });
-    shared().waiting.fetch_sub(1, std::memory_order_relaxed);
-  }
+  foreign_loads_.wait(std::min<Duration>(kFirstLook * (1LL << std::min(looks, 10)), kLastLook));
   if (context_.closed()) return false;
   return !LoadScope::active() || std::chrono::steady_clock::now() - begun < kNestedPatience;
 }
@@ -263,7 +299,7 @@ bool LeaseCoordinator::wait_for_foreign(int looks, TimePoint begun) {
 std::shared_ptr<Flight> LeaseCoordinator::load_waited_for(const Batch& waiting) const {
   for (const auto& flight : waiting.flights) {
     if (!flight->waits) continue;
-    if (auto load = shared().leases->flight_of(flight->waits_for_lease)) return load;
+    if (auto load = levels_.leases()->flight_of(flight->waits_for_lease)) return load;
   }
   return nullptr;
 }

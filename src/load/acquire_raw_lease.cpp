@@ -49,14 +49,13 @@ Acquired LeaseCoordinator::acquire_raw(const Batch& batch, const LoadSpec& spec,
 void LeaseCoordinator::take_raw_claims(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency,
                                        std::span<const std::size_t> open, const std::vector<bool>& absent,
                                        Acquired& acquired) {
-  Remote& remote = shared().remote;
   std::vector<Remote::RawTake> takes;
   std::vector<Claim> claims;
   std::vector<std::size_t> places;
   std::vector<RemoteQuery> forced;
   for (const std::size_t i : open) {
     const auto& flight = batch.flights[i];
-    if (shared().pending.concerns_key(flight->name) || !remote.may_lease()) {
+    if (pending().concerns_key(flight->name) || !remote().may_lease()) {
       acquired.owned.add(batch.items[i], flight, {});
       continue;
     }
@@ -67,10 +66,10 @@ void LeaseCoordinator::take_raw_claims(const Batch& batch, const LoadSpec& spec,
   }
   if (takes.empty()) return;
   Versions versions;
-  if (!forced.empty()) remote.read(forced, {}, versions, true, true);
+  if (!forced.empty()) remote().read(forced, {}, versions, true, true);
   auto numbered = forced.begin();
   const auto hold = [&](std::size_t n, const LeaseToken& generation) {
-    claims[n].hold.settle();
+    claims[n].hold.dropped();
     claims[n].hold = make_hold(batch.flights[places[n]], spec, {}, generation, claims[n].order, true);
     claims[n].hold.begin();
   };
@@ -79,7 +78,7 @@ void LeaseCoordinator::take_raw_claims(const Batch& batch, const LoadSpec& spec,
     // Before the server is asked: whatever becomes of the request, a lease that it took is given back in the end.
     hold(n, takes[n].token);
   }
-  const auto held = remote.take_raw_leases(takes, Leases::kLife);
+  const auto held = remote().take_raw_leases(takes, Leases::kLife);
   for (std::size_t n = 0; n < takes.size(); ++n) {
     const std::size_t item = batch.items[places[n]];
     const auto& flight = batch.flights[places[n]];
@@ -96,9 +95,9 @@ void LeaseCoordinator::take_raw_claims(const Batch& batch, const LoadSpec& spec,
       acquired.owned.add(item, flight, std::move(claims[n]));
       continue;
     }
-    claims[n].hold.settle();
+    claims[n].hold.dropped();
     if (urgency == LoadUrgency::behind) {
-      put_off(flight, std::nullopt);
+      back_off(flight, std::nullopt);
     } else if (LoadScope::holds_lease(*held[n])) {
       acquired.owned.add(item, flight, {});
     } else {

@@ -5,20 +5,20 @@ inline namespace v1 {
 namespace detail {
 
 void Admission::set(const LoadLimit& limit) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   limit_ = limit;
   admit();
 }
 
 bool Admission::try_enter() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!open_ && (running_ >= limit_.concurrent || !queue_.empty())) return false;
   ++running_;
   return true;
 }
 
 bool Admission::enter() {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   if (open_ || (running_ < limit_.concurrent && queue_.empty())) {
     ++running_;
     return true;
@@ -26,23 +26,23 @@ bool Admission::enter() {
   if (queue_.size() >= limit_.queue) return false;
   Waiting me;
   queue_.push_back(&me);
-  me.wake.wait(lock, [&] { return me.admitted; });
+  while (!me.admitted) me.wake.wait(lock.native());
   return true;
 }
 
 void Admission::enter_again() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   ++running_;
 }
 
 void Admission::leave() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   --running_;
   admit();
 }
 
 void Admission::open() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   open_ = true;
   admit();
 }

@@ -1,9 +1,10 @@
 #pragma once
 #include <condition_variable>
 #include <deque>
-#include <mutex>
 
 #include <dsta/cache/options.hpp>
+
+#include "base/mutex.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -30,14 +31,13 @@ class Admission {
     std::condition_variable wake;
     bool admitted = false;
   };
-  void admit();
+  void admit() DSTA_REQUIRES(mutex_);
 
-  std::mutex mutex_;
-  // Under mutex_.
-  LoadLimit limit_;
-  std::size_t running_ = 0;
-  std::deque<Waiting*> queue_;
-  bool open_ = false;
+  Mutex mutex_;
+  LoadLimit limit_ DSTA_GUARDED_BY(mutex_);
+  std::size_t running_ DSTA_GUARDED_BY(mutex_) = 0;
+  std::deque<Waiting*> queue_ DSTA_GUARDED_BY(mutex_);
+  bool open_ DSTA_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace detail

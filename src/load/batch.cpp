@@ -65,7 +65,7 @@ class Loads::BatchCall {
   /// Each open item becomes a hit, or one of those that are waited for; of these, what nobody loads yet goes to
   /// `wanted`. Refreshes to be begun go to `behind`; `early` of them are of fresh entries.
   std::vector<Waiting> join(Batch& wanted, Batch& behind, std::size_t& early);
-  /// Takes away the flights that whoever comes now must not join.
+  /// Takes away the flights that whoever comes now must not join: case 4 of flight.hpp.
   void drop_superseded(std::vector<Waiting>& waiting);
   void load(const Batch& wanted);
   /// An item that gets no outcome is open again. One that is to be refreshed goes to `aged`.
@@ -104,7 +104,7 @@ void Loads::BatchCall::run() {
     std::vector<Waiting> waiting = join(wanted, behind, early);
     unled.lead();
     unled_behind.lead();
-    if (!behind.empty() && loads_.runner_.launch(behind, loader_, LoadUrgency::behind)) {
+    if (!behind.empty() && loads_.runner_.run_load_async(behind, loader_, LoadUrgency::behind)) {
       counters().add(Count::early_refreshes, early);
     }
     // What this call leads it loads before it waits for others: nobody waits for a load that is not under way.
@@ -183,9 +183,9 @@ void Loads::BatchCall::drop_superseded(std::vector<Waiting>& waiting) {
 void Loads::BatchCall::load(const Batch& wanted) {
   if (limit_ == TimePoint::max() || LoadScope::active()) {
     const CallersOf caller(wanted.flights);
-    loads_.runner_.lead(wanted, *loader_, LoadUrgency::wanted);
+    loads_.runner_.run_load(wanted, *loader_, LoadUrgency::wanted);
   } else {
-    loads_.runner_.launch(wanted, loader_, LoadUrgency::wanted);
+    loads_.runner_.run_load_async(wanted, loader_, LoadUrgency::wanted);
   }
 }
 
@@ -245,7 +245,7 @@ std::shared_ptr<Flight> Loads::BatchCall::lead_beside(std::size_t place) {
   const BatchItem& item = items_[place];
   const Batch own{{place}, {loads_.new_flight(item.key, *loader_, item.tags)}};
   loads_.context_.store.begin(own.flights[0]);
-  loads_.runner_.lead(own, *loader_, LoadUrgency::beside);
+  loads_.runner_.run_load(own, *loader_, LoadUrgency::beside);
   return own.flights[0];
 }
 
@@ -255,8 +255,7 @@ void Loads::BatchCall::refresh_behind(const std::vector<std::size_t>& aged) {
   std::size_t early = 0;
   Unled unled(loads_.runner_, behind, aged.size());
   for (const std::size_t i : aged) {
-    if (loads_.levels_.shared().backs_off(items_[i].key.name, items_[i].value->created, loads_.context_.now()))
-      continue;
+    if (loads_.backoffs_.active(items_[i].key.name, items_[i].value->created, loads_.context_.now())) continue;
     Store::Joined joined = loads_.context_.store.join(loads_.new_flight(items_[i].key, *loader_, items_[i].tags),
                                                       Store::Wants::load, loads_.context_.now());
     if (!joined.lead) continue;
@@ -264,7 +263,7 @@ void Loads::BatchCall::refresh_behind(const std::vector<std::size_t>& aged) {
     behind.add(i, std::move(joined.flight));
   }
   unled.lead();
-  if (!behind.empty() && loads_.runner_.launch(behind, loader_, LoadUrgency::behind)) {
+  if (!behind.empty() && loads_.runner_.run_load_async(behind, loader_, LoadUrgency::behind)) {
     counters().add(Count::early_refreshes, early);
   }
 }

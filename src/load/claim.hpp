@@ -37,6 +37,26 @@ struct Claim {
   LoadClaim at_server() const { return {generation, order, mark}; }
 };
 
+/// What the server's answer makes of a claim.
+enum class ClaimResult : std::uint8_t {
+  taken,
+  refused,   ///< leases are not to be had, and there is a reason: the flight loads without one
+  conflict,  ///< something else stands there by now: it is looked at again
+  unknown,   ///< the server may take it later, after an invalidation that comes before: it counts for nothing
+};
+inline ClaimResult claim_result(const Done& done) {
+  switch (done.status) {
+    case Done::yes:
+      return ClaimResult::taken;
+    case Done::unknown:
+      return ClaimResult::unknown;
+    case Done::no:
+    case Done::overtaken:
+      break;
+  }
+  return done.why.empty() ? ClaimResult::conflict : ClaimResult::refused;
+}
+
 /// Flights that this process is to load, each with its claim; none at all without L2.
 struct OwnedLoads : Batch {
   std::vector<Claim> claims;

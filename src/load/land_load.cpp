@@ -102,8 +102,9 @@ void LoadRunner::publish(Flight& flight, const LoadSpec& spec, const Loaded& loa
   prepared.valid_before = std::min(prepared.valid_before, valid_before(flight, loaded));
 }
 
-/// Tags that only the value names could not keep callers from joining. Once one of them was invalidated, callers who
-/// came after whatever invalidation since the load began retry: it may not have been the last one.
+/// Case 2 of flight.hpp: tags that only the value names could not keep callers from joining. Once one of them was
+/// invalidated, callers who came after whatever invalidation since the load began retry: it may not have been the last
+/// one.
 std::uint64_t LoadRunner::valid_before(const Flight& flight, const Loaded& loaded) {
   const TagSet* kept_tags = loaded.kept && loaded.kept->extra ? &loaded.kept->extra->tags : nullptr;
   if (loaded.tags.empty() && !kept_tags) return Flight::kValid;

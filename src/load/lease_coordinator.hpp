@@ -12,8 +12,11 @@
 #include "load/claim.hpp"
 #include "load/lease_decision.hpp"
 #include "load/load_place.hpp"
+#include "load/refresh_backoffs.hpp"
 #include "two_level/context.hpp"
+#include "two_level/foreign_loads.hpp"
 #include "two_level/l2_cache.hpp"
+#include "two_level/l2_counters.hpp"
 #include "two_level/two_level.hpp"
 
 namespace dsta::cache {
@@ -30,7 +33,14 @@ namespace detail {
 /// - A value without a claim is stored nowhere: others would not learn of it, nor this process of what they do.
 class LeaseCoordinator {
  public:
-  LeaseCoordinator(Context& context, TwoLevel& levels, L2Cache& l2) : context_(context), levels_(levels), l2_(l2) {}
+  LeaseCoordinator(Context& context, TwoLevel& levels, L2Cache& l2, ForeignLoads& foreign_loads,
+                   RefreshBackoffs& backoffs, L2Counters& counters)
+      : context_(context),
+        levels_(levels),
+        l2_(l2),
+        foreign_loads_(foreign_loads),
+        backoffs_(backoffs),
+        counters_(counters) {}
 
   /// Each flight lands with what L2 has, or becomes one of the result. `looks`: how often this was done for them.
   Acquired acquire(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, int looks, LoadPlace& place);
@@ -44,25 +54,20 @@ class LeaseCoordinator {
 
  private:
   struct Wanted;
-  struct Look;
+  class Acquisition;
   class Claims;
   struct Requests;
 
-  Shared& shared() const { return levels_.shared(); }
+  Remote& remote() const { return levels_.remote(); }
+  const Pending& pending() const { return levels_.confirmations().pending(); }
   LeaseHold make_hold(const std::shared_ptr<Flight>& flight, const LoadSpec& spec, std::string key,
                       const LeaseToken& generation, std::uint32_t order, bool is_lease) const;
 
   // Before the load.
-  std::vector<RemoteQuery> queries_of(const Batch& batch, const LoadSpec& spec,
-                                      std::span<const std::string> dependencies, std::vector<std::size_t>& places,
-                                      Acquired& acquired);
-  LeaseStep decide_step(const Flight& flight, const Look& look, const Found& found, NodeRef& node,
-                        Freshness& freshness);
-  bool know_versions(std::span<const std::string> dependencies, const EntryTerms& terms, Versions& versions);
   void land_found(Flight& flight, const EntryTerms& terms, NodeRef node, Freshness freshness);
   /// Another process refreshes it: the value of L2 that was made at `created` (nullopt: there is none) is left alone
   /// for a while.
-  void put_off(const std::shared_ptr<Flight>& flight, std::optional<TimePoint> created);
+  void back_off(const std::shared_ptr<Flight>& flight, std::optional<TimePoint> created);
   Acquired acquire_raw(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, LoadPlace& place);
   void take_raw_claims(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, std::span<const std::size_t> open,
                        const std::vector<bool>& absent, Acquired& acquired);
@@ -81,6 +86,9 @@ class LeaseCoordinator {
   Context& context_;
   TwoLevel& levels_;
   L2Cache& l2_;
+  ForeignLoads& foreign_loads_;
+  RefreshBackoffs& backoffs_;
+  L2Counters& counters_;
 };
 
 }  // namespace detail

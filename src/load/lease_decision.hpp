@@ -25,35 +25,36 @@ struct SeenEntry {
 
 /// What a load does about it.
 enum class LeaseStep : std::uint8_t {
-  land,       ///< take the value
-  wait,       ///< another load brings it
-  put_off,    ///< a refresh that another process makes
-  replace,    ///< load, and put the result in the place of the value
-  refresh,    ///< the same, if no other process has begun to
-  join,       ///< load beside the load that is under way, and store by its lease
-  take,       ///< a lease in the free place
-  take_over,  ///< a lease in the place of what does not count
-  alone,      ///< load, and store nothing
+  use,         ///< the value that is there
+  wait,        ///< for the value of a load that is under way
+  back_off,    ///< do nothing: another process refreshes
+  replace,     ///< load, and store the result in the place of the value
+  refresh,     ///< the same, if no other process has begun to refresh
+  join,        ///< load beside the load that is under way, and store under its lease
+  acquire,     ///< a lease in the free place, then load
+  take_over,   ///< the place of what does not count, by a lease, then load
+  load_alone,  ///< without a lease: the result is not stored
 };
 
 /// The step needs a claim at L2.
 inline bool needs_claim(LeaseStep step) {
-  return step != LeaseStep::land && step != LeaseStep::wait && step != LeaseStep::put_off && step != LeaseStep::alone;
+  return step != LeaseStep::use && step != LeaseStep::wait && step != LeaseStep::back_off &&
+         step != LeaseStep::load_alone;
 }
 
 /// The one decision before a load:
 ///
-/// | there                      | wanted    | refresh ahead | asked to refresh |
-/// |----------------------------|-----------|---------------|------------------|
-/// | nothing                    | take      | take          | take             |
-/// | value, fresh               | land      | land          | replace          |
-/// | value, due or stale        | land      | refresh       | replace          |
-/// | value that does not count  | take_over | take_over     | take_over        |
-/// | lease                      | wait      | put_off       | join             |
-/// | lease of the caller's own  | alone     | put_off       | join             |
-/// | lease of older versions    | take_over | take_over     | take_over        |
-/// | bytes of something else    | take_over | take_over     | take_over        |
-/// | a list, a set              | alone     | alone         | alone            |
+/// | at L2                      | wanted     | refresh ahead | asked to refresh |
+/// |----------------------------|------------|---------------|------------------|
+/// | nothing                    | acquire    | acquire       | acquire          |
+/// | value, fresh               | use        | use           | replace          |
+/// | value, due or stale        | use        | refresh       | replace          |
+/// | value that does not count  | take_over  | take_over     | take_over        |
+/// | lease                      | wait       | back_off      | join             |
+/// | lease of the caller's own  | load_alone | back_off      | join             |
+/// | lease of older versions    | take_over  | take_over     | take_over        |
+/// | bytes of something else    | take_over  | take_over     | take_over        |
+/// | a list, a set              | load_alone | load_alone    | load_alone       |
 ///
 /// A refresh joins a lease instead of taking it: the load that has it must not lose its value when the refresh fails.
 LeaseStep decide(const SeenEntry& seen, bool forced, LoadUrgency urgency);

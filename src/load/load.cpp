@@ -81,7 +81,7 @@ std::optional<NodeRef> Loads::attempt(Call& call) {
     l2_.read(std::span(&seen, 1), std::span(&loader.type, 1), loader.identity, *loader.terms, dependencies);
     if (seen.node) {
       call.count(Count::hits);
-      levels_.shared().hits.fetch_add(1, std::memory_order_relaxed);
+      counters_.add_hits(1);
       return refresh_if_due(std::move(seen), call.loader, call.called, arrived);
     }
   }
@@ -105,9 +105,9 @@ std::optional<NodeRef> Loads::attempt(Call& call) {
   } else if (limit == TimePoint::max() || LoadScope::active()) {
     // A loader inside a loader runs where it is: a pool whose threads all wait for their children has none left.
     const CallersOf caller(std::span(&joined.flight, 1));
-    runner_.lead(joined.flight, loader, LoadUrgency::wanted);
+    runner_.run_load(joined.flight, loader, LoadUrgency::wanted);
   } else {
-    runner_.launch(joined.flight, call.loader, LoadUrgency::wanted);
+    runner_.run_load_async(joined.flight, call.loader, LoadUrgency::wanted);
   }
   return wait_for(call, joined, limit, arrived);
 }
@@ -119,7 +119,7 @@ NodeRef Loads::serve_entry(Call& call, Store::Joined joined, std::uint64_t arriv
   if (joined.flight && waits_for_refresh(*loader.terms, joined.freshness)) {
     joined.lead |= replace_doubtful(joined.flight, joined.in_doubt(!asks_first), {call.key}, loader);
   }
-  if (joined.lead && runner_.launch(joined.flight, call.loader, LoadUrgency::behind) &&
+  if (joined.lead && runner_.run_load_async(joined.flight, call.loader, LoadUrgency::behind) &&
       !is_past_ttl(joined.freshness)) {
     call.counters().add(Count::early_refreshes);
   }
@@ -135,7 +135,7 @@ std::optional<NodeRef> Loads::wait_for(Call& call, Store::Joined& joined, TimePo
       joined.flight = new_flight(call.key, loader, loader.tags);
       joined.lead = true;
       context_.store.begin(joined.flight);
-      runner_.lead(joined.flight, loader, LoadUrgency::beside);
+      runner_.run_load(joined.flight, loader, LoadUrgency::beside);
       awaited = await(joined.flight, TimePoint::max(), joined.flight->sequence, true);
     }
   } catch (...) {  // RecursiveLoadError
@@ -191,7 +191,7 @@ NodeRef Loads::refresh_if_due(Fetched seen, const std::shared_ptr<Loader>& loade
   if (seen.freshness == Freshness::fresh) return seen.node;
   const bool past_ttl = is_past_ttl(seen.freshness);
   std::shared_ptr<Flight> refresh;
-  if (!levels_.shared().backs_off(seen.key.name, seen.node->created, context_.now())) {
+  if (!backoffs_.active(seen.key.name, seen.node->created, context_.now())) {
     Store::Joined joined =
         context_.store.join(new_flight(seen.key, *loader, loader->tags), Store::Wants::load, context_.now());
     if (waits_for_refresh(*loader->terms, seen.freshness)) {
@@ -199,7 +199,7 @@ NodeRef Loads::refresh_if_due(Fetched seen, const std::shared_ptr<Loader>& loade
       joined.lead |= replace_doubtful(joined.flight, in_doubt, seen, *loader);
     }
     refresh = joined.flight;
-    if (joined.lead && runner_.launch(joined.flight, loader, LoadUrgency::behind) && !past_ttl) {
+    if (joined.lead && runner_.run_load_async(joined.flight, loader, LoadUrgency::behind) && !past_ttl) {
       loader->identity->counters.add(Count::early_refreshes);
     }
   }
@@ -219,8 +219,8 @@ bool Loads::replace_doubtful(std::shared_ptr<Flight>& flight, bool in_doubt, con
   return false;
 }
 
-/// The flight's loader had begun before the caller came; only what stands at L2 shows that nothing was invalidated
-/// between the two.
+/// Case 4 of flight.hpp: the flight's loader had begun before the caller came, and only what stands at L2 shows that
+/// nothing was invalidated between the two.
 bool Loads::may_join(const Flight& flight, const Fetched& seen) {
   if (!flight.claimed.load(std::memory_order_acquire)) return false;
   const auto dependencies = detail::dependencies_of(flight.identity, flight.tag_names);

@@ -9,7 +9,7 @@ namespace detail {
 void LoadLimits::set(const std::string& prefix, const LoadLimit& limit) {
   if (limit.concurrent == 0) throw ConfigError("limit_loads: concurrent is 0, nothing could ever be loaded");
   auto made = std::make_unique<Admission>(limit);
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto [at, added] = limits_.try_emplace(prefix, std::move(made));
   if (!added) at->second->set(limit);
   if (open_) at->second->open();
@@ -18,13 +18,13 @@ void LoadLimits::set(const std::string& prefix, const LoadLimit& limit) {
 
 Admission* LoadLimits::of(const std::string& prefix) const {
   if (!any_.load(std::memory_order_acquire)) return nullptr;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = limits_.find(prefix);
   return found == limits_.end() ? nullptr : found->second.get();
 }
 
 void LoadLimits::open() noexcept {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   open_ = true;
   for (const auto& [prefix, admission] : limits_) admission->open();
 }

@@ -2,11 +2,11 @@
 #include <atomic>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 
 #include <dsta/cache/options.hpp>
 
+#include "base/mutex.hpp"
 #include "load/admission.hpp"
 
 namespace dsta::cache {
@@ -28,10 +28,9 @@ class LoadLimits {
 
  private:
   std::atomic<bool> any_{false};
-  mutable std::mutex mutex_;
-  // Under mutex_.
-  std::map<std::string, std::unique_ptr<Admission>> limits_;
-  bool open_ = false;
+  mutable Mutex mutex_;
+  std::map<std::string, std::unique_ptr<Admission>> limits_ DSTA_GUARDED_BY(mutex_);
+  bool open_ DSTA_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace detail

@@ -40,21 +40,23 @@ class LoadRunner {
   Duration stop_limiting() noexcept;
 
   /// Runs the loader on this thread.
-  void lead(const std::shared_ptr<Flight>& flight, Loader& loader, LoadUrgency urgency) noexcept;
-  void lead(const Batch& batch, BatchLoader& loader, LoadUrgency urgency) noexcept;
-  /// Has that done on the executor. False: no room, and the flights are abandoned.
-  bool launch(const std::shared_ptr<Flight>& flight, const std::shared_ptr<Loader>& loader,
-              LoadUrgency urgency) noexcept;
-  bool launch(const Batch& batch, const std::shared_ptr<BatchLoader>& loader, LoadUrgency urgency) noexcept;
+  void run_load(const std::shared_ptr<Flight>& flight, Loader& loader, LoadUrgency urgency) noexcept;
+  void run_load(const Batch& batch, BatchLoader& loader, LoadUrgency urgency) noexcept;
+  /// Runs it on the executor. False: no room, and the flights are abandoned.
+  bool run_load_async(const std::shared_ptr<Flight>& flight, const std::shared_ptr<Loader>& loader,
+                      LoadUrgency urgency) noexcept;
+  bool run_load_async(const Batch& batch, const std::shared_ptr<BatchLoader>& loader, LoadUrgency urgency) noexcept;
   /// Lands a flight whose loader never ran.
   void abandon(Flight& flight) noexcept { fail(flight, nullptr); }
 
  private:
   using RunLoader = std::function<std::vector<Loaded>(const OwnedLoads&)>;
 
-  void lead(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run) noexcept;
-  bool launch(const Batch& batch, const LoadSpec& spec, std::function<void()> lead);
-  void run_load_all(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run);
+  void run_load(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run) noexcept;
+  bool run_load_async(const Batch& batch, const LoadSpec& spec, std::function<void()> run);
+  /// Acquires leases, loads what is owned, and waits for what is foreign, until all flights have landed.
+  void acquire_and_load(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run);
+  void load_alone(Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run, LoadPlace& place);
   /// Gets a place among the loads of the prefix. False: the flights have landed without one.
   bool enter(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, LoadPlace& place);
   void wait_for_unclaimed(const std::shared_ptr<Flight>& flight);

@@ -1,7 +1,8 @@
 #include "load/load_scope.hpp"
 
-#include <mutex>
 #include <unordered_map>
+
+#include "base/mutex.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -12,8 +13,9 @@ namespace {
 constinit thread_local LoadScope* innermost = nullptr;
 
 struct WaitGraph {
-  std::mutex mutex;
-  std::unordered_map<std::uint64_t, std::shared_ptr<Flight>> waits;  // thread number -> flight it waits for
+  Mutex mutex;
+  /// By the number of the waiting thread.
+  std::unordered_map<std::uint64_t, std::shared_ptr<Flight>> waits DSTA_GUARDED_BY(mutex);
 };
 
 /// One for the process, since a loader of one manager may ask another manager. Never destroyed: threads may wait at
@@ -97,7 +99,7 @@ WaitScope::WaitScope(const std::shared_ptr<Flight>& flight) {
   if (!flight || !LoadScope::active()) return;
   const std::uint64_t me = this_thread_number();
   WaitGraph& graph = wait_graph();
-  const std::lock_guard lock(graph.mutex);
+  const MutexLock lock(graph.mutex);
   std::uint64_t thread = flight->leader.load(std::memory_order_acquire);
   while (thread != 0) {
     if (thread == me) {
@@ -116,7 +118,7 @@ WaitScope::WaitScope(const std::shared_ptr<Flight>& flight) {
 WaitScope::~WaitScope() {
   if (!registered_) return;
   WaitGraph& graph = wait_graph();
-  const std::lock_guard lock(graph.mutex);
+  const MutexLock lock(graph.mutex);
   graph.waits.erase(this_thread_number());
 }
 

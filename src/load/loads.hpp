@@ -11,23 +11,32 @@
 #include "l1/store.hpp"
 #include "l1/trust.hpp"
 #include "load/load_runner.hpp"
+#include "load/refresh_backoffs.hpp"
 #include "two_level/context.hpp"
 #include "two_level/l2_cache.hpp"
+#include "two_level/l2_counters.hpp"
 #include "two_level/two_level.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-/// Single flight: a caller finds a value, joins the load of its key that is under way, or leads one; it waits, or is
-/// served a stale value meanwhile. Thread-safe.
+/// Single flight (request coalescing): a caller finds a value, joins the load of its key that is under way, or leads
+/// one; it waits for the value, or is served a stale one while the load runs. Thread-safe.
 ///
 /// Invariant: a caller gets no value of a load that began before an invalidation which was over when the caller came.
 /// Where L1 cannot tell, the caller reads L2 before it joins.
 class Loads {
  public:
-  Loads(Context& context, const L1Trust& trust, TwoLevel& levels, L2Cache& l2, LoadRunner& runner)
-      : context_(context), trust_(trust), levels_(levels), l2_(l2), runner_(runner) {}
+  Loads(Context& context, const L1Trust& trust, TwoLevel& levels, L2Cache& l2, LoadRunner& runner,
+        const RefreshBackoffs& backoffs, L2Counters& counters)
+      : context_(context),
+        trust_(trust),
+        levels_(levels),
+        l2_(l2),
+        runner_(runner),
+        backoffs_(backoffs),
+        counters_(counters) {}
 
   /// See Core.
   NodeRef load(const KeyView& key, const std::shared_ptr<Loader>& loader, LoadMode mode);
@@ -62,6 +71,8 @@ class Loads {
   TwoLevel& levels_;
   L2Cache& l2_;
   LoadRunner& runner_;
+  const RefreshBackoffs& backoffs_;
+  L2Counters& counters_;
 };
 
 }  // namespace detail

@@ -17,15 +17,16 @@ Duration LoadRunner::stop_limiting() noexcept {
   return longest_load_.load();
 }
 
-void LoadRunner::lead(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run) noexcept {
+void LoadRunner::run_load(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency,
+                          const RunLoader& run) noexcept {
   try {
-    run_load_all(batch, spec, urgency, run);
+    acquire_and_load(batch, spec, urgency, run);
   } catch (...) {  // no memory: its callers get that
     for (const auto& flight : batch.flights) fail(*flight, std::current_exception());
   }
 }
 
-void LoadRunner::run_load_all(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run) {
+void LoadRunner::acquire_and_load(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run) {
   const TimeBudget::Operation budget(context_.time_limit());
   LoadPlace place(limits_.of(spec.identity->prefix));
   Batch left = batch;
@@ -55,10 +56,16 @@ void LoadRunner::run_load_all(const Batch& batch, const LoadSpec& spec, LoadUrge
       break;
     }
   }
+  load_alone(left, spec, urgency, run, place);
+}
+
+/// Without a claim.
+void LoadRunner::load_alone(Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run,
+                            LoadPlace& place) {
   OwnedLoads alone;
-  for (std::size_t i = 0; i < left.flights.size(); ++i) {
-    left.flights[i]->wait_no_more();
-    alone.add(left.items[i], left.flights[i], {});
+  for (std::size_t i = 0; i < batch.flights.size(); ++i) {
+    batch.flights[i]->wait_no_more();
+    alone.add(batch.items[i], batch.flights[i], {});
   }
   load_owned(alone, spec, urgency, run, place);
 }
@@ -77,7 +84,7 @@ bool LoadRunner::enter(const Batch& batch, const LoadSpec& spec, LoadUrgency urg
   return false;
 }
 
-/// Of loads of one key without a claim one runs at a time: what it brings is for those who came before it began.
+/// Case 7 of flight.hpp: of loads of one key without a claim one runs at a time, for those who came before it began.
 void LoadRunner::wait_for_unclaimed(const std::shared_ptr<Flight>& flight) {
   const TimeBudget::Pause others_time;
   const TimePoint limit = std::chrono::steady_clock::now() + Leases::kLife;
@@ -171,9 +178,9 @@ void LoadRunner::mark_begun(const OwnedLoads& owned, bool with_l2, bool lags) {
   }
 }
 
-void LoadRunner::lead(const std::shared_ptr<Flight>& flight, Loader& loader, LoadUrgency urgency) noexcept {
+void LoadRunner::run_load(const std::shared_ptr<Flight>& flight, Loader& loader, LoadUrgency urgency) noexcept {
   try {
-    lead(Batch{{0}, {flight}}, loader, urgency, [&](const OwnedLoads& owned) {
+    run_load(Batch{{0}, {flight}}, loader, urgency, [&](const OwnedLoads& owned) {
       NodeRef previous;
       if (loader.wants_previous) previous = previous_value(*flight, owned.claims[0]);
       std::vector<Loaded> one;
@@ -195,8 +202,8 @@ NodeRef LoadRunner::previous_value(const Flight& flight, const Claim& claim) {
   return previous ? previous : claim.previous;
 }
 
-void LoadRunner::lead(const Batch& batch, BatchLoader& loader, LoadUrgency urgency) noexcept {
-  lead(batch, loader, urgency, [&](const OwnedLoads& owned) {
+void LoadRunner::run_load(const Batch& batch, BatchLoader& loader, LoadUrgency urgency) noexcept {
+  run_load(batch, loader, urgency, [&](const OwnedLoads& owned) {
     std::vector<BatchLoader::Call> calls;
     calls.reserve(owned.flights.size());
     for (std::size_t i = 0; i < owned.flights.size(); ++i) calls.push_back({owned.items[i], owned.flights[i]->key()});

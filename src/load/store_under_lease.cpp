@@ -67,13 +67,12 @@ void LeaseCoordinator::store(OwnedLoads& owned, const LoadSpec& spec, std::vecto
       if (!of[n].is_refresh) {
         note_stored(claim, prepared[of[n].flight], done[n], of[n].stores);
       } else if (done[n].settled()) {
-        claim.refresh.settle();
+        claim.refresh.dropped();
       }
     }
   };
-  Remote& remote = shared().remote;
-  if (!requests.entries.empty()) note(requests.of_entries, remote.replace(requests.entries));
-  if (!requests.raw.empty()) note(requests.of_raw, remote.replace_raw(requests.raw));
+  if (!requests.entries.empty()) note(requests.of_entries, remote().replace(requests.entries));
+  if (!requests.raw.empty()) note(requests.of_raw, remote().replace_raw(requests.raw));
   for (std::size_t i = 0; i < owned.claims.size(); ++i) {
     if (owned.claims[i].kind != Claim::Kind::raw || !prepared[i].landing.replace_by) continue;
     spec.identity->counters.add(Count::sets);
@@ -83,7 +82,7 @@ void LeaseCoordinator::store(OwnedLoads& owned, const LoadSpec& spec, std::vecto
 
 void LeaseCoordinator::request_store(std::size_t i, OwnedLoads& owned, const LoadSpec& spec, Prepared& mine,
                                      Loaded& loaded, Duration took, Requests& requests) {
-  const KeySpace& keys = shared().remote.keys();
+  const KeySpace& keys = remote().keys();
   Claim& claim = owned.claims[i];
   Flight& flight = *owned.flights[i];
   if (context_.store.fenced(flight)) {  // by this process, also where the server was not asked
@@ -115,7 +114,7 @@ void LeaseCoordinator::request_store(std::size_t i, OwnedLoads& owned, const Loa
   const bool failed = mine.landing.retry_after != TimePoint{};
   if (failed && claim.previous) {
     mine.landing.retry_of = claim.previous->created;
-    shared().back_off(flight.name, claim.previous->created, mine.landing.retry_after);
+    backoffs_.begin(flight.name, claim.previous->created, mine.landing.retry_after);
   }
   if (!claim.refresh) return;
   // After a failure nobody in the fleet tries for a while.
@@ -183,7 +182,7 @@ std::optional<std::string> LeaseCoordinator::encode_value(const Node& value, con
 
 void LeaseCoordinator::note_stored(Claim& claim, Prepared& mine, const Done& done, bool stores) {
   // Answered: the lease is gone or somebody else's. Refused or not answered: it may stand, and is given back later.
-  if (done.settled()) claim.hold.settle();
+  if (done.settled()) claim.hold.dropped();
   if (done || !stores) return;
   mine.landing.replace_by.reset();
   switch (done.status) {
@@ -197,7 +196,7 @@ void LeaseCoordinator::note_stored(Claim& claim, Prepared& mine, const Done& don
       mine.wanted = false;
       break;
     case Done::unknown:
-      shared().unknown.fetch_add(1, std::memory_order_relaxed);
+      counters_.add_unknown_write();
       break;
     case Done::yes:
       break;
@@ -213,7 +212,7 @@ bool LeaseCoordinator::add_late_versions(const Claim& claim, const std::vector<s
   for (const auto& name : dependencies) {
     if (std::ranges::find(before_load, name) == before_load.end()) late.push_back(name);
   }
-  return late.empty() || shared().remote.late_versions(late, l2_.version_life(stale_until), claim.clock, versions);
+  return late.empty() || remote().late_versions(late, l2_.version_life(stale_until), claim.clock, versions);
 }
 
 }  // namespace detail

@@ -33,22 +33,8 @@ LeaseCoordinator::Claims::Claims(LeaseCoordinator& coordinator, const Batch& bat
       spec_(spec),
       versions_(std::move(versions)),
       wanted_(wanted),
-      remote_(coordinator.shared().remote),
-      taken_(wanted.size(), Taken::yes) {}
-
-LeaseCoordinator::Claims::Taken LeaseCoordinator::Claims::to_taken(const Done& done) {
-  switch (done.status) {
-    case Done::yes:
-      return Taken::yes;
-    // The server may do it later, after an invalidation that comes meanwhile: it says nothing of what is loaded now.
-    case Done::unknown:
-      return Taken::unknown;
-    case Done::no:
-    case Done::overtaken:
-      break;
-  }
-  return done.why.empty() ? Taken::outrun : Taken::refused;
-}
+      remote_(coordinator.remote()),
+      results_(wanted.size(), ClaimResult::taken) {}
 
 void LeaseCoordinator::Claims::take(Acquired& acquired) {
   const std::uint64_t clock = spec_.names_tags ? remote_.version_clock() : 0;
@@ -70,7 +56,7 @@ void LeaseCoordinator::Claims::take(Acquired& acquired) {
 void LeaseCoordinator::Claims::plan(std::size_t n, Acquired& acquired) {
   Wanted& one = wanted_[n];
   switch (one.step) {
-    case LeaseStep::take:
+    case LeaseStep::acquire:
     case LeaseStep::take_over:
       return plan_lease(n);
     case LeaseStep::join:
@@ -91,7 +77,7 @@ void LeaseCoordinator::Claims::plan_lease(std::size_t n) {
   const std::string key = remote_.keys().entry(flight->name);
   claim.generation = new_lease_token();
   std::string bytes = lease_bytes(claim.generation, dependencies_of(spec_.identity, flight->tag_names), *versions_);
-  if (step == LeaseStep::take) {
+  if (step == LeaseStep::acquire) {
     free_.push_back(n);
     free_names_.push_back(flight->name);
     leases_.push_back(std::move(bytes));
@@ -154,17 +140,17 @@ void LeaseCoordinator::Claims::take_refresh_leases() {
   for (std::size_t n = 0; n < asked.size(); ++n) {
     if (done[n]) continue;
     Claim& claim = asked[n]->claim;
-    done[n].status == Done::unknown ? claim.refresh.give_up() : claim.refresh.settle();
+    done[n].status == Done::unknown ? claim.refresh.give_up() : claim.refresh.dropped();
     claim.kind = Claim::Kind::none;
-    coordinator_.put_off(flight_of(*asked[n]), remote_.clock().to_local(asked[n]->found->view.terms.created));
+    coordinator_.back_off(flight_of(*asked[n]), remote_.clock().to_local(asked[n]->found->view.terms.created));
   }
 }
 
 void LeaseCoordinator::Claims::ask() {
   const auto done_free = free_.empty() ? std::vector<Done>() : remote_.take_leases(free_names_, leases_, Leases::kLife);
-  for (std::size_t n = 0; n < free_.size(); ++n) taken_[free_[n]] = to_taken(done_free[n]);
+  for (std::size_t n = 0; n < free_.size(); ++n) results_[free_[n]] = claim_result(done_free[n]);
   const auto done = replaces_.empty() ? std::vector<Done>() : remote_.replace(replaces_);
-  for (std::size_t n = 0; n < replacing_.size(); ++n) taken_[replacing_[n]] = to_taken(done[n]);
+  for (std::size_t n = 0; n < replacing_.size(); ++n) results_[replacing_[n]] = claim_result(done[n]);
 }
 
 void LeaseCoordinator::Claims::hand_out(std::size_t n, Acquired& acquired) {
@@ -173,10 +159,10 @@ void LeaseCoordinator::Claims::hand_out(std::size_t n, Acquired& acquired) {
   const std::size_t item = batch_.items[place];
   // Where nothing is read and nothing can be put, again and again, there is something of another type.
   const bool of_other_type =
-      taken_[n] == Taken::outrun && step == LeaseStep::take && ++flight->lease_conflicts >= kConflicts;
-  if (taken_[n] == Taken::yes) {
+      results_[n] == ClaimResult::conflict && step == LeaseStep::acquire && ++flight->lease_conflicts >= kConflicts;
+  if (results_[n] == ClaimResult::taken) {
     // Another's removal in the same round of the server is not reported, as the lease came last.
-    if (step == LeaseStep::take || step == LeaseStep::take_over) coordinator_.context_.store.revoke(flight->key());
+    if (step == LeaseStep::acquire || step == LeaseStep::take_over) coordinator_.context_.store.revoke(flight->key());
     flight->generation = claim.generation;
     flight->order = claim.order;
     flight->versions = versions_;
@@ -185,13 +171,13 @@ void LeaseCoordinator::Claims::hand_out(std::size_t n, Acquired& acquired) {
     acquired.owned.add(item, flight, std::move(claim));
     return;
   }
-  if (taken_[n] == Taken::unknown) {
+  if (results_[n] == ClaimResult::unknown) {
     claim.hold.give_up();
     acquired.owned.add(item, flight, {});
     return;
   }
-  claim.hold.settle();
-  if (taken_[n] == Taken::refused || of_other_type) {
+  claim.hold.dropped();
+  if (results_[n] == ClaimResult::refused || of_other_type) {
     acquired.owned.add(item, flight, {});
   } else {
     acquired.foreign.add(item, flight);

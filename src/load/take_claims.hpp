@@ -31,15 +31,6 @@ class LeaseCoordinator::Claims {
   void take(Acquired& acquired);
 
  private:
-  /// The server's answer to a step that claims.
-  enum class Taken : std::uint8_t {
-    yes,
-    refused,  ///< there is a reason: leases are not to be had
-    outrun,   ///< something else stood there
-    unknown,
-  };
-  static Taken to_taken(const Done& done);
-
   void plan(std::size_t n, Acquired& acquired);
   void plan_lease(std::size_t n);
   void plan_join(std::size_t n);
@@ -56,7 +47,7 @@ class LeaseCoordinator::Claims {
   const std::shared_ptr<const Versions> versions_;
   std::vector<Wanted>& wanted_;
   Remote& remote_;
-  std::vector<Taken> taken_;
+  std::vector<ClaimResult> results_;
   // Leases in free places, and what takes the place of something or keeps it; which of the wanted each is for.
   std::vector<std::string_view> free_names_;
   std::vector<std::string> leases_;

@@ -11,18 +11,17 @@
 
 #include "base/saturating_add.hpp"
 #include "entry/dependency.hpp"
-#include "two_level/context.hpp"
-#include "two_level/shared.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
 /// Holds what a fork waits for, and keeps the destructors of the values that are dropped from running here.
-class Coherence::QuietWork {
+class DSTA_SCOPED_CAPABILITY Coherence::QuietWork {
  public:
-  explicit QuietWork(Coherence& owner) : owner_(owner), lock_(owner.quiet_), defer_(owner.dropped_) {}
-  ~QuietWork() {
+  explicit QuietWork(Coherence& owner) DSTA_ACQUIRE(owner.quiet_)
+      : owner_(owner), lock_(owner.quiet_), defer_(owner.dropped_) {}
+  ~QuietWork() DSTA_RELEASE() {
     if (!owner_.dropped_.empty()) owner_.reaper_->wake();
   }
   QuietWork(const QuietWork&) = delete;
@@ -30,12 +29,18 @@ class Coherence::QuietWork {
 
  private:
   Coherence& owner_;
-  const std::lock_guard<std::mutex> lock_;
+  const MutexLock lock_;
   const DeferDestruction defer_;
 };
 
-Coherence::Coherence(Context& context, Shared& shared, L1Trust& trust)
-    : context_(context), shared_(shared), trust_(trust) {
+Coherence::Coherence(Context& context, Remote& remote, L1Trust& trust, ForeignLoads& foreign_loads,
+                     L2Counters& counters)
+    : context_(context),
+      remote_(remote),
+      trust_(trust),
+      foreign_loads_(foreign_loads),
+      counters_(counters),
+      messages_(std::make_unique<LogQueue>(context.options.log)) {
   trust_.limit();
   begin_tasks();
 }
@@ -48,11 +53,11 @@ void Coherence::begin_tasks() {
 
 void Coherence::listen() {
   auto channel = std::make_unique<InvalidationChannel>(
-      *this, shared_.remote.link(),
+      *this, remote_.link(),
       ChannelOptions{
-          .prefix = shared_.remote.keys().head(),
+          .prefix = remote_.keys().head(),
           .ping_period = context_.options.l1.ping_period.value_or({}),
-          .say = [this](LogLevel level, std::string message) { shared_.messages->post(level, std::move(message)); }});
+          .say = [this](LogLevel level, std::string message) { messages_->post(level, std::move(message)); }});
   // In the child of a fork what was there is the parent's, whose thread is missing: it can be neither used nor
   // destroyed.
   static_cast<void>(channel_.release());
@@ -63,6 +68,7 @@ void Coherence::listen() {
 void Coherence::tend() {
   for (auto* task : {&serve_end_, &version_keeper_, &reaper_}) (*task)->tend();
   if (channel_) channel_->tend();
+  messages_->tend();
 }
 
 void Coherence::stop() noexcept {
@@ -73,8 +79,10 @@ void Coherence::join() noexcept {
   if (channel_) channel_->join();
 }
 
-void Coherence::stop_tasks() noexcept {
+void Coherence::close() noexcept {
+  constexpr std::chrono::milliseconds kLogPatience{500};
   for (auto* task : {&serve_end_, &version_keeper_, &reaper_}) (*task)->stop();
+  messages_->close(kLogPatience);
 }
 
 void Coherence::forked() noexcept {
@@ -85,6 +93,8 @@ void Coherence::forked() noexcept {
 
 void Coherence::revive() {
   // What belongs to threads that are not here can be neither used nor destroyed: it is left as it is.
+  static_cast<void>(messages_.release());
+  messages_ = std::make_unique<LogQueue>(context_.options.log);
   for (auto* task : {&serve_end_, &version_keeper_, &reaper_}) static_cast<void>(task->release());
   begin_tasks();
   {
@@ -103,8 +113,8 @@ bool Coherence::fills(const EntryTerms& terms) const {
 
 void Coherence::on_keys(std::span<const std::string_view> keys) {
   const QuietWork quiet(*this);
-  const KeySpace& names = shared_.remote.keys();
-  VersionMemory& versions = shared_.remote.versions();
+  const KeySpace& names = remote_.keys();
+  VersionMemory& versions = remote_.versions();
   for (const std::string_view key : keys) {
     const auto [kind, name, token] = names.parse(key);
     switch (kind) {
@@ -113,9 +123,9 @@ void Coherence::on_keys(std::span<const std::string_view> keys) {
         context_.store.revoke({name, {}, hash_bytes(name), true});
         break;
       case KeySpace::Kind::notice:
-        if (!shared_.remote.notices().add(token)) break;
+        if (!remote_.notices().add(token)) break;
         if (name.empty()) {
-          drop_shared();
+          drop_l2();
         } else {
           invalidate_dependency(name);
         }
@@ -132,11 +142,11 @@ void Coherence::on_keys(std::span<const std::string_view> keys) {
         break;
     }
   }
-  shared_.tell_waiting();
+  foreign_loads_.wake();
 }
 
 void Coherence::invalidate_dependency(std::string_view name) {
-  shared_.remote.versions().forget(name);
+  remote_.versions().forget(name);
   // Removed or only expired: L2 knows, and the next reader asks it.
   context_.tags.invalidate(name, context_.next_point(), true);
   if (name.starts_with(kFunctionMark)) context_.identities.clear(name.substr(1), context_.next_point());
@@ -144,23 +154,23 @@ void Coherence::invalidate_dependency(std::string_view name) {
 
 void Coherence::on_flush() {
   const QuietWork quiet(*this);
-  drop_shared();
+  drop_l2();
 }
 
-/// Of L1 what other processes invalidate goes; what L2 has too may be left unread.
-void Coherence::drop(bool with_shared) {
-  context_.store.close(with_shared);
+/// Drops from L1 what other processes can invalidate, without what L2 has too if that may stay unread (not `with_l2`).
+void Coherence::drop(bool with_l2) {
+  context_.store.close(with_l2);
   trust_.set_own_dropped(true);
 }
 
-void Coherence::drop_shared() {
-  shared_.remote.versions().forget_all();
+void Coherence::drop_l2() {
+  remote_.versions().forget_all();
   context_.store.drop_shared(context_.next_point());
 }
 
 void Coherence::before_up() {
-  const std::lock_guard quiet(quiet_);
-  shared_.remote.versions().forget_all();
+  const MutexLock quiet(quiet_);
+  remote_.versions().forget_all();
 }
 
 void Coherence::on_up(TimePoint known_good) {
@@ -174,7 +184,7 @@ void Coherence::on_up(TimePoint known_good) {
 }
 
 void Coherence::on_proof(TimePoint known_good) {
-  const std::lock_guard quiet(quiet_);
+  const MutexLock quiet(quiet_);
   trust_from(known_good);
 }
 
@@ -183,22 +193,21 @@ void Coherence::trust_from(TimePoint known_good) {
 }
 
 void Coherence::on_down(std::string_view why, TimePoint last_known_good) {
-  shared_.channel_losses.fetch_add(1, std::memory_order_relaxed);
+  counters_.add_channel_loss();
   stop_trusting(last_known_good);
   const OnDisconnect then = context_.options.l1.on_disconnect;
   try {
-    shared_.messages->post(LogLevel::warning,
-                           fmt::format("the invalidation channel is down ({}): L1 {} until it is up", why,
-                                       then == OnDisconnect::flush    ? "is empty"
-                                       : then == OnDisconnect::bypass ? "is bypassed"
-                                                                      : "is served for a limited time"));
+    messages_->post(LogLevel::warning, fmt::format("the invalidation channel is down ({}): L1 {} until it is up", why,
+                                                   then == OnDisconnect::flush    ? "is empty"
+                                                   : then == OnDisconnect::bypass ? "is bypassed"
+                                                                                  : "is served for a limited time"));
   } catch (const std::exception&) {  // no memory to say so
   }
 }
 
 void Coherence::stop_trusting(TimePoint last_known_good) {
   const QuietWork quiet(*this);
-  shared_.remote.versions().forget_all();
+  remote_.versions().forget_all();
   switch (context_.options.l1.on_disconnect) {
     case OnDisconnect::flush:
       drop(true);
@@ -218,9 +227,9 @@ void Coherence::stop_trusting(TimePoint last_known_good) {
 void Coherence::no_channel(std::string_view why) noexcept {
   try {
     // Not by this thread: the user's sink may ask the cache, whose threads may wait for this one.
-    shared_.messages->post(LogLevel::warning, fmt::format("no invalidation channel: {}. L1 keeps no values of L2 until "
-                                                          "there is one; the next calls try again",
-                                                          why));
+    messages_->post(LogLevel::warning, fmt::format("no invalidation channel: {}. L1 keeps no values of L2 until there "
+                                                   "is one; the next calls try again",
+                                                   why));
   } catch (const std::exception&) {  // no memory to say so
   }
 }
@@ -237,14 +246,14 @@ TimePoint Coherence::end_stale_service() {
 
 TimePoint Coherence::keep_versions() {
   if (!up()) return TimePoint::max();
-  if (shared_.remote.link().up()) shared_.remote.keep_versions();
+  if (remote_.link().up()) remote_.keep_versions();
   return saturating_add(std::chrono::steady_clock::now(), context_.options.l1.ping_period.value_or({}));
 }
 
 TimePoint Coherence::destroy_dropped() {
   NodeStack dropped;
   {
-    const std::lock_guard quiet(quiet_);
+    const MutexLock quiet(quiet_);
     dropped = std::exchange(dropped_, NodeStack());
   }
   return TimePoint::max();

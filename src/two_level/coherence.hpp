@@ -1,22 +1,24 @@
 #pragma once
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string_view>
 
 #include <dsta/cache/detail/load.hpp>
 
+#include "base/log_queue.hpp"
+#include "base/mutex.hpp"
 #include "base/periodic_task.hpp"
 #include "l1/node_stack.hpp"
 #include "l1/trust.hpp"
+#include "l2/values/remote.hpp"
+#include "two_level/context.hpp"
+#include "two_level/foreign_loads.hpp"
 #include "two_level/invalidation_channel.hpp"
+#include "two_level/l2_counters.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
-
-struct Context;
-struct Shared;
 
 /// Keeps L1 coherent with L2: what the invalidation channel reports leaves L1, and while the channel is down what L1
 /// has of L2 is dropped, bypassed, or served for a limited time, as the options say. Only with an L2. Thread-safe.
@@ -28,7 +30,7 @@ struct Shared;
 /// - No destructor of a value runs on the channel's thread: it would hold up what is reported. See `dropped_`.
 class Coherence {
  public:
-  Coherence(Context& context, Shared& shared, L1Trust& trust);
+  Coherence(Context& context, Remote& remote, L1Trust& trust, ForeignLoads& foreign_loads, L2Counters& counters);
 
   /// Makes the invalidation channel. Throws std::bad_alloc; without a thread for it tend() tries again.
   void listen();
@@ -40,7 +42,8 @@ class Coherence {
   void stop() noexcept;
   /// After stop(), and when the link is closed.
   void join() noexcept;
-  void stop_tasks() noexcept;
+  /// After join(). What is left to be logged is logged, unless the sink is slow.
+  void close() noexcept;
 
   /// The channel is up: all that others change is reported.
   bool up() const { return channel_ && channel_->up(); }
@@ -48,7 +51,7 @@ class Coherence {
   bool fills(const EntryTerms& terms) const;
 
   /// Held by the manager's own threads while they are at what is in-process.
-  std::mutex& quiet() noexcept { return quiet_; }
+  Mutex& quiet() noexcept DSTA_RETURN_CAPABILITY(quiet_) { return quiet_; }
   /// In the child of a fork, at once: L1 is no longer kept up to date.
   void forked() noexcept;
   /// In the child of a fork, whose parent's threads are missing: makes them again.
@@ -67,8 +70,8 @@ class Coherence {
   class QuietWork;
   void begin_tasks();
   void invalidate_dependency(std::string_view name);
-  void drop(bool with_shared);
-  void drop_shared();
+  void drop(bool with_l2) DSTA_REQUIRES(quiet_);
+  void drop_l2() DSTA_REQUIRES(quiet_);
   void trust_from(TimePoint known_good);
   void stop_trusting(TimePoint last_known_good);
   // Steps of PeriodicTask: each does what is due and says when it is to be called next.
@@ -77,13 +80,16 @@ class Coherence {
   TimePoint destroy_dropped();
 
   Context& context_;
-  Shared& shared_;
+  Remote& remote_;
   L1Trust& trust_;
-  std::mutex quiet_;
-  // Under quiet_.
-  NodeStack dropped_;
+  ForeignLoads& foreign_loads_;
+  L2Counters& counters_;
+  /// What the channel's thread has to log: it must not wait for the user's sink.
+  std::unique_ptr<LogQueue> messages_;
+  Mutex quiet_;
+  NodeStack dropped_ DSTA_GUARDED_BY(quiet_);
   /// With OnDisconnect::serve: when what is in L1 is to go, unless the channel is up before.
-  TimePoint serve_until_ = TimePoint::max();
+  TimePoint serve_until_ DSTA_GUARDED_BY(quiet_) = TimePoint::max();
 
   // A thread each, since what one waits for must not keep the others from their time.
   std::unique_ptr<PeriodicTask> serve_end_;       ///< of the time for which OnDisconnect::serve serves

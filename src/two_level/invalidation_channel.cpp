@@ -9,26 +9,36 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-void InvalidationChannel::begin() {
+void InvalidationChannel::try_to_make() {
+  if (!mutex_.try_lock()) return;
+  const std::exception_ptr failure = make();
+  mutex_.unlock();
+  if (!failure) return;
+  try {
+    std::rethrow_exception(failure);
+  } catch (const std::exception& e) {
+    coherence_.no_channel(e.what());
+  }
+}
+
+std::exception_ptr InvalidationChannel::make() noexcept {
   constexpr std::chrono::milliseconds kPause{500};
-  std::unique_lock lock(mutex_, std::try_to_lock);
   const TimePoint now = std::chrono::steady_clock::now();
-  if (!lock || made_ || stopped_ || now < next_try_) return;
+  if (made_ || stopped_ || now < next_try_) return nullptr;
   next_try_ = now + kPause;
   try {
     made_ = std::make_unique<Channel>(options_, data_, *this);
     channel_.store(made_.get(), std::memory_order_release);
     wake_.notify_all();
-  } catch (const std::exception& e) {
-    if (std::exchange(complained_, true)) return;
-    lock.unlock();
-    coherence_.no_channel(e.what());
+  } catch (const std::exception&) {
+    if (!std::exchange(reported_, true)) return std::current_exception();
   }
+  return nullptr;
 }
 
 void InvalidationChannel::stop() noexcept {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopped_ = true;
   }
   if (made_) made_->stop();
@@ -41,8 +51,10 @@ void InvalidationChannel::join() noexcept {
 void InvalidationChannel::wait_briefly() {
   constexpr std::chrono::milliseconds kPatience{200}, kLook{5};
   const TimePoint end = std::chrono::steady_clock::now() + kPatience;
-  std::unique_lock lock(mutex_);
-  while (!begun_ && made_ && data_.up() && std::chrono::steady_clock::now() < end) wake_.wait_for(lock, kLook);
+  MutexLock lock(mutex_);
+  while (!was_up_ && made_ && data_.up() && std::chrono::steady_clock::now() < end) {
+    wake_.wait_for(lock.native(), kLook);
+  }
 }
 
 void InvalidationChannel::on_keys(std::span<const std::string_view> keys) { coherence_.on_keys(keys); }
@@ -53,17 +65,18 @@ void InvalidationChannel::before_up() { coherence_.before_up(); }
 
 void InvalidationChannel::on_up(TimePoint known_good) {
   coherence_.on_up(known_good);
-  const std::lock_guard lock(mutex_);
-  begun_ = true;
+  const MutexLock lock(mutex_);
+  was_up_ = true;
   wake_.notify_all();
 }
 
 void InvalidationChannel::on_known_good(TimePoint known_good) { coherence_.on_proof(known_good); }
 
 void InvalidationChannel::on_down(std::string_view why) {
-  std::unique_lock lock(mutex_);
-  wake_.wait(lock, [this] { return made_ != nullptr; });
-  lock.unlock();
+  {
+    MutexLock lock(mutex_);
+    while (!made_) wake_.wait(lock.native());
+  }
   coherence_.on_down(why, made_->last_known_good());
 }
 

@@ -1,12 +1,13 @@
 #pragma once
 #include <atomic>
 #include <condition_variable>
+#include <exception>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string_view>
 #include <utility>
 
+#include "base/mutex.hpp"
 #include "l2/client/link.hpp"
 #include "l2/tracking/channel.hpp"
 
@@ -29,7 +30,7 @@ class InvalidationChannel final : public ChannelListener {
   /// Where there is no channel, tries again, seldom. Costs a load otherwise.
   void tend() {
     if (!channel_.load(std::memory_order_acquire)) [[unlikely]]
-      begin();
+      try_to_make();
   }
   void stop() noexcept;
   /// After stop(), and when the link is closed: waits for the channel's last thread.
@@ -43,7 +44,9 @@ class InvalidationChannel final : public ChannelListener {
   void wait_briefly();
 
  private:
-  void begin();
+  void try_to_make();
+  /// An error to be reported.
+  std::exception_ptr make() noexcept DSTA_REQUIRES(mutex_);
   void on_keys(std::span<const std::string_view> keys) override;
   void on_flush() override;
   void before_up() override;
@@ -54,15 +57,15 @@ class InvalidationChannel final : public ChannelListener {
   Coherence& coherence_;
   Link& data_;
   const ChannelOptions options_;
-  std::mutex mutex_;
+  Mutex mutex_;
   std::condition_variable wake_;
-  // Under mutex_.
-  bool begun_ = false;
-  bool stopped_ = false;
-  bool complained_ = false;
-  TimePoint next_try_{};
-  std::atomic<Channel*> channel_{nullptr};  ///< made_, for those who do not take the lock
-  std::unique_ptr<Channel> made_;           // last: it calls
+  bool was_up_ DSTA_GUARDED_BY(mutex_) = false;
+  bool stopped_ DSTA_GUARDED_BY(mutex_) = false;
+  bool reported_ DSTA_GUARDED_BY(mutex_) = false;  ///< that there was no channel to be had
+  TimePoint next_try_ DSTA_GUARDED_BY(mutex_) = {};
+  std::atomic<Channel*> channel_{nullptr};  ///< made_, for those who do not take the mutex
+  /// Made once, under mutex_, and not after stop(): whoever knows that it is made reads it without. Last: it calls.
+  std::unique_ptr<Channel> made_;
 };
 
 }  // namespace detail

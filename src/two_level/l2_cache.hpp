@@ -12,6 +12,9 @@
 #include <dsta/cache/duration.hpp>
 
 #include "two_level/context.hpp"
+#include "two_level/l2_counters.hpp"
+#include "two_level/l2_validity.hpp"
+#include "two_level/log_once.hpp"
 #include "two_level/two_level.hpp"
 
 namespace dsta::cache {
@@ -27,7 +30,8 @@ namespace detail {
 /// - A value on its way to or from L2 is a flight in L1, so whatever happens to its key meanwhile reaches it.
 class L2Cache {
  public:
-  L2Cache(Context& context, TwoLevel& levels) : context_(context), levels_(levels) {}
+  L2Cache(Context& context, TwoLevel& levels, L2Counters& counters)
+      : context_(context), levels_(levels), counters_(counters) {}
 
   /// Reads all items at once, as values of one of the `types` (the first that fits), and keeps in L1 what may be kept
   /// there. `dependencies` are read in the same round trip. Without an L2 it finds nothing.
@@ -55,12 +59,10 @@ class L2Cache {
   static RawPatterns raw_values_of(const Identity& identity);
   void clear_raw(const RawPatterns& patterns) noexcept;
 
-  /// The step of a periodic task that confirms pending invalidations.
-  TimePoint confirm_pending();
-
   // For loads, which read and write by their leases.
   NodeRef decode(const KeyView& key, const TypeOps& type, std::string_view payload) const;
-  NodeRef unpack(const KeyView& key, const TypeOps& type, const Found& found, const Judged& judged,
+  /// `expired`: by a tag.
+  NodeRef unpack(const KeyView& key, const TypeOps& type, const Found& found, bool expired,
                  std::uint64_t sequence) const;
   std::string pack(const Node& node, const EntryTerms& terms, std::span<const std::string> dependencies,
                    const Versions& versions, Duration load_cost, bool negative, const LeaseToken& generation,
@@ -75,8 +77,10 @@ class L2Cache {
   Duration version_life(TimePoint stale_until) const;
 
  private:
-  Shared& shared() const { return levels_.shared(); }
+  Remote& remote() const { return levels_.remote(); }
   Coherence& coherence() const { return levels_.coherence(); }
+  Confirmations& confirmations() const { return levels_.confirmations(); }
+  const Pending& pending() const { return confirmations().pending(); }
 
   struct Reading;
   void take_found(Fetched& item, Found found, const Reading& reading);
@@ -94,13 +98,10 @@ class L2Cache {
   Done sweep(const KeyPattern& pattern, std::size_t* counted);
   std::optional<std::int64_t> increment_entry(const KeyView& key, std::int64_t delta, Duration ttl, bool& changed);
 
-  void retry_later(Pending::Kind kind, std::string_view name);
-  void retry_later(const std::shared_ptr<const KeyPattern>& pattern);
-  /// True: the server has refused some of it.
-  bool apply_pending();
-
   Context& context_;
   TwoLevel& levels_;
+  L2Counters& counters_;
+  LogOnce undecoded_;
 };
 
 }  // namespace detail

@@ -26,14 +26,34 @@ std::optional<std::int64_t> decode_integer(const EnvelopeView& view) {
   return std::nullopt;
 }
 
+/// The same entry with another integer as its value.
+std::string with_integer(const EnvelopeView& view, std::string_view key, std::int64_t value) {
+  Envelope envelope;
+  envelope.generation = new_lease_token();
+  envelope.terms = view.terms;
+  envelope.terms.codec = codec_fingerprint(kTypeOps<std::int64_t>.codec);
+  envelope.terms.uncompressed_size = 0;
+  std::vector<std::uint64_t> epochs;
+  for (std::size_t i = 0; i < view.epochs.size(); ++i) epochs.push_back(view.epochs[i]);
+  std::vector<TagVersion> tags;
+  for (const TagVersion& tag : view.tags) tags.push_back(tag);
+  const std::string payload = std::to_string(value);
+  envelope.epochs = epochs;
+  envelope.tags = tags;
+  envelope.etag = view.etag;
+  envelope.key = key;
+  envelope.payload = payload;
+  return encode(envelope);
+}
+
 }  // namespace
 
 std::optional<std::int64_t> L2Cache::increment(const KeyView& key, std::int64_t delta, Duration ttl) {
   const TimeBudget::Operation budget(context_.time_limit());
-  if (shared().pending.concerns_key(key.name)) return std::nullopt;
+  if (pending().concerns_key(key.name)) return std::nullopt;
   const Duration life = ttl == forever ? Duration::zero() : ttl;
   for (int attempt = 0; attempt < 64; ++attempt) {
-    const auto counted = shared().remote.increment(key.name, delta, life);
+    const auto counted = remote().increment(key.name, delta, life);
     switch (counted.refused) {
       case Remote::Counted::Refused::overflow:
         std::rethrow_exception(leaves_range(key));
@@ -48,7 +68,7 @@ std::optional<std::int64_t> L2Cache::increment(const KeyView& key, std::int64_t 
       case Remote::Counted::Refused::no:
         break;
     }
-    if (counted.done.status == Done::unknown) shared().unknown.fetch_add(1, std::memory_order_relaxed);
+    if (counted.done.status == Done::unknown) counters_.add_unknown_write();
     if (!counted.done) return std::nullopt;
     context_.store.erase(key, context_.now());
     return counted.value;
@@ -58,11 +78,10 @@ std::optional<std::int64_t> L2Cache::increment(const KeyView& key, std::int64_t 
 
 std::optional<std::int64_t> L2Cache::increment_entry(const KeyView& key, std::int64_t delta, Duration ttl,
                                                      bool& changed) {
-  Remote& remote = shared().remote;
   RemoteQuery query{key.name};
   Versions versions;
-  const std::uint64_t confirmed_before = shared().pending.confirmed();
-  if (!remote.read(std::span(&query, 1), {}, versions, false, true)) return std::nullopt;
+  const std::uint64_t confirmed_before = pending().confirmed();
+  if (!remote().read(std::span(&query, 1), {}, versions, false, true)) return std::nullopt;
   const Found& found = query.found;
   if (found.kind == Found::Kind::nothing) {
     changed = true;
@@ -70,15 +89,13 @@ std::optional<std::int64_t> L2Cache::increment_entry(const KeyView& key, std::in
   }
   if (found.of_other_type) std::rethrow_exception(no_integer(key));
   std::vector<Remote::Replace> replace(1);
-  replace[0].key = remote.keys().entry(key.name);
+  replace[0].key = remote().keys().entry(key.name);
   replace[0].claim.mark = found.mark();
-  const TimePoint time = context_.now();
-  const bool fresh = found.kind == Found::Kind::value && !concerned(found.view, key.name, confirmed_before) && [&] {
-    const auto freshness = judge(found.view, versions, remote.clock().to_server(time), nullptr).freshness;
-    return freshness == Freshness::fresh || freshness == Freshness::due;
-  }();
+  const std::int64_t server_now = remote().clock().to_server(context_.now());
+  const bool fresh = found.kind == Found::Kind::value && !concerned(found.view, key.name, confirmed_before) &&
+                     is_within_ttl(evaluate(found.view, versions, nullptr, server_now));
   std::int64_t sum = 0;
-  if (!fresh) {  // a lease, or what no longer counts: a counter takes its place
+  if (!fresh) {  // a lease, or what does not count: a counter takes its place
     if (found.kind == Found::Kind::other && found.decode_error == DecodeError::not_an_envelope)
       std::rethrow_exception(no_integer(key));
     sum = delta;
@@ -88,25 +105,10 @@ std::optional<std::int64_t> L2Cache::increment_entry(const KeyView& key, std::in
     const auto held = decode_integer(found.view);
     if (!held) std::rethrow_exception(no_integer(key));
     if (__builtin_add_overflow(*held, delta, &sum)) std::rethrow_exception(leaves_range(key));
-    Envelope envelope;
-    envelope.generation = new_lease_token();
-    envelope.terms = found.view.terms;
-    envelope.terms.codec = codec_fingerprint(kTypeOps<std::int64_t>.codec);
-    envelope.terms.uncompressed_size = 0;
-    std::vector<std::uint64_t> epochs;
-    for (std::size_t i = 0; i < found.view.epochs.size(); ++i) epochs.push_back(found.view.epochs[i]);
-    std::vector<TagVersion> tags;
-    for (const TagVersion& tag : found.view.tags) tags.push_back(tag);
-    const std::string payload = std::to_string(sum);
-    envelope.epochs = epochs;
-    envelope.tags = tags;
-    envelope.etag = found.view.etag;
-    envelope.key = replace[0].key;
-    envelope.payload = payload;
-    replace[0].bytes = encode(envelope);
-    replace[0].life = physical_life(remote.clock().to_local(found.view.terms.stale_until));
+    replace[0].bytes = with_integer(found.view, replace[0].key, sum);
+    replace[0].life = physical_life(remote().clock().to_local(found.view.terms.stale_until));
   }
-  const Done done = remote.replace(replace)[0];
+  const Done done = remote().replace(replace)[0];
   context_.store.erase(key, context_.now());
   if (done) return sum;
   changed = done.status == Done::no && done.why.empty();

@@ -16,48 +16,6 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-Judged judge(const EnvelopeView& view, const Versions& versions, std::int64_t server_now, const Identity* reader) {
-  Judged judged;
-  const auto verdict = [&](std::string_view name, std::uint64_t noted) {
-    const Version* const version = versions.there(name);
-    return version ? version->judge(noted) : Version::Verdict::gone;
-  };
-  if (view.epochs.size() != 1 || verdict({}, view.epochs[0]) != Version::Verdict::current) return judged;
-  const bool of_function = reader && reader->function;
-  for (const TagVersion& tag : view.tags) {
-    if (of_function && tag.name.starts_with(kFunctionMark) && tag.name.substr(1) != reader->text()) return judged;
-    switch (verdict(tag.name, tag.version)) {
-      case Version::Verdict::current:
-        break;
-      case Version::Verdict::expired:
-        judged.expired = true;
-        break;
-      case Version::Verdict::gone:
-        return judged;
-    }
-  }
-  const EnvelopeTerms& terms = view.terms;
-  if (!judged.expired && server_now < terms.fresh_until) {
-    judged.freshness = server_now < terms.refresh_after ? Freshness::fresh : Freshness::due;
-  } else if (server_now < terms.stale_until && terms.stale_until != terms.fresh_until) {
-    judged.freshness = Freshness::stale;
-  }
-  return judged;
-}
-
-bool has_all(const EnvelopeView& entry, const std::vector<std::string>& names) {
-  bool of_function = false;
-  for (const TagVersion& tag : entry.tags) of_function = of_function || tag.name.starts_with(kFunctionMark);
-  return !of_function || std::ranges::all_of(names, [&](const auto& name) {
-    for (const TagVersion& tag : entry.tags) {
-      if (tag.name == name) return true;
-    }
-    return false;
-  });
-}
-
-bool may_be_counter(const TypeOps& type) { return type.codec == "i64"; }
-
 NodeRef L2Cache::decode(const KeyView& key, const TypeOps& type, std::string_view payload) const {
   try {
     NodeRef node = type.decode(key, payload);
@@ -68,7 +26,7 @@ NodeRef L2Cache::decode(const KeyView& key, const TypeOps& type, std::string_vie
   }
 }
 
-NodeRef L2Cache::unpack(const KeyView& key, const TypeOps& type, const Found& found, const Judged& judged,
+NodeRef L2Cache::unpack(const KeyView& key, const TypeOps& type, const Found& found, bool expired,
                         std::uint64_t sequence) const {
   const EnvelopeView& view = found.view;
   if (view.terms.codec != codec_fingerprint(type.codec)) return {};
@@ -82,13 +40,13 @@ NodeRef L2Cache::unpack(const KeyView& key, const TypeOps& type, const Found& fo
   }
   NodeRef node = decode(key, type, payload);
   if (!node) return {};
-  const ServerClock& clock = shared().remote.clock();
+  const ServerClock& clock = remote().clock();
   node->shared = true;
   node->sequence = sequence;
   node->created = clock.to_local(view.terms.created);
   node->stale_until = clock.to_local(view.terms.stale_until);
   node->fresh_until = clock.to_local(view.terms.fresh_until);
-  if (judged.expired) node->fresh_until = std::min(node->fresh_until, context_.now());
+  if (expired) node->fresh_until = std::min(node->fresh_until, context_.now());
   node->refresh_at = std::min(node->fresh_until, clock.to_local(view.terms.refresh_after));
   std::vector<std::string> tags;
   for (const TagVersion& tag : view.tags) {
@@ -102,7 +60,8 @@ NodeRef L2Cache::unpack(const KeyView& key, const TypeOps& type, const Found& fo
 
 namespace {
 
-/// Values on their way from L2 to L1, one for each query. Those that have not landed at the end land empty.
+/// Values on their way from L2 to L1, one for each query (case 3 of flight.hpp). Those that have not landed at the end
+/// land empty.
 class Fills {
  public:
   explicit Fills(Store& store) : store_(store) {}
@@ -138,7 +97,7 @@ class Fills {
 
 }  // namespace
 
-/// What one read of many items knows, and by which it judges each.
+/// What one read of many items knows, and evaluates each by.
 struct L2Cache::Reading {
   std::span<const TypeOps* const> types;
   const Identity* reader;
@@ -158,11 +117,11 @@ void L2Cache::read(std::span<Fetched> items, std::span<const TypeOps* const> typ
   std::vector<RemoteQuery> queries;
   std::vector<std::size_t> places;
   Fills flights(context_.store);
-  const std::uint64_t confirmed_before = shared().pending.confirmed();
+  const std::uint64_t confirmed_before = pending().confirmed();
   for (std::size_t i = 0; i < items.size(); ++i) {
     if (fill) flights.begin(items[i].key, *types[0], sequence_before);
     // In this order: an invalidation that is not confirmed is made known first, and then fences what has begun.
-    if (shared().pending.concerns_key(items[i].key.name)) {
+    if (pending().concerns_key(items[i].key.name)) {
       if (fill) flights.drop_last(context_.now());
       continue;
     }
@@ -171,10 +130,10 @@ void L2Cache::read(std::span<Fetched> items, std::span<const TypeOps* const> typ
   }
   const auto versions = std::make_shared<Versions>();
   const bool plain = terms.raw || std::ranges::any_of(types, [](const TypeOps* type) { return may_be_counter(*type); });
-  Remote& remote = shared().remote;
-  const bool answered = !queries.empty() && remote.read(queries, dependencies, *versions, plain, !fill);
+  const bool answered = !queries.empty() && remote().read(queries, dependencies, *versions, plain, !fill);
   const Reading reading{
-      types, reader, terms.raw, *versions, remote.clock().to_server(context_.now()), sequence_before, confirmed_before};
+      types,           reader,          terms.raw, *versions, remote().clock().to_server(context_.now()),
+      sequence_before, confirmed_before};
   for (std::size_t n = 0; n < queries.size(); ++n) {
     Fetched& item = items[places[n]];
     if (answered) {
@@ -195,7 +154,7 @@ void L2Cache::read(std::span<Fetched> items, std::span<const TypeOps* const> typ
   terms.raw = reach.raw;
   read(items, types, nullptr, terms, {});
   const auto found = std::ranges::count_if(items, [](const Fetched& item) { return bool(item.node); });
-  shared().hits.fetch_add(static_cast<std::uint64_t>(found), std::memory_order_relaxed);
+  counters_.add_hits(static_cast<std::uint64_t>(found));
 }
 
 void L2Cache::take_found(Fetched& item, Found found, const Reading& reading) {
@@ -223,8 +182,8 @@ void L2Cache::take_plain(Fetched& item, const Found& found, const Reading& readi
 }
 
 void L2Cache::take_value(Fetched& item, const Found& found, const Reading& reading) {
-  const Judged judged = judge(found.view, reading.versions, reading.server_now, reading.reader);
-  item.freshness = judged.freshness;
+  const auto validity = validity_of(found.view, reading.versions, reading.reader);
+  item.freshness = evaluate(validity, reading.server_now);
   if (concerned(found.view, item.key.name, reading.confirmed)) item.freshness = Freshness::miss;
   // Stored by a release whose function did not name the tag: its invalidation would not reach the entry.
   if (item.tags && !has_all(found.view, *item.tags)) item.freshness = Freshness::miss;
@@ -232,7 +191,7 @@ void L2Cache::take_value(Fetched& item, const Found& found, const Reading& readi
   bool same_codec = false;
   for (const TypeOps* type : reading.types) {
     same_codec = same_codec || found.view.terms.codec == codec_fingerprint(type->codec);
-    if (!item.node) item.node = unpack(item.key, *type, found, judged, reading.sequence);
+    if (!item.node) item.node = unpack(item.key, *type, found, validity.expired, reading.sequence);
   }
   if (!item.node && same_codec) count_undecoded("payload");
   if (!item.node) item.freshness = Freshness::miss;
@@ -240,38 +199,31 @@ void L2Cache::take_value(Fetched& item, const Found& found, const Reading& readi
 
 void L2Cache::count_undecoded(std::string_view why) {
   context_.identities.manual({}).counters.add(Count::codec_errors);
-  if (shared().first_of(why)) {
+  if (undecoded_.first(why)) {
     context_.log(LogLevel::warning,
                  fmt::format("an entry of L2 was not readable ({}): such entries are misses (logged once)", why));
   }
 }
 
-bool counts_plain(const Found& found, bool raw) {
-  return found.kind == Found::Kind::other && found.decode_error == DecodeError::not_an_envelope &&
-         !found.of_other_type && (raw || codec<std::int64_t>::decode(found.bytes));
-}
-
 bool L2Cache::concerned(const EnvelopeView& view, std::string_view key, std::uint64_t confirmed) const {
-  const Pending& pending = shared().pending;
-  if (pending.concerns_key(key)) return true;
+  if (pending().concerns_key(key)) return true;
   for (const TagVersion& tag : view.tags) {
-    if (pending.concerns_dependency(tag.name)) return true;
+    if (pending().concerns_dependency(tag.name)) return true;
   }
-  // Asked last: one that was confirmed meanwhile counted this up before it was gone from there.
-  return !view.tags.empty() && pending.confirmed() != confirmed;
+  // Asked last: one that is confirmed in between is counted before it goes from there.
+  return !view.tags.empty() && pending().confirmed() != confirmed;
 }
 
 std::optional<Duration> L2Cache::time_left(const KeyView& key, bool raw) {
   const TimeBudget::Operation budget(context_.time_limit());
-  const std::uint64_t confirmed_before = shared().pending.confirmed();
-  if (shared().pending.concerns_key(key.name)) return std::nullopt;
+  const std::uint64_t confirmed_before = pending().confirmed();
+  if (pending().concerns_key(key.name)) return std::nullopt;
   RemoteQuery query{key.name};
   Versions versions;
-  Remote& remote = shared().remote;
-  if (!remote.read(std::span(&query, 1), {}, versions, false, true)) return std::nullopt;
+  if (!remote().read(std::span(&query, 1), {}, versions, false, true)) return std::nullopt;
   const Found& found = query.found;
   if (counts_plain(found, raw)) {
-    const auto left = remote.life_left(key.name);
+    const auto left = remote().life_left(key.name);
     if (!left || *left == -2) return std::nullopt;
     // The server keeps longer times than nanoseconds can say.
     return *left < 0 ? forever : saturate(std::chrono::milliseconds(*left));
@@ -279,13 +231,13 @@ std::optional<Duration> L2Cache::time_left(const KeyView& key, bool raw) {
   if (found.kind != Found::Kind::value) return std::nullopt;
   if (concerned(found.view, key.name, confirmed_before)) return std::nullopt;
   const TimePoint time = context_.now();
-  const Judged judged = judge(found.view, versions, remote.clock().to_server(time), nullptr);
-  if (judged.freshness == Freshness::miss) return std::nullopt;
-  if (judged.freshness == Freshness::stale) return Duration::zero();
-  const TimePoint until = remote.clock().to_local(found.view.terms.fresh_until);
+  const Freshness freshness = evaluate(found.view, versions, nullptr, remote().clock().to_server(time));
+  if (freshness == Freshness::miss) return std::nullopt;
+  if (freshness == Freshness::stale) return Duration::zero();
+  const TimePoint until = remote().clock().to_local(found.view.terms.fresh_until);
   if (until == TimePoint::max()) return forever;
   // The server's time is known to within a round trip: never longer than what was given.
-  const TimePoint from = std::max(time, remote.clock().to_local(found.view.terms.created));
+  const TimePoint from = std::max(time, remote().clock().to_local(found.view.terms.created));
   return std::max(Duration::zero(), Duration(until - from));
 }
 

@@ -31,12 +31,12 @@ std::size_t L2Cache::remove_many(std::span<const KeyView> keys, const Reach& rea
     Versions versions;
     const Done asked = attempt([&]() -> Done {
       for (std::size_t i = 0; i < part.size(); ++i) erasures.push_back({.name = part[i].name, .look = !here[at + i]});
-      shared().remote.remove_each(erasures, versions);
+      remote().remove_each(erasures, versions);
       return {Done::yes};
     });
     // In this order: a read that begins now finds the pending invalidation, one that has begun is fenced.
     for (std::size_t i = 0; i < part.size(); ++i) {
-      if (!asked || !erasures[i].done) retry_later(Pending::Kind::key, part[i].name);
+      if (!asked || !erasures[i].done) confirmations().add(Pending::Kind::key, part[i].name);
     }
     for (const KeyView& key : part) context_.store.erase(key, context_.now());
     if (asked)
@@ -51,14 +51,12 @@ std::size_t L2Cache::count_removed(std::span<const Erasure> erasures, bool raw, 
     if (before.kind != Found::Kind::value) continue;
     for (const TagVersion& tag : before.view.tags) names.emplace_back(tag.name);
   }
-  Remote& remote = shared().remote;
-  if (!names.empty()) remote.read({}, names, versions);
-  const std::int64_t server_now = remote.clock().to_server(context_.now());
+  if (!names.empty()) remote().read({}, names, versions);
+  const std::int64_t server_now = remote().clock().to_server(context_.now());
   return static_cast<std::size_t>(std::ranges::count_if(erasures, [&](const Erasure& erasure) {
     const Found& before = erasure.before;
     if (counts_plain(before, raw)) return true;
-    return before.kind == Found::Kind::value &&
-           judge(before.view, versions, server_now, nullptr).freshness != Freshness::miss;
+    return before.kind == Found::Kind::value && evaluate(before.view, versions, nullptr, server_now) != Freshness::miss;
   }));
 }
 

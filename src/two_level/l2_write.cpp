@@ -61,15 +61,6 @@ Duration L2Cache::version_life(TimePoint stale_until) const {
   return std::max(Duration(kVersionLife), life < Duration::max() / 2 ? 2 * life : life);
 }
 
-std::vector<std::string> dependencies_of(const Identity* identity, const std::vector<std::string>& tags) {
-  std::vector<std::string> dependencies;
-  if (identity && identity->function) dependencies.push_back(function_dependency(identity->text()));
-  for (const auto& tag : tags) {
-    if (std::ranges::find(dependencies, tag) == dependencies.end()) dependencies.push_back(tag);
-  }
-  return dependencies;
-}
-
 std::string L2Cache::pack(const Node& node, const EntryTerms& terms, std::span<const std::string> dependencies,
                           const Versions& versions, Duration load_cost, bool negative, const LeaseToken& generation,
                           std::uint32_t order) const {
@@ -85,7 +76,7 @@ std::string L2Cache::pack(const Node& node, const EntryTerms& terms, std::span<c
       payload = std::move(*smaller);
     }
   }
-  const ServerClock& clock = shared().remote.clock();
+  const ServerClock& clock = remote().clock();
   out.codec = codec_fingerprint(node.type->codec);
   out.created = clock.to_server_at_least(node.created);
   out.fresh_until = clock.to_server_at_least(node.fresh_until);
@@ -96,7 +87,7 @@ std::string L2Cache::pack(const Node& node, const EntryTerms& terms, std::span<c
   const std::uint64_t epochs[] = {versions.to_note({})};
   std::vector<TagVersion> tags;
   for (const auto& name : dependencies) tags.push_back({name, versions.to_note(name)});
-  const std::string key = shared().remote.keys().entry(node.name());
+  const std::string key = remote().keys().entry(node.name());
   envelope.epochs = epochs;
   envelope.tags = tags;
   envelope.etag = etag_of(node);
@@ -114,7 +105,7 @@ std::vector<PutOutcome> L2Cache::write(std::vector<NodeRef>& nodes, const EntryT
   std::vector<PutOutcome> outcomes(nodes.size(),
                                    PutOutcome{PutOutcome::not_stored_server, "the server is out of reach"});
 
-  std::vector<std::shared_ptr<Flight>> flights;
+  std::vector<std::shared_ptr<Flight>> flights;  // case 6 of flight.hpp
   const auto begin = [&] {
     for (const NodeRef& node : nodes) {
       LoadSpec spec;
@@ -150,7 +141,7 @@ std::vector<PutOutcome> L2Cache::write(std::vector<NodeRef>& nodes, const EntryT
   }
   end();
   for (const PutOutcome& outcome : outcomes) {
-    if (outcome == PutOutcome::unknown) shared().unknown.fetch_add(1, std::memory_order_relaxed);
+    if (outcome == PutOutcome::unknown) counters_.add_unknown_write();
   }
   return outcomes;
 }
@@ -159,12 +150,12 @@ void L2Cache::write_raw(const std::vector<NodeRef>& nodes, std::vector<PutOutcom
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     std::string bytes;
     nodes[i]->type->encode(nodes[i]->value(), bytes);
-    if (shared().pending.concerns_key(nodes[i]->name())) continue;
+    if (pending().concerns_key(nodes[i]->name())) continue;
     if (bytes.size() > context_.options.pool.max_reply_bytes) {
       outcomes[i] = {PutOutcome::not_stored_server, kTooLarge};
       continue;
     }
-    outcomes[i] = to_outcome(shared().remote.put_raw(nodes[i]->name(), bytes, physical_life(nodes[i]->stale_until)));
+    outcomes[i] = to_outcome(remote().put_raw(nodes[i]->name(), bytes, physical_life(nodes[i]->stale_until)));
   }
 }
 
@@ -173,10 +164,9 @@ std::vector<Remote::Put> L2Cache::encode_entries(const std::vector<NodeRef>& nod
                                                  const std::vector<std::string>& dependencies, const Versions& versions,
                                                  std::vector<std::size_t>& places, std::vector<PutOutcome>& outcomes) {
   const auto blocked = [&](const Node& node) {
-    return shared().pending.any() &&
-           (shared().pending.concerns_key(node.name()) || std::ranges::any_of(dependencies, [&](const auto& name) {
-              return shared().pending.concerns_dependency(name);
-            }));
+    return pending().any() &&
+           (pending().concerns_key(node.name()) ||
+            std::ranges::any_of(dependencies, [&](const auto& name) { return pending().concerns_dependency(name); }));
   };
   std::vector<Remote::Put> puts;
   for (std::size_t i = 0; i < nodes.size(); ++i) {
@@ -202,10 +192,9 @@ std::vector<Remote::Put> L2Cache::encode_entries(const std::vector<NodeRef>& nod
 SendOrder L2Cache::write_entries(const std::vector<NodeRef>& nodes, const EntryTerms& terms,
                                  const std::vector<std::string>& dependencies, Duration life,
                                  std::vector<PutOutcome>& outcomes) {
-  Remote& remote = shared().remote;
   Versions versions;
   SendOrder order;
-  bool known = remote.guess_versions(dependencies, life, versions);
+  bool known = remote().guess_versions(dependencies, life, versions);
   bool stands = false;  // and counts, with times that are not the server's
   for (int attempt = 0; attempt < kTries && known; ++attempt) {
     std::vector<std::size_t> places;
@@ -217,9 +206,9 @@ SendOrder L2Cache::write_entries(const std::vector<NodeRef>& nodes, const EntryT
     Versions after;
     // While the channel is up, what is remembered is what they are, but for what is on its way: the namespace is seldom
     // emptied, but a tag may have been invalidated just now, to be set again.
-    const bool sure = dependencies.empty() && coherence().fills(terms) && remote.versions_are_reported();
-    const std::int64_t dated_by = remote.clock().ahead();
-    const auto done = remote.put(puts, dependencies, sure ? nullptr : &after);
+    const bool sure = dependencies.empty() && coherence().fills(terms) && remote().versions_are_reported();
+    const std::int64_t dated_by = remote().clock().ahead();
+    const auto done = remote().put(puts, dependencies, sure ? nullptr : &after);
     bool answered = false;
     for (std::size_t n = 0; n < places.size(); ++n) {
       outcomes[places[n]] =
@@ -227,7 +216,7 @@ SendOrder L2Cache::write_entries(const std::vector<NodeRef>& nodes, const EntryT
       if (done[n]) order = done[n].order;
       answered = answered || done[n];
     }
-    const bool misdated = std::abs(remote.clock().ahead() - dated_by) > kTolerance.count();
+    const bool misdated = std::abs(remote().clock().ahead() - dated_by) > kTolerance.count();
     if (!answered || (sure && !misdated)) return order;
     stands = stands || misdated;
     if (sure) continue;
@@ -243,7 +232,7 @@ SendOrder L2Cache::write_entries(const std::vector<NodeRef>& nodes, const EntryT
     if (same) return order;
     // What was written counts for nobody; once more.
     versions = std::move(after);
-    if (missing) known = remote.need_versions(dependencies, life, versions);
+    if (missing) known = remote().need_versions(dependencies, life, versions);
     for (const std::size_t i : places) {
       outcomes[i] = {PutOutcome::not_stored_server, "its tags were invalidated while it was stored"};
     }

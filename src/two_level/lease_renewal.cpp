@@ -1,6 +1,9 @@
 #include "two_level/lease_renewal.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <utility>
+#include <vector>
 
 #include "base/time_budget.hpp"
 
@@ -39,70 +42,78 @@ bool give_back_refused(Remote& remote, const Leases::Record& lease) {
   return bool(remote.replace_raw({&end, 1})[0]);
 }
 
-/// As many as there is time for; what is left is given back later.
-void give_back(Shared& shared, std::mutex& quiet_mutex, const std::vector<Leases::Record>& ended, TimePoint end) {
-  constexpr std::size_t kMost = 256;
-  const auto goes_on = [&] { return shared.remote.link().up() && std::chrono::steady_clock::now() <= end; };
-  const auto answered = [&](const Leases::Record& record, bool given) {
-    const std::lock_guard quiet(quiet_mutex);
-    shared.leases->answered(record, given);
-  };
-  for (std::size_t at = 0; at < ended.size(); at += kMost) {
-    const std::span part = std::span(ended).subspan(at, std::min(kMost, ended.size() - at));
-    const auto done = goes_on() ? ask(shared.remote, part, EntryAction::leave) : std::vector<Done>();
-    for (std::size_t i = 0; i < part.size(); ++i) {
-      bool given = !done.empty() && done[i].settled();
-      if (given && part[i].taken_late) given = done[i].status == Done::yes;  // "not there" may be: not there yet
-      if (!done.empty() && done[i].status == Done::no && !done[i].settled() && goes_on()) {
-        given = give_back_refused(shared.remote, part[i]);
-      }
-      answered(part[i], given);
-    }
-  }
-}
-
-TimePoint renew(Shared& shared, std::mutex& quiet_mutex, TimePoint time, TimePoint next) {
-  // The leases that are held must be renewed in time.
-  constexpr Duration kPatience = Duration(Leases::kRenewal) / 2;
-  std::vector<Leases::Record> due, ended;
-  {
-    const std::lock_guard quiet(quiet_mutex);
-    due = shared.leases->due(time, next);
-    ended = shared.leases->to_give_back(time, next);
-  }
-  ask(shared.remote, due, EntryAction::keep);
-  give_back(shared, quiet_mutex, ended, time + kPatience);
-  return next;
-}
-
 }  // namespace
 
-TimePoint renew_leases(Shared& shared, std::mutex& quiet) {
-  TimePoint next = TimePoint::max();
-  const TimePoint time = std::chrono::steady_clock::now();
+LeaseRenewal::LeaseRenewal(Remote& remote, Mutex& quiet) : remote_(remote), quiet_(quiet) { begin(); }
+
+void LeaseRenewal::begin() {
+  leases_ = std::make_shared<Leases>([this](TimePoint time) { task_->wake(time); });
+  task_ = std::make_unique<PeriodicTask>([this] { return renew(); }, "dsta-leases");
+}
+
+void LeaseRenewal::start_over() {
+  // What belongs to threads that are not here can be neither used nor destroyed: it is left as it is.
+  if (leases_) new std::shared_ptr<Leases>(std::move(leases_));
+  static_cast<void>(task_.release());
+  begin();
+}
+
+TimePoint LeaseRenewal::renew() {
   try {
-    return renew(shared, quiet, time, next);
+    return renew(std::chrono::steady_clock::now(), TimePoint::max());
   } catch (...) {  // no memory: the step is called again soon, and then all are due
-    shared.leases->renew_all();
+    leases_->renew_all();
     throw;
   }
 }
 
-void give_back_leases(Shared& shared, std::mutex& quiet_mutex, Duration time_limit) noexcept {
-  if (!shared.remote.link().up()) return;
+TimePoint LeaseRenewal::renew(TimePoint now, TimePoint next) {
+  // The leases that are held must be renewed in time.
+  constexpr Duration kPatience = Duration(Leases::kRenewal) / 2;
+  std::vector<Leases::Record> due, ended;
+  {
+    const MutexLock quiet(quiet_);
+    due = leases_->due(now, next);
+    ended = leases_->to_give_back(now, next);
+  }
+  ask(remote_, due, EntryAction::keep);
+  give_back(ended, now + kPatience);
+  return next;
+}
+
+void LeaseRenewal::give_back(std::span<const Leases::Record> ended, TimePoint end) {
+  constexpr std::size_t kMost = 256;
+  const auto goes_on = [&] { return remote_.link().up() && std::chrono::steady_clock::now() <= end; };
+  for (std::size_t at = 0; at < ended.size(); at += kMost) {
+    const std::span part = ended.subspan(at, std::min(kMost, ended.size() - at));
+    const auto done = goes_on() ? ask(remote_, part, EntryAction::leave) : std::vector<Done>();
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      bool given = !done.empty() && done[i].settled();
+      if (given && part[i].taken_late) given = done[i].status == Done::yes;  // "not there" may be: not there yet
+      if (!done.empty() && done[i].status == Done::no && !done[i].settled() && goes_on()) {
+        given = give_back_refused(remote_, part[i]);
+      }
+      const MutexLock quiet(quiet_);
+      leases_->answered(part[i], given);
+    }
+  }
+}
+
+void LeaseRenewal::give_back_all(Duration time_limit) noexcept {
+  if (!remote_.link().up()) return;
   // A request with less than an eighth of the limit left is not sent.
   const TimeBudget::Operation budget(time_limit / 4);
   try {
     TimePoint next = TimePoint::max();
     std::vector<Leases::Record> ended;
     {
-      const std::lock_guard quiet(quiet_mutex);
-      ended = shared.leases->to_give_back(std::chrono::steady_clock::now(), next);
+      const MutexLock quiet(quiet_);
+      ended = leases_->to_give_back(std::chrono::steady_clock::now(), next);
     }
-    give_back(shared, quiet_mutex, ended, TimeBudget::end());
+    give_back(ended, TimeBudget::end());
   } catch (const std::exception&) {  // no memory
   }
-  shared.leases->wait_for_answers(TimeBudget::end());  // to what the periodic task has asked
+  leases_->wait_for_answers(TimeBudget::end());  // to what the periodic task has asked
 }
 
 }  // namespace detail

@@ -1,16 +1,45 @@
 #pragma once
-#include "two_level/shared.hpp"
+#include <memory>
+
+#include "base/periodic_task.hpp"
+#include "l2/values/remote.hpp"
+#include "two_level/leases.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-/// The step of a periodic task: renews the leases that are held and gives back those that ended, as far as they are
-/// due. Says when it is to be called next. `quiet`: see Coherence::quiet.
-TimePoint renew_leases(Shared& shared, std::mutex& quiet);
-/// At the end of a manager: other processes wait for the leases of loads that were broken off. Takes 100 ms at most;
-/// what the server does not take by then runs out.
-void give_back_leases(Shared& shared, std::mutex& quiet, Duration time_limit) noexcept;
+/// The leases of this process, and the periodic task that renews those that are held and gives back those that ended.
+/// Thread-safe.
+class LeaseRenewal {
+ public:
+  /// `quiet`: see Coherence::quiet().
+  LeaseRenewal(Remote& remote, Mutex& quiet);
+
+  const std::shared_ptr<Leases>& leases() const noexcept { return leases_; }
+  /// At the end of a manager: other processes wait for the leases of loads that were broken off. Takes a quarter of the
+  /// time limit at most; what the server does not take by then runs out.
+  void give_back_all(Duration time_limit) noexcept;
+
+  /// See PeriodicTask.
+  void tend() { task_->tend(); }
+  void stop() noexcept { task_->stop(); }
+  /// In the child of a fork: its parent's leases are not to be renewed here, and the task's thread is missing.
+  void start_over();
+
+ private:
+  void begin();
+  /// The step of the task.
+  TimePoint renew();
+  TimePoint renew(TimePoint now, TimePoint next);
+  /// As many as there is time for; what is left is given back later.
+  void give_back(std::span<const Leases::Record> ended, TimePoint end);
+
+  Remote& remote_;
+  Mutex& quiet_;
+  std::shared_ptr<Leases> leases_;
+  std::unique_ptr<PeriodicTask> task_;  ///< last: it uses the others
+};
 
 }  // namespace detail
 }  // namespace v1

@@ -22,21 +22,21 @@ void Leases::hold(Records& one) {
   record.due = std::chrono::steady_clock::now() + kRenewal;
   const TimePoint due = record.due;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     held_.splice(held_.end(), one);
   }
   wake_(due);
 }
 
 void Leases::release(Records::iterator record, Records& out) noexcept {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   out.splice(out.end(), held_, record);
 }
 
 void Leases::give_back(Records::iterator record) noexcept {
   Records forgotten;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     record->due = std::chrono::steady_clock::now();
     record->expires = record->due + kLife;
     returned_.splice(returned_.end(), held_, record);
@@ -48,7 +48,7 @@ void Leases::give_back(Records::iterator record) noexcept {
 
 std::vector<Leases::Record> Leases::due(TimePoint now, TimePoint& next) {
   std::vector<Record> due;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (Record& record : held_) {
     if (now > record.deserted_after) {
       const auto flight = record.flight.lock();
@@ -65,7 +65,7 @@ std::vector<Leases::Record> Leases::due(TimePoint now, TimePoint& next) {
 
 void Leases::renew_all() noexcept {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     for (Record& record : held_) record.due = TimePoint{};
     for (Record& record : returned_) record.asked = false;
   }
@@ -74,7 +74,7 @@ void Leases::renew_all() noexcept {
 
 std::vector<Leases::Record> Leases::to_give_back(TimePoint now, TimePoint& next) {
   std::vector<Record> due;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::erase_if(returned_, [&](const Record& record) { return record.expires < now; });
   due.reserve(returned_.size());  // then nothing fails once one is marked
   for (Record& record : returned_) {
@@ -90,7 +90,7 @@ std::vector<Leases::Record> Leases::to_give_back(TimePoint now, TimePoint& next)
 
 void Leases::answered(const Record& record, bool given) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     // One of them: the server counts the holders of a lease that several loads share.
     const auto one = std::ranges::find_if(returned_, [&](const Record& each) {
       return each.asked && each.generation == record.generation && each.key == record.key && each.name == record.name;
@@ -103,17 +103,22 @@ void Leases::answered(const Record& record, bool given) {
 }
 
 bool Leases::wait_for_answers(TimePoint end) {
-  std::unique_lock lock(mutex_);
-  return answered_.wait_until(lock, end, [&] { return std::ranges::none_of(returned_, &Record::asked); });
+  MutexLock lock(mutex_);
+  while (std::ranges::any_of(returned_, &Record::asked)) {
+    if (answered_.wait_until(lock.native(), end) == std::cv_status::timeout) {
+      return std::ranges::none_of(returned_, &Record::asked);
+    }
+  }
+  return true;
 }
 
 void Leases::doubt(Records::iterator record) noexcept {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   record->taken_late = true;
 }
 
 std::shared_ptr<Flight> Leases::flight_of(const LeaseToken& generation) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const Record& record : held_) {
     if (record.generation == generation) return record.flight.lock();
   }
@@ -121,7 +126,7 @@ std::shared_ptr<Flight> Leases::flight_of(const LeaseToken& generation) const {
 }
 
 bool Leases::is_given_back(const LeaseToken& generation) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto is_of = [&](const Record& record) { return record.generation == generation; };
   return std::ranges::any_of(returned_, is_of) && std::ranges::none_of(held_, is_of);
 }
@@ -151,9 +156,9 @@ void LeaseHold::give_up() noexcept {
   end(false);
 }
 
-void LeaseHold::end(bool settled) noexcept {
+void LeaseHold::end(bool dropped) noexcept {
   if (!std::exchange(held_, false)) return;
-  if (settled || !place_->is_lease) {
+  if (dropped || !place_->is_lease) {
     leases_->release(place_, own_);
   } else {
     leases_->give_back(place_);

@@ -5,12 +5,12 @@
 #include <functional>
 #include <list>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include <dsta/cache/duration.hpp>
 
+#include "base/mutex.hpp"
 #include "l2/values/remote.hpp"
 
 namespace dsta::cache {
@@ -77,14 +77,13 @@ class Leases {
 
   static constexpr std::size_t kMost = 4096;
   const std::function<void(TimePoint)> wake_;
-  mutable std::mutex mutex_;
+  mutable Mutex mutex_;
   std::condition_variable answered_;
-  // Under mutex_.
-  Records held_;
-  Records returned_;
+  Records held_ DSTA_GUARDED_BY(mutex_);
+  Records returned_ DSTA_GUARDED_BY(mutex_);
 };
 
-/// One lease while it is held. Gives it back at its end unless it is settled. One thread.
+/// One lease while it is held. Gives it back at its end unless the server has dropped it already. One thread.
 class LeaseHold {
  public:
   LeaseHold() = default;
@@ -99,14 +98,14 @@ class LeaseHold {
   explicit operator bool() const { return held_; }
   /// There is a record that is not held yet.
   bool ready() const { return !own_.empty() && !held_; }
-  /// What became of the load is known at the server: there is nothing to give back.
-  void settle() noexcept { end(true); }
+  /// The server has answered, and the lease is gone there: there is nothing to give back.
+  void dropped() noexcept { end(true); }
   /// It is not known whether the lease was taken: the server may still do it. It is given back.
   void give_up() noexcept;
   const Leases::Record& record() const { return *place_; }
 
  private:
-  void end(bool settled) noexcept;
+  void end(bool dropped) noexcept;
 
   std::shared_ptr<Leases> leases_;
   Leases::Records own_;  ///< empty while held

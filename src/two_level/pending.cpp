@@ -22,23 +22,26 @@ void Pending::add(const KeyPatternPtr& pattern) noexcept {
 }
 
 void Pending::add(Kind kind, std::string_view name, KeyPatternPtr pattern) noexcept {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   any_.store(true, std::memory_order_release);
   const bool full = intents_.size() >= kMost || bytes_ + name.size() > kMostBytes;
-  if (full && !has(kind, name)) {
-    const bool everything = has(Kind::flush_all, {}), rest = has(Kind::rest, {});
-    intents_.clear();
-    bytes_ = 0;
-    refill();
-    if (everything && !add_one(Kind::flush_all, {})) add_unnamed();
-    if (rest && !add_one(Kind::rest, {})) add_unnamed();
-    if (!add_one(Kind::epoch, {})) add_unnamed();
-  }
+  if (full && !has(kind, name)) make_room();
   if (Held* const held = add_one(kind, name)) {
     held->pattern = std::move(pattern);
   } else {
     add_unnamed();
   }
+}
+
+/// One intent for the namespace in place of all.
+void Pending::make_room() noexcept {
+  const bool everything = has(Kind::flush_all, {}), rest = has(Kind::rest, {});
+  intents_.clear();
+  bytes_ = 0;
+  refill();
+  if (everything && !add_one(Kind::flush_all, {})) add_unnamed();
+  if (rest && !add_one(Kind::rest, {})) add_unnamed();
+  if (!add_one(Kind::epoch, {})) add_unnamed();
 }
 
 Pending::Held* Pending::add_one(Kind kind, std::string_view name) noexcept {
@@ -74,13 +77,13 @@ void Pending::refill() noexcept {
 }
 
 std::size_t Pending::size() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return intents_.size() + (unnamed_ != 0 ? 1 : 0);
 }
 
 bool Pending::concerns_key(std::string_view name) const {
   if (!any()) return false;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (unnamed_ != 0) return true;
   if (has(Kind::key, name) || has(Kind::epoch, {}) || has(Kind::flush_all, {}) || has(Kind::rest, {})) return true;
   for (auto it = intents_.lower_bound(IdView(Kind::pattern, {})); it != intents_.end() && it->second.pattern; ++it) {
@@ -91,20 +94,20 @@ bool Pending::concerns_key(std::string_view name) const {
 
 bool Pending::concerns_dependency(std::string_view name) const {
   if (!any()) return false;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return unnamed_ != 0 || has(Kind::remove, name) || has(Kind::expire, name);
 }
 
 std::vector<Pending::Intent> Pending::all() const {
   std::vector<Intent> all;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const auto& [id, held] : intents_) all.push_back({id.first, id.second, held.number, held.pattern});
   if (unnamed_ != 0) all.push_back({Kind::epoch, {}, unnamed_, {}});
   return all;
 }
 
 void Pending::confirm(const Intent& intent) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   confirmed_.fetch_add(1, std::memory_order_release);
   if (intent.kind == Kind::epoch && intent.number == unnamed_) unnamed_ = 0;
   const auto held = intents_.find(IdView(intent.kind, intent.name));

@@ -2,12 +2,12 @@
 #include <atomic>
 #include <cstdint>
 #include <map>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/mutex.hpp"
 #include "entry/key_pattern.hpp"
 
 namespace dsta::cache {
@@ -25,8 +25,8 @@ enum class PendingKind : std::uint8_t {
   rest,       ///< what flush_all leaves when the epoch is raised: counters and raw values
 };
 
-/// Invalidations that L2 has not confirmed: each stands here until it was applied there, and what it
-/// concerns is not asked for there meanwhile. One intent per key, pattern or dependency. Thread-safe.
+/// Invalidations that L2 has not confirmed: each stands here until it was applied there. Until then what it concerns
+/// is not read from L2. One intent per key, pattern or dependency. Thread-safe.
 ///
 /// Bounded: beyond kMost, or kMostBytes of names, all become one, to invalidate the namespace. (Counters and raw
 /// values, which do not depend on it, stay.)
@@ -63,7 +63,7 @@ class Pending {
 
   /// All of them, to be applied.
   std::vector<Intent> all() const;
-  /// Applied; unless it was wanted once more meanwhile.
+  /// It was applied. Stays if it was added again since all() returned it.
   void confirm(const Intent& intent);
 
  private:
@@ -85,19 +85,22 @@ class Pending {
 
   void add(Kind kind, std::string_view name, KeyPatternPtr pattern) noexcept;
   /// Null: no memory, nor room.
-  Held* add_one(Kind kind, std::string_view name) noexcept;
-  void add_unnamed() noexcept { unnamed_ = ++added_; }
-  void refill() noexcept;
-  bool has(Kind kind, std::string_view name) const { return intents_.contains(IdView(kind, name)); }
+  Held* add_one(Kind kind, std::string_view name) noexcept DSTA_REQUIRES(mutex_);
+  void add_unnamed() noexcept DSTA_REQUIRES(mutex_) { unnamed_ = ++added_; }
+  void make_room() noexcept DSTA_REQUIRES(mutex_);
+  void refill() noexcept DSTA_REQUIRES(mutex_);
+  bool has(Kind kind, std::string_view name) const DSTA_REQUIRES(mutex_) {
+    return intents_.contains(IdView(kind, name));
+  }
 
-  mutable std::mutex mutex_;
-  // Under mutex_.
-  Intents intents_;
-  std::vector<Intents::node_type> spares_;  ///< each with room for a name of kSpareName bytes
-  std::size_t bytes_ = 0;                   ///< of names
-  std::uint64_t added_ = 0;
+  mutable Mutex mutex_;
+  Intents intents_ DSTA_GUARDED_BY(mutex_);
+  /// Each with room for a name of kSpareName bytes.
+  std::vector<Intents::node_type> spares_ DSTA_GUARDED_BY(mutex_);
+  std::size_t bytes_ DSTA_GUARDED_BY(mutex_) = 0;  ///< of names
+  std::uint64_t added_ DSTA_GUARDED_BY(mutex_) = 0;
   /// Not 0: there was no memory for an intent of its own, and the namespace is to be invalidated in its place.
-  std::uint64_t unnamed_ = 0;
+  std::uint64_t unnamed_ DSTA_GUARDED_BY(mutex_) = 0;
   std::atomic<bool> any_{false};
   std::atomic<std::uint64_t> confirmed_{0};
 };

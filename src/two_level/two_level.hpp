@@ -1,36 +1,45 @@
 #pragma once
 #include <atomic>
 #include <cstdint>
-#include <functional>
 #include <memory>
-#include <mutex>
 
 #include <dsta/cache/detail/load.hpp>
 
+#include "base/mutex.hpp"
+#include "l1/trust.hpp"
+#include "l2/values/remote.hpp"
 #include "two_level/coherence.hpp"
-#include "two_level/shared.hpp"
+#include "two_level/confirmations.hpp"
+#include "two_level/context.hpp"
+#include "two_level/foreign_loads.hpp"
+#include "two_level/l2_counters.hpp"
+#include "two_level/lease_renewal.hpp"
+#include "two_level/log_once.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-/// The L2 of a manager, if it has one, from start to end: the client, coherence, and the threads that they need.
-/// Thread-safe.
+/// The L2 of a manager, if it has one, from start to end: makes its owners, closes them in order, and makes their
+/// threads again after a fork. Thread-safe.
 ///
 /// In the child of a fork the threads of its parent are missing. Whatever operation comes first makes them again, under
 /// a mutex that the others wait for.
 class TwoLevel {
  public:
-  TwoLevel(Context& context, L1Trust& trust) : context_(context), trust_(trust) {}
+  TwoLevel(Context& context, L1Trust& trust, ForeignLoads& foreign_loads, L2Counters& counters)
+      : context_(context), trust_(trust), foreign_loads_(foreign_loads), counters_(counters) {}
 
-  /// If the URL names a server. `confirm` is the periodic task that confirms pending invalidations.
-  void connect(std::function<TimePoint()> confirm);
+  /// If the URL names a server.
+  void connect();
   void disconnect() noexcept;
 
-  bool has_l2() const noexcept { return shared_ != nullptr; }
-  /// Only with an L2.
-  Shared& shared() const { return *shared_; }
+  bool has_l2() const noexcept { return remote_ != nullptr; }
+  // Only with an L2.
+  Remote& remote() const { return *remote_; }
   Coherence& coherence() const { return *coherence_; }
+  const std::shared_ptr<Leases>& leases() const { return lease_renewal_->leases(); }
+  Confirmations& confirmations() const { return *confirmations_; }
 
   // By each operation that goes beyond a hit. In the child of a fork this is where threads are made again, and threads
   // that were not to be had are tried for again.
@@ -42,17 +51,22 @@ class TwoLevel {
   void notice_fork();
 
  private:
-  void begin_tasks();
+  void note_failure(std::string_view operation, std::string_view kind);
   void tend();
   void revive();
 
   Context& context_;
   L1Trust& trust_;
-  std::function<TimePoint()> confirm_;
-  std::unique_ptr<Shared> shared_;        ///< null: in-process only
-  std::unique_ptr<Coherence> coherence_;  ///< null with shared_; destroyed before it, whose link it watches
+  ForeignLoads& foreign_loads_;
+  L2Counters& counters_;
+  LogOnce failures_;
+  // Null: in-process only. In this order: each uses those before it, also on threads of its own.
+  std::unique_ptr<Remote> remote_;
+  std::unique_ptr<Coherence> coherence_;
+  std::unique_ptr<LeaseRenewal> lease_renewal_;
+  std::unique_ptr<Confirmations> confirmations_;
   std::atomic<std::uint32_t> forks_{0};
-  std::mutex reviving_;
+  Mutex reviving_;
 };
 
 }  // namespace detail

@@ -23,16 +23,16 @@ SeenEntry callers_lease() { return {.kind = Kind::lease, .lease_counts = true, .
 SeenEntry other(bool of_other_type) { return {.kind = Kind::other, .of_other_type = of_other_type}; }
 
 const Row kTable[] = {
-    {"nothing", {}, Step::take, Step::take, Step::take},
-    {"value, fresh", value(Freshness::fresh), Step::land, Step::land, Step::replace},
-    {"value, due", value(Freshness::due), Step::land, Step::refresh, Step::replace},
-    {"value, stale", value(Freshness::stale), Step::land, Step::refresh, Step::replace},
+    {"nothing", {}, Step::acquire, Step::acquire, Step::acquire},
+    {"value, fresh", value(Freshness::fresh), Step::use, Step::use, Step::replace},
+    {"value, due", value(Freshness::due), Step::use, Step::refresh, Step::replace},
+    {"value, stale", value(Freshness::stale), Step::use, Step::refresh, Step::replace},
     {"value that does not count", value(Freshness::miss), Step::take_over, Step::take_over, Step::take_over},
-    {"lease", lease(true), Step::wait, Step::put_off, Step::join},
-    {"lease of the caller's own", callers_lease(), Step::alone, Step::put_off, Step::join},
+    {"lease", lease(true), Step::wait, Step::back_off, Step::join},
+    {"lease of the caller's own", callers_lease(), Step::load_alone, Step::back_off, Step::join},
     {"lease of older versions", lease(false), Step::take_over, Step::take_over, Step::take_over},
     {"bytes of something else", other(false), Step::take_over, Step::take_over, Step::take_over},
-    {"a list, a set", other(true), Step::alone, Step::alone, Step::alone},
+    {"a list, a set", other(true), Step::load_alone, Step::load_alone, Step::load_alone},
 };
 
 TEST(LeaseDecision, IsWhatTheTableSays) {

@@ -73,7 +73,7 @@ TEST_F(LeasesTest, IsRenewedEverySecondWhileItIsHeld) {
   EXPECT_EQ(due(first + 1500ms), Names{"k"}) << "late is better than never";
   EXPECT_TRUE(due(first + 2499ms).empty()) << "and the next follows a second behind that";
   EXPECT_EQ(due(first + 2500ms), Names{"k"});
-  held.settle();
+  held.dropped();
   EXPECT_TRUE(due(first + 1h).empty());
 }
 
@@ -125,10 +125,10 @@ TEST_F(LeasesTest, OneWhoseHoldIsDroppedIsGivenBackAtOnce) {
   EXPECT_EQ(to_give_back(now()), Names{"k"});
 }
 
-TEST_F(LeasesTest, OneThatIsSettledIsNotGivenBack) {
+TEST_F(LeasesTest, OneThatTheServerDroppedIsNotGivenBack) {
   {
     LeaseHold held = hold(1);
-    held.settle();
+    held.dropped();
     EXPECT_FALSE(held);
   }
   EXPECT_FALSE(leases->is_given_back(token(1)));
@@ -336,7 +336,7 @@ TEST_F(LeaseHoldTest, EndsOnAnyThreadWhileOthersAreRenewed) {
           held.begin();
           TimePoint next = TimePoint::max();
           quiet->due(now() + 1h, next);
-          if (n % 2 == 0) held.settle();
+          if (n % 2 == 0) held.dropped();
         }
       });
     }

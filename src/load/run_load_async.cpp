@@ -16,31 +16,31 @@ namespace {
 /// Lands its flights empty-handed when it is destroyed before it began, so that nobody waits for ever.
 class QueuedLoad final : public Errand {
  public:
-  QueuedLoad(std::function<void()> lead, std::function<void()> abandon)
-      : lead_(std::move(lead)), abandon_(std::move(abandon)) {}
+  QueuedLoad(std::function<void()> run, std::function<void()> abandon)
+      : run_(std::move(run)), abandon_(std::move(abandon)) {}
   QueuedLoad(const QueuedLoad&) = delete;
   QueuedLoad& operator=(const QueuedLoad&) = delete;
   ~QueuedLoad() override {
     if (!begun_) abandon_();
   }
   void run() override {
-    if (!begun_.exchange(true)) lead_();
+    if (!begun_.exchange(true)) run_();
   }
 
  private:
-  std::function<void()> lead_;
+  std::function<void()> run_;
   std::function<void()> abandon_;
   std::atomic<bool> begun_{false};
 };
 
 }  // namespace
 
-bool LoadRunner::launch(const Batch& batch, const LoadSpec& spec, std::function<void()> lead) {
+bool LoadRunner::run_load_async(const Batch& batch, const LoadSpec& spec, std::function<void()> run) {
   context_.probes.at(Probes::Point::before_queue, batch.flights.front()->name);
   const std::shared_ptr<void> owner = owner_.lock();
   auto errand = std::make_shared<QueuedLoad>(
-      [this, owner, flights = batch.flights, identity = spec.identity, lead = std::move(lead)] {
-        lead();
+      [this, owner, flights = batch.flights, identity = spec.identity, run = std::move(run)] {
+        run();
         const auto failed = [](const auto& flight) { return flight->error != nullptr; };
         if (std::ranges::any_of(flights, failed)) {
           context_.log(LogLevel::info, fmt::format("a background load under prefix '{}' failed", identity->prefix));
@@ -64,19 +64,21 @@ bool LoadRunner::launch(const Batch& batch, const LoadSpec& spec, std::function<
   return false;
 }
 
-bool LoadRunner::launch(const std::shared_ptr<Flight>& flight, const std::shared_ptr<Loader>& loader,
-                        LoadUrgency urgency) noexcept {
+bool LoadRunner::run_load_async(const std::shared_ptr<Flight>& flight, const std::shared_ptr<Loader>& loader,
+                                LoadUrgency urgency) noexcept {
   try {
-    return launch(Batch{{0}, {flight}}, *loader, [this, flight, loader, urgency] { lead(flight, *loader, urgency); });
+    return run_load_async(Batch{{0}, {flight}}, *loader,
+                          [this, flight, loader, urgency] { run_load(flight, *loader, urgency); });
   } catch (...) {  // no memory
     fail(*flight, std::current_exception());
     return false;
   }
 }
 
-bool LoadRunner::launch(const Batch& batch, const std::shared_ptr<BatchLoader>& loader, LoadUrgency urgency) noexcept {
+bool LoadRunner::run_load_async(const Batch& batch, const std::shared_ptr<BatchLoader>& loader,
+                                LoadUrgency urgency) noexcept {
   try {
-    return launch(batch, *loader, [this, batch, loader, urgency] { lead(batch, *loader, urgency); });
+    return run_load_async(batch, *loader, [this, batch, loader, urgency] { run_load(batch, *loader, urgency); });
   } catch (...) {  // no memory
     for (const auto& flight : batch.flights) fail(*flight, std::current_exception());
     return false;

@@ -1,0 +1,109 @@
+#include "two_level/confirmations.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+#include <vector>
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+Confirmations::Confirmations(Context& context, Remote& remote, Mutex& quiet)
+    : context_(context), remote_(remote), quiet_(quiet) {
+  replace_task();
+}
+
+void Confirmations::replace_task() {
+  // What belongs to a thread that is not here can be neither used nor destroyed: it is left as it is.
+  static_cast<void>(task_.release());
+  task_ = std::make_unique<PeriodicTask>([this] { return confirm(); }, "dsta-confirm");
+}
+
+void Confirmations::resume() {
+  if (pending_.any()) task_->wake();
+}
+
+void Confirmations::add(Pending::Kind kind, std::string_view name) {
+  if (context_.closed()) return;
+  context_.probes.at(Probes::Point::unconfirmed, name);
+  pending_.add(kind, name);
+  task_->wake();
+}
+
+void Confirmations::add(const KeyPatternPtr& pattern) {
+  if (context_.closed()) return;
+  context_.probes.at(Probes::Point::unconfirmed, pattern->text());
+  pending_.add(pattern);
+  task_->wake();
+}
+
+TimePoint Confirmations::confirm() {
+  // What the server refuses it will refuse for a while.
+  constexpr std::chrono::milliseconds kPause{50}, kRefused{500};
+  const bool refused = pending_.any() && remote_.link().up() && apply_all();
+  if (!pending_.any()) return TimePoint::max();
+  return std::chrono::steady_clock::now() + (refused ? kRefused : kPause);
+}
+
+Done Confirmations::apply(const Pending::Intent& intent) {
+  switch (intent.kind) {
+    case Pending::Kind::pattern:
+    case Pending::Kind::rule:
+      return remote_.remove_matching(*intent.pattern, [](std::span<const Remote::Removed>) {});
+    case Pending::Kind::remove:
+    case Pending::Kind::expire:
+      return remote_.raise(intent.name, intent.kind == Pending::Kind::remove);
+    case Pending::Kind::epoch:
+    case Pending::Kind::flush_all: {
+      const Done done = remote_.raise_epoch();
+      if (done) remote_.versions().forget_all();
+      return done;
+    }
+    case Pending::Kind::rest:
+      return remote_.remove_old(*glob_pattern("*"));
+    case Pending::Kind::key:
+      break;
+  }
+  return {Done::yes};
+}
+
+void Confirmations::confirmed(const Pending::Intent& intent) {
+  const MutexLock quiet(quiet_);
+  // The epoch is raised once, however often the rest is tried.
+  if (intent.kind == Pending::Kind::flush_all) pending_.add(Pending::Kind::rest);
+  pending_.confirm(intent);
+}
+
+bool Confirmations::apply_all() {
+  std::vector<Pending::Intent> all, keys, wider;
+  {
+    const MutexLock quiet(quiet_);
+    all = pending_.all();
+  }
+  for (Pending::Intent& intent : all) (intent.kind == Pending::Kind::key ? keys : wider).push_back(std::move(intent));
+  // Keys first: what they need the server refuses last.
+  constexpr std::size_t kBatch = 500;
+  bool refused = false;
+  for (std::size_t at = 0; at < keys.size(); at += kBatch) {
+    const std::size_t end = std::min(keys.size(), at + kBatch);
+    std::vector<std::string_view> names;
+    for (std::size_t i = at; i < end; ++i) names.push_back(keys[i].name);
+    const Done done = remote_.remove_many(names);
+    if (done.status == Done::unknown) return false;
+    refused |= !done;
+    for (std::size_t i = at; done && i < end; ++i) confirmed(keys[i]);
+  }
+  // One that is refused keeps none of the others waiting.
+  for (const Pending::Intent& intent : wider) {
+    const Done done = apply(intent);
+    if (done.status == Done::unknown) return false;
+    refused |= !done;
+    if (done) confirmed(intent);
+  }
+  return refused;
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

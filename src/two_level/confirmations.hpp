@@ -1,0 +1,51 @@
+#pragma once
+#include <memory>
+#include <string_view>
+
+#include "base/periodic_task.hpp"
+#include "l2/values/remote.hpp"
+#include "two_level/context.hpp"
+#include "two_level/pending.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+/// The invalidations that L2 has not confirmed, and the periodic task that applies them there until it does.
+/// Thread-safe.
+class Confirmations {
+ public:
+  /// `quiet`: see Coherence::quiet().
+  Confirmations(Context& context, Remote& remote, Mutex& quiet);
+
+  const Pending& pending() const noexcept { return pending_; }
+  /// L2 did not confirm it: it is applied there as soon as it can be. Nothing after close(). `kind` is neither
+  /// `pattern` nor `rule`.
+  void add(Pending::Kind kind, std::string_view name = {});
+  void add(const KeyPatternPtr& pattern);
+
+  /// See PeriodicTask.
+  void tend() { task_->tend(); }
+  void stop() noexcept { task_->stop(); }
+  /// In the child of a fork: another task in place of the one whose thread is missing. It begins with resume().
+  void replace_task();
+  void resume();
+
+ private:
+  /// The step of the task.
+  TimePoint confirm();
+  /// True: the server has refused some of it.
+  bool apply_all();
+  Done apply(const Pending::Intent& intent);
+  void confirmed(const Pending::Intent& intent);
+
+  Context& context_;
+  Remote& remote_;
+  Mutex& quiet_;
+  Pending pending_;
+  std::unique_ptr<PeriodicTask> task_;  ///< last: it uses the others
+};
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache
