@@ -1,4 +1,6 @@
 #pragma once
+#include <cassert>
+#include <cstddef>
 #include <cstdint>
 
 #include <dsta/cache/detail/node.hpp>
@@ -9,7 +11,8 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-/// A doubly linked list through Node::previous/next, with its weight. One thread.
+/// A doubly linked list through Node::previous/next. One thread.
+/// Invariant: `weight` is the sum of the weights of its nodes, which do not change while they are on it.
 class NodeList {
  public:
   void push_back(Node* node) {
@@ -22,6 +25,7 @@ class NodeList {
   void remove(Node* node) {
     (node->previous ? node->previous->next : head_) = node->next;
     (node->next ? node->next->previous : tail_) = node->previous;
+    assert(weight_ >= node->weight);
     weight_ -= node->weight;
   }
   Node* front() const { return head_; }
@@ -33,15 +37,23 @@ class NodeList {
   std::size_t weight_ = 0;
 };
 
-/// Which entries go when the budget is used up. One thread (the shard's lock).
+/// The eviction policy: which entries go when the budget is used up. One thread (the shard's lock).
 ///
-/// New entries pass through a FIFO window of a tenth of the budget; what leaves it contends with the next victim of the
-/// main area for its place, and the one seen more often lately (by the sketch) stays. The main area is a CLOCK: a hit
-/// only bumps a 2-bit counter in the node, and the hand gives an entry one more round for each. So a scan of keys that
-/// never come back flows through the window, and a hit moves nothing in memory.
+/// Idea: new entries pass through a FIFO window of a tenth of the budget. What leaves the window contends with the next
+/// victim of the main area for its place, and the one seen more often lately (by the sketch) stays. The main area is a
+/// CLOCK: a hit only raises a 2-bit counter in the node, and the hand gives an entry one more round for each count. So
+/// a scan of keys that never come back flows through the window, and a hit moves nothing in memory.
 /// The sketch is fed by insertions and by the hand, never by hits: the hit path stays free of it.
+///
+/// Invariants:
+///  - an entry is on exactly one list, the one that its `place` names; with Place::none it is on no list;
+///  - counters, and only they, are on the pinned list, and are never victims;
+///  - `frequency` is at most 3; readers raise it without the lock, only the hand lowers it.
 /// Cost: O(1) amortised, since the hand lowers a counter at every step that does not evict.
-/// After TinyLFU (Einziger, Friedman & Manes, ACM ToS 2017) with CLOCK (Corbató, 1968) in place of segmented LRU.
+///
+/// After W-TinyLFU (Einziger, Friedman & Manes, "TinyLFU: A Highly Efficient Cache Admission Policy", ACM ToS 13(4),
+/// 2017, https://doi.org/10.1145/3149371), with a FIFO window in place of LRU, and CLOCK (Corbató, "A Paging Experiment
+/// with the Multics System", 1968, https://multicians.org/paging-experiment.pdf) in place of segmented LRU.
 class WindowClockPolicy {
  public:
   static void touch(Node& node) {
@@ -64,6 +76,7 @@ class WindowClockPolicy {
   }
 
   void remove(Node* node) {
+    assert(node->place != Place::none);
     list(node->place).remove(node);
     node->place = Place::none;
   }
@@ -97,6 +110,7 @@ class WindowClockPolicy {
  private:
   NodeList& list(Place place) { return place == Place::window ? window_ : place == Place::main ? main_ : pinned_; }
   void enter(Node* node, Place place) {
+    assert(node->place == Place::none && (place == Place::pinned) == node->counter);
     node->place = place;
     list(place).push_back(node);
   }
@@ -111,7 +125,7 @@ class WindowClockPolicy {
   }
   void promote() {
     Node* node = window_.front();
-    window_.remove(node);
+    remove(node);
     enter(node, Place::main);
   }
 
