@@ -53,15 +53,15 @@ void Shard::reclaim(TimePoint now, std::size_t limit, Unlinked& dead) {
   });
 }
 
-std::size_t Shard::budget() const {
+Bounds Shard::bounds() const {
   const std::size_t taken = overhead() + (beside ? beside->load(std::memory_order_relaxed) / parts : 0);
-  return max_bytes > taken ? max_bytes - taken : 0;
+  return {max_bytes > taken ? max_bytes - taken : 0, max_entries != 0 ? max_entries : Bounds::kNoBound};
 }
 
 void Shard::shrink(const Node* newest, Unlinked& dead) {
-  const std::size_t allowed = budget();
-  policy.settle(allowed);
-  while (policy.weight() > allowed || (max_entries != 0 && table.size() > max_entries)) {
+  const Bounds allowed = bounds();
+  policy.fill_main(allowed);
+  while (!allowed.hold(policy.size())) {
     Node* victim = policy.victim(allowed);
     if (!victim || (victim == newest && table.size() == 1)) break;
     remove(victim, dead);

@@ -38,7 +38,7 @@ struct alignas(64) Shard {
   /// Bytes beside the store that its budget pays, this shard's part of which is one of `parts`.
   const std::atomic<std::size_t>* beside = nullptr;
   std::size_t parts = 1;
-  std::size_t max_entries = 0;
+  std::size_t max_entries = 0;  ///< 0: no bound
   std::uint64_t evictions DSTA_GUARDED_BY(lock) = 0;
   std::uint64_t expirations DSTA_GUARDED_BY(lock) = 0;
   /// The invalidation sequence of the last clear(): what a flight older than this brings is not stored.
@@ -107,12 +107,12 @@ struct alignas(64) Shard {
   bool insert(Node* old, NodeRef fresh, TimePoint now, Unlinked& dead) noexcept DSTA_REQUIRES(lock);
   /// Takes out at most `limit` entries whose time is past.
   void reclaim(TimePoint now, std::size_t limit, Unlinked& dead) DSTA_REQUIRES(lock);
-  /// Evicts down to the budget.
+  /// Evicts down to the bounds.
   void shrink(const Node* newest, Unlinked& dead) DSTA_REQUIRES(lock);
 
  private:
   /// For entries.
-  std::size_t budget() const DSTA_REQUIRES(lock);
+  Bounds bounds() const DSTA_REQUIRES(lock);
 };
 
 }  // namespace detail
