@@ -99,9 +99,9 @@ class IdentityTable {
   /// The latest cache_clear of a forgotten function.
   std::uint64_t forgotten_cleared_ DSTA_GUARDED_BY(mutex_) = 0;
   std::map<std::string, std::unique_ptr<Line>, std::less<>> lines_ DSTA_GUARDED_BY(mutex_);
-  Line other_line_ DSTA_GUARDED_BY(mutex_){.prefix = "(other)"};
+  mutable Line other_line_ DSTA_GUARDED_BY(mutex_){.prefix = "(other)"};
   std::vector<std::unique_ptr<Manual>> manual_ DSTA_GUARDED_BY(mutex_);
-  Identity other_{.prefix = "(other)"};
+  mutable Identity other_{.prefix = "(other)"};
   // Open addressing; entries are only ever added. Read without the mutex, written under it.
   std::atomic<Identity*> slots_[kSlots] = {};
 };

@@ -47,9 +47,8 @@ void IdentityTable::each(const std::function<void(const std::string&, Counters&)
   for (const auto& [text, function] : functions_) visit(function->line->prefix, function->counters);
   for (const auto& identity : manual_) visit(identity->line->prefix, identity->counters);
   for (const auto& [prefix, line] : lines_) visit(prefix, line->gone);
-  auto& self = const_cast<IdentityTable&>(*this);
-  visit(other_line_.prefix, self.other_line_.gone);
-  visit(other_line_.prefix, self.other_.counters);
+  visit(other_line_.prefix, other_line_.gone);
+  visit(other_line_.prefix, other_.counters);
 }
 
 // --- tags

@@ -29,7 +29,7 @@ DSTA_NO_THREAD_SAFETY_ANALYSIS inline Freshness Store::find(const KeyView& key, 
   return find_aged(key, type, reader, now, out);
 }
 
-DSTA_NO_THREAD_SAFETY_ANALYSIS [[gnu::always_inline]] inline bool Store::copy(ThreadRecord& record, const KeyView& key,
+[[gnu::always_inline]] DSTA_NO_THREAD_SAFETY_ANALYSIS inline bool Store::copy(ThreadRecord& record, const KeyView& key,
                                                                               const TypeOps& type,
                                                                               const Identity* reader, TimePoint now,
                                                                               void* out) noexcept {
