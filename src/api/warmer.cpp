@@ -3,181 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <condition_variable>
+#include <chrono>
 #include <exception>
-#include <random>
 #include <string>
-#include <thread>
 #include <utility>
 
-#include "base/saturating_add.hpp"
+#include "api/warm_run.hpp"
+#include "api/warmer_jobs.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
-
-namespace {
-
-std::string describe(const std::exception_ptr& error) {
-  try {
-    std::rethrow_exception(error);
-  } catch (const std::exception& e) {
-    return e.what();
-  } catch (...) {
-    return "an exception that is no std::exception";
-  }
-}
-
-}  // namespace
-
-/// Whether the warmer is gone; a thread that waits out a jitter waits for this too. Thread-safe.
-struct CacheWarmer::Stop {
-  void stop() noexcept {
-    {
-      const std::lock_guard lock(mutex);
-      stopped = true;
-    }
-    wake.notify_all();
-  }
-
-  std::mutex mutex;
-  std::condition_variable wake;
-  std::atomic<bool> stopped{false};  // set under mutex
-};
-
-/// One warming run, shared by the threads that work on it: each takes the next item until none is left. Whatever fails
-/// on the way, every item taken is counted as finished: the caller waits for all of them.
-struct CacheWarmer::Run {
-  std::vector<Item> items;
-  Duration jitter{};
-  std::function<void(const WarmProgress&)> on_progress;
-  std::shared_ptr<Stop> stop;
-  std::shared_ptr<detail::Core> core;
-  std::atomic<std::size_t> next{0};
-
-  std::mutex mutex;
-  std::condition_variable wake;
-  // Under `mutex`.
-  std::size_t finished = 0;
-  WarmReport report;
-  std::exception_ptr thrown;  ///< by on_progress, which is then not called again
-
-  void work() noexcept {
-    std::minstd_rand random(seed());
-    for (std::size_t i = next++; i < items.size(); i = next++) {
-      if (wait_jitter(random)) {
-        warm(items[i]);
-      } else {
-        const std::lock_guard lock(mutex);
-        ++report.skipped;
-      }
-      const std::lock_guard lock(mutex);
-      if (++finished == items.size()) wake.notify_all();
-    }
-  }
-
- private:
-  /// Apart for each thread of each run. std::random_device may throw.
-  static std::minstd_rand::result_type seed() noexcept {
-    static std::atomic<std::minstd_rand::result_type> runs{0};
-    const auto now = std::chrono::steady_clock::now().time_since_epoch().count();
-    return static_cast<std::minstd_rand::result_type>(now) + 7919 * ++runs;
-  }
-
-  void warm(const Item& item) noexcept {
-    std::exception_ptr error;
-    try {
-      item.refresh();
-    } catch (...) {  // reported, not silenced
-      error = std::current_exception();
-    }
-    const std::lock_guard lock(mutex);
-    ++(error ? report.failed : report.warmed);
-    if (error) note(item, error);
-    if (!on_progress || thrown) return;
-    try {
-      on_progress({.done = report.warmed + report.failed,
-                   .total = items.size(),
-                   .item = item.name,
-                   .failed = error != nullptr});
-    } catch (...) {
-      thrown = std::current_exception();
-    }
-  }
-  void note(const Item& item, const std::exception_ptr& error) noexcept {
-    try {
-      report.errors.push_back({item.name, describe(error)});
-    } catch (...) {  // no memory for the text: it is counted
-    }
-  }
-
-  /// False: the warmer or the manager is gone.
-  bool wait_jitter(std::minstd_rand& random) noexcept {
-    // Nobody tells of a manager that closes.
-    constexpr std::chrono::milliseconds kLook{50};
-    const auto goes_on = [&] { return !stop->stopped.load() && !core->closed(); };
-    if (jitter <= Duration::zero() || !goes_on()) return goes_on();
-    const Duration wait(std::uniform_int_distribution<Duration::rep>(0, jitter.count())(random));
-    Clock& clock = *core->options().clock;
-    const TimePoint until = detail::saturating_add(clock.now(), wait);
-    std::unique_lock lock(stop->mutex);
-    while (goes_on() && clock.now() < until) {
-      clock.wait_until(lock, stop->wake, std::min(until, detail::saturating_add(clock.now(), kLook)));
-    }
-    return goes_on();
-  }
-};
-
-/// The scheduled jobs that run now. Thread-safe; takes no memory, so that nothing can keep a job from leaving.
-struct CacheWarmer::Jobs {
-  /// A job on this thread, as long as it lives.
-  class Entry {
-   public:
-    explicit Entry(Jobs& jobs) : jobs_(jobs) {
-      const std::lock_guard lock(jobs_.mutex);
-      if (jobs_.closed) return;
-      next_ = std::exchange(jobs_.running, this);
-      begun_ = true;
-    }
-    ~Entry() {
-      if (!begun_) return;
-      const std::lock_guard lock(jobs_.mutex);
-      Entry** link = &jobs_.running;
-      while (*link != this) link = &(*link)->next_;
-      *link = next_;
-      jobs_.left.notify_all();
-    }
-    Entry(const Entry&) = delete;
-    Entry& operator=(const Entry&) = delete;
-
-    /// False: the warmer is gone, do not begin.
-    bool begun() const { return begun_; }
-
-   private:
-    friend struct Jobs;
-    Jobs& jobs_;
-    const std::thread::id thread_ = std::this_thread::get_id();
-    Entry* next_ = nullptr;
-    bool begun_ = false;
-  };
-
-  void close() {
-    const auto alone = [&] {
-      for (const Entry* entry = running; entry; entry = entry->next_) {
-        if (entry->thread_ != std::this_thread::get_id()) return false;
-      }
-      return true;
-    };
-    std::unique_lock lock(mutex);
-    closed = true;
-    left.wait(lock, alone);
-  }
-
-  std::mutex mutex;
-  std::condition_variable left;
-  // Under `mutex`.
-  bool closed = false;
-  Entry* running = nullptr;
-};
 
 CacheWarmer::CacheWarmer(CacheManager& cache, WarmerOptions options)
     : cache_(cache), options_(std::move(options)), stop_(std::make_shared<Stop>()), jobs_(std::make_shared<Jobs>()) {
@@ -239,20 +74,18 @@ WarmReport CacheWarmer::run(std::vector<Item> list) {
   run->on_progress = options_.on_progress;
   run->stop = stop_;
   run->core = cache_.core();
-  // From here on nothing of the warmer is used: it may be destroyed meanwhile, and the rest is then skipped.
+  // From here on nothing of the warmer is used: it may be destroyed while this runs, and the rest is then skipped.
   const std::size_t threads = std::min(options_.concurrency, run->items.size());
   // The caller works too, so the run goes on however busy the executor is, and without one.
   try {
     for (std::size_t i = 1; i < threads && run->core->post([run] { run->work(); }); ++i) {
     }
-  } catch (...) {  // no memory for one more: those that there are do it
+  } catch (...) {  // no memory for one more: those that work already do it
   }
   run->work();
-  std::unique_lock lock(run->mutex);
-  run->wake.wait(lock, [&] { return run->finished == run->items.size(); });
-  if (run->thrown) std::rethrow_exception(run->thrown);
-  run->report.took = std::chrono::steady_clock::now() - begun;
-  return std::move(run->report);
+  WarmReport report = run->wait();
+  report.took = std::chrono::steady_clock::now() - begun;
+  return report;
 }
 
 void CacheWarmer::every(Duration interval, std::function<void()> job) {
@@ -274,9 +107,9 @@ void CacheWarmer::every(Duration interval, std::function<void()> job) {
     } catch (...) {  // no memory for the text
     }
   };
-  auto token = cache_.core()->every(interval, std::move(logged));
+  auto schedule = cache_.core()->every(interval, std::move(logged));
   const std::lock_guard lock(mutex_);
-  schedules_.push_back(std::move(token));
+  schedules_.push_back(std::move(schedule));
 }
 
 }  // namespace v1

@@ -2,22 +2,22 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
-#include <cstdint>
 #include <functional>
-#include <list>
 #include <memory>
-#include <mutex>
 #include <thread>
 #include <vector>
 
 #include <dsta/cache/clock.hpp>
 #include <dsta/cache/executor.hpp>
 
+#include "base/mutex.hpp"
+#include "base/task_list.hpp"
+
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-/// A manager's background work: posts tasks to the executor, knows which of them run, and ends them together.
+/// A manager's background work: tasks on the executor, and jobs that run at intervals. Ends all of it together.
 /// Thread-safe.
 class Background : public std::enable_shared_from_this<Background> {
  public:
@@ -29,42 +29,39 @@ class Background : public std::enable_shared_from_this<Background> {
   /// destroyed instead.
   bool post(std::function<void()> task);
 
-  /// Runs `job` every `interval`, first after one interval, until the returned token is gone. A run that is still under
+  /// Runs `job` every `interval`, first after one interval, until what is returned is gone. A run that is still under
   /// way when the next is due makes it skip that one.
   std::shared_ptr<void> every(Duration interval, std::function<void()> job);
 
   /// Where there was no thread to be had for schedules. Costs a load otherwise.
   void tend() noexcept {
     if (lacks_timer_.load(std::memory_order_relaxed)) [[unlikely]]
-      try_again();
+      start_timer_again();
   }
 
   /// True on a thread that runs a task of any Background.
-  static bool on_task() noexcept;
+  static bool on_task() noexcept { return TaskList::on_task(); }
 
   /// Begins nothing more and waits at most `patience` (real time) for what runs on other threads: it may be called by a
   /// task of its own.
   void close(std::chrono::milliseconds patience) noexcept;
 
  private:
-  struct State;
-  struct Running;
-  class Ticket;
   struct Schedule;
   void run_schedule();
-  void run_behind(std::shared_ptr<Schedule> schedule) noexcept;
-  void start_timer();
-  void try_again();
+  std::shared_ptr<Schedule> next_due(TimePoint& wake_at) DSTA_REQUIRES(mutex_);
+  void post_run(std::shared_ptr<Schedule> schedule) noexcept;
+  void start_timer() DSTA_REQUIRES(mutex_);
+  void start_timer_again();
 
-  std::shared_ptr<State> state_;
-  std::shared_ptr<Clock> clock_;
-  std::mutex mutex_;
-  // Under mutex_.
-  std::shared_ptr<Executor> executor_;
-  std::vector<std::weak_ptr<Schedule>> schedules_;
+  const std::shared_ptr<TaskList> tasks_;
+  const std::shared_ptr<Clock> clock_;
+  Mutex mutex_;
   std::condition_variable wake_;
-  std::thread timer_;
-  bool closed_ = false;
+  std::shared_ptr<Executor> executor_ DSTA_GUARDED_BY(mutex_);
+  std::vector<std::weak_ptr<Schedule>> schedules_ DSTA_GUARDED_BY(mutex_);
+  std::thread timer_ DSTA_GUARDED_BY(mutex_);
+  bool closed_ DSTA_GUARDED_BY(mutex_) = false;
   std::atomic<bool> lacks_timer_{false};
   /// For an executor that must not be waited for: made beforehand, since there may be no memory when it is needed.
   struct LeftBehind {

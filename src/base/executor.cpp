@@ -4,12 +4,12 @@
 #include <condition_variable>
 #include <list>
 #include <memory>
-#include <mutex>
 #include <thread>
 #include <vector>
 
 #include <dsta/cache/error.hpp>
 
+#include "base/mutex.hpp"
 #include "base/thread.hpp"
 
 namespace dsta::cache {
@@ -26,28 +26,31 @@ class ThreadPool final : public Executor {
 
   ~ThreadPool() override {
     Tasks dropped;  // unlike a deque it needs no memory
+    std::vector<std::thread> threads;
     {
-      const std::lock_guard lock(state_->mutex);
+      const detail::MutexLock lock(state_->mutex);
       state_->closed = true;
       dropped.swap(state_->waiting);
+      threads.swap(state_->threads);
     }
     state_->wake.notify_all();
     dropped.clear();  // before joining: what runs may wait for what will never run
-    for (auto& thread : threads_) {
+    for (auto& thread : threads) {
       thread.get_id() == std::this_thread::get_id() ? thread.detach() : thread.join();
     }
   }
 
   bool try_post(std::function<void()> task) override {
     State& state = *state_;
-    const std::lock_guard lock(state.mutex);
+    const detail::MutexLock lock(state.mutex);
     if (state.closed || state.waiting.size() >= most_waiting_) return false;
-    if (state.idle <= state.waiting.size() && threads_.size() < most_threads_) {
-      threads_.reserve(threads_.size() + 1);
+    std::vector<std::thread>& threads = state.threads;
+    if (state.idle <= state.waiting.size() && threads.size() < most_threads_) {
+      threads.reserve(threads.size() + 1);
       std::thread started = detail::start_thread("dsta-pool", [own = state_] { work(*own); });
-      // Those that are there will come to it; without any nobody would, and the next task tries again.
-      if (started.joinable()) threads_.push_back(std::move(started));
-      if (threads_.empty()) return false;
+      // Those that there are take the task; without any it is refused, and the next task tries again.
+      if (started.joinable()) threads.push_back(std::move(started));
+      if (threads.empty()) return false;
     }
     state.waiting.push_back(std::move(task));
     state.wake.notify_one();
@@ -57,19 +60,19 @@ class ThreadPool final : public Executor {
  private:
   using Tasks = std::list<std::function<void()>>;
   struct State {
-    std::mutex mutex;
+    detail::Mutex mutex;
     std::condition_variable wake;
-    // Under mutex.
-    Tasks waiting;
-    std::size_t idle = 0;
-    bool closed = false;
+    Tasks waiting DSTA_GUARDED_BY(mutex);
+    std::size_t idle DSTA_GUARDED_BY(mutex) = 0;
+    bool closed DSTA_GUARDED_BY(mutex) = false;
+    std::vector<std::thread> threads DSTA_GUARDED_BY(mutex);
   };
 
   static void work(State& state) {
-    std::unique_lock lock(state.mutex);
+    detail::MutexLock lock(state.mutex);
     for (;;) {
       ++state.idle;
-      state.wake.wait(lock, [&] { return state.closed || !state.waiting.empty(); });
+      while (!state.closed && state.waiting.empty()) state.wake.wait(lock.native());
       --state.idle;
       if (state.waiting.empty()) return;
       {
@@ -85,7 +88,6 @@ class ThreadPool final : public Executor {
   const std::size_t most_threads_;
   const std::size_t most_waiting_;
   const std::shared_ptr<State> state_;
-  std::vector<std::thread> threads_;  // under state_->mutex
 };
 
 }  // namespace

@@ -6,10 +6,10 @@
 #include <condition_variable>
 #include <deque>
 #include <exception>
-#include <mutex>
 #include <thread>
 #include <utility>
 
+#include "base/mutex.hpp"
 #include "base/thread.hpp"
 
 namespace dsta::cache {
@@ -23,48 +23,47 @@ struct LogQueue::State : std::enable_shared_from_this<State> {
     LogLevel level;
     std::string text;
   };
-  using Lock = std::unique_lock<std::mutex>;
 
   const Log log;
   std::atomic<bool> lacks_thread{false};
-  std::mutex mutex;
+  Mutex mutex;
   std::condition_variable changed;
-  // Under mutex.
-  std::deque<Message> waiting;
-  std::size_t left_out = 0;
-  bool writing = false;
-  bool closed = false;
-  std::thread thread;
+  std::deque<Message> waiting DSTA_GUARDED_BY(mutex);
+  std::size_t left_out DSTA_GUARDED_BY(mutex) = 0;
+  bool writing DSTA_GUARDED_BY(mutex) = false;
+  bool closed DSTA_GUARDED_BY(mutex) = false;
+  std::thread thread DSTA_GUARDED_BY(mutex);
 
-  bool written() const { return waiting.empty() && left_out == 0 && !writing; }
+  bool written() const DSTA_REQUIRES(mutex) { return waiting.empty() && left_out == 0 && !writing; }
 
-  void start() noexcept {
+  void start() noexcept DSTA_REQUIRES(mutex) {
     if (!thread.joinable()) thread = start_thread("dsta-log", [self = shared_from_this()] { self->run(); });
     lacks_thread.store(!thread.joinable(), std::memory_order_relaxed);
   }
 
   void run() noexcept {
-    Lock lock(mutex);
+    MutexLock lock(mutex);
     for (;;) {
-      changed.wait(lock, [&] { return closed || !written(); });
+      while (!closed && written()) changed.wait(lock.native());
       if (written()) return;
-      write_one(lock);
+      write_one();
     }
   }
 
-  void write_one(Lock& lock) noexcept {
+  /// Without the mutex while it writes.
+  void write_one() noexcept DSTA_REQUIRES(mutex) {
     writing = true;
     if (waiting.empty()) {
       const std::size_t count = std::exchange(left_out, 0);
-      lock.unlock();
+      mutex.unlock();
       write_count(count);
     } else {
       const Message next = std::move(waiting.front());
       waiting.pop_front();
-      lock.unlock();
+      mutex.unlock();
       log.write(next.level, next.text);
     }
-    lock.lock();
+    mutex.lock();
     writing = false;
     changed.notify_all();
   }
@@ -84,7 +83,7 @@ LogQueue::~LogQueue() { close(std::chrono::milliseconds(0)); }
 void LogQueue::post(LogLevel level, std::string message) noexcept {
   State& state = *state_;
   if (level < state.log.level || state.log.level == LogLevel::off) return;
-  const std::lock_guard lock(state.mutex);
+  const MutexLock lock(state.mutex);
   if (state.closed) return;
   try {
     if (state.waiting.size() < kMost) {
@@ -101,22 +100,26 @@ void LogQueue::post(LogLevel level, std::string message) noexcept {
 
 void LogQueue::tend() noexcept {
   if (!state_->lacks_thread.load(std::memory_order_relaxed)) return;
-  const std::lock_guard lock(state_->mutex);
+  const MutexLock lock(state_->mutex);
   if (!state_->closed) state_->start();
 }
 
 void LogQueue::close(std::chrono::milliseconds patience) noexcept {
   State& state = *state_;
   const auto end = std::chrono::steady_clock::now() + patience;
-  State::Lock lock(state.mutex);
+  MutexLock lock(state.mutex);
   state.closed = true;
   state.changed.notify_all();
-  if (!state.thread.joinable()) {  // none was to be had: what waits is written here
-    while (!state.written() && std::chrono::steady_clock::now() < end) state.write_one(lock);
+  if (!state.thread.joinable()) {  // there was none to be had: what waits is written here
+    while (!state.written() && std::chrono::steady_clock::now() < end) state.write_one();
     return;
   }
   const bool own = state.thread.get_id() == std::this_thread::get_id();  // the sink ends the manager
-  const bool done = !own && state.changed.wait_until(lock, end, [&] { return state.written(); });
+  bool in_time = true;
+  while (!own && in_time && !state.written()) {
+    in_time = state.changed.wait_until(lock.native(), end) == std::cv_status::no_timeout;
+  }
+  const bool done = !own && state.written();
   state.waiting.clear();
   state.left_out = 0;
   std::thread ending = std::move(state.thread);

@@ -10,7 +10,7 @@ inline namespace v1 {
 namespace detail {
 
 /// Writes messages to a log on a thread of its own, in order: for threads that must not wait for a user's sink, nor see
-/// what it throws. Bounded: while the sink is slow what comes beyond kMost is left out and counted, and the count is
+/// what it throws. Bounded: while the sink is slow, messages beyond kMost are dropped and counted, and the count is
 /// written. Thread-safe.
 class LogQueue {
  public:

@@ -26,13 +26,13 @@ std::string new_nonce() {
   // Short enough for a std::string to hold without an allocation: 36 bits of the process's, 54 of its own.
   static constexpr std::string_view kDigits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz-";
   constexpr std::size_t kOfProcess = 6, kLength = 15;
-  std::string token(kLength, '0');
+  std::string nonce(kLength, '0');
   const auto write = [&](std::size_t from, std::size_t to, std::uint64_t number) {
-    for (; to > from; number /= kDigits.size()) token[--to] = kDigits[number % kDigits.size()];
+    for (; to > from; number /= kDigits.size()) nonce[--to] = kDigits[number % kDigits.size()];
   };
   write(0, kOfProcess, process_number());
   write(kOfProcess, kLength, ++last);
-  return token;
+  return nonce;
 }
 
 }  // namespace detail

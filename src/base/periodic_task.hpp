@@ -14,13 +14,13 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-/// A thread for what must be done at a time or when something was left to do: `step` does what is due and says when it
-/// wants to be called next (steady clock; max: when poked). One that throws because there is no memory is called again
-/// soon. Started by the first poke. Thread-safe.
+/// A thread for what must be done at a time or when something was left to do: `step` does what is due and returns when
+/// it is to be called next (steady clock; max: not before the next wake-up). One that throws because there is no memory
+/// is called again after 100 ms. The first wake-up starts the thread. Thread-safe.
 class PeriodicTask {
  public:
   /// `name` is the thread's, a literal.
-  explicit PeriodicTask(std::function<TimePoint()> step, const char* name = "dsta-upkeep")
+  explicit PeriodicTask(std::function<TimePoint()> step, const char* name = "dsta-periodic")
       : step_(std::move(step)), name_(name) {}
   ~PeriodicTask() { stop(); }
   PeriodicTask(const PeriodicTask&) = delete;

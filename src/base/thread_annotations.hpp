@@ -16,6 +16,7 @@
 #define DSTA_ACQUIRE(...) DSTA_THREAD_ANNOTATION(acquire_capability(__VA_ARGS__))
 #define DSTA_RELEASE(...) DSTA_THREAD_ANNOTATION(release_capability(__VA_ARGS__))
 #define DSTA_TRY_ACQUIRE(...) DSTA_THREAD_ANNOTATION(try_acquire_capability(__VA_ARGS__))
+#define DSTA_ASSERT_CAPABILITY(x) DSTA_THREAD_ANNOTATION(assert_capability(x))
 #define DSTA_RETURN_CAPABILITY(mutex) DSTA_THREAD_ANNOTATION(lock_returned(mutex))
 /// Where the analysis cannot follow: say why beside it.
 #define DSTA_NO_THREAD_SAFETY_ANALYSIS DSTA_THREAD_ANNOTATION(no_thread_safety_analysis)

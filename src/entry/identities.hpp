@@ -5,13 +5,14 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <dsta/cache/detail/identity.hpp>
 #include <dsta/cache/detail/identity_ref.hpp>
+
+#include "base/mutex.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -81,27 +82,27 @@ class IdentityTable {
   using Functions = std::map<std::string, std::unique_ptr<Function>, std::less<>>;
 
   Identity* lookup(std::string_view prefix, std::size_t& slot) const;
-  Line& line(std::string_view prefix);
-  Function& record(const std::string& text, const std::string& prefix, const std::string& name);
-  void revive(Function& function) noexcept;
-  void drop_reference(Function& function) noexcept;
-  void forget(Function& function) noexcept;
-  void unlink(Function& function) noexcept;
+  Line& line(std::string_view prefix) DSTA_REQUIRES(mutex_);
+  Function& record(const std::string& text, const std::string& prefix, const std::string& name) DSTA_REQUIRES(mutex_);
+  void add_reference(Function& function) noexcept DSTA_REQUIRES(mutex_);
+  void drop_reference(Function& function) noexcept DSTA_REQUIRES(mutex_);
+  void forget(Function& function) noexcept DSTA_REQUIRES(mutex_);
+  void unlink(Function& function) noexcept DSTA_REQUIRES(mutex_);
 
   std::atomic<std::size_t>& charged_;
   const bool elsewhere_;
-  mutable std::mutex mutex_;
-  // Under mutex_.
-  Functions functions_;
-  Function* oldest_idle_ = nullptr;
-  Function* newest_idle_ = nullptr;
-  std::size_t idle_bytes_ = 0;
-  std::uint64_t forgotten_cleared_ = 0;  ///< the latest cache_clear of a forgotten function
-  std::map<std::string, std::unique_ptr<Line>, std::less<>> lines_;
-  Line other_line_{.prefix = "(other)"};
-  std::vector<std::unique_ptr<Manual>> manual_;
-  Identity other_{.prefix = "(other)"};
-  // Open addressing, entries are only ever added: read without the lock.
+  mutable Mutex mutex_;
+  Functions functions_ DSTA_GUARDED_BY(mutex_);
+  Function* oldest_idle_ DSTA_GUARDED_BY(mutex_) = nullptr;
+  Function* newest_idle_ DSTA_GUARDED_BY(mutex_) = nullptr;
+  std::size_t idle_bytes_ DSTA_GUARDED_BY(mutex_) = 0;
+  /// The latest cache_clear of a forgotten function.
+  std::uint64_t forgotten_cleared_ DSTA_GUARDED_BY(mutex_) = 0;
+  std::map<std::string, std::unique_ptr<Line>, std::less<>> lines_ DSTA_GUARDED_BY(mutex_);
+  mutable Line other_line_ DSTA_GUARDED_BY(mutex_){.prefix = "(other)"};
+  std::vector<std::unique_ptr<Manual>> manual_ DSTA_GUARDED_BY(mutex_);
+  mutable Identity other_{.prefix = "(other)"};
+  // Open addressing; entries are only ever added. Read without the mutex, written under it.
   std::atomic<Identity*> slots_[kSlots] = {};
 };
 

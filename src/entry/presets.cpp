@@ -13,14 +13,14 @@ namespace detail {
 void Presets::set(const std::string& prefix, const EntryOptions& preset) {
   detail::resolve(preset, {});
   EntryOptions copy = preset;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   presets_.insert_or_assign(prefix, std::move(copy));
   any_.store(true, std::memory_order_release);
 }
 
 EntryOptions Presets::cascade(const EntryOptions& options) const {
   if (!any_.load(std::memory_order_acquire)) return merge(options_.defaults, options);
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto preset = presets_.find(options.prefix);
   if (preset == presets_.end()) return merge(options_.defaults, options);
   return merge(merge(options_.defaults, preset->second), options);
@@ -44,7 +44,7 @@ Reach Presets::reach(const EntryOptions& options) const {
     if (over.raw) raw = over.raw;
   };
   if (any_.load(std::memory_order_acquire)) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (const auto preset = presets_.find(options.prefix); preset != presets_.end()) lay(preset->second);
   }
   lay(options);

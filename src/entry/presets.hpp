@@ -1,11 +1,12 @@
 #pragma once
 #include <atomic>
 #include <map>
-#include <mutex>
 #include <string>
 
 #include <dsta/cache/detail/load.hpp>
 #include <dsta/cache/options.hpp>
+
+#include "base/mutex.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -29,7 +30,7 @@ class Presets {
   void set(const std::string& prefix, const EntryOptions& preset);
 
   EntryTerms resolve(const EntryOptions& options) const;
-  /// How long a counter that is made by these options lives: as an entry, but for ever where no ttl is given.
+  /// How long a counter that is made by these options lives: as an entry, but without end where no ttl is given.
   Duration counter_ttl(const EntryOptions& options, Random& random) const;
   /// Which levels a manual call with these options goes to, where there are two.
   Reach reach(const EntryOptions& options) const;
@@ -39,8 +40,8 @@ class Presets {
 
   const ManagerOptions& options_;
   std::atomic<bool> any_{false};
-  mutable std::mutex mutex_;
-  std::map<std::string, EntryOptions> presets_;  // under mutex_
+  mutable Mutex mutex_;
+  std::map<std::string, EntryOptions> presets_ DSTA_GUARDED_BY(mutex_);
 };
 
 }  // namespace detail

@@ -25,7 +25,7 @@ void Tag::release() noexcept {
 }
 
 Tag& TagStripe::find(std::string_view name) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   Tag& tag = record(name);
   if (tag.idle) unlink(tag);
   if (tag.references.fetch_add(1, std::memory_order_relaxed) == 0) {
@@ -35,7 +35,7 @@ Tag& TagStripe::find(std::string_view name) {
 }
 
 void TagStripe::invalidate(std::string_view name, std::uint64_t point, bool hard) noexcept {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   Tag* found = nullptr;
   try {
     found = &record(name);
@@ -53,7 +53,7 @@ void TagStripe::invalidate(std::string_view name, std::uint64_t point, bool hard
 }
 
 void TagStripe::release(Tag& tag) noexcept {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (tag.references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
   charged_->fetch_sub(tag.weight(), std::memory_order_relaxed);
   rest(tag);

@@ -4,12 +4,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
+
+#include "base/mutex.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -31,7 +32,7 @@ struct Tag {
   std::atomic<std::uint64_t> removed{0};
   std::atomic<std::uint64_t> expired{0};
   std::atomic<std::uint32_t> references{0};
-  bool idle = false;  ///< on the list of those that nothing refers to; under the stripe's lock, as are these:
+  bool idle = false;  ///< on the list of those that nothing refers to; the stripe's mutex guards this and the links
   Tag* older = nullptr;
   Tag* newer = nullptr;
   TagStripe* home = nullptr;
@@ -129,23 +130,22 @@ class alignas(64) TagStripe {
   };
   using Tags = std::unordered_map<std::string, Tag, Hash, std::equal_to<>>;
 
-  Tag& record(std::string_view name);
-  void charge_buckets() noexcept;
-  void rest(Tag& tag) noexcept;
-  void unlink(Tag& tag) noexcept;
-  void forget(Tag& tag) noexcept;
+  Tag& record(std::string_view name) DSTA_REQUIRES(mutex_);
+  void charge_buckets() noexcept DSTA_REQUIRES(mutex_);
+  void rest(Tag& tag) noexcept DSTA_REQUIRES(mutex_);
+  void unlink(Tag& tag) noexcept DSTA_REQUIRES(mutex_);
+  void forget(Tag& tag) noexcept DSTA_REQUIRES(mutex_);
 
-  std::mutex mutex_;
+  Mutex mutex_;
   std::atomic<std::size_t>* charged_ = nullptr;
-  // Under mutex_.
-  Tags tags_;
-  std::size_t charged_buckets_ = 0;
-  Tag* oldest_idle_ = nullptr;
-  Tag* newest_idle_ = nullptr;
-  std::size_t idle_bytes_ = 0;
+  Tags tags_ DSTA_GUARDED_BY(mutex_);
+  std::size_t charged_buckets_ DSTA_GUARDED_BY(mutex_) = 0;
+  Tag* oldest_idle_ DSTA_GUARDED_BY(mutex_) = nullptr;
+  Tag* newest_idle_ DSTA_GUARDED_BY(mutex_) = nullptr;
+  std::size_t idle_bytes_ DSTA_GUARDED_BY(mutex_) = 0;
   // The latest points that a forgotten tag had.
-  std::uint64_t forgotten_removed_ = 0;
-  std::uint64_t forgotten_expired_ = 0;
+  std::uint64_t forgotten_removed_ DSTA_GUARDED_BY(mutex_) = 0;
+  std::uint64_t forgotten_expired_ DSTA_GUARDED_BY(mutex_) = 0;
 };
 
 /// All tags of a manager by name. Thread-safe. Must outlive every TagSet.

@@ -79,6 +79,7 @@
 #include "base/lease_token.hpp"
 #include "base/send_order.hpp"
 #include "entry/tags.hpp"
+#include "l1/fill_epoch.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -96,8 +97,8 @@ class Errand {
 /// How a flight stands to what else happens to its key.
 enum class FlightKind : std::uint8_t {
   load,   ///< a load: callers join it
-  fill,   ///< a value of the shared level on its way in; nobody joins
-  write,  ///< a value on its way to the shared level; nobody joins
+  fill,   ///< a value of L2 on its way into L1; no caller joins
+  write,  ///< a value on its way to L2; no caller joins
 };
 
 /// One load of one key: the callers that want its value share it. Thread-safe.
@@ -129,31 +130,32 @@ struct Flight {
   const std::uint64_t sequence;
   TagSet tags;
   FlightKind kind = FlightKind::load;
-  /// A refresh that was asked for: only a load that begins after it will do.
+  /// The caller asked for a refresh: only a load that begins after it will do.
   bool forced = false;
-
-  // Under the shard's lock.
-  bool fenced = false;  ///< what it brings is not stored
-  /// Another process changed the key since the request was sent whose answer is to be kept in-process.
-  bool revoked = false;
-  bool loading = false;  ///< its loader runs: what another process changes now may be missing in what it brings
-  /// It has no claim at L2, so nobody learns whether another process has invalidated it: nobody joins its loader.
-  bool unclaimed = false;
-  /// Nobody joins its loader: nothing would tell a caller whether what it brings still counts.
+  /// No caller joins once its loader runs: a caller could not learn whether the value still counts. Set by its leader
+  /// before it is attached.
   bool closes_at_load = false;
-  bool closed = false;  ///< its claim is being given up: nobody joins
-  /// Store::trust() when that request was sent.
-  std::uint64_t trust = 0;
-  bool superseded = false;  ///< a refresh began later: nobody joins, and it is not stored once that one brought a value
-  /// A write's: of the last write to the key that ended, and was kept, while this one was under way.
-  SendOrder rival;
-  std::uint64_t number = 0;  ///< counts the flights of the shard
-  std::shared_ptr<Flight> next;
+
+  /// What else happens to the key while it is attached. The lock of the key's shard guards it.
+  struct State {
+    bool fenced = false;   ///< what it brings is not stored
+    bool revoked = false;  ///< another process changed the key since the request was sent whose answer L1 is to keep
+    bool loading = false;  ///< its loader runs: what another process changes now may be missing in what it brings
+    /// It has no claim at L2, so an invalidation by another process goes unseen: no caller joins its loader.
+    bool unclaimed = false;
+    bool closed = false;      ///< its claim is being given up: no caller joins
+    bool superseded = false;  ///< a refresh began later: no caller joins, and that one's value, once there, stays
+    std::uint64_t fill_epoch = FillEpoch::kNever;  ///< FillEpoch::current() when that request was sent
+    /// A write's: of the last write to the key that ended, and was kept, while this one was under way.
+    SendOrder rival;
+    std::uint64_t number = 0;  ///< counts the flights of the shard
+    std::shared_ptr<Flight> next;
+  } state;
 
   /// The thread that runs the loader; 0 before it starts and after it ends.
   std::atomic<std::uint64_t> leader{0};
-  int lease_conflicts =
-      0;  ///< its leader's: how often in a row nothing was read at the shared level, nor a lease to be had
+  /// Its leader's: how often in a row L2 had neither a value nor a lease to be had.
+  int lease_conflicts = 0;
   /// Calls that wait for it or run its loader.
   std::atomic<int> callers{0};
   /// It loads by a claim at L2: `generation` and `order`, under `versions`, which do not change any more.
@@ -192,8 +194,8 @@ struct Flight {
   LeaseToken waits_for_lease{};
   std::uint64_t waits_for_thread = 0;
   NodeRef value;                      ///< null and no error: the source does not know the key
-  Freshness found = Freshness::miss;  ///< of a value of the shared level, when it was read
-  bool from_shared = false;           ///< the value was found at the shared level
+  Freshness found = Freshness::miss;  ///< of a value of L2, when it was read
+  bool from_shared = false;           ///< the value was found at L2
   /// A value that was found at L2 before some of the callers came: only the caller that led may take it.
   bool leader_only = false;
   std::exception_ptr error;

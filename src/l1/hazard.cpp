@@ -8,11 +8,11 @@
 #include <array>
 #include <cerrno>
 #include <cstdint>
-#include <mutex>
 #include <new>
 #include <thread>
 #include <utility>
 
+#include "base/mutex.hpp"
 #include "l1/unbroken_run.hpp"
 
 namespace dsta::cache {
@@ -35,7 +35,7 @@ constexpr bool kKernelBarrier = true;
 
 bool membarrier(int command) { return syscall(__NR_membarrier, command, 0, 0) == 0; }
 
-/// A record in the list of all of them, which is by index.
+/// A record in the list of all of them, which is by index. The registry's mutex guards what it adds.
 struct Listed : ThreadRecord {
   Listed* next = nullptr;
   bool free = false;
@@ -52,7 +52,7 @@ class Registry {
 
   /// The one of the lowest index that no living thread has.
   Listed& take() noexcept {
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     for (;;) {
       if (Listed* const record = take_free()) return *record;
       if (auto* const made = new (std::nothrow) Listed) {
@@ -73,41 +73,40 @@ class Registry {
     }
   }
   void put_back(Listed& record) noexcept {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     give_back(record);
   }
   template <class Visit>
   void each(Visit visit) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     for (Listed* record = first_; record; record = record->next) visit(*record);
   }
 
  private:
-  Listed* take_free() noexcept {
+  Listed* take_free() noexcept DSTA_REQUIRES(mutex_) {
     while (lowest_free_ && !lowest_free_->free) lowest_free_ = lowest_free_->next;
     if (!lowest_free_) return nullptr;
     lowest_free_->free = false;
     return std::exchange(lowest_free_, lowest_free_->next);
   }
-  void give_back(Listed& record) noexcept {
+  void give_back(Listed& record) noexcept DSTA_REQUIRES(mutex_) {
     record.free = true;
     if (!lowest_free_ || record.index < lowest_free_->index) lowest_free_ = &record;
   }
-  void add(Listed& record) noexcept {
+  void add(Listed& record) noexcept DSTA_REQUIRES(mutex_) {
     record.index = count_++;
     *end_ = &record;
     end_ = &record.next;
   }
 
-  std::mutex mutex_;
-  // Under mutex_.
-  Listed* first_ = nullptr;
-  Listed** end_ = &first_;
-  Listed* lowest_free_ = nullptr;  ///< none of a lower index is free
-  std::uint32_t count_ = 0;
-  bool spares_used_ = false;
+  Mutex mutex_;
+  Listed* first_ DSTA_GUARDED_BY(mutex_) = nullptr;
+  Listed** end_ DSTA_GUARDED_BY(mutex_) = &first_;
+  Listed* lowest_free_ DSTA_GUARDED_BY(mutex_) = nullptr;  ///< none of a lower index is free
+  std::uint32_t count_ DSTA_GUARDED_BY(mutex_) = 0;
+  bool spares_used_ DSTA_GUARDED_BY(mutex_) = false;
   /// For threads that come when there is no memory for a record: a read must not fail.
-  std::array<Listed, 64> spares_;
+  std::array<Listed, 64> spares_ DSTA_GUARDED_BY(mutex_);
 };
 
 /// Gives a thread's record back when the thread ends.

@@ -9,15 +9,24 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-/// Hazard pointers (Michael, IEEE TPDS 15(6), 2004): a reader names the one entry it is reading, and whoever removed
-/// that entry frees it only when nobody names it. So reading takes no lock, and a reader that is stopped in the middle
-/// holds back one entry, not all that are removed meanwhile.
+/// Hazard pointers: a reader announces the one entry it is reading, and a thread that removed that entry frees it only
+/// when no reader announces it. So reading takes no lock, and a reader that is stopped in the middle holds back one
+/// entry, not all that are removed until it goes on.
 ///
-/// The trap is order: the reader's announcement must be visible before it looks whether the entry is still there. A
-/// fence there would cost as much as the lock. Instead the rare side pays: before it looks at the announcements it has
-/// the kernel run a barrier on every processor of the process (membarrier), and the reader needs only to keep the
-/// compiler from reordering. Where the kernel has none, and under ThreadSanitizer, which knows nothing of it, the
-/// reader pays.
+/// Invariants:
+///  - a thread reads at most one entry at a time: its record has one hazard pointer;
+///  - an entry is removed from the table before announced() is called for it, so no later reader finds it;
+///  - a reader that finds its slot unchanged after announcing has announced before any such call that misses it.
+///
+/// The trap is order, for the third: the announcement must be visible before the reader looks whether the entry is
+/// still there. A fence there would cost as much as the lock. Instead the rare side pays: before it looks at the
+/// announcements it has the kernel run a barrier on every processor of the process (membarrier), and the reader needs
+/// only to keep the compiler from reordering. Where the kernel has none, and under ThreadSanitizer, which does not know
+/// of it, the reader pays.
+///
+/// After Michael, "Hazard Pointers: Safe Memory Reclamation for Lock-Free Objects", IEEE TPDS 15(6), 2004,
+/// https://doi.org/10.1109/TPDS.2004.8; the asymmetric barrier as in folly's Hazptr,
+/// https://github.com/facebook/folly/blob/main/folly/synchronization/Hazptr.h.
 class Hazards {
  public:
   /// True when readers may announce with a plain store.

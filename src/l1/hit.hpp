@@ -1,5 +1,6 @@
 #pragma once
-/// The store's part of the hit path, inline: the compiler is to see engine/hit.cpp as one piece.
+/// The store's part of the hit path, inline: the compiler is to see engine/hit.cpp as one piece. It takes no lock: it
+/// uses nothing of a shard but Table::read, which is made for that.
 #include "l1/shard.hpp"
 #include "l1/store.hpp"
 
@@ -13,8 +14,9 @@ namespace detail {
 
 inline Shard& Store::shard(std::uint64_t hash) const noexcept { return shards_[hash & mask_]; }
 
-inline Freshness Store::find(const KeyView& key, const TypeOps& type, const Identity* reader, TimePoint now,
-                             NodeRef& out) noexcept {
+DSTA_NO_THREAD_SAFETY_ANALYSIS inline Freshness Store::find(const KeyView& key, const TypeOps& type,
+                                                            const Identity* reader, TimePoint now,
+                                                            NodeRef& out) noexcept {
   Shard& home = shard(key.hash);
   Freshness freshness = Freshness::miss;
   const auto is_key = [&](const Node& node) { return matches(node, key); };
@@ -27,8 +29,10 @@ inline Freshness Store::find(const KeyView& key, const TypeOps& type, const Iden
   return find_aged(key, type, reader, now, out);
 }
 
-[[gnu::always_inline]] inline bool Store::copy(ThreadRecord& record, const KeyView& key, const TypeOps& type,
-                                               const Identity* reader, TimePoint now, void* out) noexcept {
+[[gnu::always_inline]] DSTA_NO_THREAD_SAFETY_ANALYSIS inline bool Store::copy(ThreadRecord& record, const KeyView& key,
+                                                                              const TypeOps& type,
+                                                                              const Identity* reader, TimePoint now,
+                                                                              void* out) noexcept {
   bool copied = false;
   const auto is_key = [&](const Node& node) { return matches(node, key); };
   shard(key.hash).table.read(record, key.hash, is_key, [&](Node& node) {

@@ -1,6 +1,6 @@
 #include "l1/shard.hpp"
 
-#include <algorithm>
+#include "l1/unlinked.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -45,6 +45,7 @@ bool Shard::insert(Node* old, NodeRef fresh, TimePoint now, Unlinked& dead) noex
 
 void Shard::reclaim(TimePoint now, std::size_t limit, Unlinked& dead) {
   wheel.advance(now, limit, [&](Node* node) {
+    lock.assert_held();
     table.remove(node);
     policy.remove(node);
     dead.take(node);
@@ -52,46 +53,20 @@ void Shard::reclaim(TimePoint now, std::size_t limit, Unlinked& dead) {
   });
 }
 
-std::size_t Shard::budget() const {
+Bounds Shard::bounds() const {
   const std::size_t taken = overhead() + (beside ? beside->load(std::memory_order_relaxed) / parts : 0);
-  return max_bytes > taken ? max_bytes - taken : 0;
+  return {max_bytes > taken ? max_bytes - taken : 0, max_entries != 0 ? max_entries : Bounds::kNoBound};
 }
 
 void Shard::shrink(const Node* newest, Unlinked& dead) {
-  const std::size_t allowed = budget();
-  policy.settle(allowed);
-  while (policy.weight() > allowed || (max_entries != 0 && table.size() > max_entries)) {
+  const Bounds allowed = bounds();
+  policy.fill_main(allowed);
+  while (!allowed.hold(policy.size())) {
     Node* victim = policy.victim(allowed);
     if (!victim || (victim == newest && table.size() == 1)) break;
     remove(victim, dead);
     ++evictions;
   }
-}
-
-void Unlinked::look_who_reads() {
-  NodeStack batch;
-  {
-    const std::lock_guard lock(shard_.lock);
-    batch = std::exchange(shard_.retired, NodeStack());
-  }
-  std::vector<const Node*> announced;
-  try {
-    announced = Hazards::announced();
-  } catch (const std::bad_alloc&) {  // the next one looks again: this runs in destructors
-    const std::lock_guard lock(shard_.lock);
-    while (!batch.empty()) shard_.retired.push(batch.pop());
-    return;
-  }
-  NodeStack read, unread;
-  while (!batch.empty()) {
-    Node* node = batch.pop();
-    (std::ranges::binary_search(announced, node) ? read : unread).push(node);
-  }
-  if (free_all_) freed_.push_all(unread);
-  const std::lock_guard lock(shard_.lock);
-  while (!read.empty()) shard_.retired.push(read.pop());
-  while (!unread.empty()) shard_.unread.push(unread.pop());
-  if (free_all_) freed_.push_all(shard_.unread);
 }
 
 }  // namespace detail

@@ -1,6 +1,8 @@
 #pragma once
 #include <algorithm>
 #include <bit>
+#include <cassert>
+#include <cstddef>
 #include <cstdint>
 #include <new>
 #include <vector>
@@ -9,12 +11,20 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-/// How often a key was seen lately, roughly: a count-min sketch (Cormode & Muthukrishnan, 2005) of 4-bit counters, four
-/// per key, that is halved as it fills so that old favourites fade (Einziger, Friedman & Manes, "TinyLFU", 2017).
-/// One thread.
+/// How often a key was seen lately, estimated. One thread.
+///
+/// Idea: a count-min sketch of 4-bit counters, four per key, of which the least is the estimate. All are halved when
+/// the additions reach ten per entry, so that keys that were popular long ago fade.
+///
+/// Invariants: an estimate is at least the number of additions since they were halved last (as long as that is below
+/// 15), since keys that share counters only raise it; the number of words is a power of two.
+/// Cost: 8 bytes for two entries; a halving passes over all of it, once in ten additions per entry.
+///
+/// After Cormode & Muthukrishnan, "An improved data stream summary: the count-min sketch and its applications", J.
+/// Algorithms 55(1), 2005, https://doi.org/10.1016/j.jalgor.2003.12.001; the halving after TinyLFU (see policy.hpp).
 class Sketch {
  public:
-  /// Sizes it for so many entries; what was counted is forgotten. Without memory it stays, and is less exact.
+  /// Sizes it for so many entries; the counts are forgotten. Without memory it stays as it is, and is less exact.
   void resize(std::size_t entries) noexcept {
     try {
       std::vector<std::uint64_t>(std::bit_ceil(std::max<std::size_t>(entries, 64)) / 2).swap(words_);
@@ -50,6 +60,7 @@ class Sketch {
   };
   Counter counter(std::uint64_t hash, unsigned i) {
     constexpr std::uint64_t kOdd[] = {0xc3a5c85c97cb3127, 0xb492b66fbe98f273, 0x9ae16a3b2f90404f, 0xcbf29ce484222325};
+    assert(std::has_single_bit(words_.size()));
     const std::uint64_t mixed = (hash + kOdd[i]) * kOdd[i];
     return {&words_[(mixed >> 20) & (words_.size() - 1)], static_cast<unsigned>(mixed >> 60) * 4};
   }

@@ -8,6 +8,7 @@
 
 #include <dsta/cache/detail/load.hpp>
 
+#include "l1/fill_epoch.hpp"
 #include "l1/flight.hpp"
 
 namespace dsta::cache {
@@ -31,13 +32,13 @@ class Store {
     std::shared_ptr<Flight> flight;
     bool lead = false;
     bool loading = false;  ///< the flight's loader had begun before this caller came
-    /// And since then this process was told of a change of the key, which may have been its own: the renewal of a
-    /// lease. L2 must show that nothing was invalidated.
-    bool told = false;
+    /// And since then the invalidation channel reported a change of the key. It may be this process's own, the renewal
+    /// of a lease: L2 must show that nothing was invalidated.
+    bool changed = false;
 
-    /// What the flight brings may be out of date for this caller, and only L2 shows whether it is. `informed`: the
-    /// channel would have said so.
-    bool in_doubt(bool informed) const { return !lead && (informed ? told : loading); }
+    /// What the flight brings may be out of date for this caller, and only L2 shows whether it is. `channel_up`: the
+    /// invalidation channel would have reported a change.
+    bool in_doubt(bool channel_up) const { return !lead && (channel_up ? changed : loading); }
   };
   enum class Published { stored, fenced, refused, nothing };
 
@@ -71,7 +72,7 @@ class Store {
     bool shared;               ///< L2 may have it too
   };
   /// Removes and fences whatever `is_meant`; returns how many entries counted.
-  /// `local`, when given: how many of them were not at the shared level.
+  /// `local`, when given, grows by how many of them were not at L2.
   std::size_t erase_matching(const std::function<bool(const Known&)>& is_meant, TimePoint now,
                              std::size_t* local = nullptr);
   /// Frees the entries that no longer count.
@@ -99,19 +100,15 @@ class Store {
   /// Ends a flight; does nothing to the entry if it was fenced.
   Published land(Flight& flight, Landing landing, TimePoint now);
 
-  // With a shared level behind. A value on its way from or to it is a flight that nobody joins, so whatever happens to
-  // the key meanwhile reaches it.
+  // With an L2. A value on its way from or to it is a flight that no caller joins, so that it is fenced by whatever
+  // happens to the key in between.
 
-  /// What comes from the shared level may be kept as long as this is odd and stays what it is: others' changes are
-  /// told.
-  std::uint64_t trust() const { return trust_.load(std::memory_order_seq_cst); }
-  /// Drops what other processes invalidate by its tags or its function, and what L2 has too (unless that is left for
-  /// later). Keeps no more of the latter until `open`.
+  /// Open while the invalidation channel is up: only then values of L2 are kept.
+  FillEpoch& fill_epoch() { return fill_epoch_; }
+  /// Closes the fill epoch, and drops what other processes invalidate by its tags or its function, and what L2 has too
+  /// (unless that is left for later).
   void close(bool drops_shared);
-  void distrust() noexcept;
-  void open();
-  /// What the shared level has too goes; loads and fills begun before this point of the invalidation sequence are not
-  /// stored.
+  /// Drops what L2 has too; loads and fills begun before this point of the invalidation sequence are not stored.
   void drop_shared(std::uint64_t sequence);
 
   /// Attaches a fill or a write. Writes fence the loads and fills under way.
@@ -121,22 +118,22 @@ class Store {
   void rearm(Flight& flight, bool keep);
   /// The last of these before its loader runs. Later changes keep callers from joining.
   void begin_loading(Flight& flight);
-  /// The same for a load without a claim, unless another one of the key runs, which nobody may join: that one is
-  /// returned, to be waited for. So there is one at a time, and callers who come meanwhile share the next.
+  /// The same for a load without a claim, unless another one of the key runs, which no caller may join: that one is
+  /// returned, to be waited for. So there is one at a time, and callers who come in between share the next.
   std::shared_ptr<Flight> begin_unclaimed(Flight& flight);
   /// A load without a claim that does not wait for another one of the key.
   void begin_unclaimed_beside(Flight& flight);
-  /// Nobody joins any more; it is stored all the same.
+  /// No caller joins any more; it is stored all the same.
   void close(Flight& flight);
   bool revoked(const Flight& flight) const;
   /// What it brings is not stored.
   bool fenced(const Flight& flight) const;
-  /// Nothing that is under way is stored or joined.
+  /// No flight under way is stored or joined.
   void fence_loads();
-  /// Nobody joins the load any more.
+  /// No caller joins the load any more.
   void supersede(Flight& flight);
-  /// Ends a write. What stood there goes; `node` (null: it is not known to stand at the shared level) takes its place
-  /// if it is sure to be what others see: of writes to one key that cross, that is the one that was sent last.
+  /// Ends a write. What stood there goes; `node` (null: it is not known to stand at L2) takes its place if it is sure
+  /// to be what others see: of writes to one key that cross, that is the one that was sent last.
   void end_write(Flight& flight, NodeRef node, SendOrder order, TimePoint now);
   /// Another process changed the key.
   void revoke(const KeyView& key);
@@ -157,7 +154,7 @@ class Store {
   std::unique_ptr<Shard[]> shards_;
   std::size_t mask_ = 0;
   const std::atomic<std::size_t>* const beside_;
-  std::atomic<std::uint64_t> trust_{0};
+  FillEpoch fill_epoch_;
 };
 
 }  // namespace detail

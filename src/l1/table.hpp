@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <atomic>
 #include <bit>
+#include <cassert>
 #include <cstdint>
 #include <memory>
 #include <new>
@@ -18,10 +19,16 @@ namespace detail {
 /// A hash table of node pointers. Written under the shard's lock, read without it (by `read`).
 ///
 /// A bucket is one cache line of eight words: 16 bits of the hash beside a 48-bit pointer, so that a miss touches no
-/// node and a hit touches one. A key has two buckets and goes to the emptier ("power of two choices", Azar et al.,
-/// STOC '94), which keeps tables of eight-slot buckets near 90 % full before the first overflow; then it doubles.
-/// Outgrown arrays are kept until the table dies, since a reader may still be in one; together they are smaller than
-/// the one in use.
+/// node and a hit touches one. A key has two buckets and goes to the emptier, which keeps tables of eight-slot buckets
+/// near 90 % full before the first overflow; then it doubles.
+///
+/// Invariants:
+///  - a node is in one slot, of one of its two buckets in the array in use;
+///  - an array that was outgrown is empty: a reader that is still in one looks again in the one in use;
+///  - outgrown arrays are kept until the table is destroyed; together they are smaller than the one in use.
+///
+/// After Azar, Broder, Karlin & Upfal, "Balanced Allocations" (the power of two choices), STOC '94,
+/// https://doi.org/10.1145/195058.195412.
 class Table {
  public:
   Table() { use(std::make_unique<Array>(kSmallest)); }
@@ -71,6 +78,7 @@ class Table {
   }
 
   void remove(const Node* node) {
+    assert(slot_of(node));
     slot_of(node)->store(0, std::memory_order_release);
     --size_;
   }

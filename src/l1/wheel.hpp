@@ -1,5 +1,8 @@
 #pragma once
+#include <algorithm>
 #include <array>
+#include <cassert>
+#include <cstddef>
 #include <cstdint>
 
 #include <dsta/cache/detail/node.hpp>
@@ -8,11 +11,20 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-/// Finds the entries whose time has run out without looking at the others. One thread (the shard's lock).
+/// Finds the expired entries without looking at the others. One thread (the shard's lock).
 ///
-/// A hierarchical timing wheel (Varghese & Lauck, SOSP '87): four rings of 64 slots, of 1.07 s, 69 s, 73 min and 78 h
-/// a slot, and a list for what lies beyond. Adding and removing are O(1); every entry moves down at most three times.
-/// An entry is reclaimed up to one slot after its time; readers see its time themselves, so it is never served.
+/// Idea: a hierarchical timing wheel: four rings of 64 slots, of 1.07 s, 69 s, 73 min and 78 h a slot, and a list for
+/// what lies beyond. When the hand reaches a slot of an outer ring, its entries move to inner rings.
+///
+/// Invariants:
+///  - an entry that expires is in one slot, the one that `wheel_slot` names; one that does not is in none;
+///  - an entry in ring n expires within the next 64^(n+1) ticks, and in the innermost ring no later than its slot;
+///  - `tick_` never goes back.
+/// Cost: adding and removing are O(1); an entry moves at most once per ring, and from the list beyond once per 207
+/// days. An entry is reclaimed up to one slot after its time; readers compare its time themselves, so it is never
+/// served.
+///
+/// After Varghese & Lauck, "Hashed and Hierarchical Timing Wheels", SOSP '87, https://doi.org/10.1145/41457.37504.
 class Wheel {
  public:
   explicit Wheel(TimePoint now) : tick_(tick_of(now)) {}
@@ -29,6 +41,7 @@ class Wheel {
 
   void remove(Node* node) {
     if (node->stale_until == TimePoint::max()) return;
+    assert(size_ > 0);
     unlink(node);
     --size_;
   }
@@ -81,6 +94,7 @@ class Wheel {
   }
 
   void link(Node* node, std::size_t slot) {
+    assert(slot <= kBeyond);
     node->wheel_slot = static_cast<std::uint16_t>(slot);
     node->wheel_previous = nullptr;
     node->wheel_next = slots_[slot];
@@ -89,6 +103,7 @@ class Wheel {
   }
 
   void unlink(Node* node) {
+    assert(node->wheel_previous || slots_[node->wheel_slot] == node);
     (node->wheel_previous ? node->wheel_previous->wheel_next : slots_[node->wheel_slot]) = node->wheel_next;
     if (node->wheel_next) node->wheel_next->wheel_previous = node->wheel_previous;
   }

@@ -88,7 +88,7 @@ void Coherence::close() noexcept {
 void Coherence::forked() noexcept {
   trust_.set_own_dropped(false);
   trust_.set(TimePoint{});
-  context_.store.distrust();
+  context_.store.fill_epoch().close();
 }
 
 void Coherence::revive() {
@@ -105,8 +105,8 @@ void Coherence::revive() {
 }
 
 bool Coherence::fills(const EntryTerms& terms) const {
-  return context_.options.l1.enabled && terms.level == Level::both && !terms.raw && context_.store.trust() % 2 == 1 &&
-         trust_.holds();
+  return context_.options.l1.enabled && terms.level == Level::both && !terms.raw &&
+         context_.store.fill_epoch().is_open() && trust_.holds();
 }
 
 // --- what the channel reports
@@ -177,7 +177,7 @@ void Coherence::on_up(TimePoint known_good) {
   const QuietWork quiet(*this);
   serve_until_ = TimePoint::max();
   context_.store.close(true);
-  context_.store.open();
+  context_.store.fill_epoch().open();
   trust_.set_own_dropped(false);  // first: until the other they are hidden
   trust_from(known_good);
   version_keeper_->wake();

@@ -51,7 +51,7 @@ struct Crossing : ::testing::Test {
   KeyView key{"key", {}, 42, true};
   Store store{L1Options{.max_bytes = 1 << 20}, now};
 
-  Crossing() { store.open(); }
+  Crossing() { store.fill_epoch().open(); }
 };
 
 TEST_F(Crossing, TheOneSentLastStaysWhicheverEndsFirst) {

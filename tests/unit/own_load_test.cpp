@@ -49,19 +49,19 @@ struct OwnLoad : ::testing::Test {
 
 TEST_F(OwnLoad, IsKeptWhetherTheChannelIsUpOrDown) {
   EXPECT_TRUE(is_kept_over([] {}));
-  store.open();
+  store.fill_epoch().open();
   EXPECT_TRUE(is_kept_over([] {}));
   store.close(true);
   EXPECT_TRUE(is_kept_over([] {}));
 }
 
 TEST_F(OwnLoad, IsNotKeptOverALossOrAReturnOfTheChannel) {
-  store.open();
+  store.fill_epoch().open();
   EXPECT_FALSE(is_kept_over([&] { store.close(true); }));
   EXPECT_FALSE(is_kept_over([&] { store.close(true); })) << "down already, and emptied once more";
-  EXPECT_FALSE(is_kept_over([&] { store.open(); }));
+  EXPECT_FALSE(is_kept_over([&] { store.fill_epoch().open(); }));
   EXPECT_FALSE(is_kept_over([&] { store.close(false); })) << "what L2 has too is bypassed";
-  EXPECT_FALSE(is_kept_over([&] { store.distrust(); })) << "in the child of a fork";
+  EXPECT_FALSE(is_kept_over([&] { store.fill_epoch().close(); })) << "in the child of a fork";
 }
 
 }  // namespace

@@ -25,36 +25,36 @@ bool comes(std::promise<void>& promise) { return promise.get_future().wait_for(2
 
 TEST(PeriodicTask, CallsNobodyUnasked) {
   std::atomic<int> calls = 0;
-  PeriodicTask upkeep([&] { return ++calls, TimePoint::max(); });
-  upkeep.wake(kLater());
-  upkeep.stop();
+  PeriodicTask task([&] { return ++calls, TimePoint::max(); });
+  task.wake(kLater());
+  task.stop();
   EXPECT_EQ(calls, 0);
 }
 
 TEST(PeriodicTask, WhatThrewIsTriedAgain) {
   std::promise<void> again;
   int calls = 0;
-  PeriodicTask upkeep([&]() -> TimePoint {
+  PeriodicTask task([&]() -> TimePoint {
     if (++calls == 1) throw std::bad_alloc();
     again.set_value();
     return TimePoint::max();
   });
-  upkeep.wake();
+  task.wake();
   EXPECT_TRUE(comes(again));
 }
 
-TEST(PeriodicTask, APokeCalls) {
+TEST(PeriodicTask, AWakeUpCalls) {
   std::promise<void> called;
-  PeriodicTask upkeep([&] { return called.set_value(), TimePoint::max(); });
-  upkeep.wake();
+  PeriodicTask task([&] { return called.set_value(), TimePoint::max(); });
+  task.wake();
   EXPECT_TRUE(comes(called));
 }
 
-TEST(PeriodicTask, EveryPokeCallsAlsoOneThatFindsTheThreadGoingToSleep) {
+TEST(PeriodicTask, EveryWakeUpCallsAlsoOneThatFindsTheThreadDozing) {
   std::counting_semaphore<> calls(0);
-  PeriodicTask upkeep([&] { return calls.release(), TimePoint::max(); });
+  PeriodicTask task([&] { return calls.release(), TimePoint::max(); });
   for (std::size_t round = 0; round < scaled(2'000); ++round) {
-    upkeep.wake();
+    task.wake();
     ASSERT_TRUE(calls.try_acquire_for(20s)) << round;
     for (std::size_t turns = round % 8; turns != 0; --turns) std::this_thread::yield();
   }
@@ -63,10 +63,10 @@ TEST(PeriodicTask, EveryPokeCallsAlsoOneThatFindsTheThreadGoingToSleep) {
 TEST(PeriodicTask, AnEarlierTimeIsNotPutOffByALaterOneNorWaitsForIt) {
   for (const bool later_first : {true, false}) {
     std::promise<void> called;
-    PeriodicTask upkeep([&] { return called.set_value(), TimePoint::max(); });
-    if (later_first) upkeep.wake(kLater());
-    upkeep.wake();
-    if (!later_first) upkeep.wake(kLater());
+    PeriodicTask task([&] { return called.set_value(), TimePoint::max(); });
+    if (later_first) task.wake(kLater());
+    task.wake();
+    if (!later_first) task.wake(kLater());
     EXPECT_TRUE(comes(called)) << later_first;
   }
 }
@@ -74,75 +74,75 @@ TEST(PeriodicTask, AnEarlierTimeIsNotPutOffByALaterOneNorWaitsForIt) {
 TEST(PeriodicTask, AStepThatWantsToBeCalledAgainIs) {
   std::promise<void> fifth;
   int calls = 0;
-  PeriodicTask upkeep([&] {
+  PeriodicTask task([&] {
     if (++calls == 5) fifth.set_value();
     return calls < 5 ? std::chrono::steady_clock::now() + 1ms : TimePoint::max();
   });
-  upkeep.wake();
+  task.wake();
   EXPECT_TRUE(comes(fifth));
-  upkeep.stop();
+  task.stop();
   EXPECT_EQ(calls, 5) << "and no more once it wants nothing";
 }
 
 TEST(PeriodicTask, NoStepBeginsBeforeTheTimeThatTheLastOneAskedFor) {
   std::promise<void> second;
   TimePoint asked_for{}, begun{};
-  PeriodicTask upkeep([&] {
+  PeriodicTask task([&] {
     if (asked_for == TimePoint{}) return asked_for = std::chrono::steady_clock::now() + 20ms;
     begun = std::chrono::steady_clock::now();
     second.set_value();
     return TimePoint::max();
   });
-  upkeep.wake();
+  task.wake();
   ASSERT_TRUE(comes(second));
-  upkeep.stop();
+  task.stop();
   EXPECT_GE(begun, asked_for);
 }
 
-TEST(PeriodicTask, WhatIsLeftToDoDuringAStepIsDoneByAnother) {
-  std::latch begun(1), poked(1);
+TEST(PeriodicTask, WhatIsLeftToDoDuringAStepIsDoneByTheNext) {
+  std::latch begun(1), woken(1);
   std::promise<void> again;
   int calls = 0;
-  PeriodicTask upkeep([&] {
+  PeriodicTask task([&] {
     if (++calls == 1) {
       begun.count_down();
-      poked.wait();  // the step has looked already and saw nothing of it
+      woken.wait();  // the step has looked already and saw nothing of it
     } else {
       again.set_value();
     }
     return TimePoint::max();
   });
-  upkeep.wake();
+  task.wake();
   begun.wait();
-  upkeep.wake();
-  poked.count_down();
+  task.wake();
+  woken.count_down();
   EXPECT_TRUE(comes(again));
 }
 
 TEST(PeriodicTask, AtItsEndNoStepIsUnderWay) {
   std::latch begun(1), go_on(1);
   std::atomic<bool> ended = false;
-  PeriodicTask upkeep([&] {
+  PeriodicTask task([&] {
     if (ended) return TimePoint{};
     begun.count_down();
     go_on.wait();
     ended = true;
     return TimePoint{};  // at once again, if it were let
   });
-  upkeep.wake();
+  task.wake();
   begun.wait();
   std::jthread stopper([&] {
-    upkeep.stop();
+    task.stop();
     EXPECT_TRUE(ended);
   });
   go_on.count_down();
 }
 
 TEST(PeriodicTask, MayBeStoppedTwiceAndNeverStarted) {
-  PeriodicTask upkeep([] { return TimePoint::max(); });
-  upkeep.stop();
-  upkeep.stop();
-  upkeep.wake();
+  PeriodicTask task([] { return TimePoint::max(); });
+  task.stop();
+  task.stop();
+  task.wake();
 }
 
 }  // namespace

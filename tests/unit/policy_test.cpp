@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 #include <unordered_map>
 
@@ -40,9 +41,9 @@ class PolicyTest : public ::testing::Test {
     shrink();
   }
   void shrink() {
-    policy_.settle(kBudget);
-    while (policy_.weight() > kBudget) {
-      Node* victim = policy_.victim(kBudget);
+    policy_.fill_main(bounds_);
+    while (!bounds_.hold(policy_.size())) {
+      Node* victim = policy_.victim(bounds_);
       ASSERT_NE(victim, nullptr);
       ASSERT_NE(victim->place, Place::pinned);
       policy_.remove(victim);
@@ -50,6 +51,7 @@ class PolicyTest : public ::testing::Test {
     }
   }
 
+  Bounds bounds_{.weight = kBudget};
   WindowClockPolicy policy_;
   std::unordered_map<std::uint64_t, NodeRef> held_;
   std::mt19937_64 random_{5};
@@ -75,6 +77,7 @@ TEST_F(PolicyTest, WeighsExactlyWhatItHolds) {
       total += weight - old->weight;
     }
     ASSERT_EQ(policy_.weight(), total);
+    ASSERT_EQ(policy_.size().entries, held_.size());
     std::size_t pinned = 0;
     if (i % 64 != 0) continue;
     for (const auto& [held, node] : held_) pinned += node->counter ? node->weight : 0;
@@ -98,7 +101,7 @@ TEST_F(PolicyTest, CountersStayWhateverComesAndAreNeverVictims) {
 
 TEST_F(PolicyTest, HasNoVictimWhenAllThatIsLeftIsPinned) {
   for (std::uint64_t key = 0; key < 10; ++key) insert(key, 100, true);
-  EXPECT_EQ(policy_.victim(kBudget), nullptr);
+  EXPECT_EQ(policy_.victim(bounds_), nullptr);
 }
 
 TEST_F(PolicyTest, AScanOfKeysThatNeverComeBackLeavesTheHotSetInPlace) {
@@ -139,6 +142,26 @@ TEST_F(PolicyTest, ANewValueKeepsItsKeysPlaceInTheMainArea) {
   policy_.replace(old.get(), held.get());
   EXPECT_EQ(held->place, Place::main);
   EXPECT_EQ(old->place, Place::none);
+}
+
+TEST_F(PolicyTest, ABoundByEntriesLeavesTheMainAreaNineTenths) {
+  bounds_ = {.weight = 100 * kBudget, .entries = 1'000};
+  for (std::uint64_t key = 0; key < 2'000; ++key) insert(key, 100);
+  ASSERT_EQ(held_.size(), 1'000u);
+  const auto in_window =
+      std::ranges::count_if(held_, [](const auto& entry) { return entry.second->place == Place::window; });
+  EXPECT_EQ(in_window, 100);
+}
+
+TEST_F(PolicyTest, WithAFewEntriesTheNewestIsNeverTheVictim) {
+  for (std::size_t entries = 1; entries <= 25; ++entries) {
+    bounds_ = {.weight = kBudget, .entries = entries};
+    for (std::uint64_t key = 1'000 * entries; key < 1'000 * entries + 100; ++key) {
+      for (const auto& [held, node] : held_) WindowClockPolicy::touch(*node);
+      insert(key, 100);
+      ASSERT_EQ(held_.count(key), 1u) << entries << " entries";
+    }
+  }
 }
 
 }  // namespace

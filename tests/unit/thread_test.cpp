@@ -74,53 +74,53 @@ TEST(Thread, ALoadThatOverrunsItsManagerWhereNoneIsToBeHadEndsNothing) {
   goes_on.set_value();
 }
 
-TEST(Thread, UpkeepWithoutOneIsDoneByWhatPassesBy) {
+TEST(Thread, APeriodicTaskWithoutOneRunsOnThreadsThatTendIt) {
   std::atomic<int> calls = 0;
   std::atomic<std::thread::id> by;
   std::atomic<bool> always_due = false;
-  PeriodicTask upkeep([&] {
+  PeriodicTask task([&] {
     by = std::this_thread::get_id();
     ++calls;
     return always_due ? TimePoint{} : TimePoint::max();
   });
-  upkeep.tend();
+  task.tend();
   EXPECT_EQ(calls, 0) << "nothing was due";
   {
     const ThreadShortage shortage;
-    EXPECT_FALSE(upkeep.wake());
-    EXPECT_FALSE(upkeep.wake());
-    upkeep.tend();
-    upkeep.tend();
+    EXPECT_FALSE(task.wake());
+    EXPECT_FALSE(task.wake());
+    task.tend();
+    task.tend();
     EXPECT_EQ(calls, 1);
     EXPECT_EQ(by.load(), std::this_thread::get_id());
     always_due = true;
-    EXPECT_FALSE(upkeep.wake());
+    EXPECT_FALSE(task.wake());
   }
-  EXPECT_TRUE(eventually([&] { return upkeep.tend(), by.load() != std::this_thread::get_id(); }))
+  EXPECT_TRUE(eventually([&] { return task.tend(), by.load() != std::this_thread::get_id(); }))
       << "some of those who pass try to start one";
-  upkeep.stop();
+  task.stop();
 }
 
-TEST(Thread, UpkeepThatIsDoneByAPasserByIsWaitedForAtTheEnd) {
+TEST(Thread, AStepOnAThreadThatTendsATaskIsWaitedForAtItsEnd) {
   std::promise<void> begun, goes_on;
   std::atomic<bool> done = false;
-  PeriodicTask upkeep([&] {
+  PeriodicTask task([&] {
     begun.set_value();
     goes_on.get_future().wait();
     done = true;
     return TimePoint::max();
   });
   const ThreadShortage shortage;
-  upkeep.wake();
-  std::thread passer([&] { upkeep.tend(); });
+  task.wake();
+  std::thread tending([&] { task.tend(); });
   begun.get_future().wait();
   std::thread stopper([&] {
-    upkeep.stop();
+    task.stop();
     EXPECT_TRUE(done);
   });
   goes_on.set_value();
   stopper.join();
-  passer.join();
+  tending.join();
 }
 
 }  // namespace

@@ -1,0 +1,59 @@
+/// With an L2: which of its values may be kept, and which entries go when the invalidation channel goes down.
+#include "l1/store.hpp"
+
+#include <algorithm>
+
+#include "l1/hit.hpp"
+#include "l1/unlinked.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+bool Store::keeps(const Flight& flight, const Node& node) const {
+  const std::uint64_t noted = flight.state.fill_epoch;
+  if (node.shared) return !flight.state.revoked && FillEpoch::is_open(noted) && noted == fill_epoch_.current();
+  // Loaded by this process for itself: the invalidation channel went neither down nor up since.
+  return !heeds_others(node) || flight.kind == FlightKind::write || noted == fill_epoch_.current();
+}
+
+void Store::close(bool drops_shared) {
+  // A flight that read the epoch before this, under a shard's lock, has inserted by the time that lock is taken here.
+  fill_epoch_.close();
+  drop(0, [&](const Node& node) { return node.shared ? drops_shared : heeds_others(node); });
+}
+
+void Store::drop_shared(std::uint64_t sequence) {
+  drop(sequence, [](const Node& node) { return node.shared; });
+}
+
+template <class Goes>
+void Store::drop(std::uint64_t sequence, Goes goes) {
+  for (std::size_t i = 0; i <= mask_; ++i) {
+    Shard& home = shards_[i];
+    Unlinked dead(home);
+    const SpinGuard lock(home.lock);
+    home.cleared = std::max(home.cleared, sequence);
+    home.flights.each([](const std::shared_ptr<Flight>& flight) { flight->state.revoked = true; });
+    home.table.each([&](Node& node) {
+      home.lock.assert_held();
+      if (goes(node)) home.remove(&node, dead);
+    });
+  }
+}
+
+void Store::revoke(const KeyView& key) {
+  Shard& home = shard(key.hash);
+  Unlinked dead(home);
+  const SpinGuard lock(home.lock);
+  home.flights.each(key, [](const std::shared_ptr<Flight>& flight) { flight->state.revoked = true; });
+  // By name: L2, too, knows only one of two long keys that have one name.
+  while (Node* held = home.find(key)) {
+    if (!held->shared) break;
+    home.remove(held, dead);
+  }
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

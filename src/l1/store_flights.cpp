@@ -1,0 +1,139 @@
+/// Single flight: which load a caller joins, and what keeps callers from joining.
+#include "l1/store.hpp"
+
+#include "l1/hit.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+namespace {
+
+/// True when a caller that comes now may take what this flight brings.
+bool joinable(const Flight& flight, const Flight& mine, std::uint64_t store_cleared) {
+  const Flight::State& state = flight.state;
+  const bool without_claim = state.unclaimed || (state.revoked && !flight.leased.load(std::memory_order_acquire));
+  const bool closed = state.closed || (state.loading && (without_claim || flight.closes_at_load));
+  return flight.kind == FlightKind::load && !state.fenced && !closed && !state.superseded &&
+         flight.type->same(*mine.type) && flight.identity == mine.identity && flight.name == mine.name &&
+         flight.full == mine.full && flight.sequence >= store_cleared &&
+         flight.sequence >= mine.identity->cleared.load(std::memory_order_acquire) &&
+         flight.sequence >= flight.tags.invalidated();
+}
+
+}  // namespace
+
+Store::Joined Store::join(std::shared_ptr<Flight> mine, Wants wants, TimePoint now) {
+  const KeyView key = mine->key();
+  Joined joined;
+  Shard& home = shard(key.hash);
+  const SpinGuard lock(home.lock);
+  if (wants == Wants::refresh) {
+    home.flights.each(key, [](const std::shared_ptr<Flight>& flight) { flight->state.superseded = true; });
+  } else {
+    Node* const node = wants == Wants::any ? home.find(key) : nullptr;
+    if (node && node->type->serves(*mine->type)) {
+      joined.freshness = evaluate(*node, mine->identity, now);
+      if (joined.freshness != Freshness::miss) joined.entry = home.use(*node, now);
+      if (backs_off(*node, now)) joined.freshness = without_refresh(joined.freshness);
+    }
+    if (joined.freshness == Freshness::fresh || joined.freshness == Freshness::serving) return joined;
+    const std::uint64_t cleared = home.cleared;
+    home.flights.each(key, [&](const std::shared_ptr<Flight>& flight) {
+      if (joinable(*flight, *mine, cleared)) joined.flight = flight;
+    });
+    if (joined.flight) {
+      joined.loading = joined.flight->state.loading;
+      joined.changed = joined.loading && joined.flight->state.revoked;
+      return joined;
+    }
+  }
+  mine->state.fill_epoch = fill_epoch_.current();
+  home.flights.add(mine);
+  joined.flight = std::move(mine);
+  joined.lead = true;
+  return joined;
+}
+
+void Store::begin(const std::shared_ptr<Flight>& flight) {
+  Shard& home = shard(flight->hash);
+  const SpinGuard lock(home.lock);
+  if (flight->kind == FlightKind::write) home.fence_reads(flight->key());
+  flight->state.superseded = flight->kind == FlightKind::fill;
+  flight->state.fill_epoch = fill_epoch_.current();
+  home.flights.add(flight);
+}
+
+void Store::rearm(Flight& flight, bool keep) {
+  Shard& home = shard(flight.hash);
+  const SpinGuard lock(home.lock);
+  // A caller that comes from now on comes after the change.
+  if (flight.state.revoked && flight.state.loading) flight.state.superseded = true;
+  flight.state.revoked = false;
+  flight.state.fill_epoch = keep ? fill_epoch_.current() : FillEpoch::kNever;
+}
+
+void Store::begin_loading(Flight& flight) {
+  Shard& home = shard(flight.hash);
+  const SpinGuard lock(home.lock);
+  flight.state.revoked = false;
+  flight.state.loading = true;
+}
+
+std::shared_ptr<Flight> Store::begin_unclaimed(Flight& flight) {
+  Shard& home = shard(flight.hash);
+  const SpinGuard lock(home.lock);
+  std::shared_ptr<Flight> running;
+  home.flights.each(flight.key(), [&](const std::shared_ptr<Flight>& other) {
+    const Flight::State& state = other->state;
+    const bool out_of_date = state.fenced || state.revoked || state.superseded;
+    if (state.unclaimed && state.loading && !out_of_date) running = other;
+  });
+  if (running) return running;
+  flight.state.revoked = false;
+  flight.state.loading = flight.state.unclaimed = true;
+  return nullptr;
+}
+
+void Store::begin_unclaimed_beside(Flight& flight) {
+  Shard& home = shard(flight.hash);
+  const SpinGuard lock(home.lock);
+  flight.state.revoked = false;
+  flight.state.loading = flight.state.unclaimed = true;
+}
+
+void Store::close(Flight& flight) {
+  Shard& home = shard(flight.hash);
+  const SpinGuard lock(home.lock);
+  flight.state.closed = true;
+}
+
+void Store::supersede(Flight& flight) {
+  Shard& home = shard(flight.hash);
+  const SpinGuard lock(home.lock);
+  flight.state.superseded = true;
+}
+
+bool Store::fenced(const Flight& flight) const {
+  Shard& home = shard(flight.hash);
+  const SpinGuard lock(home.lock);
+  return flight.state.fenced || flight.sequence < home.cleared;
+}
+
+bool Store::revoked(const Flight& flight) const {
+  Shard& home = shard(flight.hash);
+  const SpinGuard lock(home.lock);
+  return flight.state.revoked;
+}
+
+void Store::fence_loads() {
+  for (std::size_t i = 0; i <= mask_; ++i) {
+    Shard& home = shards_[i];
+    const SpinGuard lock(home.lock);
+    home.flights.each([](const std::shared_ptr<Flight>& flight) { flight->state.fenced = true; });
+  }
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

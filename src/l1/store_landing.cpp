@@ -1,0 +1,59 @@
+/// How flights end: which of them are stored.
+#include "l1/store.hpp"
+
+#include "l1/hit.hpp"
+#include "l1/unlinked.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+Store::Published Store::land(Flight& flight, Landing landing, TimePoint now) {
+  std::shared_ptr<Flight> detached;
+  Shard& home = shard(flight.hash);
+  Unlinked dead(home);
+  const SpinGuard lock(home.lock);
+  detached = home.flights.remove(flight);
+  if (flight.state.fenced || flight.sequence < home.cleared) return Published::fenced;
+  Node* held = home.find(flight.key());
+  if (landing.replace_by || landing.remove) home.fence_superseded(flight);
+  if (landing.replace_by && !keeps(flight, *landing.replace_by)) {
+    landing.replace_by.reset();
+    landing.remove = held && held->shared;
+  }
+  if (landing.replace_by) {
+    const bool stored = home.insert(held, std::move(landing.replace_by), now, dead);
+    return stored ? Published::stored : Published::refused;
+  }
+  if (held && landing.remove) {
+    home.remove(held, dead);
+  } else if (held && landing.retry_after != TimePoint{} && held->created <= landing.retry_of) {
+    held->retry_after.store(landing.retry_after, std::memory_order_relaxed);
+  }
+  return Published::nothing;
+}
+
+void Store::end_write(Flight& flight, NodeRef node, SendOrder order, TimePoint now) {
+  std::shared_ptr<Flight> detached;
+  Shard& home = shard(flight.hash);
+  Unlinked dead(home);
+  const SpinGuard lock(home.lock);
+  detached = home.flights.remove(flight);
+  Node* held = home.find(flight.key());
+  const bool alone = !flight.state.rival.sent();
+  const bool counts = node && !flight.state.fenced && flight.sequence >= home.cleared && keeps(flight, *node);
+  if (counts && (alone || order > flight.state.rival)) {
+    home.fence_reads(flight.key());
+    home.tell_rivals(flight.key(), order);
+    home.insert(held, std::move(node), now, dead);
+    return;
+  }
+  if (counts && order < flight.state.rival) return;  // what the rival left, or what came after it, is newer
+  // Which of the writes under way L2 executes last is unknown.
+  home.fence(flight.key());
+  if (held) home.remove(held, dead);
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

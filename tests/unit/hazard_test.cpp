@@ -1,0 +1,102 @@
+// Entries that are being read are not freed.
+#include "l1/hazard.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <latch>
+#include <memory>
+#include <thread>
+
+#include "l1/hit.hpp"
+
+namespace dsta::cache::detail {
+namespace {
+
+bool is_announced(const Node* node) {
+  const auto announced = Hazards::announced();
+  return std::ranges::binary_search(announced, node);
+}
+
+struct HazardTest : ::testing::Test {
+  NodeRef node = make_node<int>(KeyView{"key", {}, 1}, 1);
+  std::atomic<std::uint64_t> slot{7};
+};
+
+TEST_F(HazardTest, AnEntryIsAnnouncedFromProtectToRelease) {
+  EXPECT_FALSE(is_announced(node.get()));
+  ASSERT_TRUE(Hazards::protect(thread_record(), node.get(), slot, 7));
+  EXPECT_TRUE(is_announced(node.get()));
+  Hazards::release(thread_record());
+  EXPECT_FALSE(is_announced(node.get()));
+}
+
+TEST_F(HazardTest, ASlotThatHoldsAnotherWordByNowIsNotProtected) {
+  EXPECT_FALSE(Hazards::protect(thread_record(), node.get(), slot, 8));
+  Hazards::release(thread_record());
+}
+
+TEST_F(HazardTest, EachThreadAnnouncesByItself) {
+  const NodeRef other = make_node<int>(KeyView{"key", {}, 1}, 2);
+  std::latch announced(1), looked(1);
+  std::jthread thread([&] {
+    ASSERT_TRUE(Hazards::protect(thread_record(), other.get(), slot, 7));
+    announced.count_down();
+    looked.wait();
+    Hazards::release(thread_record());
+  });
+  ASSERT_TRUE(Hazards::protect(thread_record(), node.get(), slot, 7));
+  announced.wait();
+  EXPECT_TRUE(is_announced(node.get()));
+  EXPECT_TRUE(is_announced(other.get()));
+  Hazards::release(thread_record());
+  EXPECT_TRUE(is_announced(other.get()));
+  looked.count_down();
+}
+
+TEST_F(HazardTest, AThreadThatEndsGivesItsRecordToTheNext) {
+  const auto index_of_a_new_thread = [] {
+    std::uint32_t index = 0;
+    std::thread([&] { index = thread_record().index; }).join();
+    return index;
+  };
+  const std::uint32_t first = index_of_a_new_thread();
+  EXPECT_EQ(index_of_a_new_thread(), first);
+  EXPECT_NE(first, thread_record().index);
+}
+
+/// Says when it is destroyed.
+struct Witness {
+  explicit Witness(bool& destroyed) : destroyed_(&destroyed) {}
+  Witness(Witness&& other) noexcept : destroyed_(std::exchange(other.destroyed_, nullptr)) {}
+  ~Witness() {
+    if (destroyed_) *destroyed_ = true;
+  }
+
+ private:
+  bool* destroyed_;
+};
+
+TEST(RemovedEntry, IsFreedOnceNoReaderAnnouncesIt) {
+  const TimePoint now{std::chrono::hours(1)};
+  Store store{L1Options{.max_bytes = 1 << 20}, now};
+  bool destroyed = false;
+  const KeyView key{"key", {}, 1};
+  NodeRef made = make_node<Witness>(key, destroyed);
+  made->refresh_at = made->fresh_until = made->stale_until = TimePoint::max();
+  const Node* const node = made.get();
+  ASSERT_TRUE(store.put(std::move(made), now));
+  const std::atomic<std::uint64_t> slot{7};
+  ASSERT_TRUE(Hazards::protect(thread_record(), node, slot, 7));
+  ASSERT_TRUE(store.erase(key, now));
+  store.contents(now);  // looks who reads, and frees what it can
+  EXPECT_FALSE(destroyed);
+  Hazards::release(thread_record());
+  store.contents(now);
+  EXPECT_TRUE(destroyed);
+}
+
+}  // namespace
+}  // namespace dsta::cache::detail
