@@ -24,7 +24,7 @@ TEST(BlockingWorker, AreRunOneAfterTheOther) {
   }
 }
 
-TEST(BlockingWorker, OneThatFailsForWantOfAThreadIsOverLikeAnyOther) {
+TEST(BlockingWorker, OneThatGetsNoThreadIsOverLikeAnyOther) {
   BlockingWorker errands(std::make_shared<LinkWatch>());
   errands.run([] { throw std::runtime_error("no thread"); });
   EXPECT_TRUE(eventually([&] { return errands.idle(); }));

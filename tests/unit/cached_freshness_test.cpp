@@ -28,7 +28,7 @@ struct CachedFreshness : ::testing::Test {
   bool down = false;
 };
 
-TEST_F(CachedFreshness, AValueIsServedUntilItsTtlIsOverAndNotAMomentLonger) {
+TEST_F(CachedFreshness, AValueIsServedUntilItsTtlIsOverAndNoLonger) {
   const auto f = numbered({.ttl = 60s, .prefix = "ttl"});
   EXPECT_EQ(f(0), 1);
   clock.advance(60s - 1ns);
@@ -66,7 +66,7 @@ TEST_F(CachedFreshness, ATtlOfZeroOrLessStoresNothing) {
   EXPECT_EQ(cache.get_stats().entries, 0u);
 }
 
-TEST_F(CachedFreshness, PastItsTtlAStaleValueIsServedWhileOneRefreshRuns) {
+TEST_F(CachedFreshness, AStaleValueIsServedWhileOneRefreshRuns) {
   const auto f = numbered({.ttl = 60s, .prefix = "stale", .stale_for = 30s});
   EXPECT_EQ(f(0), 1);
   clock.advance(70s);
@@ -116,7 +116,7 @@ TEST_F(CachedFreshness, AnInvalidatedValueIsNeverServedStale) {
   EXPECT_EQ(f(0), 4);
 }
 
-TEST_F(CachedFreshness, ATagThatExpiresItsEntriesLeavesThemToBeServedStale) {
+TEST_F(CachedFreshness, AnExpiredTagLeavesEntriesToBeServedStale) {
   const auto f = numbered({.ttl = 60s, .prefix = "soft", .tags = {"t"}, .stale_for = 1h});
   const auto strict = numbered({.ttl = 60s, .prefix = "strict", .tags = {"t"}});
   f(0), strict(0);
@@ -151,7 +151,7 @@ TEST_F(CachedFreshness, ARefreshIsStartedOnceAheadOfTheEnd) {
   EXPECT_EQ(cache.get_stats().stale_served, 0u);
 }
 
-TEST_F(CachedFreshness, ARefreshThatAnInvalidationOvertookIsNotStored) {
+TEST_F(CachedFreshness, ARefreshAfterAnInvalidationIsNotStored) {
   const auto f = numbered({.ttl = 60s, .prefix = "overtaken", .stale_for = 1h});
   f(0);
   clock.advance(70s);
@@ -198,7 +198,7 @@ TEST_F(CachedFreshness, JitterShortensEachTtlAndByNoMoreThanItsShare) {
   EXPECT_LT(*ttls.begin(), 90s);
 }
 
-TEST_F(CachedFreshness, XFetchRefreshesDearValuesEarlierAtARandomTime) {
+TEST_F(CachedFreshness, XFetchRefreshesExpensiveValuesEarlier) {
   Duration cost = 5s;
   const auto f =
       cache.cached({.ttl = 100s, .prefix = "xfetch", .xfetch = 1}, [&](int) { return clock.advance(cost), 1; });

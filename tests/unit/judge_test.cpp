@@ -99,7 +99,7 @@ TEST(SharedJudge, ATagThatWasRemovedSinceTakesTheEntryWithIt) {
       << "noted later than what is known: the version key was lost and made again";
 }
 
-TEST(SharedJudge, ATagThatExpiredMakesTheEntryStaleBeforeItsTtlIsOver) {
+TEST(SharedJudge, AnExpiredTagMakesTheEntryStaleBeforeItsTtl) {
   const Entry entry{.tags = {{"tag", 50}}};
   const Versions versions = known({{"tag", Version{50, 60}}});
   for (const std::int64_t now : {0, 150, 250, 350}) {
@@ -158,7 +158,7 @@ TEST(CountsPlain, ACounterIsDecimalDigitsAndARawValueAnything) {
   EXPECT_TRUE(counts_plain(other(""), true));
 }
 
-TEST(CountsPlain, WhatShouldHaveBeenAnEntryOrIsNoStringCountsForNothing) {
+TEST(CountsPlain, WhatIsNoEntryOrNoStringCountsForNothing) {
   for (const bool raw : {false, true}) {
     EXPECT_FALSE(counts_plain(Found(), raw));
     EXPECT_FALSE(counts_plain(other("42", DecodeError::corrupt), raw));

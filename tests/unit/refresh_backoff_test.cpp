@@ -43,7 +43,7 @@ struct RefreshBackoff : ::testing::Test {
   std::atomic<bool> down = false;
 };
 
-TEST_F(RefreshBackoff, TwentyCallersOfAFailingRefreshGetTheStaleValue) {
+TEST_F(RefreshBackoff, TwentyCallersOfAFailingRefreshGetStale) {
   const auto f = source({.ttl = 60s, .prefix = "p", .stale_for = 1h});
   EXPECT_EQ(f(0), 101);
   clock.advance(61s);
@@ -63,7 +63,7 @@ TEST_F(RefreshBackoff, TwentyCallersOfAFailingRefreshGetTheStaleValue) {
   EXPECT_EQ(f.cache_info().stale_served, 40u);
 }
 
-TEST_F(RefreshBackoff, TwentyCallersOfAFailingLoaderShareOneRunAndItsError) {
+TEST_F(RefreshBackoff, TwentyCallersOfAFailingLoadShareOneError) {
   std::latch waiting(kCallers - 1);
   cache.core()->probe = [&](Core::Point point, std::string_view) {
     if (point == Core::Point::before_wait) waiting.count_down();
@@ -85,7 +85,7 @@ TEST_F(RefreshBackoff, TwentyCallersOfAFailingLoaderShareOneRunAndItsError) {
   EXPECT_EQ(runs, 1);
 }
 
-TEST_F(RefreshBackoff, TheNextAttemptIsMadeWhenTheBackoffIsOverAndNotAMomentEarlier) {
+TEST_F(RefreshBackoff, TheNextAttemptIsMadeWhenTheBackoffIsOver) {
   const auto f = source({.ttl = 60s, .prefix = "p", .stale_for = 1h, .refresh_backoff = 30s});
   f(0);
   clock.advance(60s);
@@ -130,7 +130,7 @@ TEST_F(RefreshBackoff, ManualReadsServeTheStaleValueAllTheTime) {
   EXPECT_EQ(f.peek(0), 101);
 }
 
-TEST_F(RefreshBackoff, ARefreshByHandDoesNotWaitAndItsErrorReachesTheCaller) {
+TEST_F(RefreshBackoff, AManualRefreshDoesNotWaitAndThrows) {
   const auto f = source({.ttl = 60s, .prefix = "p", .stale_for = 1h, .refresh_backoff = 30s});
   f(0);
   down = true;
@@ -156,7 +156,7 @@ TEST_F(RefreshBackoff, ASuccessOrANewValueEndsTheBackoff) {
   EXPECT_EQ(background->waiting(), 1u);
 }
 
-TEST_F(RefreshBackoff, WhenNothingStaleIsLeftTheErrorReachesTheCallers) {
+TEST_F(RefreshBackoff, WithoutAStaleValueTheErrorReachesCallers) {
   const auto f = source({.ttl = 60s, .prefix = "p", .stale_for = 10s, .refresh_backoff = 1000s});
   f(0);
   clock.advance(65s);
@@ -170,7 +170,7 @@ TEST_F(RefreshBackoff, WhenNothingStaleIsLeftTheErrorReachesTheCallers) {
   EXPECT_THROW(f(0), std::runtime_error) << "an invalidated value is gone, backoff or not";
 }
 
-TEST_F(RefreshBackoff, AnAnswerThatIsNotToBeKeptRemovesTheValueThatItReplaces) {
+TEST_F(RefreshBackoff, AnAnswerThatIsNotKeptRemovesTheOldValue) {
   const auto f = cache.cached({.ttl = 60s, .prefix = "p", .stale_for = 1h}, [&](int) { return ++runs == 1 ? 1 : -1; })
                      .condition([](int value) { return value > 0; });
   EXPECT_EQ(f(0), 1);
@@ -208,7 +208,7 @@ struct OverlappingRefreshes : RefreshBackoff {
   int first_result = 0;
 };
 
-TEST_F(OverlappingRefreshes, OneThatFailsDoesNotTakeTheOlderOnesValueWithIt) {
+TEST_F(OverlappingRefreshes, OneThatFailsKeepsTheOlderOnesValue) {
   EXPECT_EQ(f(0), 101);
   during_a_refresh([&] {
     down = true;
@@ -218,7 +218,7 @@ TEST_F(OverlappingRefreshes, OneThatFailsDoesNotTakeTheOlderOnesValueWithIt) {
   EXPECT_EQ(f.peek(0), 102);
 }
 
-TEST_F(OverlappingRefreshes, TheLaterOnesValueStaysWhicheverLandsLast) {
+TEST_F(OverlappingRefreshes, TheLaterOnesValueStays) {
   during_a_refresh([&] { EXPECT_EQ(f.refresh(0), 102); });
   EXPECT_EQ(first_result, 101);
   EXPECT_EQ(f.peek(0), 102);
