@@ -33,6 +33,19 @@ void keep_common(std::vector<std::string>& kinds, const std::vector<std::string>
 
 }  // namespace
 
+bool FunctionMark::same_function(const FunctionMark& other) const {
+  if (same_type(named, other.named)) return true;  // an inline function has an address in each library
+  return (type == other.type || same_type(info, other.info)) && comparable && other.comparable && state == other.state;
+}
+
+void FunctionMark::note_state(const void* bytes, std::size_t size) {
+  comparable = true;
+  const auto* const first = static_cast<const unsigned char*>(bytes);
+  state.assign(first, first + size);
+}
+
+std::string Identity::text() const { return prefix.empty() || name.empty() ? prefix + name : prefix + ":" + name; }
+
 struct IdentityTable::Function final : Identity {
   IdentityTable* table = nullptr;
   Functions::iterator place = {};
