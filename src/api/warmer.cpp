@@ -10,6 +10,8 @@
 #include <thread>
 #include <utility>
 
+#include <dsta/cache/clock.hpp>
+
 #include "base/saturating_add.hpp"
 
 namespace dsta::cache {

@@ -1,6 +1,5 @@
 #pragma once
 /// The codec of json.hpp.
-#include <algorithm>
 #include <cmath>
 #include <concepts>
 #include <cstddef>
@@ -47,15 +46,22 @@ class JsonBuilder {
   using string_t = json::string_t;
   using binary_t = json::binary_t;
 
-  bool null() { return add(nullptr); }
-  bool boolean(bool value) { return add(value); }
-  bool number_integer(number_integer_t value) { return add(value); }
-  bool number_unsigned(number_unsigned_t value) { return add(value); }
-  bool number_float(number_float_t value, const string_t&) { return add(value); }
-  bool string(string_t& value) { return add(std::move(value)); }
-  bool binary(binary_t& value) { return add(std::move(value)); }
-  bool start_object(std::size_t) { return open(json::object()); }
-  bool start_array(std::size_t) { return open(json::array()); }
+  // Numbers as lvalues, as nlohmann's own parser gives them to these constructors: then nothing new is instantiated.
+  bool null() { return place(json()) != nullptr; }
+  bool boolean(bool value) { return place(json(value)) != nullptr; }
+  bool number_integer(number_integer_t value) { return place(json(value)) != nullptr; }
+  bool number_unsigned(number_unsigned_t value) { return place(json(value)) != nullptr; }
+  bool number_float(number_float_t value, const string_t&) { return place(json(value)) != nullptr; }
+  bool string(string_t& value) {
+    *place(json(json::value_t::string))->get_ptr<string_t*>() = std::move(value);
+    return true;
+  }
+  bool binary(binary_t& value) {
+    *place(json(json::value_t::binary))->get_ptr<binary_t*>() = std::move(value);
+    return true;
+  }
+  bool start_object(std::size_t) { return open(json::value_t::object); }
+  bool start_array(std::size_t) { return open(json::value_t::array); }
   bool key(string_t& value) {
     keys_.back() = std::move(value);
     return true;
@@ -67,14 +73,9 @@ class JsonBuilder {
   json take() { return std::move(root_); }
 
  private:
-  template <class Value>
-  bool add(Value&& value) {
-    place(json(std::forward<Value>(value)));
-    return true;
-  }
-  bool open(json container) {
+  bool open(json::value_t container) {
     if (open_.size() >= static_cast<std::size_t>(kMaxJsonDepth)) return false;
-    open_.push_back(place(std::move(container)));
+    open_.push_back(place(json(container)));
     keys_.emplace_back();
     return true;
   }
@@ -86,8 +87,11 @@ class JsonBuilder {
   json* place(json value) {
     if (open_.empty()) return &(root_ = std::move(value));
     json& parent = *open_.back();
-    if (parent.is_array()) return &parent.emplace_back(std::move(value));
-    return &(parent[keys_.back()] = std::move(value));
+    if (auto* array = parent.get_ptr<json::array_t*>()) {
+      array->push_back(std::move(value));
+      return &array->back();
+    }
+    return &((*parent.get_ptr<json::object_t*>())[keys_.back()] = std::move(value));
   }
 
   json root_;
@@ -109,19 +113,15 @@ inline nlohmann::json::input_format_t input_format(JsonFormat format, std::strin
 /// True when no path is deeper than the limit. Goes down at most that far itself.
 inline bool shallow(const nlohmann::json& value, int allowed = kMaxJsonDepth) {
   if (!value.is_structured()) return true;
-  if (allowed == 0) return false;
-  for (const auto& element : value) {
-    if (!shallow(element, allowed - 1)) return false;
-  }
-  return true;
+  return allowed > 0 &&
+         every_element(value, [allowed](const nlohmann::json& element) { return shallow(element, allowed - 1); });
 }
 
 /// True when the value's text says all of it: as text NaN and the infinities are null, and binaries are arrays.
 inline bool textual(const nlohmann::json& value) {
   if (const auto* number = value.get_ptr<const double*>()) return std::isfinite(*number);
   if (value.is_binary() || value.is_discarded()) return false;
-  if (!value.is_structured()) return true;
-  return std::all_of(value.begin(), value.end(), [](const auto& element) { return textual(element); });
+  return every_element(value, [](const nlohmann::json& element) { return textual(element); });
 }
 
 /// True when `value` says what `stored`, from which it was read, says. Changes the order of `stored`.
