@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <deque>
+#include <utility>
 
 #include <dsta/cache/key_text.hpp>
 
@@ -57,30 +58,12 @@ SetResult to_set_result(PutOutcome outcome, Counters& counters) {
   return {SetResult::not_stored, "the manager is closed"};
 }
 
-std::vector<std::string> fill_tags(const std::vector<std::string>& tags, const std::vector<std::string>& arguments) {
-  std::vector<std::string> filled;
-  filled.reserve(tags.size());
-  for (const std::string& tag : tags) {
-    std::string& out = filled.emplace_back();
-    for (std::size_t i = 0; i < tag.size(); ++i) {
-      const std::size_t close = tag[i] == '{' ? tag.find('}', i) : std::string::npos;
-      const std::string_view inside =
-          close == std::string::npos ? std::string_view() : std::string_view(tag).substr(i + 1, close - i - 1);
-      if (inside.size() == 1 && inside[0] >= '0' && inside[0] <= '9') {
-        const auto index = static_cast<std::size_t>(inside[0] - '0');
-        // An argument that was left to its default has no text: the tag then stands without it.
-        if (index < arguments.size()) out += arguments[index];
-        i = close;
-      } else {
-        out += tag[i];
-      }
-    }
-    if (!is_tag(out)) filled.pop_back();  // of an argument that has no text
-  }
-  return filled;
-}
-
 }  // namespace detail
+
+Decorator::Decorator(std::shared_ptr<detail::Core> core, EntryOptions options)
+    : core_(std::move(core)), options_(std::move(options)) {}
+
+CacheManager::CacheManager() : CacheManager(ManagerOptions{}) {}
 
 CacheManager::CacheManager(ManagerOptions options) : core_(detail::Engine::make(std::move(options))) {}
 
@@ -103,16 +86,25 @@ CacheManager CacheManager::from_env(ManagerOptions options) {
 }
 
 CacheManager::~CacheManager() {
-  if (core_ && owner_) engine_of(*core_).close();
+  if (core_) engine_of(*core_).close();
 }
 
 CacheManager& CacheManager::operator=(CacheManager&& other) noexcept {
   if (this != &other) {
-    if (core_ && owner_) engine_of(*core_).close();
+    if (core_) engine_of(*core_).close();
     core_ = std::move(other.core_);
-    owner_ = other.owner_;
   }
   return *this;
+}
+
+Decorator CacheManager::cached(EntryOptions options) { return Decorator(core_, std::move(options)); }
+
+Decorator CacheManager::cached(OptionalDuration ttl, std::string_view prefix, std::string_view name) {
+  EntryOptions options;
+  options.ttl = ttl;
+  options.prefix = prefix;
+  options.name = name;
+  return cached(std::move(options));
 }
 
 bool CacheManager::exists(std::string_view key, const EntryOptions& options) const {
@@ -182,6 +174,14 @@ std::map<std::string, CacheStats> CacheManager::get_stats_by_prefix() const {
 }
 
 void CacheManager::clear_stats() { engine_of(*core_).clear_stats(); }
+
+void CacheManager::set_preset(const std::string& prefix, const EntryOptions& options) {
+  core_->preset(prefix, options);
+}
+
+void CacheManager::limit_loads(const std::string& prefix, const LoadLimit& limit) { core_->limit_loads(prefix, limit); }
+
+const ManagerOptions& CacheManager::options() const { return core_->options(); }
 
 }  // namespace v1
 }  // namespace dsta::cache

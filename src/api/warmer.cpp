@@ -8,8 +8,11 @@
 #include <string>
 #include <utility>
 
+#include <dsta/cache/clock.hpp>
+
 #include "api/warm_run.hpp"
 #include "api/warmer_jobs.hpp"
+#include "base/saturating_add.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {

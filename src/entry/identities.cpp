@@ -21,6 +21,19 @@ std::string place(const FunctionMark& mark) { return fmt::format("{}:{}", mark.w
 
 }  // namespace
 
+bool FunctionMark::same_function(const FunctionMark& other) const {
+  if (same_type(named, other.named)) return true;  // an inline function has an address in each library
+  return (type == other.type || same_type(info, other.info)) && comparable && other.comparable && state == other.state;
+}
+
+void FunctionMark::note_state(const void* bytes, std::size_t size) {
+  comparable = true;
+  const auto* const first = static_cast<const unsigned char*>(bytes);
+  state.assign(first, first + size);
+}
+
+std::string Identity::text() const { return prefix.empty() || name.empty() ? prefix + name : prefix + ":" + name; }
+
 IdentityTable::IdentityTable(std::atomic<std::size_t>& charged, bool elsewhere)
     : charged_(charged), elsewhere_(elsewhere) {}
 IdentityTable::~IdentityTable() = default;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <string>
+#include <vector>
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -32,12 +34,28 @@ KeyBuffer::Head::Head(std::string_view text) {
 
 void KeyBuffer::grow(std::size_t more) {
   const std::size_t capacity = (at_.whole + more / 8 + 2) * 2;
-  auto bigger = std::make_unique_for_overwrite<std::uint64_t[]>(capacity);
-  std::copy_n(words_, at_.whole, bigger.get());
-  heap_ = std::move(bigger);
-  words_ = heap_.get();
+  auto* const bigger = new std::uint64_t[capacity];
+  std::copy_n(words_, at_.whole, bigger);
+  if (words_ != inline_) delete[] words_;
+  words_ = bigger;
   capacity_ = capacity;
 }
+
+namespace {
+template <class Number>
+void append_text_of(KeyBuffer& out, Number number) {
+  char text[kNumberText];
+  out.append({text, write_number(text, number)});
+}
+}  // namespace
+
+void KeyBuffer::append_written(long long number) { append_text_of(*this, number); }
+void KeyBuffer::append_written(unsigned long long number) { append_text_of(*this, number); }
+void KeyBuffer::append_written(Int128 number) { append_text_of(*this, number); }
+void KeyBuffer::append_written(UInt128 number) { append_text_of(*this, number); }
+void KeyBuffer::append_written(float number) { append_text_of(*this, number); }
+void KeyBuffer::append_written(double number) { append_text_of(*this, number); }
+void KeyBuffer::append_written(long double number) { append_text_of(*this, number); }
 
 void append_text(KeyBuffer& out, std::string_view text) {
   constexpr char kHex[] = "0123456789ABCDEF";
@@ -52,6 +70,14 @@ void append_text(KeyBuffer& out, std::string_view text) {
     plain = i + 1;
   }
   out.append(text.substr(plain));
+}
+
+void append_sorted(KeyBuffer& out, std::vector<std::string>& parts) {
+  std::ranges::sort(parts);
+  for (const std::string& part : parts) {
+    out.append(part);
+    out.push(',');
+  }
 }
 
 }  // namespace detail

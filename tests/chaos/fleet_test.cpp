@@ -46,7 +46,7 @@ TEST_P(FleetTest, EightProcessesOfManyThreadsOnOneColdKeyLoadOnce) {
   EXPECT_EQ(board.failures, 0u) << fleet.log();
 }
 
-TEST_P(FleetTest, WhenTheLoadingProcessDiesAnotherTakesOverWithinTheLease) {
+TEST_P(FleetTest, AnotherTakesOverADeadProcessesLoadInTime) {
   ChildProcess& holder = fleet.start("load", url(), {"1", "60000"});
   ASSERT_TRUE(fleet.reaches(board.ready, 1));
   board.go = 1;
@@ -77,7 +77,7 @@ TEST_P(FleetTest, ALoadLongerThanTheLeaseIsStillTheOnlyOne) {
 
 /// Each round: the worker's loader reads the source and waits; the source changes and is invalidated here; the loader
 /// returns what it read. From then on that is never seen again, here nor there.
-TEST_P(FleetTest, AnInvalidationBetweenReadingTheSourceAndStoringIsNeverUndone) {
+TEST_P(FleetTest, AnInvalidationBetweenReadAndStoreIsNeverUndone) {
   const std::uint64_t rounds = heavy(10'000, scaled(400));
   CacheManager cache(over_redis(server->url(), GetParam(), 10s));
   const auto f =

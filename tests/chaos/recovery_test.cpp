@@ -111,7 +111,7 @@ struct Way {
   std::function<void(CacheManager&)> invalidate;
 };
 
-TEST_P(Recovery, InvalidationsDuringAnOutageHoldHereAtOnceAndThereSoon) {
+TEST_P(Recovery, InvalidationsDuringAnOutageHoldHereAtOnce) {
   const auto f = cache.cached({.ttl = 60s, .prefix = "f", .tags = {"t"}}, [](int i) { return i; });
   const auto theirs = near.cached({.ttl = 60s, .prefix = "f", .tags = {"t"}}, [](int) { return -1; });
   const Way kWays[] = {{"del", [](CacheManager& c) { c.del("f:1"); }},
@@ -145,7 +145,7 @@ TEST_P(Recovery, InvalidationsDuringAnOutageHoldHereAtOnceAndThereSoon) {
   }
 }
 
-TEST_P(Recovery, AValueSetAfterAnInvalidationThatWaitsIsNotInvalidatedByIt) {
+TEST_P(Recovery, AValueSetAfterAPendingInvalidationStays) {
   ASSERT_TRUE(cache.set("k", "old"));
   cut_off();
   cache.del("k");
@@ -157,7 +157,7 @@ TEST_P(Recovery, AValueSetAfterAnInvalidationThatWaitsIsNotInvalidatedByIt) {
   EXPECT_EQ(near.get("k"), "new");
 }
 
-TEST_P(Recovery, MoreInvalidationsThanCanWaitEndInForgettingEverything) {
+TEST_P(Recovery, TooManyPendingInvalidationsForgetEverything) {
   constexpr int kMany = 20'000;
   ASSERT_TRUE(cache.set("first", 1, {.ttl = 600s}));
   ASSERT_TRUE(cache.set("last", 1, {.ttl = 600s}));

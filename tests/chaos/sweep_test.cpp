@@ -71,7 +71,7 @@ TEST_P(Sweep, EndsByTheDeadlineAndTheRestIsDoneLater) {
   EXPECT_TRUE(cache.exists("other"));
 }
 
-TEST_P(Sweep, OfEverythingEndsByTheDeadlineTooAndNothingIsReadAnyMore) {
+TEST_P(Sweep, OfEverythingEndsByTheDeadlineAndNothingIsRead) {
   proxy->set(Fault::delay(60ms));
   const auto begun = std::chrono::steady_clock::now();
   cache.flush_all();

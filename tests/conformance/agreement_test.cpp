@@ -49,7 +49,7 @@ struct Agreement : BackendTest {
 };
 INSTANTIATE_TEST_SUITE_P(On, Agreement, redis_backends(), backend_name);
 
-TEST_P(Agreement, ATagThatOnlyAnothersValueNamesIsInvalidatedAllTheSame) {
+TEST_P(Agreement, ATagThatOnlyAForeignValueNamesIsInvalidated) {
   const auto mine = tagged_by_value(cache, [](int) { return 1; });
   const auto theirs = tagged_by_value(other, [](int) { return 2; });
   EXPECT_EQ(theirs(1), 2);
@@ -115,7 +115,7 @@ struct LateTag : Agreement {
 };
 INSTANTIATE_TEST_SUITE_P(On, LateTag, redis_backends(), backend_name);
 
-TEST_P(LateTag, InvalidatedDuringTheLoadKeepsItsValueFromWhoComesLater) {
+TEST_P(LateTag, InvalidatedDuringTheLoadHidesTheValue) {
   for (const Moment when :
        {Moment::in_loader, Moment::before_tags_are_known, Moment::before_shared_store, Moment::before_l1_store}) {
     SCOPED_TRACE(static_cast<int>(when));
@@ -129,7 +129,7 @@ TEST_P(LateTag, InvalidatedDuringTheLoadKeepsItsValueFromWhoComesLater) {
   }
 }
 
-TEST_P(LateTag, InvalidatedWhileItsValueArrivesHidesItFromLaterCallers) {
+TEST_P(LateTag, InvalidatedBeforeItArrivesHidesTheValue) {
   if (!has_l1()) GTEST_SKIP() << "whoever comes later looks for himself";
   EXPECT_EQ(theirs(1), 1);
   moment = Moment::before_l1_store;
@@ -138,7 +138,7 @@ TEST_P(LateTag, InvalidatedWhileItsValueArrivesHidesItFromLaterCallers) {
   expect_new();
 }
 
-TEST_P(Agreement, WhateverTwoDidToAKeyAtOnceInTheEndBothHaveWhatTheServerHas) {
+TEST_P(Agreement, AfterConcurrentChangesBothHaveWhatTheServerHas) {
   std::atomic<int> last = 0;
   const auto number = [&](int) { return ++last; };
   const EntryOptions options{.ttl = 60s, .prefix = "f", .tags = {"t{0}"}};
@@ -189,7 +189,7 @@ TEST_P(Agreement, WhateverTwoDidToAKeyAtOnceInTheEndBothHaveWhatTheServerHas) {
   EXPECT_LT(there, rounds);
 }
 
-TEST_P(Agreement, LoadsThatNeedOneAnothersKeysEndWhenTheirPatienceDoes) {
+TEST_P(Agreement, LoadsThatNeedEachOthersKeysEndInTime) {
   // Here x needs y, and there y needs x: each waits for the other's lease.
   std::latch both(2);
   const auto count_down = [&](std::atomic<bool>& first) {

@@ -156,7 +156,7 @@ TEST_P(SharedDelMany, IsHeardByOtherProcesses) {
   EXPECT_TRUE(eventually([&] { return !other.exists("a") && !other.exists("b"); }));
 }
 
-TEST_P(SharedDelMany, KeepsForLaterWhatTheServerRefusedAndNothingElse) {
+TEST_P(SharedDelMany, KeepsForLaterOnlyWhatTheServerRefused) {
   cache.set_many<int>({{"a", 1}, {"b", 2}});
   const std::string user = "u" + space, rule = "~" + space + ":*";
   ASSERT_EQ(server->command({"ACL", "SETUSER", user, "on", ">pass", "+@all", "%RW~" + at_server("a"), "%R" + rule,

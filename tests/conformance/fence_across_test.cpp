@@ -294,7 +294,7 @@ void FenceAcross::overtake(By with, Moment when) {
   EXPECT_EQ(there.get<int>(key), at_server);
 }
 
-TEST_P(FenceAcross, WhoAsksAfterTheChangeNeverGetsWhatWasLoadedBeforeIt) {
+TEST_P(FenceAcross, AfterTheChangeNobodyGetsAnOlderLoad) {
   for (const By with :
        {By::del, By::set, By::tag_remove, By::tag_expire, By::delete_pattern, By::cache_clear, By::flush_all}) {
     // A put and what is only read have no loader, and reading stores nothing at the server.

@@ -527,7 +527,7 @@ void Interleaving::interleave(Process& by) {
   expect_no_lease();
 }
 
-TEST_P(Interleaving, WhatBeginsAfterAChangeNeverReadsWhatALoadBeforeItBrings) {
+TEST_P(Interleaving, WhatBeginsAfterAChangeReadsNoOlderLoad) {
   for (int of = 0; of <= static_cast<int>(Change::failing_refresh); ++of) {
     change = static_cast<Change>(of);
     if (!applies(change)) continue;

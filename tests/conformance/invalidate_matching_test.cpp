@@ -77,7 +77,7 @@ TEST_P(InvalidateMatching, LeavesOtherFunctionsWhoseKeysBeginAlike) {
   EXPECT_TRUE(inner.peek(2));
 }
 
-TEST_P(InvalidateMatching, LeavesOtherFunctionsWhoseEntriesHaveManyTags) {
+TEST_P(InvalidateMatching, LeavesOtherFunctionsWithManyTags) {
   std::vector<std::string> tags;
   for (int i = 0; i < 80; ++i) tags.push_back("a tag of some length " + std::to_string(i));
   const auto outer =
@@ -105,7 +105,7 @@ TEST_P(InvalidateMatching, HoldsForTheOtherProcesses) {
   EXPECT_TRUE(there.peek("ETH", 1, 0.5));
 }
 
-TEST_P(InvalidateMatching, FencesLoadsUnderWayInThisProcessAndInOthers) {
+TEST_P(InvalidateMatching, FencesLoadsHereAndInOtherProcesses) {
   CacheManager other = embedded() ? CacheManager() : manager();
   CacheManager& loading = embedded() ? cache : other;
   const EntryOptions options{.ttl = 60s, .prefix = "api", .name = "f"};
@@ -120,7 +120,7 @@ TEST_P(InvalidateMatching, FencesLoadsUnderWayInThisProcessAndInOthers) {
   EXPECT_TRUE(f.peek("BTCUSDT", 1));
 }
 
-TEST_P(InvalidateMatching, FindsLongKeysByTheArgumentsBeforeAndInWhatIsCutOff) {
+TEST_P(InvalidateMatching, FindsLongKeysByTheirFirstArguments) {
   const auto f = cache.cached(
       {.ttl = 60s, .prefix = "api", .name = "f"},
       [](const std::string& name, const std::string& more, int i) { return name.size() + more.size() + size_t(i); });
@@ -151,7 +151,7 @@ TEST_P(InvalidateMatching, OfAGenericFunctionTellsTypesApart) {
   EXPECT_EQ(f.invalidate_matching(), 2u);
 }
 
-TEST_P(InvalidateMatching, TakesWhatWasStoredByHandUnderTheFunctionsKey) {
+TEST_P(InvalidateMatching, TakesManualValuesUnderTheFunctionsKey) {
   const auto f = cache.cached({.ttl = 60s, .prefix = "api", .name = "f"}, [](int a, int b) { return a + b; });
   ASSERT_TRUE(cache.set(f.key_for(1, 2), 7));
   EXPECT_EQ(f(1, 2), 7);

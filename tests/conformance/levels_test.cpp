@@ -110,7 +110,7 @@ TEST_P(TwoLevels, ARemovalAtTheServerByHandIsHeard) {
 struct Stored : BackendTest {};
 INSTANTIATE_TEST_SUITE_P(On, Stored, redis_backends(), backend_name);
 
-TEST_P(Stored, ValuesAboveTheThresholdTakeFewerBytesAndThoseBelowTheirOwn) {
+TEST_P(Stored, OnlyValuesAboveTheThresholdAreCompressed) {
   const auto bytes = [&](const std::string& key) { return std::stoul(server->command({"STRLEN", at_server(key)})); };
   cache.set("large", std::string(20'000, 'x'), {.compress_above = 1000});
   cache.set("small", std::string(999, 'x'), {.compress_above = 1000});

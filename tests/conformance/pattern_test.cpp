@@ -89,7 +89,7 @@ TEST_P(Patterns, FenceTheLoadsThatMatch) {
   EXPECT_EQ(f.cache_info().fenced, 1u);
 }
 
-TEST_P(Patterns, FenceLoadsOfRawValuesAlsoWhereTheServerForgotThatThereAreAny) {
+TEST_P(Patterns, FenceRawLoadsAlsoWhereTheServerForgotThem) {
   if (embedded()) GTEST_SKIP() << "there are no raw values";
   CacheManager other = manager();
   std::string pattern;
@@ -164,7 +164,7 @@ TEST_P(Patterns, OfLongKeysLeaveWhatTheyCannotMatch) {
   }
 }
 
-TEST_P(Patterns, OverTheEndOfALongKeyFenceItsLoadInTheProcessThatLoads) {
+TEST_P(Patterns, OverTheEndOfALongKeyFenceItsLoadElsewhere) {
   const List meant = OfLists::list("LAST");
   const auto f = cache.cached({.ttl = 60s, .prefix = "api"}, OfLists{[&] { cache.delete_pattern("*,LAST,)"); }});
   f(meant);

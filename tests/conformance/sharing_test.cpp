@@ -88,7 +88,7 @@ TEST_P(Sharing, ALoadIsJoinedAlsoAfterItsLeaseWasRenewed) {
   }
 }
 
-TEST_P(Sharing, AManualLoadThatCallsTheFunctionOfItsKeyDoesNotWaitForItself) {
+TEST_P(Sharing, AManualLoadThatCallsItsFunctionDoesNotWait) {
   for (const bool raw : {false, true}) {
     const auto f = cache.cached({.ttl = 60s, .prefix = raw ? "r" : "f", .raw = raw}, [](int i) { return i; });
     const EntryOptions options{.ttl = 60s, .raw = raw};
@@ -111,7 +111,7 @@ TEST_P(Sharing, NewValuesReplaceTheOldOnesHeldElsewhere) {
   }
 }
 
-TEST_P(Sharing, ClearingAFunctionForgetsAlsoWhatWasReadBeforeItWasKnownHere) {
+TEST_P(Sharing, ClearingAFunctionForgetsEarlierReadsToo) {
   const auto theirs = other.cached({.ttl = 60s, .prefix = "f"}, [](int i) { return i; });
   ASSERT_TRUE(theirs.put(1, 1));
   ASSERT_TRUE(soon([&] { return cache.get<int>("f:1") == 1; }));

@@ -41,7 +41,7 @@ TEST_P(Tagged, WritesBetweenManyInvalidationsCountUntilTheNext) {
   }
 }
 
-TEST_P(Tagged, ExpiredByTheirTagTheyAreServedStaleAndRemovedOnesAreNot) {
+TEST_P(Tagged, ExpiredEntriesAreServedStaleAndRemovedOnesAreNot) {
   const EntryOptions options{.ttl = 60s, .tags = {"t"}, .stale_for = 60s};
   cache.set("k", "v", options);
   cache.set("strict", "v", {.ttl = 60s, .tags = {"t"}});

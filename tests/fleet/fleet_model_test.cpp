@@ -66,7 +66,7 @@ TEST(FleetModel, EveryReaderSeesWhatItMay) {
 }
 
 /// That a run is quiet says something only if it would not be otherwise.
-TEST(FleetModel, FindsThatProcessesWhichShareNothingMissInvalidations) {
+TEST(FleetModel, FindsMissedInvalidationsWhereNothingIsShared) {
   if (!testing_support::RedisServer::available()) GTEST_SKIP() << "no redis-server on this machine";
   Plan plan;
   plan.kinds = {kind_named("plain"), kind_named("static_tags"), kind_named("text")};

@@ -29,7 +29,7 @@ struct FleetOracle : ::testing::Test {
   void invalidate() { Oracle::Change(here, Oracle::Change::removal, {plain}).done(); }
 };
 
-TEST_F(FleetOracle, ALoadFromBeforeAnInvalidationIsOutdatedWhereNoLevelIsBetween) {
+TEST_F(FleetOracle, ALoadBeforeAnInvalidationIsOutdatedAtOneLevel) {
   invalidate();
   EXPECT_EQ(told(strict, plain, 0), "outdated, loaded, no in-process level [plain]");
   EXPECT_EQ(told(strict, plain, 1), "");
@@ -49,7 +49,7 @@ TEST_F(FleetOracle, AnotherProcessMayBeLateButNotForLong) {
   EXPECT_EQ(told(other, plain, 0), "outdated, loaded [plain]");
 }
 
-TEST_F(FleetOracle, AnInvalidationThatIsNotConfirmedHoldsForItsProcessAlone) {
+TEST_F(FleetOracle, AnUnconfirmedInvalidationHoldsForItsProcess) {
   pending = 1;
   invalidate();
   EXPECT_EQ(told(strict, plain, 0), "");
@@ -59,7 +59,7 @@ TEST_F(FleetOracle, AnInvalidationThatIsNotConfirmedHoldsForItsProcessAlone) {
   EXPECT_EQ(told(strict, plain, 0), "outdated, loaded, no in-process level [plain]");
 }
 
-TEST_F(FleetOracle, AWriteIsOutdatedWhenItEndedBeforeTheInvalidationBegan) {
+TEST_F(FleetOracle, AWriteBeforeTheInvalidationIsOutdated) {
   Oracle::Change early(here, Oracle::Change::write, {plain}), late(here, Oracle::Change::write, {plain});
   early.stored(0, 0);
   early.done();

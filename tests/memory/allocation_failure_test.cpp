@@ -332,7 +332,7 @@ TEST_P(AllocationFailureByHand, OfACallLosesNothing) {
   expect_nothing_leaks([] { run(operations_by_hand(), Where::here, 3); });
 }
 
-TEST_P(AllocationFailureByHand, WhileAManagerIsMadeOrUsedForTheFirstTimeLeavesNothingBehind) {
+TEST_P(AllocationFailureByHand, MakingAManagerLeavesNothingBehind) {
   const Rig rig(GetParam().backend, "tagged", false);
   const auto use = [&] {
     CacheManager cache(rig.options());
@@ -368,7 +368,7 @@ INSTANTIATE_TEST_SUITE_P(Managers, AllocationFailureByHand,
                          case_name);
 
 /// A function that takes the place of another must not get its values, however often it takes to wrap it.
-TEST_P(AllocationFailureByHand, WhileAFunctionTakesTheNameOfAnotherLeavesItNoValuesOfThat) {
+TEST_P(AllocationFailureByHand, OfASuccessorLeavesItNoForeignValues) {
   const Rig rig(GetParam().backend, "tagged", false);
   CacheManager cache(rig.options());
   const EntryOptions options{.ttl = 60s, .prefix = "a prefix that needs memory", .name = "a name that needs memory"};

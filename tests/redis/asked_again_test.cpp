@@ -56,7 +56,7 @@ TEST_F(AskedAgain, AnInvalidationCountsBeforeItIsHeardOf) {
   }
 }
 
-TEST_F(AskedAgain, WhatIsStoredAfterAnInvalidationThatIsNotHeardOfYetCounts) {
+TEST_F(AskedAgain, WhatIsStoredAfterAnUnseenInvalidationCounts) {
   const EntryOptions tagged{.ttl = 60s, .tags = {"t"}}, of_the_server{.ttl = 60s, .level = Level::l2};
   ASSERT_TRUE(here.set("before", 1, tagged));
   ASSERT_TRUE(here.set("n", 5, tagged));

@@ -198,7 +198,7 @@ TEST_F(ChannelTest, WhatTheLinkItselfWritesIsNotEchoed) {
   EXPECT_EQ(notes.told.size(), 1u) << "nor is what the channel writes itself";
 }
 
-TEST_F(ChannelTest, WhereTheFirstOfTwoWritersWouldDecideOwnWritesAreTold) {
+TEST_F(ChannelTest, OwnWritesAreReportedWhereTheFirstWriterDecides) {
   RedisOptions old;
   old.users = {"default on nopass ~* &* +@all -pexpiretime"};  // as a server that does not know it
   const RedisServer server(old);
@@ -334,7 +334,7 @@ TEST_F(ChannelTest, AnIdleDataConnectionThatEndsIsMadeAgainAtOnce) {
   EXPECT_TRUE(notes.await_key("dsta:a"));
 }
 
-TEST_F(ChannelTest, CoherenceIsOverBeforeARequestRunsOnTheNextConnection) {
+TEST_F(ChannelTest, CoherenceEndsBeforeTheNextConnectionIsUsed) {
   const RedisServer server;
   Link link(to(server.port()));
   Notes notes;
@@ -424,7 +424,7 @@ struct TwoWays : ChannelTest {
   std::optional<Channel> channel;
 };
 
-TEST_F(TwoWays, AChannelThatSwallowsEverythingIsSuspectWithinTwoPeriods) {
+TEST_F(TwoWays, AChannelThatSwallowsAllIsDownWithinTwoPeriods) {
   channel_way->set(Bad::blackhole());
   expect_down_soon();
   channel_way->clear();
@@ -460,7 +460,7 @@ TEST_F(TwoWays, ASlowDataConnectionDoesNotKeepTheChannelFromHearing) {
   EXPECT_LT(Clock::now() - begun, 2s);
 }
 
-TEST_F(TwoWays, TheLastGoodMomentMovesOnWhileBothLiveAndStandsStillAfterThat) {
+TEST_F(TwoWays, TheLastGoodMomentAdvancesOnlyWhileBothLive) {
   const TimePoint first = channel->last_known_good();
   EXPECT_GT(first, Clock::now() - kLong);
   std::this_thread::sleep_for(3 * kPeriod);
@@ -473,7 +473,7 @@ TEST_F(TwoWays, TheLastGoodMomentMovesOnWhileBothLiveAndStandsStillAfterThat) {
 
 // --- what is refused
 
-TEST_F(ChannelTest, AnAclThatForbidsItIsSaidOnceAndLoudlyAndWithoutTheSecret) {
+TEST_F(ChannelTest, AnAclThatForbidsItIsLoggedOnceWithoutTheSecret) {
   const std::vector<std::string> forbidding = {
       "app on >canary-4711 ~* &* +@all -client|tracking", "app on >canary-4711 ~* resetchannels +@all",
       "app on >canary-4711 ~* &* +@all -client|id", "app on >canary-4711 ~other:* &* +@all"};
@@ -518,7 +518,7 @@ TEST_F(ChannelTest, WhatWasRefusedIsTriedAgainUntilItIsAllowed) {
   EXPECT_TRUE(notes.await_up());
 }
 
-TEST_F(ChannelTest, WhileTheChannelAloneIsRefusedItIsTriedAtMostTwiceASecond) {
+TEST_F(ChannelTest, IsTriedAtMostTwiceASecondWhileRefused) {
   const RedisServer server;
   FaultProxy proxy(server.port());
   Link link(to(proxy.port()));

@@ -142,7 +142,7 @@ TEST_F(ErrorReply, AReplicaComesThroughAndReadsGoOn) {
   expect_goes_on(link);
 }
 
-TEST_F(ErrorReply, AReplicaWithoutItsMasterIsAnAnswerThreeTimesAndThenLeftAlone) {
+TEST_F(ErrorReply, AReplicaWithoutMasterIsAnAnswerThreeTimes) {
   const ReservedPort nobody;
   const RedisServer server;
   Link link(to(server));
@@ -156,7 +156,7 @@ TEST_F(ErrorReply, AReplicaWithoutItsMasterIsAnAnswerThreeTimesAndThenLeftAlone)
   EXPECT_TRUE(link.up());
 }
 
-TEST_F(ErrorReply, AServerBusyWithAScriptIsAnAnswerThreeTimesAndThenLeftAlone) {
+TEST_F(ErrorReply, AServerBusyWithAScriptIsAnAnswerThreeTimes) {
   RedisOptions impatient;
   impatient.config = {"busy-reply-threshold 20"};
   const RedisServer server(impatient);

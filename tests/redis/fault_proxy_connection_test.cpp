@@ -49,7 +49,7 @@ TEST_F(FaultProxyConnections, RefusesNewOnesAndLeavesTheOthers) {
   EXPECT_EQ(connect().call({"PING"}), "PONG");
 }
 
-TEST_F(FaultProxyConnections, HangsWhoeverConnectsWhileTheBacklogIsFull) {
+TEST_F(FaultProxyConnections, HangsConnectsWhileTheBacklogIsFull) {
   WireClient client = connect();
   client.call({"PING"});
   proxy->set(Fault::hang_connect());
@@ -77,7 +77,7 @@ TEST_F(FaultProxyConnections, AcceptsAndNeverAnswers) {
   EXPECT_EQ(connect().call({"PING"}), "PONG");
 }
 
-TEST_F(FaultProxyConnections, LosesTheServersEndWithoutTellingTheClient) {
+TEST_F(FaultProxyConnections, LosesTheServersEndSilently) {
   WireClient client = connect(60ms);
   client.call({"PING"});
   const auto tcp_clients = [&] { return server->command({"CLIENT", "LIST", "TYPE", "NORMAL"}).find("user=default"); };

@@ -74,7 +74,7 @@ TEST_F(KeptValues, WhatIsOfTheServerAloneIsNotAmongThem) {
   }
 }
 
-TEST_F(KeptValues, WhoComesAfterWordOfAChangeDoesNotJoinTheLoadThatBeganBefore) {
+TEST_F(KeptValues, ALoadFromBeforeAChangeIsNotJoinedAfterIt) {
   std::atomic<int> source{1};
   std::atomic<bool> armed{true};
   std::future<int> late;

@@ -114,7 +114,7 @@ TEST_F(LargeValues, ThatCouldNotBeReadAreNotStoredAndEndNothing) {
   EXPECT_EQ(connections_made(*server), made + 1);
 }
 
-TEST_F(LargeValues, AndSmallOnesOfManyThreadsComeBackAsTheyWereWritten) {
+TEST_F(LargeValues, AndSmallOnesOfManyThreadsComeBackUnchanged) {
   CacheManager cache(over_redis(server->url(), false, 20s));
   const auto value = [](std::size_t size, std::size_t seed) {
     std::string text(size, '\0');

@@ -86,7 +86,7 @@ struct LevelsOverTls : ::testing::Test {
 };
 Certificates* LevelsOverTls::made = nullptr;
 
-TEST_F(LevelsOverTls, ChangesByOthersAreHeardAndOutlastALostConnection) {
+TEST_F(LevelsOverTls, ForeignChangesArriveAndOutlastALoss) {
   CacheManager ours = manager(), theirs = manager();
   const auto both_serve_from_memory = [&] {
     return ours.lookup("k").source == Source::l1 && theirs.lookup("k").source == Source::l1;

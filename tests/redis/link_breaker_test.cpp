@@ -86,7 +86,7 @@ TEST_F(LinkBreaker, AServerThatAnswersOnlyPingCostsThreeDeadlines) {
   EXPECT_TRUE(link.up());
 }
 
-TEST_F(LinkBreaker, SixtyFourRequestsThatTimeOutTogetherAreOneFailure) {
+TEST_F(LinkBreaker, SixtyFourTimeoutsTogetherAreOneFailure) {
   Link link(options(400ms));
   ASSERT_TRUE(set(link));
   for (int round = 0; round < 2; ++round) {
@@ -128,7 +128,7 @@ TEST_F(LinkBreaker, ErrorsThatConcernOneKeyNeverCount) {
   EXPECT_EQ(link.counters().attempts, 1u);
 }
 
-TEST_F(LinkBreaker, AServerThatIsLoadingSaysSoThreeTimesAndIsLeftInPeace) {
+TEST_F(LinkBreaker, ALoadingServerIsAskedThreeTimes) {
   Link link(options(2s));
   ASSERT_TRUE(set(link));
   proxy->set(Fault::error_reply("LOADING Redis is loading the dataset in memory"));
@@ -147,7 +147,7 @@ TEST_F(LinkBreaker, AServerThatIsLoadingSaysSoThreeTimesAndIsLeftInPeace) {
   EXPECT_LT(until_good(link), 1250ms);
 }
 
-TEST_F(LinkBreaker, WhoHoldsOnToAConnectionHearsThatTheLinkHasAnother) {
+TEST_F(LinkBreaker, AHolderLearnsThatTheConnectionWasReplaced) {
   Link link(options(2s));
   const auto watch = link.watch();
   ASSERT_TRUE(set(link));
@@ -177,7 +177,7 @@ TEST_F(LinkBreaker, AServerThatEndsEachConnectionIsTriedTwiceASecond) {
   EXPECT_LT(until_good(link), 1250ms);
 }
 
-TEST_F(LinkBreaker, SeveralConnectionsStayWithinTheLimitAndShareWhatThereIs) {
+TEST_F(LinkBreaker, SeveralConnectionsStayWithinTheLimit) {
   LinkOptions many = options(2s);
   many.connections = 6;
   Link link(many);
@@ -186,7 +186,7 @@ TEST_F(LinkBreaker, SeveralConnectionsStayWithinTheLimitAndShareWhatThereIs) {
   EXPECT_LE(proxy->accepted().size(), 6u);
 }
 
-TEST_F(LinkBreaker, TheFirstRequestSucceedsWithinASecondOfTheServersReturn) {
+TEST_F(LinkBreaker, TheFirstRequestSucceedsASecondAfterTheReturn) {
   const std::pair<const char*, Fault> ways[] = {{"refuse", Fault::refuse()},
                                                 {"hanging connect", Fault::hang_connect()},
                                                 {"reset", Fault::reset_on_accept()},

@@ -50,7 +50,7 @@ struct LinkFault : ::testing::Test {
   std::optional<FaultProxy> proxy;
 };
 
-TEST_F(LinkFault, ARequestThatWasNotExecutedIsRepeatedOnlyWhenItMayBe) {
+TEST_F(LinkFault, AnUnexecutedRequestIsRepeatedOnlyWhenItMayBe) {
   Link link(through(*proxy, 2s));
   ASSERT_TRUE(link.run(Request{"SET", "n", "0"}, Purpose::write));
   proxy->set(Fault::reset_before().on("INCR").times(1));
@@ -62,7 +62,7 @@ TEST_F(LinkFault, ARequestThatWasNotExecutedIsRepeatedOnlyWhenItMayBe) {
   EXPECT_EQ(text(link.run(Request{"GET", "n"}, Purpose::read)), "0") << "a read is asked again";
 }
 
-TEST_F(LinkFault, AnExecutedRequestWhoseReplyWasLostIsUnknownAndNotRepeated) {
+TEST_F(LinkFault, AnExecutedRequestWithoutReplyIsNotRepeated) {
   Link link(through(*proxy, 2s));
   ASSERT_TRUE(link.run(Request{"SET", "n", "0"}, Purpose::write));
   proxy->set(Fault::reset_after().on("INCR").times(1));
@@ -72,7 +72,7 @@ TEST_F(LinkFault, AnExecutedRequestWhoseReplyWasLostIsUnknownAndNotRepeated) {
   EXPECT_EQ(again(link, "n"), "1");
 }
 
-TEST_F(LinkFault, EachWayOfNotAnsweringIsAFaultByTheDeadlineAndTheLinkRecovers) {
+TEST_F(LinkFault, EachMissingReplyIsAFaultByTheDeadline) {
   for (const Fault& fault : {Fault::hold(), Fault::blackhole(), Fault::drip(1, 80ms), Fault::truncate(3),
                              Fault::hold(Fault::Way::replies), Fault::half_open()}) {
     Link link(through(*proxy, 150ms));
@@ -105,7 +105,7 @@ TEST_F(LinkFault, BytesThatAreNoReplyEndTheConnectionAndNothingElse) {
   }
 }
 
-TEST_F(LinkFault, AReplyTwiceOrNotAtAllNeverMakesAWritesReplyAnothers) {
+TEST_F(LinkFault, ALostOrRepeatedReplyNeverAnswersAnotherWrite) {
   Link link(through(*proxy, 300ms));
   ASSERT_TRUE(link.run(Request{"SET", "n", "0"}, Purpose::write));
   proxy->set(Fault::duplicate_reply().on("INCR").times(1));

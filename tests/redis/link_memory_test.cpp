@@ -26,7 +26,7 @@ void limit_memory(std::size_t more) {
   ::setrlimit(RLIMIT_AS, &both);
 }
 
-TEST(LinkMemory, AReplyForWhichThereIsNoneIsAFaultAndTheNextRequestSucceeds) {
+TEST(LinkMemory, AReplyWithoutMemoryIsAFaultAndTheNextSucceeds) {
   if (!RedisServer::available()) GTEST_SKIP() << "there is no redis-server to run";
   if (testing_support::kSanitized) GTEST_SKIP() << "a sanitizer maps more memory than any limit";
   const RedisServer server;

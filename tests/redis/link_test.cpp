@@ -57,7 +57,7 @@ struct LinkTest : ::testing::Test {
   std::string log;  // under log_mutex
 };
 
-TEST_F(LinkTest, SixtyFourThreadsOnOneConnectionEachGetTheirOwnReplies) {
+TEST_F(LinkTest, SixtyFourThreadsEachGetTheirOwnReplies) {
   const RedisServer server;
   Link link(to(server));
   std::atomic<int> wrong = 0;
@@ -109,7 +109,7 @@ TEST_F(LinkTest, ValuesOfManyMegabytesGoBothWays) {
   EXPECT_EQ(text(link.run(Request{"GET", "big"}, Purpose::read)), value);
 }
 
-TEST_F(LinkTest, AReplyLargerThanAllowedEndsTheConnectionAndNothingElse) {
+TEST_F(LinkTest, ATooLargeReplyEndsOnlyTheConnection) {
   const RedisServer server;
   LinkOptions options = to(server);
   options.limits.bytes = 1'000'000;
@@ -139,7 +139,7 @@ TEST_F(LinkTest, LoginDatabaseAndSocketPathAreUsed) {
   EXPECT_TRUE(other.run(Request{"GET", "k"}, Purpose::read).replies.at(0).is(Reply::Kind::nil));
 }
 
-TEST_F(LinkTest, AWrongPasswordIsNoConnectionAndTheLogSaysWhyWithoutIt) {
+TEST_F(LinkTest, AWrongPasswordIsNoConnectionAndIsNotLogged) {
   RedisOptions asking;
   asking.password = "sesame";
   const RedisServer server(asking);
@@ -154,7 +154,7 @@ TEST_F(LinkTest, AWrongPasswordIsNoConnectionAndTheLogSaysWhyWithoutIt) {
   EXPECT_EQ(logged().find("canary"), std::string::npos) << logged();
 }
 
-TEST_F(LinkTest, WithoutTheServerRequestsAreRefusedAtOnceAndItIsFoundAgain) {
+TEST_F(LinkTest, WithoutAServerRequestsFailAtOnceUntilItIsBack) {
   RedisServer server;
   Link link(to(server));
   ASSERT_TRUE(link.run(Request{"SET", "k", "v"}, Purpose::write));
@@ -167,7 +167,7 @@ TEST_F(LinkTest, WithoutTheServerRequestsAreRefusedAtOnceAndItIsFoundAgain) {
   EXPECT_EQ(text(link.run(Request{"GET", "k"}, Purpose::read)), "again");
 }
 
-TEST_F(LinkTest, AServerThatStopsAnsweringCostsNobodyMoreThanTheDeadline) {
+TEST_F(LinkTest, AHungServerCostsNobodyMoreThanTheDeadline) {
   RedisServer server;
   Link link(to(server, 200ms));
   ASSERT_TRUE(link.run(Request{"SET", "k", "v"}, Purpose::write));

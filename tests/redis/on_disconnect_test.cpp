@@ -127,7 +127,7 @@ std::string loss_name(const ::testing::TestParamInfo<Loss>& tested) {
 }
 INSTANTIATE_TEST_SUITE_P(After, ChannelDown, ::testing::Values(Loss::channel, Loss::both, Loss::silence), loss_name);
 
-TEST_P(ChannelDown, FlushServesNothingOlderOnceTheLossIsNoticedWithinTwoPeriods) {
+TEST_P(ChannelDown, FlushServesNothingOlderAfterTwoPeriods) {
   make(OnDisconnect::flush);
   lose(GetParam());
   change(2);
@@ -142,7 +142,7 @@ TEST_P(ChannelDown, FlushServesNothingOlderOnceTheLossIsNoticedWithinTwoPeriods)
   EXPECT_TRUE(is_lost(0));
 }
 
-TEST_P(ChannelDown, BypassReadsTheServerWhileItLastsAndForgetsAfterwards) {
+TEST_P(ChannelDown, BypassReadsTheServerAndForgetsAfterwards) {
   make(OnDisconnect::bypass);
   ASSERT_TRUE(there.set("unchanged", 7));
   await([&] { return here.lookup<int>("unchanged").source == Source::l1 && keeps(1); });
@@ -180,7 +180,7 @@ TEST_P(ChannelDown, ServeGoesOnForMaxStaleAgeAndNoLonger) {
   expect_recovery(5);
 }
 
-TEST_P(ChannelDown, ServeEndsInTimeWhateverElseIsToBeDoneAndSoDoesClosing) {
+TEST_P(ChannelDown, ServeEndsInTimeAndSoDoesClosing) {
   if (GetParam() != Loss::channel) GTEST_SKIP() << "one way to lose it will do";
   constexpr auto kAge = 300ms;
   make(OnDisconnect::serve, kAge);

@@ -54,7 +54,7 @@ TEST_F(RedisServerTest, KeepsNothingOnDisk) {
   EXPECT_EQ(server.command({"CONFIG", "GET", "appendonly"}), "appendonly\nno");
 }
 
-TEST_F(RedisServerTest, IsRefusedWhenStoppedOrKilledAndStartsAgainOnTheSamePort) {
+TEST_F(RedisServerTest, StartsAgainOnTheSamePortAfterStopOrKill) {
   RedisServer server;
   const auto port = server.port();
   for (const bool crash : {false, true}) {

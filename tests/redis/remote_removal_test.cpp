@@ -104,7 +104,7 @@ TEST_F(RemoteRemoval, APatternTakesNothingOfTheLibrarysOwn) {
   for (const std::string& key : own) EXPECT_TRUE(there(key)) << ::testing::PrintToString(key);
 }
 
-TEST_F(RemoteRemoval, ByPatternTakesTheLeasesOfRawValuesAndShowsOnlyEntries) {
+TEST_F(RemoteRemoval, APatternTakesRawLeasesAndShowsOnlyEntries) {
   const auto take = [&](std::string_view name) { EXPECT_EQ(take_raw_lease(name, token('a')), token('a')); };
   for (const std::string_view name : {"api:BTC", "api:absent", "book:BTC", "\x01z"}) take(name);
   put("api:BTC");
@@ -116,7 +116,7 @@ TEST_F(RemoteRemoval, ByPatternTakesTheLeasesOfRawValuesAndShowsOnlyEntries) {
   EXPECT_FALSE(there(remote->keys().raw_lease("\x01z")));
 }
 
-TEST_F(RemoteRemoval, APatternTakesWhatMatchesHereAlsoWhereNamesBeginWithAByteOne) {
+TEST_F(RemoteRemoval, APatternTakesNamesThatBeginWithAByteOne) {
   using namespace std::string_view_literals;
   static constexpr std::array kPieces = {"\x01"sv, "a"sv, "*"sv, "?"sv, "[\x01-a]"sv, "[^a]"sv, "\\\x01"sv, "\\a"sv};
   std::vector<std::string> names;

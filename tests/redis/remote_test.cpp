@@ -109,7 +109,7 @@ TEST_F(RemoteTest, AClaimOnNothingHasNothing) {
   EXPECT_EQ(statuses(remote->replace({&replace, 1})), std::vector{Done::no}) << "zeros are nobody's name";
 }
 
-TEST_F(RemoteTest, RefreshesThatAreAskedForAreNumberedAcrossProcesses) {
+TEST_F(RemoteTest, ManualRefreshesAreNumberedAcrossProcesses) {
   Remote other(options());
   std::uint32_t last = 0;
   for (int i = 0; i < 6; ++i) {
@@ -228,7 +228,7 @@ TEST_F(RemoteTest, ALeaseIsGivenBackByWhatTheUserMayRun) {
   }
 }
 
-TEST_F(RemoteTest, NoLeaseIsTakenForAWhileOnceStoringUnderOneIsForbidden) {
+TEST_F(RemoteTest, NoLeaseIsTakenForAWhileOnceItIsForbidden) {
   EXPECT_TRUE(remote->may_lease());
   for (const bool raw : {false, true}) {
     become("+@all -eval -evalsha");

@@ -27,7 +27,7 @@ TEST_F(RemoteVersions, AWriteBringsTheVersionsThatItsEntriesDependOn) {
   ASSERT_TRUE(versions.find(""));
 }
 
-TEST_F(RemoteVersions, AReadBringsTheVersionsOfWhatTheValuesNameThemselves) {
+TEST_F(RemoteVersions, AReadBringsThoseThatTheValuesName) {
   remote->raise("tag", false);
   const TagVersion tags[] = {{"tag", 5}, {"missing", 6}};
   const std::uint64_t epoch = 1;
@@ -53,7 +53,7 @@ TEST_F(RemoteVersions, AReadBringsTheVersionsThatALeaseWasTakenUnder) {
   EXPECT_EQ(*versions.find("missing"), std::nullopt);
 }
 
-TEST_F(RemoteVersions, WhatIsRememberedIsLookedAtAgainWhereAValueKnowsAnother) {
+TEST_F(RemoteVersions, AreReadAgainWhereAValueKnowsAnother) {
   remote->versions_are_reported = [] { return true; };
   const std::vector<std::string> dependencies{"tag"};
   Versions before, after;
@@ -69,7 +69,7 @@ TEST_F(RemoteVersions, WhatIsRememberedIsLookedAtAgainWhereAValueKnowsAnother) {
   EXPECT_EQ(*after.find("tag"), raised);
 }
 
-TEST_F(RemoteVersions, WhatIsOfAFunctionWhoseVersionWasEvictedStillCounts) {
+TEST_F(RemoteVersions, AnEvictedFunctionVersionStillCounts) {
   const std::string function = function_dependency("api:price");
   const std::vector<std::string> dependencies{function};
   Versions before;
@@ -110,7 +110,7 @@ TEST_F(RemoteVersions, EvictedVersionsComeBackFromTheirCopies) {
   EXPECT_FALSE(there(remote->keys().copy(remote->keys().version("tag"))));
 }
 
-TEST_F(RemoteVersions, TheClockIsNoLowerThanAnyVersionAndLowerThanTheNext) {
+TEST_F(RemoteVersions, TheClockIsBetweenTheHighestAndTheNext) {
   const std::uint64_t made = remote->version_clock();
   EXPECT_GT(made, 0u) << "made where it is missing";
   EXPECT_EQ(remote->version_clock(), made);
@@ -125,7 +125,7 @@ TEST_F(RemoteVersions, TheClockIsNoLowerThanAnyVersionAndLowerThanTheNext) {
   EXPECT_EQ(remote->version_clock(), 0u);
 }
 
-TEST_F(RemoteVersions, ATagThatTurnsUpLateCountsUnlessItWasRaisedSince) {
+TEST_F(RemoteVersions, ALateTagCountsUnlessRaisedSince) {
   remote->raise("old", true);
   const std::uint64_t before = remote->version_clock();
   const std::vector<std::string> late{"old", "new"};
@@ -147,7 +147,7 @@ TEST_F(RemoteVersions, ATagThatTurnsUpLateCountsUnlessItWasRaisedSince) {
   }
 }
 
-TEST_F(RemoteVersions, ATagThatTurnsUpLateCountsThoughOthersWereRaisedSince) {
+TEST_F(RemoteVersions, ALateTagCountsThoughOthersWereRaised) {
   const std::uint64_t before = remote->version_clock();
   for (int i = 0; i < 20; ++i) remote->raise("other", true);
   const std::vector<std::string> late{"never seen"};
@@ -160,7 +160,7 @@ TEST_F(RemoteVersions, ATagThatTurnsUpLateCountsThoughOthersWereRaisedSince) {
       << "more raises than the clock tells: it may be among them";
 }
 
-TEST_F(RemoteVersions, ATagThatTurnsUpLateDoesNotCountWhereTheClockWasLost) {
+TEST_F(RemoteVersions, ALateTagDoesNotCountWhereTheClockWasLost) {
   const std::vector<std::string> late{"tag"};
   Versions versions;
   EXPECT_FALSE(remote->late_versions(late, 60s, 0, versions)) << "it was not to be had before the load";
@@ -214,7 +214,7 @@ TEST_F(RemoteVersions, AGuessAsksOnlyForWhatWasNeverSeen) {
   EXPECT_GT((*second.find("tag"))->removed, seen.expired) << "made again it is none of before the last raise";
 }
 
-TEST_F(RemoteVersions, AGuessAsksAgainWhereTheServerMayNotKeepItForLongEnough) {
+TEST_F(RemoteVersions, AGuessAsksAgainWhereTheServerMayForgetIt) {
   const std::vector<std::string> dependencies{"tag"};
   const std::string key = remote->keys().version("tag");
   Versions versions;
@@ -228,7 +228,7 @@ TEST_F(RemoteVersions, AGuessAsksAgainWhereTheServerMayNotKeepItForLongEnough) {
   EXPECT_EQ(life(key), -1);
 }
 
-TEST_F(RemoteVersions, AFunctionsVersionStaysForEverATagsAsLongAsItIsNeeded) {
+TEST_F(RemoteVersions, OfAFunctionStaysAndOfATagWhileNeeded) {
   Versions versions;
   const std::vector<std::string> dependencies{"tag", function_dependency("api:price")};
   ASSERT_TRUE(remote->need_versions(dependencies, 60s, versions));

@@ -89,7 +89,7 @@ TEST(ReplyDamage, ChangesTheFirstLengthOnly) {
   }
 }
 
-TEST(ReplyDamage, GarbageAtTheBeginningIsNoRespAndChangesNothingBehindIt) {
+TEST(ReplyDamage, GarbageAtTheBeginningIsNoResp) {
   std::mt19937_64 random(1);
   const std::string damaged = with_garbage("$5\r\nhello\r\n", 2, 0, random);
   EXPECT_NE(damaged[0] & 0x80, 0);

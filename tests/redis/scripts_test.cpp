@@ -108,7 +108,7 @@ TEST_P(ReplaceIf, AValueTakesThePlaceOfALeaseHoweverManyHoldIt) {
   EXPECT_EQ(at("k"), value_of('a', 0));
 }
 
-TEST_P(ReplaceIf, AValueThatIsStoredForEverLivesLongerThanItsLeaseDid) {
+TEST_P(ReplaceIf, AValueStoredForeverOutlivesItsLease) {
   put(lease('a'), "3000");
   EXPECT_EQ(replace(of('a'), "set", "0"), "1");
   EXPECT_EQ(life("k"), -1);
@@ -206,7 +206,7 @@ TEST_P(ReplaceIf, ALeaseGoesWithItsLastHolder) {
   }
 }
 
-TEST_P(ReplaceIf, AMarkTakesThePlaceOfWhatIsRemovedWhereOthersStillLoad) {
+TEST_P(ReplaceIf, AMarkReplacesWhatIsRemovedWhileOthersLoad) {
   for (const std::string& before : {value_of('a', 1), lease('a', 2)}) {
     put(before);
     EXPECT_EQ(replace(of('b', 2), "remove", "60000", "a mark"), "0");
@@ -439,7 +439,7 @@ TEST_P(RawLease, OfSeveralLoadsTheLastToBeginStays) {
   }
 }
 
-TEST_P(RawLease, ALoadThatBeganEarlierDoesNotRemoveWhatALaterOneStored) {
+TEST_P(RawLease, AnEarlierLoadDoesNotRemoveALaterValue) {
   join('a');
   join('b');
   EXPECT_EQ(run("set", 'a', 2), "1");
@@ -467,7 +467,7 @@ TEST_P(RawLease, WhatAnybodyDidAfterTheFirstOfSeveralLoadsStands) {
   EXPECT_EQ(at("k"), "other");
 }
 
-TEST_P(RawLease, IsGivenBackWhateverBecameOfTheEntryAndGoesWithItsLastHolder) {
+TEST_P(RawLease, IsGivenBackAndGoesWithItsLastHolder) {
   put("old");
   join('a');
   join('b');

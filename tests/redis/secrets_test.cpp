@@ -65,7 +65,7 @@ struct Secrets : ::testing::Test {
   std::string said;  // under mutex
 };
 
-TEST_F(Secrets, AreKeptByConnectionsThatFailAndRequestsThatAreRefused) {
+TEST_F(Secrets, AreKeptByFailedConnectionsAndRefusedRequests) {
   if (!RedisServer::available()) GTEST_SKIP() << "there is no redis-server to run";
   RedisOptions asking;
   asking.users = {"canary-user on >canary-password ~app:* +@all", "default off"};

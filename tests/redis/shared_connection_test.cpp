@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 using namespace testing_support;
 using SharedConnection = ProxiedServer;
 
-TEST_F(SharedConnection, StaysWhenAServerThatCannotSaveRefusesToBePinged) {
+TEST_F(SharedConnection, StaysWhenAServerRefusesThePing) {
   ManagerOptions options = over_redis(proxy->url(), true, 5s);
   options.l1.ping_period = 300ms;
   CacheManager cache(std::move(options));
@@ -33,7 +33,7 @@ TEST_F(SharedConnection, StaysWhenAServerThatCannotSaveRefusesToBePinged) {
   EXPECT_EQ(connections_made(*server), made + 1);
 }
 
-TEST_F(SharedConnection, StaysWhenAnOperationHasNoTimeLeftForOneMoreRequest) {
+TEST_F(SharedConnection, StaysWhenNoTimeIsLeftForAnotherRequest) {
   CacheManager cache(over_redis(proxy->url(), false, 4s));
   const auto f = cache.cached({.ttl = 60s, .prefix = "f"}, std::function<int(int)>([](int n) { return n; }));
   ASSERT_TRUE(cache.set("k", 1));
@@ -58,7 +58,7 @@ TEST_F(SharedConnection, IsGivenUpWhenTheServerHasBecomeAReplica) {
   server->command({"REPLICAOF", "NO", "ONE"});
 }
 
-TEST_F(SharedConnection, IsNotMadeAnewAllTheTimeWhereTheServerStaysAReplica) {
+TEST_F(SharedConnection, IsNotReplacedForeverOverAReplica) {
   CacheManager cache(over_redis(server->url(), false, 1s));
   ASSERT_TRUE(cache.set("k", 1));
   server->command({"REPLICAOF", "127.0.0.1", "1"});

@@ -136,7 +136,7 @@ TEST_F(Threads, NoneOutlivesItsManagerWhateverItIsAt) {
       [](CacheManager&) { std::this_thread::sleep_for(1200ms); });  // a ping period: it is asked for a sign of life
 }
 
-TEST_F(Threads, ALogThatDoesNotReturnDoesNotKeepChangesFromBeingHeard) {
+TEST_F(Threads, ALogThatHangsDoesNotDelayInvalidations) {
   std::atomic<bool> goes_on = false;
   std::atomic<int> calls = 0;
   ManagerOptions options = over_redis(proxy->url(), true, 500ms);

@@ -78,7 +78,7 @@ struct TlsTest : ::testing::Test {
 };
 Certificates* TlsTest::certificates = nullptr;
 
-TEST_F(TlsTest, AServerOfATrustedAuthorityAndTheRightNameOrAddressIsSpokenTo) {
+TEST_F(TlsTest, ATrustedServerOfTheRightNameIsAccepted) {
   const RedisServer server(serving("server"));
   EXPECT_EQ(ask(server.port(), trusting("ca")), Fault::none) << log;
   EXPECT_EQ(ask(server.port(), trusting("ca", "cache.test")), Fault::none) << log;
@@ -106,7 +106,7 @@ TEST_F(TlsTest, WithoutVerificationWhoeverAnswersIsTrusted) {
   EXPECT_EQ(ask(server.port(), options), Fault::none) << log;
 }
 
-TEST_F(TlsTest, AServerThatAsksForACertificateGetsItsOwnAuthoritysAndNoOther) {
+TEST_F(TlsTest, AServerThatAsksForACertificateWantsItsAuthoritys) {
   const RedisServer server(serving("server", true));
   EXPECT_EQ(ask(server.port(), as("client", trusting("ca"))), Fault::none) << log;
   EXPECT_EQ(ask(server.port(), trusting("ca")), Fault::no_connection) << "none";

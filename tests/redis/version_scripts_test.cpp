@@ -96,7 +96,7 @@ TEST_P(VersionScript, TheClockTellsTheLastRaises) {
   EXPECT_FALSE(told().may_have_raised(c, late));
 }
 
-TEST_P(VersionScript, OfTwoOfASpaceTheOneThatWasRaisedLaterIsTheHigher) {
+TEST_P(VersionScript, OfTwoInASpaceTheLaterIsTheHigher) {
   std::uint64_t last = 0;
   for (int i = 0; i < 50; ++i) {
     for (const std::string& key : {"a"s, "b"s, "c"s}) {
@@ -124,7 +124,7 @@ TEST_P(VersionScript, RaisingGoesNotBackWhenTheServersTimeDoes) {
   }
 }
 
-TEST_P(VersionScript, ExpiringLeavesWhatWasRemovedAndRemovingRaisesBoth) {
+TEST_P(VersionScript, ExpiringKeepsRemovedAndRemovingRaisesBoth) {
   put("100 200", "1000000");
   raise("expire");
   EXPECT_EQ(version().removed, 100u);
@@ -176,7 +176,7 @@ TEST_P(VersionScript, OneForEverThatWasEvictedIsRaisedFromItsCopy) {
   EXPECT_EQ(at("copy"), at("k"));
 }
 
-TEST_P(VersionScript, OneThatIsMissingIsMadeAsOfNowWhereTheSpaceHasNoClock) {
+TEST_P(VersionScript, AMissingOneIsMadeAsOfNowWithoutAClock) {
   const auto before = time_here();
   const std::string made = need("60000");
   EXPECT_EQ(made, at("k"));
@@ -196,7 +196,7 @@ TEST_P(VersionScript, AMissingOneIsMadeWithTheClocksValue) {
   EXPECT_EQ(need("60000"), "500 500");
 }
 
-TEST_P(VersionScript, AnEvictedOneMakesNothingCountThatItsRaisingHadEnded) {
+TEST_P(VersionScript, AnEvictedOneRevivesNothing) {
   const std::uint64_t noted = parse_version(need("60000")).value_or(Version{}).expired;
   raise("remove");
   const std::uint64_t later = version().expired;
@@ -300,7 +300,7 @@ TEST_F(VersionsWithoutTime, WhoseTimeIsBehindRaisesAllTheSame) {
   EXPECT_EQ(raise(5'002), "5003 5003");
 }
 
-TEST_F(VersionsWithoutTime, OneThatIsMadeIsNoHigherThanTheNextThatIsRaised) {
+TEST_F(VersionsWithoutTime, AMadeOneIsNoHigherThanTheNextRaised) {
   EXPECT_EQ(need(9'000), "9000 9000");
   EXPECT_EQ(need(1'000, "other"), "9000 9000") << "by the clock, not by whose time is behind";
   EXPECT_EQ(raise(1'000), "9001 9001");

@@ -102,7 +102,7 @@ struct Source {
   std::atomic<std::uint64_t> oldest_allowed{0};
 };
 
-TEST(Concurrency, NobodySeesAValueOlderThanTheLastWriteThatReturned) {
+TEST(Concurrency, NobodySeesAValueOlderThanTheLastWrite) {
   testing::CleanCache clean;
   CacheManager& cache = clean.cache;
   std::array<Source, kKeys> sources;
@@ -164,7 +164,7 @@ TEST(Concurrency, NobodySeesAValueOlderThanTheLastWriteThatReturned) {
   EXPECT_GT(hits, 0u);
 }
 
-TEST(Concurrency, NobodySeesAValueOlderThanTheLastClearThatReturned) {
+TEST(Concurrency, NobodySeesAValueOlderThanTheLastClear) {
   CacheManager cache;
   std::atomic<std::uint64_t> newest{1}, oldest_allowed{0};
   const auto f = cache.cached({.ttl = 60s, .prefix = "p"}, [&](int key) { return Stamp::of(key, newest.load()); });

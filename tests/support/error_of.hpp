@@ -5,12 +5,12 @@
 
 namespace dsta::cache::testing_support {
 
-/// The words of the ConfigError that `action` throws.
-template <class Action>
+/// The message of the exception of type E that `action` throws.
+template <class E = ConfigError, class Action>
 std::string error_of(const Action& action) {
   try {
     action();
-  } catch (const ConfigError& error) {
+  } catch (const E& error) {
     return error.what();
   }
   return "no error";

@@ -134,7 +134,7 @@ TEST_F(BatchTest, SeveralArgumentsComeAsTuples) {
   EXPECT_EQ(f("ETH", 7), "ETH/7");
 }
 
-TEST_F(BatchTest, AnExceptionOfTheCallIsThatOfAllItsItemsAndNothingIsKept) {
+TEST_F(BatchTest, AnExceptionOfTheCallIsThatOfAllItsItems) {
   const auto f = cache.cached({.prefix = "p"}, [](int i) { return i; }).bulk_loader([](const Ints&) -> Ints {
     throw std::runtime_error("down");
   });
@@ -198,7 +198,7 @@ TEST_F(BatchTest, ASingleCallWaitsForTheBatchThatLoadsItsKey) {
   EXPECT_EQ(single_calls, 0);
 }
 
-TEST_F(BatchTest, AnItemInvalidatedDuringTheCallIsNotKeptAndTheOthersAre) {
+TEST_F(BatchTest, AnItemInvalidatedDuringTheCallIsNotKept) {
   Ints calls;
   cached<std::function<int(int)>>* self = nullptr;
   auto f = cache.cached({.prefix = "p"}, std::function<int(int)>([](int i) { return i; }))
@@ -214,7 +214,7 @@ TEST_F(BatchTest, AnItemInvalidatedDuringTheCallIsNotKeptAndTheOthersAre) {
   EXPECT_EQ(f.cache_info().fenced, 1u);
 }
 
-TEST_F(BatchTest, StaleItemsAreServedAndRefreshedByOneCallInTheBackground) {
+TEST_F(BatchTest, StaleItemsAreServedAndRefreshedByOneCall) {
   const auto f = names({.ttl = 60s, .prefix = "p", .stale_for = 60s});
   f.many({1, 2});
   clock.advance(70s);

@@ -179,7 +179,7 @@ TEST(AttemptLimit, AllowsTwoInAnySecond) {
   EXPECT_LE(attempts.next(), start);
 }
 
-TEST(ProbePauses, AreDrawnFromARangeThatGrowsAndStayBelowNineTenthsOfASecond) {
+TEST(ProbePauses, AreDrawnFromAGrowingRangeBelowNineTenths) {
   std::minstd_rand random(7);
   Duration longest_first{}, longest{}, shortest = 1h;
   for (int round = 0; round < 1000; ++round) {
@@ -198,7 +198,7 @@ TEST(ProbePauses, AreDrawnFromARangeThatGrowsAndStayBelowNineTenthsOfASecond) {
   EXPECT_LT(shortest, 510ms);
 }
 
-TEST(ProbePatience, IsShortWhereConnectingIsKnownToBeShortAndNowAndThenWhole) {
+TEST(ProbePatience, IsShortWhereConnectingIsFastAndAtTimesWhole) {
   ProbePatience patience;
   EXPECT_EQ(patience.next(10s), 10s) << "nothing is known yet";
   patience.connected_in(1ms);

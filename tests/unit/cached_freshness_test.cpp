@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "failing_source.hpp"
 #include "hand_executor.hpp"
 
 namespace dsta::cache {
@@ -14,22 +15,11 @@ namespace {
 
 using namespace std::chrono_literals;
 using detail::Core;
-using testing_support::HandExecutor;
 
-struct CachedFreshness : ::testing::Test {
-  auto numbered(EntryOptions options) {
-    return cache.cached(options, [this](int) { return down ? throw std::runtime_error("down") : ++runs; });
-  }
-  std::shared_ptr<HandExecutor> background = std::make_shared<HandExecutor>();
-  testing::CleanCache clean{{.executor = background}};
-  CacheManager& cache = clean.cache;
-  testing::ManualClock& clock = *clean.clock;
-  int runs = 0;
-  bool down = false;
-};
+struct CachedFreshness : testing_support::FailingSource {};
 
-TEST_F(CachedFreshness, AValueIsServedUntilItsTtlIsOverAndNotAMomentLonger) {
-  const auto f = numbered({.ttl = 60s, .prefix = "ttl"});
+TEST_F(CachedFreshness, AValueIsServedUntilItsTtlIsOverAndNoLonger) {
+  const auto f = source({.ttl = 60s, .prefix = "ttl"});
   EXPECT_EQ(f(0), 1);
   clock.advance(60s - 1ns);
   EXPECT_EQ(f(0), 1);
@@ -41,13 +31,13 @@ TEST_F(CachedFreshness, AValueIsServedUntilItsTtlIsOverAndNotAMomentLonger) {
 }
 
 TEST_F(CachedFreshness, WithoutATtlTheManagersDefaultCounts) {
-  const auto f = numbered({.prefix = "default"});
+  const auto f = source({.prefix = "default"});
   f(0);
   EXPECT_EQ(cache.get_ttl(f.key_for(0)), 300s);
 }
 
 TEST_F(CachedFreshness, ForeverNeverEnds) {
-  const auto f = numbered({.ttl = forever, .prefix = "forever"});
+  const auto f = source({.ttl = forever, .prefix = "forever"});
   EXPECT_EQ(f(0), 1);
   EXPECT_EQ(cache.get_ttl(f.key_for(0)), forever);
   clock.advance(24h * 365 * 50);
@@ -57,7 +47,7 @@ TEST_F(CachedFreshness, ForeverNeverEnds) {
 
 TEST_F(CachedFreshness, ATtlOfZeroOrLessStoresNothing) {
   for (const Duration ttl : {0s, -5s}) {
-    const auto f = numbered({.ttl = ttl, .prefix = "zero"});
+    const auto f = source({.ttl = ttl, .prefix = "zero"});
     runs = 0;
     f(0), f(0);
     EXPECT_EQ(runs, 2);
@@ -66,8 +56,8 @@ TEST_F(CachedFreshness, ATtlOfZeroOrLessStoresNothing) {
   EXPECT_EQ(cache.get_stats().entries, 0u);
 }
 
-TEST_F(CachedFreshness, PastItsTtlAStaleValueIsServedWhileOneRefreshRuns) {
-  const auto f = numbered({.ttl = 60s, .prefix = "stale", .stale_for = 30s});
+TEST_F(CachedFreshness, AStaleValueIsServedWhileOneRefreshRuns) {
+  const auto f = source({.ttl = 60s, .prefix = "stale", .stale_for = 30s});
   EXPECT_EQ(f(0), 1);
   clock.advance(70s);
   for (int i = 0; i < 5; ++i) EXPECT_EQ(f(0), 1);
@@ -82,7 +72,7 @@ TEST_F(CachedFreshness, PastItsTtlAStaleValueIsServedWhileOneRefreshRuns) {
 }
 
 TEST_F(CachedFreshness, PastTheStaleTimeACallLoadsAndWaits) {
-  const auto f = numbered({.ttl = 60s, .prefix = "gone", .stale_for = 30s});
+  const auto f = source({.ttl = 60s, .prefix = "gone", .stale_for = 30s});
   f(0);
   clock.advance(90s);
   EXPECT_FALSE(f.peek(0));
@@ -91,7 +81,7 @@ TEST_F(CachedFreshness, PastTheStaleTimeACallLoadsAndWaits) {
 }
 
 TEST_F(CachedFreshness, WithoutABackoffTheNextCallRefreshesAgain) {
-  const auto f = numbered({.ttl = 60s, .prefix = "failing", .stale_for = 1h, .refresh_backoff = 0s});
+  const auto f = source({.ttl = 60s, .prefix = "failing", .stale_for = 1h, .refresh_backoff = 0s});
   f(0);
   clock.advance(70s);
   down = true;
@@ -102,11 +92,11 @@ TEST_F(CachedFreshness, WithoutABackoffTheNextCallRefreshesAgain) {
   EXPECT_EQ(background->waiting(), 1u);
   down = false;
   background->run();
-  EXPECT_EQ(f(0), 2);
+  EXPECT_EQ(f(0), 3);
 }
 
 TEST_F(CachedFreshness, AnInvalidatedValueIsNeverServedStale) {
-  const auto f = numbered({.ttl = 60s, .prefix = "hard", .tags = {"t"}, .stale_for = 1h});
+  const auto f = source({.ttl = 60s, .prefix = "hard", .tags = {"t"}, .stale_for = 1h});
   f(0);
   cache.invalidate_tag("t");
   EXPECT_EQ(f(0), 2);
@@ -116,9 +106,9 @@ TEST_F(CachedFreshness, AnInvalidatedValueIsNeverServedStale) {
   EXPECT_EQ(f(0), 4);
 }
 
-TEST_F(CachedFreshness, ATagThatExpiresItsEntriesLeavesThemToBeServedStale) {
-  const auto f = numbered({.ttl = 60s, .prefix = "soft", .tags = {"t"}, .stale_for = 1h});
-  const auto strict = numbered({.ttl = 60s, .prefix = "strict", .tags = {"t"}});
+TEST_F(CachedFreshness, AnExpiredTagLeavesEntriesToBeServedStale) {
+  const auto f = source({.ttl = 60s, .prefix = "soft", .tags = {"t"}, .stale_for = 1h});
+  const auto strict = source({.ttl = 60s, .prefix = "strict", .tags = {"t"}});
   f(0), strict(0);
   cache.invalidate_tag("t", TagMode::expire);
   EXPECT_EQ(f(0), 1);
@@ -136,7 +126,7 @@ TEST_F(CachedFreshness, AnEntryThatItsTagExpiredHasNoFreshTimeLeft) {
 }
 
 TEST_F(CachedFreshness, ARefreshIsStartedOnceAheadOfTheEnd) {
-  const auto f = numbered({.ttl = 100s, .prefix = "ahead", .refresh_ahead = 0.8});
+  const auto f = source({.ttl = 100s, .prefix = "ahead", .refresh_ahead = 0.8});
   f(0);
   clock.advance(80s - 1ns);
   EXPECT_EQ(f(0), 1);
@@ -151,8 +141,8 @@ TEST_F(CachedFreshness, ARefreshIsStartedOnceAheadOfTheEnd) {
   EXPECT_EQ(cache.get_stats().stale_served, 0u);
 }
 
-TEST_F(CachedFreshness, ARefreshThatAnInvalidationOvertookIsNotStored) {
-  const auto f = numbered({.ttl = 60s, .prefix = "overtaken", .stale_for = 1h});
+TEST_F(CachedFreshness, ARefreshAfterAnInvalidationIsNotStored) {
+  const auto f = source({.ttl = 60s, .prefix = "overtaken", .stale_for = 1h});
   f(0);
   clock.advance(70s);
   f(0);
@@ -174,7 +164,7 @@ TEST_F(CachedFreshness, AFullExecutorOnlyPutsTheRefreshOff) {
 }
 
 TEST_F(CachedFreshness, AnEntryNobodyReadsExpiresAfterItsIdleTtl) {
-  const auto f = numbered({.ttl = 1h, .prefix = "idle", .idle_ttl = 10s});
+  const auto f = source({.ttl = 1h, .prefix = "idle", .idle_ttl = 10s});
   f(0);
   for (int i = 0; i < 5; ++i) {
     clock.advance(9s);
@@ -185,7 +175,7 @@ TEST_F(CachedFreshness, AnEntryNobodyReadsExpiresAfterItsIdleTtl) {
 }
 
 TEST_F(CachedFreshness, JitterShortensEachTtlAndByNoMoreThanItsShare) {
-  const auto f = numbered({.ttl = 100s, .prefix = "jitter", .jitter = 0.2});
+  const auto f = source({.ttl = 100s, .prefix = "jitter", .jitter = 0.2});
   std::set<Duration> ttls;
   for (int i = 0; i < 100; ++i) {
     f(i);
@@ -198,7 +188,7 @@ TEST_F(CachedFreshness, JitterShortensEachTtlAndByNoMoreThanItsShare) {
   EXPECT_LT(*ttls.begin(), 90s);
 }
 
-TEST_F(CachedFreshness, XFetchRefreshesDearValuesEarlierAtARandomTime) {
+TEST_F(CachedFreshness, XFetchRefreshesExpensiveValuesEarlier) {
   Duration cost = 5s;
   const auto f =
       cache.cached({.ttl = 100s, .prefix = "xfetch", .xfetch = 1}, [&](int) { return clock.advance(cost), 1; });

@@ -29,7 +29,7 @@ struct CachedIdentity : ::testing::Test, testing::CleanCache {
   }
 };
 
-TEST_F(CachedIdentity, TwoFunctionsUnderOnePrefixAreRefusedWithBothPlaces) {
+TEST_F(CachedIdentity, TwoFunctionsUnderOnePrefixAreRefused) {
   const auto here = [](unsigned line) { return "cached_identity_test.cpp:" + std::to_string(line); };
   const auto f = cache.cached({.prefix = "api"}, [](int n) { return n; });
   const std::string first = here(__LINE__ - 1);
@@ -49,7 +49,7 @@ TEST_F(CachedIdentity, TwoFunctionsOfOneTypeAreRefusedToo) {
   EXPECT_EQ(refusal({.prefix = "api"}, plus_one), "not refused");
 }
 
-TEST_F(CachedIdentity, OneStatelessFunctionMayBeWrappedTwiceAndSharesItsValues) {
+TEST_F(CachedIdentity, AStatelessFunctionWrappedTwiceSharesItsValues) {
   int runs = 0;
   const auto count = [](int* counter) { return [counter](int n) { return ++*counter, n; }; };
   static int static_runs = 0;
@@ -64,14 +64,14 @@ TEST_F(CachedIdentity, OneStatelessFunctionMayBeWrappedTwiceAndSharesItsValues) 
   EXPECT_EQ(runs, 1);
 }
 
-TEST_F(CachedIdentity, OneLambdaWithTwoStatesIsRefusedWhileTheFirstLives) {
+TEST_F(CachedIdentity, OneLambdaWithTwoStatesIsRefused) {
   const auto times = [](const std::string& unit) { return [unit](int n) { return std::to_string(n) + unit; }; };
   const auto f = cache.cached({.prefix = "unit"}, times("s"));
   EXPECT_THAT(refusal({.prefix = "unit"}, times("min")), AllOf(HasSubstr("captured state"), HasSubstr(".name")));
   EXPECT_EQ(f(1), "1s");
 }
 
-TEST_F(CachedIdentity, ASuccessorUnderTheIdentityNeverSeesItsPredecessorsValues) {
+TEST_F(CachedIdentity, ASuccessorNeverSeesItsPredecessorsValues) {
   const auto times = [](int factor) { return [factor](int n) { return n * factor; }; };
   {
     const auto f = cache.cached({.prefix = "times"}, times(2));
@@ -92,13 +92,13 @@ TEST_F(CachedIdentity, TheSameFunctionWrappedAnewFindsItsValues) {
   EXPECT_EQ(runs, 1);
 }
 
-TEST_F(CachedIdentity, PrefixAndNameThatJoinToTheSameTextAreOneIdentity) {
+TEST_F(CachedIdentity, PrefixAndNameOfOneTextAreOneIdentity) {
   const auto f = cache.cached({.prefix = "a:b"}, plus_one);
   EXPECT_THAT(refusal({.prefix = "a", .name = "b"}, plus_two), HasSubstr("'a:b'"));
   EXPECT_EQ(refusal({.prefix = "a", .name = "c"}, plus_two), "not refused");
 }
 
-TEST_F(CachedIdentity, KeysSpelledAlikeByTwoFunctionsNeverServeEachOthersValues) {
+TEST_F(CachedIdentity, EqualKeysOfTwoFunctionsServeOnlyTheirOwn) {
   int runs = 0;
   const auto outer = cache.cached({.prefix = "api"},
                                   [&](const std::string& x, const std::string& y) { return ++runs, "outer " + x + y; });
@@ -123,7 +123,7 @@ TEST_F(CachedIdentity, TwoManagersKeepTheSameIdentityApart) {
   EXPECT_EQ(g(1), 3);
 }
 
-TEST_F(CachedIdentity, CopiesOfAWrapperAreOneFunctionAndKeepTheIdentityAlive) {
+TEST_F(CachedIdentity, CopiesAreOneFunctionAndKeepItsIdentity) {
   auto f = std::make_unique<decltype(cache.cached({.prefix = "copy"}, plus_one))>(
       cache.cached({.prefix = "copy"}, plus_one));
   const auto copy = *f;
@@ -133,7 +133,7 @@ TEST_F(CachedIdentity, CopiesOfAWrapperAreOneFunctionAndKeepTheIdentityAlive) {
   EXPECT_THAT(refusal({.prefix = "copy"}, plus_two), HasSubstr("two functions"));
 }
 
-TEST_F(CachedIdentity, AWrapperWhoseOptionsWereRefusedLeavesItsIdentityFree) {
+TEST_F(CachedIdentity, AWrapperWithRefusedOptionsLeavesItFree) {
   EXPECT_THROW(cache.cached({.prefix = "p", .jitter = 2.0}, plus_one), ConfigError);
   EXPECT_EQ(refusal({.prefix = "p"}, plus_two), "not refused");
 }

@@ -50,7 +50,7 @@ TEST_F(CachedMembers, PeekNeitherRunsTheFunctionNorCounts) {
   EXPECT_EQ(cache.get_stats().total_requests, 1u);
 }
 
-TEST_F(CachedMembers, WhatIsPutIsWhatTheFunctionAndTheManualCallsReturn) {
+TEST_F(CachedMembers, WhatIsPutFunctionAndManualCallsReturn) {
   const auto f = numbered({.ttl = 60s, .prefix = "put", .tags = {"t:{0}"}});
   EXPECT_TRUE(f.put(1, 7));
   EXPECT_EQ(f(1), 7);
@@ -62,7 +62,7 @@ TEST_F(CachedMembers, WhatIsPutIsWhatTheFunctionAndTheManualCallsReturn) {
   EXPECT_EQ(f.peek(1), std::nullopt);
 }
 
-TEST_F(CachedMembers, WhatIsSetByHandUnderItsKeyIsWhatTheFunctionReturns) {
+TEST_F(CachedMembers, WhatIsSetUnderItsKeyTheFunctionReturns) {
   const auto f = numbered({.prefix = "hand"});
   EXPECT_TRUE(cache.set(f.key_for(1), 8));
   EXPECT_EQ(f(1), 8);

@@ -194,7 +194,7 @@ TEST(Codec, GivesBackBooleansAndEnums) {
   EXPECT_FALSE(codec<Side>::decode("128")) << "does not fit the enum's type";
 }
 
-TEST(Codec, OfATriviallyCodableTypeIsNamedByItsSizeAlignmentAndGivenName) {
+TEST(Codec, OfATriviallyCodableTypeIsNamedBySizeAndName) {
   EXPECT_EQ(codec<Tick>::name, "trivial:16:8");
   EXPECT_EQ(codec<Wide>::name, "trivial:16:16");
   EXPECT_EQ(codec<Bid>::name, "trivial:8:8:bid/2");

@@ -40,7 +40,7 @@ struct ConditionalRefresh : ::testing::Test {
   testing::ManualClock& clock = *clean.clock;
 };
 
-TEST_F(ConditionalRefresh, TheContextIsNoPartOfTheKeyAndCallersDoNotPassIt) {
+TEST_F(ConditionalRefresh, TheContextIsNeitherKeyNorArgument) {
   const auto f = wrapped({.prefix = "p"});
   EXPECT_EQ(f.key_for("BTC"), "p:BTC");
   EXPECT_EQ(f("BTC"), "BTC first");
@@ -48,7 +48,7 @@ TEST_F(ConditionalRefresh, TheContextIsNoPartOfTheKeyAndCallersDoNotPassIt) {
   EXPECT_EQ(source.full_answers, 1);
 }
 
-TEST_F(ConditionalRefresh, NotModifiedStoresThePreviousValueForAWholeTtlWithItsEtag) {
+TEST_F(ConditionalRefresh, NotModifiedRenewsTheTtlAndKeepsTheEtag) {
   const auto f = wrapped({.ttl = 60s, .prefix = "p", .stale_for = 60s});
   f("BTC");
   for (int round = 1; round <= 3; ++round) {
@@ -86,7 +86,7 @@ TEST_F(ConditionalRefresh, AnInvalidatedValueIsNoPreviousValue) {
   EXPECT_EQ(source.not_modified, 0);
 }
 
-TEST_F(ConditionalRefresh, NotModifiedIsNotStoredOverAnInvalidationMeanwhile) {
+TEST_F(ConditionalRefresh, NotModifiedIsFencedByAnInvalidation) {
   bool invalidate = false;
   const auto f =
       cache.cached({.ttl = 60s, .prefix = "p", .tags = {"t"}, .stale_for = 60s}, [&](int, LoadContext<int>& load) {
@@ -103,7 +103,7 @@ TEST_F(ConditionalRefresh, NotModifiedIsNotStoredOverAnInvalidationMeanwhile) {
   EXPECT_EQ(f.cache_info().fenced, 1u);
 }
 
-TEST_F(ConditionalRefresh, SkipLeavesTheStaleValueAndTheNextAttemptWaits) {
+TEST_F(ConditionalRefresh, SkipKeepsTheStaleValueAndBacksOff) {
   const auto f = wrapped({.ttl = 60s, .prefix = "p", .stale_for = 1h, .refresh_backoff = 10s});
   f("BTC");
   clock.advance(60s);
@@ -150,7 +150,7 @@ TEST_F(ConditionalRefresh, TheContextSetsTtlAndTags) {
   EXPECT_EQ(f(0), 2);
 }
 
-TEST_F(ConditionalRefresh, AFunctionWithNothingButAContextHasOneEntry) {
+TEST_F(ConditionalRefresh, AFunctionOfAContextAloneHasOneEntry) {
   int runs = 0;
   const auto f = cache.cached({.prefix = "p", .name = "clock"},
                               [&](LoadContext<int>& load) { return load.previous() ? *load.previous() + 10 : ++runs; });
@@ -173,7 +173,7 @@ TEST_F(ConditionalRefresh, GetOrLoadTakesAContextToo) {
   EXPECT_EQ(cache.get("k"), "new+");
 }
 
-TEST_F(ConditionalRefresh, NotModifiedKeepsTheTagsThatTheValueWasLoadedWith) {
+TEST_F(ConditionalRefresh, NotModifiedKeepsTheTagsOfTheValue) {
   const auto f = cache.cached({.ttl = 60s, .prefix = "p", .tags = {"of all"}}, [](int, LoadContext<int>& load) {
     if (load.previous()) return load.not_modified();
     load.add_tag("from the value");

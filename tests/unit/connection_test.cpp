@@ -102,7 +102,7 @@ struct ConnectionRoles : ::testing::Test {
   std::deque<std::jthread> callers;
 };
 
-TEST_F(ConnectionRoles, WhoReadsBeforeHisOwnRequestWasSentIsNotForgotten) {
+TEST_F(ConnectionRoles, WhoReadsBeforeHisSendIsNotForgotten) {
   stream->on_write = [&](std::string_view bytes) {
     const std::size_t count = bytes.size() / kRequest.size();
     sent += count;
@@ -118,7 +118,7 @@ TEST_F(ConnectionRoles, WhoReadsBeforeHisOwnRequestWasSentIsNotForgotten) {
   EXPECT_LT(std::chrono::steady_clock::now() - begun, 3s);
 }
 
-TEST_F(ConnectionRoles, WhatIsAskedWhileAReaderWaitsForASlowReplyIsSentAtOnce) {
+TEST_F(ConnectionRoles, ARequestIsSentAtOnceWhileAReaderWaits) {
   stream->on_write = [&](std::string_view bytes) {
     sent += bytes.size() / kRequest.size();
     if (called > 1 && called < kCallers) call_and_wait();
@@ -130,7 +130,7 @@ TEST_F(ConnectionRoles, WhatIsAskedWhileAReaderWaitsForASlowReplyIsSentAtOnce) {
   expect_all_answered();
 }
 
-TEST_F(ConnectionRoles, WhatWaitsForOthersToBeSentAlongIsSentAlsoWhenNobodyComes) {
+TEST_F(ConnectionRoles, WhatWaitsForCompanyIsSentAlsoWithoutAny) {
   stream->on_write = [&](std::string_view bytes) { sent += bytes.size() / kRequest.size(); };
   for (int i = 0; i < kCallers; ++i) {
     call_and_wait();
@@ -146,7 +146,7 @@ extern "C" void stop_here(int) {
   while (!go_on) ::usleep(1000);
 }
 
-TEST_F(ConnectionRoles, WhoReadsBeforeHisOwnRequestWasSentIsNotHeldForOthers) {
+TEST_F(ConnectionRoles, WhoReadsBeforeHisOwnSendIsNotTheOthers) {
   std::signal(SIGUSR1, stop_here);
   int writes = 0;
   stream->on_write = [&](std::string_view bytes) {
@@ -171,7 +171,7 @@ TEST_F(ConnectionRoles, WhoReadsBeforeHisOwnRequestWasSentIsNotHeldForOthers) {
   expect_all_answered();
 }
 
-TEST_F(ConnectionRoles, AnAnswerAtTheDeadlineIsAReplyOrAFaultNeverBoth) {
+TEST_F(ConnectionRoles, AnAnswerAtTheDeadlineIsReplyOrFault) {
   constexpr int kMany = 48;  // telling all of them takes long enough for deadlines to pass meanwhile
   std::atomic<int> replied{0}, failed{0};
   for (int round = 0; round < 100; ++round) {

@@ -26,7 +26,7 @@ TEST(CounterBudget, CountersOutliveWhateverElseWantsTheirPlace) {
   for (int i = 0; i < 200; ++i) EXPECT_EQ(clean.cache.get<std::int64_t>("n" + std::to_string(i)), i);
 }
 
-TEST(CounterBudget, CountersTakeNoMoreThanTheirShareAndARefusedOneIsSaidToBe) {
+TEST(CounterBudget, CountersStayWithinTheirShareOrAreRefused) {
   testing::CleanCache clean({.l1 = {.max_bytes = 64 << 10}});
   std::size_t made = 0;
   while (made < 10'000 && clean.cache.increment("n" + std::to_string(made))) ++made;
@@ -38,7 +38,7 @@ TEST(CounterBudget, CountersTakeNoMoreThanTheirShareAndARefusedOneIsSaidToBe) {
   EXPECT_EQ(clean.cache.get("k"), "v");
 }
 
-TEST(CounterBudget, AnExistingCounterCountsOnWhenNoNewOneFitsAnyMore) {
+TEST(CounterBudget, AnExistingCounterCountsOnWhenNoNewOneFits) {
   testing::CleanCache clean({.l1 = {.max_bytes = 64 << 10}});
   int made = 0;
   while (clean.cache.increment("n" + std::to_string(made))) ++made;
@@ -139,7 +139,7 @@ TEST_F(Counter, NoIncrementOfManyThreadsIsLostOrSeenTwice) {
   }
 }
 
-TEST(CounterStore, ACounterThatCountsOnWhileAPatternIsMatchedDoesNotEscapeIt) {
+TEST(CounterStore, APatternCatchesACounterThatIsCountingOn) {
   const TimePoint now{};
   detail::Store store({}, now);
   const std::string name = "counter:";  // of eight bytes, as keys are padded to

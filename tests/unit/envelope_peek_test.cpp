@@ -88,7 +88,7 @@ std::optional<Parts> peek(std::string_view head, const std::string& key) {
   return copy(*view, key);
 }
 
-TEST(PeekEnvelope, TellsAllPartsAsSoonAsTheyAreThereAndNothingBefore) {
+TEST(PeekEnvelope, ShowsEachPartAsSoonAsItIsThere) {
   Random random(1);
   for (std::size_t left = scaled(1'000); left != 0; --left) {
     const Parts parts = random_parts(random);
@@ -169,7 +169,7 @@ TEST(PeekEnvelope, DamageLeadsNowhereOutsideOfWhatIsThere) {
   }
 }
 
-TEST(LooksLikeEnvelope, SaysSoOfEveryVersionAndKindAndOfNothingElse) {
+TEST(LooksLikeEnvelope, IsTrueForEveryVersionAndKindOnly) {
   const std::string value =
       Parts{.terms = {}, .generation = {}, .order = 0, .epochs = {}, .tags = {}, .etag = "", .key = "k"}.encoded("v");
   std::string later = value;

@@ -165,7 +165,7 @@ TEST(Envelope, EveryValueOfVersion1IsReadBackAndHasNoGeneration) {
   }
 }
 
-TEST(Envelope, KeysUpTo256BytesAreKeptWholeAndLongerOnesAsTheirHash) {
+TEST(Envelope, KeysUpTo256BytesAreKeptAndLongerOnesHashed) {
   Sample sample;
   sample.key.assign(256, 'k');
   EXPECT_EQ(sample.encoded().size(), kVariable + 256 + 8);
@@ -444,7 +444,7 @@ TEST(EnvelopeLease, APartOfOneIsRefusedAndSoAreBytesBehindIt) {
   }
 }
 
-TEST(EnvelopeLease, AFlippedBitIsRefusedButInTheHoldersThatAScriptCounts) {
+TEST(EnvelopeLease, AFlippedBitIsRefusedButInTheHolderCount) {
   Random random(10);
   std::vector<std::string> leases{full_lease().encoded(), as_first_version(encode_lease(full_lease().token))};
   for (int i = 0; i < 20; ++i) leases.push_back(random_lease(random).encoded());
@@ -605,7 +605,7 @@ TEST(Compression, ABombIsRefusedBeforeAnythingIsAllocated) {
   }
 }
 
-TEST(Compression, WithoutZstdNothingIsCompressedAndCompressedIsAMiss) {
+TEST(Compression, WithoutZstdCompressedIsAMiss) {
   if (kHasZstd) GTEST_SKIP() << "this build has zstd";
   EXPECT_EQ(compress(std::string(10'000, 'a')), std::nullopt);
   EXPECT_EQ(refusal_in(decompress("\x28\xB5\x2F\xFD", 1000, 1000)), "needs_zstd");

@@ -225,7 +225,7 @@ struct FenceMatrix : ::testing::TestWithParam<std::tuple<Kind, By, Moment, Reade
   cached<Function> f = cache.cached(options(), Function([this](int n) { return load(n); }));
 };
 
-TEST_P(FenceMatrix, WhoAsksAfterAnInvalidationNeverSeesWhatWasLoadedBeforeIt) {
+TEST_P(FenceMatrix, AfterAnInvalidationNoOlderLoadIsSeen) {
   begin();
   ASSERT_TRUE(struck) << "the load never came to its moment";
   // 'before' reads the source after the invalidation: whether that counts is the library's choice.

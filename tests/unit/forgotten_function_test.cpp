@@ -123,7 +123,7 @@ TEST_F(ForgottenFunction, KeepsItsCountsWhileItIsRemembered) {
   EXPECT_EQ(wrap().cache_info().hits, 299u);
 }
 
-TEST_F(ForgottenFunction, IsChargedToTheBudgetOnlyWhileAnEntryKeepsIt) {
+TEST_F(ForgottenFunction, IsChargedOnlyWhileAnEntryKeepsIt) {
   const std::uint64_t before = cache.get_stats().bytes;
   const std::string name(1'000, 'n');
   auto f = std::optional(cache.cached({.ttl = 1h, .prefix = "f", .name = name}, [](int n) { return n; }));
@@ -135,7 +135,7 @@ TEST_F(ForgottenFunction, IsChargedToTheBudgetOnlyWhileAnEntryKeepsIt) {
   EXPECT_EQ(cache.get_stats().bytes, before);
 }
 
-TEST(ForgottenFunctions, ComeAndGoOnManyThreadsWithoutServingEachOther) {
+TEST(ForgottenFunctions, OfManyThreadsNeverServeEachOther) {
   testing::CleanCache clean({.l1 = {.max_bytes = 64 << 10}});
   CacheManager& cache = clean.cache;
   const auto work = [&](std::size_t me) {

@@ -27,7 +27,7 @@ struct Invalidator : ::testing::Test, testing::CleanCache {
   CacheInvalidator invalidator{cache};
 };
 
-TEST_F(Invalidator, ASymbolsDataGoesUnderTheThreeDataPrefixesAndNowhereElse) {
+TEST_F(Invalidator, ASymbolsDataGoesUnderThreePrefixesOnly) {
   set({"api:ticker:BTCUSDT", "db:candles:BTCUSDT:1h", "indicator:rsi:BTCUSDT:14", "api:BTCUSDT", "api:ticker:ETHUSDT",
        "session:BTCUSDT", "custom:BTCUSDT", "myapi:BTCUSDT", "apis:BTCUSDT"});
   EXPECT_EQ(invalidator.invalidate_symbol_data("BTCUSDT"), 4u);
@@ -81,7 +81,7 @@ TEST_F(Invalidator, AnExchangesDataGoesUnderTheThreeDataPrefixes) {
             (Keys{"api:kraken", "session:binance"}));
 }
 
-TEST_F(Invalidator, AUsersSessionsGoAndThoseOfUsersWithLongerNumbersStay) {
+TEST_F(Invalidator, AUsersSessionsGoAndThoseOfLongerIdsStay) {
   set({"session:123", "session:123:cart", "session:web:123", "session:web:123:cart", "session:1234", "session:4123",
        "session:web:1234", "session:1234:cart", "session:12", "session:x123", "api:123", "session:12:3"});
   EXPECT_EQ(invalidator.invalidate_user_session(123), 4u);
@@ -159,7 +159,7 @@ TEST_F(Invalidator, OneFunctionWithoutTheTagBringsThePatternsBack) {
   EXPECT_EQ(invalidator.invalidate_symbol_data("BTC"), 1u);
 }
 
-TEST_F(Invalidator, AFunctionWrappedOnceWithTheTagAndOnceWithoutCountsAsWithout) {
+TEST_F(Invalidator, AFunctionWrappedOnceWithoutTheTagCountsAsWithout) {
   static constexpr auto fetch = [](const std::string& symbol) { return symbol; };
   const auto with = cache.cached({.prefix = "api", .tags = {"symbol:{0}"}}, fetch);
   const auto without = cache.cached({.prefix = "api"}, fetch);
@@ -168,7 +168,7 @@ TEST_F(Invalidator, AFunctionWrappedOnceWithTheTagAndOnceWithoutCountsAsWithout)
   EXPECT_FALSE(with.peek("BTC"));
 }
 
-TEST_F(Invalidator, ASessionFunctionThatNamesTheUserIsInvalidatedByTagAlone) {
+TEST_F(Invalidator, ASessionFunctionThatNamesTheUserGoesByTag) {
   const auto session = cache.cached({.prefix = "session", .tags = {"user:{0}"}}, [](int user) { return user; });
   session(123), session(1234);
   EXPECT_EQ(invalidator.invalidate_user_session(123), 0u);
@@ -176,7 +176,7 @@ TEST_F(Invalidator, ASessionFunctionThatNamesTheUserIsInvalidatedByTagAlone) {
   EXPECT_TRUE(session.peek(1234));
 }
 
-TEST_F(Invalidator, ATagThatIsNotTheNameItselfDoesNotStandForThePatterns) {
+TEST_F(Invalidator, ATagOfAnotherNameDoesNotReplaceThePatterns) {
   const auto grouped = [](const char* tag) { return EntryOptions{.prefix = "api", .name = tag, .tags = {tag}}; };
   const auto all = cache.cached(grouped("symbol:all"), [](const std::string& symbol) { return symbol; });
   all("BTC");

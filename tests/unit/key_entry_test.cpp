@@ -106,7 +106,7 @@ TEST_F(KeyEntry, LongKeysKeepTheirHeadAndEndInAHash) {
   EXPECT_EQ(f.key_for(std::string(100'000, 'x')).size(), kReadableKeyBytes);
 }
 
-TEST_F(KeyEntry, LongKeysThatDifferInTheirLastByteAreEntriesOfTheirOwn) {
+TEST_F(KeyEntry, LongKeysWithOtherLastBytesAreOtherEntries) {
   const auto f = echo();
   for (const std::size_t length : {200U, 250U, 251U, 252U, 256U, 300U, 5'000U}) {
     const std::string head(length, 'k');

@@ -49,7 +49,7 @@ TEST(KeyFormat, JoinsPrefixNameAndArgumentsByColons) {
   EXPECT_EQ(cache.cached({.ttl = 1h, .prefix = "api", .name = "status"}, none).key_for(), "api:status");
 }
 
-TEST(KeyFormat, TextStandsForItselfButForSeparatorsBlanksGlobAndForeignBytes) {
+TEST(KeyFormat, TextIsKeptButSeparatorsBlanksAndGlobsAreEscaped) {
   EXPECT_EQ(text_key("BTCUSDT"), "p:BTCUSDT");
   EXPECT_EQ(text_key("-._/@+=$&;<>|#'"), "p:-._/@+=$&;<>|#'");
   EXPECT_EQ(text_key(""), "p:\"\"");

@@ -74,7 +74,7 @@ TYPED_TEST_SUITE(KeyProperty, Kinds);
 
 constexpr std::size_t kTuples = 75'000;  // of each of the 14 kinds
 
-TYPED_TEST(KeyProperty, UnequalArgumentsNeverShareAKeyAndEqualOnesAlwaysDo) {
+TYPED_TEST(KeyProperty, OnlyEqualArgumentsShareAKey) {
   CacheManager cache;
   const auto f = this->wrap(cache);
   const auto key_of = [&](const auto& arguments) {

@@ -120,7 +120,7 @@ std::string_view hashed_part(std::string_view key) {
   return close == key.npos || close == open + 1 ? key : key.substr(open + 1, close - open - 1);
 }
 
-TEST(KeySpace, WhatAScriptTouchesTogetherIsOnOneSlotUnlessNamesHaveBraces) {
+TEST(KeySpace, WhatAScriptTouchesIsOnOneSlotWithoutBraces) {
   for (const std::string_view name : {"api:price:BTC", "k", "\x01z"}) {
     EXPECT_EQ(hashed_part(kKeys.raw_lease(name)), hashed_part(kKeys.entry(name)));
     EXPECT_EQ(hashed_part(kKeys.copy(kKeys.version(name))), hashed_part(kKeys.version(name)));
@@ -135,7 +135,7 @@ TEST(KeySpace, WhatStandsUnderAnotherSpaceIsForeign) {
   EXPECT_EQ(kKeys.parse(KeySpace("dsta2").epoch()).kind, Kind::foreign);
 }
 
-TEST(KeySpace, WhatALaterVersionMayAddIsNeitherAnEntryNorWhatWeKnow) {
+TEST(KeySpace, WhatALaterVersionAddsIsNeitherEntryNorKnown) {
   for (const std::string_view rest :
        {"\x01", "\x01probe:1", "\x01n:without-a-second-colon", "\x01vv", "\x01zzz", "\x01raw:{", "\x01raw:{}",
         "\x01raw:{other:k}", "\x01raw:{dsta:k", "\x01raw:dsta:k"}) {
@@ -143,7 +143,7 @@ TEST(KeySpace, WhatALaterVersionMayAddIsNeitherAnEntryNorWhatWeKnow) {
   }
 }
 
-TEST(KeySpace, AGlobFindsTheKeyOfEveryEntryWhoseNameMatchesAndOfItsRawLease) {
+TEST(KeySpace, AGlobFindsEachMatchingKeyAndItsRawLease) {
   using namespace std::string_view_literals;
   static constexpr std::array kPieces = {"\x01"sv,     "a"sv,    "b"sv,    "*"sv,      "?"sv,
                                          "[\x01-a]"sv, "[^b]"sv, "[ab]"sv, "\\\x01"sv, "\\a"sv};

@@ -45,7 +45,7 @@ TEST_F(Strategies, ATtlAndANameMayBeGiven) {
   EXPECT_EQ(cache.get_ttl("api:depth:1"), 7s);
 }
 
-TEST_F(Strategies, TwoFunctionsUnderOneStrategyWithoutNamesAreRefused) {
+TEST_F(Strategies, TwoFunctionsWithoutNamesAreRefused) {
   const auto first = strategies.session_cache()(twice);
   EXPECT_THROW(strategies.session_cache()([](int n) { return n; }), ConfigError);
 }
@@ -72,7 +72,7 @@ TEST_F(Statistics, CountWhatHappenedPerManagerPrefixAndFunction) {
   EXPECT_EQ(other.get_stats().total_requests, 0u);
 }
 
-TEST_F(Statistics, StartAgainFromZeroAfterClearStatsWhileTheEntriesStay) {
+TEST_F(Statistics, RestartFromZeroAfterClearStatsAndEntriesStay) {
   cache.set("a", 1);
   (void)cache.get<int>("a");
   const CacheStats before = cache.get_stats();

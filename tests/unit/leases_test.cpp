@@ -215,14 +215,14 @@ TEST_F(LeasesTest, OneThatIsTakenLateIsKnownByThat) {
   for (const auto& record : leases->to_give_back(now(), next)) EXPECT_EQ(record.taken_late, record.name == "b");
 }
 
-TEST_F(LeasesTest, ALeaseThatAnotherLoadOfThisProcessStillHoldsCounts) {
+TEST_F(LeasesTest, ALeaseThatAnotherLoadHereHoldsCounts) {
   const LeaseHold stays = hold(1);
   { const LeaseHold ends = hold(1); }
   EXPECT_FALSE(leases->is_given_back(token(1))) << "its load is under way";
   EXPECT_EQ(to_give_back(now()), Names{"k"}) << "yet there is a holder less";
 }
 
-TEST_F(LeasesTest, ThoseToBeGivenBackAreBoundedAndTheOldestRunOutByThemselves) {
+TEST_F(LeasesTest, ThoseToGiveBackAreBoundedAndTheOldestExpire) {
   constexpr std::uint16_t kMost = 4096;
   for (std::uint16_t n = 0; n < kMost; ++n) const LeaseHold held = hold(n);
   EXPECT_TRUE(leases->is_given_back(token(0)));
@@ -246,7 +246,7 @@ struct DesertedLease : LeasesTest {
   }
 };
 
-TEST_F(DesertedLease, IsRenewedForAsLongAsALoadMayTakeAndNoLongerWhereNobodyWaits) {
+TEST_F(DesertedLease, IsRenewedOnlyForAsLongAsALoadMayTake) {
   const TimePoint limit = now() + 10s;
   const LeaseHold held = hold_until(limit);
   EXPECT_EQ(due(limit), Names{"k"});

@@ -287,7 +287,7 @@ TEST(Linearizability, NoReadReturnsWhatWasInvalidatedBeforeItBegan) {
   EXPECT_GT(coalesced, scaled(1'000));
 }
 
-TEST(Linearizability, AnInterleavingIsTheSameEachTimeItIsRunFromItsSeed) {
+TEST(Linearizability, AnInterleavingRepeatsFromItsSeed) {
   for (std::uint64_t seed = 1; seed <= 50; ++seed) {
     Interleaving once(seed), again(seed);
     EXPECT_EQ(once.run(), again.run());

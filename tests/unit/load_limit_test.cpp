@@ -59,7 +59,7 @@ struct LoadLimits : ::testing::Test {
   std::vector<std::jthread> threads;
 };
 
-TEST_F(LoadLimits, AColdStartOverManyKeysRunsNoMoreLoadsAtOnceThanAllowed) {
+TEST_F(LoadLimits, AColdStartRunsNoMoreLoadsThanAllowed) {
   cache.limit_loads("db", {.concurrent = 3});
   const auto f = cache.cached({.prefix = "db"}, [&](int i) { return room.stay(), i; });
   std::atomic<int> right = 0;
@@ -191,7 +191,7 @@ TEST_F(LoadLimits, RaisingTheLimitLetsTheWaitingIn) {
   EXPECT_EQ(room.most(), 4);
 }
 
-TEST_F(LoadLimits, WhoWaitsForAPlaceWhenTheManagerGoesLoadsAllTheSame) {
+TEST_F(LoadLimits, WhoWaitsForAPlaceAtTheEndLoads) {
   auto manager = std::make_unique<CacheManager>();
   manager->limit_loads("db", {.concurrent = 1});
   const auto f = manager->cached({.prefix = "db"}, [&](int i) { return room.stay(), i; });

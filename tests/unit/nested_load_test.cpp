@@ -38,7 +38,7 @@ TEST_F(NestedLoad, ALoaderThatAsksForItsOwnKeyIsToldSo) {
   EXPECT_EQ(f(1), 1) << "the key must be usable again";
 }
 
-TEST_F(NestedLoad, ALoaderThatAsksForItsOwnKeyThroughAnotherFunctionIsToldSo) {
+TEST_F(NestedLoad, AskingForItsOwnKeyThroughAnotherIsAnError) {
   Function body_a, body_b;
   const auto a = late("a", body_a), b = late("b", body_b);
   body_a = [&](int n) { return b(n); };
@@ -61,7 +61,7 @@ TEST_F(NestedLoad, ALoaderMayPutAndReadItsOwnKeyByHand) {
   EXPECT_EQ(f(1), 11);
 }
 
-TEST_F(NestedLoad, TwoLoadersThatWaitForEachOtherAcrossThreadsDoNotDeadlock) {
+TEST_F(NestedLoad, TwoThatWaitForEachOtherDoNotDeadlock) {
   for (int round = 0; round < 50; ++round) {
     std::latch both(2);
     Function body;
@@ -120,7 +120,7 @@ TEST_F(NestedLoad, LoadsOfOtherKeysNestFiftyDeep) {
   EXPECT_EQ(f.cache_info().loads, 51u);
 }
 
-TEST_F(NestedLoad, WaitingForAnotherThreadsLoadInsideALoaderIsNoRecursion) {
+TEST_F(NestedLoad, WaitingForAnotherThreadsLoadIsNoRecursion) {
   std::latch inner_begun(1), outer_waits(1);
   const auto inner = cache.cached({.prefix = "inner"}, [&](int n) {
     inner_begun.count_down();
@@ -142,13 +142,13 @@ struct NestedLoadWithTimeout : ::testing::Test {
   CacheManager& cache = clean.cache;
 };
 
-TEST_F(NestedLoadWithTimeout, ALoaderOnTheOnlyBackgroundThreadMayLoadOtherKeys) {
+TEST_F(NestedLoadWithTimeout, TheOnlyBackgroundThreadLoadsOtherKeys) {
   const auto inner = cache.cached({.prefix = "inner", .load_timeout = 1h}, [](int n) { return n; });
   const auto outer = cache.cached({.prefix = "outer", .load_timeout = 1h}, [&](int n) { return inner(n) + 1; });
   EXPECT_EQ(outer(1), 2);
 }
 
-TEST_F(NestedLoadWithTimeout, OnTheOnlyThreadALoaderRunsTheLoadQueuedBehindIt) {
+TEST_F(NestedLoadWithTimeout, OnTheOnlyThreadRunsTheLoadBehindIt) {
   std::latch outer_begun(1), inner_queued(1);
   const auto inner = cache.cached({.prefix = "inner", .load_timeout = 1h}, [](int n) { return n; });
   const auto outer = cache.cached({.prefix = "outer", .load_timeout = 1h}, [&](int n) {
@@ -165,7 +165,7 @@ TEST_F(NestedLoadWithTimeout, OnTheOnlyThreadALoaderRunsTheLoadQueuedBehindIt) {
 }
 
 /// No timeouts at all: two refreshes of stale values, of which the running one comes to need the queued one.
-TEST_F(NestedLoadWithTimeout, ARefreshMayAskForAKeyWhoseOwnRefreshIsQueuedBehindIt) {
+TEST_F(NestedLoadWithTimeout, ARefreshRunsTheRefreshQueuedBehindIt) {
   std::latch refreshing(1), expired(1);
   bool first = true;
   const auto inner = cache.cached({.ttl = 10s, .prefix = "inner", .stale_for = 10s}, [](int n) { return n; });
@@ -186,7 +186,7 @@ TEST_F(NestedLoadWithTimeout, ARefreshMayAskForAKeyWhoseOwnRefreshIsQueuedBehind
   EXPECT_EQ(outer(1), 2);
 }
 
-TEST_F(NestedLoad, WhoWouldWaitInACircleForAFreshValueGetsTheStaleOne) {
+TEST_F(NestedLoad, WhoWouldWaitInACircleGetsTheStaleValue) {
   std::latch outer_runs(1), inner_waits(1);
   cache.core()->probe = [&](Core::Point point, std::string_view key) {
     if (point == Core::Point::before_wait && key == "outer:1") inner_waits.count_down();

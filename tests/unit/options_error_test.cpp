@@ -45,7 +45,7 @@ TEST(OptionErrors, NameTheFractionThatIsNone) {
   EXPECT_TRUE(cache.set("k", 1, {.refresh_ahead = 0.0, .jitter = 1.0}));
 }
 
-TEST(OptionErrors, OfAPresetAreFoundWhereItIsSetAndTheOneBeforeStays) {
+TEST(OptionErrors, OfAPresetAreFoundWhereItIsSet) {
   CleanCache clean;
   clean.cache.set_preset("api", {.ttl = 5s});
   expect_says(error_of([&] { clean.cache.set_preset("api", {.ttl = 9s, .refresh_ahead = 2.0}); }), "refresh_ahead");
@@ -186,7 +186,7 @@ TEST(FromEnvironment, TakesTheCachesOwnUrlThenRedisUrlThenNone) {
   expect_says(error_of([&] { entries("no-such-scheme://", "memory:"); }), "no-such-scheme");
 }
 
-TEST(OptionsWithoutEffect, ConnectionsThatWillNotBeMadeAreSaidOnceAtConstruction) {
+TEST(OptionsWithoutEffect, MaxConnectionsIsWarnedAboutOnce) {
   const auto said = [](const std::string& url, std::optional<std::size_t> connections) {
     ManagerOptions options{.url = url};
     if (connections) options.pool.max_connections = *connections;

@@ -101,7 +101,7 @@ TEST(PartPattern, ConcernsKeysUnderItsPrefixesOnly) {
   }
 }
 
-TEST(PartPattern, ConcernsEveryShortNameUnderItsPrefixesWhereNoMoreIsKnown) {
+TEST(PartPattern, ConcernsEveryShortNameUnderItsPrefixes) {
   const std::string key = "api:f:" + std::string(300, 'a') + ":BTC";
   const StoredKey stored(key);
   EXPECT_TRUE(part_pattern({"api"}, "BTC")->concerns(stored.view().name));

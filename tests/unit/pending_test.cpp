@@ -52,7 +52,7 @@ TEST(Pending, AKeyConcernsItselfAPatternWhatMatches) {
   EXPECT_FALSE(pending.concerns_dependency("api:BTC"));
 }
 
-TEST(Pending, APatternConcernsTheShortNamesOfLongKeysThatItCouldMatch) {
+TEST(Pending, APatternConcernsShortNamesThatItCouldMatch) {
   Pending pending;
   pending.add(glob_pattern("book:*LAST"));
   const std::string tail = "#" + std::string(32, '0');
@@ -107,7 +107,7 @@ TEST(Pending, WhatWasConfirmedIsGone) {
   EXPECT_FALSE(pending.concerns_dependency("a"));
 }
 
-TEST(Pending, WhatWasWantedOnceMoreWhileItWasAppliedStaysAndIsAppliedAgain) {
+TEST(Pending, WhatIsWantedAgainDuringItsApplyIsAppliedAgain) {
   Pending pending;
   pending.add(Kind::key, "k");
   const auto applied = pending.all();

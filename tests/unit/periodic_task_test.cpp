@@ -50,7 +50,7 @@ TEST(PeriodicTask, AWakeUpCalls) {
   EXPECT_TRUE(comes(called));
 }
 
-TEST(PeriodicTask, EveryWakeUpCallsAlsoOneThatFindsTheThreadDozing) {
+TEST(PeriodicTask, EveryWakeCallsAlsoAThreadGoingToSleep) {
   std::counting_semaphore<> calls(0);
   PeriodicTask task([&] { return calls.release(), TimePoint::max(); });
   for (std::size_t round = 0; round < scaled(2'000); ++round) {
@@ -60,7 +60,7 @@ TEST(PeriodicTask, EveryWakeUpCallsAlsoOneThatFindsTheThreadDozing) {
   }
 }
 
-TEST(PeriodicTask, AnEarlierTimeIsNotPutOffByALaterOneNorWaitsForIt) {
+TEST(PeriodicTask, AnEarlierTimeIsNotDelayedByALaterOne) {
   for (const bool later_first : {true, false}) {
     std::promise<void> called;
     PeriodicTask task([&] { return called.set_value(), TimePoint::max(); });

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "failing_source.hpp"
 #include "hand_executor.hpp"
 #include "on_threads.hpp"
 
@@ -21,49 +22,33 @@ namespace {
 using namespace std::chrono_literals;
 using detail::Core;
 using testing_support::FullExecutor;
-using testing_support::HandExecutor;
 using testing_support::on_threads;
 
 constexpr std::size_t kCallers = 20;
 
-struct RefreshBackoff : ::testing::Test {
-  auto source(EntryOptions options) {
-    return cache.cached(options, [this](int) { return ask(); });
-  }
-  int ask() {
-    ++runs;
-    if (down) throw std::runtime_error("down");
-    return 100 + runs;
-  }
-  std::shared_ptr<HandExecutor> background = std::make_shared<HandExecutor>();
-  testing::CleanCache clean{{.executor = background}};
-  CacheManager& cache = clean.cache;
-  testing::ManualClock& clock = *clean.clock;
-  std::atomic<int> runs = 0;
-  std::atomic<bool> down = false;
-};
+struct RefreshBackoff : testing_support::FailingSource {};
 
-TEST_F(RefreshBackoff, TwentyCallersOfAFailingRefreshGetTheStaleValue) {
+TEST_F(RefreshBackoff, TwentyCallersOfAFailingRefreshGetStale) {
   const auto f = source({.ttl = 60s, .prefix = "p", .stale_for = 1h});
-  EXPECT_EQ(f(0), 101);
+  EXPECT_EQ(f(0), 1);
   clock.advance(61s);
   down = true;
   std::barrier together(static_cast<std::ptrdiff_t>(kCallers));
   std::atomic<int> stale = 0;
   on_threads(kCallers, [&](std::size_t) {
     together.arrive_and_wait();
-    stale += f(0) == 101 ? 1 : 0;
+    stale += f(0) == 1 ? 1 : 0;
   });
   EXPECT_EQ(stale, 20);
   EXPECT_EQ(background->run(), 1u);
   EXPECT_EQ(runs, 2);
-  on_threads(kCallers, [&](std::size_t) { stale += f(0) == 101 ? 1 : 0; });
+  on_threads(kCallers, [&](std::size_t) { stale += f(0) == 1 ? 1 : 0; });
   EXPECT_EQ(stale, 40);
   EXPECT_EQ(background->waiting(), 0u) << "the next attempt waits for the refresh backoff";
   EXPECT_EQ(f.cache_info().stale_served, 40u);
 }
 
-TEST_F(RefreshBackoff, TwentyCallersOfAFailingLoaderShareOneRunAndItsError) {
+TEST_F(RefreshBackoff, TwentyCallersOfAFailingLoadShareOneError) {
   std::latch waiting(kCallers - 1);
   cache.core()->probe = [&](Core::Point point, std::string_view) {
     if (point == Core::Point::before_wait) waiting.count_down();
@@ -85,7 +70,7 @@ TEST_F(RefreshBackoff, TwentyCallersOfAFailingLoaderShareOneRunAndItsError) {
   EXPECT_EQ(runs, 1);
 }
 
-TEST_F(RefreshBackoff, TheNextAttemptIsMadeWhenTheBackoffIsOverAndNotAMomentEarlier) {
+TEST_F(RefreshBackoff, TheNextAttemptIsMadeWhenTheBackoffIsOver) {
   const auto f = source({.ttl = 60s, .prefix = "p", .stale_for = 1h, .refresh_backoff = 30s});
   f(0);
   clock.advance(60s);
@@ -93,13 +78,13 @@ TEST_F(RefreshBackoff, TheNextAttemptIsMadeWhenTheBackoffIsOverAndNotAMomentEarl
   f(0);
   background->run();
   clock.advance(30s - 1ns);
-  EXPECT_EQ(f(0), 101);
+  EXPECT_EQ(f(0), 1);
   EXPECT_EQ(background->waiting(), 0u);
   clock.advance(1ns);
-  EXPECT_EQ(f(0), 101);
+  EXPECT_EQ(f(0), 1);
   down = false;
   EXPECT_EQ(background->run(), 1u);
-  EXPECT_EQ(f(0), 103);
+  EXPECT_EQ(f(0), 3);
   EXPECT_EQ(cache.get_ttl(f.key_for(0)), 60s);
 }
 
@@ -110,10 +95,10 @@ TEST_F(RefreshBackoff, AFailedRefreshAheadBacksOffToo) {
   down = true;
   f(0);
   background->run();
-  for (int i = 0; i < 5; ++i) EXPECT_EQ(f(0), 101);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(f(0), 1);
   EXPECT_EQ(background->waiting(), 0u);
   clock.advance(10s);
-  EXPECT_EQ(f(0), 101);
+  EXPECT_EQ(f(0), 1);
   EXPECT_EQ(background->waiting(), 1u);
 }
 
@@ -125,22 +110,22 @@ TEST_F(RefreshBackoff, ManualReadsServeTheStaleValueAllTheTime) {
   f(0);
   background->run();
   const auto found = cache.lookup<int>(f.key_for(0));
-  EXPECT_EQ(found.value, 101);
+  EXPECT_EQ(found.value, 1);
   EXPECT_TRUE(found.stale);
-  EXPECT_EQ(f.peek(0), 101);
+  EXPECT_EQ(f.peek(0), 1);
 }
 
-TEST_F(RefreshBackoff, ARefreshByHandDoesNotWaitAndItsErrorReachesTheCaller) {
+TEST_F(RefreshBackoff, AManualRefreshDoesNotWaitAndThrows) {
   const auto f = source({.ttl = 60s, .prefix = "p", .stale_for = 1h, .refresh_backoff = 30s});
   f(0);
   down = true;
   EXPECT_THROW(f.refresh(0), std::runtime_error);
-  EXPECT_EQ(f(0), 101) << "what was there stays";
+  EXPECT_EQ(f(0), 1) << "what was there stays";
   clock.advance(60s);
-  EXPECT_EQ(f(0), 101);
+  EXPECT_EQ(f(0), 1);
   EXPECT_EQ(background->run(), 1u) << "the refresh backoff of the failed refresh is long over";
   down = false;
-  EXPECT_GT(f.refresh(0), 101);
+  EXPECT_GT(f.refresh(0), 1);
 }
 
 TEST_F(RefreshBackoff, ASuccessOrANewValueEndsTheBackoff) {
@@ -156,12 +141,12 @@ TEST_F(RefreshBackoff, ASuccessOrANewValueEndsTheBackoff) {
   EXPECT_EQ(background->waiting(), 1u);
 }
 
-TEST_F(RefreshBackoff, WhenNothingStaleIsLeftTheErrorReachesTheCallers) {
+TEST_F(RefreshBackoff, WithoutAStaleValueTheErrorReachesCallers) {
   const auto f = source({.ttl = 60s, .prefix = "p", .stale_for = 10s, .refresh_backoff = 1000s});
   f(0);
   clock.advance(65s);
   down = true;
-  EXPECT_EQ(f(0), 101);
+  EXPECT_EQ(f(0), 1);
   background->run();
   clock.advance(5s);
   EXPECT_THROW(f(0), std::runtime_error);
@@ -170,7 +155,7 @@ TEST_F(RefreshBackoff, WhenNothingStaleIsLeftTheErrorReachesTheCallers) {
   EXPECT_THROW(f(0), std::runtime_error) << "an invalidated value is gone, backoff or not";
 }
 
-TEST_F(RefreshBackoff, AnAnswerThatIsNotToBeKeptRemovesTheValueThatItReplaces) {
+TEST_F(RefreshBackoff, AnAnswerThatIsNotKeptRemovesTheOldValue) {
   const auto f = cache.cached({.ttl = 60s, .prefix = "p", .stale_for = 1h}, [&](int) { return ++runs == 1 ? 1 : -1; })
                      .condition([](int value) { return value > 0; });
   EXPECT_EQ(f(0), 1);
@@ -208,27 +193,27 @@ struct OverlappingRefreshes : RefreshBackoff {
   int first_result = 0;
 };
 
-TEST_F(OverlappingRefreshes, OneThatFailsDoesNotTakeTheOlderOnesValueWithIt) {
-  EXPECT_EQ(f(0), 101);
+TEST_F(OverlappingRefreshes, OneThatFailsKeepsTheOlderOnesValue) {
+  EXPECT_EQ(f(0), 1);
   during_a_refresh([&] {
     down = true;
     EXPECT_THROW(f.refresh(0), std::runtime_error);
   });
-  EXPECT_EQ(first_result, 102);
-  EXPECT_EQ(f.peek(0), 102);
+  EXPECT_EQ(first_result, 2);
+  EXPECT_EQ(f.peek(0), 2);
 }
 
-TEST_F(OverlappingRefreshes, TheLaterOnesValueStaysWhicheverLandsLast) {
-  during_a_refresh([&] { EXPECT_EQ(f.refresh(0), 102); });
-  EXPECT_EQ(first_result, 101);
-  EXPECT_EQ(f.peek(0), 102);
+TEST_F(OverlappingRefreshes, TheLaterOnesValueStays) {
+  during_a_refresh([&] { EXPECT_EQ(f.refresh(0), 2); });
+  EXPECT_EQ(first_result, 1);
+  EXPECT_EQ(f.peek(0), 2);
   EXPECT_EQ(f.cache_info().fenced, 1u);
 }
 
 TEST_F(OverlappingRefreshes, NobodyJoinsALoadThatARefreshCameAfter) {
   during_a_refresh([&] {
-    std::jthread([&] { EXPECT_EQ(f.refresh(0), 102); }).join();
-    EXPECT_EQ(f(0), 102);
+    std::jthread([&] { EXPECT_EQ(f.refresh(0), 2); }).join();
+    EXPECT_EQ(f(0), 2);
   });
 }
 

@@ -151,7 +151,7 @@ TEST(ReplyGuard, RefusesAReplyWhosePartsAreSmallAndTheWholeIsNot) {
   EXPECT_EQ(look(nested, {.bytes = 10'000, .elements = 100}), Verdict::refused) << "151 elements in all";
 }
 
-TEST(ReplyGuard, RandomBytesNeverGetPastItIntoTheParserAndNeitherCrashes) {
+TEST(ReplyGuard, RandomBytesNeverReachOrCrashTheParser) {
   std::mt19937_64 random(7);
   ReplyReader parser;
   const std::string_view alphabet = "*$+-:\r\n0123456789x";
@@ -180,7 +180,7 @@ TEST(ReplyReader, AReplyAfterAnErrorReplyIsItsOwn) {
   EXPECT_EQ(reply.error_code(), "");
 }
 
-TEST(RequestTest, ACommandIsAnArrayOfItsArgumentsWhateverBytesTheyHold) {
+TEST(RequestTest, ACommandIsAnArrayOfArgumentsOfAnyBytes) {
   Request request{"SET", std::string_view("a\0\r\n", 4), ""};
   EXPECT_EQ(request.bytes(), std::string_view("*3\r\n$3\r\nSET\r\n$4\r\na\0\r\n\r\n$0\r\n\r\n", 29));
   request.add({"PING"});

@@ -31,7 +31,7 @@ struct Callbacks {
   }
 };
 
-TEST(Shutdown, WithSixtyFourLoadingThreadsNothingHangsOrRunsAfterwards) {
+TEST(Shutdown, WithSixtyFourLoadingThreadsNothingHangs) {
   Callbacks callbacks;
   std::atomic<bool> stop = false;
   ManagerOptions options;
@@ -113,7 +113,7 @@ TEST(Shutdown, WaitsForLoadsThatKeepTheirDeadline) {
   EXPECT_TRUE(ended);
 }
 
-TEST(Shutdown, TheHooksAndTheLogOfALoadThatOverranAreNotCalledAfterwards) {
+TEST(Shutdown, HooksAndLogOfALateLoadAreNotCalledAfterwards) {
   std::atomic<int> hooks = 0, logged = 0;
   std::latch running(1), go(1);
   ManagerOptions options;

@@ -38,7 +38,7 @@ struct SingleFlight : ::testing::Test, testing::CleanCache {
   std::unique_ptr<std::latch> waiting;
 };
 
-TEST_F(SingleFlight, SixtyFourCallersOfOneColdKeyRunTheLoaderOnceAndShareItsValue) {
+TEST_F(SingleFlight, SixtyFourCallersOfAColdKeyShareOneLoad) {
   count_waiters(63);
   std::atomic<int> loads{0};
   const auto f = cache.cached({.prefix = "once"}, [&](int n) {
@@ -61,7 +61,7 @@ TEST_F(SingleFlight, WaitersGetTheLeadersObjectItself) {
   for (const auto& value : values) EXPECT_EQ(value.get(), values[0].get());
 }
 
-TEST_F(SingleFlight, AnErrorGoesToEveryWaiterOfItsFlightAndTheNextCallLoadsAgain) {
+TEST_F(SingleFlight, AnErrorGoesToEveryWaiterAndTheNextCallLoads) {
   count_waiters(63);
   std::atomic<int> loads{0};
   const auto f = cache.cached({.prefix = "down"}, [&](int n) -> int {
@@ -111,7 +111,7 @@ TEST_F(SingleFlight, SixtyFourThreadsOverAThrowingSourceGetItsErrors) {
   EXPECT_EQ(cache.get_stats().entries, 0u);
 }
 
-TEST_F(SingleFlight, ExceptionsThatAreNoStdExceptionsReachTheCallerToo) {
+TEST_F(SingleFlight, ExceptionsNotFromStdReachTheCallerToo) {
   const auto f = cache.cached({.prefix = "odd"}, [](int n) -> int { throw n; });
   EXPECT_THROW(f(1), int);
   EXPECT_FALSE(f.peek(1));
@@ -141,7 +141,7 @@ TEST_F(SingleFlight, GetOrLoadRunsOneLoadForAllItsCallers) {
 using Invalidate = std::function<void(CacheManager&)>;
 struct FencedFlight : ::testing::TestWithParam<Invalidate>, testing::CleanCache {};
 
-TEST_P(FencedFlight, AfterAnInvalidationTheOlderLoadIsNeitherJoinedNorStored) {
+TEST_P(FencedFlight, IsNeitherJoinedNorStoredAfterAnInvalidation) {
   std::latch begun(1), invalidated(1);
   std::atomic<int> loads{0};
   const auto f = cache.cached({.prefix = "fence", .tags = {"tag:{0}"}}, [&](int) {
@@ -167,7 +167,7 @@ INSTANTIATE_TEST_SUITE_P(By, FencedFlight,
                                            [](CacheManager& cache) { cache.flush_all(); },
                                            [](CacheManager& cache) { cache.set("fence:1", 0), cache.del("fence:1"); }));
 
-TEST(SingleFlightAfterClose, AWrapperThatOutlivesItsManagerCallsTheFunction) {
+TEST(SingleFlightAfterClose, AWrapperCallsTheFunction) {
   std::atomic<int> loads{0};
   auto f = [&] {
     CacheManager gone;
@@ -193,7 +193,7 @@ struct UselessExecutor : ::testing::TestWithParam<std::shared_ptr<Executor>> {
   CacheManager& cache = clean.cache;
 };
 
-TEST_P(UselessExecutor, TurnsCallsWithATimeoutAwayAtOnceAndLeavesNobodyWaiting) {
+TEST_P(UselessExecutor, RefusesCallsWithATimeoutAtOnce) {
   bool inside = false;
   const auto f = cache.cached({.prefix = "p", .load_timeout = 1h}, [](int i) { return i; })
                      .bulk_loader([](const std::vector<int>& wanted) { return wanted; });
@@ -207,7 +207,7 @@ TEST_P(UselessExecutor, TurnsCallsWithATimeoutAwayAtOnceAndLeavesNobodyWaiting) 
   EXPECT_TRUE(inside);
 }
 
-TEST_P(UselessExecutor, ServesWhatMayBeServedStaleAndLoadsTheRestOfABatch) {
+TEST_P(UselessExecutor, ServesStaleAndLoadsTheRestOfABatch) {
   const auto f = cache.cached({.ttl = 60s, .prefix = "p", .stale_for = 1h}, [](int i) { return i; })
                      .bulk_loader([](const std::vector<int>& wanted) { return wanted; });
   f(1);

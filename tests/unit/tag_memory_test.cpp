@@ -108,7 +108,7 @@ TEST_F(TaggedEntries, AreRefusedWhenTheirTagsAreTooHeavyForAShard) {
   EXPECT_LT(cache.get_stats().bytes, 1'000'000u);
 }
 
-TEST_F(TaggedEntries, OfALoadAreKeptThoughOtherTagsAreInvalidatedMeanwhile) {
+TEST_F(TaggedEntries, OfALoadStayThoughOtherTagsAreInvalidated) {
   const auto f = cache
                      .cached({.ttl = 60s, .prefix = "f"},
                              [&](int n) {

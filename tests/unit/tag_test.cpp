@@ -135,7 +135,7 @@ struct DroppedTags : Tags {
 INSTANTIATE_TEST_SUITE_P(Mode, DroppedTags, ::testing::Values(TagMode::remove, TagMode::expire),
                          [](const auto& tested) { return tested.param == TagMode::remove ? "Remove" : "Expire"; });
 
-TEST_P(DroppedTags, AnInvalidatedEntryIsNotResurrectedWhenItsTagIsAskedForAgain) {
+TEST_P(DroppedTags, AskingForATagAgainResurrectsNoEntry) {
   for (int i = 0; i < 100; ++i) cache.set(key(i), i, {.tags = {"t" + key(i)}});
   for (int i = 0; i < 100; ++i) cache.invalidate_tag("t" + key(i), mode());
   crowd_out();
@@ -146,7 +146,7 @@ TEST_P(DroppedTags, AnInvalidatedEntryIsNotResurrectedWhenItsTagIsAskedForAgain)
   }
 }
 
-TEST_P(DroppedTags, AValidEntryKeepsItsTagAndIsInvalidatedByItMuchLater) {
+TEST_P(DroppedTags, AValidEntryKeepsItsTag) {
   for (int i = 0; i < 100; ++i) cache.set(key(i), i, {.ttl = forever, .tags = {"t" + key(i)}});
   crowd_out();
   for (int i = 0; i < 100; ++i) ASSERT_EQ(cache.get<int>(key(i)), i) << "by a tag that it does not carry";
@@ -190,7 +190,7 @@ TEST_P(DroppedTags, ALoadUnderWayKeepsTheTagsItBeganWith) {
   EXPECT_EQ(f.cache_info().fenced, 1u);
 }
 
-TEST(TagsOfArguments, AreThoseOfTheParametersWhicheverWayTheValueCame) {
+TEST(TagsOfArguments, AreThoseOfTheParametersForEveryCall) {
   CacheManager cache;
   const auto number = cache.cached({.prefix = "number", .tags = {"t:{0}"}}, [](int i) { return i; });
   const auto flag = cache.cached({.prefix = "flag", .tags = {"t:{0}"}}, [](bool b) { return b; });
@@ -201,7 +201,7 @@ TEST(TagsOfArguments, AreThoseOfTheParametersWhicheverWayTheValueCame) {
   EXPECT_FALSE(flag.peek(true));
 }
 
-TEST(TagsOfValues, BetweenTwoInvalidationsNobodyTakesALoadFromBefore) {
+TEST(TagsOfValues, BetweenTwoInvalidationsNoOlderLoadIsTaken) {
   CacheManager cache;
   std::atomic<int> source = 1;
   std::latch loading(1), joined(1);

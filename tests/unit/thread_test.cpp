@@ -59,7 +59,7 @@ TEST(Thread, AScheduleWithoutOneRunsOnceThereIsOne) {
   EXPECT_TRUE(eventually([&] { return ran > 0; }));
 }
 
-TEST(Thread, ALoadThatOverrunsItsManagerWhereNoneIsToBeHadEndsNothing) {
+TEST(Thread, WithoutOneALoadThatOverrunsItsManagerIsHarmless) {
   std::promise<void> begun, goes_on;
   auto goes = goes_on.get_future().share();
   auto background = std::make_shared<Background>(system_clock(), nullptr);

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "error_of.hpp"
 #include "trading/timestamp.hpp"
 
 namespace trading {
@@ -22,12 +23,7 @@ std::vector<Candle> parsed(const std::string& text) {
 }
 
 std::string error_of(const std::string& text) {
-  try {
-    parsed(text);
-  } catch (const CsvError& error) {
-    return error.what();
-  }
-  return "no error";
+  return dsta::cache::testing_support::error_of<CsvError>([&] { parsed(text); });
 }
 
 TEST(CandleCsv, ReadsAKlineExportWithoutHeader) {

@@ -15,6 +15,7 @@
 
 #include <fmt/format.h>
 
+#include "error_of.hpp"
 #include "trading/candle_store.hpp"
 #include "trading/exchange_client.hpp"
 #include "trading/market.hpp"
@@ -25,6 +26,7 @@ namespace trading {
 namespace {
 
 using namespace std::chrono_literals;
+using dsta::cache::testing_support::error_of;
 using testing::AllOf;
 using testing::EndsWith;
 using testing::HasSubstr;
@@ -36,21 +38,7 @@ Options options_of(std::vector<const char*> arguments) {
 }
 
 std::string usage_error_of(std::vector<const char*> arguments) {
-  try {
-    options_of(std::move(arguments));
-  } catch (const UsageError& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
-std::string error_of(const auto& action) {
-  try {
-    action();
-  } catch (const SqliteError& error) {
-    return error.what();
-  }
-  return "no error";
+  return error_of<UsageError>([&] { options_of(std::move(arguments)); });
 }
 
 class TemporaryFile {
@@ -102,7 +90,7 @@ TEST(CandleStore, AFileKeepsItsContent) {
 TEST(CandleStore, AnUnknownUserAndAFileThatCannotBeOpenedAreErrors) {
   CandleStore store{":memory:"};
   EXPECT_THROW(store.preferences(1), std::out_of_range);
-  EXPECT_EQ(error_of([] { CandleStore{"/no/such/directory/db.sqlite"}; }),
+  EXPECT_EQ(error_of<SqliteError>([] { CandleStore{"/no/such/directory/db.sqlite"}; }),
             "sqlite: open: unable to open database file (database /no/such/directory/db.sqlite)");
 }
 
@@ -127,7 +115,7 @@ TEST(CandleStore, AFailedReplacementChangesNothing) {
   store.replace_series("A", "1h", walk);
   auto wrong = random_walk("B", {.count = 3});
   wrong.back().close = std::numeric_limits<double>::quiet_NaN();  // NULL to SQLite
-  EXPECT_EQ(error_of([&] { store.replace_series("A", "1h", wrong); }),
+  EXPECT_EQ(error_of<SqliteError>([&] { store.replace_series("A", "1h", wrong); }),
             "sqlite: replace the candles of A 1h: NOT NULL constraint failed: candles.close (database :memory:)");
   EXPECT_EQ(store.recent_candles("A", "1h"), walk);
   store.replace_series("A", "1h", std::vector<Candle>{walk[0]});

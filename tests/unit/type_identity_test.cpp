@@ -107,7 +107,7 @@ TEST(TypeIdentity, AnEntryServesItsTypeAsAnotherLibraryHasIt) {
   EXPECT_FALSE(kTypeOps<std::string>.serves(other_codec));
 }
 
-TEST(TypeIdentity, ResultsAreToldApartByTheirArgumentsFromElsewhereToo) {
+TEST(TypeIdentity, ResultsDifferByArgumentsAcrossLibraries) {
   const TypeOps plain = elsewhere(kTypeOps<int>);
   TypeOps call = elsewhere(kCallTypeOps<int, double>);
   call.plain = &plain;
@@ -123,7 +123,7 @@ TEST(TypeIdentity, WithoutRttiAddressesAreAllThereIs) {
   EXPECT_TRUE(same_type(&typeid(int), &typeid(int)));
 }
 
-TEST(TypeIdentity, AFunctionGivenAtCompileTimeIsOneWhateverItsAddress) {
+TEST(TypeIdentity, ACompileTimeFunctionIsOneAtAnyAddress) {
   const auto mark = [](const std::type_info* named, unsigned char state) {
     FunctionMark made;
     made.type = &made;

@@ -134,7 +134,7 @@ TEST(VersionMemory, IsBounded) {
   EXPECT_TRUE(memory.find(std::to_string(kMost))) << "what came last is there";
 }
 
-TEST(VersionMemory, IsBoundedByBytesAndKeepsTheFewThatAreKeptForEver) {
+TEST(VersionMemory, IsBoundedByBytesAndKeepsTheLastingOnes) {
   VersionMemory memory;
   const std::string long_name(10'000, 'n'), function = function_dependency("api:price");
   memory.note(function, {1, 1}, memory.mark());
@@ -146,7 +146,7 @@ TEST(VersionMemory, IsBoundedByBytesAndKeepsTheFewThatAreKeptForEver) {
   EXPECT_TRUE(memory.find(function));
 }
 
-TEST(VersionMemory, NeverKnowsAVersionFromBeforeAChangeThatItWasToldOf) {
+TEST(VersionMemory, KnowsNoVersionFromBeforeAKnownChange) {
   VersionMemory memory;
   std::atomic<std::uint64_t> truth = 1;  // what the server would say
   std::atomic<bool> over = false;

@@ -164,7 +164,7 @@ TEST(WarmerSchedule, AJobRunsOnceEachIntervalWhateverItThrows) {
   EXPECT_THROW(warmer.every(0s, [] {}), ConfigError);
 }
 
-TEST(WarmerSchedule, AJobStillWaitingToRunWhenItsWarmerGoesNeverBegins) {
+TEST(WarmerSchedule, AWaitingJobOfADestroyedWarmerNeverBegins) {
   const auto background = std::make_shared<testing_support::HandExecutor>();
   testing::CleanCache clean({.executor = background});
   int times = 0;

@@ -43,7 +43,7 @@ class WheelTest : public ::testing::Test {
   std::vector<NodeRef> owned_;
 };
 
-TEST_F(WheelTest, HandsOverEveryEntryNotBeforeItsTimeAndWithinASlotOfIt) {
+TEST_F(WheelTest, HandsOverEveryEntryInTimeWithinASlot) {
   std::mt19937_64 random(3);
   std::map<Node*, TimePoint> held;
   const auto draw = [&] {  // up to three days, every ring alike
@@ -96,19 +96,19 @@ TEST_F(WheelTest, EntriesWithoutEndAreNeverHandedOver) {
   wheel_.remove(node);
 }
 
-TEST_F(WheelTest, AnEntryThatLivesLessThanASlotLeavesWithinASlotOfItsTime) {
+TEST_F(WheelTest, AnEntryShorterThanASlotLeavesWithinASlot) {
   Node* node = add(now_ + 1ns);
   now_ += 1ns + kSlot;
   EXPECT_EQ(expired(), std::vector<Node*>{node});
 }
 
-TEST_F(WheelTest, AnEntryWhoseTimeIsPastWhenItIsAddedLeavesWithinTwoSlots) {
+TEST_F(WheelTest, AnEntryAddedPastItsTimeLeavesWithinTwoSlots) {
   Node* node = add(now_ - 5min);
   now_ += 2 * kSlot;
   EXPECT_EQ(expired(), std::vector<Node*>{node});
 }
 
-TEST_F(WheelTest, AStepHandsOverNoMoreThanItsLimitAndTheNextStepsTheRest) {
+TEST_F(WheelTest, AStepHandsOverUpToItsLimitAndTheNextTheRest) {
   for (int i = 0; i < 100; ++i) add(now_ + 10s);
   now_ += 20s;
   std::size_t gone = 0;

@@ -1,7 +1,7 @@
 #pragma once
-/// How a value becomes bytes for the shared level. Built in: integers, floating point, bool, enums, std::string, byte
+/// How a value becomes bytes for L2, and back. Built in: integers, floating point, bool, enums, std::string, byte
 /// vectors, std::optional and std::shared_ptr<const T> of those, and types that opt in with `trivially_codable`.
-/// json.hpp adds whatever nlohmann::json converts. For any other type specialise `codec`:
+/// json.hpp adds every type that nlohmann::json converts. For any other type specialise `codec`:
 ///
 ///     template <>
 ///     struct dsta::cache::codec<Quote> {
@@ -9,280 +9,45 @@
 ///       static void encode(const Quote& value, std::string& out);       // appends to out
 ///       static std::optional<Quote> decode(std::string_view bytes);     // nullopt: these bytes are no Quote
 ///     };
-#include <algorithm>
-#include <array>
-#include <charconv>
+///
+/// Both functions are called from several threads at once. `encode` should not throw. docs/formats.md lists the names
+/// and formats of the built-in codecs.
 #include <concepts>
-#include <cstddef>
-#include <cstring>
-#include <functional>
-#include <initializer_list>
-#include <memory>
 #include <optional>
-#include <ranges>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <type_traits>
-#include <utility>
-#include <variant>
-#include <vector>
 
 #include <dsta/cache/fwd.hpp>
 
 namespace dsta::cache {
 inline namespace v1 {
 
-/// Opt-in for trivially copyable types without pointers or padding that matters: stored as their bytes, so only
-/// processes with the same layout can share them. Give the type a name, and change it when the layout changes:
+/// Opt-in for trivially copyable types without pointers and without padding that matters. They are stored as their
+/// bytes, so only processes with the same layout can share them. Give the type a name, and change it when the layout
+/// changes:
 ///     template <> inline constexpr std::string_view dsta::cache::trivially_codable<Tick> = "tick/1";
-/// Bytes are told apart by name, size and alignment. A `bool` that is true opts in without a name: then another such
-/// type of that size and alignment, or an older layout of this one, would be taken for it. That is harmless within one
-/// process, where values are told apart by type.
+/// Stored bytes are identified by name, size and alignment. A `bool` that is true opts in without a name. Then another
+/// such type of that size and alignment, or an older layout of this one, would be mistaken for it at L2. In one process
+/// values are always identified by their type. Default: false.
 template <class T>
 inline constexpr bool trivially_codable = false;
+
+namespace detail {
+/// std::convertible_to, without the cost of it where the types are the same.
+template <class From, class To>
+concept Gives = std::same_as<std::remove_cvref_t<From>, To> || std::convertible_to<From, To>;
+}  // namespace detail
 
 /// True when a codec for T exists.
 template <class T>
 concept Codable = requires(const T& value, std::string& out, std::string_view bytes) {
-  { codec<T>::name } -> std::convertible_to<std::string_view>;
+  { codec<T>::name } -> detail::Gives<std::string_view>;
   codec<T>::encode(value, out);
-  { codec<T>::decode(bytes) } -> std::convertible_to<std::optional<T>>;
+  { codec<T>::decode(bytes) } -> detail::Gives<std::optional<T>>;
 };
-
-namespace detail {
-
-/// True for what only refers to its elements (std::string_view, std::span, a lazy range), also inside containers,
-/// optionals, pairs, tuples and variants: it would dangle in a cache. Looks `Depth` levels deep, as some types are
-/// ranges of themselves.
-template <class T, int Depth = 4>
-inline constexpr bool holds_view = false;
-template <class T, int Depth>
-  requires(Depth > 0 && std::ranges::view<T>)
-inline constexpr bool holds_view<T, Depth> = true;
-template <class T, int Depth>
-inline constexpr bool holds_view<std::initializer_list<T>, Depth> = true;
-template <class T, int Depth>
-inline constexpr bool holds_view<std::reference_wrapper<T>, Depth> = true;
-template <class T, int Depth>
-  requires(Depth > 0 && std::ranges::range<T> && !std::ranges::view<T>)
-inline constexpr bool holds_view<T, Depth> = holds_view<std::ranges::range_value_t<T>, Depth - 1>;
-template <class T, int Depth>
-inline constexpr bool holds_view<std::optional<T>, Depth> = holds_view<T, Depth>;
-template <class A, class B, int Depth>
-inline constexpr bool holds_view<std::pair<A, B>, Depth> =
-    holds_view<std::remove_cv_t<A>, Depth> || holds_view<B, Depth>;
-template <class... Ts, int Depth>
-inline constexpr bool holds_view<std::tuple<Ts...>, Depth> = (holds_view<Ts, Depth> || ...);
-template <class... Ts, int Depth>
-inline constexpr bool holds_view<std::variant<Ts...>, Depth> = (holds_view<Ts, Depth> || ...);
-
-/// Not the 128-bit integers that some compilers count among the integers: they would be cut to 64 bits.
-template <class T>
-concept Number = ((std::integral<T> && sizeof(T) <= 8) || std::floating_point<T>)&&!std::same_as<T, bool>;
-
-/// What an opt-in to trivially_codable names the type; empty when it does not.
-template <class T>
-constexpr std::string_view trivial_name() {
-  if constexpr (std::convertible_to<decltype(trivially_codable<T>), std::string_view>) return trivially_codable<T>;
-  return {};
-}
-
-template <class T>
-concept TriviallyCodable = std::convertible_to<decltype(trivially_codable<T>), std::string_view> ||
-    bool(trivially_codable<T>);
-
-template <class T>
-concept Byte = std::same_as<T, std::byte> || std::same_as<T, unsigned char>;
-
-/// The types that codec.hpp itself serves; json.hpp leaves them alone.
-template <class>
-inline constexpr bool is_builtin = false;
-template <class T>
-  requires std::is_arithmetic_v<T> || std::is_enum_v<T> || std::same_as<T, std::string> || TriviallyCodable<T>
-inline constexpr bool is_builtin<T> = true;
-template <Byte B>
-inline constexpr bool is_builtin<std::vector<B>> = true;
-template <class T>
-inline constexpr bool is_builtin<std::optional<T>> = true;
-template <class T>
-inline constexpr bool is_builtin<std::shared_ptr<T>> = true;
-
-template <class T>
-constexpr std::string_view number_name() {
-  constexpr std::string_view kSigned[] = {"i8", "i16", "i32", "i64"}, kUnsigned[] = {"u8", "u16", "u32", "u64"};
-  constexpr int kIndex = sizeof(T) == 1 ? 0 : sizeof(T) == 2 ? 1 : sizeof(T) == 4 ? 2 : 3;
-  if constexpr (std::floating_point<T>) return sizeof(T) == 4 ? "f32" : sizeof(T) == 8 ? "f64" : "f80";
-  return std::is_signed_v<T> ? kSigned[kIndex] : kUnsigned[kIndex];
-}
-
-}  // namespace detail
-
-/// Numbers are decimal text: the same on every platform, readable in redis-cli.
-template <detail::Number T>
-struct codec<T> {
-  static constexpr std::string_view name = detail::number_name<T>();
-  static void encode(const T& value, std::string& out) {
-    char text[64];
-    if constexpr (std::floating_point<T>) {
-      out.append(text, std::to_chars(text, text + sizeof text, value).ptr);
-    } else {
-      // Widened so that character types are numbers too.
-      using Wide = std::conditional_t<std::is_signed_v<T>, long long, unsigned long long>;
-      out.append(text, std::to_chars(text, text + sizeof text, static_cast<Wide>(value)).ptr);
-    }
-  }
-  static std::optional<T> decode(std::string_view bytes) {
-    if constexpr (std::same_as<T, long double>) {
-      // libstdc++ 12 reads behind the end of "inf" and "nan" for a long double, up to a zero: there is one behind a
-      // copy.
-      const std::string terminated(bytes);
-      return decode_number(terminated);
-    } else {
-      return decode_number(bytes);
-    }
-  }
-
- private:
-  static std::optional<T> decode_number(std::string_view bytes) {
-    const char* end = bytes.data() + bytes.size();
-    if constexpr (std::floating_point<T>) {
-      T value{};
-      const auto [stop, error] = std::from_chars(bytes.data(), end, value);
-      if (error != std::errc{} || stop != end) return std::nullopt;
-      return value;
-    } else {
-      std::conditional_t<std::is_signed_v<T>, long long, unsigned long long> wide{};
-      const auto [stop, error] = std::from_chars(bytes.data(), end, wide);
-      if (error != std::errc{} || stop != end || static_cast<decltype(wide)>(static_cast<T>(wide)) != wide) {
-        return std::nullopt;
-      }
-      return static_cast<T>(wide);
-    }
-  }
-};
-
-template <>
-struct codec<bool> {
-  static constexpr std::string_view name = "bool";
-  static void encode(bool value, std::string& out) { out += value ? "true" : "false"; }
-  static std::optional<bool> decode(std::string_view bytes) {
-    if (bytes == "true") return true;
-    if (bytes == "false") return false;
-    return std::nullopt;
-  }
-};
-
-template <class T>
-  requires(std::is_enum_v<T> && !detail::TriviallyCodable<T>)
-struct codec<T> {
-  using Number = std::underlying_type_t<T>;
-  static constexpr std::string_view name = codec<Number>::name;
-  static void encode(T value, std::string& out) { codec<Number>::encode(static_cast<Number>(value), out); }
-  static std::optional<T> decode(std::string_view bytes) {
-    if (const auto number = codec<Number>::decode(bytes)) return static_cast<T>(*number);
-    return std::nullopt;
-  }
-};
-
-template <>
-struct codec<std::string> {
-  static constexpr std::string_view name = "str";
-  static void encode(const std::string& value, std::string& out) { out += value; }
-  static std::optional<std::string> decode(std::string_view bytes) { return std::string(bytes); }
-};
-
-template <detail::Byte B>
-struct codec<std::vector<B>> {
-  static constexpr std::string_view name = "bytes";
-  static void encode(const std::vector<B>& value, std::string& out) {
-    out.append(reinterpret_cast<const char*>(value.data()), value.size());
-  }
-  static std::optional<std::vector<B>> decode(std::string_view bytes) {
-    const auto* first = reinterpret_cast<const B*>(bytes.data());
-    return std::vector<B>(first, first + bytes.size());
-  }
-};
-
-namespace detail {
-/// Holds `trivial:size:alignment:name`.
-template <class T>
-struct TrivialName {
-  static constexpr std::string_view kGiven = trivial_name<T>();
-  std::array<char, 64 + kGiven.size()> text{};
-  std::size_t size = 0;
-
-  constexpr TrivialName() {
-    put("trivial:");
-    put_number(sizeof(T));
-    put(":");
-    put_number(alignof(T));
-    if (!kGiven.empty()) put(":");
-    put(kGiven);
-  }
-
- private:
-  constexpr void put(std::string_view part) {
-    for (const char c : part) text[size++] = c;
-  }
-  constexpr void put_number(std::size_t number) {  // std::to_chars is not constexpr yet
-    std::size_t power = 1;
-    while (number / power >= 10) power *= 10;
-    for (; power != 0; power /= 10) text[size++] = static_cast<char>('0' + number / power % 10);
-  }
-};
-}  // namespace detail
-
-template <detail::TriviallyCodable T>
-struct codec<T> {
-  static_assert(std::is_trivially_copyable_v<T>, "trivially_codable is for trivially copyable types: write a codec");
-  static constexpr detail::TrivialName<T> kName{};
-  static constexpr std::string_view name{kName.text.data(), kName.size};
-  static void encode(const T& value, std::string& out) {
-    out.append(reinterpret_cast<const char*>(&value), sizeof value);
-  }
-  static std::optional<T> decode(std::string_view bytes) {
-    if (bytes.size() != sizeof(T)) return std::nullopt;
-    std::optional<T> value(std::in_place);
-    std::memcpy(static_cast<void*>(&*value), bytes.data(), sizeof(T));
-    return value;
-  }
-};
-
-namespace detail {
-/// One byte says whether a value follows.
-template <class Holder, class T>
-struct HolderCodec {
-  static constexpr auto kName = [] {
-    constexpr std::string_view kHeld = codec<T>::name;
-    std::array<char, kHeld.size() + 1> name{'?'};
-    std::copy(kHeld.begin(), kHeld.end(), name.begin() + 1);
-    return name;
-  }();
-  static constexpr std::string_view name{kName.data(), kName.size()};
-  static void encode(const Holder& value, std::string& out) {
-    out += value ? '1' : '0';
-    if (value) codec<T>::encode(*value, out);
-  }
-  static std::optional<Holder> decode(std::string_view bytes) {
-    if (bytes == "0") return std::optional<Holder>(std::in_place);
-    if (bytes.empty() || bytes[0] != '1') return std::nullopt;
-    std::optional<T> value = codec<T>::decode(bytes.substr(1));
-    if (!value) return std::nullopt;
-    if constexpr (std::same_as<Holder, std::optional<T>>) {
-      return std::optional<Holder>(std::in_place, std::move(*value));
-    } else {
-      return std::optional<Holder>(std::make_shared<T>(std::move(*value)));
-    }
-  }
-};
-}  // namespace detail
-
-template <Codable T>
-struct codec<std::optional<T>> : detail::HolderCodec<std::optional<T>, T> {};
-
-template <Codable T>
-struct codec<std::shared_ptr<const T>> : detail::HolderCodec<std::shared_ptr<const T>, T> {};
 
 }  // namespace v1
 }  // namespace dsta::cache
+
+#include <dsta/cache/detail/builtin_codecs.hpp>

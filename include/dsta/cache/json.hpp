@@ -1,25 +1,17 @@
 #pragma once
-/// Codec for every type that nlohmann::json converts: containers, maps, types with to_json/from_json (such as
-/// NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE makes), nlohmann::json itself. Text JSON unless a type chooses otherwise (values
-/// with NaN or an infinity, which text does not know, are CBOR all the same):
+/// The codec for every type that nlohmann::json converts: containers, maps, types with to_json/from_json (as
+/// NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE makes them), nlohmann::json itself. Opt-in: needs nlohmann_json 3.10.
+///
+/// Values are text JSON unless a type chooses otherwise; values with NaN or an infinity, which text cannot express, are
+/// CBOR in any case:
 ///     template <> inline constexpr auto dsta::cache::json_format<Book> = dsta::cache::JsonFormat::cbor;
-#include <algorithm>
-#include <cmath>
+///
+/// Encoding throws ValueError for JSON that is nested too deeply or holds text that is not UTF-8. Decoding never
+/// throws: bytes that are truncated, malformed, nested too deeply, of another shape than T, or with numbers, texts or
+/// elements that a T cannot hold exactly, are a miss. docs/formats.md has the rules.
 #include <concepts>
-#include <cstdint>
-#include <memory>
-#include <nlohmann/json.hpp>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
+#include <nlohmann/json_fwd.hpp>
 
-#include <dsta/cache/codec.hpp>
-#include <dsta/cache/detail/json_match.hpp>
-#include <dsta/cache/detail/value_check.hpp>
-#include <dsta/cache/detail/weigh.hpp>
-#include <dsta/cache/error.hpp>
 #include <dsta/cache/key.hpp>
 
 namespace dsta::cache {
@@ -27,226 +19,27 @@ inline namespace v1 {
 
 enum class JsonFormat { text, cbor, msgpack };
 
-/// How values of T are written. Smaller and faster than text: cbor, msgpack.
+/// How values of T are written. Default: text. cbor and msgpack are smaller and faster.
 template <class T>
 inline constexpr JsonFormat json_format = JsonFormat::text;
 
-/// A value that was read is written once more and compared, so that what T cannot hold is a miss and no other value. A
-/// type whose to_json does not write what its from_json read would always be a miss: say so, and nothing is compared.
+/// A value that was read is written again and compared with the JSON, so that what a T cannot hold is a miss instead of
+/// another value. A type whose to_json does not write what its from_json read would always be a miss: set this to
+/// false, and nothing is compared. Default: true.
 ///     template <> inline constexpr bool dsta::cache::json_round_trips<Stamped> = false;
 template <class T>
 inline constexpr bool json_round_trips = true;
 
-/// Deeper JSON is refused: nlohmann::json copies and parses by recursion, and deep input would overflow the stack.
+/// Deepest JSON that is accepted, in levels. nlohmann::json copies and parses by recursion, so deeper input could
+/// overflow the stack.
 inline constexpr int kMaxJsonDepth = 64;
 
-namespace detail {
-
-// clang-format off
-template <class T>
-concept JsonConvertible =
-    std::same_as<T, nlohmann::json> ||
-    (!is_builtin<T> && std::default_initializable<T> && !std::convertible_to<T, std::string_view> &&
-     requires(nlohmann::json& json, const nlohmann::json& read, const T& value, T& out) {
-       nlohmann::to_json(json, value);
-       nlohmann::from_json(read, out);
-     });
-// clang-format on
-
-/// Builds a document from parser events and refuses what is nested too deeply before anything recurses.
-class JsonBuilder {
- public:
-  using json = nlohmann::json;
-  // The names and types of nlohmann's SAX interface.
-  using number_integer_t = json::number_integer_t;
-  using number_unsigned_t = json::number_unsigned_t;
-  using number_float_t = json::number_float_t;
-  using string_t = json::string_t;
-  using binary_t = json::binary_t;
-
-  bool null() { return add(nullptr); }
-  bool boolean(bool value) { return add(value); }
-  bool number_integer(number_integer_t value) { return add(value); }
-  bool number_unsigned(number_unsigned_t value) { return add(value); }
-  bool number_float(number_float_t value, const string_t&) { return add(value); }
-  bool string(string_t& value) { return add(std::move(value)); }
-  bool binary(binary_t& value) { return add(std::move(value)); }
-  bool start_object(std::size_t) { return open(json::object()); }
-  bool start_array(std::size_t) { return open(json::array()); }
-  bool key(string_t& value) {
-    keys_.back() = std::move(value);
-    return true;
-  }
-  bool end_object() { return close(); }
-  bool end_array() { return close(); }
-  bool parse_error(std::size_t, const std::string&, const json::exception&) { return false; }
-
-  json take() { return std::move(root_); }
-
- private:
-  template <class Value>
-  bool add(Value&& value) {
-    place(json(std::forward<Value>(value)));
-    return true;
-  }
-  bool open(json container) {
-    if (open_.size() >= static_cast<std::size_t>(kMaxJsonDepth)) return false;
-    open_.push_back(place(std::move(container)));
-    keys_.emplace_back();
-    return true;
-  }
-  bool close() {
-    open_.pop_back();
-    keys_.pop_back();
-    return true;
-  }
-  json* place(json value) {
-    if (open_.empty()) return &(root_ = std::move(value));
-    json& parent = *open_.back();
-    if (parent.is_array()) return &parent.emplace_back(std::move(value));
-    return &(parent[keys_.back()] = std::move(value));
-  }
-
-  json root_;
-  std::vector<json*> open_;  // a container is complete before its parent grows, so these stay valid
-  std::vector<std::string> keys_;
-};
-
-/// Text that cannot say all of a value is replaced by CBOR, and told by its first byte: a float, array or map is above
-/// ASCII, a binary is '@' to 'Z', and no text begins so.
-inline nlohmann::json::input_format_t input_format(JsonFormat format, std::string_view bytes) {
-  if (format == JsonFormat::msgpack) return nlohmann::json::input_format_t::msgpack;
-  const auto first = bytes.empty() ? 0 : static_cast<unsigned char>(bytes[0]);
-  if (format == JsonFormat::cbor || first >= 0x80 || (first >= '@' && first <= 'Z')) {
-    return nlohmann::json::input_format_t::cbor;
-  }
-  return nlohmann::json::input_format_t::json;
-}
-
-/// True when no path is deeper than the limit. Goes down at most that far itself.
-inline bool shallow(const nlohmann::json& value, int allowed = kMaxJsonDepth) {
-  if (!value.is_structured()) return true;
-  if (allowed == 0) return false;
-  for (const auto& element : value) {
-    if (!shallow(element, allowed - 1)) return false;
-  }
-  return true;
-}
-
-/// True when the value's text says all of it: as text NaN and the infinities are null, and binaries are arrays.
-inline bool textual(const nlohmann::json& value) {
-  if (const auto* number = value.get_ptr<const double*>()) return std::isfinite(*number);
-  if (value.is_binary() || value.is_discarded()) return false;
-  if (!value.is_structured()) return true;
-  return std::all_of(value.begin(), value.end(), [](const auto& element) { return textual(element); });
-}
-
-/// True when `value` says what `stored`, from which it was read, says. Changes the order of `stored`.
-template <class T>
-bool says(nlohmann::json& stored, const T& value) {
-  if (says_plainly(stored, value)) return true;
-  nlohmann::json read = value;
-  if (!shallow(read)) return false;
-  sort_arrays(stored);
-  sort_arrays(read);
-  return same_json(stored, read);
-}
-
-template <>
-struct ValueCheck<nlohmann::json> {
-  static void check(const nlohmann::json& value) {
-    if (!shallow(value)) {
-      throw ValueError("JSON nested deeper than " + std::to_string(kMaxJsonDepth) +
-                       " levels cannot be cached: copying it could overflow the stack");
-    }
-  }
-};
-
-template <>
-struct Weigher<nlohmann::json> {
-  static std::size_t weigh(const nlohmann::json& value) {
-    std::size_t bytes = 0;
-    if (const auto* text = value.get_ptr<const std::string*>()) {
-      bytes = allocation(sizeof *text) + heap_size(*text);
-    } else if (const auto* binary = value.get_ptr<const nlohmann::json::binary_t*>()) {
-      bytes = allocation(sizeof *binary) + allocation(binary->capacity());
-    } else if (const auto* array = value.get_ptr<const nlohmann::json::array_t*>()) {
-      bytes = allocation(sizeof *array) + allocation(array->capacity() * sizeof value);
-      for (const auto& element : *array) bytes += weigh(element);
-    } else if (const auto* object = value.get_ptr<const nlohmann::json::object_t*>()) {
-      bytes = allocation(sizeof *object);
-      for (const auto& [key, element] : *object) {
-        bytes += allocation(sizeof key + sizeof element + 4 * sizeof(void*)) + heap_size(key) + weigh(element);
-      }
-    }
-    return bytes;
-  }
-};
-
-}  // namespace detail
-
-/// JSON as an argument of a wrapped function: its text (object keys sorted); what text cannot express, as CBOR. Throws
-/// ValueError for JSON that is nested too deeply.
+/// JSON as an argument of a wrapped function: its text, with object keys sorted; CBOR where text cannot express it.
+/// Throws ValueError for JSON that is nested too deeply.
 template <std::same_as<nlohmann::json> Json>
-void append_key(KeyWriter& key, const Json& value) {
-  detail::check_value(value);
-  if (detail::textual(value)) {
-    try {
-      return key(value.dump());
-    } catch (const nlohmann::json::exception&) {  // holds text that is not UTF-8
-    }
-  }
-  std::string bytes;
-  nlohmann::json::to_cbor(value, bytes);
-  key("cbor", bytes);
-}
-
-template <class T>
-  requires detail::JsonConvertible<T>
-struct codec<T> {
-  static constexpr std::string_view name = json_format<T> == JsonFormat::text   ? "json"
-                                           : json_format<T> == JsonFormat::cbor ? "cbor"
-                                                                                : "msgpack";
-
-  /// Throws ValueError for JSON that is nested too deeply or holds text that is not UTF-8.
-  static void encode(const T& value, std::string& out) {
-    detail::check_value(value);
-    try {
-      const nlohmann::json json = value;
-      detail::check_value(json);
-      if constexpr (json_format<T> == JsonFormat::msgpack) {
-        nlohmann::json::to_msgpack(json, out);
-      } else if (json_format<T> == JsonFormat::text && detail::textual(json)) {
-        out += json.dump();
-      } else {
-        nlohmann::json::to_cbor(json, out);
-      }
-    } catch (const nlohmann::json::exception& e) {
-      throw ValueError(std::string("this value cannot be written as JSON: ") + e.what());
-    }
-  }
-
-  /// nullopt for bytes that are truncated, malformed, nested too deeply or of another shape than T, and for those whose
-  /// numbers, texts or elements a T cannot hold as they are.
-  static std::optional<T> decode(std::string_view bytes) {
-    detail::JsonBuilder builder;
-    const auto format = detail::input_format(json_format<T>, bytes);
-    const bool strict = true;
-    if (!nlohmann::json::sax_parse(bytes, &builder, format, strict)) return std::nullopt;
-    if constexpr (std::same_as<T, nlohmann::json>) {
-      return builder.take();
-    } else {
-      try {
-        nlohmann::json stored = builder.take();
-        std::optional<T> value(stored.template get<T>());
-        if (json_round_trips<T> && !detail::says(stored, *value)) return std::nullopt;
-        return value;
-      } catch (const std::exception&) {  // the bytes are JSON, but not a T
-        return std::nullopt;
-      }
-    }
-  }
-};
+void append_key(KeyWriter& key, const Json& value);
 
 }  // namespace v1
 }  // namespace dsta::cache
+
+#include <dsta/cache/detail/json_codec.hpp>

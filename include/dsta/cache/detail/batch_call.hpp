@@ -1,17 +1,19 @@
 #pragma once
+#include <concepts>
 #include <cstddef>
 #include <deque>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <ranges>
 #include <string>
-#include <string_view>
 #include <tuple>
 #include <type_traits>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include <dsta/cache/detail/call_key.hpp>
+#include <dsta/cache/detail/call_loader.hpp>
 #include <dsta/cache/detail/wrapper.hpp>
 #include <dsta/cache/outcome.hpp>
 
@@ -48,6 +50,11 @@ concept MapFrom = requires(const Results& results, const Item& item) {
   results.find(item)->second;
 };
 
+/// Throws LoadError: a bulk loader returned `answers` answers for `items` items.
+[[noreturn]] void refuse_answers(std::size_t answers, std::size_t items);
+/// As many, each for one call of a batch.
+std::vector<Loaded> make_loaded(std::size_t calls);
+
 /// What a bulk loader returned, item by item. Throws LoadError when it is not one answer an item.
 template <class R, class Results, class Item>
 std::vector<Outcome<R>> to_outcomes(Results&& results, const std::vector<Item>& items) {
@@ -70,10 +77,7 @@ std::vector<Outcome<R>> to_outcomes(Results&& results, const std::vector<Item>& 
                   "a bulk_loader returns a std::vector with an answer for each item, or a map from item to value");
     for (auto&& answer : results) add(answer);
     if (outcomes.size() != items.size()) {
-      throw LoadError("the bulk_loader returned " + std::to_string(outcomes.size()) + " answers for " +
-                      std::to_string(items.size()) +
-                      " items: return one for each, in their order, and std::nullopt in a std::optional for one that "
-                      "there is not");
+      refuse_answers(outcomes.size(), items.size());
     }
   }
   return outcomes;
@@ -86,10 +90,8 @@ class CallBatch final : public BatchLoader {
   using Item = typename Hooks<F>::Item;
 
   explicit CallBatch(std::shared_ptr<WrapperState<F>> state) : state_(std::move(state)) {
-    terms = state_->terms;
-    identity = state_->identity;
-    type = &kTypeOps<R>;
-    names_tags = state_->tags_of != nullptr;
+    describe_load(*this, *state_, kTypeOps<R>);
+    names_tags = static_cast<bool>(state_->tags_of);
   }
   template <class... Arguments>
   void add(const Arguments&... arguments) {
@@ -104,7 +106,7 @@ class CallBatch final : public BatchLoader {
     chosen.reserve(calls.size());
     for (const Call& call : calls) chosen.push_back(items_[call.item]);
     auto outcomes = state_->load_many(chosen);
-    std::vector<Loaded> loaded(calls.size());
+    std::vector<Loaded> loaded = make_loaded(calls.size());
     for (std::size_t i = 0; i < calls.size(); ++i) take(outcomes[i], calls[i].key, loaded[i]);
     return loaded;
   }
@@ -127,53 +129,70 @@ class CallBatch final : public BatchLoader {
   std::vector<Item> items_;
 };
 
+/// The items of one batch: which of them are distinct, cached, to be loaded. One thread.
+class BatchPlan {
+ public:
+  enum class Step {
+    repeated,  ///< an item had this key before
+    found,     ///< a fresh entry: value(size() - 1)
+    open,      ///< to be loaded: give its tags
+  };
+
+  BatchPlan(const WrapperBase& wrapper, const TypeOps& type);
+  ~BatchPlan();
+  BatchPlan(const BatchPlan&) = delete;
+  BatchPlan& operator=(const BatchPlan&) = delete;
+
+  /// The next item. A key that is not `repeated` must stay where it is.
+  Step add(const KeyView& key);
+  /// The tags of the last item, which is open.
+  void set_tags(std::vector<std::string> tags);
+  void load(const std::shared_ptr<BatchLoader>& loader);
+
+  std::size_t size() const noexcept;
+  /// Of an item, after load(): null when there is none.
+  const NodeRef& value(std::size_t item) const noexcept;
+  const std::exception_ptr& error(std::size_t item) const noexcept;
+
+ private:
+  struct Items;
+  const WrapperBase& wrapper_;
+  const TypeOps& type_;
+  Items* items_;  // owned
+};
+
 /// wrapper.many with a bulk loader.
 template <class R, class F, class Range>
 std::vector<Outcome<R>> call_batch(const std::shared_ptr<WrapperState<F>>& state, const Range& items) {
   std::deque<CallKey<F>> keys;
-  std::unordered_map<std::string_view, std::size_t> places;  // key -> index among the distinct
-  std::vector<std::size_t> place_of;                         // item -> the same
-  std::vector<NodeRef> found;
+  BatchPlan plan(*state, kTypeOps<R>);
   auto loader = std::make_shared<CallBatch<R, F>>(state);
-  std::vector<BatchItem> open;
-  std::vector<std::size_t> open_places;
   for (const auto& item : items) {
     with_item(item, [&](const auto&... arguments) {
       const CallKey<F>& key = keys.emplace_back(*state, arguments...);
-      const KeyView& view = key.view();
-      const auto [known, first] = places.try_emplace(view.full.empty() ? view.name : view.full, found.size());
-      place_of.push_back(known->second);
-      if (!first) {
-        keys.pop_back();
-        return;
+      switch (plan.add(key.view())) {
+        case BatchPlan::Step::repeated:
+          return keys.pop_back();
+        case BatchPlan::Step::found:
+          if constexpr (is_optional<R>) {
+            const bool empty = !plan.value(plan.size() - 1).template as<R>();
+            if (empty) state->identity->counters.add(Count::negative_hits);
+          }
+          return;
+        case BatchPlan::Step::open:
+          plan.set_tags(tags_for(*state, arguments...));
+          loader->add(arguments...);
       }
-      NodeRef& node = found.emplace_back();
-      if (reads_here(*state) && state->core->read(view, kTypeOps<R>, state->identity, node) == Freshness::fresh) {
-        state->identity->counters.add(Count::hits);
-        if constexpr (is_optional<R>) {
-          if (!node.template as<R>()) state->identity->counters.add(Count::negative_hits);
-        }
-        return;
-      }
-      open.push_back({.key = view, .tags = tags_for(*state, arguments...)});
-      open_places.push_back(known->second);
-      loader->add(arguments...);
     });
   }
-  if (!open.empty()) state->core->load_batch(open, loader);
-
-  std::vector<std::exception_ptr> errors(found.size());
-  for (std::size_t i = 0; i < open.size(); ++i) {
-    found[open_places[i]] = std::move(open[i].value);
-    errors[open_places[i]] = std::move(open[i].error);
-  }
+  plan.load(loader);
   std::vector<Outcome<R>> outcomes;
-  outcomes.reserve(place_of.size());
-  for (const std::size_t place : place_of) {
-    if (found[place]) {
-      outcomes.emplace_back(found[place].template as<R>());
-    } else if (errors[place]) {
-      outcomes.emplace_back(errors[place]);
+  outcomes.reserve(plan.size());
+  for (std::size_t i = 0; i < plan.size(); ++i) {
+    if (const NodeRef& node = plan.value(i)) {
+      outcomes.emplace_back(node.template as<R>());
+    } else if (plan.error(i)) {
+      outcomes.emplace_back(plan.error(i));
     } else {
       outcomes.emplace_back();
     }

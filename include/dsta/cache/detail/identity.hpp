@@ -1,5 +1,6 @@
 #pragma once
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -31,11 +32,9 @@ struct FunctionMark {
   std::vector<unsigned char> state;       ///< the bytes of a comparable state; empty for stateless functions
   CodePlace where;
 
-  bool same_function(const FunctionMark& other) const {
-    if (same_type(named, other.named)) return true;  // an inline function has an address in each library
-    return (type == other.type || same_type(info, other.info)) && comparable && other.comparable &&
-           state == other.state;
-  }
+  bool same_function(const FunctionMark& other) const;
+  /// The function can be compared by the bytes of its state.
+  void note_state(const void* bytes, std::size_t size);
 };
 
 /// One wrapped function (prefix + name) of one manager, or the manual calls of one prefix. That of a function lives as
@@ -55,7 +54,7 @@ struct Identity {
   std::atomic<bool> raw{false};
 
   /// prefix:name, without the ':' when one is missing: what keys start with, and what tells functions apart.
-  std::string text() const { return prefix.empty() || name.empty() ? prefix + name : prefix + ":" + name; }
+  std::string text() const;
 };
 
 }  // namespace detail

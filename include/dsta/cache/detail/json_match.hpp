@@ -27,9 +27,26 @@
 #include <utility>
 #include <vector>
 
+#include <dsta/cache/detail/sort_places.hpp>
+
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
+
+/// True when `test` holds for each element of an array or object; of anything else, which has none, too.
+template <class Test>
+bool every_element(const nlohmann::json& value, Test test) {
+  if (const auto* array = value.get_ptr<const nlohmann::json::array_t*>()) {
+    for (const nlohmann::json& element : *array) {
+      if (!test(element)) return false;
+    }
+  } else if (const auto* object = value.get_ptr<const nlohmann::json::object_t*>()) {
+    for (const auto& field : *object) {
+      if (!test(field.second)) return false;
+    }
+  }
+  return true;
+}
 
 /// Exact: nlohmann's own comparison rounds an integer to a double first.
 inline bool same_number(const nlohmann::json& a, const nlohmann::json& b) {
@@ -83,10 +100,21 @@ inline bool same_json(const nlohmann::json& stored, const nlohmann::json& read) 
   if (const auto* object = stored.get_ptr<const nlohmann::json::object_t*>()) {
     return same_fields(*object, *read.get_ptr<const nlohmann::json::object_t*>());
   }
-  if (stored.is_array()) {
-    return stored.size() == read.size() && std::equal(stored.begin(), stored.end(), read.begin(), same_json);
+  if (const auto* array = stored.get_ptr<const nlohmann::json::array_t*>()) {
+    const auto& other = *read.get_ptr<const nlohmann::json::array_t*>();
+    if (array->size() != other.size()) return false;
+    for (std::size_t i = 0; i < array->size(); ++i) {
+      if (!same_json((*array)[i], other[i])) return false;
+    }
+    return true;
   }
-  return stored == read;
+  // Not `stored == read`: every operator== of std would be tried with what JSON converts to, a tenth of a second.
+  if (const auto* text = stored.get_ptr<const std::string*>()) return *text == *read.get_ptr<const std::string*>();
+  if (const auto* flag = stored.get_ptr<const bool*>()) return *flag == *read.get_ptr<const bool*>();
+  if (const auto* binary = stored.get_ptr<const nlohmann::json::binary_t*>()) {
+    return *binary == *read.get_ptr<const nlohmann::json::binary_t*>();
+  }
+  return stored.is_null();
 }
 
 /// Sorts every array by hashes of its elements, so that two documents that differ in their order alone become the
@@ -103,17 +131,17 @@ inline std::size_t sort_arrays(nlohmann::json& value) {
   } else if (auto* object = value.get_ptr<nlohmann::json::object_t*>()) {
     for (auto& [key, element] : *object) hash = mix(mix(hash, std::hash<std::string>()(key)), sort_arrays(element));
   } else if (auto* array = value.get_ptr<nlohmann::json::array_t*>()) {
-    std::vector<std::pair<std::size_t, nlohmann::json>> keyed;
-    keyed.reserve(array->size());
-    for (auto& element : *array) {
-      const std::size_t key = sort_arrays(element);
-      keyed.emplace_back(key, std::move(element));
+    std::vector<HashedPlace> places;
+    places.reserve(array->size());
+    for (auto& element : *array) places.push_back({sort_arrays(element), places.size()});
+    sort_places(places);
+    nlohmann::json::array_t sorted;
+    sorted.reserve(array->size());
+    for (const HashedPlace& place : places) {
+      hash = mix(hash, place.hash);
+      sorted.push_back(std::move((*array)[place.index]));
     }
-    std::ranges::stable_sort(keyed, {}, &std::pair<std::size_t, nlohmann::json>::first);
-    for (std::size_t i = 0; i < keyed.size(); ++i) {
-      hash = mix(hash, keyed[i].first);
-      (*array)[i] = std::move(keyed[i].second);
-    }
+    array->swap(sorted);
   } else if (const auto* flag = value.get_ptr<const bool*>()) {
     hash = mix(hash, *flag ? 1 : 0);
   }

@@ -1,17 +1,17 @@
 #pragma once
 #include <array>
 #include <bit>
-#include <charconv>
 #include <concepts>
+#include <cstddef>
+#include <cstdint>
 #include <cstring>
-#include <memory>
-#include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include <dsta/cache/detail/hash.hpp>
+#include <dsta/cache/detail/number_text.hpp>
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -94,6 +94,10 @@ class KeyBuffer {
   }
   KeyBuffer(const KeyBuffer&) = delete;
   KeyBuffer& operator=(const KeyBuffer&) = delete;
+  ~KeyBuffer() {
+    if (words_ != inline_) [[unlikely]]
+      delete[] words_;
+  }
 
   void append(std::string_view text) {
     const char* p = text.data();
@@ -111,8 +115,7 @@ class KeyBuffer {
   /// Shortest text that reads back as the same number; the same in every locale.
   template <class Number>
   void append_number(Number number) {
-    char text[64];
-    append({text, static_cast<std::size_t>(std::to_chars(text, text + sizeof text, number).ptr - text)});
+    append_written(static_cast<written_t<Number>>(number));
   }
 
   std::size_t size() const { return at_.size(); }
@@ -142,11 +145,17 @@ class KeyBuffer {
       grow(more);
   }
   void grow(std::size_t more);
+  void append_written(long long number);
+  void append_written(unsigned long long number);
+  void append_written(Int128 number);
+  void append_written(UInt128 number);
+  void append_written(float number);
+  void append_written(double number);
+  void append_written(long double number);
 
   KeyCursor at_;
-  std::uint64_t* words_ = inline_;
+  std::uint64_t* words_ = inline_;  ///< owned when not inline_
   std::size_t capacity_ = kInlineWords;
-  std::unique_ptr<std::uint64_t[]> heap_;
   std::uint64_t inline_[kInlineWords];
 };
 

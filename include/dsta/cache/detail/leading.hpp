@@ -1,11 +1,10 @@
 #pragma once
 #include <cstddef>
-#include <string>
 #include <string_view>
 #include <utility>
 
+#include <dsta/cache/detail/call_key.hpp>
 #include <dsta/cache/detail/wrapper.hpp>
-#include <dsta/cache/error.hpp>
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -15,17 +14,16 @@ namespace detail {
 /// how many there were.
 std::size_t erase_leading(Core& core, std::string_view key, Identity& function);
 
+/// Throws ConfigError.
+[[noreturn]] void refuse_built_keys(const Identity& function);
+
 /// The same for the arguments that such a key begins with.
 template <class F, class... Leading>
 std::size_t erase_leading(const WrapperState<F>& state, const Leading&... leading) {
   if constexpr (Signature<F>::known) {
     static_assert(sizeof...(Leading) <= Hooks<F>::arity,
                   "invalidate_matching takes the function's first arguments, and these are more than it has");
-    if (state.build_key) {
-      throw ConfigError("invalidate_matching: the keys of '" + state.identity->text() +
-                        "' are made by its key_builder, which does not say where an argument stands in them: use "
-                        "delete_pattern over what it writes, or a tag");
-    }
+    if (state.build_key) refuse_built_keys(*state.identity);
   }
   KeyBuffer key(sizeof...(Leading) == 0 ? state.head : state.open_head);
   [&]<std::size_t... I>(std::index_sequence<I...>) {

@@ -180,9 +180,7 @@ FunctionMark mark_function(const F& function, CodePlace where) {
   if constexpr (std::is_empty_v<F>) {
     mark.comparable = true;
   } else if constexpr (std::is_trivially_copyable_v<F> && std::has_unique_object_representations_v<F>) {
-    mark.comparable = true;
-    const auto* bytes = reinterpret_cast<const unsigned char*>(&function);
-    mark.state.assign(bytes, bytes + sizeof function);
+    mark.note_state(&function, sizeof function);
   }
   return mark;
 }

@@ -6,6 +6,8 @@
 #include <type_traits>
 #include <utility>
 
+#include <dsta/cache/detail/builtin_codecs.hpp>
+
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
@@ -22,10 +24,17 @@ concept Checked = requires(const T& value) {
 
 /// True when a T is checked or holds what is. Looks `Depth` levels deep, as some types are ranges of themselves.
 template <class T, int Depth = 4>
-inline constexpr bool needs_check = Checked<T>;
-template <class T, int Depth>
-  requires(!Checked<T> && Depth > 0 && std::ranges::input_range<const T>)
-inline constexpr bool needs_check<T, Depth> = needs_check<std::ranges::range_value_t<const T>, Depth - 1>;
+inline constexpr bool needs_check = [] {
+  if constexpr (is_plain<T>) {
+    return false;
+  } else if constexpr (Checked<T>) {
+    return true;
+  } else if constexpr (Depth > 0 && std::ranges::input_range<const T>) {
+    return needs_check<std::ranges::range_value_t<const T>, Depth - 1>;
+  } else {
+    return false;
+  }
+}();
 template <class T, int Depth>
 inline constexpr bool needs_check<std::optional<T>, Depth> = needs_check<T, Depth>;
 template <class T, int Depth>
@@ -38,10 +47,10 @@ inline constexpr bool needs_check<std::tuple<Ts...>, Depth> = (needs_check<Ts, D
 
 template <class T>
 void check_value(const T& value) {
-  if constexpr (Checked<T>) {
-    ValueCheck<T>::check(value);
-  } else if constexpr (!needs_check<T>) {
+  if constexpr (!needs_check<T>) {
     return;
+  } else if constexpr (Checked<T>) {
+    ValueCheck<T>::check(value);
   } else if constexpr (std::ranges::input_range<const T>) {
     for (const auto& element : value) check_value(element);
   } else if constexpr (requires { std::tuple_size<T>::value; }) {

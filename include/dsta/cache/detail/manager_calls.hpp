@@ -1,0 +1,225 @@
+#pragma once
+/// The templates of CacheManager.
+#include <algorithm>
+#include <concepts>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <typeinfo>
+#include <utility>
+#include <vector>
+
+#include <dsta/cache/detail/call_loader.hpp>
+#include <dsta/cache/detail/manual.hpp>
+#include <dsta/cache/detail/shared_block.hpp>
+#include <dsta/cache/detail/value_check.hpp>
+#include <dsta/cache/detail/wrap_check.hpp>
+#include <dsta/cache/load_context.hpp>
+#include <dsta/cache/manager.hpp>
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+/// `named`: of FunctionOf, where the function is known at compile time.
+template <class F>
+auto wrap(const std::shared_ptr<Core>& core, const EntryOptions& options, F&& function, const std::type_info* named,
+          CodePlace where) {
+  using Function = std::decay_t<F>;
+  if constexpr (check_function<Function>()) {
+    FunctionMark mark = mark_function<Function>(function, where);
+    mark.named = named;
+    return v1::cached<Function>(make_block<WrapperState<Function>>(core, options, std::forward<F>(function), mark));
+  } else {
+    return Refused<Function>{};
+  }
+}
+
+/// An entry of one of kReadableTypes as a T.
+template <class T>
+std::optional<T> value_as(const NodeRef& node) {
+  if (node->type->serves(kTypeOps<T>)) return std::optional<T>(std::in_place, node.template as<T>());
+  if constexpr (Counter<T>) {
+    const auto number = node.template as<typename CounterFor<T>::type>();
+    if (std::in_range<T>(number)) return static_cast<T>(number);
+  }
+  return std::nullopt;
+}
+
+/// get_or_load's loader: a function of no arguments.
+template <class R, class Load>
+class PlainLoader final : public Loader {
+ public:
+  PlainLoader(Load load, EntryTerms given, Identity& counted) : load_(std::move(load)) {
+    describe_load(*this, std::move(given), counted, kTypeOps<R>);
+    wants_previous = names_tags = kTakesContext<Load>;
+  }
+  Loaded load(const KeyView& key, const NodeRef& previous) override {
+    Loaded loaded;
+    R value = invoke_load<R>(load_, loaded, previous);
+    check_value(value);
+    if constexpr (is_optional<R>) loaded.negative = !value.has_value();
+    loaded.node = make_node<R>(key, std::move(value));
+    return loaded;
+  }
+
+ private:
+  Load load_;
+};
+
+template <class Load>
+struct PlainResult {
+  using type = typename std::invoke_result_t<Load&>;
+};
+template <class Load>
+  requires kTakesContext<Load>
+struct PlainResult<Load> {
+  using type = typename Signature<Load>::Result;
+};
+
+}  // namespace detail
+
+template <class F>
+auto Decorator::operator()(F&& function, CodePlace where) const {
+  return detail::wrap(core_, options_, std::forward<F>(function), nullptr, where);
+}
+
+template <class F>
+auto CacheManager::cached(const EntryOptions& options, F&& function, CodePlace where) {
+  return detail::wrap(core_, options, std::forward<F>(function), nullptr, where);
+}
+
+template <auto Function>
+auto CacheManager::cached(EntryOptions options, CodePlace where) {
+  if (options.name.empty()) options.name = detail::function_name<Function>();
+  return detail::wrap(core_, options, Function, detail::type_info_of<detail::FunctionOf<Function>>(), where);
+}
+
+template <class T>
+SetResult CacheManager::set(std::string_view key, T&& value, const EntryOptions& options) {
+  using Stored = detail::stored_t<std::remove_cvref_t<T>>;
+  if constexpr (detail::check_codable<Stored>()) {
+    const detail::ManualKey stored(key, options);
+    detail::check_value(value);
+    const detail::EntryTerms terms = core_->resolve(options);
+    detail::Counters& counters = core_->manual_writer(options.prefix).counters;
+    return detail::to_set_result(
+        core_->put(detail::make_node<Stored>(stored.view(), std::forward<T>(value)), terms, terms.tags, nullptr),
+        counters);
+  } else {
+    return SetResult::not_stored;
+  }
+}
+
+template <class T>
+std::optional<T> CacheManager::get(std::string_view key, const EntryOptions& options) const {
+  return lookup<T>(key, options).value;
+}
+
+template <class T>
+detail::stored_t<T> CacheManager::get_or(std::string_view key, T fallback, const EntryOptions& options) const {
+  auto found = get<detail::stored_t<T>>(key, options);
+  return found ? std::move(*found) : detail::stored_t<T>(std::move(fallback));
+}
+
+template <class Load>
+auto CacheManager::get_or_load(std::string_view key, Load load, const EntryOptions& options) {
+  using Result = typename detail::PlainResult<Load>::type;
+  using R = std::remove_cvref_t<Result>;
+  if constexpr (detail::check_result<Result>()) {
+    const detail::ManualKey stored(key, options);
+    const auto core = core_;  // `load` may destroy the manager
+    detail::Identity& identity = core->manual_writer(options.prefix);
+    const auto loader = detail::make_block<detail::PlainLoader<R, Load>, detail::Loader>(
+        std::move(load), core->resolve(options), identity);
+    return R(core->load(stored.view(), loader, detail::LoadMode::get).template as<R>());
+  } else {
+    return detail::refused<Result>();
+  }
+}
+
+template <class T>
+Lookup<T> CacheManager::lookup(std::string_view key, const EntryOptions& options) const {
+  Lookup<T> found;
+  if constexpr (detail::check_codable<T>()) {
+    const detail::ManualKey stored(key, options);
+    const detail::Reach reach = core_->reach(options);
+    constexpr const auto& kTypes = detail::kReadableTypes<T>;
+    detail::NodeRef node;
+    auto freshness = detail::Freshness::miss;
+    if (reach.l1) {
+      for (const detail::TypeOps* type : kTypes) {
+        freshness = core_->read(stored.view(), *type, nullptr, node);
+        if (!node) continue;
+        found.value = detail::value_as<T>(node);
+        break;
+      }
+    }
+    found.source = Source::l1;
+    if (!found.value && reach.l2) {
+      detail::Fetched item = detail::fetch_manual(*core_, stored.view(), kTypes.data(), kTypes.size(), reach);
+      node = std::move(item.node);
+      if (node) found.value = detail::value_as<T>(node);
+      freshness = item.freshness;
+      found.source = Source::l2;
+    }
+    detail::Counters& counters = core_->manual(options.prefix).counters;
+    counters.add(found.value ? detail::Count::hits : detail::Count::misses);
+    if (!found.value) {
+      found.source = Source::none;
+      return found;
+    }
+    found.stale = freshness == detail::Freshness::stale || freshness == detail::Freshness::serving;
+    if (found.stale) counters.add(detail::Count::stale_served);
+    found.age = std::max(Duration::zero(), Duration(core_->now() - node->created));
+  }
+  return found;
+}
+
+template <class T>
+std::vector<SetResult> CacheManager::set_many(const std::vector<std::pair<std::string, T>>& items,
+                                              const EntryOptions& options) {
+  using Stored = detail::stored_t<T>;
+  std::vector<detail::NodeRef> nodes;
+  nodes.reserve(items.size());
+  if constexpr (detail::check_codable<Stored>()) {
+    for (const auto& [key, value] : items) {
+      const detail::ManualKey stored(key, options);
+      detail::check_value(value);
+      nodes.push_back(detail::make_node<Stored>(stored.view(), value));
+    }
+  }
+  return detail::put_manual(*core_, std::move(nodes), options);
+}
+
+template <class T>
+std::vector<std::optional<T>> CacheManager::get_many(const std::vector<std::string>& keys,
+                                                     const EntryOptions& options) const {
+  std::vector<std::optional<T>> found(keys.size());
+  if constexpr (detail::check_codable<T>()) {
+    constexpr const auto& kTypes = detail::kReadableTypes<T>;
+    detail::ManualReads reads(*core_, options);
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      reads.add(keys[i]);
+      for (const detail::TypeOps* type : kTypes) {
+        const detail::NodeRef node = reads.read(*type);
+        if (!node) continue;
+        found[i] = detail::value_as<T>(node);
+        break;
+      }
+      if (!found[i]) reads.want();
+    }
+    reads.fetch(kTypes.data(), kTypes.size());
+    for (std::size_t n = 0; n < reads.wanted(); ++n) {
+      if (const detail::NodeRef& node = reads.fetched(n)) found[reads.place(n)] = detail::value_as<T>(node);
+    }
+    detail::Counters& counters = core_->manual(options.prefix).counters;
+    for (const auto& value : found) counters.add(value ? detail::Count::hits : detail::Count::misses);
+  }
+  return found;
+}
+
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,110 @@
+#include <dsta/cache/detail/call_loader.hpp>
+#include <dsta/cache/detail/leading.hpp>
+
+#include <atomic>
+#include <span>
+#include <string>
+#include <utility>
+
+#include <dsta/cache/detail/stored_key.hpp>
+#include <dsta/cache/detail/tag_name.hpp>
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+WrapperBase::WrapperBase(std::shared_ptr<Core> core_, const EntryOptions& options, const FunctionMark& mark,
+                         unsigned plain)
+    : core(std::move(core_)),
+      terms(std::make_shared<const EntryTerms>(core->resolve(options))),
+      identity(&core->register_function(options.prefix, options.name, mark)),
+      registration(*core, *identity),
+      head(identity->text()),
+      open_head(identity->text().empty() ? "" : identity->text() + ":") {
+  core->note_tags(*identity, terms->tags, plain);
+  if (is_raw()) identity->raw.store(true, std::memory_order_relaxed);
+}
+
+void CallKeyBase::finish() {
+  view_ = {buffer_.view(), {}, buffer_.hash()};
+  if (buffer_.size() > kReadableKeyBytes) {
+    long_ = new StoredKey(view_.name);
+    view_ = long_->view();
+  }
+}
+
+void CallKeyBase::forget_long() noexcept { delete long_; }
+
+void CallKeyBase::refuse_left_out() {
+  throw ConfigError("a call of a wrapper with a key_builder must give every argument");
+}
+
+void refuse_built_keys(const Identity& function) {
+  throw ConfigError("invalidate_matching: the keys of '" + function.text() +
+                    "' are made by its key_builder, which does not say where an argument stands in them: use "
+                    "delete_pattern over what it writes, or a tag");
+}
+
+void add_tags(Loaded& loaded, std::vector<std::string> tags) {
+  for (std::string& tag : tags) {
+    if (is_tag(tag)) loaded.tags.push_back(std::move(tag));
+  }
+}
+
+void describe_load(LoadSpec& load, const WrapperBase& wrapper, const TypeOps& type) {
+  load.terms = wrapper.terms;
+  load.identity = wrapper.identity;
+  load.type = &type;
+}
+
+std::vector<std::string> fill_tags(const std::vector<std::string>& tags, const std::string* arguments,
+                                   std::size_t count) {
+  std::vector<std::string> filled;
+  filled.reserve(tags.size());
+  for (const std::string& tag : tags) {
+    std::string& out = filled.emplace_back();
+    for (std::size_t i = 0; i < tag.size(); ++i) {
+      const std::size_t close = tag[i] == '{' ? tag.find('}', i) : std::string::npos;
+      const std::string_view inside =
+          close == std::string::npos ? std::string_view() : std::string_view(tag).substr(i + 1, close - i - 1);
+      if (inside.size() == 1 && inside[0] >= '0' && inside[0] <= '9') {
+        const auto index = static_cast<std::size_t>(inside[0] - '0');
+        // An argument that was left to its default has no text: the tag then stands without it.
+        if (index < count) out += arguments[index];
+        i = close;
+      } else {
+        out += tag[i];
+      }
+    }
+    if (!is_tag(out)) filled.pop_back();  // of an argument that has no text
+  }
+  return filled;
+}
+
+NodeRef fetch_one(const WrapperBase& wrapper, const KeyView& key, const TypeOps& type,
+                  const std::vector<std::string>& tags) {
+  Fetched item{key};
+  item.tags = &tags;
+  const TypeOps* types[] = {&type};
+  wrapper.core->fetch(std::span(&item, 1), types, wrapper.identity, *wrapper.terms, {});
+  return std::move(item.node);
+}
+
+SetResult put_call(const WrapperBase& wrapper, NodeRef node, Loaded& loaded, std::vector<std::string> tags) {
+  EntryTerms terms = *wrapper.terms;
+  terms.ttl = ttl_of(loaded, terms);
+  tags.insert(tags.end(), loaded.tags.begin(), loaded.tags.end());
+  if (wrapper.is_raw() && !tags.empty()) refuse_raw_tags(tags.front());
+  return to_set_result(wrapper.core->put(std::move(node), terms, tags, wrapper.identity), wrapper.identity->counters);
+}
+
+bool erase_call(const WrapperBase& wrapper, const KeyView& key) {
+  wrapper.identity->counters.add(Count::invalidations);
+  const bool erased = wrapper.core->erase(key, {.l2 = wrapper.terms->level != Level::l1});
+  if (erased) wrapper.identity->counters.add(Count::deletes);
+  return erased;
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache
