@@ -4,6 +4,8 @@
 #include <chrono>
 #include <utility>
 
+#include <dsta/cache/clock.hpp>
+
 #include "base/saturating_add.hpp"
 
 namespace dsta::cache {

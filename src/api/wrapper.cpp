@@ -100,7 +100,7 @@ SetResult put_call(const WrapperBase& wrapper, NodeRef node, Loaded& loaded, std
 
 bool erase_call(const WrapperBase& wrapper, const KeyView& key) {
   wrapper.identity->counters.add(Count::invalidations);
-  const bool erased = wrapper.core->erase(key, {.l2 = wrapper.terms->level != Level::l1});
+  const bool erased = wrapper.core->erase(key, {.l2 = wrapper.terms->level != Level::l1, .raw = wrapper.terms->raw});
   if (erased) wrapper.identity->counters.add(Count::deletes);
   return erased;
 }

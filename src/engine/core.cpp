@@ -58,7 +58,11 @@ Identity& Core::register_function(const std::string& prefix, const std::string& 
 void Core::release_function(Identity& identity) noexcept { engine_of(*this).context_.identities.release(identity); }
 
 void Core::note_tags(const Identity& identity, const std::vector<std::string>& tags, unsigned plain) {
-  engine_of(*this).context_.identities.note_tags(identity, tags, plain);
+  Context& context = engine_of(*this).context_;
+  // What is in this process was stored without some of them. At L2 each entry says which it carries.
+  if (context.identities.note_tags(identity, tags, plain)) {
+    raise(const_cast<Identity&>(identity).cleared, context.next_point());
+  }
 }
 
 Identity& Core::manual(std::string_view prefix) { return engine_of(*this).context_.identities.manual(prefix); }

@@ -22,6 +22,7 @@ struct IdentityTable::Function final : Identity {
   std::size_t wrappers = 0;
   std::size_t bytes = 0;               ///< what it takes while it has no wrapper
   std::vector<std::string> tag_kinds;  ///< of the tags `kind:{N}` that every wrapper of it names
+  std::vector<std::string> tags;       ///< that its latest wrapper names, sorted
   bool tags_noted = false;
   bool taken_over = false;  ///< from another function, whose values are not cleared yet
   bool idle = false;        ///< on the list of those that nothing refers to
@@ -31,7 +32,7 @@ struct IdentityTable::Function final : Identity {
   std::size_t weight() const {
     constexpr std::size_t kLinks = 4 * sizeof(void*);
     return allocation(sizeof(Function)) + allocation(kLinks + sizeof(Functions::value_type)) + heap_size(place->first) +
-           heap_size(prefix) + heap_size(name) + heap_size(mark.state) + heap_size(tag_kinds);
+           heap_size(prefix) + heap_size(name) + heap_size(mark.state) + heap_size(tag_kinds) + heap_size(tags);
   }
 };
 

@@ -1,5 +1,10 @@
 /// Which kinds of tags all entries under a prefix carry, so that an invalidation by tag reaches all of them.
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <utility>
+
+#include <dsta/cache/error.hpp>
 
 #include "entry/identity_function.hpp"
 
@@ -16,7 +21,7 @@ bool is_under(std::string_view text, std::string_view prefix) {
 
 }  // namespace
 
-void IdentityTable::note_tags(const Identity& identity, const std::vector<std::string>& tags, unsigned plain) {
+bool IdentityTable::note_tags(const Identity& identity, const std::vector<std::string>& tags, unsigned plain) {
   std::vector<std::string> kinds;
   for (const std::string& tag : tags) {
     // Only `kind:{N}` is the tag that is invalidated by name, and only where the argument is spelled as the name is.
@@ -26,14 +31,28 @@ void IdentityTable::note_tags(const Identity& identity, const std::vector<std::s
     if (rest.size() != 3 || rest[0] != '{' || rest[1] < '0' || rest[1] > '9' || rest[2] != '}') continue;
     if (plain >> (rest[1] - '0') & 1) kinds.push_back(tag.substr(0, colon));
   }
+  std::vector<std::string> sorted = tags;
+  std::ranges::sort(sorted);
   auto& function = const_cast<Function&>(static_cast<const Function&>(identity));
   const MutexLock lock(mutex_);
-  if (function.tags_noted) {
-    keep_common(function.tag_kinds, kinds);
-  } else {
+  if (!function.tags_noted) {
     function.tag_kinds = std::move(kinds);
+    function.tags = std::move(sorted);
     function.tags_noted = true;
+    return false;
   }
+  const bool differ = function.tags != sorted;
+  if (differ && function.wrappers > 1) {
+    throw ConfigError(
+        fmt::format("the function '{}' is wrapped with the tags [{}] and, at {}:{}, with [{}]: its wrappers share "
+                    "their values, and "
+                    "the invalidation of a tag must reach each of them: give all the same .tags, or each its own .name",
+                    function.place->first, fmt::join(function.tags, ", "), function.mark.where.file,
+                    function.mark.where.line, fmt::join(sorted, ", ")));
+  }
+  keep_common(function.tag_kinds, kinds);
+  function.tags = std::move(sorted);
+  return differ;
 }
 
 bool IdentityTable::all_carry(std::string_view prefix, std::string_view kind) const {

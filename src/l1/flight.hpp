@@ -62,6 +62,18 @@
 ///   3. A keeps v1 in L1.
 /// So a flight notes a number that changes whenever the channel goes down or comes back, and its value is kept only
 /// while the number is the same.
+///
+/// Case 9: the channel goes down while a loader runs whose value names a tag (`names_tags`, `epoch_at_load`).
+///   1. A leads a load of k. Its loader reads v1, which will carry the tag t.
+///   2. The channel goes down. P invalidates t, and no report comes.
+///   3. B asks for k. What stands at L2 for A's load shows nothing of t, and case 2 has no invalidation to see.
+/// So a caller who comes after the channel went down, or who reads L2 itself since it is down, does not join.
+///
+/// Case 10: a loader is shown a value that is invalidated before the loader begins (`loading`).
+///   1. A leads a refresh of k. It reads v1 from L2, for its loader to go by, and then acquires the lease.
+///   2. P invalidates k.
+///   3. B asks for k and would join A's flight, whose loader has not begun. It will hand v1 on.
+/// So such a flight counts as loading from before the value is read.
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
@@ -113,6 +125,7 @@ struct Flight {
         type(spec.type),
         identity(spec.identity),
         tag_names(std::move(tags_of_key)),
+        names_tags(spec.names_tags),
         sequence(now) {}
 
   KeyView key() const { return {name, full, hash}; }
@@ -126,12 +139,15 @@ struct Flight {
   const IdentityRef identity;
   /// Known before the value is; the value may name more.
   const std::vector<std::string> tag_names;
+  const bool names_tags;
   /// The invalidation sequence when the load began: whatever was invalidated later, this value does not count for.
   const std::uint64_t sequence;
   TagSet tags;
   FlightKind kind = FlightKind::load;
   /// The caller asked for a refresh: only a load that begins after it will do.
   bool forced = false;
+  /// Its caller has asked L2 in vain: the rest of its load_timeout is for the loader.
+  bool skips_l2 = false;
   /// No caller joins once its loader runs: a caller could not learn whether the value still counts. Set by its leader
   /// before it is attached.
   bool closes_at_load = false;
@@ -146,6 +162,7 @@ struct Flight {
     bool closed = false;      ///< its claim is being given up: no caller joins
     bool superseded = false;  ///< a refresh began later: no caller joins, and that one's value, once there, stays
     std::uint64_t fill_epoch = FillEpoch::kNever;  ///< FillEpoch::current() when that request was sent
+    std::uint64_t epoch_at_load = 0;               ///< and when its loader began
     /// A write's: of the last write to the key that ended, and was kept, while this one was under way.
     SendOrder rival;
     std::uint64_t number = 0;  ///< counts the flights of the shard

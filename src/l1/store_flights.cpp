@@ -10,10 +10,12 @@ namespace detail {
 namespace {
 
 /// True when a caller that comes now may take what this flight brings.
-bool joinable(const Flight& flight, const Flight& mine, std::uint64_t store_cleared) {
+bool joinable(const Flight& flight, const Flight& mine, std::uint64_t store_cleared, std::uint64_t fill_epoch) {
   const Flight::State& state = flight.state;
   const bool without_claim = state.unclaimed || (state.revoked && !flight.leased.load(std::memory_order_acquire));
-  const bool closed = state.closed || (state.loading && (without_claim || flight.closes_at_load));
+  // Case 9: its value may name a tag whose invalidation was not reported.
+  const bool unreported = flight.names_tags && (mine.closes_at_load || state.epoch_at_load != fill_epoch);
+  const bool closed = state.closed || (state.loading && (without_claim || flight.closes_at_load || unreported));
   return flight.kind == FlightKind::load && !state.fenced && !closed && !state.superseded &&
          flight.type->same(*mine.type) && flight.identity == mine.identity && flight.name == mine.name &&
          flight.full == mine.full && flight.sequence >= store_cleared &&
@@ -40,7 +42,7 @@ Store::Joined Store::join(std::shared_ptr<Flight> mine, Wants wants, TimePoint n
     if (joined.freshness == Freshness::fresh || joined.freshness == Freshness::serving) return joined;
     const std::uint64_t cleared = home.cleared;
     home.flights.each(key, [&](const std::shared_ptr<Flight>& flight) {
-      if (joinable(*flight, *mine, cleared)) joined.flight = flight;
+      if (joinable(*flight, *mine, cleared, fill_epoch_.current())) joined.flight = flight;
     });
     if (joined.flight) {
       joined.loading = joined.flight->state.loading;
@@ -76,8 +78,10 @@ void Store::rearm(Flight& flight, bool keep) {
 void Store::begin_loading(Flight& flight) {
   Shard& home = shard(flight.hash);
   const SpinGuard lock(home.lock);
+  if (flight.state.loading) return;  // since the value was read that its loader is shown
   flight.state.revoked = false;
   flight.state.loading = true;
+  flight.state.epoch_at_load = fill_epoch_.current();
 }
 
 std::shared_ptr<Flight> Store::begin_unclaimed(Flight& flight) {

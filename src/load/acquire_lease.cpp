@@ -136,7 +136,9 @@ bool LeaseCoordinator::Acquisition::read() {
       continue;
     }
     coordinator_.context_.store.rearm(flight, fills());
-    queries_.push_back({.name = flight.name, .orders = flight.forced});
+    // Its loader is shown what is read here: a caller who comes after this may be too late for what it makes of that.
+    if (spec_.wants_previous) coordinator_.context_.store.begin_loading(flight);
+    queries_.push_back({.name = flight.name, .orders = flight.forced || urgency_ == LoadUrgency::behind});
     places_.push_back(i);
   }
   if (queries_.empty()) return false;
@@ -151,7 +153,6 @@ void LeaseCoordinator::Acquisition::act_on(std::size_t n) {
   const std::size_t i = places_[n];
   const auto& flight = batch_.flights[i];
   const Found& found = queries_[n].found;
-  if (found.kind != Found::Kind::nothing) flight->lease_conflicts = 0;
   NodeRef node;
   Freshness freshness = Freshness::miss;
   const LeaseStep step = decide_step(*flight, found, node, freshness);
@@ -172,6 +173,7 @@ void LeaseCoordinator::Acquisition::act_on(std::size_t n) {
       }
       break;
     case LeaseStep::wait:
+      flight->lease_conflicts = 0;
       flight->wait_for(found.lease.token, 0);
       acquired_.foreign.add(batch_.items[i], flight);
       break;
@@ -193,7 +195,7 @@ LeaseStep LeaseCoordinator::Acquisition::decide_step(const Flight& flight, const
     const Freshness its = evaluate(validity, server_now);
     const bool carries_tags = !spec_.identity->function || has_all(found.view, flight.tag_names);
     if (its != Freshness::miss && carries_tags && !l2.concerned(found.view, flight.name, confirmed_before_)) {
-      node = l2.unpack(flight.key(), *spec_.type, found, validity.expired, flight.sequence);
+      node = l2.unpack(flight.key(), *spec_.type, found, validity.expired, flight.sequence, spec_.identity);
     }
     if (node) seen.freshness = freshness = its;
   } else if (counts_plain(found, false) && may_be_counter(*spec_.type)) {

@@ -95,7 +95,7 @@ void Loads::load_batch(std::vector<BatchItem>& items, const std::shared_ptr<Batc
 
 void Loads::BatchCall::run() {
   loads_.levels_.notice_fork();
-  const TimeBudget::Operation budget(loads_.context_.time_limit());
+  const TimeBudget::Operation budget(loads_.context_.time_limit(loader_->terms->load_timeout));
   for (; !open_.empty(); counted_ = true) {
     if (loads_.context_.closed()) return load_uncached();
     Batch wanted, behind;

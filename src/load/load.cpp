@@ -58,7 +58,7 @@ NodeRef Loads::load(const KeyView& key, const std::shared_ptr<Loader>& loader, L
   if (LoadScope::loading(key, *loader)) std::rethrow_exception(asks_for_its_own_key(*loader));
   levels_.notice_fork();  // in the child of a fork a value of its own is hidden until there is a channel
   Call call{key, loader, mode, context_.now(), mode == LoadMode::refresh};
-  const TimeBudget::Operation budget(context_.time_limit());
+  const TimeBudget::Operation budget(context_.time_limit(loader->terms->load_timeout));
   for (;;) {
     if (auto value = attempt(call)) return std::move(*value);
   }
@@ -87,6 +87,7 @@ std::optional<NodeRef> Loads::attempt(Call& call) {
   }
   auto flight = new_flight(call.key, loader, loader.tags);
   flight->forced = call.mode == LoadMode::refresh;
+  flight->skips_l2 = asks_first && !seen.asked && loader.terms->load_timeout > Duration::zero();
   const std::uint64_t arrived = flight->sequence;
   const bool lags = !asks_first && trust_.lags();
   const auto wants = call.mode == LoadMode::refresh ? Store::Wants::refresh

@@ -27,13 +27,13 @@ void LoadRunner::run_load(const Batch& batch, const LoadSpec& spec, LoadUrgency 
 }
 
 void LoadRunner::acquire_and_load(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run) {
-  const TimeBudget::Operation budget(context_.time_limit());
+  const TimeBudget::Operation budget(context_.time_limit(spec.terms->load_timeout));
   LoadPlace place(limits_.of(spec.identity->prefix));
   Batch left = batch;
   const TimePoint begun = std::chrono::steady_clock::now();
   const auto may_ask = [&] {
     return urgency != LoadUrgency::beside && levels_.used_by(*spec.terms) && spec.type->shareable &&
-           !context_.closed() && !TimeBudget::used_up();
+           !context_.closed() && !TimeBudget::used_up() && std::ranges::none_of(left.flights, &Flight::skips_l2);
   };
   for (int looks = 0; may_ask(); ++looks) {
     for (const auto& flight : left.flights) flight->wait_no_more();

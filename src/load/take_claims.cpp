@@ -83,7 +83,8 @@ void LeaseCoordinator::Claims::plan_lease(std::size_t n) {
     leases_.push_back(std::move(bytes));
   } else {
     replacing_.push_back(n);
-    replaces_.push_back({key, {.mark = found->mark()}, Remote::Action::set, Leases::kLife, std::move(bytes)});
+    claim.mark = found->mark();
+    replaces_.push_back({key, {.mark = claim.mark}, Remote::Action::set, Leases::kLife, std::move(bytes)});
   }
   claim.hold = coordinator_.make_hold(flight, spec_, key, claim.generation, claim.order, true);
 }
@@ -107,7 +108,8 @@ void LeaseCoordinator::Claims::plan_refresh(std::size_t n) {
   const EnvelopeView& view = found->view;
   if (view.has_generation) {
     claim.generation = view.generation;
-    claim.order = step == LeaseStep::replace ? std::max(claim.order, view.order + 1) : view.order;
+    // Of several refreshes the one that began last stands, whether a caller asked for it or the value was due.
+    claim.order = std::max(claim.order, view.order + 1);
   } else {
     claim.mark = found->mark();
     claim.generation = new_lease_token();  // of what takes its place
@@ -159,7 +161,7 @@ void LeaseCoordinator::Claims::hand_out(std::size_t n, Acquired& acquired) {
   const std::size_t item = batch_.items[place];
   // Where nothing is read and nothing can be put, again and again, there is something of another type.
   const bool of_other_type =
-      results_[n] == ClaimResult::conflict && step == LeaseStep::acquire && ++flight->lease_conflicts >= kConflicts;
+      results_[n] == ClaimResult::conflict && step != LeaseStep::join && ++flight->lease_conflicts >= kConflicts;
   if (results_[n] == ClaimResult::taken) {
     // Another's removal in the same round of the server is not reported, as the lease came last.
     if (step == LeaseStep::acquire || step == LeaseStep::take_over) coordinator_.context_.store.revoke(flight->key());

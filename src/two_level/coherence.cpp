@@ -42,6 +42,10 @@ Coherence::Coherence(Context& context, Remote& remote, L1Trust& trust, ForeignLo
       counters_(counters),
       messages_(std::make_unique<LogQueue>(context.options.log)) {
   trust_.limit();
+  if (!context.options.l1.enabled) {  // there will be no channel: what others invalidate is not reported
+    trust_.set(TimePoint{});
+    trust_.set_own_dropped(false);
+  }
   begin_tasks();
 }
 
@@ -160,7 +164,7 @@ void Coherence::on_flush() {
 /// Drops from L1 what other processes can invalidate, without what L2 has too if that may stay unread (not `with_l2`).
 void Coherence::drop(bool with_l2) {
   context_.store.close(with_l2);
-  trust_.set_own_dropped(true);
+  trust_.set_own_dropped(context_.options.l1.enabled);
 }
 
 void Coherence::drop_l2() {

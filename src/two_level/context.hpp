@@ -41,6 +41,12 @@ struct Context {
   TimePoint now() const noexcept { return reads_system_clock ? coarse_now() : options.clock->now(); }
   /// Of one operation with the server.
   Duration time_limit() const { return options.pool.socket_timeout.value_or({}); }
+  /// The same for a call whose load has a limit: half of that is the loader's. Not so little that requests are refused
+  /// for lack of time.
+  Duration time_limit(Duration load_timeout) const {
+    const Duration whole = time_limit();
+    return load_timeout <= Duration::zero() ? whole : std::min(whole, std::max(load_timeout / 2, whole / 6));
+  }
   std::uint64_t sequence() const noexcept { return point.load(); }
   /// The point of an invalidation that begins now.
   std::uint64_t next_point() noexcept { return point.fetch_add(1) + 1; }

@@ -61,9 +61,9 @@ class L2Cache {
 
   // For loads, which read and write by their leases.
   NodeRef decode(const KeyView& key, const TypeOps& type, std::string_view payload) const;
-  /// `expired`: by a tag.
-  NodeRef unpack(const KeyView& key, const TypeOps& type, const Found& found, bool expired,
-                 std::uint64_t sequence) const;
+  /// `expired`: by a tag. `reader`: the function that reads it; null or no function for manual calls.
+  NodeRef unpack(const KeyView& key, const TypeOps& type, const Found& found, bool expired, std::uint64_t sequence,
+                 const Identity* reader) const;
   std::string pack(const Node& node, const EntryTerms& terms, std::span<const std::string> dependencies,
                    const Versions& versions, Duration load_cost, bool negative, const LeaseToken& generation,
                    std::uint32_t order) const;

@@ -90,7 +90,8 @@ std::optional<std::int64_t> L2Cache::increment_entry(const KeyView& key, std::in
   if (found.of_other_type) std::rethrow_exception(no_integer(key));
   std::vector<Remote::Replace> replace(1);
   replace[0].key = remote().keys().entry(key.name);
-  replace[0].claim.mark = found.mark();
+  const std::string mark = found.mark();
+  replace[0].claim.mark = mark;
   const std::int64_t server_now = remote().clock().to_server(context_.now());
   const bool fresh = found.kind == Found::Kind::value && !concerned(found.view, key.name, confirmed_before) &&
                      is_within_ttl(evaluate(found.view, versions, nullptr, server_now));

@@ -16,6 +16,14 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
+namespace {
+/// Stands for the function of an entry that L1 hands to manual calls only.
+const Identity& manual_calls_only() {
+  static const Identity one{.name = "(manual calls only)"};
+  return one;
+}
+}  // namespace
+
 NodeRef L2Cache::decode(const KeyView& key, const TypeOps& type, std::string_view payload) const {
   try {
     NodeRef node = type.decode(key, payload);
@@ -27,7 +35,7 @@ NodeRef L2Cache::decode(const KeyView& key, const TypeOps& type, std::string_vie
 }
 
 NodeRef L2Cache::unpack(const KeyView& key, const TypeOps& type, const Found& found, bool expired,
-                        std::uint64_t sequence) const {
+                        std::uint64_t sequence, const Identity* reader) const {
   const EnvelopeView& view = found.view;
   if (view.terms.codec != codec_fingerprint(type.codec)) return {};
   std::string uncompressed;
@@ -49,10 +57,14 @@ NodeRef L2Cache::unpack(const KeyView& key, const TypeOps& type, const Found& fo
   if (expired) node->fresh_until = std::min(node->fresh_until, context_.now());
   node->refresh_at = std::min(node->fresh_until, clock.to_local(view.terms.refresh_after));
   std::vector<std::string> tags;
+  const bool of_function = reader && reader->function;
   for (const TagVersion& tag : view.tags) {
-    // A function that this process knows invalidates its entries itself; of others only the dependency is known.
-    if (tag.name.starts_with(kFunctionMark)) node->identity = context_.identities.find(tag.name.substr(1));
-    if (!tag.name.starts_with(kFunctionMark) || !node->identity) tags.emplace_back(tag.name);
+    // A function invalidates its own entries by its record. What a manual call reads of a function is invalidated by
+    // the dependency, and L1 hands it to no function: nobody has compared its tags with those that the function names.
+    if (tag.name.starts_with(kFunctionMark)) {
+      node->identity = of_function ? context_.identities.find(tag.name.substr(1)) : IdentityRef(&manual_calls_only());
+    }
+    if (!tag.name.starts_with(kFunctionMark) || !of_function) tags.emplace_back(tag.name);
   }
   attach_metadata(*node, context_.tags.find(tags), std::string(view.etag), {});
   return node;
@@ -191,7 +203,7 @@ void L2Cache::take_value(Fetched& item, const Found& found, const Reading& readi
   bool same_codec = false;
   for (const TypeOps* type : reading.types) {
     same_codec = same_codec || found.view.terms.codec == codec_fingerprint(type->codec);
-    if (!item.node) item.node = unpack(item.key, *type, found, validity.expired, reading.sequence);
+    if (!item.node) item.node = unpack(item.key, *type, found, validity.expired, reading.sequence, reading.reader);
   }
   if (!item.node && same_codec) count_undecoded("payload");
   if (!item.node) item.freshness = Freshness::miss;

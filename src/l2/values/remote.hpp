@@ -63,7 +63,7 @@ struct Found {
   bool of_other_type = false;  ///< a list, a set…: nothing can be compared with it
 
   /// What kReplaceIf takes to recognise it again.
-  std::string_view mark() const;
+  std::string mark() const;
 };
 
 /// Versions by dependency, as one operation sees them; the epoch's name is "".

@@ -31,24 +31,26 @@ Found shown(std::string_view key, Reply& head) {
 void Remote::remove_each(std::span<Erasure> erasures, Versions& versions) {
   // Enough for the tags of any value but one that has hundreds: that one is removed and not counted.
   constexpr std::string_view kLastShown = "4095";
+  if (erasures.empty()) return;
   Request request;
+  // This fences loads of raw values that are running. It comes first: the server reads a long request in parts, and a
+  // load whose lease says that there was no value would store between the removal of the entry and that of the lease.
+  std::vector<std::string> leases{"UNLINK"};
+  for (const Erasure& erasure : erasures) leases.push_back(keys_.raw_lease(erasure.name));
+  request.add(std::vector<std::string_view>(leases.begin(), leases.end()));
   for (const Erasure& erasure : erasures) {
     const std::string key = keys_.entry(erasure.name);
     if (erasure.look) request.add({"GETRANGE", key, "0", kLastShown});
     request.add({"UNLINK", key});
   }
   request.add({"MGET", keys_.epoch()});
-  // This fences loads of raw values that are running.
-  std::vector<std::string> leases{"UNLINK"};
-  for (const Erasure& erasure : erasures) leases.push_back(keys_.raw_lease(erasure.name));
-  if (leases.size() > 1) request.add(std::vector<std::string_view>(leases.begin(), leases.end()));
   const std::uint64_t mark = memory_->mark();
   Answer answer = run("remove", request, Purpose::erase);
   if (!answer) {
     for (Erasure& erasure : erasures) erasure.done = to_done(answer);
     return;
   }
-  auto reply = answer.replies.begin();
+  auto reply = answer.replies.begin() + 1;
   for (Erasure& erasure : erasures) {
     Reply* const head = erasure.look ? &*reply++ : nullptr;
     const Reply& unlinked = *reply++;

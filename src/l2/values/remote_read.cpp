@@ -23,9 +23,13 @@ std::uint32_t to_order(const Reply& reply) {
 
 }  // namespace
 
-std::string_view Found::mark() const {
-  const std::string_view all = bytes;
-  return all.substr(all.size() - std::min<std::size_t>(8, all.size()));
+std::string Found::mark() const {
+  // An entry ends with its checksum, which tells it from any other. Nothing less than all of it tells other bytes
+  // apart.
+  constexpr std::size_t kMostWhole = 1024;
+  if (looks_like_envelope(bytes)) return "~" + bytes.substr(bytes.size() - std::min<std::size_t>(8, bytes.size()));
+  if (bytes.size() <= kMostWhole) return "=" + bytes;
+  return "~" + bytes.substr(bytes.size() - kMostWhole);
 }
 
 const std::optional<Version>* Versions::find(std::string_view name) const {

@@ -9,7 +9,7 @@ namespace detail {
 
 // TIME in a script: 53 bits hold its microseconds until the year 2255, so Lua's doubles are exact; %.0f prints them.
 
-const Script kReplaceIf{"0a642aeb368563de7cd9708df870bbc47f181ddb",
+const Script kReplaceIf{"4668a6b1d7e45cf97fb76e22b88d8018b855a533",
                         R"(local function head_of(key)
   local head = redis.pcall('GETRANGE', key, 0, 35)
   if type(head) == 'table' then head = redis.call('GET', key) or '' end
@@ -28,9 +28,14 @@ if ARGV[1] ~= '' and string.sub(head, 1, 3) == '\193\255\213' and string.sub(hea
   end
 end
 if not ours and ARGV[3] ~= '' then
-  local tail = redis.pcall('GETRANGE', KEYS[1], -8, -1)
-  if type(tail) == 'table' then tail = string.sub(redis.call('GET', KEYS[1]) or '', -8) end
-  ours = tail == ARGV[3]
+  local seen, size = string.sub(ARGV[3], 2), #ARGV[3] - 1
+  if string.sub(ARGV[3], 1, 1) == '=' then
+    ours = redis.call('GET', KEYS[1]) == seen
+  else
+    local tail = redis.pcall('GETRANGE', KEYS[1], -size, -1)
+    if type(tail) == 'table' then tail = string.sub(redis.call('GET', KEYS[1]) or '', -size) end
+    ours = tail == seen
+  end
 end
 if not ours then return 0 end
 local function hold(holders)
@@ -62,7 +67,7 @@ elseif action ~= 'leave' then
 end
 return 1)"};
 
-const Script kRawLease{"a7842404580f5c4ede9d58f5382226a0ad8921bd",
+const Script kRawLease{"1c64faef9c61fa03d7ccbf5b4a471f7c5b9f4dd5",
                        R"(local action, mine, order, life, bytes = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local function print()
   local held = redis.call('GET', KEYS[1])
@@ -73,9 +78,12 @@ local function write(holders, done, seen)
 end
 local token, holders, done, seen = string.match(redis.call('GET', KEYS[2]) or '', '^(%x+) (%d+) (%d+) (%S+)$')
 if action == 'take' or action == 'join' then
-  if token and action == 'join' then
+  if token and action == 'join' and print() == seen then
     mine = token
     write(holders + 1, done, seen)
+  elseif token and action == 'join' then
+    write(1, 0, print())
+    token = mine
   elseif not token and bytes == 'absent' and redis.call('GET', KEYS[1]) then
     return string.rep('0', 32)
   elseif not token then

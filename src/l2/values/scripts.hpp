@@ -17,8 +17,8 @@ struct Script {
   std::string_view text;
 };
 
-/// KEYS: an entry. ARGV: the generation (16 bytes) and order of a load, or '' and 0; a mark (the last 8 bytes of what
-/// was seen there), or ''; what to do; for how long (ms; 0: for ever); the bytes.
+/// KEYS: an entry. ARGV: the generation (16 bytes) and order of a load, or '' and 0; a mark of what was seen there
+/// ('=' and all of it, or '~' and its end), or ''; what to do; for how long (ms; 0: for ever); the bytes.
 ///
 /// It is done only if the lease or value of that generation, or what has that mark, still stands there:
 /// `set` stores the bytes, unless a load of higher order has stored; `remove` removes what a load of no higher order
@@ -33,7 +33,8 @@ extern const Script kReplaceIf;
 /// the entry's bytes as they were then. ARGV: what to do, the generation, the order, for how long (ms; 0: for ever),
 /// the bytes.
 ///
-/// `take` makes the lease, `join` makes it or adds a holder to what is there; both return the generation that stands
+/// `take` makes the lease, `join` makes it or adds a holder to what is there, unless the entry has
+/// other bytes than that knows, when a new one takes its place; both return the generation that stands
 /// there then; zeros when the entry was said to be `absent` and is there. Else as kReplaceIf, and only if the entry
 /// still has the bytes that the lease knows.
 extern const Script kRawLease;

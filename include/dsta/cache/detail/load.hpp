@@ -73,7 +73,8 @@ struct LoadSpec {
   std::shared_ptr<const EntryTerms> terms;
   Identity* identity = nullptr;
   const TypeOps* type = nullptr;
-  bool names_tags = false;  ///< the value may name tags that are not known before
+  bool names_tags = false;      ///< the value may name tags that are not known before
+  bool wants_previous = false;  ///< the loader is shown the value that it replaces
 };
 
 /// A load that outlives the call that asked for it: owns the function and its arguments.
@@ -85,7 +86,6 @@ class Loader : public LoadSpec {
   virtual Loaded load(const KeyView& key, const NodeRef& previous) = 0;
 
   std::vector<std::string> tags;
-  bool wants_previous = false;
 };
 
 /// One key of a batch: what is asked for, and what it came to (neither value nor error: the source does not know it).

@@ -61,6 +61,7 @@ class PlainLoader final : public Loader {
     R value = invoke_load<R>(load_, loaded, previous);
     check_value(value);
     if constexpr (is_optional<R>) loaded.negative = !value.has_value();
+    if (terms->raw && terms->level != Level::l1 && !loaded.tags.empty()) refuse_raw_tags(loaded.tags.front());
     loaded.node = make_node<R>(key, std::move(value));
     return loaded;
   }
