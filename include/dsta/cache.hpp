@@ -1,6 +1,6 @@
 #pragma once
-/// dsta::cache, all of it that needs nothing but the standard library. Opt in besides: dsta/cache/json.hpp (codec for
-/// whatever nlohmann::json converts), dsta/cache/global.hpp (one manager for the program), dsta/cache/testing.hpp.
+/// All headers of dsta::cache that need only the standard library. Opt-in headers: dsta/cache/json.hpp (codec for every
+/// type that nlohmann::json converts), dsta/cache/global.hpp (one manager for the program), dsta/cache/testing.hpp.
 #include <dsta/cache/cached.hpp>
 #include <dsta/cache/clock.hpp>
 #include <dsta/cache/codec.hpp>

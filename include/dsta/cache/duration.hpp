@@ -15,7 +15,7 @@ using Duration = std::chrono::nanoseconds;
 /// A point on the monotonic clock.
 using TimePoint = std::chrono::steady_clock::time_point;
 
-/// A ttl that never runs out. (A ttl of zero or less means: do not store.)
+/// A ttl without end. (A ttl of zero or less means: do not store.)
 inline constexpr Duration forever = Duration::max();
 
 namespace detail {
@@ -35,8 +35,10 @@ constexpr Duration saturate(std::chrono::duration<Rep, Period> d) {
 }
 }  // namespace detail
 
-/// A duration in an options struct: unset until given. Takes any std::chrono duration and refuses bare numbers, so
-/// that `.ttl = 300` cannot mean 300 nanoseconds to one reader and 300 seconds to another. Throws ConfigError on NaN.
+/// A duration in an options struct; unset by default. Takes any std::chrono duration. Bare numbers do not compile, so
+/// that
+/// `.ttl = 300` cannot be misread as nanoseconds or seconds. A duration too long for Duration becomes `forever`. Throws
+/// ConfigError for NaN. A plain value.
 class OptionalDuration {
  public:
   constexpr OptionalDuration() = default;

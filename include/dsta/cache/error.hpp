@@ -5,13 +5,13 @@
 namespace dsta::cache {
 inline namespace v1 {
 
-/// Base of every exception this library throws by itself. A wrapped function's own exceptions pass through unchanged
-/// and never derive from this. Faults of a backend are not exceptions: they are misses that are counted and logged.
+/// Base of every exception that this library itself throws. Exceptions of a wrapped function pass through unchanged. A
+/// fault of the server is not an exception: it is a miss, which is counted and logged.
 class Error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// A mistake in the program's configuration: unknown option, bad URL, two functions under one identity.
+/// A configuration mistake: an unknown option, a bad URL, two functions under one identity.
 class ConfigError : public Error {
   using Error::Error;
 };
@@ -21,33 +21,35 @@ class KeyError : public Error {
   using Error::Error;
 };
 
-/// A glob pattern that cannot be used: empty, an unclosed '[', a trailing '\'.
+/// A glob pattern that is not valid: empty, an unclosed '[', a trailing '\'.
 class PatternError : public Error {
   using Error::Error;
 };
 
-/// A value that cannot be used: increment of something that is no integer or over the 64-bit range, JSON nested
-/// too deeply.
+/// A value that cannot be used: increment of a value that is no integer, a sum over the 64-bit range, JSON that is
+/// nested too deeply or cannot be written.
 class ValueError : public Error {
   using Error::Error;
 };
 
-/// A loader asked, directly or through other loaders, for the very key that it is loading.
+/// A loader requested, directly or through other loaders, the key that it is loading.
 class RecursiveLoadError : public Error {
   using Error::Error;
 };
 
-/// A load did not end within its load_timeout, and nothing stale could be served.
+/// A load did not end within its load_timeout, and there was no stale value to serve.
 class LoadTimeoutError : public Error {
   using Error::Error;
 };
 
-/// A loader gave up by LoadContext::fail, or a batch loader returned nothing for an item whose value was asked for.
+/// A loader called LoadContext::fail, or the value of a missing item of a batch was requested, or a bulk loader
+/// returned a wrong number of answers.
 class LoadError : public Error {
   using Error::Error;
 };
 
-/// Too many loads were under way or waiting, this one was not started, and nothing stale could be served.
+/// Too many loads were running or waiting (limit_loads, executor). This load was not started, and there was no stale
+/// value to serve.
 class OverloadError : public Error {
   using Error::Error;
 };

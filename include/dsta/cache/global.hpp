@@ -1,5 +1,5 @@
 #pragma once
-/// One cache manager for the whole program, for those who want the decorator's form:
+/// One cache manager for the whole program, with the decorator form:
 ///     using dsta::cache::cached;
 ///     auto ticker = cached(60s, "api")(fetch_ticker);
 #include <string_view>
@@ -10,9 +10,9 @@
 namespace dsta::cache {
 inline namespace v1 {
 
-/// The program's manager, made from the environment (CacheManager::from_env) when first asked for. Thread-safe.
-/// Destroyed at exit. Throws ConfigError when the environment names a URL that cannot be used. Compiled in the library:
-/// plug-ins that hide their symbols have the same one.
+/// The program's manager. The first call creates it from the environment (CacheManager::from_env). Destroyed at exit.
+/// Throws ConfigError when the environment has a URL that is not valid. Plug-ins that hide their symbols share it.
+/// Thread-safe.
 CacheManager& cache_manager();
 
 namespace detail {

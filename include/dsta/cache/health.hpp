@@ -7,15 +7,16 @@
 namespace dsta::cache {
 inline namespace v1 {
 
-/// What check_health found.
+/// The result of check_health.
 struct Health {
   bool healthy = false;
   std::string backend;  ///< "memory" or "redis"
-  Duration latency{};   ///< of one write, read and removal
-  std::string error;    ///< empty when healthy: what failed
+  Duration latency{};   ///< duration of a write, a read and a removal together, in nanoseconds
+  std::string error;    ///< empty when healthy; otherwise the step that failed and why
 };
 
-/// Writes, reads and removes a value of its own, past the statistics. Never throws. Thread-safe.
+/// Writes, reads and removes a value of its own; with a server, at the server. Takes at most one socket_timeout.
+/// Changes no statistics. Never throws. Thread-safe.
 Health check_health(CacheManager& cache);
 
 }  // namespace v1

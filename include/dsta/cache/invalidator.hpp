@@ -11,43 +11,42 @@
 namespace dsta::cache {
 inline namespace v1 {
 
-class CacheManager;
-
 struct InvalidatorOptions {
-  /// A promise: whatever any process of this space caches under `api:`, `db:`, `indicator:` and `session:` carries the
-  /// tags `symbol:…`, `exchange:…`, `user:…` of all the names that it is to be invalidated by. Then no key is looked
-  /// for and each call costs the same however many entries there are.
+  /// Your promise that tags are complete: every entry that any process of this space caches under `api:`, `db:`,
+  /// `indicator:` and `session:` carries the tags `symbol:…`, `exchange:…`, `user:…` of all names that invalidate it.
+  /// Then no keys are searched, and the cost of a call does not depend on the number of entries. Default false.
   bool tags_only = false;
 };
 
-/// Invalidation in the words of the trade. Thread-safe; the manager must outlive it. Symbols, exchanges and user ids
-/// are literal, never patterns. Throws KeyError when the name is empty.
+/// Invalidation by symbol, exchange and user. Thread-safe. The manager must outlive it. Symbols, exchanges and user ids
+/// are literal, never patterns. Every call throws KeyError when the name is empty.
 ///
-/// A name removes the keys of which it is a whole part. Parts stand between ':', and in the lists, optionals and
-/// variants that wrapped functions write; there the name may be escaped. ETH is a part of `api:ticker:ETH`, and none of
-/// `api:ticker:METHUSDT` nor of `api:ticker_ETH`. Keys of wrapped functions over kReadableKeyBytes that are at a server
-/// are removed whenever they begin with the prefix, since their parts are not known there.
+/// A name removes the keys that have it as a whole part. Parts are separated by ':', and by the delimiters of the
+/// lists, optionals and variants in keys of wrapped functions; there the name may be escaped. ETH is a part of
+/// `api:ticker:ETH`, but not of `api:ticker:METHUSDT` or `api:ticker_ETH`. Keys of wrapped functions over
+/// kReadableKeyBytes at a server are removed whenever they begin with the prefix, because their parts are not known
+/// there.
 ///
-/// Each call invalidates a tag and removes by key. Without a server no key is looked for under a prefix where every
-/// function names the tag (`.tags = {"symbol:{0}"}`, the argument being text or an integer) and nothing was stored by
-/// hand. With one, what this process wraps says nothing of what others cached, so keys are looked for unless
-/// `tags_only` promises that none need be. Each call returns how many keys it removed; what the tag invalidated is not
-/// counted, since that takes no walk over the entries.
+/// Each call invalidates a tag and removes by key. Without a server, the search for keys is skipped under a prefix if
+/// every function names the tag (`.tags = {"symbol:{0}"}`, where the argument is text or an integer) and nothing was
+/// stored by hand. With a server, a process does not know what others cached, so keys are searched unless `tags_only`
+/// is set. Each call returns the number of keys that it removed. Entries that only the tag invalidated are not counted.
 class CacheInvalidator {
  public:
   explicit CacheInvalidator(CacheManager& cache, InvalidatorOptions options = {}) : cache_(cache), options_(options) {}
 
-  /// The tag `symbol:S`, and every key under `api:`, `db:` and `indicator:` of which a whole part is S.
+  /// Invalidates the tag `symbol:S`, and every key under `api:`, `db:` and `indicator:` that has S as a whole part.
   std::size_t invalidate_symbol_data(std::string_view symbol);
-  /// The tag `exchange:E`, and every key under the same three of which a whole part is E.
+  /// Invalidates the tag `exchange:E`, and every key under the same three prefixes that has E as a whole part.
   std::size_t invalidate_exchange_data(std::string_view exchange);
-  /// The tag `user:ID`, and every key under `session:` of which a whole part is ID: 123 never touches user 1234.
+  /// Invalidates the tag `user:ID`, and every key under `session:` that has ID as a whole part: 123 never affects user
+  /// 1234.
   std::size_t invalidate_user_session(std::string_view user_id);
   template <std::integral Id>
   std::size_t invalidate_user_session(Id user_id) {
     return invalidate_user_session(std::string_view(std::to_string(user_id)));
   }
-  /// Every key that matches the glob: CacheManager::delete_pattern.
+  /// Removes every key that matches the glob: CacheManager::delete_pattern. Throws PatternError.
   std::size_t invalidate_pattern(std::string_view pattern);
 
  private:

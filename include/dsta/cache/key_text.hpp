@@ -1,5 +1,5 @@
 #pragma once
-/// What stands in keys and patterns, for those who write them by hand.
+/// Text of keys and patterns, for manual calls on keys of wrapped functions.
 #include <string>
 #include <string_view>
 
@@ -8,9 +8,10 @@
 namespace dsta::cache {
 inline namespace v1 {
 
-/// `value` as wrapped functions write an argument into their keys (see key.hpp): text with its escapes, numbers, lists…
+/// `value` as a wrapped function encodes it in its keys (see key.hpp): text with escapes, numbers, lists and so on.
 ///     cache.delete_pattern("candles:" + glob_escape(key_part(symbol)) + ":*")
-/// A function with `auto` parameters writes the type of an argument that is no text behind it; this does not.
+/// A function with `auto` parameters appends the type of an argument that is not text; this function does not.
+/// Thread-safe.
 template <class T>
 std::string key_part(const T& value) {
   detail::KeyBuffer part;
@@ -22,7 +23,7 @@ std::string key_part(const T& value) {
   return std::string(part.view());
 }
 
-/// `text` as a glob pattern that matches nothing else.
+/// `text` as a glob pattern that matches exactly this text. Thread-safe.
 std::string glob_escape(std::string_view text);
 
 }  // namespace v1

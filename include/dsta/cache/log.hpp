@@ -5,16 +5,19 @@
 namespace dsta::cache {
 inline namespace v1 {
 
+/// How important a message is; `off` as a level logs nothing.
 enum class LogLevel { debug, info, warning, error, off };
 
-/// Where the library's messages go: a level and a function, called from any thread, never under a lock of the cache.
-/// What it throws is dropped. A message names the operation, the key's prefix (never a value, never a secret), the
+/// The log: a level and a function. The function is called from any thread, and never under a lock of the cache. Its
+/// exceptions are dropped. A message names the operation, the prefix of the key (never a value, never a secret), the
 /// cause and what happens next.
 struct Log {
+  /// Messages below this level are not written. Default warning.
   LogLevel level = LogLevel::warning;
-  /// Empty: one line to stderr.
+  /// Writes one message. Default empty: one line to stderr.
   std::function<void(LogLevel, std::string_view message)> sink = {};
 
+  /// Writes a message if its level is enabled. Never throws what the sink throws. Thread-safe if the sink is.
   void write(LogLevel message_level, std::string_view message) const;
 };
 

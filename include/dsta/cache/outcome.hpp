@@ -8,8 +8,8 @@
 namespace dsta::cache {
 inline namespace v1 {
 
-/// What one item of a batch came to: a value, nothing (the batch loader does not know the item), or the exception its
-/// load ended in.
+/// The result of one item of a batch: a value, missing (the bulk loader does not know the item), or the exception of
+/// its load. A plain value.
 template <class T>
 class Outcome {
  public:
@@ -20,9 +20,9 @@ class Outcome {
 
   bool has_value() const { return value_.has_value(); }
   explicit operator bool() const { return has_value(); }
-  /// Neither value nor error.
+  /// The bulk loader does not know the item: neither value nor error.
   bool missing() const { return !value_ && !error_; }
-  /// The value. Without one it rethrows the load's exception, or throws LoadError when the item is missing.
+  /// The value. Without one, rethrows the exception of the load, or throws LoadError when the item is missing.
   const T& value() const {
     if (error_) std::rethrow_exception(error_);
     if (!value_) throw LoadError("the batch loader returned nothing for this item: look at missing() first");
@@ -30,8 +30,9 @@ class Outcome {
   }
   const T& operator*() const { return value(); }
   const T* operator->() const { return &value(); }
+  /// The value, or `fallback`. Does not throw the exception of the load.
   T value_or(T fallback) const { return value_ ? *value_ : std::move(fallback); }
-  /// Null when there is no exception.
+  /// The exception of the load; null when there is none.
   std::exception_ptr error() const { return error_; }
   friend bool operator==(const Outcome& outcome, const T& value) { return outcome.value_ == value; }
 

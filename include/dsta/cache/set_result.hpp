@@ -4,20 +4,22 @@
 namespace dsta::cache {
 inline namespace v1 {
 
-/// What became of a write. True in an `if` when it is stored.
+/// The result of a write. True in an `if` when the value is stored. A plain value.
 class SetResult {
  public:
   enum Status {
-    stored,
-    not_stored,  ///< it is certain that it is not: reason() says why
-    unknown,     ///< the server did not answer in time: it may or may not be
+    stored,      ///< the value is in the cache
+    not_stored,  ///< certainly not stored: reason() says why
+    unknown,     ///< the server did not answer in time: it may or may not be stored
   };
 
   constexpr SetResult(Status status, std::string_view reason = {}) : status_(status), reason_(reason) {}
 
+  /// True when it is stored.
   constexpr explicit operator bool() const { return status_ == stored; }
   constexpr Status status() const { return status_; }
-  /// Empty when stored. Where the server said no: the command and what it said. Lives as long as the process.
+  /// Why it is not stored; empty when it is. If the server refused it: the command, and what the server said. The text
+  /// lives as long as the process.
   constexpr std::string_view reason() const { return reason_; }
   friend constexpr bool operator==(SetResult result, Status status) { return result.status_ == status; }
 

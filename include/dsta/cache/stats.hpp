@@ -5,39 +5,39 @@
 namespace dsta::cache {
 inline namespace v1 {
 
-/// Counts since the start or the last clear_stats(). A value: it does not change after it was taken.
+/// Counts since the start or the last clear_stats(). A plain value: a snapshot.
 struct CacheStats {
   std::uint64_t hits = 0;            ///< requests answered from the cache, stale ones included
   std::uint64_t misses = 0;          ///< requests that were not
-  std::uint64_t sets = 0;            ///< values stored, by hand and by wrapped functions
+  std::uint64_t sets = 0;            ///< values stored, by manual calls and by wrapped functions
   std::uint64_t deletes = 0;         ///< keys that del, invalidate or a pattern removed
   std::uint64_t total_requests = 0;  ///< hits + misses
   double hit_rate = 0;               ///< hits / total_requests, 0 to 1; 0 without requests
 
   std::uint64_t loads = 0;            ///< times a wrapped function ran
   std::uint64_t load_failures = 0;    ///< of these, how many threw
-  double load_seconds = 0;            ///< time spent in them
-  std::uint64_t coalesced = 0;        ///< callers that waited for another caller's load instead of loading
+  double load_seconds = 0;            ///< time spent in them, in seconds
+  std::uint64_t coalesced = 0;        ///< callers that waited for another caller's load (single flight)
   std::uint64_t stale_served = 0;     ///< hits that were past their ttl (stale_for)
   std::uint64_t early_refreshes = 0;  ///< refreshes started before the ttl ran out (refresh_ahead, xfetch)
-  std::uint64_t fenced = 0;           ///< loaded values not stored: invalidated or refreshed again meanwhile
-  std::uint64_t negative_hits = 0;    ///< hits on a remembered empty optional (negative_ttl)
-  std::uint64_t rejected = 0;         ///< values not stored: heavier than the store takes
+  std::uint64_t fenced = 0;           ///< loaded values not stored: invalidated or refreshed again during the load
+  std::uint64_t negative_hits = 0;    ///< hits on a cached empty optional (negative_ttl)
+  std::uint64_t rejected = 0;         ///< values not stored: too large for a shard
   std::uint64_t codec_errors = 0;     ///< values that could not be encoded or decoded
-  std::uint64_t shed = 0;             ///< loads refused because too many were under way
+  std::uint64_t shed = 0;             ///< loads refused because too many were running (OverloadError)
   std::uint64_t invalidations = 0;    ///< tags, patterns, clears and flushes
 
   std::uint64_t evictions = 0;    ///< entries removed to stay within the budget (whole manager only)
-  std::uint64_t expirations = 0;  ///< entries removed after their time (whole manager only)
+  std::uint64_t expirations = 0;  ///< entries removed after their ttl and stale_for (whole manager only)
   std::uint64_t entries = 0;      ///< entries now (whole manager only)
   std::uint64_t bytes = 0;        ///< bytes now, of the budget (whole manager only)
 
-  // Of the shared level; 0 in-process.
-  std::uint64_t l2_hits = 0;                ///< of the hits, those that it answered
+  // L2; 0 without a server.
+  std::uint64_t l2_hits = 0;                ///< hits that the server answered
   std::uint64_t l2_errors = 0;              ///< requests that failed or that the server refused
-  std::uint64_t unknown_writes = 0;         ///< writes of which it is not known whether the server executed them
-  std::uint64_t l1_suspensions = 0;         ///< times that changes by other processes could no longer be heard of
-  std::uint64_t pending_invalidations = 0;  ///< that it has not confirmed yet (now)
+  std::uint64_t unknown_writes = 0;         ///< writes with an unknown outcome
+  std::uint64_t l1_suspensions = 0;         ///< times that the invalidation channel went down
+  std::uint64_t pending_invalidations = 0;  ///< invalidations that the server has not confirmed (now)
 
   /// `90.91%`; `0.00%` without requests.
   std::string hit_rate_text() const;
@@ -45,7 +45,7 @@ struct CacheStats {
   std::string to_json() const;
 };
 
-/// Counts of one wrapped function: what cache_info() returns.
+/// Counts of one wrapped function, as cache_info() returns them. The fields are those of CacheStats.
 struct FunctionInfo {
   std::string prefix;
   std::string name;
@@ -64,6 +64,7 @@ struct FunctionInfo {
 namespace detail {
 struct Identity;
 }
+/// For `cached`.
 FunctionInfo function_info(const detail::Identity& identity);
 
 }  // namespace v1

@@ -1,5 +1,5 @@
 #pragma once
-/// For tests of programs that use the cache: time that stands still until told, and a fresh cache per test.
+/// For tests of programs that use the cache: a clock that the test moves, and a fresh cache for each test.
 #include <memory>
 #include <mutex>
 #include <set>
@@ -11,16 +11,15 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace testing {
 
-/// A clock that moves only when told. Thread-safe.
+/// A clock that only advance() moves. Thread-safe.
 class ManualClock final : public Clock {
  public:
   TimePoint now() const noexcept override { return TimePoint(Duration(now_.load(std::memory_order_acquire))); }
 
-  /// Moves on and wakes whoever waits for a time that has come.
+  /// Moves the clock, and wakes every waiter whose deadline is reached.
   void advance(Duration by) {
     now_.fetch_add(by.count(), std::memory_order_acq_rel);
-    // A waiter stands on the list from before it looks at the time until after it wakes: it sees the new time or the
-    // wake.
+    // A waiter is on the list from before it reads the time until after it wakes: it sees the new time or the wake-up.
     const std::lock_guard lock(mutex_);
     for (Waiter* waiter : waiters_) {
       const std::lock_guard hold(*waiter->mutex);
@@ -52,7 +51,7 @@ class ManualClock final : public Clock {
     std::mutex* mutex;
     std::condition_variable* wake;
   };
-  /// A notify between wait_until's unlock and its wait would be lost: nobody sleeps longer than this without a look.
+  /// A notification between wait_until's unlock and its wait would be lost, so no wait is longer than this.
   static constexpr std::chrono::milliseconds kLook{5};
 
   std::atomic<Duration::rep> now_{std::chrono::hours(1000).count() * 3'600'000'000'000};
@@ -60,7 +59,7 @@ class ManualClock final : public Clock {
   std::set<Waiter*> waiters_;  // under mutex_
 };
 
-/// A clean in-process cache on a manual clock: derive a fixture from it, or hold one.
+/// A clean in-process cache on a manual clock: derive a fixture from it, or have one as a member.
 ///     struct PriceTest : ::testing::Test, dsta::cache::testing::CleanCache {};
 class CleanCache {
  public:

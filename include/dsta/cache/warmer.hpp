@@ -17,73 +17,77 @@
 namespace dsta::cache {
 inline namespace v1 {
 
-/// How far a warming run has come. `item` is the one just finished, as loader(argument).
+/// The progress of a warming run.
 struct WarmProgress {
-  std::size_t done = 0;
-  std::size_t total = 0;
-  std::string_view item;
-  bool failed = false;
+  std::size_t done = 0;   ///< items finished
+  std::size_t total = 0;  ///< items of the run
+  std::string_view item;  ///< the item just finished: loader(argument)
+  bool failed = false;    ///< its load threw
 };
 
+/// An item whose load threw.
 struct WarmError {
   std::string item;     ///< loader(argument)
   std::string message;  ///< the exception's what()
 };
 
-/// What a warming run came to.
+/// The result of a warming run.
 struct WarmReport {
-  std::size_t warmed = 0;
-  std::size_t failed = 0;
-  /// Not begun because the warmer was destroyed or the manager closed.
-  std::size_t skipped = 0;
-  std::vector<WarmError> errors;
-  Duration took{};
+  std::size_t warmed = 0;         ///< items loaded
+  std::size_t failed = 0;         ///< items whose load threw
+  std::size_t skipped = 0;        ///< items not started because the warmer was destroyed or the manager closed
+  std::vector<WarmError> errors;  ///< one for each failed item
+  Duration took{};                ///< wall time of the run, in nanoseconds
 };
 
 struct WarmerOptions {
-  /// How many loads at once. Default 4.
+  /// Loads at once. Default 4. 0 is a ConfigError.
   std::size_t concurrency = 4;
-  /// Each load first waits a random time of up to this, so that a run does not hit the source as one burst. Default 0.
+  /// Each load first waits a random time of up to this, so that a run is no burst for the source. Default 0.
   OptionalDuration jitter = {};
-  /// Called after every item that was loaded, one call at a time, on the thread that loaded it. Must not call the
-  /// warmer. When it throws it is not called again, and the run throws that when all is done.
+  /// Called after every loaded item, one call at a time, on the thread that loaded it. Must not call the warmer. If it
+  /// throws, it is not called again, and the run throws that exception at its end. Default none.
   std::function<void(const WarmProgress&)> on_progress = {};
 };
 
-/// Fills the cache before users ask. Thread-safe; the manager must outlive it.
+/// Fills the cache before the first request. Thread-safe. The manager must outlive it.
 ///
-/// Loaders are registered once: a name and a wrapped function that takes a symbol. Warming *refreshes*: a key that is
-/// warm already gets a new value and a new ttl. One item's exception is an entry in the report, not the end of the run.
+/// Register each loader once: a name and a wrapped function that takes a symbol. Warming *refreshes*: a warm key gets a
+/// new value and a new ttl. An exception of one item is an entry in the report and does not end the run.
 class CacheWarmer {
  public:
+  /// Throws ConfigError.
   explicit CacheWarmer(CacheManager& cache, WarmerOptions options = {});
-  /// Begins nothing more and waits for the load that each scheduled job is at (not for a job that destroys the warmer
-  /// itself). A jitter is not waited out: runs under way, also those that other threads have called for, end with the
-  /// rest skipped.
+  /// Starts nothing more, and waits for the load that each scheduled job is running (not for a job that destroys the
+  /// warmer itself). It does not wait for a jitter: runs in progress, also those that other threads called, skip the
+  /// rest.
   ~CacheWarmer();
   CacheWarmer(const CacheWarmer&) = delete;
   CacheWarmer& operator=(const CacheWarmer&) = delete;
 
-  /// Throws ConfigError when the name is taken.
+  /// Registers a loader. Throws ConfigError when the name is taken.
   template <class F>
   void add_market_data(std::string name, const cached<F>& loader) {
     add(market_data_, std::move(name), refresher(loader));
   }
+  /// The same for indicators, which have names of their own.
   template <class F>
   void add_indicator(std::string name, const cached<F>& loader) {
     add(indicators_, std::move(name), refresher(loader));
   }
 
-  /// Refreshes every market-data loader for every symbol; returns when all is done.
+  /// Refreshes every market-data loader for every symbol. Returns when everything is done.
   WarmReport warm_market_data(const std::vector<std::string>& symbols);
-  /// Refreshes these indicators (none named: all) for every symbol. Throws ConfigError for a name nobody registered.
+  /// Refreshes the named indicators, or all, for every symbol. Throws ConfigError for an unknown name.
   WarmReport warm_indicators(const std::vector<std::string>& symbols, const std::vector<std::string>& names = {});
-  /// Refreshes any wrapped function for a range of arguments (or tuples of arguments).
+  /// Refreshes any wrapped function for a range of arguments (or tuples of arguments). The report calls its items
+  /// `name(i)`.
   template <class F, std::ranges::input_range Range>
   WarmReport warm(const cached<F>& function, const Range& items, std::string_view name = "warm");
 
-  /// Runs `job` (usually one of the calls above) every `interval` in the background, as long as the warmer lives. A run
-  /// that is still under way when the next is due makes it skip that one. An exception of the job is logged.
+  /// Runs `job` (usually one of the calls above) every `interval` on the executor, as long as the warmer lives. If a
+  /// run is still in progress when the next is due, the next is skipped. An exception of the job is logged. Throws
+  /// ConfigError for an interval of zero or less.
   void every(Duration interval, std::function<void()> job);
 
  private:
