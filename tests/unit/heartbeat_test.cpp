@@ -64,7 +64,7 @@ TEST(Heartbeat, KnownGoodIsTheEarlierOfTheTwoLastSigns) {
   EXPECT_EQ(heartbeat.known_good(), kStart + 1s) << "as of when the ping was sent";
 }
 
-TEST(Heartbeat, AServerThatEndsIdleConnectionsIsAskedTwiceAsOftenDownToOnceASecond) {
+TEST(Heartbeat, OfAServerThatEndsIdleConnectionsIsTwiceAsOften) {
   Heartbeat heartbeat(6s);
   const auto period = [&] {
     heartbeat.check_begun(kStart);

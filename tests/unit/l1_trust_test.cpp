@@ -51,7 +51,7 @@ TEST_F(L1TrustTest, PastItsEndSharedEntriesAreHiddenAndOwnOnesAreNot) {
   EXPECT_FALSE(view.hides(*node(false)));
 }
 
-TEST_F(L1TrustTest, ItLagsUntilOwnEntriesThatOthersInvalidateAreDropped) {
+TEST_F(L1TrustTest, ItLagsUntilInvalidatedOwnEntriesAreDropped) {
   function.function = true;
   function.references = 1'000'000;  // it has no table that could release it
   trust.limit();

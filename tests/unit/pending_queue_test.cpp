@@ -97,7 +97,7 @@ TEST(PendingQueue, LateRepliesOfAnAbandonedRequestReachNobody) {
   EXPECT_EQ(numbers(last), Numbers({4}));
 }
 
-TEST(PendingQueue, IsStuckWhenNobodyIsServedForTwoSecondsAfterACallerLeft) {
+TEST(PendingQueue, IsStuckWhenNobodyIsServedForTwoSeconds) {
   PendingQueue queue;
   PendingRequest leaves(1), stays(1), last(1);
   for (PendingRequest* request : {&leaves, &stays, &last}) queue.push(*request);
@@ -128,7 +128,7 @@ TEST(PendingQueue, RolesGoToTheFirstWhoseCallersStillWait) {
   EXPECT_EQ(queue.first_unsent(&unsent), &last);
 }
 
-TEST(PendingQueue, AtTheEndOfTheConnectionAllFailAndOneWithItsOwnFault) {
+TEST(PendingQueue, AtTheEndAllFailAndOneWithItsOwnFault) {
   PendingQueue queue;
   PendingRequest late(1), other(2), gone(1);
   for (PendingRequest* request : {&late, &other, &gone}) queue.push(*request);
@@ -143,7 +143,7 @@ TEST(PendingQueue, AtTheEndOfTheConnectionAllFailAndOneWithItsOwnFault) {
   EXPECT_EQ(gone.status(), Status::waiting) << "it is not touched";
 }
 
-TEST(PendingQueue, WhateverComesTogetherAndWhoeverLeavesEachGetsItsOwn) {
+TEST(PendingQueue, InAnyMixOfCallersEachGetsItsOwnReply) {
   for (unsigned seed = 0; seed < 200; ++seed) {
     std::minstd_rand random(seed);
     const auto draw = [&](unsigned below) { return static_cast<int>(random() % below); };

@@ -195,7 +195,7 @@ TEST(ValidityAtL2, AVersionThatIsMissingOrWasNotLookedAtMakesAMiss) {
   EXPECT_EQ(entry.evaluated(known()).freshness, Freshness::miss);
 }
 
-TEST(ValidityAtL2, WhatWasStoredByHandIsOfNoFunctionAndAllMayTakeIt) {
+TEST(ValidityAtL2, WhatWasStoredByHandEveryFunctionMayTake) {
   const Identity f = function("f", ""), by_hand{.prefix = "f"};
   const Versions cleared = known({{function_dependency("f"), Version{200, 200}}});
   EXPECT_EQ(Entry{}.evaluated(cleared, 150, &f).freshness, Freshness::fresh) << "at L2 it has no version of f";
@@ -213,7 +213,7 @@ TEST(ValidityAtL2, ATagThatWasRemovedSinceTakesTheEntryWithIt) {
       << "noted later than what is known: the version key was lost and made again";
 }
 
-TEST(ValidityAtL2, ATagThatExpiredMakesTheEntryStaleBeforeItsTtlIsOver) {
+TEST(ValidityAtL2, AnExpiredTagMakesTheEntryStaleBeforeItsTtl) {
   const Entry entry{.tags = {{"tag", 50}}};
   const Versions versions = known({{"tag", Version{50, 60}}});
   for (const std::int64_t now : {0, 150, 250, 350}) {
@@ -272,7 +272,7 @@ TEST(CountsPlain, ACounterIsDecimalDigitsAndARawValueAnything) {
   EXPECT_TRUE(counts_plain(other(""), true));
 }
 
-TEST(CountsPlain, WhatShouldHaveBeenAnEntryOrIsNoStringCountsForNothing) {
+TEST(CountsPlain, WhatIsNoEntryOrNoStringCountsForNothing) {
   for (const bool raw : {false, true}) {
     EXPECT_FALSE(counts_plain(Found(), raw));
     EXPECT_FALSE(counts_plain(other("42", DecodeError::corrupt), raw));
