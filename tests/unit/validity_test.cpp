@@ -97,6 +97,8 @@ TEST_F(ValidityInL1, IsRemovedByTheClearOfItsFunctionOrReader) {
   EXPECT_FALSE(seen_by(nullptr, now).removed);
   node->identity = &mine;
   EXPECT_TRUE(seen_by(nullptr, now).removed) << "whoever asks";
+  mine.cleared = 10;
+  EXPECT_FALSE(seen_by(nullptr, now).removed);
 }
 
 TEST_F(ValidityInL1, ATagThatWasInvalidatedLaterRemovesOrExpires) {
