@@ -56,7 +56,7 @@
 /// So no caller joins its loader and its value is not stored. One such load of a key runs at a time; callers who come
 /// while it runs share the next one.
 ///
-/// Case 8: the channel goes down and comes back while a value is on its way to L1 (`trust`).
+/// Case 8: the channel goes down and comes back while a value is on its way to L1 (`fill_epoch`).
 ///   1. A reads v1 from L2, or loads a value that P can invalidate by a tag.
 ///   2. The channel goes down. P invalidates k, and no report comes. The channel comes back: L1 was emptied.
 ///   3. A keeps v1 in L1.
