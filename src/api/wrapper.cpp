@@ -9,6 +9,8 @@
 #include <dsta/cache/detail/stored_key.hpp>
 #include <dsta/cache/detail/tag_name.hpp>
 
+#include "entry/entry.hpp"
+
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
@@ -88,6 +90,13 @@ NodeRef fetch_one(const WrapperBase& wrapper, const KeyView& key, const TypeOps&
   const TypeOps* types[] = {&type};
   wrapper.core->fetch(std::span(&item, 1), types, wrapper.identity, *wrapper.terms, {});
   return std::move(item.node);
+}
+
+NodeRef read_with_tags(const WrapperBase& wrapper, const KeyView& key, const TypeOps& type,
+                       const std::vector<std::string>& tags) {
+  NodeRef node;
+  wrapper.core->read(key, type, wrapper.identity, node);
+  return node && carries_all(*node, tags) ? node : NodeRef();
 }
 
 SetResult put_call(const WrapperBase& wrapper, NodeRef node, Loaded& loaded, std::vector<std::string> tags) {

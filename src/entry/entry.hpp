@@ -1,6 +1,8 @@
 #pragma once
+#include <algorithm>
 #include <atomic>
 #include <string>
+#include <vector>
 
 #include <dsta/cache/detail/load.hpp>
 
@@ -59,6 +61,15 @@ inline std::size_t reach(const Node& node) { return node.weight + (node.extra ? 
 
 [[gnu::always_inline]] inline Freshness evaluate(const Node& node, const Identity* reader, TimePoint now) {
   return evaluate(validity_of(node, reader, now), now);
+}
+
+/// An invalidation of any of these tags reaches it. What was stored by hand has the tags that it was given.
+inline bool carries_all(const Node& node, const std::vector<std::string>& names) {
+  if (!node.identity || names.empty()) return true;
+  std::vector<std::string> its;
+  if (node.extra) node.extra->tags.names(its);
+  return std::all_of(names.begin(), names.end(),
+                     [&](const std::string& name) { return std::find(its.begin(), its.end(), name) != its.end(); });
 }
 
 /// Other processes may invalidate it although only this one has it: by a tag, or by cache_clear of its function.

@@ -54,7 +54,7 @@ class IdentityTable {
   void each(const std::function<void(const std::string& prefix, Counters&)>& visit) const;
 
   /// Notes the tags that a function's entries carry from now on. Bit N of `plain`: tags spell argument N plainly.
-  /// True: its earlier wrappers, gone by now, named others. Throws ConfigError when one that is alive does.
+  /// True: its earlier wrappers, gone by now, named others.
   bool note_tags(const Identity& identity, const std::vector<std::string>& tags, unsigned plain);
   /// True when every entry under `prefix` carries a tag `kind:…`: all functions there name one, and nothing was stored
   /// by hand.

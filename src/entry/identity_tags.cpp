@@ -1,10 +1,6 @@
 /// Which kinds of tags all entries under a prefix carry, so that an invalidation by tag reaches all of them.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <utility>
-
-#include <dsta/cache/error.hpp>
 
 #include "entry/identity_function.hpp"
 
@@ -41,18 +37,12 @@ bool IdentityTable::note_tags(const Identity& identity, const std::vector<std::s
     function.tags_noted = true;
     return false;
   }
-  const bool differ = function.tags != sorted;
-  if (differ && function.wrappers > 1) {
-    throw ConfigError(
-        fmt::format("the function '{}' is wrapped with the tags [{}] and, at {}:{}, with [{}]: its wrappers share "
-                    "their values, and "
-                    "the invalidation of a tag must reach each of them: give all the same .tags, or each its own .name",
-                    function.place->first, fmt::join(function.tags, ", "), function.mark.where.file,
-                    function.mark.where.line, fmt::join(sorted, ", ")));
-  }
+  const bool differ = function.tags != sorted || function.mixed_tags.load(std::memory_order_relaxed);
+  const bool alone = function.wrappers == 1;
+  function.mixed_tags.store(differ && !alone, std::memory_order_relaxed);
   keep_common(function.tag_kinds, kinds);
   function.tags = std::move(sorted);
-  return differ;
+  return differ && alone;
 }
 
 bool IdentityTable::all_carry(std::string_view prefix, std::string_view kind) const {

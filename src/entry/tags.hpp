@@ -79,6 +79,10 @@ class TagSet {
   }
 
   bool empty() const { return tags_.empty(); }
+  bool includes(const TagSet& other) const {
+    return std::all_of(other.tags_.begin(), other.tags_.end(),
+                       [&](const Tag* tag) { return std::find(tags_.begin(), tags_.end(), tag) != tags_.end(); });
+  }
   /// Appends them.
   void names(std::vector<std::string>& out) const {
     for (const Tag* tag : tags_) out.emplace_back(tag->name);

@@ -9,6 +9,12 @@ namespace detail {
 
 namespace {
 
+/// An invalidation of any tag that the caller's wrapper names reaches what has these.
+bool carries_all(const TagSet* tags, const Flight& mine) {
+  if (!mine.identity->mixed_tags.load(std::memory_order_relaxed)) return true;
+  return mine.tags.empty() || (tags && tags->includes(mine.tags));
+}
+
 /// True when a caller that comes now may take what this flight brings.
 bool joinable(const Flight& flight, const Flight& mine, std::uint64_t store_cleared, std::uint64_t fill_epoch) {
   const Flight::State& state = flight.state;
@@ -20,7 +26,7 @@ bool joinable(const Flight& flight, const Flight& mine, std::uint64_t store_clea
          flight.type->same(*mine.type) && flight.identity == mine.identity && flight.name == mine.name &&
          flight.full == mine.full && flight.sequence >= store_cleared &&
          flight.sequence >= mine.identity->cleared.load(std::memory_order_acquire) &&
-         flight.sequence >= flight.tags.invalidated();
+         flight.sequence >= flight.tags.invalidated() && carries_all(&flight.tags, mine);
 }
 
 }  // namespace
@@ -34,7 +40,9 @@ Store::Joined Store::join(std::shared_ptr<Flight> mine, Wants wants, TimePoint n
     home.flights.each(key, [](const std::shared_ptr<Flight>& flight) { flight->state.superseded = true; });
   } else {
     Node* const node = wants == Wants::any ? home.find(key) : nullptr;
-    if (node && node->type->serves(*mine->type)) {
+    const bool by_function = node && node->identity;
+    if (node && node->type->serves(*mine->type) &&
+        (!by_function || carries_all(node->extra ? &node->extra->tags : nullptr, *mine))) {
       joined.freshness = evaluate(*node, mine->identity, now);
       if (joined.freshness != Freshness::miss) joined.entry = home.use(*node, now);
       if (backs_off(*node, now)) joined.freshness = without_refresh(joined.freshness);

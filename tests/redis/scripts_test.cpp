@@ -65,7 +65,11 @@ struct ReplaceIf : EntryScript {
     return eval(kReplaceIf, {"k"}, {by.generation, std::to_string(by.order), by.mark, action, life, bytes});
   }
   static By of(char c, std::uint32_t order = 0) { return {.generation = text(token(c)), .order = order}; }
-  static By who_saw(const std::string& bytes) { return {.mark = bytes.substr(bytes.size() - 8)}; }
+  static By who_saw(const std::string& bytes) {
+    Found found;
+    found.bytes = bytes;
+    return {.mark = found.mark()};
+  }
 
   const std::uint64_t epoch = 5;
   const TagVersion tag{"tag", 7};
@@ -151,9 +155,10 @@ TEST_P(ReplaceIf, AValueWithoutAGenerationIsKnownByItsChecksum) {
 
 TEST_P(ReplaceIf, WhatHoldsUpALoadIsTakenOverByWhoSawItWhateverItIs) {
   for (const std::string& seen :
-       {lease('a', 2), as_first_version(encode_lease(token('a'))), value_of('a', 0), "text"s, "a longer text"s, "x"s}) {
+       {lease('a', 2), as_first_version(encode_lease(token('a'))), value_of('a', 0), "text"s, "a longer text"s, "x"s, ""s,
+        std::string(5000, 'x')}) {
     put(seen);
-    const By by{.mark = seen.substr(seen.size() - std::min<std::size_t>(8, seen.size()))};
+    const By by = who_saw(seen);
     EXPECT_EQ(replace(by, "set", "3000", lease('b')), "1") << ::testing::PrintToString(seen);
     EXPECT_TRUE(has_lease('b', 1));
     EXPECT_EQ(replace(by, "set", "3000", lease('c')), "0") << "one of those who saw it";

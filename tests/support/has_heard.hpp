@@ -18,4 +18,9 @@ inline ::testing::AssertionResult has_heard(CacheManager& from, CacheManager& to
   return heard ? ::testing::AssertionSuccess() : ::testing::AssertionFailure() << "nothing is heard";
 }
 
+/// The manager has an in-process level whose invalidation channel is up. Waits ten seconds at most.
+inline bool l1_is_up(CacheManager& cache) {
+  return eventually([&] { return cache.set("warm", 1) && cache.lookup<int>("warm").source == Source::l1; });
+}
+
 }  // namespace dsta::cache::testing_support

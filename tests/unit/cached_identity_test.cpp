@@ -5,7 +5,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <future>
+#include <memory>
 #include <string>
+#include <thread>
+#include <utility>
+#include <vector>
 
 namespace dsta::cache {
 namespace {
@@ -16,6 +22,7 @@ using ::testing::HasSubstr;
 
 int plus_one(int n) { return n + 1; }
 int plus_two(int n) { return n + 2; }
+int source = 0;
 
 struct CachedIdentity : ::testing::Test, testing::CleanCache {
   template <class F>
@@ -90,6 +97,68 @@ TEST_F(CachedIdentity, TheSameFunctionWrappedAnewFindsItsValues) {
   EXPECT_EQ(wrap()(1), 1);
   EXPECT_EQ(wrap()(1), 1);
   EXPECT_EQ(runs, 1);
+}
+
+TEST_F(CachedIdentity, AWrapperTakesNoValueThatLacksOneOfItsTags) {
+  const auto f = [](int) { return source; };
+  source = 1;
+  const auto one = cache.cached({.prefix = "tags", .tags = {"a", "x:{0}"}}, f);
+  const auto same = cache.cached({.prefix = "tags", .tags = {"x:{0}", "a"}}, f);
+  EXPECT_EQ(one(1), 1);
+  source = 2;
+  EXPECT_EQ(same(1), 1) << "the same tags in another order: the same values";
+  const auto more = cache.cached({.prefix = "tags", .tags = {"a", "b", "x:{0}"}}, f);
+  EXPECT_EQ(more.peek(1), std::nullopt);
+  EXPECT_EQ(one.peek(1), 1);
+  EXPECT_EQ(more(1), 2) << "with all of its tags";
+  source = 3;
+  EXPECT_EQ(one(1), 2) << "which is enough for the other";
+  EXPECT_EQ(one.peek(1), 2);
+  cache.invalidate_tag("b");
+  EXPECT_EQ(more(1), 3);
+  one.refresh(1);
+  source = 4;
+  cache.invalidate_tag("b");
+  EXPECT_EQ(one(1), 3);
+  EXPECT_EQ(more(1), 4) << "it would not have been reached";
+}
+
+TEST_F(CachedIdentity, AWrapperJoinsNoLoadThatLacksOneOfItsTags) {
+  std::promise<void> goes_on;
+  std::atomic<int> loads{0};
+  static std::atomic<int>* counted = nullptr;
+  static std::shared_future<void> gate;
+  counted = &loads;
+  gate = goes_on.get_future().share();
+  const auto f = [](int) {
+    const int mine = ++*counted;
+    if (mine == 1) gate.wait();
+    return mine;
+  };
+  const auto one = cache.cached({.prefix = "tags"}, f);
+  const auto more = cache.cached({.prefix = "tags", .tags = {"b"}}, f);
+  auto first = std::async(std::launch::async, [&] { return one(1); });
+  while (loads == 0) std::this_thread::yield();
+  EXPECT_EQ(more(1), 2);
+  goes_on.set_value();
+  EXPECT_EQ(first.get(), 1);
+}
+
+TEST_F(CachedIdentity, AWrapperWithOtherTagsServesNoOldValues) {
+  const auto wrap = [&](std::vector<std::string> tags) {
+    return cache.cached({.prefix = "tags", .tags = std::move(tags)}, [](int) { return source; });
+  };
+  source = 1;
+  EXPECT_EQ(wrap({"old"})(1), 1);
+  source = 2;
+  EXPECT_EQ(wrap({"old"})(1), 1) << "the same tags, the same values";
+  const auto f = wrap({"old", "new"});
+  EXPECT_EQ(f.peek(1), std::nullopt);
+  EXPECT_EQ(f(1), 2);
+  source = 3;
+  EXPECT_EQ(f(1), 2);
+  cache.invalidate_tag("new");
+  EXPECT_EQ(f(1), 3);
 }
 
 TEST_F(CachedIdentity, PrefixAndNameOfOneTextAreOneIdentity) {

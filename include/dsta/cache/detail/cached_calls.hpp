@@ -83,7 +83,11 @@ std::optional<detail::result_t<F, const Arguments&...>> cached<F>::peek(const Ar
   constexpr const auto& kType = detail::call_type<F, R, Arguments...>();
   const detail::CallKey<F> key(*state_, arguments...);
   detail::NodeRef node;
-  if (state_->reads_here()) state_->core->read(key.view(), kType, state_->identity, node);
+  if (state_->reads_here()) {
+    state_->core->read(key.view(), kType, state_->identity, node);
+  } else if (state_->may_read_here()) {
+    node = detail::read_with_tags(*state_, key.view(), kType, detail::tags_for(*state_, arguments...));
+  }
   if (!node && state_->core->has_shared() && kType.shareable) {
     node = detail::fetch_one(*state_, key.view(), kType, detail::tags_for(*state_, arguments...));
   }

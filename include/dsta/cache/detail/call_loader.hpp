@@ -183,6 +183,9 @@ SetResult to_set_result(PutOutcome outcome, Counters& counters);
 /// The entry at L2 that a call's key stands for; null when there is none that counts.
 NodeRef fetch_one(const WrapperBase& wrapper, const KeyView& key, const TypeOps& type,
                   const std::vector<std::string>& tags);
+/// What L1 has, if it carries these tags.
+NodeRef read_with_tags(const WrapperBase& wrapper, const KeyView& key, const TypeOps& type,
+                       const std::vector<std::string>& tags);
 /// cached::put of a finished entry: `loaded` is what the wrapper's hooks said of its value. Throws ConfigError.
 SetResult put_call(const WrapperBase& wrapper, NodeRef node, Loaded& loaded, std::vector<std::string> tags);
 /// cached::invalidate.

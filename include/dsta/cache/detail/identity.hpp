@@ -44,6 +44,8 @@ struct Identity {
   std::string name = {};
   /// The invalidation sequence of the last cache_clear: entries and loads older than this do not count.
   std::atomic<std::uint64_t> cleared{0};
+  /// Wrappers of the function name different tags: each compares the tags of a value with its own before it takes it.
+  std::atomic<bool> mixed_tags{false};
   // What a hit reads stands above the counters, and what changes with each entry below: so they share no cache line.
   Counters counters = {};
   mutable std::atomic<std::uint32_t> references{0};  ///< of a function

@@ -1,0 +1,118 @@
+// Wrapped functions whose values stand at the server as they are: their leases stand beside, and fence as others do.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <functional>
+#include <future>
+#include <string>
+#include <vector>
+
+#include "eventually.hpp"
+#include "gated_source.hpp"
+#include "has_heard.hpp"
+#include "over_redis.hpp"
+#include "proxied_server.hpp"
+#include "server_info.hpp"
+
+namespace dsta::cache {
+namespace {
+
+using namespace std::chrono_literals;
+using namespace testing_support;
+
+struct RawFunction : ProxiedServer, ::testing::WithParamInterface<bool> {
+  using Function = std::function<int(int)>;
+
+  void SetUp() override {
+    ProxiedServer::SetUp();
+    if (IsSkipped()) return;
+    here = CacheManager(over_redis(server->url(), GetParam(), 5s));
+    there = CacheManager(over_redis(proxy->url(), GetParam(), 5s));
+    ASSERT_TRUE(!GetParam() || (l1_is_up(here) && l1_is_up(there)));
+  }
+  CacheManager here, there;
+  const EntryOptions options{.ttl = 60s, .prefix = "f", .raw = true};
+};
+INSTANTIATE_TEST_SUITE_P(Over, RawFunction, ::testing::Bool(),
+                         [](const auto& tested) { return levels_name(tested.param); });
+
+TEST_P(RawFunction, DelManyReadInPartsFencesLoads) {
+  constexpr int kLoads = 12;
+  std::atomic<int> loading{0};
+  std::promise<void> go_on;
+  const auto f = here.cached(options, Function([&, passed = go_on.get_future().share()](int) {
+                               ++loading;
+                               passed.wait();
+                               return 1;
+                             }));
+  std::vector<std::future<int>> loads;
+  std::vector<std::string> keys;
+  for (int i = 0; i < kLoads; ++i) {
+    loads.push_back(std::async(std::launch::async, [&f, i] { return f(i); }));
+    keys.push_back(std::to_string(i));
+  }
+  EXPECT_TRUE(eventually([&] { return loading == kLoads; }));
+
+  const auto unlinked = calls_of(*server, "unlink");
+  proxy->set(Fault::delay(400ms, Fault::Way::requests).on("UNLINK").after(kLoads));
+  auto removal = std::async(std::launch::async, [&] { return there.del_many(keys, options); });
+  EXPECT_TRUE(eventually([&] { return calls_of(*server, "unlink") == unlinked + kLoads; })) << "all but one are done";
+  go_on.set_value();
+  for (auto& load : loads) EXPECT_EQ(load.get(), 1);
+  removal.get();
+  proxy->clear();
+  ASSERT_TRUE(!GetParam() || has_heard(there, here));
+  for (int i = 0; i < kLoads; ++i) {
+    EXPECT_EQ(stored("dsta:f:" + std::to_string(i)), "(nil)") << i;
+    EXPECT_FALSE(f.peek(i)) << i;
+  }
+}
+
+TEST_P(RawFunction, RefreshIsStoredBesideAnOlderLoadOfOtherBytes) {
+  enum Change { increment, by_another_program, set };
+  for (const int change : {increment, by_another_program, set}) {
+    SCOPED_TRACE(change);
+    GatedSource source;
+    const EntryOptions each{.ttl = 60s, .prefix = "f", .name = std::to_string(change), .raw = true};
+    const auto slow = here.cached(each, Function([&](int) { return source.read(); }));
+    const auto other = there.cached(each, Function([](int) { return 200; }));
+    const std::string key = slow.key_for(1);
+    source.stop_next();
+    auto older = std::async(std::launch::async, [&] { return slow(1); });
+    ASSERT_TRUE(source.has_stopped_one());
+    if (change == increment) there.increment(key, 5);
+    if (change == by_another_program) server->command({"SET", "dsta:" + key, "55"});
+    if (change == set) there.set(key, 5, {.ttl = 60s, .raw = true});
+    EXPECT_EQ(other.refresh(1), 200);
+    EXPECT_EQ(stored("dsta:" + key), "200");
+    source.go_on();
+    older.get();
+    EXPECT_EQ(stored("dsta:" + key), "200");
+    EXPECT_EQ(other.peek(1), 200);
+  }
+}
+
+TEST_P(RawFunction, InvalidateSaysAndCountsWhatItRemoves) {
+  const auto f = here.cached(options, std::function<std::string(int)>([](int) { return "v"; }));
+  EXPECT_FALSE(f.invalidate(1));
+  ASSERT_EQ(f(1), "v");
+  EXPECT_TRUE(f.invalidate(1));
+  EXPECT_EQ(stored("dsta:f:1"), "(nil)");
+  EXPECT_EQ(here.get_stats_by_prefix().at("f").deletes, 1u);
+}
+
+TEST_P(RawFunction, TagsThatItsLoaderNamesAreRefused) {
+  const auto load = [](LoadContext<std::string>& context) -> std::string {
+    context.add_tag("t");
+    return "v";
+  };
+  EXPECT_THROW(here.get_or_load("k", load, {.ttl = 60s, .raw = true}), ConfigError);
+  EXPECT_EQ(stored("dsta:k"), "(nil)");
+  EXPECT_EQ(here.get_or_load("k", load, {.ttl = 60s}), "v");
+  const auto f = here.cached(options, std::function<std::string(int, LoadContext<std::string>&)>(
+                                          [&](int, LoadContext<std::string>& context) { return load(context); }));
+  EXPECT_THROW(f(1), ConfigError);
+}
+
+}  // namespace
+}  // namespace dsta::cache

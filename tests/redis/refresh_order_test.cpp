@@ -1,0 +1,87 @@
+// Of several refreshes of one key, in one process or in many, the value of the one that began last stands, whoever
+// asked for them.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <functional>
+#include <future>
+#include <string>
+#include <tuple>
+
+#include "eventually.hpp"
+#include "gated_source.hpp"
+#include "has_heard.hpp"
+#include "l2/values/keyspace.hpp"
+#include "over_redis.hpp"
+#include "proxied_server.hpp"
+#include "server_info.hpp"
+
+namespace dsta::cache {
+namespace {
+
+using namespace std::chrono_literals;
+using namespace testing_support;
+
+enum class Earlier { behind, asked, refused };
+enum class Later { behind, asked };
+
+struct RefreshOrder : ProxiedServer, ::testing::WithParamInterface<std::tuple<bool, Earlier, Later>> {
+  using Function = std::function<int(int)>;
+};
+std::string name_of(const ::testing::TestParamInfo<RefreshOrder::ParamType>& tested) {
+  constexpr const char* kEarlier[] = {"Behind", "Asked", "Refused"};
+  constexpr const char* kLater[] = {"ThenBehind", "ThenAsked"};
+  const auto [l1, earlier, later] = tested.param;
+  return levels_name(l1) + kEarlier[static_cast<int>(earlier)] + kLater[static_cast<int>(later)];
+}
+INSTANTIATE_TEST_SUITE_P(Over, RefreshOrder,
+                         ::testing::Combine(::testing::Bool(),
+                                            ::testing::Values(Earlier::behind, Earlier::asked, Earlier::refused),
+                                            ::testing::Values(Later::behind, Later::asked)),
+                         name_of);
+
+TEST_P(RefreshOrder, TheOneThatBeganLastStands) {
+  const bool l1 = std::get<bool>(GetParam());
+  const auto earlier = std::get<Earlier>(GetParam());
+  const auto later = std::get<Later>(GetParam());
+  constexpr int kRefused = -7;
+  GatedSource source;
+  std::atomic<int> ended{0};
+  CacheManager here(over_redis(server->url(), l1, 5s)), there(over_redis(server->url(), l1, 5s));
+  ASSERT_TRUE(!l1 || (l1_is_up(here) && l1_is_up(there)));
+  const EntryOptions options{.ttl = 150ms, .prefix = "f", .stale_for = 60s, .refresh_backoff = 0s};
+  const auto mine = here.cached(options, Function([&](int) { return source.read(); })).condition([&](int loaded) {
+    return ++ended, loaded != kRefused;
+  });
+  const auto theirs = there.cached(options, Function([&](int) { return source.value.load(); }));
+
+  ASSERT_EQ(mine(1), 1);
+  if (earlier == Earlier::refused) source.value = kRefused;
+  source.stop_next();
+  std::future<int> first;
+  if (earlier == Earlier::behind) {
+    ASSERT_TRUE(eventually([&] { return mine(1), source.reads == 2; })) << "it is past its ttl";
+  } else {
+    first = std::async(std::launch::async, [&] { return mine.refresh(1); });
+  }
+  ASSERT_TRUE(source.has_stopped_one());
+  source.value = 2;
+  // As when nobody has renewed it for so long: two may refresh behind at once.
+  server->command({"DEL", detail::KeySpace("dsta").refresh_lease("f:1")});
+  if (later == Later::asked) {
+    ASSERT_EQ(theirs.refresh(1), 2);
+  }
+  ASSERT_TRUE(eventually([&] { return theirs(1) == 2; }));
+  ASSERT_TRUE(!l1 || has_heard(there, here));
+
+  const auto scripts = calls_of(*server, "evalsha");
+  source.go_on();
+  if (first.valid()) first.get();
+  EXPECT_TRUE(eventually([&] { return ended == 2 && calls_of(*server, "evalsha") > scripts; })) << "it would store";
+  ASSERT_TRUE(!l1 || has_heard(here, there));
+  EXPECT_EQ(theirs.peek(1), 2);
+  EXPECT_EQ(mine.peek(1), 2);
+}
+
+}  // namespace
+}  // namespace dsta::cache
