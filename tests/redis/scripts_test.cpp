@@ -154,9 +154,8 @@ TEST_P(ReplaceIf, AValueWithoutAGenerationIsKnownByItsChecksum) {
 }
 
 TEST_P(ReplaceIf, WhatHoldsUpALoadIsTakenOverByWhoSawItWhateverItIs) {
-  for (const std::string& seen :
-       {lease('a', 2), as_first_version(encode_lease(token('a'))), value_of('a', 0), "text"s, "a longer text"s, "x"s, ""s,
-        std::string(5000, 'x')}) {
+  for (const std::string& seen : {lease('a', 2), as_first_version(encode_lease(token('a'))), value_of('a', 0), "text"s,
+                                  "a longer text"s, "x"s, ""s, std::string(5000, 'x')}) {
     put(seen);
     const By by = who_saw(seen);
     EXPECT_EQ(replace(by, "set", "3000", lease('b')), "1") << ::testing::PrintToString(seen);
