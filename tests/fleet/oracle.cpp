@@ -39,7 +39,7 @@ bool Oracle::enforced(const Floor& floor, const Reader& reader) const {
   if (floor.process == process_) return true;
   if (floor.reach == Floor::own) return false;
   // Values of one process alone: others reach them by tags and cache_clear, and only where something is heard.
-  if (kind_of(reader.cell).level == Level::l1 && (floor.reach < Floor::tag || !l1_)) return false;
+  if (kind_of(reader.cell).level == Level::l1 && floor.reach < Floor::tag) return false;
   if (reader.strict) return true;
   const bool silent = board_.fault_generation % 2 == 1 || board_.fault_ended > raised - 2 * kPing;
   return reader.begun - raised > kHeard + lag() + (silent ? 2 * kPing : 0);
@@ -129,13 +129,15 @@ void Oracle::took(const Reader& reader, std::int64_t own) {
       kind.name == "on_executor")
     return;
   const Cell& known = cell(reader.cell);
+  // Where no channel reports what others invalidate, a later caller waits for the load that runs, and loads then.
+  const bool one_at_a_time = kind.level == Level::l1 && !l1_;
   std::int64_t revoked_at = 0, joined = 0;
   bool revoked = false;
   for (const Floor& floor : known.floors) {
     // Which tags only the value names is not known before its load ends, so that has to be waited for.
     const bool known_now = kind.tags != Kind::by_value || floor.reach != Floor::tag;
     // A load that began while the invalidation was under way may have been too late to be revoked.
-    if (known_now && enforced(floor, reader)) revoked_at = std::max(revoked_at, floor.begun.load());
+    if (known_now && !one_at_a_time && enforced(floor, reader)) revoked_at = std::max(revoked_at, floor.begun.load());
   }
   for (const Load& load : known.loads) {
     const std::int64_t started = load.started, end = load.ended ? load.ended.load() : ended;
