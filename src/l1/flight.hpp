@@ -67,7 +67,8 @@
 ///   1. A leads a load of k. Its loader reads v1, which will carry the tag t.
 ///   2. The channel goes down. P invalidates t, and no report comes.
 ///   3. B asks for k. What stands at L2 for A's load shows nothing of t, and case 2 has no invalidation to see.
-/// So a caller who comes after the channel went down, or who reads L2 itself since it is down, does not join.
+/// So a caller that comes after the channel went down, or that reads L2 itself because the channel is down, does not
+/// join.
 ///
 /// Case 10: a loader is shown a value that is invalidated before the loader begins (`loading`).
 ///   1. A leads a refresh of k. It reads v1 from L2, for its loader to go by, and then acquires the lease.

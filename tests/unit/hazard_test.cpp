@@ -91,7 +91,7 @@ TEST(RemovedEntry, IsFreedOnceNoReaderAnnouncesIt) {
   const std::atomic<std::uint64_t> slot{7};
   ASSERT_TRUE(Hazards::protect(thread_record(), node, slot, 7));
   ASSERT_TRUE(store.erase(key, now));
-  store.contents(now);  // looks who reads, and frees what it can
+  store.contents(now);  // scans the hazard pointers, and frees what it can
   EXPECT_FALSE(destroyed);
   Hazards::release(thread_record());
   store.contents(now);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "l2/client/adaptive_yield.hpp"
+#include "l2/resp/parse_replies.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -50,24 +51,7 @@ Step IncomingReplies::read(Stream& stream, TimePoint deadline, bool& late) {
 }
 
 bool IncomingReplies::parse(std::string_view& why) {
-  while (begin_ != end_) {
-    const std::string_view come(buffer_.data() + begin_, end_ - begin_);
-    switch (guard_.look(come)) {
-      case ReplyGuard::Verdict::incomplete:
-        return true;
-      case ReplyGuard::Verdict::refused:
-        why = guard_.reason();
-        return false;
-      case ReplyGuard::Verdict::complete:
-        if (!parser_.read(come.substr(0, guard_.size()), replies_.emplace_back())) {
-          replies_.pop_back();
-          why = "a reply could not be parsed";
-          return false;
-        }
-        begin_ += guard_.size();
-    }
-  }
-  return true;
+  return parse_replies({buffer_.data() + begin_, end_ - begin_}, guard_, parser_, replies_, begin_, why);
 }
 
 }  // namespace detail

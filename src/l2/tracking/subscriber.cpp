@@ -6,6 +6,7 @@
 
 #include "l2/client/handshake.hpp"
 #include "l2/client/reason.hpp"
+#include "l2/resp/parse_replies.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -113,21 +114,10 @@ bool Subscriber::receive(std::vector<Reply>& messages, bool& more) {
 }
 
 bool Subscriber::parse(std::vector<Reply>& messages) {
-  while (begin_ != end_) {
-    const std::string_view come(buffer_.data() + begin_, end_ - begin_);
-    const auto verdict = guard_.look(come);
-    if (verdict == ReplyGuard::Verdict::incomplete) return true;
-    if (verdict == ReplyGuard::Verdict::refused) {
-      why_ = guard_.reason();
-      return false;
-    }
-    if (!parser_.read(come.substr(0, guard_.size()), messages.emplace_back())) {
-      why_ = "a message could not be parsed";
-      return false;
-    }
-    begin_ += guard_.size();
-  }
-  return true;
+  std::string_view why;
+  if (parse_replies({buffer_.data() + begin_, end_ - begin_}, guard_, parser_, messages, begin_, why)) return true;
+  why_ = why;
+  return false;
 }
 
 }  // namespace detail
