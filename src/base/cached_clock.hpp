@@ -15,7 +15,8 @@ namespace detail {
 /// Invariants:
 ///  - the word is 0, and readers ask the clock, unless a ticker runs; only the ticker writes another value;
 ///  - ticks never go back, since they are times of one monotonic clock;
-///  - a tick is late at most once by the delay that made it late.
+///  - a tick is late at most once by the delay that made it late. So now() may go back, by that delay and only when a
+///    ticker starts: its first tick may be older than what a reader got from the clock just before.
 ///
 /// The trap is a ticker that gets no processor: time would stand still. It switches itself off when it finds that it
 /// came late (a crowded machine, a stopped process), and after a second in any case, to be started again only by busy

@@ -17,17 +17,14 @@ using namespace std::chrono_literals;
 using testing_support::eventually;
 using testing_support::scaled;
 
-TEST(CachedClock, NeverGoesBackNorAheadWhileThreadsAreBusy) {
+TEST(CachedClock, IsNeverAheadOfTheClockWhileThreadsAreBusy) {
   std::vector<std::jthread> threads;
   for (int t = 0; t < 2; ++t) {
     threads.emplace_back([] {
-      TimePoint last{};
       for (std::size_t i = 0; i < scaled(400'000); ++i) {
         const TimePoint now = CachedClock::now();
-        ASSERT_GE(now, last);
-        last = now;
+        ASSERT_LE(now, std::chrono::steady_clock::now());
       }
-      ASSERT_LE(last, std::chrono::steady_clock::now());
     });
   }
 }

@@ -62,9 +62,10 @@ TEST_F(HazardTest, AThreadThatEndsGivesItsRecordToTheNext) {
     std::thread([&] { index = thread_record().index; }).join();
     return index;
   };
+  const std::uint32_t own = thread_record().index;
   const std::uint32_t first = index_of_a_new_thread();
+  EXPECT_NE(first, own);
   EXPECT_EQ(index_of_a_new_thread(), first);
-  EXPECT_NE(first, thread_record().index);
 }
 
 /// Says when it is destroyed.
