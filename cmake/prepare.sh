@@ -37,6 +37,14 @@ for package in libhiredis-dev nlohmann-json3-dev libfmt-dev libgtest-dev libgmoc
   libzstd-dev libcli11-dev libsqlitecpp-dev libhowardhinnant-date-dev; do
   library "$package"
 done
+# Boost.PFR; Debian 12's libboost-dev is too old for it.
+if ! [ -e /usr/include/boost/pfr.hpp ]; then
+  if [ "$(. /etc/os-release && echo "${VERSION_CODENAME-}")" = bookworm ]; then
+    missing="$missing libboost1.81-dev"
+  else
+    missing="$missing libboost-dev"
+  fi
+fi
 [ -n "$missing" ] || exit 0
 
 cannot() {

@@ -1,6 +1,5 @@
 // Everything a wrapped function can do.
 #include <dsta/cache.hpp>
-#include <dsta/cache/json.hpp>  // for std::vector<double>
 
 #include <string>
 #include <utility>

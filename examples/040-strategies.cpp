@@ -1,6 +1,5 @@
 // Ready-made options for four kinds of data.
 #include <dsta/cache.hpp>
-#include <dsta/cache/json.hpp>  // for std::vector<double>
 
 #include <string>
 #include <vector>

@@ -26,6 +26,12 @@ template <>
 inline constexpr auto dsta::cache::json_format<Book> = dsta::cache::JsonFormat::cbor;  // or msgpack; default: text
 // [/json]
 
+// [json_format]
+template <>
+inline constexpr auto dsta::cache::json_format<std::vector<float>> = dsta::cache::JsonFormat::text;
+// [/json_format]
+static_assert(dsta::cache::codec<std::vector<float>>::name == "json");
+
 // [trivial]
 struct Tick {
   double price, size;

@@ -37,8 +37,8 @@ struct ManualReads::Items {
   std::vector<std::size_t> places;
 };
 
-ManualReads::ManualReads(Core& core, const EntryOptions& options)
-    : items_(new Items{core, options, core.reach(options), {}, {}, {}}) {}
+ManualReads::ManualReads(Core& core, const EntryOptions& options, const TypeOps& type)
+    : items_(new Items{core, options, type.shareable ? core.reach(options) : Reach(), {}, {}, {}}) {}
 
 ManualReads::~ManualReads() { delete items_; }
 

@@ -19,6 +19,7 @@ constinit std::atomic<long> count{0}, fails_at{0}, live{0};
 constinit std::atomic<bool> lasting{false};
 constinit thread_local bool is_meant = false;
 constinit thread_local bool is_library = false;
+constinit thread_local std::size_t asked = 0;
 
 /// A thread of the library has its name before it does anything else.
 bool on_library_thread() {
@@ -43,6 +44,7 @@ void* allocate(std::size_t size, std::size_t alignment) {
                           : std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
   if (!block) throw std::bad_alloc();
   live.fetch_add(1, std::memory_order_relaxed);
+  asked += size;
   return block;
 }
 
@@ -71,6 +73,8 @@ long Shortage::end() {
 long Shortage::made() { return count; }
 
 long live_blocks() { return live.load(); }
+
+std::size_t asked_bytes() { return asked; }
 
 }  // namespace dsta::cache::testing_support
 

@@ -30,4 +30,7 @@ class Shortage {
 /// Blocks that are allocated and not freed.
 long live_blocks();
 
+/// Bytes that this thread has asked for so far, freed or not.
+std::size_t asked_bytes();
+
 }  // namespace dsta::cache::testing_support

@@ -61,9 +61,16 @@ using testing_support::encoded;
 using testing_support::Random;
 using testing_support::scaled;
 
+/// As JSON also where the library has a codec of its own, as for standard containers.
+template <class T>
+std::string as_json(const T& value) {
+  std::string bytes;
+  detail::JsonCodec<T>::encode(value, bytes);
+  return bytes;
+}
 template <class T>
 std::optional<T> there_and_back(const T& value) {
-  return codec<T>::decode(encoded(value));
+  return detail::JsonCodec<T>::decode(as_json(value));
 }
 
 template <class T>
@@ -143,7 +150,7 @@ TYPED_TEST(JsonFormats, RefuseADocumentOfAnotherShape) {
 
 TEST(JsonCodec, WritesTheTextThatOthersRead) {
   EXPECT_EQ(encoded(json{{"b", 1}, {"a", {true, nullptr, "x"}}}), R"({"a":[true,null,"x"],"b":1})");
-  EXPECT_EQ(encoded(std::vector<double>{0.1, 2.0, -1e300}), "[0.1,2.0,-1e+300]");
+  EXPECT_EQ(as_json(std::vector<double>{0.1, 2.0, -1e300}), "[0.1,2.0,-1e+300]");
   EXPECT_EQ(codec<json>::decode(" {\"a\" : [1, 2.5, \"\\u00e9\"] } "), (json{{"a", {1, 2.5, "\u00e9"}}}));
 }
 
@@ -155,9 +162,9 @@ TEST(JsonCodec, GivesBackContainers) {
   EXPECT_EQ(there_and_back(lists), lists);
   const std::vector<bool> bits = {true, false, true};
   EXPECT_EQ(there_and_back(bits), bits);
-  const std::optional<std::vector<int>> none, some = std::vector{1, 2};
-  EXPECT_EQ(there_and_back(none), std::make_optional(none));
-  EXPECT_EQ(there_and_back(some), std::make_optional(some));
+  const std::optional<std::vector<json>> none, some = std::vector<json>{1, 2};
+  EXPECT_EQ(codec<std::optional<std::vector<json>>>::decode(encoded(none)), std::make_optional(none));
+  EXPECT_EQ(codec<std::optional<std::vector<json>>>::decode(encoded(some)), std::make_optional(some));
 }
 
 TEST(JsonCodec, GivesBackWhatTextCannotSay) {
@@ -175,7 +182,7 @@ TEST(JsonCodec, GivesBackWhatTextCannotSay) {
 }
 
 TEST(JsonCodec, RefusesNumbersOutOfRange) {
-  EXPECT_FALSE(codec<std::vector<double>>::decode("[1e999]"));
+  EXPECT_FALSE(detail::JsonCodec<std::vector<double>>::decode("[1e999]"));
   EXPECT_FALSE(codec<json>::decode("-1e999"));
   EXPECT_FALSE(codec<json>::decode("[01]"));
   EXPECT_FALSE(codec<json>::decode("NaN"));
@@ -183,7 +190,7 @@ TEST(JsonCodec, RefusesNumbersOutOfRange) {
 
 TEST(JsonCodec, TextThatIsNotUtf8IsAnErrorThatSaysSo) {
   try {
-    encoded(std::vector<std::string>{"ok", "\xff\xfe"});
+    as_json(std::vector<std::string>{"ok", "\xff\xfe"});
     FAIL() << "was encoded";
   } catch (const ValueError& error) {
     EXPECT_NE(std::string(error.what()).find("UTF-8"), std::string::npos) << error.what();

@@ -1,7 +1,9 @@
 #pragma once
-/// How a value becomes bytes for L2, and back. Built in: integers, floating point, bool, enums, std::string, byte
-/// vectors, std::optional and std::shared_ptr<const T> of those, and types that opt in with `trivially_codable`.
-/// json.hpp adds every type that nlohmann::json converts. For any other type specialise `codec`:
+/// How a value becomes bytes for L2, and back. Built in: numbers, bool, enums, std::string, standard containers, pairs,
+/// tuples, optionals, variants, std::shared_ptr<const T>, durations, points in time and dates, nested in any way;
+/// structs whose fields are named (fields.hpp); types that opt in with `trivially_codable`. Opt-in headers: pfr.hpp for
+/// aggregates, message.hpp for protobuf messages, json.hpp for types that nlohmann::json converts. docs/codecs.md says
+/// which codec a type has. For any other type specialise `codec`:
 ///
 ///     template <>
 ///     struct dsta::cache::codec<Quote> {
@@ -12,42 +14,5 @@
 ///
 /// Both functions are called from several threads at once. `encode` should not throw. docs/formats.md lists the names
 /// and formats of the built-in codecs.
-#include <concepts>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <type_traits>
-
-#include <dsta/cache/fwd.hpp>
-
-namespace dsta::cache {
-inline namespace v1 {
-
-/// Opt-in for trivially copyable types without pointers and without padding that matters. They are stored as their
-/// bytes, so only processes with the same layout can share them. Give the type a name, and change it when the layout
-/// changes:
-///     template <> inline constexpr std::string_view dsta::cache::trivially_codable<Tick> = "tick/1";
-/// Stored bytes are identified by name, size and alignment. A `bool` that is true opts in without a name. Then another
-/// such type of that size and alignment, or an older layout of this one, would be mistaken for it at L2. In one process
-/// values are always identified by their type. Default: false.
-template <class T>
-inline constexpr bool trivially_codable = false;
-
-namespace detail {
-/// std::convertible_to, without the cost of it where the types are the same.
-template <class From, class To>
-concept Gives = std::same_as<std::remove_cvref_t<From>, To> || std::convertible_to<From, To>;
-}  // namespace detail
-
-/// True when a codec for T exists.
-template <class T>
-concept Codable = requires(const T& value, std::string& out, std::string_view bytes) {
-  { codec<T>::name } -> detail::Gives<std::string_view>;
-  codec<T>::encode(value, out);
-  { codec<T>::decode(bytes) } -> detail::Gives<std::optional<T>>;
-};
-
-}  // namespace v1
-}  // namespace dsta::cache
-
+#include <dsta/cache/codable.hpp>
 #include <dsta/cache/detail/builtin_codecs.hpp>

@@ -1,6 +1,7 @@
 #pragma once
-/// The codec for every type that nlohmann::json converts: containers, maps, types with to_json/from_json (as
-/// NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE makes them), nlohmann::json itself. Opt-in: needs nlohmann_json 3.10.
+/// The codec for types that nlohmann::json converts and that have no other: those with to_json/from_json (as
+/// NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE makes them), containers of them, nlohmann::json itself, and types for which
+/// json_format is specialised. Opt-in: needs nlohmann_json 3.10.
 ///
 /// Values are text JSON unless a type chooses otherwise; values with NaN or an infinity, which text cannot express, are
 /// CBOR in any case:
@@ -12,16 +13,11 @@
 #include <concepts>
 #include <nlohmann/json_fwd.hpp>
 
+#include <dsta/cache/json_format.hpp>
 #include <dsta/cache/key.hpp>
 
 namespace dsta::cache {
 inline namespace v1 {
-
-enum class JsonFormat { text, cbor, msgpack };
-
-/// How values of T are written. Default: text. cbor and msgpack are smaller and faster.
-template <class T>
-inline constexpr JsonFormat json_format = JsonFormat::text;
 
 /// A value that was read is written again and compared with the JSON, so that what a T cannot hold is a miss instead of
 /// another value. A type whose to_json does not write what its from_json read would always be a miss: set this to

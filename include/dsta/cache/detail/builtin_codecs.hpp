@@ -17,7 +17,9 @@
 #include <variant>
 #include <vector>
 
-#include <dsta/cache/codec.hpp>
+#include <dsta/cache/codable.hpp>
+#include <dsta/cache/detail/binary_codec.hpp>
+#include <dsta/cache/detail/codec_traits.hpp>
 #include <dsta/cache/detail/number_text.hpp>
 
 namespace dsta::cache {
@@ -60,50 +62,11 @@ inline constexpr bool holds_view<std::tuple<Ts...>, Depth> = (holds_view<Ts, Dep
 template <class... Ts, int Depth>
 inline constexpr bool holds_view<std::variant<Ts...>, Depth> = (holds_view<Ts, Depth> || ...);
 
-/// Not the 128-bit integers that some compilers count among the integers: they would be cut to 64 bits.
-template <class T>
-concept Number = ((std::integral<T> && sizeof(T) <= 8) || std::floating_point<T>)&&!std::same_as<T, bool>;
-
-/// What an opt-in to trivially_codable names the type; empty when it does not.
-template <class T>
-constexpr std::string_view trivial_name() {
-  if constexpr (std::convertible_to<decltype(trivially_codable<T>), std::string_view>) return trivially_codable<T>;
-  return {};
-}
-
-template <class T>
-concept TriviallyCodable = std::convertible_to<decltype(trivially_codable<T>), std::string_view> ||
-    bool(trivially_codable<T>);
-
-template <class T>
-concept Byte = std::same_as<T, std::byte> || std::same_as<T, unsigned char>;
-
-/// The types that codec.hpp itself serves; json.hpp leaves them alone.
-template <class>
-inline constexpr bool is_builtin = false;
-template <class T>
-  requires std::is_arithmetic_v<T> || std::is_enum_v<T> || std::same_as<T, std::string> || TriviallyCodable<T>
-inline constexpr bool is_builtin<T> = true;
-template <Byte B>
-inline constexpr bool is_builtin<std::vector<B>> = true;
-template <class T>
-inline constexpr bool is_builtin<std::optional<T>> = true;
-template <class T>
-inline constexpr bool is_builtin<std::shared_ptr<T>> = true;
-
-template <class T>
-constexpr std::string_view number_name() {
-  constexpr std::string_view kSigned[] = {"i8", "i16", "i32", "i64"}, kUnsigned[] = {"u8", "u16", "u32", "u64"};
-  constexpr int kIndex = sizeof(T) == 1 ? 0 : sizeof(T) == 2 ? 1 : sizeof(T) == 4 ? 2 : 3;
-  if constexpr (std::floating_point<T>) return sizeof(T) == 4 ? "f32" : sizeof(T) == 8 ? "f64" : "f80";
-  return std::is_signed_v<T> ? kSigned[kIndex] : kUnsigned[kIndex];
-}
-
 }  // namespace detail
 
 /// Numbers are decimal text: the same on every platform, readable in redis-cli.
 template <detail::Number T>
-struct codec<T> {
+struct codec<T> : detail::LibraryCodec<T> {
   static constexpr std::string_view name = detail::number_name<T>();
   static void encode(const T& value, std::string& out) {
     char text[detail::kNumberText];
@@ -120,7 +83,7 @@ struct codec<T> {
 };
 
 template <>
-struct codec<bool> {
+struct codec<bool> : detail::LibraryCodec<bool> {
   static constexpr std::string_view name = "bool";
   static void encode(bool value, std::string& out) { out += value ? "true" : "false"; }
   static std::optional<bool> decode(std::string_view bytes) {
@@ -132,7 +95,7 @@ struct codec<bool> {
 
 template <class T>
   requires(std::is_enum_v<T> && !detail::TriviallyCodable<T>)
-struct codec<T> {
+struct codec<T> : detail::LibraryCodec<T> {
   using Number = std::underlying_type_t<T>;
   static constexpr std::string_view name = codec<Number>::name;
   static void encode(T value, std::string& out) { codec<Number>::encode(static_cast<Number>(value), out); }
@@ -143,14 +106,14 @@ struct codec<T> {
 };
 
 template <>
-struct codec<std::string> {
+struct codec<std::string> : detail::LibraryCodec<std::string> {
   static constexpr std::string_view name = "str";
   static void encode(const std::string& value, std::string& out) { out += value; }
   static std::optional<std::string> decode(std::string_view bytes) { return std::string(bytes); }
 };
 
 template <detail::Byte B>
-struct codec<std::vector<B>> {
+struct codec<std::vector<B>> : detail::LibraryCodec<std::vector<B>> {
   static constexpr std::string_view name = "bytes";
   static void encode(const std::vector<B>& value, std::string& out) {
     out.append(reinterpret_cast<const char*>(value.data()), value.size());
@@ -191,7 +154,7 @@ struct TrivialName {
 }  // namespace detail
 
 template <detail::TriviallyCodable T>
-struct codec<T> {
+struct codec<T> : detail::LibraryCodec<T> {
   static_assert(std::is_trivially_copyable_v<T>, "trivially_codable is for trivially copyable types: write a codec");
   static constexpr detail::TrivialName<T> kName{};
   static constexpr std::string_view name{kName.text.data(), kName.size};
@@ -209,7 +172,7 @@ struct codec<T> {
 namespace detail {
 /// One byte says whether a value follows.
 template <class Holder, class T>
-struct HolderCodec {
+struct HolderCodec : LibraryCodec<Holder> {
   static constexpr auto kName = [] {
     constexpr std::string_view kHeld = codec<T>::name;
     std::array<char, kHeld.size() + 1> name{'?'};

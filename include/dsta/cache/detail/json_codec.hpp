@@ -18,6 +18,7 @@
 #include <dsta/cache/detail/weigh.hpp>
 #include <dsta/cache/error.hpp>
 #include <dsta/cache/json.hpp>
+#include <dsta/cache/json_format.hpp>
 #include <dsta/cache/key.hpp>
 
 namespace dsta::cache {
@@ -28,7 +29,8 @@ namespace detail {
 template <class T>
 concept JsonConvertible =
     std::same_as<T, nlohmann::json> ||
-    (!is_builtin<T> && std::default_initializable<T> && !std::convertible_to<T, std::string_view> &&
+    (!is_builtin<T> && !BinaryCodable<T> && (!MessageLike<T> || PrefersJson<T>) &&
+     std::default_initializable<T> && !std::convertible_to<T, std::string_view> &&
      requires(nlohmann::json& json, const nlohmann::json& read, const T& value, T& out) {
        nlohmann::to_json(json, value);
        nlohmann::from_json(read, out);
@@ -182,22 +184,24 @@ void append_key(KeyWriter& key, const Json& value) {
   key("cbor", bytes);
 }
 
+namespace detail {
+
+/// Of any type that nlohmann::json converts, whichever codec the type has.
 template <class T>
-  requires detail::JsonConvertible<T>
-struct codec<T> {
+struct JsonCodec : LibraryCodec<T> {
   static constexpr std::string_view name = json_format<T> == JsonFormat::text   ? "json"
                                            : json_format<T> == JsonFormat::cbor ? "cbor"
                                                                                 : "msgpack";
 
   /// Throws ValueError for JSON that is nested too deeply or holds text that is not UTF-8.
   static void encode(const T& value, std::string& out) {
-    detail::check_value(value);
+    check_value(value);
     try {
       const nlohmann::json json = value;
-      detail::check_value(json);
+      check_value(json);
       if constexpr (json_format<T> == JsonFormat::msgpack) {
         nlohmann::json::to_msgpack(json, out);
-      } else if (json_format<T> == JsonFormat::text && detail::textual(json)) {
+      } else if (json_format<T> == JsonFormat::text && textual(json)) {
         out += json.dump();
       } else {
         nlohmann::json::to_cbor(json, out);
@@ -210,8 +214,8 @@ struct codec<T> {
   /// nullopt for bytes that are truncated, malformed, nested too deeply or of another shape than T, and for those whose
   /// numbers, texts or elements a T cannot hold as they are.
   static std::optional<T> decode(std::string_view bytes) {
-    detail::JsonBuilder builder;
-    const auto format = detail::input_format(json_format<T>, bytes);
+    JsonBuilder builder;
+    const auto format = input_format(json_format<T>, bytes);
     const bool strict = true;
     if (!nlohmann::json::sax_parse(bytes, &builder, format, strict)) return std::nullopt;
     if constexpr (std::same_as<T, nlohmann::json>) {
@@ -220,7 +224,7 @@ struct codec<T> {
       try {
         nlohmann::json stored = builder.take();
         std::optional<T> value(stored.template get<T>());
-        if (json_round_trips<T> && !detail::says(stored, *value)) return std::nullopt;
+        if (json_round_trips<T> && !says(stored, *value)) return std::nullopt;
         return value;
       } catch (const std::exception&) {  // the bytes are JSON, but not a T
         return std::nullopt;
@@ -228,6 +232,11 @@ struct codec<T> {
     }
   }
 };
+
+}  // namespace detail
+
+template <detail::JsonConvertible T>
+struct codec<T> : detail::JsonCodec<T> {};
 
 }  // namespace v1
 }  // namespace dsta::cache

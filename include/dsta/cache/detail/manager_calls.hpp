@@ -146,7 +146,7 @@ Lookup<T> CacheManager::lookup(std::string_view key, const EntryOptions& options
   Lookup<T> found;
   if constexpr (detail::check_codable<T>()) {
     const detail::ManualKey stored(key, options);
-    const detail::Reach reach = core_->reach(options);
+    const detail::Reach reach = detail::kTypeOps<T>.shareable ? core_->reach(options) : detail::Reach();
     constexpr const auto& kTypes = detail::kReadableTypes<T>;
     detail::NodeRef node;
     auto freshness = detail::Freshness::miss;
@@ -201,7 +201,7 @@ std::vector<std::optional<T>> CacheManager::get_many(const std::vector<std::stri
   std::vector<std::optional<T>> found(keys.size());
   if constexpr (detail::check_codable<T>()) {
     constexpr const auto& kTypes = detail::kReadableTypes<T>;
-    detail::ManualReads reads(*core_, options);
+    detail::ManualReads reads(*core_, options, *kTypes[0]);
     for (std::size_t i = 0; i < keys.size(); ++i) {
       reads.add(keys[i]);
       for (const detail::TypeOps* type : kTypes) {

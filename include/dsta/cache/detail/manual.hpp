@@ -22,7 +22,7 @@ namespace detail {
 
 /// What a value is kept as: text of any kind as std::string.
 template <class T>
-using stored_t = std::conditional_t<std::convertible_to<const T&, std::string_view> && !Codable<std::decay_t<T>>,
+using stored_t = std::conditional_t<std::convertible_to<const T&, std::string_view> && !Cacheable<std::decay_t<T>>,
                                     std::string, std::decay_t<T>>;
 
 /// The key of a manual call: the prefix, ':' and the key, as given. Throws KeyError.
@@ -38,10 +38,11 @@ class ManualKey {
 
 template <class T>
 consteval bool check_codable() {
-  static_assert(Codable<T>,
-                "no codec for this type: include <dsta/cache/json.hpp> for types that nlohmann::json "
-                "converts, or specialise dsta::cache::codec<T>");
-  return Codable<T>;
+  static_assert(Cacheable<T>,
+                "no codec for this type: name its fields (dsta::cache::fields<T>), include <dsta/cache/json.hpp> for "
+                "types that nlohmann::json converts or <dsta/cache/message.hpp> for protobuf messages, specialise "
+                "dsta::cache::codec<T>, or mark it in_process_only");
+  return Cacheable<T>;
 }
 
 /// The type of a counter that is read as a T. Depends on T, so that files which read none do not instantiate it.
@@ -73,7 +74,8 @@ Fetched fetch_manual(Core& core, const KeyView& key, const TypeOps* const* types
 /// The keys of get_many, read from L1 and then from L2 at once. One thread.
 class ManualReads {
  public:
-  ManualReads(Core& core, const EntryOptions& options);
+  /// Of values of this type.
+  ManualReads(Core& core, const EntryOptions& options, const TypeOps& type);
   ~ManualReads();
   ManualReads(const ManualReads&) = delete;
   ManualReads& operator=(const ManualReads&) = delete;

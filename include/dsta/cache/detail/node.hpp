@@ -54,7 +54,8 @@ struct TypeOps {
   NodeRef (*decode)(const KeyView& key, std::string_view bytes);
   /// Null; for results of callables with open parameter types, the type without those of the call's arguments.
   const TypeOps* plain = nullptr;
-  /// False: keys say the argument types of such calls only roughly, so another process cannot know what it gets.
+  /// False: values are kept in this process alone. Either they are of an in_process_only type, or keys say the argument
+  /// types of such calls only roughly, so that another process could not know what it gets.
   bool shareable = true;
   /// Null without RTTI.
   const std::type_info* info = nullptr;
@@ -77,12 +78,12 @@ concept Counter = std::integral<T> && !std::same_as<T, bool> && !std::same_as<T,
 
 template <class T>
 constexpr std::string_view codec_name() {
-  if constexpr (Codable<T>) return codec<T>::name;
+  if constexpr (!stays_in_process<T> && Codable<T>) return codec<T>::name;
   return {};
 }
 template <class T>
 void encode_value(const void* value, std::string& out) {
-  if constexpr (Codable<T>) codec<T>::encode(*static_cast<const T*>(value), out);
+  if constexpr (!stays_in_process<T> && Codable<T>) codec<T>::encode(*static_cast<const T*>(value), out);
 }
 template <class T>
 NodeRef decode_node(const KeyView& key, std::string_view bytes);
@@ -105,7 +106,7 @@ inline constexpr TypeOps kTypeOps = {
     encode_value<T>,
     decode_node<T>,
     nullptr,
-    true,
+    !stays_in_process<T>,
     type_info_of<T>(),
 };
 
@@ -122,7 +123,7 @@ template <class R, class... Arguments>
 inline constexpr TypeOps kCallTypeOps = [] {
   TypeOps ops = kTypeOps<R>;
   ops.plain = &kTypeOps<R>;
-  ops.shareable = (spelled_exactly<Arguments> && ...);
+  ops.shareable = ops.shareable && (spelled_exactly<Arguments> && ...);
   ops.info = type_info_of<CallOf<R, Arguments...>>();
   return ops;
 }();
@@ -279,7 +280,7 @@ NodeRef make_node(const KeyView& key, Arguments&&... arguments) {
 
 template <class T>
 NodeRef decode_node(const KeyView& key, std::string_view bytes) {
-  if constexpr (Codable<T>) {
+  if constexpr (!stays_in_process<T> && Codable<T>) {
     if (std::optional<T> value = codec<T>::decode(bytes)) return make_node<T>(key, std::move(*value));
   }
   return {};

@@ -68,6 +68,9 @@ std::size_t heap_size(const T& value) {
                          value.second;
                        }) {
     return heap_size(value.first) + heap_size(value.second);
+  } else if constexpr (Described<T>) {
+    return std::apply([](const auto&... each) { return (std::size_t{0} + ... + heap_size(each)); },
+                      FieldsOf<T>::tie(value));
   } else if constexpr (Codable<T>) {
     std::string encoded;
     try {

@@ -67,10 +67,12 @@ consteval bool check_result() {
     static_assert(always_false<R>,
                   "the function's result cannot be copied, and every caller gets a copy: return a "
                   "std::shared_ptr<const T>");
-  } else if constexpr (!Codable<T>) {
-    static_assert(always_false<R>,
-                  "no codec for the function's result: include <dsta/cache/json.hpp> for types that "
-                  "nlohmann::json converts, or specialise dsta::cache::codec<T>");
+  } else if constexpr (!Cacheable<T>) {
+    static_assert(
+        always_false<R>,
+        "no codec for the function's result: name its fields (dsta::cache::fields<T>), include "
+        "<dsta/cache/json.hpp> for types that nlohmann::json converts or <dsta/cache/message.hpp> for protobuf "
+        "messages, specialise dsta::cache::codec<T>, or mark it in_process_only");
   } else {
     return true;
   }
