@@ -215,5 +215,63 @@ TEST_F(LinkBreaker, TheFirstRequestSucceedsASecondAfterTheReturn) {
   }
 }
 
+TEST_F(LinkBreaker, WritesThatHangAreRefusedWhileReadsGoOn) {
+  Link link(options());
+  ASSERT_TRUE(set(link));
+  server->command({"CLIENT", "PAUSE", "60000", "WRITE"});
+  const auto writes = [&] { return set(link).fault != detail::Fault::no_connection; };
+  int waited = 0;
+  // Reads come between, so that no three failures in a row are all there is.
+  for (; waited < 10 && writes(); ++waited) EXPECT_TRUE(get(link));
+  EXPECT_EQ(waited, 3);
+  EXPECT_TRUE(link.up());
+  const auto refused = set(link);
+  EXPECT_EQ(refused.fault, detail::Fault::no_connection);
+  EXPECT_FALSE(refused.maybe_executed);
+  EXPECT_NE(refused.why.find("did not answer in time"), std::string_view::npos) << refused.why;
+
+  int failed = 0, passed = 0, reads = 0;
+  for (const auto end = Clock::now() + 2500ms; Clock::now() < end; ++reads) {
+    failed += get(link) ? 0 : 1;
+    passed += writes() ? 1 : 0;
+    std::this_thread::sleep_for(1ms);
+  }
+  EXPECT_EQ(failed, 0) << "of " << reads << " reads: the probes have a connection of their own";
+  EXPECT_EQ(passed, 0);
+  server->command({"CLIENT", "UNPAUSE"});
+  const auto back = Clock::now();
+  while (!set(link) && Clock::now() - back < 10s) std::this_thread::sleep_for(1ms);
+  EXPECT_LT(Clock::now() - back, 1900ms) << "a probe that waited for the server, and one after a pause";
+  EXPECT_EQ(link.counters().breaker_changes, 2u);
+}
+
+TEST_F(LinkBreaker, AWriteThatSucceedsForgetsThoseThatFailed) {
+  Link link(options(50ms));
+  ASSERT_TRUE(set(link));
+  for (int round = 0; round < 3; ++round) {
+    proxy->set(Fault::hold().on("SET"));
+    for (int i = 0; i < 2; ++i) {
+      EXPECT_FALSE(set(link));
+      EXPECT_TRUE(get(link));
+    }
+    proxy->clear();
+    EXPECT_TRUE(set(link)) << round;
+  }
+  EXPECT_EQ(link.counters().breaker_changes, 0u);
+}
+
+TEST_F(LinkBreaker, WhereReadsFailTooOneBreakerOpensForAll) {
+  Link link(options(50ms));
+  ASSERT_TRUE(set(link));
+  proxy->set(Fault::hold());
+  int waited = 0;
+  for (; link.up() && waited < 10; ++waited) waited % 2 == 0 ? set(link) : get(link);
+  EXPECT_LE(waited, 3);
+  EXPECT_EQ(link.counters().breaker_changes, 1u);
+  proxy->clear();
+  EXPECT_LT(until_good(link), 1250ms);
+  EXPECT_TRUE(set(link)) << "nothing is held against writes";
+}
+
 }  // namespace
 }  // namespace dsta::cache::detail

@@ -100,7 +100,7 @@ Answer Link::run(const Request& request, Purpose purpose) {
     return answer;
   }
   for (int attempt = 0; attempt < (options_.retry ? 2 : 1); ++attempt) {
-    State::Checkout checkout(own);
+    State::Checkout checkout(own, request);
     own.check_out(checkout, mine % options_.connections, deadline);
     if (!checkout.connection) {
       if (attempt == 0) {

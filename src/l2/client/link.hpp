@@ -32,6 +32,8 @@ struct LinkOptions {
   Duration connect_timeout = std::chrono::seconds(1);  ///< name, connection, encryption and login together
   Duration operation_timeout = std::chrono::seconds(1);
   bool retry = true;
+  /// A key that is never there. Removing it shows whether the server writes, and changes nothing.
+  std::string probe_key = "dsta:\x01probe";
   ReplyLimits limits;
   Log log;
   /// Makes the stream; null and a reason when it did not come about by the deadline. Default: connect_plain.
@@ -70,6 +72,9 @@ struct LinkCounters {
 /// in time, one that ended before it brought a single answer, and the errors LOADING, BUSY, MASTERDOWN and CLUSTERDOWN,
 /// by which the server says that it serves nobody now. They are answers like all others to the caller; but after the
 /// third in a row the next caller is refused. Other errors concern one key or one client and count as answers.
+///
+/// A server may answer reads and let writes wait: while a failover is prepared (CLIENT PAUSE WRITE), or its disk hangs.
+/// Then a breaker of their own refuses the requests that write, and the reads go on.
 ///
 /// A reply is known by its place alone, so a lost or repeated one would shift all that follow. Requests of Purpose
 /// erase and write therefore end in an EchoCheck, which must come back behind their own replies; a read is verified by

@@ -32,7 +32,11 @@ void leave_replica(Connection& connection, TimePoint made, const LinkOptions& op
 
 void Link::State::check_out(Checkout& checkout, std::size_t index, TimePoint deadline) {
   MutexLock lock(mutex);
-  if (breaker.is_open() && !start_recovery()) recover_on_caller(deadline);
+  if ((breaker.is_open() || write_breaker.is_open()) && !start_recovery()) recover_on_caller(deadline);
+  if (write_breaker.is_open() && checkout.request.writes()) {
+    checkout.why = last_write_failure;
+    return;
+  }
   checkout.half_open = breaker.let_through();
   if (checkout.half_open) index = 0;  // where the probe's connection is
   Next next = Next::wait;
@@ -117,7 +121,11 @@ void Link::State::record(Checkout& checkout, const std::vector<Reply>& replies) 
     leave_replica(connection, connection.made, options);
     break;
   }
-  if (!awaits_success.load(std::memory_order_relaxed)) return;
+  if (awaits_success.load(std::memory_order_relaxed)) record_success(checkout);
+  if (awaits_write.load(std::memory_order_relaxed) && checkout.request.writes()) record_write();
+}
+
+void Link::State::record_success(Checkout& checkout) {
   bool closes = false;
   {
     const MutexLock lock(mutex);
@@ -134,6 +142,13 @@ void Link::State::record(Checkout& checkout, const std::vector<Reply>& replies) 
   }
 }
 
+void Link::State::record_write() {
+  const MutexLock lock(mutex);
+  if (write_breaker.is_open()) return;  // likewise: the probes decide
+  write_breaker.succeeded();
+  awaits_write.store(false, std::memory_order_relaxed);
+}
+
 void Link::State::record(Checkout& checkout, Fault fault, std::string_view why) {
   const Connection::Phase phase = checkout.connection->phase();
   // The caller abandoned its request; the connection works.
@@ -145,22 +160,30 @@ void Link::State::record(Checkout& checkout, Fault fault, std::string_view why) 
 }
 
 void Link::State::record_failure(Checkout& checkout, bool refused, std::string_view why) {
-  bool opens = false;
+  bool opens = false, opens_for_writes = false;
   {
     const MutexLock lock(mutex);
     awaits_success.store(true, std::memory_order_relaxed);
     if (closed) return;
+    const TimePoint now = Clock::now();
     last_failure = why;
-    opens = refused ? breaker.refused(checkout.half_open) : breaker.failed(Clock::now(), checkout.half_open);
+    opens = refused ? breaker.refused(checkout.half_open) : breaker.failed(now, checkout.half_open);
     checkout.half_open = false;
     if (opens) {
+      write_breaker.succeeded();  // the failures were not those of writes alone
+    } else if (!refused && checkout.request.writes()) {
+      awaits_write.store(true, std::memory_order_relaxed);
+      last_write_failure = why;
+      opens_for_writes = write_breaker.failed(now, false);
+    }
+    if (opens || opens_for_writes) {
       breaker_changes.fetch_add(1, std::memory_order_relaxed);
       start_recovery();
     }
   }
-  if (opens) {
-    say(options.log, LogLevel::warning, "circuit breaker open for {} ({}): requests fail at once until it answers",
-        endpoint_name(options.address), why);
+  if (opens || opens_for_writes) {
+    say(options.log, LogLevel::warning, "circuit breaker open for {}{} ({}): {} fail at once until it answers",
+        opens ? "" : "writes to ", endpoint_name(options.address), why, opens ? "requests" : "they");
   }
 }
 

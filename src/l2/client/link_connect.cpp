@@ -62,8 +62,8 @@ void Link::State::connect_in_background() {
   const MutexLock lock(mutex);
   Slot& first = slots[0];
   const TimePoint now = Clock::now();
-  if (closed || recovery == Recovery::by_thread || breaker.refuses() || first.connecting ||
-      (first.connection && first.connection->usable()) || now < attempts.next()) {
+  if (closed || breaker.refuses() || first.connecting || (first.connection && first.connection->usable()) ||
+      now < attempts.next()) {
     return;
   }
   if (background_connect.joinable()) background_connect.join();  // it has ended: no thread is connecting
@@ -118,7 +118,7 @@ bool Link::State::start_recovery() {
 void Link::State::recover_on_caller(TimePoint deadline) {
   constexpr std::chrono::milliseconds kPause{500};
   if (closed || recovery != Recovery::none) return;
-  if (Clock::now() < std::max(saturating_add(attempts.last(), kPause), attempts.next())) return;
+  if (Clock::now() < std::max(saturating_add(last_recovery, kPause), attempts.next())) return;
   move_to(Recovery::by_caller);
   try_recovery(std::min(deadline, by(options.connect_timeout)));
   if (recovery == Recovery::by_caller) move_to(Recovery::none);
@@ -128,14 +128,22 @@ void Link::State::recover() noexcept {
   std::minstd_rand random(static_cast<std::uint32_t>(random_word()));
   MutexLock lock(mutex);
   while (!closed) {
-    const TimePoint next = std::max(saturating_add(attempts.last(), pauses.next(random)), attempts.next());
+    const TimePoint last = std::max(attempts.last(), last_recovery);
+    const TimePoint next = std::max(saturating_add(last, pauses.next(random)), attempts.next());
     while (!closed && Clock::now() < next) changed.wait_until(lock.native(), next);
     if (closed || try_recovery(saturating_add(Clock::now(), patience.next(options.connect_timeout)))) break;
   }
   move_to(Recovery::none);
 }
 
+/// True: no breaker is open any more.
 bool Link::State::try_recovery(TimePoint end) {
+  last_recovery = Clock::now();
+  const bool worked = breaker.is_open() ? try_connection(end) : try_write(end);
+  return worked && !breaker.is_open() && !write_breaker.is_open();
+}
+
+bool Link::State::try_connection(TimePoint end) {
   const TimePoint begun = Clock::now();
   note_attempt(begun);
   std::shared_ptr<Pooled> made;
@@ -152,6 +160,29 @@ bool Link::State::try_recovery(TimePoint end) {
     pauses.reset();
   }
   changed.notify_all();
+  return true;
+}
+
+/// On a connection of its own: where a write has to wait, all that comes behind it on its connection waits, too.
+bool Link::State::try_write(TimePoint end) {
+  note_attempt(Clock::now());
+  bool answered = false;
+  {
+    const MutexUnlock unlocked(mutex);
+    if (const auto made = connect(end)) {
+      const Request probe{"UNLINK", options.probe_key};
+      PendingRequest pending(probe.commands());
+      made->run(pending, probe.bytes(), end);
+      answered = pending.fault == Fault::none && !pending.replies[0].means_not_now();
+    }
+  }
+  if (!answered || closed) return false;
+  if (write_breaker.probe_succeeded()) {
+    breaker_changes.fetch_add(1, std::memory_order_relaxed);
+    awaits_write.store(false, std::memory_order_relaxed);
+    const MutexUnlock unlocked(mutex);
+    say(options.log, LogLevel::info, "circuit breaker closed for writes to {}", endpoint_name(options.address));
+  }
   return true;
 }
 

@@ -38,10 +38,10 @@ void say(const Log& log, LogLevel level, fmt::format_string<Args...> format, Arg
 /// That long from now, on the clock that deadlines go by.
 inline TimePoint by(Duration limit) { return saturating_add(std::chrono::steady_clock::now(), limit); }
 
-/// Who reconnects while the breaker is open.
+/// Who tries the server while a breaker is open.
 ///
 ///     from       to         when
-///     none       by_thread  the breaker opened, or a request found it open and no thread at work
+///     none       by_thread  a breaker opened, or a request found it open and no thread at work
 ///     none       by_caller  there is no thread to be had: a caller tries, then the next one
 ///     by_caller  by_thread  a thread was to be had meanwhile
 ///     by_caller  none       the caller's attempt has ended
@@ -56,13 +56,19 @@ constexpr bool is_transition(Recovery from, Recovery to) {
 /// that the child does not have, and its parent's sockets are not its own.
 struct Link::State {
   explicit State(const LinkOptions& given)
-      : options(given), forks(fork_count()), slots(given.connections), breaker(given.operation_timeout) {}
+      : options(given),
+        forks(fork_count()),
+        slots(given.connections),
+        breaker(given.operation_timeout),
+        write_breaker(given.operation_timeout, true) {}
 
   const LinkOptions& options;
   const std::uint32_t forks;
   std::atomic<std::uint64_t> attempts_made{0}, breaker_changes{0};
   /// A failure or an attempt was noted that a success puts right. Without it a success takes no lock.
   std::atomic<bool> awaits_success{false};
+  /// The same of requests that write.
+  std::atomic<bool> awaits_write{false};
 
   /// A connection to the server, and what is known of its worth.
   struct Pooled : Connection {
@@ -79,11 +85,15 @@ struct Link::State {
   std::vector<Slot> slots DSTA_GUARDED_BY(mutex);
   AttemptLimit attempts DSTA_GUARDED_BY(mutex);
   Breaker breaker DSTA_GUARDED_BY(mutex);
+  /// Of the requests that write, where others succeed between their failures: else the other one opens first.
+  Breaker write_breaker DSTA_GUARDED_BY(mutex);
   ProbePauses pauses DSTA_GUARDED_BY(mutex);
   ProbePatience patience DSTA_GUARDED_BY(mutex);
   /// Why the last attempt to connect failed, or the breaker opened: a kept reason.
   std::string_view last_failure DSTA_GUARDED_BY(mutex) = "the server is out of reach";
+  std::string_view last_write_failure DSTA_GUARDED_BY(mutex) = {};  ///< likewise
   bool closed DSTA_GUARDED_BY(mutex) = false;
+  TimePoint last_recovery DSTA_GUARDED_BY(mutex) = {};  ///< when it was tried last
   Recovery recovery DSTA_GUARDED_BY(mutex) = Recovery::none;
   std::thread recovery_thread DSTA_GUARDED_BY(mutex);
   std::thread background_connect DSTA_GUARDED_BY(mutex);  ///< see Link::connect_in_background()
@@ -93,12 +103,13 @@ struct Link::State {
   /// whatever happens.
   class Checkout {
    public:
-    explicit Checkout(State& state) : state_(state) {}
+    Checkout(State& state, const Request& asked) : request(asked), state_(state) {}
     ~Checkout() {
       if (half_open) state_.give_up_half_open();
     }
     Checkout(const Checkout&) = delete;
     Checkout& operator=(const Checkout&) = delete;
+    const Request& request;
     std::shared_ptr<Pooled> connection;  ///< null: none is to be had
     bool half_open = false;              ///< the half-open breaker let this request through
     std::string_view why;                ///< without a connection
@@ -111,6 +122,8 @@ struct Link::State {
   void check_out(Checkout& checkout, std::size_t index, TimePoint deadline);
   void record(Checkout& checkout, const std::vector<Reply>& replies);
   void record(Checkout& checkout, Fault fault, std::string_view why);
+  void record_success(Checkout& checkout);
+  void record_write();
   void record_failure(Checkout& checkout, bool refused, std::string_view why);
   void give_up_half_open();
   std::string_view why_no_time_is_left();
@@ -126,6 +139,8 @@ struct Link::State {
   void recover_on_caller(TimePoint deadline) DSTA_REQUIRES(mutex);
   void recover() noexcept;
   bool try_recovery(TimePoint end) DSTA_REQUIRES(mutex);
+  bool try_connection(TimePoint end) DSTA_REQUIRES(mutex);
+  bool try_write(TimePoint end) DSTA_REQUIRES(mutex);
   void close();
 
  private:

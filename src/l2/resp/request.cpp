@@ -58,6 +58,16 @@ std::string_view Request::command(std::size_t index) const {
   return take_command(rest);
 }
 
+bool Request::writes() const {
+  static constexpr std::string_view kReads[] = {"GET",  "MGET", "GETRANGE", "PTTL", "PEXPIRETIME", "TIME",
+                                                "SCAN", "PING", "ECHO",     "TYPE", "MULTI",       "EXEC"};
+  std::string_view rest = bytes_;
+  for (std::size_t i = 0; i < commands_; ++i) {
+    if (std::ranges::find(kReads, take_command(rest)) == std::end(kReads)) return true;
+  }
+  return false;
+}
+
 }  // namespace detail
 }  // namespace v1
 }  // namespace dsta::cache

@@ -26,6 +26,8 @@ class Request {
   std::size_t commands() const { return commands_; }
   /// The name of one of them; looked for each time, so not for the hot path.
   std::string_view command(std::size_t index) const;
+  /// Whether a command in it may change something at the server. Looked for each time, so not for the hot path.
+  bool writes() const;
   /// Takes the first command off `rest`, the end of a request's bytes, and returns its name; empty at the end.
   static std::string_view take_command(std::string_view& rest);
 
