@@ -206,6 +206,8 @@ struct Flight {
   std::weak_ptr<Errand> errand;
   bool landed = false;
   bool abandoned = false;  ///< its loader never ran
+  /// Abandoned because others of its batch come first: its leader, too, asks once more.
+  bool deferred = false;
   /// Its leader waits for another load before it runs its own: for the one that has this lease, or that this thread
   /// runs (0: neither is known).
   bool waits = false;

@@ -202,7 +202,8 @@ void Loads::BatchCall::wait_for(Waiting& one, std::vector<std::size_t>& aged) {
       one.leads = true;
       awaited = loads_.await(one.flight, TimePoint::max(), one.flight->sequence, true);
     }
-    count(awaited == Awaited::value && one.flight->from_shared);
+    const bool brought_by_another = awaited == Awaited::value ? one.flight->from_shared : one.flight->deferred;
+    count(brought_by_another);
     finish(one, awaited, aged);
   } catch (const RecursiveLoadError&) {  // handed over in the outcome
     count(false);
@@ -231,7 +232,7 @@ void Loads::BatchCall::finish(const Waiting& one, Awaited awaited, std::vector<s
     case Awaited::stuck:  // never of its own load
       break;
     case Awaited::nothing:  // abandoned, or invalidated before this call came
-      if (one.leads && !loads_.context_.closed()) {
+      if (one.leads && !flight.deferred && !loads_.context_.closed()) {
         counters().add(Count::shed);
         item.error = executor_is_full(*loader_);
       } else {

@@ -48,6 +48,7 @@ class LoadRunner {
   bool run_load_async(const Batch& batch, const std::shared_ptr<BatchLoader>& loader, LoadUrgency urgency) noexcept;
   /// Lands a flight whose loader never ran.
   void abandon(Flight& flight) noexcept { fail(flight, nullptr); }
+  void defer(const Batch& batch) noexcept;
 
  private:
   using RunLoader = std::function<std::vector<Loaded>(const OwnedLoads&)>;

@@ -38,7 +38,13 @@ void LoadRunner::acquire_and_load(const Batch& batch, const LoadSpec& spec, Load
   for (int looks = 0; may_ask(); ++looks) {
     for (const auto& flight : left.flights) flight->wait_no_more();
     Acquired acquired = leases_.acquire(left, spec, urgency, looks, place);
-    if (!acquired.owned.empty()) load_owned(acquired.owned, spec, urgency, run, place);
+    if (!acquired.owned.empty()) {
+      // Nobody waits for a load that is not under way: not for this one, where another process brings the value, and
+      // not for another process, where this one has something to load.
+      defer(acquired.foreign);
+      defer(acquired.queued);
+      return load_owned(acquired.owned, spec, urgency, run, place);
+    }
     left = std::move(acquired.foreign);
     if (!acquired.queued.empty() && !enter(acquired.queued, spec, urgency, place)) acquired.queued = {};
     for (std::size_t i = 0; i < acquired.queued.flights.size(); ++i) {
@@ -47,8 +53,6 @@ void LoadRunner::acquire_and_load(const Batch& batch, const LoadSpec& spec, Load
     if (left.empty()) return;
     if (!acquired.queued.empty()) continue;  // with its place: what was not there then may be there now
     place.give_up();
-    // What is its own is loaded before it waits for others: nobody waits for a load that is not under way.
-    if (!acquired.owned.empty()) continue;
     try {
       const WaitScope scope(leases_.load_waited_for(left));
       if (!leases_.wait_for_foreign(looks, begun)) break;
@@ -57,6 +61,16 @@ void LoadRunner::acquire_and_load(const Batch& batch, const LoadSpec& spec, Load
     }
   }
   load_alone(left, spec, urgency, run, place);
+}
+
+void LoadRunner::defer(const Batch& batch) noexcept {
+  for (const auto& flight : batch.flights) {
+    {
+      const std::lock_guard lock(flight->mutex);
+      flight->deferred = true;
+    }
+    abandon(*flight);
+  }
 }
 
 /// Without a claim.
