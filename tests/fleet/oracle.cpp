@@ -41,7 +41,10 @@ bool Oracle::enforced(const Floor& floor, const Reader& reader) const {
   // Values of one process alone: others reach them by tags and cache_clear, and only where something is heard.
   if (kind_of(reader.cell).level == Level::l1 && floor.reach < Floor::tag) return false;
   if (reader.strict) return true;
-  const bool silent = board_.fault_generation % 2 == 1 || board_.fault_ended > raised - 2 * kPing;
+  const bool fault = board_.fault_generation % 2 == 1;
+  // Loaded while nothing is heard, they are served until the channel is back.
+  if (kind_of(reader.cell).level == Level::l1 && (fault || board_.fault_ended > reader.begun - 2 * kPing)) return false;
+  const bool silent = fault || board_.fault_ended > raised - 2 * kPing;
   return reader.begun - raised > kHeard + lag() + (silent ? 2 * kPing : 0);
 }
 

@@ -121,9 +121,12 @@ void Worker::freshness() {
         Seen seen = subject(cell)->call(i);
         const auto is_latest = [&] { return seen.stamp && seen.stamp->version >= latest; };
         const std::int64_t killed = board_.killed;
-        const std::int64_t patience =
+        std::int64_t patience =
             std::max(name == "stale" ? begun + 400 * kMs : 0, killed == 0 ? 0 : killed + kOrphan + 400 * kMs);
         while (!is_latest() && now() < patience) {
+          // A refresh that another process began before takes as long as its load.
+          const auto goes_on = [](const Load& load) { return load.started != 0 && load.ended == 0; };
+          if (name == "stale" && std::ranges::any_of(board_.cells[cell].loads, goes_on)) patience = now() + 400 * kMs;
           std::this_thread::sleep_for(10ms);
           seen = subject(cell)->call(i);
         }
