@@ -66,6 +66,7 @@ void TwoLevel::connect() {
   Remote::Options options;
   options.link = link_options(endpoint, context_.options);
   options.space = context_.options.space;
+  options.link.probe_key = KeySpace(options.space).probe();
   options.clock = context_.options.clock;
   options.failed = [this](std::string_view operation, std::string_view kind) { note_failure(operation, kind); };
   forks_ = fork_count();

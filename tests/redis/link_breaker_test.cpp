@@ -246,7 +246,7 @@ TEST_F(LinkBreaker, WritesThatHangAreRefusedWhileReadsGoOn) {
 }
 
 TEST_F(LinkBreaker, AWriteThatSucceedsForgetsThoseThatFailed) {
-  Link link(options(50ms));
+  Link link(options(200ms));
   ASSERT_TRUE(set(link));
   for (int round = 0; round < 3; ++round) {
     proxy->set(Fault::hold().on("SET"));
@@ -261,7 +261,7 @@ TEST_F(LinkBreaker, AWriteThatSucceedsForgetsThoseThatFailed) {
 }
 
 TEST_F(LinkBreaker, WhereReadsFailTooOneBreakerOpensForAll) {
-  Link link(options(50ms));
+  Link link(options(200ms));
   ASSERT_TRUE(set(link));
   proxy->set(Fault::hold());
   int waited = 0;

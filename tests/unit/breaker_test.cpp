@@ -36,15 +36,6 @@ TEST(Breaker, OpensAtTheThirdFailureInARow) {
   EXPECT_FALSE(breaker.failed(kStart + 3s, false)) << "it is open already";
 }
 
-TEST(Breaker, WhereTheProbeIsARequestItClosesTheBreaker) {
-  Breaker breaker(kDeadline, true);
-  for (int i = 0; i < 3; ++i) breaker.failed(kStart + i * kDeadline, false);
-  ASSERT_TRUE(breaker.is_open());
-  EXPECT_FALSE(breaker.holds_back());
-  EXPECT_TRUE(breaker.probe_succeeded());
-  EXPECT_EQ(breaker.phase(), Phase::closed);
-}
-
 TEST(Breaker, ASuccessBeginsTheCountAnew) {
   Breaker breaker(kDeadline);
   for (int i = 1; i < 20; ++i) {
@@ -95,7 +86,7 @@ TEST(Breaker, WhenRequestsFailedAProbeLetsOneRequestAtATimeTry) {
   EXPECT_FALSE(breaker.failed(kStart + 5s, false)) << "and the count began again";
 }
 
-TEST(Breaker, AFailedTrialOpensItAgain) {
+TEST(Breaker, AFailedHalfOpenRequestOpensItAgain) {
   Breaker breaker = opened();
   breaker.probe_succeeded();
   ASSERT_TRUE(breaker.let_through());

@@ -39,9 +39,7 @@ class Breaker {
   enum class Phase : std::uint8_t { closed, open, half_open, testing };
   static constexpr int kFailures = 3;
 
-  /// `probe_is_request`: the probe does what the requests do, so one that succeeds closes the breaker in any case.
-  explicit Breaker(Duration deadline, bool probe_is_request = false)
-      : same_stall_(deadline / 2), probe_is_request_(probe_is_request) {}
+  explicit Breaker(Duration deadline) : same_stall_(deadline / 2) {}
 
   Phase phase() const { return phase_; }
   bool is_open() const { return phase_ == Phase::open; }
@@ -78,7 +76,7 @@ class Breaker {
   bool refused(bool half_open_request) {
     if (is_open()) return false;
     if (phase_ != Phase::closed) return half_open_request && open(false);
-    return ++failures_ >= kFailures && open(probe_is_request_);
+    return ++failures_ >= kFailures && open(false);
   }
   /// `probe_closes`: what failed is what a probe does, so a probe that succeeds closes the breaker. True: it was not
   /// open.
@@ -124,7 +122,6 @@ class Breaker {
   }
 
   const Duration same_stall_;
-  const bool probe_is_request_;
   Phase phase_ = Phase::closed;
   int failures_ = 0;
   TimePoint counted_{};

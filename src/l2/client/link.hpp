@@ -32,7 +32,7 @@ struct LinkOptions {
   Duration connect_timeout = std::chrono::seconds(1);  ///< name, connection, encryption and login together
   Duration operation_timeout = std::chrono::seconds(1);
   bool retry = true;
-  /// A key that is never there. Removing it shows whether the server writes, and changes nothing.
+  /// A key that is never there. Removing it shows that the server takes writes, and changes nothing.
   std::string probe_key = "dsta:\x01probe";
   ReplyLimits limits;
   Log log;
@@ -73,8 +73,8 @@ struct LinkCounters {
 /// by which the server says that it serves nobody now. They are answers like all others to the caller; but after the
 /// third in a row the next caller is refused. Other errors concern one key or one client and count as answers.
 ///
-/// A server may answer reads and let writes wait: while a failover is prepared (CLIENT PAUSE WRITE), or its disk hangs.
-/// Then a breaker of their own refuses the requests that write, and the reads go on.
+/// A server may answer reads and let writes wait, as while a failover is prepared (CLIENT PAUSE WRITE). Then a breaker
+/// of their own refuses the requests that write, and the reads go on.
 ///
 /// A reply is known by its place alone, so a lost or repeated one would shift all that follow. Requests of Purpose
 /// erase and write therefore end in an EchoCheck, which must come back behind their own replies; a read is verified by

@@ -33,9 +33,12 @@ void leave_replica(Connection& connection, TimePoint made, const LinkOptions& op
 void Link::State::check_out(Checkout& checkout, std::size_t index, TimePoint deadline) {
   MutexLock lock(mutex);
   if ((breaker.is_open() || write_breaker.is_open()) && !start_recovery()) recover_on_caller(deadline);
-  if (write_breaker.is_open() && checkout.request.writes()) {
-    checkout.why = last_write_failure;
-    return;
+  if (write_breaker.phase() != Breaker::Phase::closed && checkout.request.writes()) {
+    checkout.tests_writes = write_breaker.let_through();
+    if (!checkout.tests_writes) {
+      checkout.why = last_write_failure;
+      return;
+    }
   }
   checkout.half_open = breaker.let_through();
   if (checkout.half_open) index = 0;  // where the probe's connection is
@@ -122,7 +125,7 @@ void Link::State::record(Checkout& checkout, const std::vector<Reply>& replies) 
     break;
   }
   if (awaits_success.load(std::memory_order_relaxed)) record_success(checkout);
-  if (awaits_write.load(std::memory_order_relaxed) && checkout.request.writes()) record_write();
+  if (awaits_write.load(std::memory_order_relaxed) && checkout.request.writes()) record_write(checkout);
 }
 
 void Link::State::record_success(Checkout& checkout) {
@@ -142,20 +145,30 @@ void Link::State::record_success(Checkout& checkout) {
   }
 }
 
-void Link::State::record_write() {
-  const MutexLock lock(mutex);
-  if (write_breaker.is_open()) return;  // likewise: the probes decide
-  write_breaker.succeeded();
-  awaits_write.store(false, std::memory_order_relaxed);
+void Link::State::record_write(Checkout& checkout) {
+  bool closes = false;
+  {
+    const MutexLock lock(mutex);
+    if (write_breaker.is_open()) return;  // likewise
+    closes = write_breaker.succeeded();
+    checkout.tests_writes = false;
+    awaits_write.store(false, std::memory_order_relaxed);
+    if (closes) breaker_changes.fetch_add(1, std::memory_order_relaxed);
+  }
+  if (closes) {
+    say(options.log, LogLevel::info, "circuit breaker closed for writes to {}: it takes writes again",
+        endpoint_name(options.address));
+  }
 }
 
 void Link::State::record(Checkout& checkout, Fault fault, std::string_view why) {
   const Connection::Phase phase = checkout.connection->phase();
+  const bool tests = checkout.half_open || checkout.tests_writes;
   // The caller abandoned its request; the connection works.
-  if (fault == Fault::timeout && !checkout.half_open && phase == Connection::Phase::open) return;
+  if (fault == Fault::timeout && !tests && phase == Connection::Phase::open) return;
   const bool slow = fault == Fault::timeout || phase == Connection::Phase::timed_out;
   // A connection that worked may end, for one reply too large or because the server restarts.
-  if (!slow && !checkout.half_open && checkout.connection->served.load(std::memory_order_relaxed)) return;
+  if (!slow && !tests && checkout.connection->served.load(std::memory_order_relaxed)) return;
   record_failure(checkout, false, slow && fault == Fault::lost ? "the server did not answer in time" : why);
 }
 
@@ -174,7 +187,8 @@ void Link::State::record_failure(Checkout& checkout, bool refused, std::string_v
     } else if (!refused && checkout.request.writes()) {
       awaits_write.store(true, std::memory_order_relaxed);
       last_write_failure = why;
-      opens_for_writes = write_breaker.failed(now, false);
+      opens_for_writes = write_breaker.failed(now, checkout.tests_writes);
+      checkout.tests_writes = false;
     }
     if (opens || opens_for_writes) {
       breaker_changes.fetch_add(1, std::memory_order_relaxed);
@@ -182,14 +196,16 @@ void Link::State::record_failure(Checkout& checkout, bool refused, std::string_v
     }
   }
   if (opens || opens_for_writes) {
-    say(options.log, LogLevel::warning, "circuit breaker open for {}{} ({}): {} fail at once until it answers",
-        opens ? "" : "writes to ", endpoint_name(options.address), why, opens ? "requests" : "they");
+    say(options.log, LogLevel::warning, "circuit breaker open for {}{} ({}): {}", opens ? "" : "writes to ",
+        endpoint_name(options.address), why,
+        opens ? "requests fail at once until it answers" : "writes fail at once until it takes one");
   }
 }
 
-void Link::State::give_up_half_open() {
+void Link::State::give_up_half_open(const Checkout& checkout) {
   const MutexLock lock(mutex);
-  breaker.give_up();
+  if (checkout.half_open) breaker.give_up();
+  if (checkout.tests_writes) write_breaker.give_up();
 }
 
 }  // namespace detail

@@ -177,12 +177,7 @@ bool Link::State::try_write(TimePoint end) {
     }
   }
   if (!answered || closed) return false;
-  if (write_breaker.probe_succeeded()) {
-    breaker_changes.fetch_add(1, std::memory_order_relaxed);
-    awaits_write.store(false, std::memory_order_relaxed);
-    const MutexUnlock unlocked(mutex);
-    say(options.log, LogLevel::info, "circuit breaker closed for writes to {}", endpoint_name(options.address));
-  }
+  write_breaker.probe_succeeded();
   return true;
 }
 

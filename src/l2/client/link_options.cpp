@@ -27,7 +27,6 @@ LinkOptions link_options(const Endpoint& endpoint, const ManagerOptions& options
   link.connect_timeout = options.pool.connect_timeout.value_or(link.connect_timeout);
   link.operation_timeout = options.pool.socket_timeout.value_or(link.operation_timeout);
   link.retry = options.pool.retry_on_timeout;
-  link.probe_key = options.space + ":\x01probe";
   link.limits.bytes = options.pool.max_reply_bytes;
   link.log = options.log;
   if (endpoint.transport == Endpoint::Transport::tls) {

@@ -60,7 +60,7 @@ struct Link::State {
         forks(fork_count()),
         slots(given.connections),
         breaker(given.operation_timeout),
-        write_breaker(given.operation_timeout, true) {}
+        write_breaker(given.operation_timeout) {}
 
   const LinkOptions& options;
   const std::uint32_t forks;
@@ -105,13 +105,14 @@ struct Link::State {
    public:
     Checkout(State& state, const Request& asked) : request(asked), state_(state) {}
     ~Checkout() {
-      if (half_open) state_.give_up_half_open();
+      if (half_open || tests_writes) state_.give_up_half_open(*this);
     }
     Checkout(const Checkout&) = delete;
     Checkout& operator=(const Checkout&) = delete;
     const Request& request;
     std::shared_ptr<Pooled> connection;  ///< null: none is to be had
     bool half_open = false;              ///< the half-open breaker let this request through
+    bool tests_writes = false;           ///< that of writes did
     std::string_view why;                ///< without a connection
 
    private:
@@ -123,9 +124,9 @@ struct Link::State {
   void record(Checkout& checkout, const std::vector<Reply>& replies);
   void record(Checkout& checkout, Fault fault, std::string_view why);
   void record_success(Checkout& checkout);
-  void record_write();
+  void record_write(Checkout& checkout);
   void record_failure(Checkout& checkout, bool refused, std::string_view why);
-  void give_up_half_open();
+  void give_up_half_open(const Checkout& checkout);
   std::string_view why_no_time_is_left();
 
   // link_connect.cpp: making connections, for a request, beforehand, and by itself after the server was away.

@@ -37,6 +37,8 @@ class KeySpace {
   std::string raw_marker() const { return join(kRawMarker, {}); }
   /// Counts the refreshes that were asked for.
   std::string order(std::string_view name) const { return join(kOrder, name); }
+  /// Never there: its removal shows whether the server takes writes.
+  std::string probe() const { return join(kProbe, {}); }
   /// The lease of the load that refreshes an entry that is there.
   std::string refresh_lease(std::string_view name) const { return join(kLease, name); }
 
@@ -93,6 +95,9 @@ class KeySpace {
                                     kRawMarker =
                                         "\x01"
                                         "raw",
+                                    kProbe =
+                                        "\x01"
+                                        "probe",
                                     kOrder =
                                         "\x01"
                                         "order:",
