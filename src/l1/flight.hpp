@@ -81,7 +81,7 @@
 #include <exception>
 #include <limits>
 #include <memory>
-#include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -90,6 +90,7 @@
 #include <dsta/cache/detail/load.hpp>
 
 #include "base/lease_token.hpp"
+#include "base/mutex.hpp"
 #include "base/send_order.hpp"
 #include "entry/tags.hpp"
 #include "l1/fill_epoch.hpp"
@@ -100,9 +101,9 @@ namespace detail {
 
 /// A load that waits for a background thread. Whoever begins it first runs it: the thread it was queued for, or a
 /// caller that must not wait for that thread. Thread-safe.
-class Errand {
+class QueuedLoad {
  public:
-  virtual ~Errand() = default;
+  virtual ~QueuedLoad() = default;
   /// Runs it unless somebody has begun.
   virtual void run() = 0;
 };
@@ -187,7 +188,7 @@ struct Flight {
   /// Its leader's: see `waits`.
   void wait_for(const LeaseToken& lease, std::uint64_t thread) {
     {
-      const std::lock_guard lock(mutex);
+      const MutexLock lock(mutex);
       waits = true;
       waits_for_lease = lease;
       waits_for_thread = thread;
@@ -195,24 +196,30 @@ struct Flight {
     landing.notify_all();
   }
   void wait_no_more() {
-    if (!waits) return;  // only its leader writes it
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     waits = false;
   }
 
-  std::mutex mutex;
+  /// Nothing where its leader waits for no other load.
+  std::optional<LeaseToken> awaited_lease() {
+    const MutexLock lock(mutex);
+    return waits ? std::optional(waits_for_lease) : std::nullopt;
+  }
+
+  Mutex mutex;
   std::condition_variable landing;
-  // Under `mutex`.
-  std::weak_ptr<Errand> errand;
-  bool landed = false;
+  std::weak_ptr<QueuedLoad> queued DSTA_GUARDED_BY(mutex);
+  bool landed DSTA_GUARDED_BY(mutex) = false;
+  /// Its leader waits for another load before it runs its own: for the one that has this lease, or that this thread
+  /// runs (0: neither is known).
+  bool waits DSTA_GUARDED_BY(mutex) = false;
+  LeaseToken waits_for_lease DSTA_GUARDED_BY(mutex){};
+  std::uint64_t waits_for_thread DSTA_GUARDED_BY(mutex) = 0;
+
+  // How it ended: written before `landed` is set, under `mutex`, and never changed afterwards.
   bool abandoned = false;  ///< its loader never ran
   /// Abandoned because others of its batch come first: its leader, too, asks once more.
   bool deferred = false;
-  /// Its leader waits for another load before it runs its own: for the one that has this lease, or that this thread
-  /// runs (0: neither is known).
-  bool waits = false;
-  LeaseToken waits_for_lease{};
-  std::uint64_t waits_for_thread = 0;
   NodeRef value;                      ///< null and no error: the source does not know the key
   Freshness found = Freshness::miss;  ///< of a value of L2, when it was read
   bool from_shared = false;           ///< the value was found at L2

@@ -26,7 +26,7 @@ constexpr std::chrono::seconds kForeignRefresh{1};
 
 bool is_current(const Versions& versions, std::string_view name, std::uint64_t noted) {
   const Version* const version = versions.there(name);
-  return version && version->judge(noted) == Version::Verdict::current;
+  return version && version->evaluate(noted) == Version::Verdict::current;
 }
 
 /// Taken under the versions that hold now: what it brings will count.
@@ -264,7 +264,7 @@ void LeaseCoordinator::land_found(Flight& flight, const EntryTerms& terms, NodeR
   if (node->shared) landing.replace_by = std::move(node);
   context_.store.land(flight, std::move(landing), context_.now());
   {
-    const std::lock_guard lock(flight.mutex);
+    const MutexLock lock(flight.mutex);
     flight.value = std::move(value);
     flight.from_shared = true;
     flight.leader_only = leader_only;
@@ -283,7 +283,7 @@ void LeaseCoordinator::back_off(const std::shared_ptr<Flight>& flight, std::opti
   }
   context_.store.land(*flight, std::move(landing), context_.now());
   {
-    const std::lock_guard lock(flight->mutex);
+    const MutexLock lock(flight->mutex);
     flight->landed = flight->abandoned = true;
   }
   flight->landing.notify_all();
@@ -300,8 +300,9 @@ bool LeaseCoordinator::wait_for_foreign(int looks, TimePoint begun) {
 
 std::shared_ptr<Flight> LeaseCoordinator::load_waited_for(const Batch& waiting) const {
   for (const auto& flight : waiting.flights) {
-    if (!flight->waits) continue;
-    if (auto load = levels_.leases()->flight_of(flight->waits_for_lease)) return load;
+    const auto lease = flight->awaited_lease();
+    if (!lease) continue;
+    if (auto load = levels_.leases()->flight_of(*lease)) return load;
   }
   return nullptr;
 }

@@ -55,7 +55,8 @@ class Loads::BatchCall {
         items_(items),
         loader_(loader),
         limit_(deadline(loads.context_.now(), loader->terms->load_timeout)),
-        open_(items.size()) {
+        open_(items.size()),
+        counted_(items.size()) {
     std::iota(open_.begin(), open_.end(), std::size_t{0});
   }
 
@@ -77,8 +78,11 @@ class Loads::BatchCall {
 
   const LoadSpec& spec() const { return *loader_; }
   Counters& counters() const { return loader_->identity->counters; }
-  void count(bool found) {
-    if (!counted_ && loads_.levels_.used_by(*loader_->terms)) counters().add(found ? Count::hits : Count::misses);
+  /// Each item once.
+  void count(std::size_t item, bool found) {
+    if (counted_[item]) return;
+    counted_[item] = true;
+    counters().add(found ? Count::hits : Count::misses);
   }
 
   Loads& loads_;
@@ -86,7 +90,7 @@ class Loads::BatchCall {
   const std::shared_ptr<BatchLoader>& loader_;
   const TimePoint limit_;
   std::vector<std::size_t> open_;
-  bool counted_ = false;  ///< each item as a hit or a miss
+  std::vector<bool> counted_;  ///< by item: as a hit or a miss
 };
 
 void Loads::load_batch(std::vector<BatchItem>& items, const std::shared_ptr<BatchLoader>& loader) {
@@ -96,7 +100,7 @@ void Loads::load_batch(std::vector<BatchItem>& items, const std::shared_ptr<Batc
 void Loads::BatchCall::run() {
   loads_.levels_.notice_fork();
   const TimeBudget::Operation budget(loads_.context_.time_limit(loader_->terms->load_timeout));
-  for (; !open_.empty(); counted_ = true) {
+  while (!open_.empty()) {
     if (loads_.context_.closed()) return load_uncached();
     Batch wanted, behind;
     std::size_t early = 0;
@@ -132,8 +136,7 @@ std::vector<Waiting> Loads::BatchCall::join(Batch& wanted, Batch& behind, std::s
     Store::Joined joined = loads_.context_.store.join(
         std::move(flight), asks || lags ? Store::Wants::load : Store::Wants::any, loads_.context_.now());
     // With an L2 it is not yet known which of the two it will be.
-    if (!counted_ && (joined.entry || !loads_.levels_.used_by(*spec().terms)))
-      counters().add(joined.entry ? Count::hits : Count::misses);
+    if (joined.entry || !loads_.levels_.used_by(*spec().terms)) count(i, bool(joined.entry));
     if (joined.entry) {
       const bool past_ttl = is_past_ttl(joined.freshness);
       if (past_ttl) counters().add(Count::stale_served);
@@ -191,7 +194,7 @@ void Loads::BatchCall::load(const Batch& wanted) {
 
 void Loads::BatchCall::wait_for(Waiting& one, std::vector<std::size_t>& aged) {
   if (!one.flight) {
-    count(false);
+    count(one.item, false);
     open_.push_back(one.item);
     return;
   }
@@ -202,11 +205,13 @@ void Loads::BatchCall::wait_for(Waiting& one, std::vector<std::size_t>& aged) {
       one.leads = true;
       awaited = loads_.await(one.flight, TimePoint::max(), one.flight->sequence, true);
     }
-    const bool brought_by_another = awaited == Awaited::value ? one.flight->from_shared : one.flight->deferred;
-    count(brought_by_another);
+    // What is asked for once more because other keys come first is counted by what it gets.
+    if (awaited != Awaited::nothing || !one.flight->deferred) {
+      count(one.item, awaited == Awaited::value && one.flight->from_shared);
+    }
     finish(one, awaited, aged);
   } catch (const RecursiveLoadError&) {  // handed over in the outcome
-    count(false);
+    count(one.item, false);
     items_[one.item].error = std::current_exception();
   }
 }
@@ -270,10 +275,12 @@ void Loads::BatchCall::refresh_behind(const std::vector<std::size_t>& aged) {
 }
 
 void Loads::BatchCall::load_uncached() {
-  if (!counted_) counters().add(Count::misses, open_.size());
   counters().add(Count::loads);
   std::vector<BatchLoader::Call> calls;
-  for (const std::size_t i : open_) calls.push_back({i, items_[i].key});
+  for (const std::size_t i : open_) {
+    count(i, false);
+    calls.push_back({i, items_[i].key});
+  }
   try {
     std::vector<Loaded> loaded = loader_->load(calls);
     for (std::size_t n = 0; n < open_.size(); ++n) {

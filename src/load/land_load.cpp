@@ -68,7 +68,7 @@ void LoadRunner::land(Flight& flight, const LoadSpec& spec, Loaded loaded, Prepa
   }
   context_.probes.at(Probes::Point::after_store, flight.name);
   {
-    const std::lock_guard lock(flight.mutex);
+    const MutexLock lock(flight.mutex);
     flight.value = std::move(loaded.node);
     flight.error = std::move(loaded.error);
     flight.valid_before = prepared.valid_before;
@@ -115,12 +115,12 @@ std::uint64_t LoadRunner::valid_before(const Flight& flight, const Loaded& loade
 
 void LoadRunner::fail(Flight& flight, std::exception_ptr error) noexcept {
   {
-    const std::lock_guard lock(flight.mutex);
+    const MutexLock lock(flight.mutex);
     if (flight.landed) return;
   }
   context_.store.land(flight, {}, context_.now());
   {
-    const std::lock_guard lock(flight.mutex);
+    const MutexLock lock(flight.mutex);
     flight.landed = true;
     flight.abandoned = !error;
     flight.error = std::move(error);

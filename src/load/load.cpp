@@ -20,9 +20,9 @@ bool waits_for_refresh(const EntryTerms& terms, Freshness freshness) {
   return is_past_ttl(freshness) && terms.soft_timeout > Duration::zero();
 }
 
-/// Under the flight's mutex; of a caller inside a load. The flight's leader waits for a load, which is one of this
-/// thread's or may depend on one: of loads in other processes that is not known, so the wait has a limit.
-bool waits_for_its_caller(const Flight& flight, TimePoint patience) {
+/// Of a caller inside a load. The flight's leader waits for a load, which is one of this thread's or may depend on one:
+/// of loads in other processes that is not known, so the wait has a limit.
+bool waits_for_its_caller(const Flight& flight, TimePoint patience) DSTA_REQUIRES(flight.mutex) {
   if (!flight.waits) return false;
   return LoadScope::holds_lease(flight.waits_for_lease) || flight.waits_for_thread == this_thread_number() ||
          std::chrono::steady_clock::now() >= patience;
@@ -260,7 +260,7 @@ Loads::Awaited Loads::await(const std::shared_ptr<Flight>& flight, TimePoint lim
     return arrived < flight->valid_before ? Awaited::value : Awaited::nothing;
   };
   {
-    const std::lock_guard lock(flight->mutex);
+    const MutexLock lock(flight->mutex);
     if (flight->landed) return verdict();
   }
   context_.probes.at(Probes::Point::before_wait, flight->name);
@@ -271,22 +271,22 @@ Loads::Awaited Loads::await(const std::shared_ptr<Flight>& flight, TimePoint lim
   constexpr std::chrono::milliseconds kBetweenLooks{10};
   const bool nested = LoadScope::active() && !leads && levels_.has_l2();
   const TimePoint patience = std::chrono::steady_clock::now() + Leases::kLife;
-  std::shared_ptr<Errand> errand;
+  std::shared_ptr<QueuedLoad> queued;
   for (;;) {
-    if (errand) errand->run();
+    if (queued) queued->run();
     const WaitScope scope(flight);
     const PlacesLent lent;
-    std::unique_lock lock(flight->mutex);
+    MutexLock lock(flight->mutex);
     for (;;) {
       if (flight->landed) return verdict();
-      if (may_run && !errand && (errand = flight->errand.lock())) break;
+      if (may_run && !queued && (queued = flight->queued.lock())) break;
       if (nested && waits_for_its_caller(*flight, patience)) return Awaited::stuck;
       if (nested && flight->leader.load(std::memory_order_acquire) == 0) {
-        flight->landing.wait_for(lock, kBetweenLooks);
+        flight->landing.wait_for(lock.native(), kBetweenLooks);
         if (!flight->landed && context_.now() >= limit) return Awaited::timeout;
       } else if (limit == TimePoint::max()) {
-        flight->landing.wait(lock);
-      } else if (context_.options.clock->wait_until(lock, flight->landing, limit) && !flight->landed) {
+        flight->landing.wait(lock.native());
+      } else if (context_.options.clock->wait_until(lock.native(), flight->landing, limit) && !flight->landed) {
         return Awaited::timeout;
       }
     }

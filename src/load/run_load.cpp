@@ -39,8 +39,8 @@ void LoadRunner::acquire_and_load(const Batch& batch, const LoadSpec& spec, Load
     for (const auto& flight : left.flights) flight->wait_no_more();
     Acquired acquired = leases_.acquire(left, spec, urgency, looks, place);
     if (!acquired.owned.empty()) {
-      // Nobody waits for a load that is not under way: not for this one, where another process brings the value, and
-      // not for another process, where this one has something to load.
+      // A key that cannot be loaded now (another process has its lease, or its prefix has no place) is given up: its
+      // callers ask again, and do not wait for the loader of the other keys.
       defer(acquired.foreign);
       defer(acquired.queued);
       return load_owned(acquired.owned, spec, urgency, run, place);
@@ -66,7 +66,7 @@ void LoadRunner::acquire_and_load(const Batch& batch, const LoadSpec& spec, Load
 void LoadRunner::defer(const Batch& batch) noexcept {
   for (const auto& flight : batch.flights) {
     {
-      const std::lock_guard lock(flight->mutex);
+      const MutexLock lock(flight->mutex);
       flight->deferred = true;
     }
     abandon(*flight);
@@ -107,8 +107,10 @@ void LoadRunner::wait_for_unclaimed(const std::shared_ptr<Flight>& flight) {
     try {
       const WaitScope scope(running);
       const PlacesLent lent;
-      std::unique_lock lock(running->mutex);
-      if (running->landing.wait_until(lock, limit, [&] { return running->landed; })) continue;
+      MutexLock lock(running->mutex);
+      while (!running->landed && running->landing.wait_until(lock.native(), limit) != std::cv_status::timeout) {
+      }
+      if (running->landed) continue;
     } catch (const RecursiveLoadError&) {  // that load waits for this thread's
     }
     context_.store.begin_unclaimed_beside(*flight);

@@ -14,13 +14,13 @@ namespace detail {
 namespace {
 
 /// Lands its flights empty-handed when it is destroyed before it began, so that nobody waits for ever.
-class QueuedLoad final : public Errand {
+class PostedLoad final : public QueuedLoad {
  public:
-  QueuedLoad(std::function<void()> run, std::function<void()> abandon)
+  PostedLoad(std::function<void()> run, std::function<void()> abandon)
       : run_(std::move(run)), abandon_(std::move(abandon)) {}
-  QueuedLoad(const QueuedLoad&) = delete;
-  QueuedLoad& operator=(const QueuedLoad&) = delete;
-  ~QueuedLoad() override {
+  PostedLoad(const PostedLoad&) = delete;
+  PostedLoad& operator=(const PostedLoad&) = delete;
+  ~PostedLoad() override {
     if (!begun_) abandon_();
   }
   void run() override {
@@ -38,7 +38,7 @@ class QueuedLoad final : public Errand {
 bool LoadRunner::run_load_async(const Batch& batch, const LoadSpec& spec, std::function<void()> run) {
   context_.probes.at(Probes::Point::before_queue, batch.flights.front()->name);
   const std::shared_ptr<void> owner = owner_.lock();
-  auto errand = std::make_shared<QueuedLoad>(
+  auto queued = std::make_shared<PostedLoad>(
       [this, owner, flights = batch.flights, identity = spec.identity, run = std::move(run)] {
         run();
         const auto failed = [](const auto& flight) { return flight->error != nullptr; };
@@ -50,15 +50,15 @@ bool LoadRunner::run_load_async(const Batch& batch, const LoadSpec& spec, std::f
         for (const auto& flight : flights) abandon(*flight);
       });
   for (const auto& flight : batch.flights) {
-    const std::lock_guard lock(flight->mutex);
-    flight->errand = errand;
+    const MutexLock lock(flight->mutex);
+    flight->queued = queued;
     flight->landing.notify_all();  // for those who would run it themselves
   }
   Duration longest = longest_load_.load();
   while (longest < spec.terms->load_timeout &&
          !longest_load_.compare_exchange_weak(longest, spec.terms->load_timeout)) {
   }
-  if (context_.background->post([errand] { errand->run(); })) return true;
+  if (context_.background->post([queued] { queued->run(); })) return true;
   context_.log(LogLevel::info,
                fmt::format("the executor is full: a load under prefix '{}' was not started", spec.identity->prefix));
   return false;

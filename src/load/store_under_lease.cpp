@@ -66,7 +66,7 @@ void LeaseCoordinator::store(OwnedLoads& owned, const LoadSpec& spec, std::vecto
       Claim& claim = owned.claims[of[n].flight];
       if (!of[n].is_refresh) {
         note_stored(claim, prepared[of[n].flight], done[n], of[n].stores);
-      } else if (done[n].settled()) {
+      } else if (done[n].executed()) {
         claim.refresh.dropped();
       }
     }
@@ -182,7 +182,7 @@ std::optional<std::string> LeaseCoordinator::encode_value(const Node& value, con
 
 void LeaseCoordinator::note_stored(Claim& claim, Prepared& mine, const Done& done, bool stores) {
   // Answered: the lease is gone or somebody else's. Refused or not answered: it may stand, and is given back later.
-  if (done.settled()) claim.hold.dropped();
+  if (done.executed()) claim.hold.dropped();
   if (done || !stores) return;
   mine.landing.replace_by.reset();
   switch (done.status) {

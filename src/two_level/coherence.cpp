@@ -123,7 +123,7 @@ void Coherence::on_keys(std::span<const std::string_view> keys) {
     const auto [kind, name, token] = names.parse(key);
     switch (kind) {
       case KeySpace::Kind::entry:
-        if (const auto* const see = context_.probes.heard_probe.load(std::memory_order_acquire)) (*see)();
+        if (const auto* const see = context_.probes.before_report.load(std::memory_order_acquire)) (*see)();
         context_.store.revoke({name, {}, hash_bytes(name), true});
         break;
       case KeySpace::Kind::notice:

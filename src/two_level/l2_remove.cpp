@@ -43,7 +43,7 @@ bool L2Cache::counts(const EnvelopeView& view) {
 
 std::size_t L2Cache::remove_matching(const std::shared_ptr<const KeyPattern>& pattern) {
   const TimeBudget::Operation budget(context_.time_limit());
-  // A copy of what L2 has is judged as it is there, by its name: one that stayed when L2's went would miss the next
+  // A copy of what L2 has is evaluated as it is there, by its name: one that stayed when L2's went would miss the next
   // invalidation, since L2 has nothing left whose removal it could announce.
   const auto matches = [&](const Store::Known& known) {
     return pattern->concerns(known.name, known.shared ? std::string_view() : known.full) &&

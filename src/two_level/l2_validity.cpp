@@ -13,7 +13,7 @@ Validity<std::int64_t> validity_of(const EnvelopeView& view, const Versions& ver
   Validity<std::int64_t> entry;
   const auto verdict = [&](std::string_view name, std::uint64_t noted) {
     const Version* const version = versions.there(name);
-    return version ? version->judge(noted) : Version::Verdict::gone;
+    return version ? version->evaluate(noted) : Version::Verdict::gone;
   };
   // An epoch does not expire: a newer one removes.
   entry.removed = view.epochs.size() != 1 || verdict({}, view.epochs[0]) != Version::Verdict::current;

@@ -1,4 +1,4 @@
-// Versions at the shared level: how they come to who needs them, and how others learn that one was raised.
+// Versions at L2: how they come to who needs them, and how others learn that one was raised.
 #include <gtest/gtest.h>
 
 #include <sstream>
@@ -187,7 +187,7 @@ TEST_F(RemoteVersions, RaisingAVersionForgetsItAndGivesNotice) {
   EXPECT_TRUE(remote->versions().find("tag"));
   EXPECT_TRUE(remote->raise("tag", true));
   EXPECT_FALSE(remote->versions().find("tag"));
-  EXPECT_EQ(parse_version(at(remote->keys().version("tag")))->judge(before.expired), Version::Verdict::gone);
+  EXPECT_EQ(parse_version(at(remote->keys().version("tag")))->evaluate(before.expired), Version::Verdict::gone);
   std::istringstream notices(command({"KEYS", "dsta:\x01n:*"}));
   std::size_t count = 0;
   for (std::string key; std::getline(notices, key); ++count) {

@@ -202,12 +202,12 @@ TEST_P(VersionScript, AnEvictedOneRevivesNothing) {
   const std::uint64_t later = version().expired;
   command({"DEL", "k"});
   need("60000");
-  EXPECT_EQ(version().judge(noted), Version::Verdict::gone);
-  EXPECT_EQ(version().judge(later), Version::Verdict::current) << "nothing was raised since, so it need not go";
+  EXPECT_EQ(version().evaluate(noted), Version::Verdict::gone);
+  EXPECT_EQ(version().evaluate(later), Version::Verdict::current) << "nothing was raised since, so it need not go";
   command({"DEL", "k"});
   raise("remove", false, "other");
   need("60000");
-  EXPECT_EQ(version().judge(later), Version::Verdict::gone) << "nobody knows that it was not this one";
+  EXPECT_EQ(version().evaluate(later), Version::Verdict::gone) << "nobody knows that it was not this one";
 }
 
 TEST_P(VersionScript, OneForEverThatWasEvictedIsMadeFromItsCopy) {

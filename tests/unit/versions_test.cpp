@@ -1,4 +1,4 @@
-// What decides whether an entry of the shared level still counts, and what of it a process remembers.
+// What decides whether an entry of L2 still counts, and what of it a process remembers.
 #include "l2/values/versions.hpp"
 
 #include <gtest/gtest.h>
@@ -22,18 +22,18 @@ using Verdict = Version::Verdict;
 
 TEST(Version, AnEntryIsCurrentPastItsTtlOrGoneByWhatItNoted) {
   const Version version{.removed = 100, .expired = 200};
-  EXPECT_EQ(version.judge(200), Verdict::current);
-  EXPECT_EQ(version.judge(199), Verdict::expired);
-  EXPECT_EQ(version.judge(100), Verdict::expired);
-  EXPECT_EQ(version.judge(99), Verdict::gone);
-  EXPECT_EQ(version.judge(0), Verdict::gone);
-  EXPECT_EQ(version.judge(201), Verdict::gone) << "a version that was never here: the key was made again meanwhile";
+  EXPECT_EQ(version.evaluate(200), Verdict::current);
+  EXPECT_EQ(version.evaluate(199), Verdict::expired);
+  EXPECT_EQ(version.evaluate(100), Verdict::expired);
+  EXPECT_EQ(version.evaluate(99), Verdict::gone);
+  EXPECT_EQ(version.evaluate(0), Verdict::gone);
+  EXPECT_EQ(version.evaluate(201), Verdict::gone) << "a version that was never here: the key was made again meanwhile";
 }
 
 TEST(Version, RemovedLastThereIsNothingBetweenCurrentAndGone) {
   const Version version{.removed = 100, .expired = 100};
-  EXPECT_EQ(version.judge(100), Verdict::current);
-  EXPECT_EQ(version.judge(99), Verdict::gone);
+  EXPECT_EQ(version.evaluate(100), Verdict::current);
+  EXPECT_EQ(version.evaluate(99), Verdict::gone);
 }
 
 TEST(Version, IsTwoNumbersWithABlankBetween) {

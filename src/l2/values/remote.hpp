@@ -40,7 +40,7 @@ struct Done {
   bool forbidden = false;     ///< the user may not, or the server has no such command
   explicit operator bool() const { return status == yes; }
   /// It is done, or what it was about is not there: not refused, and not unknown.
-  bool settled() const { return status != unknown && why.empty(); }
+  bool executed() const { return status != unknown && why.empty(); }
 };
 
 /// What is stored under a key.
@@ -49,7 +49,7 @@ struct Found {
     nothing,
     value,  ///< `view`; whether it is valid is for `versions` and the clock to say
     lease,  ///< a load is running: `lease`
-    other,  ///< bytes that are no entry of this key: `refusal`
+    other,  ///< bytes that are no entry of this key: `decode_error`
   };
   Found() = default;
   Found(Found&&) = default;  // the view's bytes are on the heap and stay where they are

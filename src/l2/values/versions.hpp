@@ -30,7 +30,7 @@ struct Version {
   std::uint64_t expired = 0;
 
   enum class Verdict { current, expired, gone };
-  Verdict judge(std::uint64_t noted) const {
+  Verdict evaluate(std::uint64_t noted) const {
     if (noted == expired) return Verdict::current;
     return noted >= removed && noted < expired ? Verdict::expired : Verdict::gone;
   }
