@@ -63,7 +63,7 @@ void Oracle::Change::stored(std::size_t i, int status) {
 
 bool Oracle::Change::done() {
   const bool open = what_ == removal && oracle_->pending_() > 0;
-  if (what_ == removal || what_ == write) raise_floors(open ? Floor::own : reach_);
+  if (makes_known_) raise_floors(open ? Floor::own : reach_);
   if (!open) {
     settle();
     return true;

@@ -68,6 +68,7 @@ void Worker::refresh(Op operation, std::size_t cell) {
         const Seen seen = subject(cell)->refresh(cell % kArguments);
         oracle_.saw(reader, seen.stamp, seen.empty);
         version = seen.stamp ? seen.stamp->version : 0;
+        if (seen.stamp && kind_of(cell).kept && !oracle_.faulty(reader.begun)) change.brought(version);
         if (known.removed < reader.begun) raise(known.stored, now());
       }
       outcome = Outcome::value;

@@ -38,11 +38,11 @@ bool Oracle::enforced(const Floor& floor, const Reader& reader) const {
   if (raised == 0 || raised >= reader.begun) return false;
   if (floor.process == process_) return true;
   if (floor.reach == Floor::own) return false;
-  // Values of one process alone: others reach them by tags and cache_clear, and only where something is heard.
+  // Values of one process alone: others reach them by tags and cache_clear, and only where something is reported.
   if (kind_of(reader.cell).level == Level::l1 && floor.reach < Floor::tag) return false;
   if (reader.strict) return true;
   const bool fault = board_.fault_generation % 2 == 1;
-  // Loaded while nothing is heard, they are served until the channel is back.
+  // Loaded while nothing is reported, they are served until the channel is back.
   if (kind_of(reader.cell).level == Level::l1 && (fault || board_.fault_ended > reader.begun - 2 * kPing)) return false;
   const bool silent = fault || board_.fault_ended > raised - 2 * kPing;
   return reader.begun - raised > kHeard + lag() + (silent ? 2 * kPing : 0);

@@ -17,10 +17,10 @@ namespace dsta::cache::fleet_model {
 /// Knows what a reader of this process may see. Thread-safe.
 ///
 /// Idea: what makes a value out of date first bumps its source's version and then calls the library. When the call
-/// returned and is confirmed it raises a floor: a version, and when. A load carries the version that it read at the
-/// source. So a version below a floor that was raised before a reader began was read before the invalidation, and must
-/// not be seen. A written version (`set`, `put`) was stored some time between call and return, so a floor says
-/// something of it only when the write had ended before the invalidation began.
+/// returned and is confirmed it raises a floor: a version, and when. So does a refresh. A load carries the version that
+/// it read at the source. So a version below a floor that was raised before a reader began was read before the
+/// invalidation, and must not be seen. A written version (`set`, `put`) was stored some time between call and return,
+/// so a floor says something of it only when the write had ended before the invalidation began.
 ///
 /// What is allowed, and why:
 /// - another process's in-process level may be late by kHeard (coherence.md: it hears of a change a moment after it);
@@ -60,6 +60,11 @@ class Oracle {
     Change(Oracle& oracle, What what, std::vector<std::size_t> cells, Floor::Reach reach = Floor::fleet);
     std::uint64_t version(std::size_t i = 0) const { return versions_[i]; }
     Stamp stamp(std::size_t i = 0) const;
+    /// A refresh brought this version, and no fault kept it from being stored: an older load must not replace it.
+    void brought(std::uint64_t version) {
+      versions_[0] = version;
+      makes_known_ = true;
+    }
     /// A removal or refresh returned.
     /// Whether the server has confirmed it.
     bool done();
@@ -77,6 +82,7 @@ class Oracle {
     std::vector<int> statuses_;
     Floor::Reach reach_;
     std::int64_t begun_;
+    bool makes_known_ = what_ == removal || what_ == write;
   };
   /// Raises the floors of changes that are confirmed by now.
   void confirm();
