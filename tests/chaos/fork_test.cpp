@@ -153,8 +153,8 @@ TEST_P(Fork, AParentsWriteIsSeenByItsChild) {
 }
 
 /// What the manager's own threads are at when it forks is not left half done in the child.
-TEST_P(Fork, NoneHappensInTheMiddleOfWhatIsHeard) {
-  if (!GetParam()) GTEST_SKIP() << "nothing is heard without an in-process level";
+TEST_P(Fork, NoneHappensInTheMiddleOfAReport) {
+  if (!GetParam()) GTEST_SKIP() << "nothing is reported without an in-process level";
   CacheManager others(over_redis(server->url(), false, 5s));
   std::atomic<bool> inside = false, seen = false;
   const std::function<void()> dawdle = [&] {
@@ -163,11 +163,11 @@ TEST_P(Fork, NoneHappensInTheMiddleOfWhatIsHeard) {
     inside = false;
   };
   ASSERT_TRUE(eventually([&] { return cache.set("k", 1) && cache.lookup<int>("k").source == Source::l1; }));
-  cache.core()->heard_probe = &dawdle;
+  cache.core()->before_report = &dawdle;
   ASSERT_TRUE(others.set("k", 2));
   ASSERT_TRUE(eventually([&] { return seen.load(); }));
   EXPECT_TRUE(went_well(in_child([&] { return !inside; })));
-  cache.core()->heard_probe = nullptr;
+  cache.core()->before_report = nullptr;
   EXPECT_TRUE(eventually([&] { return !inside; }));
 }
 

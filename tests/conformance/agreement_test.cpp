@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "backend_test.hpp"
-#include "has_heard.hpp"
+#include "has_invalidated.hpp"
 #include "on_threads.hpp"
 #include "scale.hpp"
 
@@ -36,7 +36,7 @@ struct Agreement : BackendTest {
   /// At once where nothing is kept in-process.
   void let_hear(CacheManager& from, CacheManager& to) const {
     if (has_l1()) {
-      ASSERT_TRUE(has_heard(from, to));
+      ASSERT_TRUE(has_invalidated(from, to));
     }
   }
   /// A function whose value names its tag.

@@ -147,7 +147,7 @@ TEST_P(SharedDelMany, TakesMoreKeysThanOneRequest) {
             "0");
 }
 
-TEST_P(SharedDelMany, IsHeardByOtherProcesses) {
+TEST_P(SharedDelMany, IsReportedToOtherProcesses) {
   CacheManager other = manager();
   cache.set_many<int>({{"a", 1}, {"b", 2}});
   ASSERT_EQ(other.get<int>("a"), 1);

@@ -17,7 +17,7 @@
 #include "eventually.hpp"
 #include "fault_proxy.hpp"
 #include "hand_executor.hpp"
-#include "has_heard.hpp"
+#include "has_invalidated.hpp"
 #include "over_redis.hpp"
 #include "redis_server.hpp"
 
@@ -199,7 +199,7 @@ void FenceAcross::strike() {
   }
   struck = true;
   background->at_once = true;
-  EXPECT_TRUE(word != Word::at_once || has_heard(there, here));
+  EXPECT_TRUE(word != Word::at_once || has_invalidated(there, here));
   const auto read = [this](auto reading) { readers.push_back(std::async(std::launch::async, reading)); };
   const auto readers_of = [&](const std::string& who, CacheManager& manager, const cached<Function>& f) {
     read([=, this, &manager] { expect_looks_new(who, manager, f); });
@@ -283,8 +283,8 @@ void FenceAcross::overtake(By with, Moment when) {
   for (auto& reader : readers) reader.get();
   readers.clear();
   if (has_l1()) {
-    ASSERT_TRUE(has_heard(there, here));
-    ASSERT_TRUE(has_heard(here, there));
+    ASSERT_TRUE(has_invalidated(there, here));
+    ASSERT_TRUE(has_invalidated(here, there));
   }
   expect_new("here", here, mine);
   expect_new("there", there, theirs);

@@ -20,7 +20,7 @@
 #include <vector>
 
 #include "eventually.hpp"
-#include "has_heard.hpp"
+#include "has_invalidated.hpp"
 #include "l2/values/keyspace.hpp"
 #include "over_redis.hpp"
 #include "redis_server.hpp"
@@ -362,8 +362,8 @@ struct Interleaving : ::testing::TestWithParam<std::tuple<Levels, Kind>> {
   void expect_no_lease();
   void hear() {
     if (!keeps()) return;
-    ASSERT_TRUE(has_heard(a.cache, b.cache));
-    ASSERT_TRUE(has_heard(b.cache, a.cache));
+    ASSERT_TRUE(has_invalidated(a.cache, b.cache));
+    ASSERT_TRUE(has_invalidated(b.cache, a.cache));
   }
   friend std::ostream& operator<<(std::ostream& out, const Interleaving& test) {
     return out << name_in(kChangeNames, test.change) << " by " << (test.by_a ? "the same process" : "the other") << " "

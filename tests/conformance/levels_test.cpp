@@ -100,7 +100,7 @@ TEST_P(TwoLevels, WhatIsForTheSecondAloneIsReadFromTheServerEachTime) {
   EXPECT_FALSE(f.peek(1));
 }
 
-TEST_P(TwoLevels, ARemovalAtTheServerByHandIsHeard) {
+TEST_P(TwoLevels, ARemovalAtTheServerByHandIsReported) {
   cache.set("k", "v");
   EXPECT_EQ(cache.get("k"), "v");
   server->command({"DEL", at_server("k")});

@@ -1,11 +1,11 @@
-// What is of the server alone is judged by what the server knows, also where a manager is told of changes: word of one
+// What is of L2 alone is evaluated by what the server knows, also where a channel reports changes: the report of one
 // that was made before the call may be on its way.
 #include <gtest/gtest.h>
 
 #include <string>
 
 #include "eventually.hpp"
-#include "has_heard.hpp"
+#include "has_invalidated.hpp"
 #include "over_redis.hpp"
 #include "proxied_server.hpp"
 
@@ -26,7 +26,7 @@ struct AskedAgain : ProxiedServer {
   CacheManager here, there;
 };
 
-TEST_F(AskedAgain, AnInvalidationCountsBeforeItIsHeardOf) {
+TEST_F(AskedAgain, AnInvalidationCountsBeforeItIsReported) {
   int source = 1;
   const EntryOptions options{.ttl = 60s, .prefix = "f", .tags = {"t"}, .level = Level::l2};
   const auto f = here.cached(options, [&](int) { return source; });
@@ -70,7 +70,7 @@ TEST_F(AskedAgain, WhatIsStoredAfterAnUnseenInvalidationCounts) {
   EXPECT_TRUE(here.set("after", 3, of_the_server));
   EXPECT_EQ(there.get<int>("after"), 3);
   proxy->clear();
-  ASSERT_TRUE(has_heard(there, here));
+  ASSERT_TRUE(has_invalidated(there, here));
   EXPECT_EQ(here.get<int>("after"), 3);
 }
 

@@ -33,7 +33,8 @@ constexpr int kKeys = 24;
 
 std::string name(int k) { return "dsta:" + std::to_string(k); }
 
-/// Erased on told, emptied on suspect, filled only by what was asked for under the epoch that still is.
+/// Erased when reported, emptied when the channel is down, filled only by what was asked for under the epoch that still
+/// is.
 class ModelCache : public ChannelListener {
  public:
   struct Ticket {

@@ -1,4 +1,5 @@
-// The invalidation channel against real servers: what others change is heard, and what may go unheard is known.
+// The invalidation channel against real servers: what others change is reported, and it is known when a report may be
+// missing.
 #include "l2/tracking/channel.hpp"
 
 #include <gtest/gtest.h>
@@ -41,7 +42,7 @@ constexpr auto kPeriod = 300ms;
 /// For what has to happen, and has no deadline.
 constexpr auto kLong = 20s;
 
-/// Notes what it is told.
+/// Notes what is reported.
 class Notes : public ChannelListener {
  public:
   void on_keys(std::span<const std::string_view> keys) override {
@@ -146,7 +147,7 @@ struct ChannelTest : ::testing::Test {
   std::vector<std::string> log;  // under log_mutex
 };
 
-TEST_F(ChannelTest, WhatAnotherClientDoesToAKeyIsHeard) {
+TEST_F(ChannelTest, WhatAnotherClientDoesToAKeyIsReported) {
   const RedisServer server;
   Link link(to(server.port()));
   Notes notes;
@@ -167,7 +168,7 @@ TEST_F(ChannelTest, WhatAnotherClientDoesToAKeyIsHeard) {
   EXPECT_EQ(notes.times("dsta:x"), 0);
 }
 
-TEST_F(ChannelTest, EvictionIsHeard) {
+TEST_F(ChannelTest, EvictionIsReported) {
   RedisOptions small;
   small.config = {"maxmemory 3mb", "maxmemory-policy volatile-ttl"};  // so that there is one candidate
   const RedisServer server(small);
@@ -211,7 +212,7 @@ TEST_F(ChannelTest, OwnWritesAreReportedWhereTheFirstWriterDecides) {
   EXPECT_TRUE(logged().empty());
 }
 
-TEST_F(ChannelTest, AWriteOfAnotherRightBehindAnOwnOneIsHeard) {
+TEST_F(ChannelTest, AWriteOfAnotherRightBehindAnOwnOneIsReported) {
   RedisServer server;
   Link link(to(server.port(), 10s));
   Notes notes;
@@ -234,7 +235,7 @@ TEST_F(ChannelTest, AWriteOfAnotherRightBehindAnOwnOneIsHeard) {
   EXPECT_TRUE(notes.await_key("dsta:both"));
 }
 
-TEST_F(ChannelTest, AFlushOfTheServerIsHeardWhoeverDidIt) {
+TEST_F(ChannelTest, AFlushOfTheServerIsReportedWhoeverDidIt) {
   const RedisServer server;
   Link link(to(server.port()));
   Notes notes;
@@ -248,7 +249,7 @@ TEST_F(ChannelTest, AFlushOfTheServerIsHeardWhoeverDidIt) {
   EXPECT_TRUE(notes.await([&] { return notes.flushes == 3; }));
 }
 
-TEST_F(ChannelTest, KeysOfOtherNamespacesAreNotTold) {
+TEST_F(ChannelTest, KeysOfOtherNamespacesAreNotReported) {
   const RedisServer server;
   Link link(to(server.port()));
   Notes notes;
@@ -281,7 +282,7 @@ TEST_F(ChannelTest, ManyKeysOfOneChangeComeTogether) {
   EXPECT_EQ(notes.largest, 5'000u);
 }
 
-TEST_F(ChannelTest, AStormOfAHundredThousandChangesIsHeardWhole) {
+TEST_F(ChannelTest, AStormOfAHundredThousandChangesIsReportedWhole) {
   const RedisServer server;
   Link link(to(server.port()));
   Notes notes;
@@ -431,24 +432,24 @@ TEST_F(TwoWays, AChannelThatSwallowsAllIsDownWithinTwoPeriods) {
   EXPECT_TRUE(notes.await_up(2));
 }
 
-TEST_F(TwoWays, AHalfOpenChannelIsSuspectWithinTwoPeriods) {
+TEST_F(TwoWays, AHalfOpenChannelIsDownWithinTwoPeriods) {
   channel_way->set(Bad::half_open());
   expect_down_soon();
   channel_way->clear();
   EXPECT_TRUE(notes.await_up(2));
 }
 
-TEST_F(TwoWays, ASilentDataConnectionIsSuspectWithinTwoPeriods) {
+TEST_F(TwoWays, ASilentDataConnectionIsDownWithinTwoPeriods) {
   data_way->set(Bad::blackhole());
   expect_down_soon();
 }
 
-TEST_F(TwoWays, AHalfOpenDataConnectionIsSuspectWithinTwoPeriods) {
+TEST_F(TwoWays, AHalfOpenDataConnectionIsDownWithinTwoPeriods) {
   data_way->set(Bad::half_open());
   expect_down_soon();
 }
 
-TEST_F(TwoWays, ASlowDataConnectionDoesNotKeepTheChannelFromHearing) {
+TEST_F(TwoWays, ASlowDataConnectionDoesNotHoldUpReports) {
   data_way->set(Bad::hold());
   const auto begun = Clock::now();
   for (int i = 0; i < 20; ++i) {
@@ -565,7 +566,7 @@ TEST_F(ChannelTest, ItEndsAtOnceInEveryState) {
   ends_at_once(
       "connecting", [&] { proxy.set(Bad::hang_connect()); }, soon);
   ends_at_once(
-      "pairing", [&] { proxy.set(Bad::hold().on("CLIENT")); }, soon);
+      "registering", [&] { proxy.set(Bad::hold().on("CLIENT")); }, soon);
   ends_at_once(
       "waiting for the probe", [&] { proxy.set(Bad::swallow_reply().on("push").after(1)); }, soon);
   ends_at_once(

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "gated_source.hpp"
-#include "has_heard.hpp"
+#include "has_invalidated.hpp"
 #include "over_redis.hpp"
 #include "proxied_server.hpp"
 
@@ -41,7 +41,7 @@ TEST_P(FoundBytes, AnEmptyStringIsAMissAndIsReplaced) {
       } else {
         ASSERT_EQ(server->command({"SET", "dsta:f:1", ""}), "OK");
       }
-      ASSERT_TRUE(!GetParam() || has_heard(there, here));
+      ASSERT_TRUE(!GetParam() || has_invalidated(there, here));
       auto asked = std::async(std::launch::async, [&] { return refresh ? f.refresh(1) : f(1); });
       const bool ends = asked.wait_for(2s) == std::future_status::ready;
       EXPECT_TRUE(ends);

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "eventually.hpp"
-#include "has_heard.hpp"
+#include "has_invalidated.hpp"
 #include "over_redis.hpp"
 #include "proxied_server.hpp"
 
@@ -30,7 +30,7 @@ struct KeptValues : ProxiedServer {
     there = CacheManager(over_redis(server->url(), false, 5s));
     ASSERT_TRUE(eventually([&] { return here.set("warm", 1) && here.lookup<int>("warm").source == Source::l1; }));
     here.del("warm");
-    ASSERT_TRUE(has_heard(there, here));
+    ASSERT_TRUE(has_invalidated(there, here));
   }
   CacheManager here, there;
 };
@@ -43,13 +43,13 @@ TEST_F(KeptValues, AnOvertakenRefreshKeepsNothingOfWhatItRemoves) {
   ASSERT_TRUE(theirs.put(1, 0));
   in_loader = [&] {
     ASSERT_TRUE(theirs.put(1, 2));
-    ASSERT_TRUE(has_heard(there, here));
+    ASSERT_TRUE(has_invalidated(there, here));
     EXPECT_EQ(here.get<int>("f:1"), 2) << "read, and kept, while the refresh is under way";
   };
   EXPECT_EQ(mine.refresh(1), 1);
   EXPECT_EQ(here.get<int>("f:1", {.level = Level::l1}), here.get<int>("f:1", {.level = Level::l2}));
   there.del("f:1");
-  ASSERT_TRUE(has_heard(there, here));
+  ASSERT_TRUE(has_invalidated(there, here));
   EXPECT_FALSE(here.get<int>("f:1"));
 }
 
@@ -83,7 +83,7 @@ TEST_F(KeptValues, ALoadFromBeforeAChangeIsNotJoinedAfterIt) {
                                if (!armed) return loaded;
                                source = 2;
                                there.del("f:1");
-                               EXPECT_TRUE(has_heard(there, here));
+                               EXPECT_TRUE(has_invalidated(there, here));
                                return loaded;
                              }));
   here.core()->probe = [&](Core::Point point, std::string_view of) {

@@ -11,7 +11,7 @@
 
 #include "eventually.hpp"
 #include "gated_source.hpp"
-#include "has_heard.hpp"
+#include "has_invalidated.hpp"
 #include "over_redis.hpp"
 #include "proxied_server.hpp"
 
@@ -93,7 +93,7 @@ TEST_P(LateTag, InvalidatedLetsNoLaterCallerJoinTheLoad) {
     proxy->clear();
     ASSERT_TRUE(l1_is_up(here));
   }
-  ASSERT_TRUE(!l1 || channel == Channel::down || has_heard(there, here));
+  ASSERT_TRUE(!l1 || channel == Channel::down || has_invalidated(there, here));
 
   auto after = std::async(std::launch::async, call);
   // It loads by itself, or waits for whoever does. Only one that has joined is counted.

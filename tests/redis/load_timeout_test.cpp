@@ -6,7 +6,7 @@
 #include <tuple>
 #include <vector>
 
-#include "has_heard.hpp"
+#include "has_invalidated.hpp"
 #include "over_redis.hpp"
 #include "proxied_server.hpp"
 

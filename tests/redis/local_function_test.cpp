@@ -9,7 +9,7 @@
 
 #include "eventually.hpp"
 #include "gated_source.hpp"
-#include "has_heard.hpp"
+#include "has_invalidated.hpp"
 #include "over_redis.hpp"
 #include "proxied_server.hpp"
 
@@ -50,7 +50,7 @@ TEST_P(LocalFunction, LetsNobodyJoinALoadInvalidatedElsewhere) {
   if (removal == Removal::tag) there.invalidate_tag("t");
   if (removal == Removal::clear) theirs.cache_clear();
   if (removal == Removal::flush) there.flush_all();
-  ASSERT_TRUE(!l1 || has_heard(there, here));
+  ASSERT_TRUE(!l1 || has_invalidated(there, here));
 
   auto after = std::async(std::launch::async, [&] { return mine(1); });
   eventually([&] { return source.reads == 2 || here.get_stats().coalesced > 0; }, 300ms);

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "eventually.hpp"
-#include "has_heard.hpp"
+#include "has_invalidated.hpp"
 #include "over_redis.hpp"
 #include "proxied_server.hpp"
 
@@ -50,7 +50,7 @@ struct ChannelDown : ProxiedServer, ::testing::WithParamInterface<Loss> {
   /// What is kept stays: no word of a change is still on its way.
   void await(const std::function<bool()>& kept) {
     ASSERT_TRUE(eventually([&] { return keeps_at_all(); }));
-    ASSERT_TRUE(has_heard(there, here));
+    ASSERT_TRUE(has_invalidated(there, here));
     ASSERT_TRUE(eventually(kept));
   }
   bool keeps_at_all() { return here.set("any", 1) && here.lookup<int>("any").source == Source::l1; }

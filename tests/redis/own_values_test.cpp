@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "eventually.hpp"
-#include "has_heard.hpp"
+#include "has_invalidated.hpp"
 #include "over_redis.hpp"
 #include "proxied_server.hpp"
 
@@ -39,7 +39,7 @@ struct OwnValues : ProxiedServer, ::testing::WithParamInterface<OnDisconnect> {
   }
   bool is_up() { return here.set("any", 1) && here.lookup<int>("any").source == Source::l1; }
   /// Under `serve` L1 is in use while the channel is down, so only what is invalidated shows that it is back.
-  bool hears() { return is_up() && has_heard(there, here); }
+  bool hears() { return is_up() && has_invalidated(there, here); }
   void lose_channel() {
     const auto before = here.get_stats().l1_suspensions;
     proxy->set(Fault::error_reply("NOPERM not now").on("SUBSCRIBE"));

@@ -9,7 +9,7 @@
 #include <tuple>
 
 #include "eventually.hpp"
-#include "has_heard.hpp"
+#include "has_invalidated.hpp"
 #include "over_redis.hpp"
 #include "proxied_server.hpp"
 #include "server_info.hpp"
@@ -61,7 +61,7 @@ TEST_P(PreviousValue, IsHandedToNobodyAfterItsInvalidation) {
   if (removal == Removal::clear) theirs.cache_clear();
   if (removal == Removal::flush) there.flush_all();
   if (removal == Removal::pattern) there.delete_pattern("f:*");
-  ASSERT_TRUE(!l1 || has_heard(there, here));
+  ASSERT_TRUE(!l1 || has_invalidated(there, here));
 
   auto asked = std::async(std::launch::async, [&] { return mine(1); });
   if (l1) {

@@ -9,7 +9,7 @@
 
 #include "eventually.hpp"
 #include "gated_source.hpp"
-#include "has_heard.hpp"
+#include "has_invalidated.hpp"
 #include "over_redis.hpp"
 #include "proxied_server.hpp"
 #include "server_info.hpp"
@@ -61,7 +61,7 @@ TEST_P(RawFunction, DelManyReadInPartsFencesLoads) {
   for (auto& load : loads) EXPECT_EQ(load.get(), 1);
   removal.get();
   proxy->clear();
-  ASSERT_TRUE(!GetParam() || has_heard(there, here));
+  ASSERT_TRUE(!GetParam() || has_invalidated(there, here));
   for (int i = 0; i < kLoads; ++i) {
     EXPECT_EQ(stored("dsta:f:" + std::to_string(i)), "(nil)") << i;
     EXPECT_FALSE(f.peek(i)) << i;

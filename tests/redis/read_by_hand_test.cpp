@@ -8,7 +8,7 @@
 #include <string>
 #include <tuple>
 
-#include "has_heard.hpp"
+#include "has_invalidated.hpp"
 #include "over_redis.hpp"
 #include "proxied_server.hpp"
 
@@ -70,7 +70,7 @@ TEST_P(ReadByHand, AnEntryWithFewerTagsIsNoHitOfTheFunction) {
   };
   const auto old_release = there.cached({.ttl = 60s, .prefix = "f", .name = "load", .tags = {"old"}}, load);
   ASSERT_EQ(old_release(1), 1);
-  ASSERT_TRUE(!l1() || has_heard(there, here));
+  ASSERT_TRUE(!l1() || has_invalidated(there, here));
   std::optional<cached<Function>> mine;
   if (wrapped_before()) mine.emplace(wrap());
   read_by_hand("f:load:1", 1);
@@ -80,7 +80,7 @@ TEST_P(ReadByHand, AnEntryWithFewerTagsIsNoHitOfTheFunction) {
   EXPECT_EQ((*mine)(1), 2) << "what is there could not be invalidated by the tag";
   source = 3;
   there.invalidate_tag("new");
-  ASSERT_TRUE(!l1() || has_heard(there, here));
+  ASSERT_TRUE(!l1() || has_invalidated(there, here));
   EXPECT_EQ((*mine)(1), 3);
 }
 
@@ -89,7 +89,7 @@ TEST_P(ReadByHand, AnEntryOfAnotherFunctionIsServedToNone) {
     return cache.cached({.ttl = 60s, .prefix = "f", .name = "load"}, Function([](int n) { return 100 + n; }));
   };
   ASSERT_EQ(wrap(there)(1), 101);
-  ASSERT_TRUE(!l1() || has_heard(there, here));
+  ASSERT_TRUE(!l1() || has_invalidated(there, here));
   std::optional<cached<Function>> same;
   if (wrapped_before()) same.emplace(wrap(here));
   read_by_hand("f:load:1", 101);

@@ -10,7 +10,7 @@
 
 #include "eventually.hpp"
 #include "gated_source.hpp"
-#include "has_heard.hpp"
+#include "has_invalidated.hpp"
 #include "l2/values/keyspace.hpp"
 #include "over_redis.hpp"
 #include "proxied_server.hpp"
@@ -72,13 +72,13 @@ TEST_P(RefreshOrder, TheOneThatBeganLastStands) {
     ASSERT_EQ(theirs.refresh(1), 2);
   }
   ASSERT_TRUE(eventually([&] { return theirs(1) == 2; }));
-  ASSERT_TRUE(!l1 || has_heard(there, here));
+  ASSERT_TRUE(!l1 || has_invalidated(there, here));
 
   const auto scripts = calls_of(*server, "evalsha");
   source.go_on();
   if (first.valid()) first.get();
   EXPECT_TRUE(eventually([&] { return ended == 2 && calls_of(*server, "evalsha") > scripts; })) << "it would store";
-  ASSERT_TRUE(!l1 || has_heard(here, there));
+  ASSERT_TRUE(!l1 || has_invalidated(here, there));
   EXPECT_EQ(theirs.peek(1), 2);
   EXPECT_EQ(mine.peek(1), 2);
 }

@@ -1,4 +1,4 @@
-// Counters at the shared level: plain numbers of the server, which live from when they were made.
+// Counters at L2: plain numbers of the server, which live from when they were made.
 #include <gtest/gtest.h>
 
 #include <string>

@@ -1,4 +1,4 @@
-// Removing at the shared level: what was asked for, all of it, and nothing else that stands in the server.
+// Removing at L2: what was asked for, all of it, and nothing else that stands in the server.
 #include <gtest/gtest.h>
 
 #include <array>

@@ -8,7 +8,7 @@
 #include <tuple>
 
 #include "eventually.hpp"
-#include "has_heard.hpp"
+#include "has_invalidated.hpp"
 #include "over_redis.hpp"
 #include "proxied_server.hpp"
 
@@ -49,12 +49,12 @@ TEST_P(SoftTimeout, WaitsForNoLoadThatWasInvalidatedBeforeTheCall) {
   source = 2;
   theirs.invalidate(1);
   EXPECT_EQ(theirs(1), 2);
-  ASSERT_TRUE(!l1 || has_heard(there, here));
+  ASSERT_TRUE(!l1 || has_invalidated(there, here));
   if (found == Found::at_l1) {
     EXPECT_EQ(mine.peek(1), 2);
   }
   there.invalidate_tag("prices", TagMode::expire);
-  ASSERT_TRUE(!l1 || has_heard(there, here));
+  ASSERT_TRUE(!l1 || has_invalidated(there, here));
   source = 3;
 
   auto asked = std::async(std::launch::async, [&] { return mine(1); });

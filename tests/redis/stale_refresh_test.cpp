@@ -7,7 +7,7 @@
 #include <string>
 
 #include "eventually.hpp"
-#include "has_heard.hpp"
+#include "has_invalidated.hpp"
 #include "over_redis.hpp"
 #include "proxied_server.hpp"
 #include "server_info.hpp"
@@ -35,7 +35,7 @@ TEST_P(StaleRefresh, OfTheNextValueIsNotPutOff) {
                                    }));
   const auto becomes_stale = [&] {
     there.invalidate_tag("prices", TagMode::expire);
-    ASSERT_TRUE(!l1 || has_heard(there, here));
+    ASSERT_TRUE(!l1 || has_invalidated(there, here));
   };
 
   ASSERT_EQ(theirs(1), 1);

@@ -130,7 +130,7 @@ class ChaosWork : public ChaosChecks {
   // --- counters
 
   static std::string counter_key(std::size_t k) { return "n:" + std::to_string(k); }
-  void judge_count(std::size_t k, std::optional<std::int64_t> value, std::int64_t floor) {
+  void check_count(std::size_t k, std::optional<std::int64_t> value, std::int64_t floor) {
     if (!value || counters_.at(k).may_be_seen(*value, counters_last_ ? floor : 0)) return;
     findings.add(counter_key(k) + " is " + std::to_string(*value) + " after " + std::to_string(floor));
   }
@@ -141,19 +141,19 @@ class ChaosWork : public ChaosChecks {
       counter.begin();
       const auto value = cache_.increment(counter_key(k));
       if (value) counter.acknowledge();
-      judge_count(k, value, floor + 1);
+      check_count(k, value, floor + 1);
     });
   }
   void read_counter(std::size_t k) {
     timed("get of a counter", [&] {
       const std::int64_t floor = counters_.at(k).floor();
-      judge_count(k, cache_.get<std::int64_t>(counter_key(k)), floor);
+      check_count(k, cache_.get<std::int64_t>(counter_key(k)), floor);
     });
   }
 
   // --- sources
 
-  void judge_version(const std::string& key, const std::string& text, const VersionedSource& source,
+  void check_version(const std::string& key, const std::string& text, const VersionedSource& source,
                      std::uint64_t floor) {
     const std::uint64_t version = number_of(key, text);
     if (version == 0 || (version >= floor && version <= source.read())) return;
@@ -163,7 +163,7 @@ class ChaosWork : public ChaosChecks {
     const VersionedSource& source = wrapped_sources_.at(k);
     timed("call", [&] {
       const std::uint64_t floor = source.floor();
-      judge_version("src:" + std::to_string(k), wrapped_(static_cast<int>(k)), source, floor);
+      check_version("src:" + std::to_string(k), wrapped_(static_cast<int>(k)), source, floor);
     });
   }
   void call_manual(std::size_t k) {
@@ -174,7 +174,7 @@ class ChaosWork : public ChaosChecks {
       const EntryOptions options{.ttl = std::chrono::seconds(60), .tags = {key}};
       const std::string text = cache_.get_or_load(
           key, [&, this] { return load(key, source); }, options);
-      judge_version(key, text, source, floor);
+      check_version(key, text, source, floor);
     });
   }
   void change_wrapped(std::size_t k, Random& random) {

@@ -25,7 +25,7 @@ namespace dsta::cache::testing_support {
 ///     proxy.clear();
 ///
 /// A fault happens to the requests that come from then on, and their replies. `hold`, `blackhole` and `half_open`, when
-/// they are set without `on`, `after` or `times`, befall also what is on its way.
+/// they are set without `on`, `after` or `times`, also apply to what is on its way.
 ///
 /// Idea: one thread owns the sockets and does what the others ask of it; a call returns when it is done.
 class FaultProxy {

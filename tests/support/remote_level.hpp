@@ -14,7 +14,7 @@
 
 namespace dsta::cache::testing_support {
 
-/// A real server and the shared level on it, without a manager.
+/// A real server and L2 on it, without a manager.
 struct RemoteLevel : ::testing::Test {
   using Remote = detail::Remote;
 

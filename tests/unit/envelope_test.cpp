@@ -1,4 +1,4 @@
-// What the shared level stores is read back bit for bit, and nothing else is ever taken for it.
+// What L2 stores is read back bit for bit, and nothing else is ever taken for it.
 #include "l2/values/envelope.hpp"
 
 #include <gtest/gtest.h>

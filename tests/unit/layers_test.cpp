@@ -152,7 +152,7 @@ TEST_F(LowHitRate, IsReportedOncePerFallBelowTheThreshold) {
   EXPECT_EQ(alarms.size(), 2u);
 }
 
-TEST_F(LowHitRate, IsNotJudgedOnTooFewRequests) {
+TEST_F(LowHitRate, IsNotReportedOnTooFewRequests) {
   clean.cache.on_low_hit_rate(0.8, [&](const CacheStats& window) { alarms.push_back(window); }, {.min_requests = 100});
   requests(0, 60), look();
   EXPECT_EQ(alarms.size(), 0u);

@@ -182,7 +182,7 @@ TEST(FromEnvironment, TakesTheCachesOwnUrlThenRedisUrlThenNone) {
   EXPECT_EQ(entries(std::nullopt, "memory:?max_entries=2"), 2U);
   EXPECT_EQ(entries("", "memory:?max_entries=2"), 2U) << "empty is as good as unset";
   EXPECT_EQ(entries(std::nullopt, std::nullopt), 3U) << "what the caller gave stays";
-  EXPECT_EQ(entries("memory:", "no-such-scheme://"), 3U) << "a variable that is not used is not judged";
+  EXPECT_EQ(entries("memory:", "no-such-scheme://"), 3U) << "a variable that is not used is not checked";
   expect_says(error_of([&] { entries("no-such-scheme://", "memory:"); }), "no-such-scheme");
 }
 

@@ -1,4 +1,4 @@
-// Invalidations that the shared level has not confirmed: none is lost, none is confirmed that was not applied.
+// Invalidations that L2 has not confirmed: none is lost, none is confirmed that was not applied.
 #include "two_level/pending.hpp"
 
 #include <gtest/gtest.h>

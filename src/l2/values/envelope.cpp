@@ -238,7 +238,7 @@ std::variant<EnvelopeView, DecodeError> read_parts(std::string_view bytes, std::
 }  // namespace
 
 std::variant<EnvelopeView, DecodeError> decode(std::string_view bytes, std::string_view expected_key) {
-  if (const auto refusal = check_frame(bytes, kValue)) return *refusal;
+  if (const auto error = check_frame(bytes, kValue)) return *error;
   return read_parts(bytes.substr(0, bytes.size() - kChecksum), expected_key);
 }
 
@@ -275,7 +275,7 @@ std::string encode(const Lease& lease) {
 }
 
 std::variant<LeaseView, DecodeError> decode_lease(std::string_view bytes) {
-  if (const auto refusal = check_frame(bytes, kLease)) return *refusal;
+  if (const auto error = check_frame(bytes, kLease)) return *error;
   const auto tags = read_little<std::uint16_t>(bytes.data() + kTagsAt);
   LeaseView view;
   Reader reader(bytes.substr(kGenerationAt, bytes.size() - kGenerationAt - kChecksum));

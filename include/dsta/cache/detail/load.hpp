@@ -138,7 +138,7 @@ struct Reach {
   bool raw = false;
 };
 
-/// A key that the shared level is asked for.
+/// A key that L2 is asked for.
 struct Fetched {
   KeyView key;
   NodeRef node = {};

@@ -160,7 +160,7 @@ struct Node {
   std::atomic<std::uint8_t> frequency{0};
   Place place = Place::none;
   bool counter = false;  ///< made by increment: never evicted
-  bool shared = false;   ///< the shared level has it too, and it goes when that can no longer be kept track of
+  bool shared = false;   ///< L2 has it too, and it goes when that can no longer be kept track of
   std::uint64_t hash = 0;
   const TypeOps* type = nullptr;
   /// Whose function stored it; null for a manual set.

@@ -27,7 +27,7 @@ struct Probes {
   std::function<void(Point, std::string_view key)> probe = nullptr;
   /// The same where the channel reports that an entry was changed: on a thread of the manager's, so it may be set at
   /// any time.
-  std::atomic<const std::function<void()>*> heard_probe{nullptr};
+  std::atomic<const std::function<void()>*> before_report{nullptr};
 };
 
 }  // namespace detail
