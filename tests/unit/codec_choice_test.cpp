@@ -52,6 +52,14 @@ struct Mine {
   NLOHMANN_DEFINE_TYPE_INTRUSIVE(Mine, value)
 };
 
+/// Arrays as members.
+struct Arrays {
+  Mine mine[2];
+  int grid[2][3] = {};
+  std::string names[2];
+  bool operator==(const Arrays&) const = default;
+};
+
 /// Named fields beside an opt-in to plain bytes.
 struct Both {
   int value = 0;
@@ -192,6 +200,8 @@ struct dsta::cache::codec<Id> : dsta::cache::codec<int> {
   }
 };
 template <>
+inline constexpr auto dsta::cache::fields<Arrays> = members<&Arrays::mine, &Arrays::grid, &Arrays::names>;
+template <>
 inline constexpr auto dsta::cache::fields<Defaults> =
     members<&Defaults::list, &Defaults::texts, &Defaults::map, &Defaults::set, &Defaults::text, &Defaults::maybe,
             &Defaults::shared>;
@@ -245,13 +255,19 @@ TEST(CodecChoice, OnesOwnCodecComesFirstAlsoInsideOthers) {
   expect_back(std::vector<Mine>{{1}, {22}});
 }
 
+TEST(CodecChoice, AnArrayIsWrittenAsItsElementsAre) {
+  EXPECT_EQ(name_of<Arrays>, "bin1:{mine:[=6:mine/1;2],grid:[[i32;3];2],names:[str;2]}");
+  expect_back(Arrays{{{1}, {22}}, {{1, 2, 3}, {4, 5, 6}}, {"a", ""}});
+  static_assert(!detail::can_be_part<std::vector<Kind>[2]> && !detail::can_be_part<Position[2]>, "those are JSON");
+}
+
 TEST(CodecChoice, NamedFieldsComeBeforePlainBytesAndJson) {
   EXPECT_EQ(name_of<Depth>, "bin1:{price:f64,size:f64}");
   EXPECT_EQ((name_of<std::map<std::string, std::vector<Depth>>>), "bin1:{str=[{price:f64,size:f64}]}");
   EXPECT_EQ(name_of<Both>, "bin1:{value:i32}");
 }
 
-TEST(CodecChoice, StandardContainersAreBinaryWithJsonThereAsWithout) {
+TEST(CodecChoice, StandardContainersAreBinaryAlsoWithJsonHpp) {
   EXPECT_EQ(name_of<std::vector<double>>, "bin1:[f64]");
   EXPECT_EQ((name_of<std::map<std::string, int>>), "bin1:{str=i32}");
   EXPECT_EQ(name_of<std::optional<std::vector<int>>>, "?bin1:[i32]");
@@ -332,6 +348,8 @@ TEST(MessageCodec, MayBePartOfAValue) {
 TEST(MessageCodec, ComesBeforeJsonUnlessTheTypeSaysOtherwise) {
   EXPECT_TRUE(name_of<JsonMessage>.starts_with("message:")) << name_of<JsonMessage>;
   EXPECT_EQ(name_of<StaysJson>, "json");
+  EXPECT_TRUE(name_of<std::vector<JsonMessage>>.starts_with("bin1:[=")) << name_of<std::vector<JsonMessage>>;
+  EXPECT_EQ(name_of<std::vector<StaysJson>>, "json");
 }
 
 TEST(MessageCodec, ServesAWrapper) {

@@ -21,8 +21,8 @@ inline namespace v1 {
 namespace detail {
 
 template <class T>
-concept BinaryCodable =
-    !is_builtin<T> && !std::is_array_v<T> && Structured<T> && (Described<T> || std::default_initializable<T>);
+concept BinaryCodable = !in_process_only<T> && !is_builtin<T> && !std::is_array_v<T> && Structured<T> &&
+                        (Described<T> || std::default_initializable<T>);
 
 /// `bin1:` and the shape.
 template <class T>

@@ -43,8 +43,6 @@ concept PrefersJson = !std::same_as<decltype(json_format<T>), const DefaultJsonF
 /// Whether the members of a described type have one is not asked here, as the type may contain itself: Structure says.
 template <class T>
 inline constexpr bool has_structure = Scalar<T> || TriviallyCodable<T> || Described<T>;
-template <class T, std::size_t N>
-inline constexpr bool has_structure<T[N]> = has_structure<T>;
 
 /// A description of T's fields comes before json_format, which is for what the library would know by itself.
 template <class T>
@@ -53,8 +51,12 @@ concept Structured = has_structure<T> &&(Described<T> || !PrefersJson<T>);
 /// True when a T may be part of a value in the binary codec.
 template <class T>
 consteval bool is_part() {
-  if constexpr (Structured<T>)
+  if constexpr (in_process_only<T>)
+    return false;
+  else if constexpr (Structured<T>)
     return true;
+  else if constexpr (MessageLike<T> && !PrefersJson<T>)  // also where message.hpp is missing: PartOf asks for it
+    return std::default_initializable<T>;
   else if constexpr (UserCodec<T>)
     return std::default_initializable<T>;
   else
@@ -62,6 +64,8 @@ consteval bool is_part() {
 }
 template <class T>
 inline constexpr bool can_be_part = is_part<T>();
+template <class T, std::size_t N>
+inline constexpr bool has_structure<T[N]> = can_be_part<T>;
 
 template <class T>
 struct Structure;
@@ -91,17 +95,27 @@ struct OpaqueStructure {
   }
 };
 
+/// Stands in for the Structure of a type that is refused, so that the compiler says no more than the one sentence.
+template <class T>
+struct RefusedStructure;
+
 template <class T>
 struct PartOf {
   static constexpr auto choose() {
     if constexpr (std::is_class_v<T> || std::is_union_v<T> || std::is_enum_v<T>) {
       if constexpr (UserCodec<T>)
         return std::type_identity<OpaqueStructure<T>>{};
+      else if constexpr (MessageLike<T> && !Structured<T>)
+        return message_without_header();
       else
         return std::type_identity<Structure<T>>{};
     } else {
       return std::type_identity<Structure<T>>{};
     }
+  }
+  static constexpr auto message_without_header() {
+    static_assert(UserCodec<T>, "a message inside a value needs #include <dsta/cache/message.hpp>");
+    return std::type_identity<RefusedStructure<T>>{};
   }
   using type = typename decltype(choose())::type;
 };
@@ -117,6 +131,16 @@ struct FixedStructure {
     const char* const at = in.take(Self::kFixed);
     return at && Self::get(at, value);
   }
+};
+
+template <class T>
+struct RefusedStructure : FixedStructure<RefusedStructure<T>, T> {
+  static constexpr std::size_t kFixed = 1, kMin = 1, kMemory = 1;
+  static constexpr bool kPlain = false;
+  static void put(char*, const T&) {}
+  static bool get(const char*, T&) { return false; }
+  template <class...>
+  static constexpr void shape(ShapeText&) {}
 };
 
 template <std::size_t Size>

@@ -183,17 +183,6 @@ struct FieldsStructure<T, std::tuple<Ts...>> {
   }
 };
 
-/// Stands in for the Structure of a type that is refused, so that the compiler says no more than the one sentence.
-template <class T>
-struct RefusedStructure : FixedStructure<RefusedStructure<T>, T> {
-  static constexpr std::size_t kFixed = 1, kMin = 1, kMemory = 1;
-  static constexpr bool kPlain = false;
-  static void put(char*, const T&) {}
-  static bool get(const char*, T&) { return false; }
-  template <class...>
-  static constexpr void shape(ShapeText&) {}
-};
-
 template <class>
 inline constexpr bool all_can_be_parts = false;
 template <class... Ts>
@@ -213,8 +202,9 @@ consteval auto check_fields() {
     return std::type_identity<RefusedStructure<T>>{};
   } else if constexpr (!all_can_be_parts<typename FieldsOf<T>::Types>) {
     static_assert(all_can_be_parts<typename FieldsOf<T>::Types>,
-                  "a field of this type has no binary codec (pointers, views, references and const members have none): "
-                  "name the fields of its type as well, specialise dsta::cache::codec for it, or leave it out");
+                  "a field of this type has no binary codec (pointers, views, references, const members and "
+                  "in_process_only types have none): name the fields of its type as well, specialise "
+                  "dsta::cache::codec for it, or leave it out");
     return std::type_identity<RefusedStructure<T>>{};
   } else {
     return std::type_identity<FieldsStructure<T, typename FieldsOf<T>::Types>>{};
