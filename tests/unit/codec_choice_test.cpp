@@ -170,6 +170,9 @@ struct Reflected {
   std::vector<std::string> names;
   bool operator==(const Reflected&) const = default;
 };
+struct ReflectedName {
+  std::string name;
+};
 struct PlainTick {
   std::int64_t time = 0;
   double price = 0;
@@ -232,6 +235,8 @@ inline constexpr std::string_view dsta::cache::clock_name<ExchangeClock> = "exch
 #if __has_include(<boost/pfr.hpp>)
 template <>
 inline constexpr bool dsta::cache::reflected<Reflected> = true;
+template <>
+inline constexpr bool dsta::cache::reflected<ReflectedName> = true;
 template <>
 inline constexpr bool dsta::cache::reflected<PlainTick> = true;
 #endif
@@ -361,9 +366,14 @@ TEST(MessageCodec, ServesAWrapper) {
 
 #if __has_include(<boost/pfr.hpp>)
 TEST(ReflectedCodec, FindsTheFields) {
-  EXPECT_EQ(name_of<Reflected>, "bin1:{i32,[f64;2],[str]}");
+  EXPECT_EQ(name_of<Reflected>, "bin1:{:i32,:[f64;2],:[str]}");
   expect_back(Reflected{5, {0.5, 1}, {"a", ""}});
   expect_back(std::vector<Reflected>(3));
+}
+
+TEST(ReflectedCodec, OfOneFieldIsNoSet) {
+  EXPECT_EQ(name_of<ReflectedName>, "bin1:{:str}");
+  EXPECT_EQ(name_of<std::set<std::string>>, "bin1:{str}");
 }
 
 TEST(ReflectedCodec, CopiesAVectorWithoutPadding) {

@@ -4,7 +4,8 @@
 ///   kFixed   the bytes of every value; 0 when they differ
 ///   kMin     the fewest bytes of a value, at least 1
 ///   kMemory  what a value takes in memory by the format's constants, without what it allocates. At least what it takes
-///            on 64-bit Linux, and the same everywhere, as padding depends on it (binary_io.hpp)
+///            on 64-bit Linux. The same everywhere but for types that are larger than their parts, as padding depends
+///            on it (binary_io.hpp)
 ///   kPlain   the bytes are those in memory, and any bytes are a value; if in_order() says so too, which the compiler
 ///            works out while optimizing
 ///   put, get       of fixed size: at a place that is long enough. get is false for bytes that are no value
@@ -70,10 +71,12 @@ inline constexpr bool has_structure<T[N]> = can_be_part<T>;
 template <class T>
 struct Structure;
 
+constexpr std::size_t round_up_to_word(std::size_t bytes) { return (bytes + 7) / 8 * 8; }
+
 /// A type with a codec of the user's own inside another: its bytes, behind their size.
 template <class T>
 struct OpaqueStructure {
-  static constexpr std::size_t kFixed = 0, kMin = 1, kMemory = (sizeof(T) + 7) / 8 * 8;
+  static constexpr std::size_t kFixed = 0, kMin = 1, kMemory = round_up_to_word(sizeof(T));
   static constexpr bool kPlain = false;
   static void write(BinaryWriter& out, const T& value) {
     std::string bytes;
@@ -222,7 +225,8 @@ struct EnumStructure : FixedStructure<EnumStructure<T>, T> {
 /// As decimal text: its bytes differ between processors.
 template <std::same_as<long double> T>
 struct LongDoubleStructure {
-  static constexpr std::size_t kFixed = 0, kMin = 2, kMemory = 16;
+  static constexpr std::size_t kFixed = 0, kMin = 2;
+  static constexpr std::size_t kMemory = 32;  ///< with the padding that its alignment brings to what holds it
   static constexpr bool kPlain = false;
   static void write(BinaryWriter& out, T value) {
     std::string text;

@@ -1,6 +1,7 @@
 #pragma once
 /// The standard containers and strings: how many, then the elements. Of the same shape, and so read as each other, are
 /// sequences, whatever their kind; ordered and unordered sets; ordered and unordered maps.
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstring>
@@ -93,6 +94,12 @@ class BytesIterator {
   const char* at_;
 };
 
+/// What a node takes besides its element T, when it takes `usual` bytes with elements of the usual alignment.
+template <class T>
+constexpr std::size_t node_memory(std::size_t usual) {
+  return std::max(usual, alignof(T));
+}
+
 /// [T]. `kEach`: what an element takes in memory besides its own size; `kSelf`: the container without any.
 template <class Container, class T, std::size_t kEach, std::size_t kSelf>
 struct SequenceStructure {
@@ -167,19 +174,21 @@ struct SequenceStructure {
 };
 
 inline constexpr std::size_t kListSize = 24;
-/// With what it allocates at once: a block and the list of blocks.
-inline constexpr std::size_t kDequeSize = 720;
+/// With what it allocates at once: a block of 512 bytes, or of one larger element, and the list of blocks.
+template <class T>
+inline constexpr std::size_t kDequeSize = std::max<std::size_t>(512, round_up_to_word(sizeof(T))) + 208;
 
 template <class T, std::size_t N>
 struct Structure<std::array<T, N>> : ArrayStructure<std::array<T, N>, T, N> {};
 template <class T, class A>
 struct Structure<std::vector<T, A>> : SequenceStructure<std::vector<T, A>, T, 0, kListSize> {};
 template <class T, class A>
-struct Structure<std::deque<T, A>> : SequenceStructure<std::deque<T, A>, T, 8, kDequeSize> {};
+struct Structure<std::deque<T, A>> : SequenceStructure<std::deque<T, A>, T, 8, kDequeSize<T>> {};
 template <class T, class A>
-struct Structure<std::list<T, A>> : SequenceStructure<std::list<T, A>, T, 32, kListSize> {};
+struct Structure<std::list<T, A>> : SequenceStructure<std::list<T, A>, T, node_memory<T>(32), kListSize> {};
 template <class T, class A>
-struct Structure<std::forward_list<T, A>> : SequenceStructure<std::forward_list<T, A>, T, 16, kListSize> {};
+struct Structure<std::forward_list<T, A>>
+    : SequenceStructure<std::forward_list<T, A>, T, node_memory<T>(16), kListSize> {};
 
 /// "str" for what holds bytes of text, else [T].
 template <class C, class Traits, class A>
@@ -212,29 +221,35 @@ struct Structure<std::basic_string<C, Traits, A>> : SequenceStructure<std::basic
   }
 };
 
-/// What a node of a tree takes besides its element; of a hash table its bucket, too.
-inline constexpr std::size_t kTreeNode = 40, kHashNode = 48;
-
 template <class Container>
 concept Hashed = requires {
   typename Container::hasher;
 };
+
+/// What a node of a tree or a hash table takes besides its element; of a hash table its bucket, too, and what lies
+/// behind the element as well as before it.
+template <class Container>
+constexpr std::size_t tree_or_hash_node() {
+  constexpr std::size_t kAlignment = alignof(typename Container::value_type);
+  return Hashed<Container> ? std::max<std::size_t>(48, 2 * kAlignment + 32) : std::max<std::size_t>(40, kAlignment);
+}
 
 /// {T}, and {T+} when elements may be equal.
 template <class Set, class T, bool kUnique>
 struct SetStructure {
   static constexpr std::size_t kFixed = 0, kMin = 1, kMemory = Hashed<Set> ? 56 : 48;
   static constexpr bool kPlain = false;
-  static constexpr std::size_t kEach = Hashed<Set> ? kHashNode : kTreeNode;
-
+  /// A template, as T may contain the set and is not complete before.
+  template <class Element = T>
+  static constexpr std::size_t kEntry = round_up_to_word(Part<Element>::kMemory) + tree_or_hash_node<Set>();
   static void write(BinaryWriter& out, const Set& value) {
     out.length(value.size());
-    out.charge(value.size(), round_up_to_word(Part<T>::kMemory) + kEach);
+    out.charge(value.size(), kEntry<>);
     for (const T& element : value) Part<T>::write(out, element);
   }
   static bool read(BinaryReader& in, Set& value) {
     std::size_t count = 0;
-    if (!in.count(count, Part<T>::kMin, round_up_to_word(Part<T>::kMemory) + kEach)) return false;
+    if (!in.count(count, Part<T>::kMin, kEntry<>)) return false;
     value.clear();
     if constexpr (Hashed<Set>) value.reserve(count);
     for (std::size_t i = 0; i < count; ++i) {
@@ -266,9 +281,12 @@ template <class Map, class K, class V, bool kUnique>
 struct MapStructure {
   static constexpr std::size_t kFixed = 0, kMin = 1, kMemory = Hashed<Map> ? 56 : 48;
   static constexpr bool kPlain = false;
+  /// A template, as V may contain the map and is not complete before.
   template <class Value = V>
-  static constexpr std::size_t kEntry = round_up_to_word(Part<K>::kMemory) + round_up_to_word(Part<Value>::kMemory) +
-                                        (Hashed<Map> ? kHashNode : kTreeNode);
+  static constexpr std::size_t kEntry = std::max(round_up_to_word(Part<K>::kMemory) +
+                                                     round_up_to_word(Part<Value>::kMemory),
+                                                 round_up_to_word(sizeof(std::pair<const K, Value>))) +
+                                        tree_or_hash_node<Map>();
 
   static void write(BinaryWriter& out, const Map& value) {
     out.length(value.size());
