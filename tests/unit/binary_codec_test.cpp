@@ -132,6 +132,7 @@ TEST(BinaryCodec, NamesTheShape) {
   EXPECT_EQ((name_of<std::vector<Ticker>>), "bin1:[=8:ticker/1]");
   EXPECT_EQ((name_of<std::optional<std::vector<bool>>>), "?bin1:[bool]");
   EXPECT_EQ((name_of<std::tuple<>>), "bin1:()");
+  EXPECT_EQ(name_of<std::wstring>, "bin1:[wchar]") << "of another sign on other processors";
 }
 
 TEST(BinaryCodec, AContainerIsReadAsAnotherOfItsShape) {
@@ -237,6 +238,9 @@ TEST(BinaryCodec, AVariantWithoutAValueIsAnErrorThatSaysSo) {
 }
 
 static_assert(!Codable<std::vector<NotCodable>> && !Codable<std::pair<int, NotCodable>> && !Codable<std::vector<int*>>);
+#ifdef __SIZEOF_FLOAT128__
+static_assert(!Codable<__float128> && !Codable<std::vector<__float128>>, "is no long double");
+#endif
 static_assert(!Codable<std::vector<std::string_view>> && !Codable<std::tuple<const int>>);
 static_assert(!Codable<std::chrono::steady_clock::time_point>, "says nothing to another machine");
 

@@ -109,6 +109,9 @@ struct TextMessage {
   }
   bool operator==(const TextMessage&) const = default;
 };
+template <class T>
+struct MessageOf : TextMessage {};
+
 /// Not empty to begin with.
 struct Defaults {
   std::vector<int> list = {1, 2};
@@ -134,6 +137,12 @@ struct JsonMessage : TextMessage {};
 void to_json(nlohmann::json& json, const JsonMessage& value) { json = value.body; }
 void from_json(const nlohmann::json& json, JsonMessage& value) { json.get_to(value.body); }
 struct StaysJson : JsonMessage {};
+
+/// A template whose arguments say ';' and ']'.
+template <class T, auto Sign>
+struct Box {
+  T content{};
+};
 
 class Account {
  public:
@@ -212,6 +221,8 @@ template <>
 inline constexpr auto dsta::cache::fields<Both> = members<&Both::value>;
 template <>
 inline constexpr std::string_view dsta::cache::trivially_codable<Both> = "both/1";
+template <class T, auto Sign>
+inline constexpr auto dsta::cache::fields<Box<T, Sign>> = members<&Box<T, Sign>::content>;
 template <int R>
 inline constexpr auto dsta::cache::fields<Quote<R>> = members<&Quote<R>::bid, &Quote<R>::ask>;
 template <>
@@ -300,6 +311,11 @@ TEST(CodecChoice, AFieldThatIsRenamedOrOfAnotherTypeIsAnotherCodec) {
   EXPECT_EQ(name_of<Quote<2>>, "bin1:#5:cents{bid:f64,ask:f64}");
 }
 
+TEST(CodecChoice, AFieldOfATemplateHasItsName) {
+  EXPECT_EQ((name_of<Box<int[3], ';'>>), "bin1:{content:[i32;3]}");
+  EXPECT_EQ((name_of<Box<std::array<Box<bool, ']'>, 2>, &Depth::price>>), "bin1:{content:[{content:bool};2]}");
+}
+
 TEST(CodecChoice, AClassMayListItsPrivateMembersItself) {
   EXPECT_EQ(name_of<Account>, "bin1:{owner_:str,balance_:f64}");
   expect_back(std::vector<Account>{{"ann", 1.5}, {"", 0}});
@@ -343,6 +359,7 @@ TEST(MessageCodec, WritesWhatTheMessageWrites) {
 TEST(MessageCodec, IsNamedByTheTypeOrByTheUser) {
   EXPECT_TRUE(name_of<Message>.starts_with("message:") && name_of<Message>.ends_with("Message")) << name_of<Message>;
   EXPECT_EQ(name_of<TextMessage>, "message:text/2");
+  EXPECT_TRUE(name_of<MessageOf<int[3]>>.ends_with("3]>")) << name_of<MessageOf<int[3]>>;
 }
 
 TEST(MessageCodec, MayBePartOfAValue) {

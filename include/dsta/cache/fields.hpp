@@ -15,6 +15,7 @@
 ///
 /// A class with private members lists them itself:
 ///     static constexpr auto cache_fields() { return dsta::cache::members<&Account::owner_, &Account::balance_>; }
+/// A class that inherits that function, and has members of its own, lists all of them anew.
 #include <cstddef>
 #include <string_view>
 #include <tuple>
@@ -25,15 +26,15 @@ inline namespace v1 {
 
 namespace detail {
 
-/// The name of a data member that is given as a template argument: the same from g++ and clang.
+/// The name of a data member that is given as a template argument: the same from g++ and clang. Returns auto, as g++
+/// would say behind the arguments what std::string_view stands for.
 template <auto Member>
-consteval std::string_view member_name() {
+consteval auto member_name() {
   std::string_view text = __PRETTY_FUNCTION__;
-  text = text.substr(text.find("Member = ") + 9);
-  text = text.substr(0, text.find_first_of(";]"));
-  while (!text.empty() && (text.back() == ' ' || text.back() == ')')) text.remove_suffix(1);
-  const std::size_t scope = text.find_last_of(":&");
-  return scope == std::string_view::npos ? text : text.substr(scope + 1);
+  text.remove_prefix(text.find("Member = ") + 9);
+  text.remove_suffix(1);
+  while (text.ends_with(' ') || text.ends_with(')')) text.remove_suffix(1);
+  return text.substr(text.find_last_of(":&") + 1);
 }
 
 template <class Pointer>
@@ -110,6 +111,23 @@ struct ListedFields<T, Members<Pointers...>> {
   }
   static constexpr std::string_view version() { return listed_fields<T>().version_; }
 };
+
+template <class T, class Class>
+Class class_of(T Class::*);
+
+/// False for a list that names base classes' members alone. An inherited cache_fields() gives such a list.
+template <class T, class List>
+inline constexpr bool lists_own = true;
+template <class T, auto... Pointers>
+inline constexpr bool lists_own<T, Members<Pointers...>> = sizeof...(Pointers) == 0 ||
+                                                           (std::is_same_v<decltype(class_of(Pointers)), T> || ...);
+
+/// fields<T> is about T alone, whatever it lists.
+template <class T>
+inline constexpr bool lists_own_fields = true;
+template <NamedFields T>
+inline constexpr bool lists_own_fields<T> = !std::is_same_v<decltype(fields<T>), const NotNamed> ||
+                                            lists_own<T, std::remove_cv_t<decltype(listed_fields<T>())>>;
 
 template <NamedFields T>
 struct FieldsOf<T> : ListedFields<T, std::remove_cv_t<decltype(listed_fields<T>())>> {};

@@ -181,7 +181,8 @@ struct NumberStructure : FixedStructure<NumberStructure<T>, T> {
   }
   template <class...>
   static constexpr void shape(ShapeText& out) {
-    out.put(std::same_as<T, char> ? "char" : number_name<T>());  // its sign differs between processors
+    // Their signs differ between processors.
+    out.put(std::same_as<T, char> ? "char" : std::same_as<T, wchar_t> && sizeof(T) == 4 ? "wchar" : number_name<T>());
   }
 };
 
@@ -243,7 +244,7 @@ struct LongDoubleStructure {
   }
   template <class...>
   static constexpr void shape(ShapeText& out) {
-    out.put(number_name<T>());
+    out.put("f80");  // also where a long double is a double
   }
 };
 

@@ -197,6 +197,11 @@ consteval auto check_fields() {
     static_assert(!bool(reflected<T>),
                   "a reflected type needs #include <dsta/cache/pfr.hpp> (and Boost 1.75 or later)");
     return std::type_identity<RefusedStructure<T>>{};
+  } else if constexpr (!lists_own_fields<T>) {
+    static_assert(lists_own_fields<T>,
+                  "cache_fields() is a base class's and would drop the members of this class: list them here, or "
+                  "specialise dsta::cache::fields<T>");
+    return std::type_identity<RefusedStructure<T>>{};
   } else if constexpr (!std::is_default_constructible_v<T>) {
     static_assert(std::is_default_constructible_v<T>,
                   "a type whose fields are named needs a default constructor, to be decoded into: give it one, or "
