@@ -2,12 +2,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <deque>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <limits>
 #include <list>
 #include <map>
@@ -190,6 +192,20 @@ TEST(BinaryCodec, AKeyOrAnElementThatIsThereTwiceIsRefused) {
 }
 
 /// Of an unbelievable number of elements, and of many small ones that take much memory.
+TEST(BinaryCodec, ALargeElementIsNotMadeOnTheStack) {
+  using Large = std::array<double, 2'000'000>;  // 16 MB
+  std::map<int, Large> map;
+  map[7][1'999'999] = 0.5;
+  const auto found = codec<std::map<int, Large>>::decode(encoded(map));
+  ASSERT_TRUE(found && found->size() == 1);
+  EXPECT_EQ(found->at(7)[1'999'999], 0.5);
+  std::vector<Large> list(1);
+  list[0][1] = 2;
+  EXPECT_EQ(codec<std::vector<Large>>::decode(encoded(list)), list);
+}
+
+static_assert(std::random_access_iterator<detail::BytesIterator<double>>);
+
 TEST(BinaryCodec, BytesThatClaimMuchAreRefused) {
   EXPECT_FALSE(codec<std::vector<double>>::decode("\xff\xff\xff\xff\x0f"));
   EXPECT_FALSE(codec<std::vector<std::string>>::decode("\xe8\x07" + std::string(1000, '\0'))) << "32 bytes for each";

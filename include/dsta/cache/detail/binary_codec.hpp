@@ -46,8 +46,8 @@ struct codec<T> : detail::LibraryCodec<T> {
     writer.finish();
   }
 
-  /// nullopt for bytes that `encode` does not write. Allocates at most 16 times their size, and what codecs and
-  /// default constructors of yours allocate.
+  /// nullopt for bytes that `encode` writes of no type of this shape. Allocates at most 16 times their size, and what
+  /// codecs and default constructors of yours allocate.
   static std::optional<T> decode(std::string_view bytes) {
     std::optional<T> value;
     if constexpr (std::default_initializable<T>) {

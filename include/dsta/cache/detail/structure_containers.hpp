@@ -1,8 +1,10 @@
 #pragma once
 /// The standard containers and strings: how many, then the elements. Of the same shape, and so read as each other, are
-/// sequences, whatever their kind; ordered and unordered sets; ordered and unordered maps.
+/// sequences, whatever their kind; ordered and unordered sets; ordered and unordered maps. Where one of two is padded
+/// and the other is not, as they take more and less memory, that is a miss.
 #include <algorithm>
 #include <array>
+#include <compare>
 #include <cstddef>
 #include <cstring>
 #include <deque>
@@ -12,6 +14,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <tuple>
 #include <type_traits>
 #include <unordered_map>
 #include <unordered_set>
@@ -65,6 +68,7 @@ class BytesIterator {
   using pointer = const T*;
   using reference = T;
 
+  BytesIterator() = default;
   explicit BytesIterator(const char* at) : at_(at) {}
   T operator*() const {
     T value;
@@ -81,17 +85,27 @@ class BytesIterator {
     return before;
   }
   BytesIterator& operator--() { return *this += -1; }
+  BytesIterator operator--(int) {
+    BytesIterator before = *this;
+    --*this;
+    return before;
+  }
   BytesIterator& operator+=(difference_type n) {
     at_ += n * static_cast<difference_type>(sizeof(T));
     return *this;
   }
+  BytesIterator& operator-=(difference_type n) { return *this += -n; }
+  BytesIterator operator+(difference_type n) const { return BytesIterator(*this) += n; }
+  friend BytesIterator operator+(difference_type n, const BytesIterator& it) { return it + n; }
+  BytesIterator operator-(difference_type n) const { return BytesIterator(*this) -= n; }
+  T operator[](difference_type n) const { return *(*this + n); }
   difference_type operator-(const BytesIterator& other) const {
     return (at_ - other.at_) / static_cast<difference_type>(sizeof(T));
   }
-  bool operator==(const BytesIterator& other) const = default;
+  auto operator<=>(const BytesIterator& other) const = default;
 
  private:
-  const char* at_;
+  const char* at_ = nullptr;
 };
 
 /// What a node takes besides its element T, when it takes `usual` bytes with elements of the usual alignment.
@@ -99,6 +113,9 @@ template <class T>
 constexpr std::size_t node_memory(std::size_t usual) {
   return std::max(usual, alignof(T));
 }
+
+/// Larger elements are not copied by way of the stack.
+inline constexpr std::size_t kLargestOnStack = 4096;
 
 /// [T]. `kEach`: what an element takes in memory besides its own size; `kSelf`: the container without any.
 template <class Container, class T, std::size_t kEach, std::size_t kSelf>
@@ -129,8 +146,14 @@ struct SequenceStructure {
     if constexpr (Element::kPlain && std::contiguous_iterator<typename Container::const_iterator>) {
       if (Element::in_order()) {
         const char* const at = in.take(count * Element::kFixed);
-        value.assign(BytesIterator<T>(at), BytesIterator<T>(at + count * Element::kFixed));
-        return true;
+        if constexpr (sizeof(T) <= kLargestOnStack) {
+          value.assign(BytesIterator<T>(at), BytesIterator<T>(at + count * Element::kFixed));
+          return true;
+        } else {
+          value.clear();
+          value.resize(count);
+          return get_all(at, std::data(value), count);
+        }
       }
     }
     value.clear();
@@ -303,10 +326,12 @@ struct MapStructure {
     if constexpr (Hashed<Map>) value.reserve(count);
     for (std::size_t i = 0; i < count; ++i) {
       K key{};
-      V held{};
-      if (!Part<K>::read(in, key) || !Part<V>::read(in, held)) return false;
-      value.emplace_hint(value.end(), std::move(key), std::move(held));
+      if (!Part<K>::read(in, key)) return false;
+      // Made where it stays, as it may be too large for the stack.
+      const auto entry = value.emplace_hint(value.end(), std::piecewise_construct,
+                                            std::forward_as_tuple(std::move(key)), std::forward_as_tuple());
       if (value.size() != i + 1) return false;  // a key twice
+      if (!Part<V>::read(in, entry->second)) return false;
     }
     return true;
   }
