@@ -312,6 +312,7 @@ std::vector<std::string> golden_lines() {
   add(lines, Tree{1, {{2, {}}, {3, {{4, {}}}}}});
   add(lines, std::vector<Ticker>{{"BTC"}, {""}});
   add(lines, std::vector<Nothing>(2));
+  add(lines, std::wstring(L"a\u20ac"));
   return lines;
 }
 

@@ -15,7 +15,7 @@
 ///
 /// A class with private members lists them itself:
 ///     static constexpr auto cache_fields() { return dsta::cache::members<&Account::owner_, &Account::balance_>; }
-/// A class that inherits that function, and has members of its own, lists all of them anew.
+/// A class that inherits that function, and has members of its own, lists all of them again.
 #include <cstddef>
 #include <string_view>
 #include <tuple>
@@ -44,19 +44,33 @@ struct MemberType<T Class::*> {
   using type = T;
 };
 
+template <class T, class List>
+struct ListedFields;
+
 }  // namespace detail
 
 /// A list of data members: see `members`.
 template <auto... Pointers>
-struct Members {
+class Members {
   static_assert((std::is_member_object_pointer_v<decltype(Pointers)> && ...),
                 "a field is given by its address in the class: members<&Candle::open, &Candle::close>");
-  std::string_view version_ = {};
+
+ public:
+  constexpr Members() = default;
 
   /// The same list under a version, which is part of the codec's name as well: change it when the meaning of a field
   /// changes but neither its name nor its type (a price that was in dollars is in cents).
-  constexpr Members version(std::string_view version) const { return {version}; }
+  constexpr Members version(std::string_view version) const { return Members(version); }
+
+ private:
+  template <class, class>
+  friend struct detail::ListedFields;
+  constexpr explicit Members(std::string_view version) : version_(version) {}
+
+  std::string_view version_ = {};
 };
+
+/// The data members that are stored, in this order, by their addresses: members<&Candle::open, &Candle::close>.
 template <auto... Pointers>
 inline constexpr Members<Pointers...> members{};
 
@@ -98,8 +112,6 @@ constexpr auto listed_fields() {
 template <class T>
 struct FieldsOf;
 
-template <class T, class List>
-struct ListedFields;
 template <class T, auto... Pointers>
 struct ListedFields<T, Members<Pointers...>> {
   using Types = std::tuple<typename MemberType<decltype(Pointers)>::type...>;

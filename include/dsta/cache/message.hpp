@@ -48,6 +48,7 @@ concept MessageCodable =
 
 }  // namespace detail
 
+/// Messages, as what they write themselves.
 template <detail::MessageCodable T>
 struct codec<T> {
   static constexpr std::string_view name = detail::ShapeConstant<detail::MessageName<T>>::text;
@@ -61,6 +62,7 @@ struct codec<T> {
     out += bytes;
   }
 
+  /// nullopt for bytes that the message does not read.
   static std::optional<T> decode(std::string_view bytes) {
     std::optional<T> value(std::in_place);
     if constexpr (requires { value->ParseFromArray(static_cast<const void*>(bytes.data()), 0); }) {

@@ -129,7 +129,7 @@ using Part = typename PartOf<T>::type;
 /// write and read by put and get.
 template <class Self, class T>
 struct FixedStructure {
-  static void write(BinaryWriter& out, const T& value) { Self::put(out.room(Self::kFixed), value); }
+  static void write(BinaryWriter& out, const T& value) { Self::put(out.extend(Self::kFixed), value); }
   static bool read(BinaryReader& in, T& value) {
     const char* const at = in.take(Self::kFixed);
     return at && Self::get(at, value);
@@ -329,7 +329,7 @@ struct ArrayStructure {
   }
   static void write(BinaryWriter& out, const Array& value) {
     if constexpr (kFixed != 0)
-      put(out.room(kFixed), value);
+      put(out.extend(kFixed), value);
     else
       for (const T& element : value) Element::write(out, element);
   }

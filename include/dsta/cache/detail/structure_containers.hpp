@@ -132,7 +132,7 @@ struct SequenceStructure {
       if (Element::in_order()) return out.bytes(std::data(value), count * sizeof(T));
     }
     if constexpr (Element::kFixed != 0) {
-      char* at = out.room(count * Element::kFixed);
+      char* at = out.extend(count * Element::kFixed);
       for (auto it = value.begin(); it != value.end(); ++it, at += Element::kFixed) Element::put(at, *it);
     } else {
       for (const T& element : value) Element::write(out, element);
@@ -225,7 +225,7 @@ struct Structure<std::basic_string<C, Traits, A>> : SequenceStructure<std::basic
     if constexpr (Structure<C>::kPlain)
       out.bytes(value.data(), value.size() * sizeof(C));
     else
-      put_all(out.room(value.size() * sizeof(C)), value.data(), value.size());
+      put_all(out.extend(value.size() * sizeof(C)), value.data(), value.size());
   }
   static bool read(BinaryReader& in, String& value) {
     std::size_t count = 0;

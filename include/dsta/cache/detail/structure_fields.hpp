@@ -48,7 +48,7 @@ struct Sequence {
   template <class Parts>
   static void write(BinaryWriter& out, const Parts& parts) {
     if constexpr (kFixed != 0) {
-      put(out.room(kFixed), parts);
+      put(out.extend(kFixed), parts);
     } else {
       std::apply([&out](const Ts&... each) { (Part<Ts>::write(out, each), ...); }, parts);
     }
