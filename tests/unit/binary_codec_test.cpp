@@ -2,12 +2,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <deque>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <limits>
 #include <list>
 #include <map>
@@ -132,6 +134,7 @@ TEST(BinaryCodec, NamesTheShape) {
   EXPECT_EQ((name_of<std::vector<Ticker>>), "bin1:[=8:ticker/1]");
   EXPECT_EQ((name_of<std::optional<std::vector<bool>>>), "?bin1:[bool]");
   EXPECT_EQ((name_of<std::tuple<>>), "bin1:()");
+  EXPECT_EQ(name_of<std::wstring>, "bin1:[wchar]") << "of another sign on other processors";
 }
 
 TEST(BinaryCodec, AContainerIsReadAsAnotherOfItsShape) {
@@ -189,6 +192,20 @@ TEST(BinaryCodec, AKeyOrAnElementThatIsThereTwiceIsRefused) {
 }
 
 /// Of an unbelievable number of elements, and of many small ones that take much memory.
+TEST(BinaryCodec, ALargeElementIsNotMadeOnTheStack) {
+  using Large = std::array<double, 2'000'000>;  // 16 MB
+  std::map<int, Large> map;
+  map[7][1'999'999] = 0.5;
+  const auto found = codec<std::map<int, Large>>::decode(encoded(map));
+  ASSERT_TRUE(found && found->size() == 1);
+  EXPECT_EQ(found->at(7)[1'999'999], 0.5);
+  std::vector<Large> list(1);
+  list[0][1] = 2;
+  EXPECT_EQ(codec<std::vector<Large>>::decode(encoded(list)), list);
+}
+
+static_assert(std::random_access_iterator<detail::BytesIterator<double>>);
+
 TEST(BinaryCodec, BytesThatClaimMuchAreRefused) {
   EXPECT_FALSE(codec<std::vector<double>>::decode("\xff\xff\xff\xff\x0f"));
   EXPECT_FALSE(codec<std::vector<std::string>>::decode("\xe8\x07" + std::string(1000, '\0'))) << "32 bytes for each";
@@ -237,6 +254,9 @@ TEST(BinaryCodec, AVariantWithoutAValueIsAnErrorThatSaysSo) {
 }
 
 static_assert(!Codable<std::vector<NotCodable>> && !Codable<std::pair<int, NotCodable>> && !Codable<std::vector<int*>>);
+#ifdef __SIZEOF_FLOAT128__
+static_assert(!Codable<__float128> && !Codable<std::vector<__float128>>, "is no long double");
+#endif
 static_assert(!Codable<std::vector<std::string_view>> && !Codable<std::tuple<const int>>);
 static_assert(!Codable<std::chrono::steady_clock::time_point>, "says nothing to another machine");
 
@@ -292,6 +312,7 @@ std::vector<std::string> golden_lines() {
   add(lines, Tree{1, {{2, {}}, {3, {{4, {}}}}}});
   add(lines, std::vector<Ticker>{{"BTC"}, {""}});
   add(lines, std::vector<Nothing>(2));
+  add(lines, std::wstring(L"a\u20ac"));
   return lines;
 }
 

@@ -52,6 +52,14 @@ struct Mine {
   NLOHMANN_DEFINE_TYPE_INTRUSIVE(Mine, value)
 };
 
+/// Arrays as members.
+struct Arrays {
+  Mine mine[2];
+  int grid[2][3] = {};
+  std::string names[2];
+  bool operator==(const Arrays&) const = default;
+};
+
 /// Named fields beside an opt-in to plain bytes.
 struct Both {
   int value = 0;
@@ -101,6 +109,9 @@ struct TextMessage {
   }
   bool operator==(const TextMessage&) const = default;
 };
+template <class T>
+struct MessageOf : TextMessage {};
+
 /// Not empty to begin with.
 struct Defaults {
   std::vector<int> list = {1, 2};
@@ -126,6 +137,12 @@ struct JsonMessage : TextMessage {};
 void to_json(nlohmann::json& json, const JsonMessage& value) { json = value.body; }
 void from_json(const nlohmann::json& json, JsonMessage& value) { json.get_to(value.body); }
 struct StaysJson : JsonMessage {};
+
+/// A template whose arguments say ';' and ']'.
+template <class T, auto Sign>
+struct Box {
+  T content{};
+};
 
 class Account {
  public:
@@ -162,6 +179,9 @@ struct Reflected {
   std::vector<std::string> names;
   bool operator==(const Reflected&) const = default;
 };
+struct ReflectedName {
+  std::string name;
+};
 struct PlainTick {
   std::int64_t time = 0;
   double price = 0;
@@ -192,6 +212,8 @@ struct dsta::cache::codec<Id> : dsta::cache::codec<int> {
   }
 };
 template <>
+inline constexpr auto dsta::cache::fields<Arrays> = members<&Arrays::mine, &Arrays::grid, &Arrays::names>;
+template <>
 inline constexpr auto dsta::cache::fields<Defaults> =
     members<&Defaults::list, &Defaults::texts, &Defaults::map, &Defaults::set, &Defaults::text, &Defaults::maybe,
             &Defaults::shared>;
@@ -199,6 +221,8 @@ template <>
 inline constexpr auto dsta::cache::fields<Both> = members<&Both::value>;
 template <>
 inline constexpr std::string_view dsta::cache::trivially_codable<Both> = "both/1";
+template <class T, auto Sign>
+inline constexpr auto dsta::cache::fields<Box<T, Sign>> = members<&Box<T, Sign>::content>;
 template <int R>
 inline constexpr auto dsta::cache::fields<Quote<R>> = members<&Quote<R>::bid, &Quote<R>::ask>;
 template <>
@@ -223,6 +247,8 @@ inline constexpr std::string_view dsta::cache::clock_name<ExchangeClock> = "exch
 template <>
 inline constexpr bool dsta::cache::reflected<Reflected> = true;
 template <>
+inline constexpr bool dsta::cache::reflected<ReflectedName> = true;
+template <>
 inline constexpr bool dsta::cache::reflected<PlainTick> = true;
 #endif
 
@@ -245,13 +271,19 @@ TEST(CodecChoice, OnesOwnCodecComesFirstAlsoInsideOthers) {
   expect_back(std::vector<Mine>{{1}, {22}});
 }
 
+TEST(CodecChoice, AnArrayIsWrittenAsItsElementsAre) {
+  EXPECT_EQ(name_of<Arrays>, "bin1:{mine:[=6:mine/1;2],grid:[[i32;3];2],names:[str;2]}");
+  expect_back(Arrays{{{1}, {22}}, {{1, 2, 3}, {4, 5, 6}}, {"a", ""}});
+  static_assert(!detail::can_be_part<std::vector<Kind>[2]> && !detail::can_be_part<Position[2]>, "those are JSON");
+}
+
 TEST(CodecChoice, NamedFieldsComeBeforePlainBytesAndJson) {
   EXPECT_EQ(name_of<Depth>, "bin1:{price:f64,size:f64}");
   EXPECT_EQ((name_of<std::map<std::string, std::vector<Depth>>>), "bin1:{str=[{price:f64,size:f64}]}");
   EXPECT_EQ(name_of<Both>, "bin1:{value:i32}");
 }
 
-TEST(CodecChoice, StandardContainersAreBinaryWithJsonThereAsWithout) {
+TEST(CodecChoice, StandardContainersAreBinaryAlsoWithJsonHpp) {
   EXPECT_EQ(name_of<std::vector<double>>, "bin1:[f64]");
   EXPECT_EQ((name_of<std::map<std::string, int>>), "bin1:{str=i32}");
   EXPECT_EQ(name_of<std::optional<std::vector<int>>>, "?bin1:[i32]");
@@ -277,6 +309,11 @@ TEST(CodecChoice, AFieldThatIsRenamedOrOfAnotherTypeIsAnotherCodec) {
   EXPECT_NE(name_of<Quote<1>>, name_of<Quote<2>>) << "a version that the user named";
   EXPECT_EQ(name_of<Quote<1>>, name_of<Quote<3>>);
   EXPECT_EQ(name_of<Quote<2>>, "bin1:#5:cents{bid:f64,ask:f64}");
+}
+
+TEST(CodecChoice, AFieldOfATemplateHasItsName) {
+  EXPECT_EQ((name_of<Box<int[3], ';'>>), "bin1:{content:[i32;3]}");
+  EXPECT_EQ((name_of<Box<std::array<Box<bool, ']'>, 2>, &Depth::price>>), "bin1:{content:[{content:bool};2]}");
 }
 
 TEST(CodecChoice, AClassMayListItsPrivateMembersItself) {
@@ -322,6 +359,7 @@ TEST(MessageCodec, WritesWhatTheMessageWrites) {
 TEST(MessageCodec, IsNamedByTheTypeOrByTheUser) {
   EXPECT_TRUE(name_of<Message>.starts_with("message:") && name_of<Message>.ends_with("Message")) << name_of<Message>;
   EXPECT_EQ(name_of<TextMessage>, "message:text/2");
+  EXPECT_TRUE(name_of<MessageOf<int[3]>>.ends_with("3]>")) << name_of<MessageOf<int[3]>>;
 }
 
 TEST(MessageCodec, MayBePartOfAValue) {
@@ -332,6 +370,8 @@ TEST(MessageCodec, MayBePartOfAValue) {
 TEST(MessageCodec, ComesBeforeJsonUnlessTheTypeSaysOtherwise) {
   EXPECT_TRUE(name_of<JsonMessage>.starts_with("message:")) << name_of<JsonMessage>;
   EXPECT_EQ(name_of<StaysJson>, "json");
+  EXPECT_TRUE(name_of<std::vector<JsonMessage>>.starts_with("bin1:[=")) << name_of<std::vector<JsonMessage>>;
+  EXPECT_EQ(name_of<std::vector<StaysJson>>, "json");
 }
 
 TEST(MessageCodec, ServesAWrapper) {
@@ -343,9 +383,14 @@ TEST(MessageCodec, ServesAWrapper) {
 
 #if __has_include(<boost/pfr.hpp>)
 TEST(ReflectedCodec, FindsTheFields) {
-  EXPECT_EQ(name_of<Reflected>, "bin1:{i32,[f64;2],[str]}");
+  EXPECT_EQ(name_of<Reflected>, "bin1:{:i32,:[f64;2],:[str]}");
   expect_back(Reflected{5, {0.5, 1}, {"a", ""}});
   expect_back(std::vector<Reflected>(3));
+}
+
+TEST(ReflectedCodec, OfOneFieldIsNoSet) {
+  EXPECT_EQ(name_of<ReflectedName>, "bin1:{:str}");
+  EXPECT_EQ(name_of<std::set<std::string>>, "bin1:{str}");
 }
 
 TEST(ReflectedCodec, CopiesAVectorWithoutPadding) {

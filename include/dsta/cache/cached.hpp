@@ -63,6 +63,7 @@ class cached {
   /// Without one, F is called for one item after another.
   template <std::ranges::input_range Range>
   auto many(const Range& items) const;
+  /// The same for a list: many({"BTCUSDT", "ETHUSDT"}).
   template <class Item>
   auto many(std::initializer_list<Item> items) const;
 

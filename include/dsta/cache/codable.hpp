@@ -25,15 +25,15 @@ inline constexpr bool trivially_codable = false;
 namespace detail {
 /// std::convertible_to, without the cost of it where the types are the same.
 template <class From, class To>
-concept Gives = std::same_as<std::remove_cvref_t<From>, To> || std::convertible_to<From, To>;
+concept ConvertsTo = std::same_as<std::remove_cvref_t<From>, To> || std::convertible_to<From, To>;
 }  // namespace detail
 
 /// True when a codec for T exists.
 template <class T>
 concept Codable = requires(const T& value, std::string& out, std::string_view bytes) {
-  { codec<T>::name } -> detail::Gives<std::string_view>;
+  { codec<T>::name } -> detail::ConvertsTo<std::string_view>;
   codec<T>::encode(value, out);
-  { codec<T>::decode(bytes) } -> detail::Gives<std::optional<T>>;
+  { codec<T>::decode(bytes) } -> detail::ConvertsTo<std::optional<T>>;
 };
 
 }  // namespace v1

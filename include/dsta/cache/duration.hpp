@@ -36,16 +36,18 @@ constexpr Duration saturate(std::chrono::duration<Rep, Period> d) {
 }  // namespace detail
 
 /// A duration in an options struct; unset by default. Takes any std::chrono duration. Bare numbers do not compile, so
-/// that
-/// `.ttl = 300` cannot be misread as nanoseconds or seconds. A duration too long for Duration becomes `forever`. Throws
-/// ConfigError for NaN. A plain value.
+/// that `.ttl = 300` cannot be misread as nanoseconds or seconds. A duration too long for Duration becomes `forever`.
+/// Throws ConfigError for NaN. A plain value.
 class OptionalDuration {
  public:
+  /// Unset.
   constexpr OptionalDuration() = default;
 
+  /// Set to this time.
   template <class Rep, class Period>
   constexpr OptionalDuration(std::chrono::duration<Rep, Period> d) : value_(detail::saturate(d)), set_(true) {}
 
+  /// Refuses bare numbers at compile time.
   template <class Number>
     requires std::is_arithmetic_v<Number>
   constexpr OptionalDuration(Number) {
@@ -54,7 +56,9 @@ class OptionalDuration {
                   "(using namespace std::chrono_literals) or std::chrono::seconds(n)");
   }
 
+  /// True when it is set.
   constexpr bool has_value() const { return set_; }
+  /// The time, in nanoseconds, or `fallback` when it is unset.
   constexpr Duration value_or(Duration fallback) const { return set_ ? value_ : fallback; }
   constexpr bool operator==(const OptionalDuration&) const = default;
 

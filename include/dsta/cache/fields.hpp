@@ -15,6 +15,7 @@
 ///
 /// A class with private members lists them itself:
 ///     static constexpr auto cache_fields() { return dsta::cache::members<&Account::owner_, &Account::balance_>; }
+/// A class that inherits that function, and has members of its own, lists all of them again.
 #include <cstddef>
 #include <string_view>
 #include <tuple>
@@ -25,15 +26,15 @@ inline namespace v1 {
 
 namespace detail {
 
-/// The name of a data member that is given as a template argument: the same from g++ and clang.
+/// The name of a data member that is given as a template argument: the same from g++ and clang. Returns auto, as g++
+/// would say behind the arguments what std::string_view stands for.
 template <auto Member>
-consteval std::string_view member_name() {
+consteval auto member_name() {
   std::string_view text = __PRETTY_FUNCTION__;
-  text = text.substr(text.find("Member = ") + 9);
-  text = text.substr(0, text.find_first_of(";]"));
-  while (!text.empty() && (text.back() == ' ' || text.back() == ')')) text.remove_suffix(1);
-  const std::size_t scope = text.find_last_of(":&");
-  return scope == std::string_view::npos ? text : text.substr(scope + 1);
+  text.remove_prefix(text.find("Member = ") + 9);
+  text.remove_suffix(1);
+  while (text.ends_with(' ') || text.ends_with(')')) text.remove_suffix(1);
+  return text.substr(text.find_last_of(":&") + 1);
 }
 
 template <class Pointer>
@@ -43,19 +44,33 @@ struct MemberType<T Class::*> {
   using type = T;
 };
 
+template <class T, class List>
+struct ListedFields;
+
 }  // namespace detail
 
 /// A list of data members: see `members`.
 template <auto... Pointers>
-struct Members {
+class Members {
   static_assert((std::is_member_object_pointer_v<decltype(Pointers)> && ...),
                 "a field is given by its address in the class: members<&Candle::open, &Candle::close>");
-  std::string_view version_ = {};
+
+ public:
+  constexpr Members() = default;
 
   /// The same list under a version, which is part of the codec's name as well: change it when the meaning of a field
   /// changes but neither its name nor its type (a price that was in dollars is in cents).
-  constexpr Members version(std::string_view version) const { return {version}; }
+  constexpr Members version(std::string_view version) const { return Members(version); }
+
+ private:
+  template <class, class>
+  friend struct detail::ListedFields;
+  constexpr explicit Members(std::string_view version) : version_(version) {}
+
+  std::string_view version_ = {};
 };
+
+/// The data members that are stored, in this order, by their addresses: members<&Candle::open, &Candle::close>.
 template <auto... Pointers>
 inline constexpr Members<Pointers...> members{};
 
@@ -97,8 +112,6 @@ constexpr auto listed_fields() {
 template <class T>
 struct FieldsOf;
 
-template <class T, class List>
-struct ListedFields;
 template <class T, auto... Pointers>
 struct ListedFields<T, Members<Pointers...>> {
   using Types = std::tuple<typename MemberType<decltype(Pointers)>::type...>;
@@ -110,6 +123,23 @@ struct ListedFields<T, Members<Pointers...>> {
   }
   static constexpr std::string_view version() { return listed_fields<T>().version_; }
 };
+
+template <class T, class Class>
+Class class_of(T Class::*);
+
+/// False for a list that names base classes' members alone. An inherited cache_fields() gives such a list.
+template <class T, class List>
+inline constexpr bool lists_own = true;
+template <class T, auto... Pointers>
+inline constexpr bool lists_own<T, Members<Pointers...>> = sizeof...(Pointers) == 0 ||
+                                                           (std::is_same_v<decltype(class_of(Pointers)), T> || ...);
+
+/// fields<T> is about T alone, whatever it lists.
+template <class T>
+inline constexpr bool lists_own_fields = true;
+template <NamedFields T>
+inline constexpr bool lists_own_fields<T> = !std::is_same_v<decltype(fields<T>), const NotNamed> ||
+                                            lists_own<T, std::remove_cv_t<decltype(listed_fields<T>())>>;
 
 template <NamedFields T>
 struct FieldsOf<T> : ListedFields<T, std::remove_cv_t<decltype(listed_fields<T>())>> {};

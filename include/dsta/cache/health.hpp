@@ -7,12 +7,12 @@
 namespace dsta::cache {
 inline namespace v1 {
 
-/// The result of check_health.
+/// The result of check_health. A plain value.
 struct Health {
-  bool healthy = false;
-  std::string backend;  ///< "memory" or "redis"
-  Duration latency{};   ///< duration of a write, a read and a removal together, in nanoseconds
-  std::string error;    ///< empty when healthy; otherwise the step that failed and why
+  bool healthy = false;  ///< a value was written, read and removed
+  std::string backend;   ///< "memory" or "redis"
+  Duration latency{};    ///< duration of a write, a read and a removal together, in nanoseconds
+  std::string error;     ///< empty when healthy; otherwise the step that failed and why
 };
 
 /// Writes, reads and removes a value of its own; with a server, at the server. Takes at most one socket_timeout.

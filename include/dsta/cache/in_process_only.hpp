@@ -16,7 +16,8 @@ inline namespace v1 {
 /// `level` says. Every process loads them for itself; invalidations of tags and functions reach them as they reach
 /// others.
 ///     template <> inline constexpr bool dsta::cache::in_process_only<Handle> = true;
-/// Holds for optionals, shared pointers, containers, pairs, tuples and variants of T as well.
+/// Holds for optionals, shared pointers, containers, pairs, tuples and variants of T as well. A struct with such a
+/// field has no codec: mark it, too.
 template <class T>
 inline constexpr bool in_process_only = false;
 

@@ -11,6 +11,7 @@
 namespace dsta::cache {
 inline namespace v1 {
 
+/// What holds for all calls of one invalidator. A plain value.
 struct InvalidatorOptions {
   /// Your promise that tags are complete: every entry that any process of this space caches under `api:`, `db:`,
   /// `indicator:` and `session:` carries the tags `symbol:…`, `exchange:…`, `user:…` of all names that invalidate it.
@@ -33,6 +34,7 @@ struct InvalidatorOptions {
 /// is set. Each call returns the number of keys that it removed. Entries that only the tag invalidated are not counted.
 class CacheInvalidator {
  public:
+  /// Invalidates in this manager.
   explicit CacheInvalidator(CacheManager& cache, InvalidatorOptions options = {}) : cache_(cache), options_(options) {}
 
   /// Invalidates the tag `symbol:S`, and every key under `api:`, `db:` and `indicator:` that has S as a whole part.
@@ -42,6 +44,7 @@ class CacheInvalidator {
   /// Invalidates the tag `user:ID`, and every key under `session:` that has ID as a whole part: 123 never affects user
   /// 1234.
   std::size_t invalidate_user_session(std::string_view user_id);
+  /// The same for an id that is a number.
   template <std::integral Id>
   std::size_t invalidate_user_session(Id user_id) {
     return invalidate_user_session(std::string_view(std::to_string(user_id)));

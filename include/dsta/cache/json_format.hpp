@@ -10,6 +10,7 @@
 namespace dsta::cache {
 inline namespace v1 {
 
+/// How JSON is written: as text, or in one of two binary formats that are smaller and faster.
 enum class JsonFormat { text, cbor, msgpack };
 
 namespace detail {

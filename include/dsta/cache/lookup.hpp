@@ -13,13 +13,13 @@ enum class Source {
   l2,    ///< at the server
 };
 
-/// A value with its source and age.
+/// A value with its source and age. A plain value.
 template <class T>
 struct Lookup {
-  std::optional<T> value;
-  Source source = Source::none;
-  Duration age{};      ///< time since it was stored, in nanoseconds
-  bool stale = false;  ///< past its ttl, within its stale_for
+  std::optional<T> value;        ///< nullopt when there is none
+  Source source = Source::none;  ///< where it was found
+  Duration age{};                ///< time since it was stored, in nanoseconds
+  bool stale = false;            ///< past its ttl, within its stale_for
 
   /// True when there is a value.
   explicit operator bool() const { return value.has_value(); }

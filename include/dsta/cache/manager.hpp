@@ -91,6 +91,7 @@ class CacheManager {
 
   /// The form of a decorator: `cached({...})(f)`, `cached(300s, "api")(f)`.
   Decorator cached(EntryOptions options);
+  /// The same with the usual options alone. Unset, the ttl is the default of the prefix or the manager.
   Decorator cached(OptionalDuration ttl, std::string_view prefix = {}, std::string_view name = {});
 
   // --- values by key

@@ -3,8 +3,8 @@
 /// ParseFromArray or ParseFromString. Needs no library.
 ///
 /// A message is named by its C++ type, `message:trading::Quote`, so that no other message is read as it. Its fields are
-/// its own affair: protobuf reads what earlier and later releases wrote. To drop what is stored, and for templates,
-/// whose names differ between compilers, name it:
+/// its own affair: protobuf reads what earlier and later releases wrote. To drop what is stored, and for templates and
+/// types of anonymous namespaces, whose names differ between compilers, name it:
 ///     template <> inline constexpr std::string_view dsta::cache::message_name<Quote> = "quote/2";
 #include <concepts>
 #include <limits>
@@ -25,11 +25,13 @@ inline constexpr std::string_view message_name = {};
 
 namespace detail {
 
+/// Returns auto: see member_name.
 template <class T>
-constexpr std::string_view type_name() {
+consteval auto type_name() {
   std::string_view text = __PRETTY_FUNCTION__;
-  text = text.substr(text.find("T = ") + 4);
-  return text.substr(0, text.find_first_of(";]"));
+  text.remove_prefix(text.find("T = ") + 4);
+  text.remove_suffix(1);
+  return text;
 }
 
 template <class T>
@@ -46,6 +48,7 @@ concept MessageCodable =
 
 }  // namespace detail
 
+/// Messages, as what they write themselves.
 template <detail::MessageCodable T>
 struct codec<T> {
   static constexpr std::string_view name = detail::ShapeConstant<detail::MessageName<T>>::text;
@@ -59,6 +62,7 @@ struct codec<T> {
     out += bytes;
   }
 
+  /// nullopt for bytes that the message does not read.
   static std::optional<T> decode(std::string_view bytes) {
     std::optional<T> value(std::in_place);
     if constexpr (requires { value->ParseFromArray(static_cast<const void*>(bytes.data()), 0); }) {

@@ -15,10 +15,14 @@ class Outcome {
  public:
   /// Missing.
   Outcome() = default;
+  /// A value.
   Outcome(T value) : value_(std::move(value)) {}
+  /// The exception of a load.
   Outcome(std::exception_ptr error) : error_(std::move(error)) {}
 
+  /// True when there is a value.
   bool has_value() const { return value_.has_value(); }
+  /// The same.
   explicit operator bool() const { return has_value(); }
   /// The bulk loader does not know the item: neither value nor error.
   bool missing() const { return !value_ && !error_; }
@@ -28,7 +32,9 @@ class Outcome {
     if (!value_) throw LoadError("the batch loader returned nothing for this item: look at missing() first");
     return *value_;
   }
+  /// As value().
   const T& operator*() const { return value(); }
+  /// As value().
   const T* operator->() const { return &value(); }
   /// The value, or `fallback`. Does not throw the exception of the load.
   T value_or(T fallback) const { return value_ ? *value_ : std::move(fallback); }

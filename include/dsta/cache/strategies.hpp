@@ -15,6 +15,7 @@ inline namespace v1 {
 ///     Decorator ticker = strategies.api_response_cache(60s, "ticker")(fetch_ticker);
 class CacheStrategies {
  public:
+  /// Presets of this manager.
   explicit CacheStrategies(CacheManager& cache) : cache_(cache) {}
 
   /// Responses of an exchange's API. Prefix `api`, default ttl 60 s.

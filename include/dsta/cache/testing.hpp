@@ -63,10 +63,11 @@ class ManualClock final : public Clock {
 ///     struct PriceTest : ::testing::Test, dsta::cache::testing::CleanCache {};
 class CleanCache {
  public:
+  /// A cache with these options, but for their clock.
   explicit CleanCache(ManagerOptions options = {}) : cache(with(std::move(options), clock)) {}
 
-  std::shared_ptr<ManualClock> clock = std::make_shared<ManualClock>();
-  CacheManager cache;
+  std::shared_ptr<ManualClock> clock = std::make_shared<ManualClock>();  ///< the clock of `cache`
+  CacheManager cache;                                                    ///< in this process alone
 
  private:
   static ManagerOptions with(ManagerOptions options, std::shared_ptr<ManualClock> clock) {

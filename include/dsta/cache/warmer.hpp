@@ -40,6 +40,7 @@ struct WarmReport {
   Duration took{};                ///< wall time of the run, in nanoseconds
 };
 
+/// What holds for all runs of one warmer. A plain value.
 struct WarmerOptions {
   /// Loads at once. Default 4. 0 is a ConfigError.
   std::size_t concurrency = 4;

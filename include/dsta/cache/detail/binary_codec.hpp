@@ -21,8 +21,8 @@ inline namespace v1 {
 namespace detail {
 
 template <class T>
-concept BinaryCodable =
-    !is_builtin<T> && !std::is_array_v<T> && Structured<T> && (Described<T> || std::default_initializable<T>);
+concept BinaryCodable = !in_process_only<T> && !is_builtin<T> && !std::is_array_v<T> && Structured<T> &&
+                        (Described<T> || std::default_initializable<T>);
 
 /// `bin1:` and the shape.
 template <class T>
@@ -46,8 +46,8 @@ struct codec<T> : detail::LibraryCodec<T> {
     writer.finish();
   }
 
-  /// nullopt for bytes that `encode` does not write. Allocates at most 16 times their size, and what codecs and
-  /// default constructors of yours allocate.
+  /// nullopt for bytes that `encode` writes of no type of this shape. Allocates at most 16 times their size, and what
+  /// codecs and default constructors of yours allocate.
   static std::optional<T> decode(std::string_view bytes) {
     std::optional<T> value;
     if constexpr (std::default_initializable<T>) {

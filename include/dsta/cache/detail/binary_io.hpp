@@ -21,6 +21,11 @@ namespace detail {
 /// Bytes of memory that decoding takes at most for each byte of input.
 inline constexpr std::size_t kMemoryPerByte = 16;
 
+/// The fewest bytes that may become so much memory.
+constexpr std::size_t padded_size(std::size_t memory) {
+  return memory / kMemoryPerByte + (memory % kMemoryPerByte != 0);
+}
+
 /// Deeper values of a type that contains itself are refused, as recursion would overflow the stack.
 inline constexpr int kMaxDepth = 64;
 
@@ -32,7 +37,7 @@ class BinaryWriter {
   void bytes(const void* data, std::size_t size) { out_.append(static_cast<const char*>(data), size); }
 
   /// `size` bytes more, to be written by the caller.
-  char* room(std::size_t size) {
+  char* extend(std::size_t size) {
     const std::size_t at = out_.size();
     out_.resize(at + size);
     return out_.data() + at;
@@ -57,7 +62,7 @@ class BinaryWriter {
 
   /// Last: the zeros.
   void finish() {
-    const std::size_t needed = memory_ / kMemoryPerByte + (memory_ % kMemoryPerByte != 0);
+    const std::size_t needed = padded_size(memory_);
     if (out_.size() - start_ < needed) out_.resize(start_ + needed);
   }
 
@@ -125,7 +130,7 @@ class BinaryReader {
 
   /// True when exactly this many zeros are left as the encoder would have appended.
   bool finish() {
-    const std::size_t needed = memory_ / kMemoryPerByte + (memory_ % kMemoryPerByte != 0);
+    const std::size_t needed = padded_size(memory_);
     const auto read = static_cast<std::size_t>(at_ - begin_);
     if (left() != (read < needed ? needed - read : 0)) return false;
     for (; at_ != end_; ++at_) {

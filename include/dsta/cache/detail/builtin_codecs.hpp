@@ -1,6 +1,5 @@
 #pragma once
 /// The codecs of codec.hpp.
-#include <array>
 #include <concepts>
 #include <cstddef>
 #include <cstring>
@@ -21,6 +20,7 @@
 #include <dsta/cache/detail/binary_codec.hpp>
 #include <dsta/cache/detail/codec_traits.hpp>
 #include <dsta/cache/detail/number_text.hpp>
+#include <dsta/cache/detail/shape.hpp>
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -125,30 +125,17 @@ struct codec<std::vector<B>> : detail::LibraryCodec<std::vector<B>> {
 };
 
 namespace detail {
-/// Holds `trivial:size:alignment:name`.
+/// `trivial:size:alignment`, and `:name` if one was given.
 template <class T>
 struct TrivialName {
-  static constexpr std::string_view kGiven = trivial_name<T>();
-  std::array<char, 64 + kGiven.size()> text{};
-  std::size_t size = 0;
-
-  constexpr TrivialName() {
-    put("trivial:");
-    put_number(sizeof(T));
-    put(":");
-    put_number(alignof(T));
-    if (!kGiven.empty()) put(":");
-    put(kGiven);
-  }
-
- private:
-  constexpr void put(std::string_view part) {
-    for (const char c : part) text[size++] = c;
-  }
-  constexpr void put_number(std::size_t number) {  // std::to_chars is not constexpr yet
-    std::size_t power = 1;
-    while (number / power >= 10) power *= 10;
-    for (; power != 0; power /= 10) text[size++] = static_cast<char>('0' + number / power % 10);
+  static constexpr void write(ShapeText& out) {
+    out.put("trivial:");
+    out.put(sizeof(T));
+    out.put(':');
+    out.put(alignof(T));
+    if (trivial_name<T>().empty()) return;
+    out.put(':');
+    out.put(trivial_name<T>());
   }
 };
 }  // namespace detail
@@ -156,8 +143,7 @@ struct TrivialName {
 template <detail::TriviallyCodable T>
 struct codec<T> : detail::LibraryCodec<T> {
   static_assert(std::is_trivially_copyable_v<T>, "trivially_codable is for trivially copyable types: write a codec");
-  static constexpr detail::TrivialName<T> kName{};
-  static constexpr std::string_view name{kName.text.data(), kName.size};
+  static constexpr std::string_view name = detail::ShapeConstant<detail::TrivialName<T>>::text;
   static void encode(const T& value, std::string& out) {
     out.append(reinterpret_cast<const char*>(&value), sizeof value);
   }
@@ -170,16 +156,18 @@ struct codec<T> : detail::LibraryCodec<T> {
 };
 
 namespace detail {
+template <class T>
+struct HolderName {
+  static constexpr void write(ShapeText& out) {
+    out.put('?');
+    out.put(std::string_view(codec<T>::name));
+  }
+};
+
 /// One byte says whether a value follows.
 template <class Holder, class T>
 struct HolderCodec : LibraryCodec<Holder> {
-  static constexpr auto kName = [] {
-    constexpr std::string_view kHeld = codec<T>::name;
-    std::array<char, kHeld.size() + 1> name{'?'};
-    for (std::size_t i = 0; i < kHeld.size(); ++i) name[i + 1] = kHeld[i];
-    return name;
-  }();
-  static constexpr std::string_view name{kName.data(), kName.size()};
+  static constexpr std::string_view name = ShapeConstant<HolderName<T>>::text;
   static void encode(const Holder& value, std::string& out) {
     out += value ? '1' : '0';
     if (value) codec<T>::encode(*value, out);

@@ -35,9 +35,11 @@ concept UserCodec = requires {
 }
 &&!std::is_base_of_v<LibraryCodec<T>, codec<T>>;
 
-/// Not the 128-bit integers that some compilers count among the integers: they would be cut to 64 bits.
+/// Not the 128-bit integers and floats that some compilers count among the numbers: they would be cut, or be named as
+/// another type.
 template <class T>
-concept Number = ((std::integral<T> && sizeof(T) <= 8) || std::floating_point<T>)&&!std::same_as<T, bool>;
+concept Number = ((std::integral<T> && sizeof(T) <= 8) || std::same_as<T, float> || std::same_as<T, double> ||
+                  std::same_as<T, long double>)&&!std::same_as<T, bool>;
 
 /// What an opt-in to trivially_codable names the type; empty when it does not.
 template <class T>

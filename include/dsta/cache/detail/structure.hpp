@@ -4,7 +4,8 @@
 ///   kFixed   the bytes of every value; 0 when they differ
 ///   kMin     the fewest bytes of a value, at least 1
 ///   kMemory  what a value takes in memory by the format's constants, without what it allocates. At least what it takes
-///            on 64-bit Linux, and the same everywhere, as padding depends on it (binary_io.hpp)
+///            on 64-bit Linux. The same everywhere but for types that are larger than their parts, as padding depends
+///            on it (binary_io.hpp)
 ///   kPlain   the bytes are those in memory, and any bytes are a value; if in_order() says so too, which the compiler
 ///            works out while optimizing
 ///   put, get       of fixed size: at a place that is long enough. get is false for bytes that are no value
@@ -43,8 +44,6 @@ concept PrefersJson = !std::same_as<decltype(json_format<T>), const DefaultJsonF
 /// Whether the members of a described type have one is not asked here, as the type may contain itself: Structure says.
 template <class T>
 inline constexpr bool has_structure = Scalar<T> || TriviallyCodable<T> || Described<T>;
-template <class T, std::size_t N>
-inline constexpr bool has_structure<T[N]> = has_structure<T>;
 
 /// A description of T's fields comes before json_format, which is for what the library would know by itself.
 template <class T>
@@ -53,8 +52,12 @@ concept Structured = has_structure<T> &&(Described<T> || !PrefersJson<T>);
 /// True when a T may be part of a value in the binary codec.
 template <class T>
 consteval bool is_part() {
-  if constexpr (Structured<T>)
+  if constexpr (in_process_only<T>)
+    return false;
+  else if constexpr (Structured<T>)
     return true;
+  else if constexpr (MessageLike<T> && !PrefersJson<T>)  // also where message.hpp is missing: PartOf asks for it
+    return std::default_initializable<T>;
   else if constexpr (UserCodec<T>)
     return std::default_initializable<T>;
   else
@@ -62,14 +65,18 @@ consteval bool is_part() {
 }
 template <class T>
 inline constexpr bool can_be_part = is_part<T>();
+template <class T, std::size_t N>
+inline constexpr bool has_structure<T[N]> = can_be_part<T>;
 
 template <class T>
 struct Structure;
 
+constexpr std::size_t round_up_to_word(std::size_t bytes) { return (bytes + 7) / 8 * 8; }
+
 /// A type with a codec of the user's own inside another: its bytes, behind their size.
 template <class T>
 struct OpaqueStructure {
-  static constexpr std::size_t kFixed = 0, kMin = 1, kMemory = (sizeof(T) + 7) / 8 * 8;
+  static constexpr std::size_t kFixed = 0, kMin = 1, kMemory = round_up_to_word(sizeof(T));
   static constexpr bool kPlain = false;
   static void write(BinaryWriter& out, const T& value) {
     std::string bytes;
@@ -91,17 +98,27 @@ struct OpaqueStructure {
   }
 };
 
+/// Stands in for the Structure of a type that is refused, so that the compiler says no more than the one sentence.
+template <class T>
+struct RefusedStructure;
+
 template <class T>
 struct PartOf {
   static constexpr auto choose() {
     if constexpr (std::is_class_v<T> || std::is_union_v<T> || std::is_enum_v<T>) {
       if constexpr (UserCodec<T>)
         return std::type_identity<OpaqueStructure<T>>{};
+      else if constexpr (MessageLike<T> && !Structured<T>)
+        return message_without_header();
       else
         return std::type_identity<Structure<T>>{};
     } else {
       return std::type_identity<Structure<T>>{};
     }
+  }
+  static constexpr auto message_without_header() {
+    static_assert(UserCodec<T>, "a message inside a value needs #include <dsta/cache/message.hpp>");
+    return std::type_identity<RefusedStructure<T>>{};
   }
   using type = typename decltype(choose())::type;
 };
@@ -112,11 +129,21 @@ using Part = typename PartOf<T>::type;
 /// write and read by put and get.
 template <class Self, class T>
 struct FixedStructure {
-  static void write(BinaryWriter& out, const T& value) { Self::put(out.room(Self::kFixed), value); }
+  static void write(BinaryWriter& out, const T& value) { Self::put(out.extend(Self::kFixed), value); }
   static bool read(BinaryReader& in, T& value) {
     const char* const at = in.take(Self::kFixed);
     return at && Self::get(at, value);
   }
+};
+
+template <class T>
+struct RefusedStructure : FixedStructure<RefusedStructure<T>, T> {
+  static constexpr std::size_t kFixed = 1, kMin = 1, kMemory = 1;
+  static constexpr bool kPlain = false;
+  static void put(char*, const T&) {}
+  static bool get(const char*, T&) { return false; }
+  template <class...>
+  static constexpr void shape(ShapeText&) {}
 };
 
 template <std::size_t Size>
@@ -154,7 +181,8 @@ struct NumberStructure : FixedStructure<NumberStructure<T>, T> {
   }
   template <class...>
   static constexpr void shape(ShapeText& out) {
-    out.put(std::same_as<T, char> ? "char" : number_name<T>());  // its sign differs between processors
+    // Their signs differ between processors.
+    out.put(std::same_as<T, char> ? "char" : std::same_as<T, wchar_t> && sizeof(T) == 4 ? "wchar" : number_name<T>());
   }
 };
 
@@ -198,7 +226,8 @@ struct EnumStructure : FixedStructure<EnumStructure<T>, T> {
 /// As decimal text: its bytes differ between processors.
 template <std::same_as<long double> T>
 struct LongDoubleStructure {
-  static constexpr std::size_t kFixed = 0, kMin = 2, kMemory = 16;
+  static constexpr std::size_t kFixed = 0, kMin = 2;
+  static constexpr std::size_t kMemory = 32;  ///< with the padding that its alignment brings to what holds it
   static constexpr bool kPlain = false;
   static void write(BinaryWriter& out, T value) {
     std::string text;
@@ -215,7 +244,7 @@ struct LongDoubleStructure {
   }
   template <class...>
   static constexpr void shape(ShapeText& out) {
-    out.put(number_name<T>());
+    out.put("f80");  // also where a long double is a double
   }
 };
 
@@ -300,7 +329,7 @@ struct ArrayStructure {
   }
   static void write(BinaryWriter& out, const Array& value) {
     if constexpr (kFixed != 0)
-      put(out.room(kFixed), value);
+      put(out.extend(kFixed), value);
     else
       for (const T& element : value) Element::write(out, element);
   }

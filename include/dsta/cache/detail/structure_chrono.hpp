@@ -7,21 +7,11 @@
 #include <string_view>
 #include <type_traits>
 
+#include <dsta/cache/clock_name.hpp>
 #include <dsta/cache/detail/structure.hpp>
 
 namespace dsta::cache {
 inline namespace v1 {
-
-/// What points in time of a clock are called in a codec's name; without a name they have no codec. A steady_clock,
-/// whose zero is when the machine started, says nothing to another machine: so it has none. To store such times all the
-/// same, or those of a clock of your own, name it:
-///     template <> inline constexpr std::string_view dsta::cache::clock_name<ExchangeClock> = "exchange";
-template <class Clock>
-inline constexpr std::string_view clock_name = {};
-template <>
-inline constexpr std::string_view clock_name<std::chrono::system_clock> = "system";
-template <>
-inline constexpr std::string_view clock_name<std::chrono::local_t> = "local";
 
 namespace detail {
 

@@ -1,7 +1,10 @@
 #pragma once
 /// The standard containers and strings: how many, then the elements. Of the same shape, and so read as each other, are
-/// sequences, whatever their kind; ordered and unordered sets; ordered and unordered maps.
+/// sequences, whatever their kind; ordered and unordered sets; ordered and unordered maps. Where one of two is padded
+/// and the other is not, as they take more and less memory, that is a miss.
+#include <algorithm>
 #include <array>
+#include <compare>
 #include <cstddef>
 #include <cstring>
 #include <deque>
@@ -11,6 +14,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <tuple>
 #include <type_traits>
 #include <unordered_map>
 #include <unordered_set>
@@ -64,6 +68,7 @@ class BytesIterator {
   using pointer = const T*;
   using reference = T;
 
+  BytesIterator() = default;
   explicit BytesIterator(const char* at) : at_(at) {}
   T operator*() const {
     T value;
@@ -80,18 +85,37 @@ class BytesIterator {
     return before;
   }
   BytesIterator& operator--() { return *this += -1; }
+  BytesIterator operator--(int) {
+    BytesIterator before = *this;
+    --*this;
+    return before;
+  }
   BytesIterator& operator+=(difference_type n) {
     at_ += n * static_cast<difference_type>(sizeof(T));
     return *this;
   }
+  BytesIterator& operator-=(difference_type n) { return *this += -n; }
+  BytesIterator operator+(difference_type n) const { return BytesIterator(*this) += n; }
+  friend BytesIterator operator+(difference_type n, const BytesIterator& it) { return it + n; }
+  BytesIterator operator-(difference_type n) const { return BytesIterator(*this) -= n; }
+  T operator[](difference_type n) const { return *(*this + n); }
   difference_type operator-(const BytesIterator& other) const {
     return (at_ - other.at_) / static_cast<difference_type>(sizeof(T));
   }
-  bool operator==(const BytesIterator& other) const = default;
+  auto operator<=>(const BytesIterator& other) const = default;
 
  private:
-  const char* at_;
+  const char* at_ = nullptr;
 };
+
+/// What a node takes besides its element T, when it takes `usual` bytes with elements of the usual alignment.
+template <class T>
+constexpr std::size_t node_memory(std::size_t usual) {
+  return std::max(usual, alignof(T));
+}
+
+/// Larger elements are not copied by way of the stack.
+inline constexpr std::size_t kLargestOnStack = 4096;
 
 /// [T]. `kEach`: what an element takes in memory besides its own size; `kSelf`: the container without any.
 template <class Container, class T, std::size_t kEach, std::size_t kSelf>
@@ -108,7 +132,7 @@ struct SequenceStructure {
       if (Element::in_order()) return out.bytes(std::data(value), count * sizeof(T));
     }
     if constexpr (Element::kFixed != 0) {
-      char* at = out.room(count * Element::kFixed);
+      char* at = out.extend(count * Element::kFixed);
       for (auto it = value.begin(); it != value.end(); ++it, at += Element::kFixed) Element::put(at, *it);
     } else {
       for (const T& element : value) Element::write(out, element);
@@ -122,8 +146,14 @@ struct SequenceStructure {
     if constexpr (Element::kPlain && std::contiguous_iterator<typename Container::const_iterator>) {
       if (Element::in_order()) {
         const char* const at = in.take(count * Element::kFixed);
-        value.assign(BytesIterator<T>(at), BytesIterator<T>(at + count * Element::kFixed));
-        return true;
+        if constexpr (sizeof(T) <= kLargestOnStack) {
+          value.assign(BytesIterator<T>(at), BytesIterator<T>(at + count * Element::kFixed));
+          return true;
+        } else {
+          value.clear();
+          value.resize(count);
+          return get_all(at, std::data(value), count);
+        }
       }
     }
     value.clear();
@@ -167,19 +197,21 @@ struct SequenceStructure {
 };
 
 inline constexpr std::size_t kListSize = 24;
-/// With what it allocates at once: a block and the list of blocks.
-inline constexpr std::size_t kDequeSize = 720;
+/// With what it allocates at once: a block of 512 bytes, or of one larger element, and the list of blocks.
+template <class T>
+inline constexpr std::size_t kDequeSize = std::max<std::size_t>(512, round_up_to_word(sizeof(T))) + 208;
 
 template <class T, std::size_t N>
 struct Structure<std::array<T, N>> : ArrayStructure<std::array<T, N>, T, N> {};
 template <class T, class A>
 struct Structure<std::vector<T, A>> : SequenceStructure<std::vector<T, A>, T, 0, kListSize> {};
 template <class T, class A>
-struct Structure<std::deque<T, A>> : SequenceStructure<std::deque<T, A>, T, 8, kDequeSize> {};
+struct Structure<std::deque<T, A>> : SequenceStructure<std::deque<T, A>, T, 8, kDequeSize<T>> {};
 template <class T, class A>
-struct Structure<std::list<T, A>> : SequenceStructure<std::list<T, A>, T, 32, kListSize> {};
+struct Structure<std::list<T, A>> : SequenceStructure<std::list<T, A>, T, node_memory<T>(32), kListSize> {};
 template <class T, class A>
-struct Structure<std::forward_list<T, A>> : SequenceStructure<std::forward_list<T, A>, T, 16, kListSize> {};
+struct Structure<std::forward_list<T, A>>
+    : SequenceStructure<std::forward_list<T, A>, T, node_memory<T>(16), kListSize> {};
 
 /// "str" for what holds bytes of text, else [T].
 template <class C, class Traits, class A>
@@ -193,7 +225,7 @@ struct Structure<std::basic_string<C, Traits, A>> : SequenceStructure<std::basic
     if constexpr (Structure<C>::kPlain)
       out.bytes(value.data(), value.size() * sizeof(C));
     else
-      put_all(out.room(value.size() * sizeof(C)), value.data(), value.size());
+      put_all(out.extend(value.size() * sizeof(C)), value.data(), value.size());
   }
   static bool read(BinaryReader& in, String& value) {
     std::size_t count = 0;
@@ -212,29 +244,35 @@ struct Structure<std::basic_string<C, Traits, A>> : SequenceStructure<std::basic
   }
 };
 
-/// What a node of a tree takes besides its element; of a hash table its bucket, too.
-inline constexpr std::size_t kTreeNode = 40, kHashNode = 48;
-
 template <class Container>
 concept Hashed = requires {
   typename Container::hasher;
 };
+
+/// What a node of a tree or a hash table takes besides its element; of a hash table its bucket, too, and what lies
+/// behind the element as well as before it.
+template <class Container>
+constexpr std::size_t tree_or_hash_node() {
+  constexpr std::size_t kAlignment = alignof(typename Container::value_type);
+  return Hashed<Container> ? std::max<std::size_t>(48, 2 * kAlignment + 32) : std::max<std::size_t>(40, kAlignment);
+}
 
 /// {T}, and {T+} when elements may be equal.
 template <class Set, class T, bool kUnique>
 struct SetStructure {
   static constexpr std::size_t kFixed = 0, kMin = 1, kMemory = Hashed<Set> ? 56 : 48;
   static constexpr bool kPlain = false;
-  static constexpr std::size_t kEach = Hashed<Set> ? kHashNode : kTreeNode;
-
+  /// A template, as T may contain the set and is not complete before.
+  template <class Element = T>
+  static constexpr std::size_t kEntry = round_up_to_word(Part<Element>::kMemory) + tree_or_hash_node<Set>();
   static void write(BinaryWriter& out, const Set& value) {
     out.length(value.size());
-    out.charge(value.size(), round_up_to_word(Part<T>::kMemory) + kEach);
+    out.charge(value.size(), kEntry<>);
     for (const T& element : value) Part<T>::write(out, element);
   }
   static bool read(BinaryReader& in, Set& value) {
     std::size_t count = 0;
-    if (!in.count(count, Part<T>::kMin, round_up_to_word(Part<T>::kMemory) + kEach)) return false;
+    if (!in.count(count, Part<T>::kMin, kEntry<>)) return false;
     value.clear();
     if constexpr (Hashed<Set>) value.reserve(count);
     for (std::size_t i = 0; i < count; ++i) {
@@ -266,9 +304,12 @@ template <class Map, class K, class V, bool kUnique>
 struct MapStructure {
   static constexpr std::size_t kFixed = 0, kMin = 1, kMemory = Hashed<Map> ? 56 : 48;
   static constexpr bool kPlain = false;
+  /// A template, as V may contain the map and is not complete before.
   template <class Value = V>
-  static constexpr std::size_t kEntry = round_up_to_word(Part<K>::kMemory) + round_up_to_word(Part<Value>::kMemory) +
-                                        (Hashed<Map> ? kHashNode : kTreeNode);
+  static constexpr std::size_t kEntry = std::max(round_up_to_word(Part<K>::kMemory) +
+                                                     round_up_to_word(Part<Value>::kMemory),
+                                                 round_up_to_word(sizeof(std::pair<const K, Value>))) +
+                                        tree_or_hash_node<Map>();
 
   static void write(BinaryWriter& out, const Map& value) {
     out.length(value.size());
@@ -285,10 +326,12 @@ struct MapStructure {
     if constexpr (Hashed<Map>) value.reserve(count);
     for (std::size_t i = 0; i < count; ++i) {
       K key{};
-      V held{};
-      if (!Part<K>::read(in, key) || !Part<V>::read(in, held)) return false;
-      value.emplace_hint(value.end(), std::move(key), std::move(held));
+      if (!Part<K>::read(in, key)) return false;
+      // Made where it stays, as it may be too large for the stack.
+      const auto entry = value.emplace_hint(value.end(), std::piecewise_construct,
+                                            std::forward_as_tuple(std::move(key)), std::forward_as_tuple());
       if (value.size() != i + 1) return false;  // a key twice
+      if (!Part<V>::read(in, entry->second)) return false;
     }
     return true;
   }

@@ -1,5 +1,6 @@
 #pragma once
 /// Values of a fixed list of parts: pairs, tuples, and structs whose fields are known (fields.hpp, pfr.hpp).
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -18,8 +19,6 @@ template <class A, class B>
 inline constexpr bool has_structure<std::pair<A, B>> = can_be_part<A>&& can_be_part<B>;
 template <class... Ts>
 inline constexpr bool has_structure<std::tuple<Ts...>> = (can_be_part<Ts> && ...);
-
-constexpr std::size_t round_up_to_word(std::size_t bytes) { return (bytes + 7) / 8 * 8; }
 
 /// The parts one after the other, given as a tuple of references. None at all are a zero byte.
 template <class... Ts>
@@ -49,7 +48,7 @@ struct Sequence {
   template <class Parts>
   static void write(BinaryWriter& out, const Parts& parts) {
     if constexpr (kFixed != 0) {
-      put(out.room(kFixed), parts);
+      put(out.extend(kFixed), parts);
     } else {
       std::apply([&out](const Ts&... each) { (Part<Ts>::write(out, each), ...); }, parts);
     }
@@ -65,11 +64,15 @@ struct Sequence {
   }
 };
 
+/// At least its size: of over-aligned parts, and of fields that are not listed.
+template <class T, class Parts>
+inline constexpr std::size_t memory_of = std::max(Parts::kMemory, round_up_to_word(sizeof(T)));
+
 /// (A,B,C): a pair and a tuple of the same types are of one shape.
 template <class Tuple, class... Ts>
 struct TupleStructure {
   using Parts = Sequence<Ts...>;
-  static constexpr std::size_t kFixed = Parts::kFixed, kMin = Parts::kMin, kMemory = Parts::kMemory;
+  static constexpr std::size_t kFixed = Parts::kFixed, kMin = Parts::kMin, kMemory = memory_of<Tuple, Parts>;
   static constexpr bool kPlain = false;
 
   static auto tie(Tuple& value) {
@@ -95,14 +98,14 @@ struct Structure<std::pair<A, B>> : TupleStructure<std::pair<A, B>, A, B> {};
 template <class... Ts>
 struct Structure<std::tuple<Ts...>> : TupleStructure<std::tuple<Ts...>, Ts...> {};
 
-/// {name:A,name:B}, without the names where they are not known.
+/// {name:A,name:B}, and {:A,:B} where the names are not known.
 template <class T, class Types>
 struct FieldsStructure;
 template <class T, class... Ts>
 struct FieldsStructure<T, std::tuple<Ts...>> {
   using Fields = FieldsOf<T>;
   using Parts = Sequence<Ts...>;
-  static constexpr std::size_t kFixed = Parts::kFixed, kMin = Parts::kMin, kMemory = Parts::kMemory;
+  static constexpr std::size_t kFixed = Parts::kFixed, kMin = Parts::kMin, kMemory = memory_of<T, Parts>;
   /// Without padding, and nothing but the fields.
   static constexpr bool kPlain = [] {
     if constexpr (kFixed == 0 || sizeof...(Ts) == 0 || !std::is_trivially_copyable_v<T>)
@@ -177,21 +180,9 @@ struct FieldsStructure<T, std::tuple<Ts...>> {
     out.put_quoted(Fields::version());
   }
   static constexpr void put_name(ShapeText& out, std::size_t index) {
-    if (Fields::name(index).empty()) return;
     out.put(Fields::name(index));
-    out.put(':');
+    out.put(':');  // also without a name: {:A} is no set of A
   }
-};
-
-/// Stands in for the Structure of a type that is refused, so that the compiler says no more than the one sentence.
-template <class T>
-struct RefusedStructure : FixedStructure<RefusedStructure<T>, T> {
-  static constexpr std::size_t kFixed = 1, kMin = 1, kMemory = 1;
-  static constexpr bool kPlain = false;
-  static void put(char*, const T&) {}
-  static bool get(const char*, T&) { return false; }
-  template <class...>
-  static constexpr void shape(ShapeText&) {}
 };
 
 template <class>
@@ -206,6 +197,11 @@ consteval auto check_fields() {
     static_assert(!bool(reflected<T>),
                   "a reflected type needs #include <dsta/cache/pfr.hpp> (and Boost 1.75 or later)");
     return std::type_identity<RefusedStructure<T>>{};
+  } else if constexpr (!lists_own_fields<T>) {
+    static_assert(lists_own_fields<T>,
+                  "cache_fields() is a base class's and would drop the members of this class: list them here, or "
+                  "specialise dsta::cache::fields<T>");
+    return std::type_identity<RefusedStructure<T>>{};
   } else if constexpr (!std::is_default_constructible_v<T>) {
     static_assert(std::is_default_constructible_v<T>,
                   "a type whose fields are named needs a default constructor, to be decoded into: give it one, or "
@@ -213,8 +209,9 @@ consteval auto check_fields() {
     return std::type_identity<RefusedStructure<T>>{};
   } else if constexpr (!all_can_be_parts<typename FieldsOf<T>::Types>) {
     static_assert(all_can_be_parts<typename FieldsOf<T>::Types>,
-                  "a field of this type has no binary codec (pointers, views, references and const members have none): "
-                  "name the fields of its type as well, specialise dsta::cache::codec for it, or leave it out");
+                  "a field of this type has no binary codec (pointers, views, references, const members and "
+                  "in_process_only types have none): name the fields of its type as well, specialise "
+                  "dsta::cache::codec for it, or leave it out");
     return std::type_identity<RefusedStructure<T>>{};
   } else {
     return std::type_identity<FieldsStructure<T, typename FieldsOf<T>::Types>>{};

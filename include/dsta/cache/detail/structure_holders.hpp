@@ -30,7 +30,9 @@ inline constexpr bool has_structure<std::variant<Ts...>> = ((can_be_part<Ts> && 
 template <class T>
 struct Structure<std::optional<T>> {
   using Held = Part<T>;
-  static constexpr std::size_t kFixed = 0, kMin = 1, kMemory = round_up_to_word(Held::kMemory) + 8;
+  static constexpr std::size_t kFixed = 0, kMin = 1;
+  static constexpr std::size_t kMemory =
+      std::max(round_up_to_word(Held::kMemory) + 8, round_up_to_word(sizeof(std::optional<T>)));
   static constexpr bool kPlain = false;
   static void write(BinaryWriter& out, const std::optional<T>& value) {
     out.byte(value.has_value());
@@ -80,7 +82,8 @@ struct Structure<std::shared_ptr<const T>> {
  private:
   /// A template, as T may contain the pointer and is not complete before.
   template <class Held = T>
-  static constexpr std::size_t kAllocated = round_up_to_word(Part<Held>::kMemory) + 32;
+  static constexpr std::size_t kAllocated =
+      round_up_to_word(Part<Held>::kMemory) + std::max<std::size_t>(32, alignof(Held));
 };
 
 template <>
@@ -100,7 +103,8 @@ template <class... Ts>
 struct Structure<std::variant<Ts...>> {
   using Variant = std::variant<Ts...>;
   static constexpr std::size_t kFixed = 0, kMin = 1 + std::min({Part<Ts>::kMin...});
-  static constexpr std::size_t kMemory = std::max({round_up_to_word(Part<Ts>::kMemory)...}) + 8;
+  static constexpr std::size_t kMemory =
+      std::max(std::max({round_up_to_word(Part<Ts>::kMemory)...}) + 8, round_up_to_word(sizeof(Variant)));
   static constexpr bool kPlain = false;
   static void write(BinaryWriter& out, const Variant& value) {
     if (value.valueless_by_exception()) throw ValueError("a std::variant without a value cannot be encoded");

@@ -1,8 +1,12 @@
 #pragma once
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <ranges>
 #include <string>
+#include <tuple>
 #include <type_traits>
 
 #include <dsta/cache/codec.hpp>
@@ -31,10 +35,13 @@ constexpr std::size_t allocation(std::size_t n) {
   return n == 0 ? 0 : std::max<std::size_t>(32, (n + 8 + 15) / 16 * 16);
 }
 
+/// Deeper values are weighed without what their innermost parts own, as recursion would overflow the stack.
+inline constexpr int kMaxWeighedDepth = 256;
+
 /// Bytes that `value` owns outside of itself. A user's `cache_weight(const T&)`, found by ADL, comes first; types we
-/// cannot look into weigh what their encoding weighs.
+/// cannot look into weigh what their encoding weighs. `depth`: how many values stand around this one.
 template <class T>
-std::size_t heap_size(const T& value) {
+std::size_t heap_size(const T& value, int depth = 0) {
   if constexpr (HasWeight<T>) {
     return cache_weight(value);
   } else if constexpr (requires { Weigher<T>::weigh(value); }) {
@@ -45,8 +52,9 @@ std::size_t heap_size(const T& value) {
     return value.capacity() <= 15 ? 0 : allocation(value.capacity() + 1);
   } else if constexpr (is_builtin<T> && requires { *value; }) {
     if (!value) return 0;
-    if constexpr (requires { typename T::element_type; }) return allocation(sizeof(*value) + 16) + heap_size(*value);
-    return heap_size(*value);
+    const std::size_t inside = depth < kMaxWeighedDepth ? heap_size(*value, depth + 1) : 0;
+    if constexpr (requires { typename T::element_type; }) return allocation(sizeof(*value) + 16) + inside;
+    return inside;
   } else if constexpr (std::ranges::sized_range<const T> && requires { typename T::value_type; }) {
     using Element = typename T::value_type;
     std::size_t bytes = 0;
@@ -60,17 +68,22 @@ std::size_t heap_size(const T& value) {
       bytes = std::ranges::size(value) * allocation(sizeof(Element) + kLinks);
     }
     if constexpr (!std::is_trivially_copyable_v<Element>) {
-      for (const auto& element : value) bytes += heap_size<Element>(element);
+      if (depth >= kMaxWeighedDepth) return bytes;
+      for (const auto& element : value) bytes += heap_size<Element>(element, depth + 1);
     }
     return bytes;
+  } else if constexpr (std::is_array_v<T>) {
+    std::size_t bytes = 0;
+    for (const auto& element : value) bytes += heap_size(element, depth + 1);
+    return bytes;
+  } else if constexpr (Described<T>) {
+    return std::apply([depth](const auto&... each) { return (std::size_t{0} + ... + heap_size(each, depth + 1)); },
+                      FieldsOf<T>::tie(value));
   } else if constexpr (requires {
                          value.first;
                          value.second;
                        }) {
-    return heap_size(value.first) + heap_size(value.second);
-  } else if constexpr (Described<T>) {
-    return std::apply([](const auto&... each) { return (std::size_t{0} + ... + heap_size(each)); },
-                      FieldsOf<T>::tie(value));
+    return heap_size(value.first, depth + 1) + heap_size(value.second, depth + 1);
   } else if constexpr (Codable<T>) {
     std::string encoded;
     try {
