@@ -48,10 +48,11 @@ class LoadRunner {
   bool run_load_async(const Batch& batch, const std::shared_ptr<BatchLoader>& loader, LoadUrgency urgency) noexcept;
   /// Lands a flight whose loader never ran.
   void abandon(Flight& flight) noexcept { fail(flight, nullptr); }
-  void defer(const Batch& batch) noexcept;
 
  private:
   using RunLoader = std::function<std::vector<Loaded>(const OwnedLoads&)>;
+  /// Abandons flights of a batch that loads others first: all who wait for them ask once more, the leader too.
+  void defer(const Batch& batch) noexcept;
 
   void run_load(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run) noexcept;
   bool run_load_async(const Batch& batch, const LoadSpec& spec, std::function<void()> run);

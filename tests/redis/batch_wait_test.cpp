@@ -20,7 +20,7 @@ struct BatchWait : ProxiedServer, ::testing::WithParamInterface<bool> {};
 INSTANTIATE_TEST_SUITE_P(Over, BatchWait, ::testing::Bool(),
                          [](const auto& tested) { return levels_name(tested.param); });
 
-/// What `f` is told to wait for, and whether it has begun to.
+/// Holds a loader until the test opens it, and shows that the loader has begun.
 struct Gate {
   std::promise<void> begun, opened;
   std::shared_future<void> open = opened.get_future().share();

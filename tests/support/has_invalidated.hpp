@@ -7,15 +7,15 @@
 
 namespace dsta::cache::testing_support {
 
-/// Whatever `from` changed before, `to`, which has an in-process level, has heard of: names are told in the order of
-/// the changes. Waits two seconds at most.
+/// Whatever `from` changed before was invalidated in the in-process level of `to`: reports come in the order of the
+/// changes. Waits two seconds at most.
 inline ::testing::AssertionResult has_invalidated(CacheManager& from, CacheManager& to) {
   const EntryOptions witness{.ttl = std::chrono::minutes(1), .tags = {"witness"}, .level = Level::l1};
   if (!to.set("witness", 1, witness)) return ::testing::AssertionFailure() << "no witness";
-  const bool heard = eventually([&] { return from.invalidate_tag("witness"), !to.exists("witness", witness); },
-                                std::chrono::seconds(2));
+  const bool invalidated = eventually([&] { return from.invalidate_tag("witness"), !to.exists("witness", witness); },
+                                      std::chrono::seconds(2));
   to.del("witness", witness);
-  return heard ? ::testing::AssertionSuccess() : ::testing::AssertionFailure() << "nothing is reported";
+  return invalidated ? ::testing::AssertionSuccess() : ::testing::AssertionFailure() << "nothing is reported";
 }
 
 /// The manager has an in-process level whose invalidation channel is up. Waits ten seconds at most.

@@ -250,8 +250,8 @@ concept Hashed = requires {
   typename Container::hasher;
 };
 
-/// An order, a hash or an equality that is as good when it is made anew, as it is by who reads the container: a
-/// function pointer would be null then.
+/// An order, a hash or an equality that needs no state: decoding default-constructs it, and a function pointer would be
+/// null then.
 template <class... Functions>
 concept Stateless = (... && (std::is_empty_v<Functions> && std::default_initializable<Functions>));
 
