@@ -63,6 +63,9 @@ class Engine final : public Core, public std::enable_shared_from_this<Engine> {
   // See hit.cpp.
   TimePoint hit_time(const ThreadRecord& record) const noexcept;
   bool may_read(TimePoint time) const noexcept;
+  template <class Copy>
+  Freshness copy_fresh(ThreadRecord& record, const KeyView& key, const TypeOps& type, const Identity* reader,
+                       Copy&& copy);
 
   std::optional<std::int64_t> increment_l1(const KeyView& key, std::int64_t delta, Duration ttl);
   void sweep_behind() noexcept;

@@ -49,8 +49,11 @@ class Store {
   // Inline: see hit.hpp.
   inline Freshness find(const KeyView& key, const TypeOps& type, const Identity* reader, TimePoint now,
                         NodeRef& out) noexcept;
-  inline bool copy(ThreadRecord& record, const KeyView& key, const TypeOps& type, const Identity* reader, TimePoint now,
-                   void* out) noexcept;
+  /// Has `copy` copy the value of the entry if that is fresh. The entry is protected for so long, without a count.
+  /// `copy` runs no user code: whatever reads the store ends the protection.
+  template <class Copy>
+  inline Freshness copy(ThreadRecord& record, const KeyView& key, const TypeOps& type, const Identity* reader,
+                        TimePoint now, Copy&& copy);
   /// The entry whatever its type, if it counts.
   NodeRef peek(const KeyView& key, TimePoint now) noexcept;
 

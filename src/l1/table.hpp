@@ -130,10 +130,8 @@ class Table {
             held = slot.load(std::memory_order_acquire);
             continue;
           }
-          const bool found = node->hash == hash && match(*node);
-          if (found) use(*node);
-          Hazards::release(record);
-          if (found) return true;
+          const Hazards::Release release(record);
+          if (node->hash == hash && match(*node)) return use(*node), true;
           break;
         }
     }

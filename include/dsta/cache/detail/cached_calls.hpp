@@ -20,6 +20,7 @@
 #include <dsta/cache/detail/batch_call.hpp>
 #include <dsta/cache/detail/call_key.hpp>
 #include <dsta/cache/detail/call_loader.hpp>
+#include <dsta/cache/detail/hit_copy.hpp>
 #include <dsta/cache/detail/leading.hpp>
 
 namespace dsta::cache {
@@ -36,6 +37,13 @@ detail::result_t<F, Arguments...> cached<F>::operator()(Arguments&&... arguments
     if (state_->reads_here() && state_->core->hit_bitwise(key.view(), kType, *state_->identity, raw.bytes)) {
       count_negative(raw.value());
       return raw.value();
+    }
+  } else if constexpr (detail::kCopiesQuietly<R>) {
+    std::optional<R> value;
+    if (state_->reads_here() &&
+        state_->core->hit_by(key.view(), kType, *state_->identity, &detail::copy_into<R>, &value)) {
+      count_negative(*value);
+      return *std::move(value);
     }
   } else {
     detail::NodeRef node;
