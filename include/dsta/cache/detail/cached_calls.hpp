@@ -73,7 +73,7 @@ std::shared_ptr<const detail::result_t<F, Arguments...>> cached<F>::shared(Argum
   const R* value = &node.template as<R>();
   // The entry goes before the core: its tags are the core's.
   using Held = std::pair<std::shared_ptr<detail::Core>, detail::NodeRef>;
-  return {std::make_shared<Held>(state_->core, std::move(node)), value};
+  return {std::make_shared<Held>(state_->core->pin(), std::move(node)), value};
 }
 
 template <class F>
