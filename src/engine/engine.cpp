@@ -39,6 +39,7 @@ void Engine::close() noexcept {
   if (context_.is_closed.exchange(true)) return;
   if (pins_) pins_->release();  // whoever calls this holds the engine
   context_.store.clear(context_.next_point());
+  context_.store.free_removed();  // wrappers may keep this for long
   std::vector<std::shared_ptr<void>> kept;
   {
     const MutexLock lock(kept_mutex_);

@@ -174,9 +174,11 @@ void Core::clear(Identity& identity) {
 
 void Engine::flush_all() {
   context_.store.clear(context_.next_point());
-  if (!levels_.reachable()) return;
-  l2_.flush();
-  context_.store.clear(context_.next_point());
+  if (levels_.reachable()) {
+    l2_.flush();
+    context_.store.clear(context_.next_point());
+  }
+  sweep_behind();
 }
 
 }  // namespace detail

@@ -78,9 +78,12 @@ class Store {
   /// `local`, when given, grows by how many of them were not at L2.
   std::size_t erase_matching(const std::function<bool(const Known&)>& is_meant, TimePoint now,
                              std::size_t* local = nullptr);
-  /// Frees the entries that no longer count.
+  /// Frees the entries that no longer count, and what was removed.
   void sweep(TimePoint now);
-  void clear(std::uint64_t sequence);
+  /// Removes all entries and fences all loads. The entries' memory is left to sweep, or free_removed, and until then to
+  /// insertions.
+  void clear(std::uint64_t sequence) noexcept;
+  void free_removed() noexcept;
 
   /// What will do for a caller.
   enum class Wants : std::uint8_t {

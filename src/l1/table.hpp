@@ -83,6 +83,14 @@ class Table {
     --size_;
   }
 
+  void clear() noexcept {
+    const Array& array = *current_.load(std::memory_order_relaxed);
+    for (std::size_t i = 0; i <= array.mask; ++i) {
+      for (Slot& slot : array.buckets[i].slots) slot.store(0, std::memory_order_release);
+    }
+    size_ = 0;
+  }
+
   /// Puts `node` where `old`, of the same hash, is.
   void replace(const Node* old, Node* node) { slot_of(old)->store(word(node), std::memory_order_release); }
 

@@ -46,6 +46,12 @@ class Wheel {
     --size_;
   }
 
+  /// Forgets all entries.
+  void clear() noexcept {
+    slots_.fill(nullptr);
+    size_ = 0;
+  }
+
   /// Hands over at most `limit` entries whose time is past, each removed from the wheel. Works through the time since
   /// the last call in bounded steps.
   template <class Expired>
