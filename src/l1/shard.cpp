@@ -21,7 +21,7 @@ void Shard::remove_all() noexcept {
 
 bool Shard::insert(Node* old, NodeRef fresh, TimePoint now, Unlinked& dead) noexcept {
   Node* node = fresh.get();
-  if (reach(*node) > max_bytes ||
+  if (reach(*node) > max_bytes || node->weight == Node::kTooHeavy ||
       (node->counter && !(old && old->counter) && policy.pinned_weight() + node->weight > max_bytes / 2)) {
     if (old) remove(old, dead);
     dead.take(fresh.release());

@@ -134,6 +134,9 @@ class Table {
       std::uint64_t held = slot.load(std::memory_order_acquire);
       while ((held ^ hash) >> 48 == 0 && held != 0) [[unlikely]] {
           Node* node = pointer(held);
+          // The key and the value lie behind the header: have them on their way before the header is there.
+          __builtin_prefetch(node + 1);
+          __builtin_prefetch(reinterpret_cast<const char*>(node + 1) + 64);
           if (!Hazards::protect(record, node, slot, held)) [[unlikely]] {
             held = slot.load(std::memory_order_acquire);
             continue;

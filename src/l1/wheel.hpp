@@ -101,7 +101,7 @@ class Wheel {
 
   void link(Node* node, std::size_t slot) {
     assert(slot <= kBeyond);
-    node->wheel_slot = static_cast<std::uint16_t>(slot);
+    node->wheel_slot = static_cast<std::uint16_t>(slot) & 0xfff;
     node->wheel_previous = nullptr;
     node->wheel_next = slots_[slot];
     if (node->wheel_next) node->wheel_next->wheel_previous = node;

@@ -30,7 +30,7 @@ static_assert(detail::kHitsByCopy<Mixed> && detail::kHitsByCopy<std::vector<std:
 struct Reads {
   explicit Reads(CacheManager& cache_) : cache(&cache_) {}
   Reads(const Reads& other) : cache(other.cache) { seen = cache->get<int>("other").value_or(0); }
-  Reads& operator=(const Reads&) = delete;
+  Reads& operator=(const Reads&) = default;
   CacheManager* cache;
   int seen = 0;
 };
