@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "l2/client/adaptive_yield.hpp"
 #include "l2/resp/parse_replies.hpp"
 
 namespace dsta::cache {
@@ -30,22 +29,8 @@ void IncomingReplies::make_room() {
 
 Step IncomingReplies::read(Stream& stream, TimePoint deadline, bool& late) {
   make_room();
-  const auto read = [&] { return stream.read(buffer_.data() + end_, buffer_.size() - end_); };
-  Step step = read();
-  // A reply that comes within a few yields spares two switches of context. Whether it does depends on where the server
-  // runs, so it is tried as long as it mostly works, and now and then after that.
-  constexpr int kSpins = 24, kMostLuck = 64;
-  if (step.kind == Step::Kind::wait_read && ++spin_luck_ > 0) {
-    for (int i = 0; i < kSpins && step.kind == Step::Kind::wait_read && yield_briefly(); ++i) step = read();
-    spin_luck_ = step.kind == Step::Kind::wait_read ? -kMostLuck : kMostLuck;
-  }
-  while (step.kind == Step::Kind::wait_read || step.kind == Step::Kind::wait_write) {
-    if (!wait_ready(stream.descriptor(), step.kind == Step::Kind::wait_write, deadline)) {
-      late = true;
-      return step;
-    }
-    step = read();
-  }
+  const Step step = stream.read_by(buffer_.data() + end_, buffer_.size() - end_, deadline);
+  late = step.kind == Step::Kind::wait_read || step.kind == Step::Kind::wait_write;
   if (step.kind == Step::Kind::moved) end_ += step.bytes;
   return step;
 }

@@ -38,7 +38,6 @@ class IncomingReplies {
   ByteBuffer buffer_;  ///< what has come and is not parsed yet stands in [begin_, end_)
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
-  int spin_luck_ = 0;
 };
 
 }  // namespace detail
