@@ -160,6 +160,8 @@ void Connection::run(PendingRequest& request, Bytes bytes, TimePoint deadline) {
 void Connection::enqueue(PendingRequest& request, Bytes bytes, TimePoint deadline) {
   ++last_order_.place;
   request.order = last_order_;
+  request.word = &words_[last_order_.place / 32 % words_.size()];
+  request.bits = std::uint32_t{1} << (last_order_.place % 32);
   pending_.push(request);
   batching_.request_added();
   if (!writing_ && bytes.first.size() >= kKeptBuffer) return write_large(request, bytes, deadline);
@@ -323,7 +325,7 @@ void Connection::read_for_all(PendingRequest& own, TimePoint deadline, std::uint
     {
       // Those that are completed take the mutex as soon as they wake.
       const MutexUnlock unlocked(mutex_);
-      while (completed) std::exchange(completed, completed->next)->signal(Status::complete);
+      PendingRequest::complete_all(completed);
     }
     if (left) return;
   }

@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -10,6 +11,7 @@
 #include "l2/client/incoming_replies.hpp"
 #include "l2/client/pending_queue.hpp"
 #include "l2/client/pending_request.hpp"
+#include "l2/client/wake_word.hpp"
 #include "l2/client/write_batching.hpp"
 #include "l2/net/stream.hpp"
 #include "l2/net/wake.hpp"
@@ -118,6 +120,9 @@ class Connection {
   const PendingRequest* reader_ DSTA_GUARDED_BY(mutex_) = nullptr;  ///< whose caller has the reader's role
   std::string why_ DSTA_GUARDED_BY(mutex_);
   std::shared_ptr<LinkWatch> watch_ DSTA_GUARDED_BY(mutex_);
+
+  /// Where callers sleep. Neighbours on the wire share a word, as their replies come together.
+  std::array<WakeWord, 16> words_;
 
   // Not under the mutex: each belongs to the one that has the role.
   std::string sending_;       ///< the writer's
