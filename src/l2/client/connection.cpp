@@ -1,11 +1,11 @@
 #include "l2/client/connection.hpp"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <cassert>
 #include <new>
 #include <utility>
-
-#include "l2/client/adaptive_yield.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -23,11 +23,6 @@ constexpr std::string_view kTooManyReplies = "the server sent more than was aske
 constexpr int kWrites = 4;
 /// How long a request is held back at most for others to be sent along with it.
 constexpr std::chrono::microseconds kLongestHold{50};
-/// Times a caller that is about to write lets others run although none of them asks for anything.
-constexpr int kPatience = 4;
-/// ... and for how long in all.
-constexpr std::chrono::microseconds kMostGathering{200};
-
 /// For a request that may be held back.
 TimePoint hold_until(TimePoint deadline) {
   const TimePoint now = std::chrono::steady_clock::now();
@@ -200,7 +195,9 @@ void Connection::check_idle() {
 
 // --- the writer's role
 
-bool Connection::is_write_due() const { return batching_.is_due(pending_, reader_ && !reader_->sent); }
+bool Connection::is_write_due() const {
+  return batching_.is_due(pending_, yield_.pays() || (reader_ && !reader_->sent));
+}
 
 /// The first of what is held back has waited long enough.
 void Connection::send_held_back(const PendingRequest& own, TimePoint deadline) {
@@ -228,19 +225,15 @@ void Connection::write_for_all(const PendingRequest& own, TimePoint deadline) {
   writing_ = false;
 }
 
-/// Lets the callers run whose requests were completed just now: see WriteBatching::returning().
+/// Lets the callers run whose requests were completed just now, as long as they ask for more.
 void Connection::gather() {
-  if (batching_.returning() == 0) return;
-  const auto until = std::chrono::steady_clock::now() + kMostGathering;
-  for (int fruitless = 0; batching_.returning() > 0 && fruitless < kPatience && usable();) {
+  while (yield_.pays() && batching_.has_returning() && usable()) {
     const std::size_t before = pending_.unsent();
-    bool yielded = false;
     {
       const MutexUnlock unlocked(mutex_);
-      yielded = yield_briefly();
+      ::sched_yield();
     }
-    if (!yielded || std::chrono::steady_clock::now() >= until) break;
-    fruitless = pending_.unsent() == before ? fruitless + 1 : 0;
+    if (pending_.unsent() == before) break;
   }
   batching_.forget_returning();
 }
@@ -311,6 +304,8 @@ void Connection::read_for_all(PendingRequest& own, TimePoint deadline, std::uint
     if (!usable()) return;  // and all requests are complete
     auto [completed, count, too_many] = pending_.deliver(incoming_.replies());
     batching_.requests_completed(count);
+    const bool alone = count <= 1 && pending_.empty();
+    if (!alone) yield_.completed(count, std::chrono::steady_clock::now());
     if (too_many) end(Fault::lost, nullptr, kTooManyReplies);
     // Bytes that trickle in keep no caller waiting beyond its deadline.
     late = late || (!own.answered() && std::chrono::steady_clock::now() >= deadline);

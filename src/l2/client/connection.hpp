@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/mutex.hpp"
+#include "l2/client/adaptive_yield.hpp"
 #include "l2/client/incoming_replies.hpp"
 #include "l2/client/pending_queue.hpp"
 #include "l2/client/pending_request.hpp"
@@ -115,6 +116,7 @@ class Connection {
   mutable Mutex mutex_;
   PendingQueue pending_ DSTA_GUARDED_BY(mutex_);
   WriteBatching batching_ DSTA_GUARDED_BY(mutex_);
+  AdaptiveYield yield_ DSTA_GUARDED_BY(mutex_);
   SendOrder last_order_ DSTA_GUARDED_BY(mutex_);  ///< the connection's number in this process, the last request's place
   bool writing_ DSTA_GUARDED_BY(mutex_) = false;  ///< a caller has the writer's role
   const PendingRequest* reader_ DSTA_GUARDED_BY(mutex_) = nullptr;  ///< whose caller has the reader's role
