@@ -293,9 +293,10 @@ void Connection::read_for_all(PendingRequest& own, TimePoint deadline, std::uint
     bool sound = true;
     std::string_view why;
     Step step;
+    const bool alone = pending_.is_one();
     {
       const MutexUnlock unlocked(mutex_);
-      step = incoming_.read(*stream_, deadline, late);
+      step = incoming_.read(*stream_, deadline, alone, late);
       if (step.kind == Step::Kind::moved) {
         moved_.fetch_add(step.bytes, std::memory_order_relaxed);
         sound = incoming_.parse(why);
@@ -304,8 +305,7 @@ void Connection::read_for_all(PendingRequest& own, TimePoint deadline, std::uint
     if (!usable()) return;  // and all requests are complete
     auto [completed, count, too_many] = pending_.deliver(incoming_.replies());
     batching_.requests_completed(count);
-    const bool alone = count <= 1 && pending_.empty();
-    if (!alone) yield_.completed(count, std::chrono::steady_clock::now());
+    if (!alone || !pending_.empty()) yield_.completed(count, std::chrono::steady_clock::now());
     if (too_many) end(Fault::lost, nullptr, kTooManyReplies);
     // Bytes that trickle in keep no caller waiting beyond its deadline.
     late = late || (!own.answered() && std::chrono::steady_clock::now() >= deadline);

@@ -10,6 +10,8 @@ namespace detail {
 
 namespace {
 
+/// Reads in vain before a caller sleeps: as long as it takes, with the server's part, to fall asleep and be woken.
+constexpr int kSpins = 256;
 constexpr std::size_t kReadAtLeast = std::size_t{16} << 10;
 /// What is kept of the buffer between requests.
 constexpr std::size_t kKeptBuffer = std::size_t{256} << 10;
@@ -27,9 +29,18 @@ void IncomingReplies::make_room() {
   buffer_.grow(std::max(end_ + kReadAtLeast, std::min(2 * end_, end_ + (std::size_t{1} << 20))));
 }
 
-Step IncomingReplies::read(Stream& stream, TimePoint deadline, bool& late) {
+Step IncomingReplies::read(Stream& stream, TimePoint deadline, bool alone, bool& late) {
   make_room();
-  const Step step = stream.read_by(buffer_.data() + end_, buffer_.size() - end_, deadline);
+  Step step{Step::Kind::wait_read, 0};
+  if (alone && spins_.pay()) {
+    for (int i = 0; i < kSpins && step.kind == Step::Kind::wait_read; ++i) {
+      step = stream.read(buffer_.data() + end_, buffer_.size() - end_);
+    }
+    spins_.have(step.kind != Step::Kind::wait_read);
+  }
+  if (step.kind == Step::Kind::wait_read) {
+    step = stream.read_by(buffer_.data() + end_, buffer_.size() - end_, deadline);
+  }
   late = step.kind == Step::Kind::wait_read || step.kind == Step::Kind::wait_write;
   if (step.kind == Step::Kind::moved) end_ += step.bytes;
   return step;
