@@ -23,6 +23,9 @@ constexpr std::string_view kTooManyReplies = "the server sent more than was aske
 constexpr int kWrites = 4;
 /// How long a request is held back at most for others to be sent along with it.
 constexpr std::chrono::microseconds kLongestHold{50};
+/// How long a caller that is about to write yields at most, but for the last time.
+constexpr std::chrono::microseconds kMostGathering{300};
+
 /// For a request that may be held back.
 TimePoint hold_until(TimePoint deadline) {
   const TimePoint now = std::chrono::steady_clock::now();
@@ -227,13 +230,15 @@ void Connection::write_for_all(const PendingRequest& own, TimePoint deadline) {
 
 /// Lets the callers run whose requests were completed just now, as long as they ask for more.
 void Connection::gather() {
-  while (yield_.pays() && batching_.has_returning() && usable()) {
-    const std::size_t before = pending_.unsent();
-    {
+  if (yield_.pays() && batching_.has_returning()) {
+    const TimePoint until = std::chrono::steady_clock::now() + kMostGathering;
+    std::size_t before = 0;
+    do {
+      before = pending_.unsent();
       const MutexUnlock unlocked(mutex_);
       ::sched_yield();
-    }
-    if (pending_.unsent() == before) break;
+    } while (pending_.unsent() != before && batching_.has_returning() && usable() &&
+             std::chrono::steady_clock::now() < until);
   }
   batching_.forget_returning();
 }

@@ -165,8 +165,11 @@ bool Remote::read(std::span<RemoteQuery> queries, std::span<const std::string> d
   // another process may know better.
   bool lost = false;
   const auto look_again = [&](std::string_view name, std::uint64_t noted) {
-    want(name);
     const auto* known = versions.find(name);
+    if (!known) {
+      want(name);
+      known = versions.find(name);
+    }
     if (!known || (*known && (*known)->expired == noted)) return;
     if (!read.contains(name)) wanted.add(name);  // the name lives in the entry that was found
     lost = lost || (!*known && is_kept_for_ever(name));
