@@ -111,7 +111,7 @@ TEST(WakeWord, NoWakeUpIsLost) {
     callers.emplace_back([&, i] {
       for (int round = 0; round < kRounds && lost == 0; ++round) {
         const auto place = i + static_cast<std::size_t>(round);
-        Seated request(words[place % 3], place % 5);
+        Seated request(words[place % 3], static_cast<unsigned>(place % 5));
         waiting[i] = &request;
         if (request.await(Clock::now() + 20s) != Status::complete) {
           waiting[i].exchange(nullptr);
