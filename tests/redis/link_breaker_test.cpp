@@ -273,5 +273,21 @@ TEST_F(LinkBreaker, WhereReadsFailTooOneBreakerOpensForAll) {
   EXPECT_TRUE(set(link)) << "nothing is held against writes";
 }
 
+TEST_F(LinkBreaker, WritesGoOnWhereThereIsNoConnectionToTestThem) {
+  Link link(options());
+  ASSERT_TRUE(set(link));
+  server->command({"CLIENT", "PAUSE", "60000", "WRITE"});
+  for (int i = 0; i < 10 && set(link).fault != detail::Fault::no_connection; ++i) EXPECT_TRUE(get(link));
+  ASSERT_TRUE(get(link)) << "its connection stays";
+  proxy->set(Fault::refuse());
+  server->command({"CLIENT", "UNPAUSE"});
+  const auto begun = Clock::now();
+  while (!set(link) && Clock::now() - begun < 10s) {
+    EXPECT_TRUE(get(link));
+    std::this_thread::sleep_for(1ms);
+  }
+  EXPECT_LT(Clock::now() - begun, 10s);
+}
+
 }  // namespace
 }  // namespace dsta::cache::detail

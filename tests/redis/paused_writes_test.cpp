@@ -4,6 +4,7 @@
 #include <chrono>
 #include <functional>
 #include <string>
+#include <thread>
 
 #include "eventually.hpp"
 #include "over_redis.hpp"
@@ -43,6 +44,15 @@ TEST_P(PausedWrites, HoldUpAFewCallsAndNoHit) {
   };
   EXPECT_LE(slow_calls(100), 4);
   EXPECT_EQ(slow_calls(100), 0);
+  // Hits of L2 alone, for longer than the channel takes to try again.
+  int slow_hits = 0;
+  for (const auto end = std::chrono::steady_clock::now() + 2s; std::chrono::steady_clock::now() < end;) {
+    const auto begun = std::chrono::steady_clock::now();
+    EXPECT_TRUE(cache.exists("f:0", {.level = Level::l2}));
+    if (std::chrono::steady_clock::now() - begun > kDeadline / 2) ++slow_hits;
+    std::this_thread::sleep_for(2ms);
+  }
+  EXPECT_EQ(slow_hits, 0);
   EXPECT_TRUE(cache.exists("f:0", {.level = Level::l2}));
   EXPECT_FALSE(cache.set("k", 1));
   EXPECT_FALSE(cache.del("k"));
@@ -53,6 +63,22 @@ TEST_P(PausedWrites, HoldUpAFewCallsAndNoHit) {
   EXPECT_TRUE(eventually([&] { return cache.get_stats().pending_invalidations == 0; }));
   ASSERT_EQ(f(next), 10 * next);
   EXPECT_TRUE(cache.exists("f:" + std::to_string(next), {.level = Level::l2}));
+}
+
+TEST_P(PausedWrites, AreNoticedByLargeValuesToo) {
+  CacheManager cache(over_redis(server->url(), GetParam(), kDeadline));
+  const std::string large(300'000, 'x');
+  ASSERT_TRUE(cache.set("k", large));
+  ASSERT_TRUE(cache.set("small", 1));
+  server->command({"CLIENT", "PAUSE", "60000", "WRITE"});
+  const auto waits = [&] {
+    const auto begun = std::chrono::steady_clock::now();
+    EXPECT_FALSE(cache.set("k", large));
+    return std::chrono::steady_clock::now() - begun > kDeadline / 3;
+  };
+  int waited = 0;
+  while (waited < 10 && waits()) ++waited;
+  EXPECT_LT(waited, 10);
 }
 
 }  // namespace

@@ -76,6 +76,13 @@ bool Link::up() const {
   return !own.breaker.refuses();
 }
 
+bool Link::takes_writes() const {
+  State& own = *state_.load(std::memory_order_acquire);
+  if (own.forks != fork_count()) return true;
+  const MutexLock lock(own.mutex);
+  return own.write_breaker.phase() == Breaker::Phase::closed;
+}
+
 LinkCounters Link::counters() const {
   const State& own = *state_.load(std::memory_order_acquire);
   return {.attempts = own.attempts_made.load(std::memory_order_relaxed),

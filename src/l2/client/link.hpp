@@ -94,6 +94,8 @@ class Link {
   void close_as_corrupt(std::string_view why);
   /// False while requests are refused at once.
   bool up() const;
+  /// False while the server is known to let writes wait: what writes past run() had better not be tried.
+  bool takes_writes() const;
   LinkCounters counters() const;
 
   // For users that depend on what the server knows of a connection: that ends with it. See Channel.

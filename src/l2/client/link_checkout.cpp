@@ -32,8 +32,9 @@ void leave_replica(Connection& connection, TimePoint made, const LinkOptions& op
 
 void Link::State::check_out(Checkout& checkout, std::size_t index, TimePoint deadline) {
   MutexLock lock(mutex);
-  if ((breaker.is_open() || write_breaker.is_open()) && !start_recovery()) recover_on_caller(deadline);
-  if (write_breaker.phase() != Breaker::Phase::closed && checkout.request.writes()) {
+  const bool writes = write_breaker.phase() != Breaker::Phase::closed && checkout.request.writes();
+  if ((breaker.is_open() || (writes && write_breaker.is_open())) && !start_recovery()) recover_on_caller(deadline);
+  if (writes) {
     checkout.tests_writes = write_breaker.let_through();
     if (!checkout.tests_writes) {
       checkout.why = last_write_failure;
@@ -164,8 +165,8 @@ void Link::State::record_write(Checkout& checkout) {
 void Link::State::record(Checkout& checkout, Fault fault, std::string_view why) {
   const Connection::Phase phase = checkout.connection->phase();
   const bool tests = checkout.half_open || checkout.tests_writes;
-  // The caller abandoned its request; the connection works.
-  if (fault == Fault::timeout && !tests && phase == Connection::Phase::open) return;
+  // The caller abandoned its request; the connection works. But a write that large parts of were sent may wait there.
+  if (fault == Fault::timeout && !tests && phase == Connection::Phase::open) return record_slow_write(checkout, why);
   const bool slow = fault == Fault::timeout || phase == Connection::Phase::timed_out;
   // A connection that worked may end, for one reply too large or because the server restarts.
   if (!slow && !tests && checkout.connection->served.load(std::memory_order_relaxed)) return;
@@ -178,28 +179,49 @@ void Link::State::record_failure(Checkout& checkout, bool refused, std::string_v
     const MutexLock lock(mutex);
     awaits_success.store(true, std::memory_order_relaxed);
     if (closed) return;
-    const TimePoint now = Clock::now();
     last_failure = why;
-    opens = refused ? breaker.refused(checkout.half_open) : breaker.failed(now, checkout.half_open);
+    opens = refused ? breaker.refused(checkout.half_open) : breaker.failed(Clock::now(), checkout.half_open);
     checkout.half_open = false;
+    // Where all requests fail, the breaker of all is the one that opens.
+    if (!opens && !refused) opens_for_writes = write_failed(checkout, why);
     if (opens) {
-      write_breaker.succeeded();  // the failures were not those of writes alone
-    } else if (!refused && checkout.request.writes()) {
-      awaits_write.store(true, std::memory_order_relaxed);
-      last_write_failure = why;
-      opens_for_writes = write_breaker.failed(now, checkout.tests_writes);
-      checkout.tests_writes = false;
-    }
-    if (opens || opens_for_writes) {
       breaker_changes.fetch_add(1, std::memory_order_relaxed);
       start_recovery();
     }
   }
-  if (opens || opens_for_writes) {
-    say(options.log, LogLevel::warning, "circuit breaker open for {}{} ({}): {}", opens ? "" : "writes to ",
-        endpoint_name(options.address), why,
-        opens ? "requests fail at once until it answers" : "writes fail at once until it takes one");
+  if (opens) {
+    say(options.log, LogLevel::warning, "circuit breaker open for {} ({}): requests fail at once until it answers",
+        endpoint_name(options.address), why);
   }
+  if (opens_for_writes) say_writes_fail(why);
+}
+
+void Link::State::record_slow_write(Checkout& checkout, std::string_view why) {
+  bool opens = false;
+  {
+    const MutexLock lock(mutex);
+    opens = !closed && write_failed(checkout, why);
+  }
+  if (opens) say_writes_fail(why);
+}
+
+/// True: that opened the breaker of writes.
+bool Link::State::write_failed(Checkout& checkout, std::string_view why) {
+  if (!checkout.request.writes()) return false;
+  awaits_write.store(true, std::memory_order_relaxed);
+  last_write_failure = why;
+  const bool opens = write_breaker.failed(Clock::now(), checkout.tests_writes);
+  checkout.tests_writes = false;
+  if (!opens) return false;
+  breaker_changes.fetch_add(1, std::memory_order_relaxed);
+  start_recovery();
+  return true;
+}
+
+void Link::State::say_writes_fail(std::string_view why) const {
+  say(options.log, LogLevel::warning,
+      "circuit breaker open for writes to {} ({}): they fail at once until it takes one",
+      endpoint_name(options.address), why);
 }
 
 void Link::State::give_up_half_open(const Checkout& checkout) {

@@ -166,17 +166,25 @@ bool Link::State::try_connection(TimePoint end) {
 /// On a connection of its own: where a write has to wait, all that comes behind it on its connection waits, too.
 bool Link::State::try_write(TimePoint end) {
   note_attempt(Clock::now());
-  bool answered = false;
+  std::shared_ptr<Pooled> made;
   {
     const MutexUnlock unlocked(mutex);
-    if (const auto made = connect(end)) {
-      const Request probe{"UNLINK", options.probe_key};
-      PendingRequest pending(probe.commands());
-      made->run(pending, probe.bytes(), end);
-      answered = pending.fault == Fault::none && !pending.replies[0].means_not_now();
-    }
+    made = connect(end);
   }
-  if (!answered || closed) return false;
+  if (closed) return false;
+  if (made) {
+    write_test = made;  // so that close() need not wait for it
+    const Request probe{"UNLINK", options.probe_key};
+    PendingRequest pending(probe.commands());
+    {
+      const MutexUnlock unlocked(mutex);
+      made->run(pending, probe.bytes(), end);
+    }
+    write_test.reset();
+    last_recovery = Clock::now();  // it may have taken all its time: a caller that made it must not make the next one
+    if (closed || pending.fault != Fault::none || pending.replies[0].means_not_now()) return false;
+  }
+  // Without a connection to be had (the server's maxclients) the next write is the probe.
   write_breaker.probe_succeeded();
   return true;
 }
@@ -191,6 +199,7 @@ void Link::State::close() {
     for (auto& slot : slots) {
       if (slot.connection) slot.connection->close_as_corrupt("the cache was closed");
     }
+    if (write_test) write_test->close_as_corrupt("the cache was closed");
     changed.notify_all();
   }
   if (recovering.joinable()) recovering.join();

@@ -95,6 +95,7 @@ struct Link::State {
   bool closed DSTA_GUARDED_BY(mutex) = false;
   TimePoint last_recovery DSTA_GUARDED_BY(mutex) = {};  ///< when it was tried last
   Recovery recovery DSTA_GUARDED_BY(mutex) = Recovery::none;
+  std::shared_ptr<Pooled> write_test DSTA_GUARDED_BY(mutex);  ///< the connection of the probe that writes
   std::thread recovery_thread DSTA_GUARDED_BY(mutex);
   std::thread background_connect DSTA_GUARDED_BY(mutex);  ///< see Link::connect_in_background()
   std::shared_ptr<LinkWatch> watch DSTA_GUARDED_BY(mutex);
@@ -126,6 +127,9 @@ struct Link::State {
   void record_success(Checkout& checkout);
   void record_write(Checkout& checkout);
   void record_failure(Checkout& checkout, bool refused, std::string_view why);
+  void record_slow_write(Checkout& checkout, std::string_view why);
+  bool write_failed(Checkout& checkout, std::string_view why) DSTA_REQUIRES(mutex);
+  void say_writes_fail(std::string_view why) const;
   void give_up_half_open(const Checkout& checkout);
   std::string_view why_no_time_is_left();
 
