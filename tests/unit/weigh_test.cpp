@@ -4,9 +4,15 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <deque>
+#include <forward_list>
+#include <list>
 #include <memory>
+#include <set>
 #include <string>
+#include <tuple>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <dsta/cache/fields.hpp>
@@ -45,6 +51,19 @@ TEST(Weigh, ADescribedStructWeighsAllItsFields) {
 
 TEST(Weigh, AnArrayWeighsWhatItsElementsDo) {
   EXPECT_GE(detail::heap_size(Names{{"", std::string(1000, 'x')}}), 1000U);
+}
+
+TEST(Weigh, EveryStandardContainerWeighsWhatItAllocates) {
+  const auto bits = detail::heap_size(std::vector<bool>(100'000));
+  EXPECT_GE(bits, 12'500U);
+  EXPECT_LE(bits, 13'000U);
+  EXPECT_GE(detail::heap_size(std::vector<std::deque<int>>(100)), 100 * 512U);
+  EXPECT_GE(detail::heap_size(std::deque<std::array<char, 1000>>(100)), 100 * 1000U);
+  EXPECT_GE(detail::heap_size(std::forward_list<char>(1000)), 1000 * 32U);
+  EXPECT_GE(detail::heap_size(std::tuple<std::list<char>, int>(std::list<char>(1000), 1)), 1000 * 32U);
+  EXPECT_GE(detail::heap_size(std::variant<int, std::set<std::string>>(std::set<std::string>{std::string(1000, 'x')})),
+            1000U);
+  EXPECT_EQ(detail::heap_size(std::array<std::string, 2>()), 0U) << "the strings are inside";
 }
 
 TEST(Weigh, OfAnEndlessChainIsWeighedWhatTheStackHolds) {

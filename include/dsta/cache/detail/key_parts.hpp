@@ -17,6 +17,7 @@
 #include <vector>
 
 #include <dsta/cache/detail/key_buffer.hpp>
+#include <dsta/cache/detail/std_types.hpp>
 #include <dsta/cache/duration.hpp>
 #include <dsta/cache/key.hpp>
 
@@ -35,23 +36,6 @@ concept HasAppendKey = requires(KeyWriter& writer, const T& value) {
 
 template <class T>
 concept TextLike = std::convertible_to<const T&, std::string_view> && !std::same_as<T, std::nullptr_t>;
-
-template <class>
-inline constexpr bool is_optional = false;
-template <class T>
-inline constexpr bool is_optional<std::optional<T>> = true;
-template <class>
-inline constexpr bool is_variant = false;
-template <class... Ts>
-inline constexpr bool is_variant<std::variant<Ts...>> = true;
-template <class>
-inline constexpr bool is_duration = false;
-template <class R, class P>
-inline constexpr bool is_duration<std::chrono::duration<R, P>> = true;
-template <class>
-inline constexpr bool is_time_point = false;
-template <class C, class D>
-inline constexpr bool is_time_point<std::chrono::time_point<C, D>> = true;
 
 template <class T>
 concept TupleLike = requires {

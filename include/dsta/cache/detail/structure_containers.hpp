@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <compare>
+#include <concepts>
 #include <cstddef>
 #include <cstring>
 #include <deque>
@@ -249,6 +250,11 @@ concept Hashed = requires {
   typename Container::hasher;
 };
 
+/// An order, a hash or an equality that is as good when it is made anew, as it is by who reads the container: a
+/// function pointer would be null then.
+template <class... Functions>
+concept Stateless = (... && (std::is_empty_v<Functions> && std::default_initializable<Functions>));
+
 /// What a node of a tree or a hash table takes besides its element; of a hash table its bucket, too, and what lies
 /// behind the element as well as before it.
 template <class Container>
@@ -291,13 +297,21 @@ struct SetStructure {
   }
 };
 template <class T, class C, class A>
-struct Structure<std::set<T, C, A>> : SetStructure<std::set<T, C, A>, T, true> {};
+  requires Stateless<C>
+struct Structure<std::set<T, C, A>> : SetStructure<std::set<T, C, A>, T, true> {
+};
 template <class T, class C, class A>
-struct Structure<std::multiset<T, C, A>> : SetStructure<std::multiset<T, C, A>, T, false> {};
+  requires Stateless<C>
+struct Structure<std::multiset<T, C, A>> : SetStructure<std::multiset<T, C, A>, T, false> {
+};
 template <class T, class H, class E, class A>
-struct Structure<std::unordered_set<T, H, E, A>> : SetStructure<std::unordered_set<T, H, E, A>, T, true> {};
+  requires Stateless<H, E>
+struct Structure<std::unordered_set<T, H, E, A>> : SetStructure<std::unordered_set<T, H, E, A>, T, true> {
+};
 template <class T, class H, class E, class A>
-struct Structure<std::unordered_multiset<T, H, E, A>> : SetStructure<std::unordered_multiset<T, H, E, A>, T, false> {};
+  requires Stateless<H, E>
+struct Structure<std::unordered_multiset<T, H, E, A>> : SetStructure<std::unordered_multiset<T, H, E, A>, T, false> {
+};
 
 /// {K=V}, and {K=V+} when keys may be equal.
 template <class Map, class K, class V, bool kUnique>
@@ -345,14 +359,22 @@ struct MapStructure {
   }
 };
 template <class K, class V, class C, class A>
-struct Structure<std::map<K, V, C, A>> : MapStructure<std::map<K, V, C, A>, K, V, true> {};
+  requires Stateless<C>
+struct Structure<std::map<K, V, C, A>> : MapStructure<std::map<K, V, C, A>, K, V, true> {
+};
 template <class K, class V, class C, class A>
-struct Structure<std::multimap<K, V, C, A>> : MapStructure<std::multimap<K, V, C, A>, K, V, false> {};
+  requires Stateless<C>
+struct Structure<std::multimap<K, V, C, A>> : MapStructure<std::multimap<K, V, C, A>, K, V, false> {
+};
 template <class K, class V, class H, class E, class A>
-struct Structure<std::unordered_map<K, V, H, E, A>> : MapStructure<std::unordered_map<K, V, H, E, A>, K, V, true> {};
+  requires Stateless<H, E>
+struct Structure<std::unordered_map<K, V, H, E, A>> : MapStructure<std::unordered_map<K, V, H, E, A>, K, V, true> {
+};
 template <class K, class V, class H, class E, class A>
+  requires Stateless<H, E>
 struct Structure<std::unordered_multimap<K, V, H, E, A>>
-    : MapStructure<std::unordered_multimap<K, V, H, E, A>, K, V, false> {};
+    : MapStructure<std::unordered_multimap<K, V, H, E, A>, K, V, false> {
+};
 
 }  // namespace detail
 }  // namespace v1

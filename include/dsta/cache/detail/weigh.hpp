@@ -8,8 +8,12 @@
 #include <string>
 #include <tuple>
 #include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
 
 #include <dsta/cache/codec.hpp>
+#include <dsta/cache/detail/std_types.hpp>
 #include <dsta/cache/error.hpp>
 
 namespace dsta::cache {
@@ -30,9 +34,51 @@ concept NodeBased = requires {
   typename T::key_type;
 };
 
+/// A deque: elements by index, and none of them lies at a fixed distance from the first.
+template <class T>
+concept Blocks =
+    std::ranges::random_access_range<const T> && !std::ranges::contiguous_range<const T> && requires(T & value) {
+  value.push_front(std::declval<typename T::value_type>());
+};
+
 /// What one heap allocation of n bytes takes out of the budget, the allocator's header and rounding included.
 constexpr std::size_t allocation(std::size_t n) {
   return n == 0 ? 0 : std::max<std::size_t>(32, (n + 8 + 15) / 16 * 16);
+}
+
+/// A container of the standard library, or one that looks like it.
+template <class T>
+concept OwnsElements = requires {
+  typename T::value_type;
+}
+&&(std::ranges::sized_range<const T> || requires(T & value) {
+  value.before_begin();  // a forward list
+});
+
+/// Bytes that a container allocates for its elements, without what they own themselves.
+template <OwnsElements T>
+std::size_t container_size(const T& value) {
+  using Element = typename T::value_type;
+  if constexpr (std::same_as<T, std::vector<bool>>) {
+    return allocation(value.capacity() / 8);
+  } else if constexpr (requires {
+                         value.capacity();
+                         value.data();
+                       }) {
+    return allocation(value.capacity() * sizeof(Element));
+  } else if constexpr (std::ranges::contiguous_range<const T>) {
+    return 0;  // an array: the elements are inside
+  } else if constexpr (Blocks<T>) {
+    // As libstdc++ makes it: a list of at least eight blocks, and blocks of 512 bytes or one larger element.
+    const std::size_t each = std::max<std::size_t>(1, 512 / sizeof(Element)), blocks = value.size() / each + 1;
+    return allocation(std::max<std::size_t>(8, blocks + 2) * sizeof(void*)) +
+           blocks * allocation(std::max<std::size_t>(512, sizeof(Element)));
+  } else if constexpr (std::ranges::sized_range<const T>) {
+    constexpr std::size_t kLinks = NodeBased<T> ? 4 * sizeof(void*) : 2 * sizeof(void*);
+    return std::ranges::size(value) * allocation(sizeof(Element) + kLinks);
+  } else {
+    return static_cast<std::size_t>(std::ranges::distance(value)) * allocation(sizeof(Element) + sizeof(void*));
+  }
 }
 
 /// Deeper values are weighed without what their innermost parts own, as recursion would overflow the stack.
@@ -55,18 +101,9 @@ std::size_t heap_size(const T& value, int depth = 0) {
     const std::size_t inside = depth < kMaxWeighedDepth ? heap_size(*value, depth + 1) : 0;
     if constexpr (requires { typename T::element_type; }) return allocation(sizeof(*value) + 16) + inside;
     return inside;
-  } else if constexpr (std::ranges::sized_range<const T> && requires { typename T::value_type; }) {
+  } else if constexpr (OwnsElements<T>) {
     using Element = typename T::value_type;
-    std::size_t bytes = 0;
-    if constexpr (requires {
-                    value.capacity();
-                    value.data();
-                  }) {
-      bytes = allocation(value.capacity() * sizeof(Element));
-    } else {
-      constexpr std::size_t kLinks = NodeBased<T> ? 4 * sizeof(void*) : 2 * sizeof(void*);
-      bytes = std::ranges::size(value) * allocation(sizeof(Element) + kLinks);
-    }
+    std::size_t bytes = container_size<T>(value);
     if constexpr (!std::is_trivially_copyable_v<Element>) {
       if (depth >= kMaxWeighedDepth) return bytes;
       for (const auto& element : value) bytes += heap_size<Element>(element, depth + 1);
@@ -84,6 +121,12 @@ std::size_t heap_size(const T& value, int depth = 0) {
                          value.second;
                        }) {
     return heap_size(value.first, depth + 1) + heap_size(value.second, depth + 1);
+  } else if constexpr (is_tuple<T>) {
+    return std::apply([depth](const auto&... each) { return (std::size_t{0} + ... + heap_size(each, depth + 1)); },
+                      value);
+  } else if constexpr (is_variant<T>) {
+    if (value.valueless_by_exception()) return 0;
+    return std::visit([depth](const auto& held) { return heap_size(held, depth + 1); }, value);
   } else if constexpr (Codable<T>) {
     std::string encoded;
     try {
