@@ -12,6 +12,7 @@ namespace detail {
 
 std::vector<SetResult> put_manual(Core& core, std::vector<NodeRef> nodes, const EntryOptions& options) {
   const EntryTerms terms = core.resolve(options);
+  if (terms.raw && terms.level != Level::l1 && !nodes.empty()) check_raw_codec(*nodes.front()->type);
   Counters& counters = core.manual_writer(options.prefix).counters;
   std::vector<SetResult> results;
   results.reserve(nodes.size());
@@ -23,6 +24,7 @@ std::vector<SetResult> put_manual(Core& core, std::vector<NodeRef> nodes, const 
 
 Fetched fetch_manual(Core& core, const KeyView& key, const TypeOps* const* types, std::size_t count,
                      const Reach& reach) {
+  if (reach.raw) check_raw_codec(*types[0]);
   Fetched item{key};
   core.fetch(std::span(&item, 1), std::span(types, count), reach);
   return item;
@@ -57,6 +59,7 @@ void ManualReads::want() {
 }
 
 void ManualReads::fetch(const TypeOps* const* types, std::size_t count) {
+  if (items_->reach.raw) check_raw_codec(*types[0]);
   if (!items_->open.empty()) items_->core.fetch(items_->open, std::span(types, count), items_->reach);
 }
 
@@ -65,6 +68,7 @@ const NodeRef& ManualReads::fetched(std::size_t i) const noexcept { return items
 std::size_t ManualReads::place(std::size_t i) const noexcept { return items_->places[i]; }
 
 void describe_load(Loader& load, EntryTerms terms, Identity& counted, const TypeOps& type) {
+  if (terms.raw && terms.level != Level::l1) check_raw_codec(type);
   load.tags = terms.tags;
   load.terms = std::make_shared<const EntryTerms>(std::move(terms));
   load.identity = &counted;

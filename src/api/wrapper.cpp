@@ -54,6 +54,7 @@ void add_tags(Loaded& loaded, std::vector<std::string> tags) {
 }
 
 void describe_load(LoadSpec& load, const WrapperBase& wrapper, const TypeOps& type) {
+  if (wrapper.is_raw()) check_raw_codec(type);
   load.terms = wrapper.terms;
   load.identity = wrapper.identity;
   load.type = &type;
@@ -103,6 +104,7 @@ SetResult put_call(const WrapperBase& wrapper, NodeRef node, Loaded& loaded, std
   EntryTerms terms = *wrapper.terms;
   terms.ttl = ttl_of(loaded, terms);
   tags.insert(tags.end(), loaded.tags.begin(), loaded.tags.end());
+  if (wrapper.is_raw()) check_raw_codec(*node->type);
   if (wrapper.is_raw() && !tags.empty()) refuse_raw_tags(tags.front());
   return to_set_result(wrapper.core->put(std::move(node), terms, tags, wrapper.identity), wrapper.identity->counters);
 }

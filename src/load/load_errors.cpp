@@ -30,6 +30,15 @@ std::exception_ptr no_place_in_queue(const LoadSpec& spec) {
                                 spec.identity->prefix)));
 }
 
+void check_raw_codec(const TypeOps& type) {
+  if (type.codec.find("bin1:") == std::string_view::npos) return;
+  throw ConfigError(
+      fmt::format("raw and the binary codec '{}' contradict each other: raw bytes do not say their shape, and would be "
+                  "misread once it changes: specialise json_format for the type, give it a codec of your own, or leave "
+                  "out raw",
+                  type.codec));
+}
+
 void refuse_raw_tags(std::string_view tag) {
   throw ConfigError(
       fmt::format("the tag '{}' is for a function whose values are raw: a raw value carries no tags: "

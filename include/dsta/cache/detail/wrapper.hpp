@@ -114,6 +114,10 @@ class Registration {
   Identity& identity_;
 };
 
+/// Throws ConfigError for a type in the binary codec: raw bytes do not say their shape, so they would be misread once
+/// it changes.
+void check_raw_codec(const TypeOps& type);
+
 /// What all copies of one wrapper share, whatever its function is. Immutable once the wrapper is in use.
 struct WrapperBase {
   /// `plain`: see plain_arguments. Throws ConfigError.
@@ -140,7 +144,11 @@ struct WrapperBase {
 template <class F>
 struct WrapperState : WrapperBase, Hooks<F> {
   WrapperState(std::shared_ptr<Core> core_, const EntryOptions& options, F function_, const FunctionMark& mark)
-      : WrapperBase(std::move(core_), options, mark, plain_arguments<F>()), function(std::move(function_)) {}
+      : WrapperBase(std::move(core_), options, mark, plain_arguments<F>()), function(std::move(function_)) {
+    if constexpr (Signature<F>::known) {
+      if (is_raw()) check_raw_codec(kTypeOps<typename Hooks<F>::R>);
+    }
+  }
   /// Another function may take the name before this one is destroyed, which may run the user's code.
   ~WrapperState() { registration.release(); }
 
