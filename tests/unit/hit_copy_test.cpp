@@ -66,7 +66,7 @@ TEST_F(HitCopy, GivesTheValueThatWasStored) {
   expect_kept(Big{1, 2, 3});
   expect_kept(Mixed{"name", std::vector<int>{1, 2, 3}});
   expect_kept(std::vector<std::string>{"a", std::string(100, 'b')});
-  expect_kept(std::optional<double>());
+  expect_kept(std::optional<double>(2.5));
 }
 
 TEST_F(HitCopy, OfATypeThatReadsTheCacheInItsCopyIsNotProtectedMeanwhile) {

@@ -75,7 +75,7 @@ TEST_F(PolicyTest, WeighsExactlyWhatItHolds) {
       it->second->weight = weight;
       it->second->counter = random_() % 10 == 0;
       policy_.replace(old.get(), it->second.get());
-      total += weight - old->weight;
+      total = total + weight - old->weight;
     }
     ASSERT_EQ(policy_.weight(), total);
     ASSERT_EQ(policy_.size().entries, held_.size());
