@@ -28,6 +28,9 @@ TEST(RawCodec, RefusesTypesOfTheBinaryCodec) {
         cache.get_or_load(
             "k", [] { return Prices{1}; }, raw);
       },
+      [&] {
+        cache.set_many<Prices>({{"k", Prices{1}}}, raw);
+      },
       [&] { cache.cached(raw, std::function<Prices(int)>([](int) { return Prices{1}; })); },
       [&] { cache.cached(raw, [](auto) { return Prices{1}; })(1); },
   };

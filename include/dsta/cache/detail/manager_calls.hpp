@@ -106,6 +106,7 @@ SetResult CacheManager::set(std::string_view key, T&& value, const EntryOptions&
     const detail::ManualKey stored(key, options);
     detail::check_value(value);
     const detail::EntryTerms terms = core_->resolve(options);
+    if (terms.raw && terms.level != Level::l1) detail::check_raw_codec(detail::kTypeOps<Stored>);
     detail::Counters& counters = core_->manual_writer(options.prefix).counters;
     return detail::to_set_result(
         core_->put(detail::make_node<Stored>(stored.view(), std::forward<T>(value)), terms, terms.tags, nullptr),
