@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 
 namespace dsta::cache::detail {
@@ -18,7 +19,7 @@ struct alignas(16) Wide {
 template <class T>
 void expect_kept(const T& value) {
   for (std::size_t name = 0; name < 40; ++name) {
-    for (const std::size_t full : {0, 1, 7, 8, 300}) {
+    for (const std::size_t full : std::initializer_list<std::size_t>{0, 1, 7, 8, 300}) {
       const std::string key(name, 'n'), whole(full, 'w');
       const NodeRef node = make_node<T>(KeyView{key, whole, 1}, value);
       EXPECT_EQ(node->name(), key);
