@@ -130,6 +130,8 @@ TEST_P(StoppedProcess, ReadsNothingOldWhenItGoesOn) {
   for (std::uint64_t round = 1; round <= 10; ++round) {
     ASSERT_TRUE(fleet.reaches(board.ready, 1));
     ASSERT_TRUE(fleet.reaches(board.operations, board.operations + 1000));
+    // What is loaded while the channel is down, after the last stop, is served until it is up.
+    ASSERT_TRUE(fleet.reaches(board.done, board.done + 2));
     reader.pause();
     board.source = round;
     kWays[round % 2]();

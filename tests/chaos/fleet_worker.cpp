@@ -99,6 +99,12 @@ void reread(CacheManager& cache, FleetBoard& board, Level level) {
       }};
   for (Key key = 0; key < std::size(ways); ++key) f(key);
   ++board.ready;
+  const std::jthread watch([&] {
+    while (!board.stop) {
+      if (cache.set("watched", 1) && cache.lookup<int>("watched").source == Source::l1) ++board.done;
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  });
   on_threads(std::size(ways), [&](std::size_t thread) {
     while (!board.stop) {
       const std::uint64_t round = board.round;

@@ -29,7 +29,7 @@ struct FleetBoard {
   Count reading;  // the worker's loader has read the source
   Count source;   // the version that loaders read
   Count release;  // the loader may return
-  Count done;     // the worker has looked
+  Count done;     // the worker has looked, or has found its channel up
   Count stale;    // old values that it saw when that was not allowed any more
   Count late;     // rounds in which it saw the old value at first (two levels)
 
