@@ -98,6 +98,12 @@ TimePoint Core::now() const noexcept { return engine_of(*this).context_.now(); }
 
 void Core::log(LogLevel level, std::string_view message) const { engine_of(*this).context_.log(level, message); }
 
+std::shared_ptr<Core> Core::pin() noexcept {
+  Engine& engine = engine_of(*this);
+  std::shared_ptr<Core> pinned = engine.pins_->take(thread_record().index);
+  return pinned ? pinned : engine.shared_from_this();  // closed: rare enough for the one count
+}
+
 bool Core::closed() const noexcept { return engine_of(*this).context_.closed(); }
 
 }  // namespace detail

@@ -23,6 +23,7 @@ constexpr std::chrono::milliseconds kPatience{900};
 std::shared_ptr<Engine> Engine::make(ManagerOptions options) {
   std::shared_ptr<Engine> engine(new Engine(checked(std::move(options))));
   engine->runner_.owned_by(engine);
+  engine->pins_ = std::make_unique<Pins<Core>>(engine);
   return engine;
 }
 
@@ -36,7 +37,9 @@ void Engine::close() noexcept {
   } catch (const std::exception&) {  // no memory: what the child would have made to close it is not there
   }
   if (context_.is_closed.exchange(true)) return;
+  if (pins_) pins_->release();  // whoever calls this holds the engine
   context_.store.clear(context_.next_point());
+  context_.store.free_removed();  // wrappers may keep this for long
   std::vector<std::shared_ptr<void>> kept;
   {
     const MutexLock lock(kept_mutex_);

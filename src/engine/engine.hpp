@@ -11,6 +11,7 @@
 #include <dsta/cache/stats.hpp>
 
 #include "base/mutex.hpp"
+#include "engine/pins.hpp"
 #include "entry/presets.hpp"
 #include "l1/trust.hpp"
 #include "load/lease_coordinator.hpp"
@@ -63,10 +64,14 @@ class Engine final : public Core, public std::enable_shared_from_this<Engine> {
   // See hit.cpp.
   TimePoint hit_time(const ThreadRecord& record) const noexcept;
   bool may_read(TimePoint time) const noexcept;
+  template <class Copy>
+  Freshness copy_fresh(ThreadRecord& record, const KeyView& key, const TypeOps& type, const Identity* reader,
+                       Copy&& copy);
 
   std::optional<std::int64_t> increment_l1(const KeyView& key, std::int64_t delta, Duration ttl);
   void sweep_behind() noexcept;
 
+  std::unique_ptr<Pins<Core>> pins_;  ///< set by make
   Context context_;
   L1Trust trust_;
   alignas(64) Presets presets_{context_.options};  ///< on another cache line than the trust, which hits read

@@ -44,15 +44,51 @@ Freshness Core::read(const KeyView& key, const TypeOps& type, const Identity* re
   return freshness;
 }
 
+/// A fresh entry's value, by `copy`. Where L1 may not be read, as if there were a stale one.
+template <class Copy>
+[[gnu::always_inline]] inline Freshness Engine::copy_fresh(ThreadRecord& record, const KeyView& key,
+                                                           const TypeOps& type, const Identity* reader, Copy&& copy) {
+  const TimePoint time = hit_time(record);
+  if (!may_read(time)) [[unlikely]]
+    return Freshness::stale;
+  return context_.store.copy(record, key, type, reader, time, copy);
+}
+
 bool Core::hit_bitwise(const KeyView& key, const TypeOps& type, Identity& reader, void* out) noexcept {
-  Engine& engine = engine_of(*this);
   ThreadRecord& record = thread_record();
-  const TimePoint time = engine.hit_time(record);
-  if (!engine.may_read(time)) [[unlikely]]
-    return false;
-  if (!engine.context_.store.copy(record, key, type, &reader, time, out)) return false;
+  const auto copy = [&](const Node& node) { copy_words(out, node.value(), type.size); };
+  if (engine_of(*this).copy_fresh(record, key, type, &reader, copy) != Freshness::fresh) return false;
   reader.counters.add(record, Count::hits);
   return true;
+}
+
+bool Core::hit_by(const KeyView& key, const TypeOps& type, Identity& reader, Copier* copier, void* out) {
+  ThreadRecord& record = thread_record();
+  const auto copy = [&](const Node& node) { copier(node.value(), out); };
+  if (engine_of(*this).copy_fresh(record, key, type, &reader, copy) != Freshness::fresh) return false;
+  reader.counters.add(record, Count::hits);
+  return true;
+}
+
+Freshness Core::hit_manual(const KeyView& key, const TypeOps& type, const EntryOptions& options, Copier* copier,
+                           void* out) {
+  Engine& engine = engine_of(*this);
+  const bool two_levels = engine.levels_.has_l2() && type.shareable;
+  if (two_levels) [[unlikely]] {
+    if (!reach(options).l1) return Freshness::stale;
+  }
+  ThreadRecord& record = thread_record();
+  const auto copy = [&](const Node& node) {
+    if (copier) return copier(node.value(), out);
+    copy_words(out, node.value(), type.size);
+  };
+  const Freshness freshness = engine.copy_fresh(record, key, type, nullptr, copy);
+  if (freshness == Freshness::fresh) {
+    manual(options.prefix).counters.add(record, Count::hits);
+  } else if (two_levels) {
+    return Freshness::stale;
+  }
+  return freshness;
 }
 
 }  // namespace detail

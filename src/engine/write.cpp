@@ -21,7 +21,7 @@ PutOutcome Core::put(NodeRef node, const EntryTerms& terms, const std::vector<st
                      const Identity* identity) {
   Engine& engine = engine_of(*this);
   if (engine.context_.closed()) return PutOutcome::not_stored_closed;
-  if (node->full_size > kMaxKeyBytes) return PutOutcome::not_stored_key;
+  if (node->full().size() > kMaxKeyBytes) return PutOutcome::not_stored_key;
   node->sequence = engine.context_.sequence();
   node->identity = identity;
   node->shared = engine.levels_.used_by(terms) && node->type->shareable;
@@ -174,9 +174,11 @@ void Core::clear(Identity& identity) {
 
 void Engine::flush_all() {
   context_.store.clear(context_.next_point());
-  if (!levels_.reachable()) return;
-  l2_.flush();
-  context_.store.clear(context_.next_point());
+  if (levels_.reachable()) {
+    l2_.flush();
+    context_.store.clear(context_.next_point());
+  }
+  sweep_behind();
 }
 
 }  // namespace detail

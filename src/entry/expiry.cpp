@@ -59,7 +59,7 @@ bool set_expiry(Node& node, const EntryTerms& terms, Expiry how, TimePoint now, 
 void attach_metadata(Node& node, TagSet tags, std::string etag, Duration idle_ttl) {
   if (tags.empty() && etag.empty() && idle_ttl <= Duration::zero()) return;
   auto extra = std::make_unique<NodeExtra>();
-  node.weight += allocation(sizeof(NodeExtra)) + allocation(tags.bytes()) + heap_size(etag);
+  node.add_weight(allocation(sizeof(NodeExtra)) + allocation(tags.bytes()) + heap_size(etag));
   extra->tag_bytes = tags.own_bytes();
   extra->tags = std::move(tags);
   extra->etag = std::move(etag);

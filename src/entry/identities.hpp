@@ -82,7 +82,7 @@ class IdentityTable {
   struct Function;
   using Functions = std::map<std::string, std::unique_ptr<Function>, std::less<>>;
 
-  Identity* lookup(std::string_view prefix, std::size_t& slot) const;
+  Identity* lookup(std::string_view prefix, std::uint64_t hash, std::size_t& slot) const;
   Line& line(std::string_view prefix) DSTA_REQUIRES(mutex_);
   Function& record(const std::string& text, const std::string& prefix, const std::string& name) DSTA_REQUIRES(mutex_);
   void add_reference(Function& function) noexcept DSTA_REQUIRES(mutex_);
@@ -103,8 +103,10 @@ class IdentityTable {
   mutable Line other_line_ DSTA_GUARDED_BY(mutex_){.prefix = "(other)"};
   std::vector<std::unique_ptr<Manual>> manual_ DSTA_GUARDED_BY(mutex_);
   mutable Identity other_{.prefix = "(other)"};
-  // Open addressing; entries are only ever added. Read without the mutex, written under it.
-  std::atomic<Identity*> slots_[kSlots] = {};
+  // Open addressing; entries are only ever added: 16 bits of the hash beside a 48-bit pointer. Read without the mutex,
+  // written under it.
+  std::atomic<std::uint64_t> slots_[kSlots] = {};
+  std::atomic<bool> manual_full_{false};  ///< no prefix will be added
 };
 
 }  // namespace detail

@@ -20,25 +20,32 @@ IdentityTable::Line& IdentityTable::line(std::string_view prefix) {
   return *place->second;
 }
 
-Identity* IdentityTable::lookup(std::string_view prefix, std::size_t& slot) const {
-  slot = hash_bytes(prefix) % kSlots;
+Identity* IdentityTable::lookup(std::string_view prefix, std::uint64_t hash, std::size_t& slot) const {
+  slot = hash % kSlots;
   for (;; slot = (slot + 1) % kSlots) {
-    Identity* identity = slots_[slot].load(std::memory_order_acquire);
-    if (!identity || identity->prefix == prefix) return identity;
+    const std::uint64_t held = slots_[slot].load(std::memory_order_acquire);
+    if (held == 0) return nullptr;
+    if ((held ^ hash) >> 48 != 0) continue;
+    auto* const identity = reinterpret_cast<Identity*>(held & 0x0000ffffffffffff);
+    if (identity->prefix == prefix) return identity;
   }
 }
 
 Identity& IdentityTable::manual(std::string_view prefix) {
+  const std::uint64_t hash = hash_bytes(prefix);
   std::size_t slot = 0;
-  if (Identity* known = lookup(prefix, slot)) return *known;
+  const bool full = manual_full_.load(std::memory_order_acquire);  // before the look: then nothing is added after it
+  if (Identity* known = lookup(prefix, hash, slot)) return *known;
+  if (full) return other_;
   const MutexLock lock(mutex_);
-  if (Identity* known = lookup(prefix, slot)) return *known;
+  if (Identity* known = lookup(prefix, hash, slot)) return *known;
   if (manual_.size() >= kMostPrefixes) return other_;
   auto added = std::make_unique<Manual>();
   added->prefix = prefix;
   added->line = &line(prefix);
   auto& identity = *manual_.emplace_back(std::move(added));
-  slots_[slot].store(&identity, std::memory_order_release);
+  slots_[slot].store((hash >> 48 << 48) | reinterpret_cast<std::uint64_t>(&identity), std::memory_order_release);
+  if (manual_.size() == kMostPrefixes) manual_full_.store(true, std::memory_order_release);
   return identity;
 }
 

@@ -18,25 +18,25 @@ void Presets::set(const std::string& prefix, const EntryOptions& preset) {
   any_.store(true, std::memory_order_release);
 }
 
-EntryOptions Presets::cascade(const EntryOptions& options) const {
-  if (!any_.load(std::memory_order_acquire)) return merge(options_.defaults, options);
+EntryTerms Presets::resolve(const EntryOptions& options, Duration default_ttl) const {
+  if (!any_.load(std::memory_order_acquire)) return detail::resolve({&options_.defaults, &options}, default_ttl);
   const MutexLock lock(mutex_);
   const auto preset = presets_.find(options.prefix);
-  if (preset == presets_.end()) return merge(options_.defaults, options);
-  return merge(merge(options_.defaults, preset->second), options);
+  return detail::resolve({&options_.defaults, preset == presets_.end() ? nullptr : &preset->second, &options},
+                         default_ttl);
 }
 
 EntryTerms Presets::resolve(const EntryOptions& options) const {
-  return detail::resolve(cascade(options), options_.default_ttl.value_or(std::chrono::seconds(300)));
+  return resolve(options, options_.default_ttl.value_or(std::chrono::seconds(300)));
 }
 
 Duration Presets::counter_ttl(const EntryOptions& options, Random& random) const {
-  const EntryTerms terms = detail::resolve(cascade(options), forever);
+  const EntryTerms terms = resolve(options, forever);
   return jittered(terms.ttl, terms.jitter, random);
 }
 
 Reach Presets::reach(const EntryOptions& options) const {
-  // The two options that count, by the same rule as cascade() and without its copies: reads come here.
+  // The two options that count, by the same rule as resolve() and without the others: reads come here.
   std::optional<Level> level = options_.defaults.level;
   std::optional<bool> raw = options_.defaults.raw;
   const auto lay = [&](const EntryOptions& over) {

@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <atomic>
 #include <map>
 #include <string>
@@ -14,8 +15,14 @@ namespace detail {
 
 class Random;
 
+/// Options from the widest scope to the narrowest, which wins; null: none of that scope. Their tags are joined.
+using OptionLayers = std::array<const EntryOptions*, 3>;
+
 /// Every default filled in. Throws ConfigError for what contradicts itself.
-EntryTerms resolve(const EntryOptions& options, Duration default_ttl);
+EntryTerms resolve(const OptionLayers& layers, Duration default_ttl);
+inline EntryTerms resolve(const EntryOptions& options, Duration default_ttl) {
+  return resolve(OptionLayers{&options}, default_ttl);
+}
 
 /// From the options of a call to the terms of its entry: the manager's defaults, over them the preset of the prefix,
 /// over that what the call says itself. The one place where this is done, for every operation. Thread-safe.
@@ -36,7 +43,7 @@ class Presets {
   Reach reach(const EntryOptions& options) const;
 
  private:
-  EntryOptions cascade(const EntryOptions& options) const;
+  EntryTerms resolve(const EntryOptions& options, Duration default_ttl) const;
 
   const ManagerOptions& options_;
   std::atomic<bool> any_{false};

@@ -44,6 +44,17 @@ class Hazards {
     return slot.load(std::memory_order_seq_cst) == word;
   }
   static void release(ThreadRecord& record) noexcept { record.hazard.store(nullptr, std::memory_order_release); }
+  /// Releases at its end, also when what reads the entry throws.
+  class Release {
+   public:
+    explicit Release(ThreadRecord& record) noexcept : record_(record) {}
+    ~Release() { release(record_); }
+    Release(const Release&) = delete;
+    Release& operator=(const Release&) = delete;
+
+   private:
+    ThreadRecord& record_;
+  };
 
   /// Every entry announced now, sorted. Entries unlinked before the call and not among them may be freed.
   static std::vector<const Node*> announced();

@@ -29,19 +29,19 @@ DSTA_NO_THREAD_SAFETY_ANALYSIS inline Freshness Store::find(const KeyView& key, 
   return find_aged(key, type, reader, now, out);
 }
 
-[[gnu::always_inline]] DSTA_NO_THREAD_SAFETY_ANALYSIS inline bool Store::copy(ThreadRecord& record, const KeyView& key,
-                                                                              const TypeOps& type,
-                                                                              const Identity* reader, TimePoint now,
-                                                                              void* out) noexcept {
-  bool copied = false;
+template <class Copy>
+[[gnu::always_inline]] DSTA_NO_THREAD_SAFETY_ANALYSIS inline Freshness Store::copy(
+    ThreadRecord& record, const KeyView& key, const TypeOps& type, const Identity* reader, TimePoint now, Copy&& copy) {
+  Freshness freshness = Freshness::miss;
   const auto is_key = [&](const Node& node) { return matches(node, key); };
   shard(key.hash).table.read(record, key.hash, is_key, [&](Node& node) {
-    if (!node.type->serves(type) || evaluate(node, reader, now) != Freshness::fresh) return;
+    if (!node.type->serves(type)) return;
+    freshness = evaluate(node, reader, now);
+    if (freshness != Freshness::fresh) return;
     Shard::note_read(node, now);
-    copy_words(out, node.value(), type.size);
-    copied = true;
+    copy(node);
   });
-  return copied;
+  return freshness;
 }
 
 }  // namespace detail

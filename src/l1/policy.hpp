@@ -7,6 +7,7 @@
 
 #include <dsta/cache/detail/node.hpp>
 
+#include "l1/node_stack.hpp"
 #include "l1/sketch.hpp"
 
 namespace dsta::cache {
@@ -39,7 +40,7 @@ struct Bounds {
 };
 
 /// A doubly linked list through Node::previous/next. One thread.
-/// Invariant: `size` is the number of its nodes and the sum of their weights, which do not change while they are on it.
+/// Invariant: `size` and `reach` are sums over its nodes, whose weights do not change while they are on it.
 class NodeList {
  public:
   void push_back(Node* node) {
@@ -49,6 +50,7 @@ class NodeList {
     tail_ = node;
     size_.weight += node->weight;
     ++size_.entries;
+    reach_ += reach(*node);
   }
   void remove(Node* node) {
     (node->previous ? node->previous->next : head_) = node->next;
@@ -56,15 +58,22 @@ class NodeList {
     assert(size_.weight >= node->weight && size_.entries > 0);
     size_.weight -= node->weight;
     --size_.entries;
+    reach_ -= reach(*node);
   }
   Node* front() const { return head_; }
   const Size& size() const { return size_; }
   std::size_t weight() const { return size_.weight; }
+  /// Leaves it empty.
+  void move_to(NodeStack& stack) noexcept {
+    if (head_) stack.push_chain(head_, tail_, size_.entries, size_.weight, reach_);
+    *this = NodeList();
+  }
 
  private:
   Node* head_ = nullptr;
   Node* tail_ = nullptr;
   Size size_;
+  std::size_t reach_ = 0;
 };
 
 /// The eviction policy: which entries go when the budget is used up. One thread (the shard's lock).
@@ -109,6 +118,11 @@ class WindowClockPolicy {
     assert(node->place != Place::none);
     list(node->place).remove(node);
     node->place = Place::none;
+  }
+
+  /// Hands all entries over.
+  void clear(NodeStack& removed) noexcept {
+    for (NodeList* const each : {&window_, &main_, &pinned_}) each->move_to(removed);
   }
 
   std::size_t weight() const { return window_.weight() + main_.weight() + pinned_.weight(); }

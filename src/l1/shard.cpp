@@ -13,9 +13,15 @@ void Shard::remove(Node* node, Unlinked& dead) {
   dead.take(node);
 }
 
+void Shard::remove_all() noexcept {
+  table.clear();  // first, so that no reader finds one later
+  wheel.clear();
+  policy.clear(retired);
+}
+
 bool Shard::insert(Node* old, NodeRef fresh, TimePoint now, Unlinked& dead) noexcept {
   Node* node = fresh.get();
-  if (reach(*node) > max_bytes ||
+  if (reach(*node) > max_bytes || node->weight == Node::kTooHeavy ||
       (node->counter && !(old && old->counter) && policy.pinned_weight() + node->weight > max_bytes / 2)) {
     if (old) remove(old, dead);
     dead.take(fresh.release());
@@ -40,6 +46,7 @@ bool Shard::insert(Node* old, NodeRef fresh, TimePoint now, Unlinked& dead) noex
   wheel.add(node);
   reclaim(now, 16, dead);
   shrink(node, dead);
+  dead.free_some(node->weight);
   return true;
 }
 
@@ -54,7 +61,8 @@ void Shard::reclaim(TimePoint now, std::size_t limit, Unlinked& dead) {
 }
 
 Bounds Shard::bounds() const {
-  const std::size_t taken = overhead() + (beside ? beside->load(std::memory_order_relaxed) / parts : 0);
+  const std::size_t taken =
+      table.bytes() + policy.bytes() + reserve + (beside ? beside->load(std::memory_order_relaxed) / parts : 0);
   return {max_bytes > taken ? max_bytes - taken : 0, max_entries != 0 ? max_entries : Bounds::kNoBound};
 }
 

@@ -26,18 +26,24 @@ class Unlinked;
 ///
 /// Invariants, whenever the lock is free:
 ///  - an entry is in `table`, on one list of `policy`, and in `wheel` unless it never expires; or in none of them;
-///  - the weight of the entries and the overhead are within the budget, unless all that is left is pinned;
+///  - the weight of the entries, the tables and `reserve` are within the budget, unless all that is left is pinned;
 ///  - an entry that left the table is in `retired` until nobody can be reading it, then in `unread` until it is freed.
+///    These two take no more than `reserve`, but after many were removed at once. Then an insertion frees of them what
+///    it adds, so that all together never grow over the budget.
 struct alignas(64) Shard {
   Table table DSTA_GUARDED_BY(lock);
   SpinLock lock;
   FlightMap flights DSTA_GUARDED_BY(lock);
   WindowClockPolicy policy DSTA_GUARDED_BY(lock);
   Wheel wheel DSTA_GUARDED_BY(lock){TimePoint{}};
-  std::size_t max_bytes = 0;  ///< these four never change while the store is in use
+  std::size_t max_bytes = 0;  ///< these six never change while the store is in use
+  /// The part of it that is kept for removed entries, whatever of that they use. Were it what they use, the entries'
+  /// part would grow each time that some are freed, and newcomers would stay without a contest.
+  std::size_t reserve = 0;
   /// Bytes beside the store that its budget pays, this shard's part of which is one of `parts`.
   const std::atomic<std::size_t>* beside = nullptr;
   std::size_t parts = 1;
+  Shard* all = this;            ///< the first of so many
   std::size_t max_entries = 0;  ///< 0: no bound
   std::uint64_t evictions DSTA_GUARDED_BY(lock) = 0;
   std::uint64_t expirations DSTA_GUARDED_BY(lock) = 0;
@@ -74,6 +80,8 @@ struct alignas(64) Shard {
   }
 
   void remove(Node* node, Unlinked& dead) DSTA_REQUIRES(lock);
+  /// Removes all entries, without a look at each: they are `retired`.
+  void remove_all() noexcept DSTA_REQUIRES(lock);
 
   /// Fences every flight of the key: what they bring is older than what the caller is about to do.
   void fence(const KeyView& key) DSTA_REQUIRES(lock) {

@@ -32,6 +32,8 @@ Store::Store(const L1Options& options, TimePoint now, const std::atomic<std::siz
   for (std::size_t i = 0; i < count; ++i) {
     Shard& home = shards_[i];
     home.max_bytes = options.enabled ? options.max_bytes / count : 0;
+    home.reserve = home.max_bytes / 64;
+    home.all = shards_.get();
     home.beside = beside;
     home.parts = count;
     home.max_entries = (options.max_entries + count - 1) / count;
@@ -61,20 +63,23 @@ void Store::sweep(TimePoint now) {
       home.lock.assert_held();
       if (evaluate(node, nullptr, now) == Freshness::miss) home.remove(&node, dead);
     });
+    if (!home.retired.empty() || !home.unread.empty()) dead.free_all();
   }
 }
 
-void Store::clear(std::uint64_t sequence) {
+void Store::clear(std::uint64_t sequence) noexcept {
   for (std::size_t i = 0; i <= mask_; ++i) {
     Shard& home = shards_[i];
-    Unlinked dead(home);
     const SpinGuard lock(home.lock);
     home.cleared = std::max(home.cleared, sequence);
     home.flights.each([](const std::shared_ptr<Flight>& flight) { flight->state.fenced = true; });
-    home.table.each([&](Node& node) {
-      home.lock.assert_held();
-      home.remove(&node, dead);
-    });
+    home.remove_all();
+  }
+}
+
+void Store::free_removed() noexcept {
+  for (std::size_t i = 0; i <= mask_; ++i) {
+    Unlinked dead(shards_[i]);
     dead.free_all();
   }
 }

@@ -49,8 +49,11 @@ class Store {
   // Inline: see hit.hpp.
   inline Freshness find(const KeyView& key, const TypeOps& type, const Identity* reader, TimePoint now,
                         NodeRef& out) noexcept;
-  inline bool copy(ThreadRecord& record, const KeyView& key, const TypeOps& type, const Identity* reader, TimePoint now,
-                   void* out) noexcept;
+  /// Has `copy` copy the value of the entry if that is fresh. The entry is protected for so long, without a count.
+  /// `copy` runs no user code: whatever reads the store ends the protection.
+  template <class Copy>
+  inline Freshness copy(ThreadRecord& record, const KeyView& key, const TypeOps& type, const Identity* reader,
+                        TimePoint now, Copy&& copy);
   /// The entry whatever its type, if it counts.
   NodeRef peek(const KeyView& key, TimePoint now) noexcept;
 
@@ -75,9 +78,12 @@ class Store {
   /// `local`, when given, grows by how many of them were not at L2.
   std::size_t erase_matching(const std::function<bool(const Known&)>& is_meant, TimePoint now,
                              std::size_t* local = nullptr);
-  /// Frees the entries that no longer count.
+  /// Frees the entries that no longer count, and what was removed.
   void sweep(TimePoint now);
-  void clear(std::uint64_t sequence);
+  /// Removes all entries and fences all loads. The entries' memory is left to sweep, or free_removed, and until then to
+  /// insertions.
+  void clear(std::uint64_t sequence) noexcept;
+  void free_removed() noexcept;
 
   /// What will do for a caller.
   enum class Wants : std::uint8_t {

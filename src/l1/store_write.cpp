@@ -9,7 +9,7 @@ inline namespace v1 {
 namespace detail {
 
 bool Store::put(NodeRef node, TimePoint now) {
-  const KeyView key{node->name(), node->full(), node->hash, node->full_size == 0};
+  const KeyView key{node->name(), node->full(), node->hash, !node->is_long};
   Shard& home = shard(key.hash);
   Unlinked dead(home);
   const SpinGuard lock(home.lock);
@@ -18,7 +18,7 @@ bool Store::put(NodeRef node, TimePoint now) {
 }
 
 Store::Exchanged Store::exchange(const NodeRef& expected, NodeRef node, TimePoint now) {
-  const KeyView key{node->name(), node->full(), node->hash, node->full_size == 0};
+  const KeyView key{node->name(), node->full(), node->hash, !node->is_long};
   Shard& home = shard(key.hash);
   Unlinked dead(home);
   const SpinGuard lock(home.lock);

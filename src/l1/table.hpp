@@ -83,6 +83,14 @@ class Table {
     --size_;
   }
 
+  void clear() noexcept {
+    const Array& array = *current_.load(std::memory_order_relaxed);
+    for (std::size_t i = 0; i <= array.mask; ++i) {
+      for (Slot& slot : array.buckets[i].slots) slot.store(0, std::memory_order_release);
+    }
+    size_ = 0;
+  }
+
   /// Puts `node` where `old`, of the same hash, is.
   void replace(const Node* old, Node* node) { slot_of(old)->store(word(node), std::memory_order_release); }
 
@@ -126,14 +134,15 @@ class Table {
       std::uint64_t held = slot.load(std::memory_order_acquire);
       while ((held ^ hash) >> 48 == 0 && held != 0) [[unlikely]] {
           Node* node = pointer(held);
+          // The key and the value lie behind the header: have them on their way before the header is there.
+          __builtin_prefetch(node + 1);
+          __builtin_prefetch(reinterpret_cast<const char*>(node + 1) + 64);
           if (!Hazards::protect(record, node, slot, held)) [[unlikely]] {
             held = slot.load(std::memory_order_acquire);
             continue;
           }
-          const bool found = node->hash == hash && match(*node);
-          if (found) use(*node);
-          Hazards::release(record);
-          if (found) return true;
+          const Hazards::Release release(record);
+          if (node->hash == hash && match(*node)) return use(*node), true;
           break;
         }
     }

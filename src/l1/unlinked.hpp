@@ -12,16 +12,20 @@ namespace detail {
 /// released: their destructors are user code.
 ///
 /// Whether somebody still reads an entry is looked up for a batch at once, since that takes a barrier on every
-/// processor. But the batch is then freed a little with each operation, not at once: an allocator gives a thread that
-/// frees as it allocates its own memory back, while bursts go to the arenas of the threads that once allocated, which
-/// then fill with holes.
+/// processor: when one shard has enough of them, for what its neighbours removed, too. But the batch is then freed a
+/// little with each operation, not at once: an allocator gives a thread that frees as it allocates its own memory back,
+/// while bursts go to the arenas of the threads that once allocated, which then fill with holes.
 class Unlinked {
  public:
   explicit Unlinked(Shard& shard) : shard_(shard) {}
   Unlinked(const Unlinked&) = delete;
   Unlinked& operator=(const Unlinked&) = delete;
   ~Unlinked() {
-    if (due_) look_who_reads();
+    if (free_all_) {
+      look_who_reads(shard_);
+    } else if (due_) {
+      look_who_reads_together();
+    }
     DeferDestruction::take(freed_);
   }
 
@@ -29,18 +33,29 @@ class Unlinked {
   void take(Node* node) {
     shard_.lock.assert_held();
     shard_.retired.push(node);
-    due_ = due_ || shard_.retired.count() >= kBatch || shard_.retired.whole_weight() >= shard_.max_bytes / 64;
-    // One for one keeps step with what comes in; more only to catch up.
-    for (int n = shard_.unread.count() > 2 * kBatch ? 2 : 1; n > 0 && !shard_.unread.empty(); --n) {
-      freed_.push(shard_.unread.pop());
-    }
+    free_some(freed_.weight() + node->weight);
+  }
+  /// Frees at the end, of what was removed earlier, at least as much as weighs `weight` in all; more only to catch up.
+  /// Under the shard's lock.
+  void free_some(std::size_t weight) {
+    shard_.lock.assert_held();
+    due_ = due_ || has_batch(shard_);
+    if (shard_.unread.weight() > 2 * shard_.reserve) weight *= 2;
+    while (freed_.weight() < weight && !shard_.unread.empty()) freed_.push(shard_.unread.pop());
   }
   /// Frees at the end all that can be.
-  void free_all() { due_ = free_all_ = true; }
+  void free_all() { free_all_ = true; }
 
  private:
+  /// So few that they are still in the processor's cache when they are freed.
   static constexpr std::size_t kBatch = 64;
-  void look_who_reads() DSTA_EXCLUDES(shard_.lock);
+  static bool has_batch(const Shard& shard) DSTA_REQUIRES(shard.lock) {
+    return shard.retired.count() >= kBatch || (!shard.retired.empty() && shard.retired.whole_weight() >= shard.reserve);
+  }
+  /// Of this shard, and frees what nobody reads.
+  void look_who_reads(Shard& shard) DSTA_EXCLUDES(shard.lock);
+  /// Of this shard and others. Nothing where another thread was faster.
+  void look_who_reads_together() DSTA_EXCLUDES(shard_.lock);
 
   Shard& shard_;
   bool due_ = false;

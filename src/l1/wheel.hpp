@@ -46,6 +46,12 @@ class Wheel {
     --size_;
   }
 
+  /// Forgets all entries.
+  void clear() noexcept {
+    slots_.fill(nullptr);
+    size_ = 0;
+  }
+
   /// Hands over at most `limit` entries whose time is past, each removed from the wheel. Works through the time since
   /// the last call in bounded steps.
   template <class Expired>
@@ -95,7 +101,7 @@ class Wheel {
 
   void link(Node* node, std::size_t slot) {
     assert(slot <= kBeyond);
-    node->wheel_slot = static_cast<std::uint16_t>(slot);
+    node->wheel_slot = static_cast<std::uint16_t>(slot) & 0xfff;
     node->wheel_previous = nullptr;
     node->wheel_next = slots_[slot];
     if (node->wheel_next) node->wheel_next->wheel_previous = node;

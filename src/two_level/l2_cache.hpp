@@ -83,7 +83,10 @@ class L2Cache {
   const Pending& pending() const { return confirmations().pending(); }
 
   struct Reading;
-  void take_found(Fetched& item, Found found, const Reading& reading);
+  /// `keeps_found`: as Fetched::found. False: L2 is not used.
+  bool read(std::span<Fetched> items, std::span<const TypeOps* const> types, const Identity* reader,
+            const EntryTerms& terms, std::span<const std::string> dependencies, Versions& versions, bool keeps_found);
+  void take_found(Fetched& item, Found& found, const Reading& reading);
   void take_plain(Fetched& item, const Found& found, const Reading& reading);
   void take_value(Fetched& item, const Found& found, const Reading& reading);
   void write_raw(const std::vector<NodeRef>& nodes, std::vector<PutOutcome>& outcomes);

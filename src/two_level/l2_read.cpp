@@ -115,6 +115,7 @@ struct L2Cache::Reading {
   const Identity* reader;
   bool raw;
   const Versions& versions;
+  bool keeps_found = true;  ///< what was found is wanted beside the value: a load decides by it
   std::int64_t server_now = 0;
   std::uint64_t sequence = 0;   ///< before the request
   std::uint64_t confirmed = 0;  ///< Pending's count before it
@@ -122,12 +123,24 @@ struct L2Cache::Reading {
 
 void L2Cache::read(std::span<Fetched> items, std::span<const TypeOps* const> types, const Identity* reader,
                    const EntryTerms& terms, std::span<const std::string> dependencies) {
-  if (!levels_.used_by(terms)) return;
+  const auto kept = std::make_shared<Versions>();
+  if (!read(items, types, reader, terms, dependencies, *kept, true)) return;
+  for (Fetched& item : items) {
+    if (item.asked) item.versions = kept;
+  }
+}
+
+bool L2Cache::read(std::span<Fetched> items, std::span<const TypeOps* const> types, const Identity* reader,
+                   const EntryTerms& terms, std::span<const std::string> dependencies, Versions& versions,
+                   bool keeps_found) {
+  if (!levels_.used_by(terms)) return false;
   const TimeBudget::Operation budget(context_.time_limit());
   const std::uint64_t sequence_before = context_.sequence();
   const bool fill = coherence().fills(terms);
   std::vector<RemoteQuery> queries;
   std::vector<std::size_t> places;
+  queries.reserve(items.size());
+  places.reserve(items.size());
   Fills flights(context_.store);
   const std::uint64_t confirmed_before = pending().confirmed();
   for (std::size_t i = 0; i < items.size(); ++i) {
@@ -140,36 +153,34 @@ void L2Cache::read(std::span<Fetched> items, std::span<const TypeOps* const> typ
     queries.push_back({items[i].key.name});
     places.push_back(i);
   }
-  const auto versions = std::make_shared<Versions>();
   const bool plain = terms.raw || std::ranges::any_of(types, [](const TypeOps* type) { return may_be_counter(*type); });
-  const bool answered = !queries.empty() && remote().read(queries, dependencies, *versions, plain, !fill);
-  const Reading reading{
-      types,           reader,          terms.raw, *versions, remote().clock().to_server(context_.now()),
-      sequence_before, confirmed_before};
+  const bool answered = !queries.empty() && remote().read(queries, dependencies, versions, plain, !fill);
+  const Reading reading{types,           reader,          terms.raw,
+                        versions,        keeps_found,     remote().clock().to_server(context_.now()),
+                        sequence_before, confirmed_before};
   for (std::size_t n = 0; n < queries.size(); ++n) {
     Fetched& item = items[places[n]];
-    if (answered) {
-      item.versions = versions;
-      take_found(item, std::move(queries[n].found), reading);
-    }
+    if (answered) take_found(item, queries[n].found, reading);
     if (!fill) continue;
     Store::Landing landing;
     if (item.node && item.node->shared) landing.replace_by = item.node;
     context_.probes.at(Probes::Point::before_l1_store, queries[n].name);
     flights.land(n, std::move(landing), context_.now());
   }
+  return true;
 }
 
 void L2Cache::read(std::span<Fetched> items, std::span<const TypeOps* const> types, const Reach& reach) {
   EntryTerms terms;
   terms.level = !reach.l2 ? Level::l1 : reach.l1 ? Level::both : Level::l2;
   terms.raw = reach.raw;
-  read(items, types, nullptr, terms, {});
+  Versions versions;
+  read(items, types, nullptr, terms, {}, versions, false);
   const auto found = std::ranges::count_if(items, [](const Fetched& item) { return bool(item.node); });
   counters_.add_hits(static_cast<std::uint64_t>(found));
 }
 
-void L2Cache::take_found(Fetched& item, Found found, const Reading& reading) {
+void L2Cache::take_found(Fetched& item, Found& found, const Reading& reading) {
   item.asked = true;
   const bool plain = found.kind == Found::Kind::other && found.decode_error == DecodeError::not_an_envelope;
   if (reading.raw || plain) {
@@ -179,7 +190,7 @@ void L2Cache::take_found(Fetched& item, Found found, const Reading& reading) {
   }
   if (found.kind == Found::Kind::other) count_undecoded(decode_error_name(found.decode_error));
   if (found.kind == Found::Kind::value) take_value(item, found, reading);
-  item.found = std::make_shared<Found>(std::move(found));
+  if (reading.keeps_found) item.found = std::make_shared<Found>(std::move(found));
 }
 
 /// Bytes without an envelope: a raw value, or a counter.
@@ -200,13 +211,13 @@ void L2Cache::take_value(Fetched& item, const Found& found, const Reading& readi
   // Stored by a release whose function did not name the tag: its invalidation would not reach the entry.
   if (item.tags && !has_all(found.view, *item.tags)) item.freshness = Freshness::miss;
   if (item.freshness == Freshness::miss) return;
-  bool same_codec = false;
   for (const TypeOps* type : reading.types) {
-    same_codec = same_codec || found.view.terms.codec == codec_fingerprint(type->codec);
-    if (!item.node) item.node = unpack(item.key, *type, found, validity.expired, reading.sequence, reading.reader);
+    item.node = unpack(item.key, *type, found, validity.expired, reading.sequence, reading.reader);
+    if (item.node) return;
   }
-  if (!item.node && same_codec) count_undecoded("payload");
-  if (!item.node) item.freshness = Freshness::miss;
+  const auto has_codec = [&](const TypeOps* type) { return found.view.terms.codec == codec_fingerprint(type->codec); };
+  if (std::ranges::any_of(reading.types, has_codec)) count_undecoded("payload");
+  item.freshness = Freshness::miss;
 }
 
 void L2Cache::count_undecoded(std::string_view why) {

@@ -110,7 +110,7 @@ std::vector<PutOutcome> L2Cache::write(std::vector<NodeRef>& nodes, const EntryT
     for (const NodeRef& node : nodes) {
       LoadSpec spec;
       spec.type = node->type;
-      const KeyView key{node->name(), node->full(), node->hash, node->full_size == 0};
+      const KeyView key{node->name(), node->full(), node->hash, !node->is_long};
       auto& flight =
           flights.emplace_back(std::make_shared<Flight>(key, spec, std::vector<std::string>(), node->sequence));
       flight->kind = FlightKind::write;

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <deque>
@@ -169,6 +170,39 @@ TEST_F(ConnectionRoles, WhoReadsBeforeHisOwnSendIsNotTheOthers) {
   std::signal(SIGUSR1, SIG_DFL);
   answer(3);
   expect_all_answered();
+}
+
+TEST_F(ConnectionRoles, AllThatWaitLearnAtOnceThatItEnded) {
+  constexpr std::size_t kMany = 80;  // more than share one word
+  stream->on_write = [](std::string_view) {};
+  for (std::size_t i = 0; i < kMany; ++i) call();
+  const auto waits = [](const PendingRequest& request) { return request.status() == PendingRequest::Status::asleep; };
+  // One reads, and one may write.
+  EXPECT_TRUE(eventually([&] { return std::ranges::count_if(requests, waits) >= static_cast<int>(kMany) - 2; }));
+  const auto begun = std::chrono::steady_clock::now();
+  connection->close_as_corrupt("it is over");
+  callers.clear();
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, 4s) << "their deadlines are 5 s away";
+  for (const PendingRequest& request : requests) EXPECT_EQ(request.fault, Fault::lost);
+}
+
+TEST_F(ConnectionRoles, EachLeavesAtItsOwnDeadline) {
+  constexpr int kMany = 40;
+  stream->on_write = [](std::string_view) {};
+  std::vector<std::jthread> threads;
+  const auto begun = std::chrono::steady_clock::now();
+  for (int i = 0; i < kMany; ++i) {
+    threads.emplace_back([&, i] {
+      PendingRequest request(1);
+      // The first to leave ends the connection, as nothing moves: none waits longer than its own deadline.
+      connection->run(request, kRequest, begun + std::chrono::milliseconds(100 + 20 * i));
+      EXPECT_NE(request.fault, Fault::none);
+    });
+  }
+  threads.clear();
+  EXPECT_GE(std::chrono::steady_clock::now() - begun, 100ms);
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, 4s);
+  EXPECT_EQ(connection->phase(), Connection::Phase::timed_out);
 }
 
 TEST_F(ConnectionRoles, AnAnswerAtTheDeadlineIsReplyOrFault) {

@@ -9,7 +9,7 @@ namespace dsta::cache::detail {
 namespace {
 
 struct NodeStackTest : ::testing::Test {
-  Node* node(std::size_t weight) {
+  Node* node(std::uint32_t weight) {
     NodeRef made = make_node<std::shared_ptr<int>>(KeyView{"key", {}, 1}, alive);
     made->weight = weight;
     return made.release();

@@ -24,7 +24,7 @@ class PolicyTest : public ::testing::Test {
   static std::uint64_t hash_of(std::uint64_t key) { return (key + 1) * 0x9e3779b97f4a7c15; }
 
   /// A read, and on a miss an insertion of `weight`. True on a hit.
-  bool read(std::uint64_t key, std::size_t weight = 100) {
+  bool read(std::uint64_t key, std::uint32_t weight = 100) {
     if (const auto it = held_.find(key); it != held_.end()) {
       WindowClockPolicy::touch(*it->second);
       return true;
@@ -32,7 +32,7 @@ class PolicyTest : public ::testing::Test {
     insert(key, weight);
     return false;
   }
-  void insert(std::uint64_t key, std::size_t weight, bool counter = false) {
+  void insert(std::uint64_t key, std::uint32_t weight, bool counter = false) {
     NodeRef node = make_node<std::uint64_t>(KeyView{"key", {}, hash_of(key)}, key);
     node->weight = weight;
     node->counter = counter;
@@ -61,7 +61,8 @@ TEST_F(PolicyTest, WeighsExactlyWhatItHolds) {
   std::size_t total = 0;
   for (std::size_t i = 0; i < scaled(100'000); ++i) {
     const std::uint64_t key = random_() % 500;
-    const std::size_t weight = 1 + random_() % 300;  // 500 of these stay below the budget: nothing is evicted
+    const auto weight =
+        static_cast<std::uint32_t>(1 + random_() % 300);  // 500 of these stay below the budget: nothing is evicted
     if (const auto it = held_.find(key); it == held_.end()) {
       insert(key, weight, random_() % 10 == 0);
       total += weight;
@@ -74,7 +75,7 @@ TEST_F(PolicyTest, WeighsExactlyWhatItHolds) {
       it->second->weight = weight;
       it->second->counter = random_() % 10 == 0;
       policy_.replace(old.get(), it->second.get());
-      total += weight - old->weight;
+      total = total + weight - old->weight;
     }
     ASSERT_EQ(policy_.weight(), total);
     ASSERT_EQ(policy_.size().entries, held_.size());
@@ -87,7 +88,7 @@ TEST_F(PolicyTest, WeighsExactlyWhatItHolds) {
 
 TEST_F(PolicyTest, ARandomLoadNeverExceedsTheBudgetAndUsesMostOfIt) {
   for (std::size_t i = 0; i < scaled(400'000); ++i) {
-    read(random_() % 20'000, 20 + random_() % 2'000);
+    read(random_() % 20'000, static_cast<std::uint32_t>(20 + random_() % 2'000));
     ASSERT_LE(policy_.weight(), kBudget);
   }
   EXPECT_GE(policy_.weight(), kBudget * 8 / 10);

@@ -99,39 +99,39 @@ class CacheManager {
   /// Stores a value; text of any kind as a std::string. A ttl of zero or less stores nothing and removes the existing
   /// value. The result says whether it was stored, and why not.
   template <class T>
-  SetResult set(std::string_view key, T&& value, const EntryOptions& options = {});
+  SetResult set(std::string_view key, T&& value, const EntryOptions& options = detail::kNoOptions);
 
   /// The value stored under the key; nullopt when there is none, or one of another type than T.
   template <class T = std::string>
-  std::optional<T> get(std::string_view key, const EntryOptions& options = {}) const;
+  std::optional<T> get(std::string_view key, const EntryOptions& options = detail::kNoOptions) const;
 
   /// The value, or `fallback`, which is not stored. Text is returned as a std::string.
   template <class T>
-  detail::stored_t<T> get_or(std::string_view key, T fallback, const EntryOptions& options = {}) const;
+  detail::stored_t<T> get_or(std::string_view key, T fallback, const EntryOptions& options = detail::kNoOptions) const;
 
   /// The value, or the result of `load()` (or of `load(LoadContext<R>&)`), which is then stored. Single flight:
   /// concurrent callers share one load. Throws what `load` throws, and what a call of a wrapped function throws (see
   /// `cached`).
   template <class Load>
-  auto get_or_load(std::string_view key, Load load, const EntryOptions& options = {});
+  auto get_or_load(std::string_view key, Load load, const EntryOptions& options = detail::kNoOptions);
 
   /// get, with the source of the value, its age, and whether it is stale.
   template <class T = std::string>
-  Lookup<T> lookup(std::string_view key, const EntryOptions& options = {}) const;
+  Lookup<T> lookup(std::string_view key, const EntryOptions& options = detail::kNoOptions) const;
 
   /// True when there is a value of any type, fresh or stale. Counts no request.
-  bool exists(std::string_view key, const EntryOptions& options = {}) const;
+  bool exists(std::string_view key, const EntryOptions& options = detail::kNoOptions) const;
 
   /// The time until the value is stale: `forever` for an entry without an end, 0 for a stale one, nullopt when there is
   /// none. Counts no request.
-  std::optional<Duration> get_ttl(std::string_view key, const EntryOptions& options = {}) const;
+  std::optional<Duration> get_ttl(std::string_view key, const EntryOptions& options = detail::kNoOptions) const;
 
   /// Removes the value; loads of the key in progress are not stored. True when there was a value.
-  bool del(std::string_view key, const EntryOptions& options = {});
+  bool del(std::string_view key, const EntryOptions& options = detail::kNoOptions);
 
   /// Removes every key that matches a glob as in Redis (`*`, `?`, `[a-z]`, `\`) over prefix:key. Returns the number of
   /// entries removed. Looks at every key in the manager and at the server. Throws PatternError.
-  std::size_t delete_pattern(std::string_view pattern, const EntryOptions& options = {});
+  std::size_t delete_pattern(std::string_view pattern, const EntryOptions& options = detail::kNoOptions);
 
   /// Adds to a counter, which starts from 0, and returns its new value; nullopt when that was not possible. A counter
   /// has no end unless the options of the call, of the prefix or of ManagerOptions::defaults give a ttl (default_ttl
@@ -139,7 +139,7 @@ class CacheManager {
   /// is counted: nullopt, and an existing counter stays. A value that was `set` keeps its ttl, idle_ttl and tags.
   /// Throws ValueError when the existing value is no integer, or the sum leaves the range of std::int64_t.
   std::optional<std::int64_t> increment(std::string_view key, std::int64_t amount = 1,
-                                        const EntryOptions& options = {});
+                                        const EntryOptions& options = detail::kNoOptions);
 
   /// Removes everything in this manager's namespace: with a server, for every process of the space.
   void flush_all();
@@ -150,15 +150,16 @@ class CacheManager {
   /// for up to some hundred keys.
   template <class T>
   std::vector<SetResult> set_many(const std::vector<std::pair<std::string, T>>& items,
-                                  const EntryOptions& options = {});
+                                  const EntryOptions& options = detail::kNoOptions);
 
   /// get for each key, in their order. With a server one round trip for up to some hundred keys.
   template <class T = std::string>
-  std::vector<std::optional<T>> get_many(const std::vector<std::string>& keys, const EntryOptions& options = {}) const;
+  std::vector<std::optional<T>> get_many(const std::vector<std::string>& keys,
+                                         const EntryOptions& options = detail::kNoOptions) const;
 
   /// del for each key. Returns the number of values removed. With a server one round trip for up to some hundred keys,
   /// and one more where entries have tags. Throws KeyError for a key that is not valid; then nothing is removed.
-  std::size_t del_many(const std::vector<std::string>& keys, const EntryOptions& options = {});
+  std::size_t del_many(const std::vector<std::string>& keys, const EntryOptions& options = detail::kNoOptions);
 
   // --- invalidation by tag
 

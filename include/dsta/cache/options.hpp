@@ -67,6 +67,11 @@ struct EntryOptions {
   std::optional<bool> raw = {};
 };
 
+namespace detail {
+/// The default of a call's `options`: building an EntryOptions for each call costs as much as a hit. In the library.
+extern const EntryOptions kNoOptions;
+}  // namespace detail
+
 /// `over` laid over `base`: a field that `over` sets wins, tags are joined.
 EntryOptions merge(const EntryOptions& base, const EntryOptions& over);
 

@@ -1,11 +1,8 @@
 #include "l2/client/adaptive_yield.hpp"
 
-#include <sched.h>
-
 #include <algorithm>
-#include <atomic>
 #include <chrono>
-#include <cstdint>
+#include <cmath>
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -13,31 +10,36 @@ namespace detail {
 
 namespace {
 
-// All in nanoseconds, for the atomics' sake.
-constexpr std::int64_t kTooLong = 300'000;
-/// Doubles with each yield that takes too long, and starts again after one that did not.
-constexpr std::int64_t kLeastPause = 4'000'000, kMostPause = 256'000'000;
-
-std::atomic<std::int64_t> paused_until{0};
-std::atomic<std::int64_t> pause{kLeastPause};
-
-std::int64_t now() { return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+/// One trial says little, as time slices are as long as it: so it counts for at most this, and fades by half with each.
+constexpr double kMostOfOne = 0.7;
+/// It must be worth as much to change.
+constexpr double kToChange = 0.1;
 
 }  // namespace
 
-bool yield_briefly() noexcept {
-  const std::int64_t begun = now();
-  if (begun < paused_until.load(std::memory_order_relaxed)) return false;
-  ::sched_yield();
-  const std::int64_t ended = now();
-  const std::int64_t length = pause.load(std::memory_order_relaxed);
-  if (ended - begun > kTooLong) {
-    paused_until.store(ended + length, std::memory_order_relaxed);
-    pause.store(std::min(2 * length, kMostPause), std::memory_order_relaxed);
-  } else if (length != kLeastPause && ended > paused_until.load(std::memory_order_relaxed) + length) {
-    pause.store(kLeastPause, std::memory_order_relaxed);
+void AdaptiveYield::completed(std::size_t count, TimePoint now) {
+  completed_ += count;
+  const Duration taken = now - begun_;
+  if (taken < kWindow || (completed_ < kLeast && taken < kLongestWindow)) return;
+  const double rate = static_cast<double>(completed_) / std::chrono::duration<double>(taken).count();
+  if (yields_ != chosen_) {
+    compare(rate);
+  } else {
+    chosen_rate_ = completed_ < kLeast || taken > kLongestWindow ? 0 : rate;
+    if (++windows_ >= pause_ && chosen_rate_ > 0) yields_ = !chosen_;
   }
-  return true;
+  completed_ = 0;
+  begun_ = now;
+}
+
+/// With what the other way, which was tried, has done.
+void AdaptiveYield::compare(double rate) {
+  const double gain = std::clamp(std::log(rate / chosen_rate_), -kMostOfOne, kMostOfOne);
+  advantage_ = advantage_ / 2 + (yields_ ? gain : -gain);
+  const bool better = std::abs(advantage_) < kToChange ? chosen_ : advantage_ > 0;
+  pause_ = better == chosen_ ? std::min(2 * pause_, kMostPause) : kLeastPause;
+  yields_ = chosen_ = better;
+  windows_ = 0;
 }
 
 }  // namespace detail

@@ -1,15 +1,45 @@
 #pragma once
+#include <cstddef>
+
+#include <dsta/cache/duration.hpp>
 
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-/// Yields the processor, in the hope that what the caller waits for comes meanwhile. False: yields do not pay at the
-/// moment, and nothing was done. Thread-safe.
+/// Whether callers of a connection that are about to write yield the processor first, so that others add to what they
+/// send; else single requests are held back (see WriteBatching). Logic without I/O. One thread at a time.
 ///
-/// Trap: on a busy machine a yield hands the processor to other processes for milliseconds, where sleeping until woken
-/// takes microseconds. So yields are timed, and one that took long stops all of them for a while.
-bool yield_briefly() noexcept;
+/// Idea: which of the two does more depends on what else runs. Where the callers have the processors to themselves, a
+/// yield runs those whose replies have just come, and 8 callers do up to twice as much; beside other busy processes it
+/// gives these a time slice of milliseconds, and the callers do a tenth. So both are tried in turn, and what counts is
+/// how many requests are completed meanwhile.
+///
+/// Trap: the length of a yield does not tell. One's own 64 callers make it as long as another process does.
+class AdaptiveYield {
+ public:
+  /// What is compared: requests in this time, longer if there are fewer than kLeast.
+  static constexpr std::chrono::milliseconds kWindow{4}, kLongestWindow{50};
+  static constexpr std::size_t kLeast = 32;
+  /// Windows between two in which the other way is tried: doubled each time that this does not change anything.
+  static constexpr int kLeastPause = 2, kMostPause = 32;
+
+  bool pays() const { return yields_; }
+  /// Requests were completed, by whatever way is in use.
+  void completed(std::size_t count, TimePoint now);
+
+ private:
+  void compare(double rate);
+
+  bool yields_ = false;
+  bool chosen_ = false;      ///< what yields_ is but while the other is tried
+  double chosen_rate_ = 0;   ///< of the last window; 0: there was too little to do
+  double advantage_ = 0;     ///< of yields, as a logarithm; recent trials count more
+  int pause_ = kLeastPause;  ///< between the last trial and the next
+  int windows_ = 0;          ///< since the last trial
+  TimePoint begun_{};
+  std::size_t completed_ = 0;
+};
 
 }  // namespace detail
 }  // namespace v1

@@ -1,11 +1,11 @@
 #include "l2/client/connection.hpp"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <cassert>
 #include <new>
 #include <utility>
-
-#include "l2/client/adaptive_yield.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -23,10 +23,8 @@ constexpr std::string_view kTooManyReplies = "the server sent more than was aske
 constexpr int kWrites = 4;
 /// How long a request is held back at most for others to be sent along with it.
 constexpr std::chrono::microseconds kLongestHold{50};
-/// Times a caller that is about to write lets others run although none of them asks for anything.
-constexpr int kPatience = 4;
-/// ... and for how long in all.
-constexpr std::chrono::microseconds kMostGathering{200};
+/// How long a caller that is about to write yields at most, but for the last time.
+constexpr std::chrono::microseconds kMostGathering{300};
 
 /// For a request that may be held back.
 TimePoint hold_until(TimePoint deadline) {
@@ -160,6 +158,8 @@ void Connection::run(PendingRequest& request, Bytes bytes, TimePoint deadline) {
 void Connection::enqueue(PendingRequest& request, Bytes bytes, TimePoint deadline) {
   ++last_order_.place;
   request.order = last_order_;
+  request.word = &words_[last_order_.place / 32 % words_.size()];
+  request.bits = std::uint32_t{1} << (last_order_.place % 32);
   pending_.push(request);
   batching_.request_added();
   if (!writing_ && bytes.first.size() >= kKeptBuffer) return write_large(request, bytes, deadline);
@@ -198,7 +198,9 @@ void Connection::check_idle() {
 
 // --- the writer's role
 
-bool Connection::is_write_due() const { return batching_.is_due(pending_, reader_ && !reader_->sent); }
+bool Connection::is_write_due() const {
+  return batching_.is_due(pending_, yield_.pays() || (reader_ && !reader_->sent));
+}
 
 /// The first of what is held back has waited long enough.
 void Connection::send_held_back(const PendingRequest& own, TimePoint deadline) {
@@ -226,19 +228,17 @@ void Connection::write_for_all(const PendingRequest& own, TimePoint deadline) {
   writing_ = false;
 }
 
-/// Lets the callers run whose requests were completed just now: see WriteBatching::returning().
+/// Lets the callers run whose requests were completed just now, as long as they ask for more.
 void Connection::gather() {
-  if (batching_.returning() == 0) return;
-  const auto until = std::chrono::steady_clock::now() + kMostGathering;
-  for (int fruitless = 0; batching_.returning() > 0 && fruitless < kPatience && usable();) {
-    const std::size_t before = pending_.unsent();
-    bool yielded = false;
-    {
+  if (yield_.pays() && batching_.has_returning()) {
+    const TimePoint until = std::chrono::steady_clock::now() + kMostGathering;
+    std::size_t before = 0;
+    do {
+      before = pending_.unsent();
       const MutexUnlock unlocked(mutex_);
-      yielded = yield_briefly();
-    }
-    if (!yielded || std::chrono::steady_clock::now() >= until) break;
-    fruitless = pending_.unsent() == before ? fruitless + 1 : 0;
+      ::sched_yield();
+    } while (pending_.unsent() != before && batching_.has_returning() && usable() &&
+             std::chrono::steady_clock::now() < until);
   }
   batching_.forget_returning();
 }
@@ -298,9 +298,10 @@ void Connection::read_for_all(PendingRequest& own, TimePoint deadline, std::uint
     bool sound = true;
     std::string_view why;
     Step step;
+    const bool alone = pending_.is_one();
     {
       const MutexUnlock unlocked(mutex_);
-      step = incoming_.read(*stream_, deadline, late);
+      step = incoming_.read(*stream_, deadline, alone, late);
       if (step.kind == Step::Kind::moved) {
         moved_.fetch_add(step.bytes, std::memory_order_relaxed);
         sound = incoming_.parse(why);
@@ -309,6 +310,7 @@ void Connection::read_for_all(PendingRequest& own, TimePoint deadline, std::uint
     if (!usable()) return;  // and all requests are complete
     auto [completed, count, too_many] = pending_.deliver(incoming_.replies());
     batching_.requests_completed(count);
+    if (!alone || !pending_.empty()) yield_.completed(count, std::chrono::steady_clock::now());
     if (too_many) end(Fault::lost, nullptr, kTooManyReplies);
     // Bytes that trickle in keep no caller waiting beyond its deadline.
     late = late || (!own.answered() && std::chrono::steady_clock::now() >= deadline);
@@ -323,7 +325,7 @@ void Connection::read_for_all(PendingRequest& own, TimePoint deadline, std::uint
     {
       // Those that are completed take the mutex as soon as they wake.
       const MutexUnlock unlocked(mutex_);
-      while (completed) std::exchange(completed, completed->next)->signal(Status::complete);
+      PendingRequest::complete_all(completed);
     }
     if (left) return;
   }

@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -7,9 +8,11 @@
 #include <string_view>
 
 #include "base/mutex.hpp"
+#include "l2/client/adaptive_yield.hpp"
 #include "l2/client/incoming_replies.hpp"
 #include "l2/client/pending_queue.hpp"
 #include "l2/client/pending_request.hpp"
+#include "l2/client/wake_word.hpp"
 #include "l2/client/write_batching.hpp"
 #include "l2/net/stream.hpp"
 #include "l2/net/wake.hpp"
@@ -113,11 +116,15 @@ class Connection {
   mutable Mutex mutex_;
   PendingQueue pending_ DSTA_GUARDED_BY(mutex_);
   WriteBatching batching_ DSTA_GUARDED_BY(mutex_);
+  AdaptiveYield yield_ DSTA_GUARDED_BY(mutex_);
   SendOrder last_order_ DSTA_GUARDED_BY(mutex_);  ///< the connection's number in this process, the last request's place
   bool writing_ DSTA_GUARDED_BY(mutex_) = false;  ///< a caller has the writer's role
   const PendingRequest* reader_ DSTA_GUARDED_BY(mutex_) = nullptr;  ///< whose caller has the reader's role
   std::string why_ DSTA_GUARDED_BY(mutex_);
   std::shared_ptr<LinkWatch> watch_ DSTA_GUARDED_BY(mutex_);
+
+  /// Where callers sleep. Neighbours on the wire share a word, as their replies come together.
+  std::array<WakeWord, 16> words_;
 
   // Not under the mutex: each belongs to the one that has the role.
   std::string sending_;       ///< the writer's

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "l2/client/adaptive_yield.hpp"
 #include "l2/resp/parse_replies.hpp"
 
 namespace dsta::cache {
@@ -11,6 +10,8 @@ namespace detail {
 
 namespace {
 
+/// Reads in vain before a caller sleeps: as long as it takes, with the server's part, to fall asleep and be woken.
+constexpr int kSpins = 256;
 constexpr std::size_t kReadAtLeast = std::size_t{16} << 10;
 /// What is kept of the buffer between requests.
 constexpr std::size_t kKeptBuffer = std::size_t{256} << 10;
@@ -28,24 +29,19 @@ void IncomingReplies::make_room() {
   buffer_.grow(std::max(end_ + kReadAtLeast, std::min(2 * end_, end_ + (std::size_t{1} << 20))));
 }
 
-Step IncomingReplies::read(Stream& stream, TimePoint deadline, bool& late) {
+Step IncomingReplies::read(Stream& stream, TimePoint deadline, bool alone, bool& late) {
   make_room();
-  const auto read = [&] { return stream.read(buffer_.data() + end_, buffer_.size() - end_); };
-  Step step = read();
-  // A reply that comes within a few yields spares two switches of context. Whether it does depends on where the server
-  // runs, so it is tried as long as it mostly works, and now and then after that.
-  constexpr int kSpins = 24, kMostLuck = 64;
-  if (step.kind == Step::Kind::wait_read && ++spin_luck_ > 0) {
-    for (int i = 0; i < kSpins && step.kind == Step::Kind::wait_read && yield_briefly(); ++i) step = read();
-    spin_luck_ = step.kind == Step::Kind::wait_read ? -kMostLuck : kMostLuck;
-  }
-  while (step.kind == Step::Kind::wait_read || step.kind == Step::Kind::wait_write) {
-    if (!wait_ready(stream.descriptor(), step.kind == Step::Kind::wait_write, deadline)) {
-      late = true;
-      return step;
+  Step step{Step::Kind::wait_read, 0};
+  if (alone && spins_.pay()) {
+    for (int i = 0; i < kSpins && step.kind == Step::Kind::wait_read; ++i) {
+      step = stream.read(buffer_.data() + end_, buffer_.size() - end_);
     }
-    step = read();
+    spins_.have(step.kind != Step::Kind::wait_read);
   }
+  if (step.kind == Step::Kind::wait_read) {
+    step = stream.read_by(buffer_.data() + end_, buffer_.size() - end_, deadline);
+  }
+  late = step.kind == Step::Kind::wait_read || step.kind == Step::Kind::wait_write;
   if (step.kind == Step::Kind::moved) end_ += step.bytes;
   return step;
 }

@@ -66,12 +66,17 @@ void PendingQueue::abandon(const PendingRequest& request) {
 
 void PendingQueue::fail_all(Fault fault, const PendingRequest* whose) {
   unsent_ = 0;
+  PendingRequest* failed = nullptr;
+  PendingRequest** end = &failed;
   for (const Place& place : places_) {
     if (!place.request) continue;
     place.request->fault = place.request == whose ? fault : Fault::lost;
-    place.request->signal(PendingRequest::Status::complete);
+    *end = place.request;
+    end = &place.request->next;
   }
+  *end = nullptr;
   places_.clear();
+  PendingRequest::complete_all(failed);
 }
 
 }  // namespace detail

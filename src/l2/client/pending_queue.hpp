@@ -25,6 +25,7 @@ class PendingQueue {
     ++unsent_;
   }
   bool empty() const { return places_.empty(); }
+  bool is_one() const { return places_.size() == 1; }
   /// How many at the end have bytes that no writer has taken yet.
   std::size_t unsent() const { return unsent_; }
   std::size_t in_flight() const { return places_.size() - unsent_; }

@@ -7,6 +7,7 @@
 #include <dsta/cache/duration.hpp>
 
 #include "base/send_order.hpp"
+#include "l2/client/wake_word.hpp"
 #include "l2/resp/reply.hpp"
 
 namespace dsta::cache {
@@ -50,18 +51,26 @@ class PendingRequest {
   SendOrder order;
   /// The connection's, for its list of requests that it is about to complete.
   PendingRequest* next = nullptr;
+  /// Where the caller sleeps, and by which of the word's bits it is woken. The connection's; null: not sent yet.
+  WakeWord* word = nullptr;
+  std::uint32_t bits = 0;
 
   enum class Status : std::uint32_t { waiting, asleep, take_role, complete };
   Status status() const { return status_.load(std::memory_order_acquire); }
   /// `signalled` is take_role or complete. Wakes the caller. After `complete` the request may be gone when this
   /// returns.
   void signal(Status signalled);
+  /// Completes `first` and those behind it, linked by `next`. Wakes the callers, those that share a word by one call.
+  static void complete_all(PendingRequest* first);
   /// By the caller: waits for a signal. `waiting` when the deadline passed first.
   Status await(TimePoint deadline);
   /// By the caller, which has taken note of take_role.
   void note_role();
 
  private:
+  /// True: the caller sleeps, and is to be woken.
+  bool set(Status signalled);
+
   std::atomic<Status> status_{Status::waiting};
 };
 

@@ -40,15 +40,16 @@ class WriteBatching {
     overdue_ = true;
   }
 
-  /// `reader_unsent`: the request of the caller that reads has not been sent.
-  bool is_due(const PendingQueue& pending, bool reader_unsent) const {
+  /// `at_once`: nothing is to be held back, as the request of the caller that reads has not been sent, or since
+  /// AdaptiveYield says so.
+  bool is_due(const PendingQueue& pending, bool at_once) const {
     if (empty()) return false;
-    return pending.unsent() >= pending.in_flight() || overdue_ || sent_at_once_ > 0 || reader_unsent;
+    return at_once || pending.unsent() >= pending.in_flight() || overdue_ || sent_at_once_ > 0;
   }
 
   /// Callers whose requests were completed since the last write and that have not asked again. Most do at once: one
   /// write for all of them costs less than it delays the first.
-  std::size_t returning() const { return returning_; }
+  bool has_returning() const { return returning_ > 0; }
   void forget_returning() { returning_ = 0; }
 
  private:

@@ -1,7 +1,9 @@
 #include "l2/net/stream.hpp"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -48,14 +50,47 @@ bool wait_ready(int fd, bool for_writing, TimePoint deadline) {
   }
 }
 
+Step Stream::read_by(char* into, std::size_t room, TimePoint deadline) {
+  for (;;) {
+    const Step step = read(into, room);
+    const bool writes = step.kind == Step::Kind::wait_write;
+    if (step.kind != Step::Kind::wait_read && !writes) return step;
+    if (!wait_ready(descriptor(), writes, deadline)) return step;
+  }
+}
+
 namespace {
+
+/// How long one call of recv blocks at most, and what must be left until the deadline for it to block at all: the
+/// kernel counts this time in coarse steps.
+constexpr std::chrono::milliseconds kBlock{10};
+constexpr std::chrono::milliseconds kLeast{50};
+
+/// False: the kernel would not have it, and no call may block.
+bool let_block(int fd) {
+  const timeval limit{.tv_sec = 0, .tv_usec = std::chrono::microseconds(kBlock).count()};
+  if (::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) != 0) return false;
+  const int flags = ::fcntl(fd, F_GETFL);
+  return flags != -1 && ::fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) == 0;
+}
 
 class PlainStream final : public Stream {
  public:
-  explicit PlainStream(Descriptor socket) : socket_(std::move(socket)) {}
+  explicit PlainStream(Descriptor socket) : socket_(std::move(socket)), may_block_(let_block(socket_.get())) {}
 
-  Step read(char* into, std::size_t room) override {
-    const ssize_t got = ::recv(socket_.get(), into, room, MSG_DONTWAIT);
+  Step read(char* into, std::size_t room) override { return read(into, room, MSG_DONTWAIT); }
+  /// One system call where polling takes three: what is read here has mostly not come yet. It ends soon enough to look
+  /// at the clock again, and the last of the time is waited for by polling, so the deadline is as exact.
+  Step read_by(char* into, std::size_t room, TimePoint deadline) override {
+    while (may_block_ && interrupt_of_thread == -1 && deadline - std::chrono::steady_clock::now() > kLeast) {
+      const Step step = read(into, room, 0);
+      if (step.kind != Step::Kind::wait_read) return step;
+    }
+    return Stream::read_by(into, room, deadline);
+  }
+
+  Step read(char* into, std::size_t room, int flags) {
+    const ssize_t got = ::recv(socket_.get(), into, room, flags);
     if (got > 0) return {Step::Kind::moved, static_cast<std::size_t>(got)};
     if (got == 0) return {Step::Kind::closed, 0};
     return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? Step{Step::Kind::wait_read, 0}
@@ -73,6 +108,7 @@ class PlainStream final : public Stream {
 
  private:
   Descriptor socket_;
+  const bool may_block_;
 };
 
 }  // namespace

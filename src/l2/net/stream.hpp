@@ -32,11 +32,14 @@ struct Step {
   std::size_t bytes = 0;
 };
 
-/// Bytes to and from a server, never blocking. Reading by one thread and writing by another at the same time is fine.
+/// Bytes to and from a server. Reading by one thread and writing by another at the same time is fine.
 class Stream {
  public:
   virtual ~Stream() = default;
   virtual Step read(char* into, std::size_t room) = 0;
+  /// The one step that blocks: waits for bytes until `deadline` (steady clock) as wait_ready does, and reads what is
+  /// there. wait_read or wait_write: none came.
+  virtual Step read_by(char* into, std::size_t room, TimePoint deadline);
   virtual Step write(const char* from, std::size_t size) = 0;
   /// Ends both directions, so that a thread that waits on the descriptor wakes. Idempotent.
   virtual void shut() noexcept = 0;

@@ -1,7 +1,9 @@
 #include "l2/resp/reply_guard.hpp"
 
-#include <charconv>
 #include <cstring>
+#include <limits>
+
+#include "base/decimal.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -45,10 +47,15 @@ ReplyGuard::Verdict ReplyGuard::look(std::string_view bytes) {
 }
 
 bool ReplyGuard::number(std::string_view digits, std::int64_t& value) {
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  const std::size_t sign = digits.starts_with('-') ? 1 : 0;
-  const bool leading_zero = digits.size() > sign && digits[sign] == '0' && digits != "0";
-  if (error == std::errc{} && end == digits.data() + digits.size() && !leading_zero) return true;
+  const bool negative = digits.starts_with('-');
+  const std::string_view plain = digits.substr(negative ? 1 : 0);
+  const char* const end = plain.data() + plain.size();
+  // One more below zero than above.
+  const std::uint64_t most = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) + (negative ? 1 : 0);
+  std::uint64_t size = 0;
+  const bool whole = !plain.empty() && parse_digits(plain.data(), end, size) == end && size <= most;
+  value = static_cast<std::int64_t>(negative ? 0 - size : size);
+  if (whole && (plain[0] != '0' || digits == "0")) return true;
   reason_ = "a number is malformed";
   return false;
 }

@@ -10,7 +10,7 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-/// Parses whole replies that a ReplyGuard let pass, by hiredis, straight into a Reply. One thread.
+/// Parses whole replies that a ReplyGuard let pass straight into a Reply; nested ones by hiredis. One thread.
 class ReplyReader {
  public:
   ReplyReader();

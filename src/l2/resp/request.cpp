@@ -23,16 +23,25 @@ void append_header(std::string& out, char kind, std::size_t count) {
 
 }  // namespace
 
-Request& Request::add(std::span<const std::string_view> command) {
-  std::size_t size = bytes_.size() + kFrame;
-  for (const std::string_view argument : command) size += argument.size() + kFrame;
+Request& Request::begin(std::size_t arguments, std::size_t bytes) {
+  const std::size_t size = bytes_.size() + bytes + (arguments + 1) * kFrame;
   if (size > bytes_.capacity()) bytes_.reserve(std::max(size, 2 * bytes_.capacity()));
-  append_header(bytes_, '*', command.size());
-  for (const std::string_view argument : command) {
-    append_header(bytes_, '$', argument.size());
-    bytes_.append(argument).append("\r\n");
-  }
+  append_header(bytes_, '*', arguments);
   ++commands_;
+  return *this;
+}
+
+Request& Request::argument(std::string_view text) {
+  append_header(bytes_, '$', text.size());
+  bytes_.append(text).append("\r\n");
+  return *this;
+}
+
+Request& Request::add(std::span<const std::string_view> command) {
+  std::size_t size = 0;
+  for (const std::string_view text : command) size += text.size();
+  begin(command.size(), size);
+  for (const std::string_view text : command) argument(text);
   return *this;
 }
 

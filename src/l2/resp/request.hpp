@@ -20,6 +20,10 @@ class Request {
     return add(std::span<const std::string_view>(command.begin(), command.size()));
   }
   Request& add(std::span<const std::string_view> command);
+  /// The same argument by argument: `begin`, then as many times `argument`. `bytes` is how much the arguments take
+  /// together, or less.
+  Request& begin(std::size_t arguments, std::size_t bytes = 0);
+  Request& argument(std::string_view text);
 
   std::string_view bytes() const { return bytes_; }
   /// How many replies will come.

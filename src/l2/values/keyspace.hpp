@@ -19,6 +19,10 @@ class KeySpace {
   const std::string& head() const { return head_; }
 
   std::string entry(std::string_view name) const { return join(escape(name), name); }
+  /// The same in `key`, whose memory is used again: for many, one after the other.
+  std::string_view entry(std::string_view name, std::string& key) const {
+    return key.assign(head_).append(escape(name)).append(name);
+  }
   /// A glob over joined keys as one over the server's, which matches the keys of all entries that `pattern` matches,
   /// and of their raw leases, and may match others: what it finds is to be compared once more. The space has no glob
   /// characters.

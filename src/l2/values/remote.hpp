@@ -267,12 +267,13 @@ class Remote {
   template <class Replaces>
   std::vector<Done> run_replaces(const Replaces& replaces, std::span<const Call> calls);
   void know_time();
-  bool fetch(std::span<RemoteQuery> queries, const std::set<std::string, std::less<>>& wanted, std::uint64_t mark,
+  bool fetch(std::span<RemoteQuery> queries, std::span<const std::string_view> wanted, std::uint64_t mark,
              Versions& versions, Purpose purpose);
   void add_count(Request& request, std::string_view name, std::uint32_t by) const;
   void count_above_values(std::span<RemoteQuery> queries);
   bool find_lost_versions(std::span<const RemoteQuery> queries, Versions& versions);
-  Found to_found(std::string_view name, Reply& reply) const;
+  /// `key`: the entry's, as the server has it.
+  static void take_found(std::string_view key, Reply& reply, Found& found);
   bool note_version(std::string_view name, const Reply& reply, std::uint64_t mark, Versions& versions,
                     TimePoint kept_until = TimePoint{});
   bool need(std::span<const std::string> dependencies, Duration life, Versions& versions, bool with_epoch);

@@ -7,7 +7,7 @@ namespace detail {
 
 namespace {
 
-/// As Remote::to_found, by the head alone: a value of 40 MB need not travel to be counted.
+/// As Remote::take_found, by the head alone: a value of 40 MB need not travel to be counted.
 Found shown(std::string_view key, Reply& head) {
   Found found;
   found.kind = Found::Kind::other;

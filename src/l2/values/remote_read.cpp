@@ -16,6 +16,24 @@ constexpr std::size_t kMostKeys = 256;
 /// A day: longer than any refresh takes.
 constexpr std::string_view kOrderLife = "86400000";
 
+/// Names, each once. Few as a rule, and a tree would cost more than looking at them. They live elsewhere.
+class NameSet {
+ public:
+  bool contains(std::string_view name) const { return std::ranges::binary_search(names_, name); }
+  void add(std::string_view name) {
+    const auto place = std::ranges::lower_bound(names_, name);
+    if (place == names_.end() || *place != name) names_.insert(place, name);
+  }
+  void clear() { names_.clear(); }
+  bool empty() const { return names_.empty(); }
+  auto begin() const { return names_.begin(); }
+  auto end() const { return names_.end(); }
+  std::span<const std::string_view> all() const { return names_; }
+
+ private:
+  std::vector<std::string_view> names_;
+};
+
 /// 0 where it cannot be counted: then refreshes in several processes at once have no order.
 std::uint32_t to_order(const Reply& reply) {
   return reply.is(Reply::Kind::integer) ? static_cast<std::uint32_t>(reply.integer) : 0;
@@ -64,23 +82,22 @@ bool Remote::note_version(std::string_view name, const Reply& reply, std::uint64
   return true;
 }
 
-Found Remote::to_found(std::string_view name, Reply& reply) const {
-  Found found;
-  if (reply.is(Reply::Kind::nil)) return found;
+void Remote::take_found(std::string_view key, Reply& reply, Found& found) {
+  found = Found();
+  if (reply.is(Reply::Kind::nil)) return;
+  found.kind = Found::Kind::other;
   if (reply.is(Reply::Kind::error)) {
-    found.kind = Found::Kind::other;
     found.decode_error = DecodeError::not_an_envelope;
     found.of_other_type = true;
-    return found;
+    return;
   }
   found.bytes = std::move(reply.text);
-  const auto decoded = decode(found.bytes, keys_.entry(name));
+  const auto decoded = decode(found.bytes, key);
   if (const auto* view = std::get_if<EnvelopeView>(&decoded)) {
     found.kind = Found::Kind::value;
     found.view = *view;
-    return found;
+    return;
   }
-  found.kind = Found::Kind::other;
   found.decode_error = std::get<DecodeError>(decoded);
   if (found.decode_error == DecodeError::other_kind) {
     const auto lease = decode_lease(found.bytes);
@@ -89,7 +106,6 @@ Found Remote::to_found(std::string_view name, Reply& reply) const {
       found.lease = *held;
     }
   }
-  return found;
 }
 
 /// Counts a refresh of the entry.
@@ -120,39 +136,42 @@ void Remote::count_above_values(std::span<RemoteQuery> queries) {
 bool Remote::read(std::span<RemoteQuery> queries, std::span<const std::string> dependencies, Versions& versions,
                   bool plain, bool bypass_memory) {
   const bool use_memory = !bypass_memory && versions_are_reported();
-  std::set<std::string, std::less<>> wanted;
+  NameSet wanted;
   const auto want = [&](std::string_view name) {
     if (versions.find(name)) return;
     if (use_memory) {
       if (const auto known = memory_->find(name)) return versions.add(name, known);
     }
-    if (!wanted.contains(name)) wanted.emplace(name);
+    wanted.add(name);
   };
   want({});
   for (const auto& dependency : dependencies) want(dependency);
 
-  std::set<std::string, std::less<>> read = wanted;
+  NameSet read;
   for (std::size_t at = 0; at < queries.size(); at += kMostKeys) {
     const auto part = queries.subspan(at, std::min(kMostKeys, queries.size() - at));
-    if (!fetch(part, wanted, memory_->mark(), versions, plain ? Purpose::erase : Purpose::read)) return false;
+    if (!fetch(part, wanted.all(), memory_->mark(), versions, plain ? Purpose::erase : Purpose::read)) return false;
     // The value of another key may have been moved there, or it is a reply out of step: asked once more so that it
     // shows which.
     const auto strange = [](const RemoteQuery& query) { return query.found.kind == Found::Kind::other; };
     if (!plain && std::ranges::any_of(part, strange) &&
-        !fetch(part, wanted, memory_->mark(), versions, Purpose::erase)) {
+        !fetch(part, wanted.all(), memory_->mark(), versions, Purpose::erase)) {
       return false;
     }
-    wanted.clear();
+    if (at == 0) read = std::exchange(wanted, {});
   }
 
   // What only the values themselves name; and versions that are remembered otherwise than the value or lease has them:
   // another process may know better.
   bool lost = false;
   const auto look_again = [&](std::string_view name, std::uint64_t noted) {
-    want(name);
     const auto* known = versions.find(name);
+    if (!known) {
+      want(name);
+      known = versions.find(name);
+    }
     if (!known || (*known && (*known)->expired == noted)) return;
-    if (!read.contains(name)) wanted.emplace(name);
+    if (!read.contains(name)) wanted.add(name);  // the name lives in the entry that was found
     lost = lost || (!*known && is_kept_for_ever(name));
   };
   for (const auto& query : queries) {
@@ -164,7 +183,7 @@ bool Remote::read(std::span<RemoteQuery> queries, std::span<const std::string> d
       look_again(tag.name, tag.version);
     }
   }
-  if (!wanted.empty() && !fetch({}, wanted, memory_->mark(), versions, Purpose::read)) return false;
+  if (!wanted.empty() && !fetch({}, wanted.all(), memory_->mark(), versions, Purpose::read)) return false;
   count_above_values(queries);
   for (const auto& name : wanted) lost = lost || (!*versions.find(name) && is_kept_for_ever(name));
   return !lost || find_lost_versions(queries, versions);
@@ -184,16 +203,16 @@ bool Remote::find_lost_versions(std::span<const RemoteQuery> queries, Versions& 
   return true;
 }
 
-bool Remote::fetch(std::span<RemoteQuery> queries, const std::set<std::string, std::less<>>& wanted, std::uint64_t mark,
+bool Remote::fetch(std::span<RemoteQuery> queries, std::span<const std::string_view> wanted, std::uint64_t mark,
                    Versions& versions, Purpose purpose) {
   const bool single = queries.size() == 1 && wanted.empty();
-  std::vector<std::string> keys{single ? "GET" : "MGET"};
-  keys.reserve(queries.size() + wanted.size() + 1);
-  for (const auto& query : queries) keys.push_back(keys_.entry(query.name));
-  for (const auto& name : wanted) keys.push_back(version_key(name));
-  const std::vector<std::string_view> words(keys.begin(), keys.end());
+  std::size_t bytes = 0;
+  for (const auto& query : queries) bytes += keys_.head().size() + query.name.size();
   Request request;
-  request.add(words);
+  std::string key;
+  request.begin(1 + queries.size() + wanted.size(), bytes).argument(single ? "GET" : "MGET");
+  for (const auto& query : queries) request.argument(keys_.entry(query.name, key));
+  for (const auto& name : wanted) request.argument(version_key(name));
   for (const auto& query : queries) {
     if (!query.orders) continue;
     add_count(request, query.name, 1);
@@ -215,14 +234,16 @@ bool Remote::fetch(std::span<RemoteQuery> queries, const std::set<std::string, s
       link_.close_as_corrupt("a reply was another's");
       return false;
     }
-    queries[0].found = to_found(queries[0].name, reply);
+    take_found(keys_.entry(queries[0].name, key), reply, queries[0].found);
     return true;
   }
   if (!reply.is(Reply::Kind::array) || reply.elements.size() != queries.size() + wanted.size()) {
     link_.close_as_corrupt("a reply was another's");
     return false;
   }
-  for (std::size_t i = 0; i < queries.size(); ++i) queries[i].found = to_found(queries[i].name, reply.elements[i]);
+  for (std::size_t i = 0; i < queries.size(); ++i) {
+    take_found(keys_.entry(queries[i].name, key), reply.elements[i], queries[i].found);
+  }
   auto version = reply.elements.begin() + static_cast<std::ptrdiff_t>(queries.size());
   for (const auto& name : wanted) {
     if (!note_version(name, *version++, mark, versions)) return false;

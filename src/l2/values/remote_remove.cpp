@@ -33,7 +33,7 @@ Done Remote::remove(std::string_view name, Found& before) {
   Answer answer = run("remove", request, Purpose::erase);
   if (!answer) return to_done(answer);
   if (answer.replies[1].is(Reply::Kind::error)) return refused("remove", answer.replies[1]);
-  before = to_found(name, answer.replies[0]);
+  take_found(keys_.entry(name), answer.replies[0], before);
   return {Done::yes};
 }
 

@@ -5,6 +5,7 @@
 
 #include <dsta/cache/detail/hash.hpp>
 
+#include "base/decimal.hpp"
 #include "l2/values/keyspace.hpp"
 
 namespace dsta::cache {
@@ -13,11 +14,12 @@ namespace detail {
 
 std::optional<Version> parse_version(std::string_view text) {
   Version version;
-  const char* const end = text.data() + text.size();
-  const auto [middle, first] = std::from_chars(text.data(), end, version.removed);
-  if (first != std::errc{} || middle == end || *middle != ' ') return std::nullopt;
-  const auto [stop, second] = std::from_chars(middle + 1, end, version.expired);
-  if (second != std::errc{} || stop != end || version.removed > version.expired || version.removed == 0) {
+  const char* const begin = text.data();
+  const char* const end = begin + text.size();
+  const char* const middle = parse_digits(begin, end, version.removed);
+  if (!middle || middle == begin || middle == end || *middle != ' ') return std::nullopt;
+  const char* const stop = parse_digits(middle + 1, end, version.expired);
+  if (stop != end || stop == middle + 1 || version.removed > version.expired || version.removed == 0) {
     return std::nullopt;
   }
   return version;

@@ -20,6 +20,7 @@
 #include <dsta/cache/detail/batch_call.hpp>
 #include <dsta/cache/detail/call_key.hpp>
 #include <dsta/cache/detail/call_loader.hpp>
+#include <dsta/cache/detail/hit_copy.hpp>
 #include <dsta/cache/detail/leading.hpp>
 
 namespace dsta::cache {
@@ -36,6 +37,13 @@ detail::result_t<F, Arguments...> cached<F>::operator()(Arguments&&... arguments
     if (state_->reads_here() && state_->core->hit_bitwise(key.view(), kType, *state_->identity, raw.bytes)) {
       count_negative(raw.value());
       return raw.value();
+    }
+  } else if constexpr (detail::kCopiesQuietly<R>) {
+    std::optional<R> value;
+    if (state_->reads_here() &&
+        state_->core->hit_by(key.view(), kType, *state_->identity, &detail::copy_into<R>, &value)) {
+      count_negative(*value);
+      return *std::move(value);
     }
   } else {
     detail::NodeRef node;
@@ -65,7 +73,7 @@ std::shared_ptr<const detail::result_t<F, Arguments...>> cached<F>::shared(Argum
   const R* value = &node.template as<R>();
   // The entry goes before the core: its tags are the core's.
   using Held = std::pair<std::shared_ptr<detail::Core>, detail::NodeRef>;
-  return {std::make_shared<Held>(state_->core, std::move(node)), value};
+  return {std::make_shared<Held>(state_->core->pin(), std::move(node)), value};
 }
 
 template <class F>

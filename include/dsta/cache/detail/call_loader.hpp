@@ -2,7 +2,6 @@
 #include <concepts>
 #include <cstddef>
 #include <memory>
-#include <new>
 #include <ranges>
 #include <string>
 #include <string_view>
@@ -12,6 +11,7 @@
 
 #include <dsta/cache/detail/call_key.hpp>
 #include <dsta/cache/detail/core.hpp>
+#include <dsta/cache/detail/hit_copy.hpp>
 #include <dsta/cache/detail/shared_block.hpp>
 #include <dsta/cache/detail/signature.hpp>
 #include <dsta/cache/detail/value_check.hpp>
@@ -23,13 +23,6 @@
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
-
-/// A trivially copyable value that arrives as whole words.
-template <class R>
-struct Raw {
-  alignas(R) alignas(8) unsigned char bytes[(sizeof(R) + 7) / 8 * 8];
-  R value() const { return *std::launder(reinterpret_cast<const R*>(bytes)); }
-};
 
 template <class P, class Argument>
 owned_t<P> to_owned(Argument&& argument) {

@@ -20,6 +20,10 @@ namespace detail {
 
 class KeyPattern;
 
+/// Makes a copy of the value, at `out`. Runs no user code and reads no cache: meanwhile the entry is protected by the
+/// one hazard pointer of the thread.
+using Copier = void(const void* value, void* out);
+
 /// The compiled heart of a manager, as the templates of the installed headers see it. Thread-safe.
 /// After close() it stores and serves nothing: reads miss and loads run without the cache.
 ///
@@ -32,6 +36,11 @@ class Core : public Probes {
   Freshness read(const KeyView& key, const TypeOps& type, const Identity* reader, NodeRef& out) noexcept;
   /// Copies the value's bytes and counts a hit of `reader`; true only when the entry is fresh. For bitwise types.
   bool hit_bitwise(const KeyView& key, const TypeOps& type, Identity& reader, void* out) noexcept;
+  /// The same for other types, by `copier`. Throws std::bad_alloc if that does.
+  bool hit_by(const KeyView& key, const TypeOps& type, Identity& reader, Copier* copier, void* out);
+  /// The same for a manual call; without a `copier` for a bitwise type. `miss` only where no level has a value of this
+  /// type; all else but `fresh` takes a closer look. Counts nothing but a hit.
+  Freshness hit_manual(const KeyView& key, const TypeOps& type, const EntryOptions& options, Copier* copier, void* out);
 
   /// There is an L2.
   bool has_shared() const noexcept;
@@ -81,6 +90,9 @@ class Core : public Probes {
   /// Not after close(): the user's sink may be gone.
   void log(LogLevel level, std::string_view message) const;
   bool closed() const noexcept;
+  /// Keeps this alive, for a value that is handed out. The threads have reference counts of their own for this, since
+  /// one that all of them change costs more than the rest of a hit.
+  std::shared_ptr<Core> pin() noexcept;
 
  protected:
   Core() = default;

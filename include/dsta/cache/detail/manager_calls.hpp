@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <dsta/cache/detail/call_loader.hpp>
+#include <dsta/cache/detail/hit_copy.hpp>
 #include <dsta/cache/detail/manual.hpp>
 #include <dsta/cache/detail/shared_block.hpp>
 #include <dsta/cache/detail/value_check.hpp>
@@ -117,7 +118,22 @@ SetResult CacheManager::set(std::string_view key, T&& value, const EntryOptions&
 
 template <class T>
 std::optional<T> CacheManager::get(std::string_view key, const EntryOptions& options) const {
-  return lookup<T>(key, options).value;
+  if constexpr (detail::check_codable<T>()) {
+    if constexpr (detail::kHitsByCopy<T>) {
+      const detail::ManualKey stored(key, options);
+      std::optional<T> value;
+      const auto freshness = detail::hit_manual(*core_, stored.view(), options, value);
+      if (value) return value;
+      // A counter has a type of its own, and lookup asks for that too.
+      if (freshness == detail::Freshness::miss && detail::kReadableTypes<T>.size() == 1) {
+        core_->manual(options.prefix).counters.add(detail::Count::misses);
+        return value;
+      }
+    }
+    return lookup<T>(key, options).value;
+  } else {
+    return std::nullopt;
+  }
 }
 
 template <class T>
@@ -132,6 +148,11 @@ auto CacheManager::get_or_load(std::string_view key, Load load, const EntryOptio
   using R = std::remove_cvref_t<Result>;
   if constexpr (detail::check_result<Result>()) {
     const detail::ManualKey stored(key, options);
+    if constexpr (detail::kHitsByCopy<R>) {
+      std::optional<R> value;
+      detail::hit_manual(*core_, stored.view(), options, value);
+      if (value) return *std::move(value);
+    }
     const auto core = core_;  // `load` may destroy the manager
     detail::Identity& identity = core->manual_writer(options.prefix);
     const auto loader = detail::make_block<detail::PlainLoader<R, Load>, detail::Loader>(

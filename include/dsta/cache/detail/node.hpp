@@ -149,18 +149,35 @@ inline void copy_words(void* to, const void* from, std::size_t bytes) {
 /// Which of the store's lists a node is on.
 enum class Place : std::uint8_t { none, window, main, pinned };
 
-/// An entry: one allocation that holds this header, the value, and the key's bytes.
+/// An entry: one allocation that holds this header, the key's bytes, and the value.
 ///
 /// Invariant: once a node is published in the store, its value, key and times never change (replacing is a new node);
-/// `place` and the links belong to the shard and change under its lock only. References keep the value
+/// `place`, `wheel_slot` and the links belong to the shard and change under its lock only. References keep the value
 /// alive after the entry is gone, so a reader copies it without holding any lock.
+///
+/// The order of the fields is for the hit path: what a hit does not look at comes first, so that what it does look at
+/// lies together with the key and the value.
 struct Node {
-  // What a hit looks at, together: as few cache lines as can be.
+  Node* previous = nullptr;  ///< links of the policy's list
+  Node* next = nullptr;
+  Node* wheel_previous = nullptr;  ///< links of the expiry wheel
+  Node* wheel_next = nullptr;
+  TimePoint fresh_until;  ///< TimePoint::max(): for ever
+  TimePoint stale_until;  ///< physical expiry
+  TimePoint created;
+  /// No refresh is begun before: the last one failed. Changes while published.
+  std::atomic<TimePoint> retry_after{};
+
+  // From here on what a hit looks at.
   std::atomic<std::uint32_t> references{1};
   std::atomic<std::uint8_t> frequency{0};
-  Place place = Place::none;
-  bool counter = false;  ///< made by increment: never evicted
-  bool shared = false;   ///< L2 has it too, and it goes when that can no longer be kept track of
+  bool counter : 1 = false;  ///< made by increment: never evicted
+  bool shared : 1 = false;   ///< L2 has it too, and it goes when that can no longer be kept track of
+  bool wide : 1 = false;     ///< the value wants the alignment of std::max_align_t
+  bool is_long : 1 = false;  ///< there is a full key beside the name
+  std::uint16_t : 0;         // what the shard changes is a memory location of its own: readers look at those above
+  Place place : 4 = Place::none;
+  std::uint16_t wheel_slot : 12 = 0;
   std::uint64_t hash = 0;
   const TypeOps* type = nullptr;
   /// Whose function stored it; null for a manual set.
@@ -170,29 +187,38 @@ struct Node {
   TimePoint refresh_at;        ///< until then it is fresh and nothing is to be done: the hit path's only comparison
   NodeExtra* extra = nullptr;  ///< tags and what else few entries have; owned
   std::uint32_t key_size = 0;
-  std::uint32_t key_offset = 0;
+  std::uint32_t weight = 0;  ///< kTooHeavy: that or more
 
-  std::uint32_t value_offset = 0;
-  std::uint32_t full_size = 0;
-  TimePoint fresh_until;  ///< TimePoint::max(): for ever
-  TimePoint stale_until;  ///< physical expiry
-  TimePoint created;
-  /// No refresh is begun before: the last one failed. Changes while published.
-  std::atomic<TimePoint> retry_after{};
-  std::size_t weight = 0;
-  Node* previous = nullptr;  ///< links of the policy's list
-  Node* next = nullptr;
-  Node* wheel_previous = nullptr;  ///< links of the expiry wheel
-  Node* wheel_next = nullptr;
-  std::uint16_t wheel_slot = 0;
-
-  void* value() { return reinterpret_cast<char*>(this) + value_offset; }
-  const void* value() const { return reinterpret_cast<const char*>(this) + value_offset; }
-  std::string_view name() const { return {reinterpret_cast<const char*>(this) + key_offset, key_size}; }
-  std::string_view full() const {
-    return {reinterpret_cast<const char*>(this) + key_offset + (key_size + 7) / 8 * 8, full_size};
+  static constexpr std::uint32_t kTooHeavy = std::numeric_limits<std::uint32_t>::max();
+  void add_weight(std::size_t more) {
+    weight = more < kTooHeavy - weight ? weight + static_cast<std::uint32_t>(more) : kTooHeavy;
   }
+
+  void* value() { return bytes() + value_offset(key_size, full().size(), wide); }
+  const void* value() const { return const_cast<Node*>(this)->value(); }
+  std::string_view name() const { return {bytes() + sizeof(Node), key_size}; }
+  /// Empty where the name is the whole key.
+  std::string_view full() const {
+    if (!is_long) [[likely]]
+      return {};
+    const char* const at = bytes() + sizeof(Node) + padded(key_size);
+    return {at + 8, static_cast<std::size_t>(load64(at))};
+  }
+
+  /// To whole words: keys are compared, and values copied, by words.
+  static constexpr std::size_t padded(std::size_t bytes) { return (bytes + 7) / 8 * 8; }
+  /// Behind the header: the name; the size and the bytes of the full key if there is one; the value.
+  static constexpr std::size_t value_offset(std::size_t key_size, std::size_t full_size, bool wide) {
+    const std::size_t after_key =
+        sizeof(Node) + padded(key_size) + (full_size != 0 ? 8 + padded(full_size) : std::size_t{0});
+    return wide ? (after_key + 15) / 16 * 16 : after_key;
+  }
+
+ private:
+  char* bytes() { return reinterpret_cast<char*>(this); }
+  const char* bytes() const { return reinterpret_cast<const char*>(this); }
 };
+static_assert(sizeof(Node) == 128 && alignof(std::max_align_t) == 16, "a header of two cache lines");
 
 /// Frees what `extra` points to. Null is fine.
 void release_extra(NodeExtra* extra) noexcept;
@@ -249,15 +275,15 @@ class NodeRef {
 template <class T, class... Arguments>
 NodeRef make_node(const KeyView& key, Arguments&&... arguments) {
   static_assert(alignof(T) <= alignof(std::max_align_t), "over-aligned types cannot be cached by value");
-  constexpr std::size_t kValue = (sizeof(Node) + alignof(T) - 1) / alignof(T) * alignof(T);
-  constexpr std::size_t kText = kValue + (sizeof(T) + 7) / 8 * 8;
-  const std::size_t padded = (key.name.size() + 7) / 8 * 8;
-  const std::size_t bytes = kText + padded + key.full.size();
+  constexpr bool kWide = alignof(T) > 8;
+  const std::size_t padded = Node::padded(key.name.size());
+  const std::size_t at = Node::value_offset(key.name.size(), key.full.size(), kWide);
+  const std::size_t bytes = at + Node::padded(sizeof(T));
   constexpr auto kAlignment = std::align_val_t{alignof(std::max_align_t)};
   void* memory = ::operator new(bytes, kAlignment);
   T* value = nullptr;
   try {
-    value = ::new (static_cast<char*>(memory) + kValue) T(std::forward<Arguments>(arguments)...);
+    value = ::new (static_cast<char*>(memory) + at) T(std::forward<Arguments>(arguments)...);
   } catch (...) {
     ::operator delete(memory, kAlignment);
     throw;
@@ -265,16 +291,19 @@ NodeRef make_node(const KeyView& key, Arguments&&... arguments) {
   auto* node = ::new (memory) Node;
   node->hash = key.hash;
   node->type = &kTypeOps<T>;
-  node->value_offset = kValue;
-  node->key_offset = kText;
+  node->wide = kWide;
+  node->is_long = !key.full.empty();
   node->key_size = static_cast<std::uint32_t>(key.name.size());
-  node->full_size = static_cast<std::uint32_t>(key.full.size());
-  char* text = static_cast<char*>(memory) + node->key_offset;
+  char* const text = static_cast<char*>(memory) + sizeof(Node);
   if (padded != 0) std::memset(text + padded - 8, 0, 8);
   std::memcpy(text, key.name.data(), key.name.size());
-  if (!key.full.empty()) std::memcpy(text + padded, key.full.data(), key.full.size());
+  if (node->is_long) {
+    const std::uint64_t full_size = key.full.size();
+    std::memcpy(text + padded, &full_size, 8);
+    std::memcpy(text + padded + 8, key.full.data(), key.full.size());
+  }
   NodeRef owner(node);
-  node->weight = allocation(bytes) + heap_size(*value);
+  node->add_weight(allocation(bytes) + heap_size(*value));
   return owner;
 }
 

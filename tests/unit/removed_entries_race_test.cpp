@@ -1,0 +1,79 @@
+// Readers without a lock beside everything that removes and frees entries. For the sanitizers above all.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "l1/hit.hpp"
+#include "on_threads.hpp"
+
+namespace dsta::cache::detail {
+namespace {
+
+const TimePoint kNow{std::chrono::hours(1)};
+
+struct Key {
+  explicit Key(std::uint32_t number) {
+    std::snprintf(name, sizeof name, "%08u", number);
+    view = {std::string_view(name, 8), {}, (number + 1) * 0x9e3779b97f4a7c15};
+  }
+  char name[16] = {};
+  KeyView view;
+};
+
+/// Long enough to be on the heap: what was freed is not read by chance.
+std::string value_of(std::uint32_t number) { return std::string(40, 'v') + std::to_string(number); }
+
+TEST(RemovedEntriesRace, AReaderFindsAWholeValueOrNone) {
+  constexpr std::uint32_t kKeys = 3'000;
+  Store store({.max_bytes = std::size_t{8} << 20, .max_entries = 1'500}, kNow);
+  std::atomic<bool> stop{false};
+  std::atomic<std::uint64_t> hits{0};
+  testing_support::on_threads(5, [&](std::size_t thread) {
+    const auto step = static_cast<std::uint32_t>(2 * thread + 1);
+    std::uint32_t number = 0;
+    if (thread < 2) {  // reads, by a copy and by a reference
+      while (!stop) {
+        const Key key(number = (number + step) % kKeys);
+        std::string copied;
+        const auto copy = [&](const Node& node) { copied = *static_cast<const std::string*>(node.value()); };
+        if (store.copy(thread_record(), key.view, kTypeOps<std::string>, nullptr, kNow, copy) == Freshness::fresh) {
+          EXPECT_EQ(copied, value_of(number));
+          ++hits;
+        }
+        NodeRef found;
+        if (store.find(key.view, kTypeOps<std::string>, nullptr, kNow, found) == Freshness::fresh) {
+          EXPECT_EQ(found.as<std::string>(), value_of(number));
+        }
+      }
+    } else if (thread < 4) {  // writes, evicts, and removes
+      for (int i = 0; i < 40'000; ++i) {
+        const Key key(number = (number + step) % kKeys);
+        if (i % 10 == 0) {
+          store.erase(key.view, kNow);
+          continue;
+        }
+        NodeRef made = make_node<std::string>(key.view, value_of(number));
+        made->refresh_at = made->fresh_until = made->stale_until = TimePoint::max();
+        store.put(std::move(made), kNow);
+      }
+      stop = true;
+    } else {
+      for (std::uint64_t round = 1; !stop; ++round) {
+        if (round % 8 == 0) store.clear(round);
+        if (round % 3 == 0) store.free_removed();
+        if (round % 5 == 0) store.sweep(kNow);
+        EXPECT_LE(store.contents(kNow).bytes, std::size_t{8} << 20);
+      }
+    }
+  });
+  EXPECT_GT(hits, 0u);
+}
+
+}  // namespace
+}  // namespace dsta::cache::detail
