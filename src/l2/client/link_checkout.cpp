@@ -37,7 +37,7 @@ void Link::State::check_out(Checkout& checkout, std::size_t index, TimePoint dea
   if (writes) {
     checkout.tests_writes = write_breaker.let_through();
     if (!checkout.tests_writes) {
-      checkout.why = last_write_failure;
+      checkout.why = write_breaker.why();
       return;
     }
   }
@@ -48,7 +48,7 @@ void Link::State::check_out(Checkout& checkout, std::size_t index, TimePoint dea
     changed.wait_until(lock.native(), deadline - least_time(options));
   }
   if (next == Next::connect) connect_slot(checkout, slots[index], deadline);
-  if (!checkout.connection) checkout.why = closed ? std::string_view("the manager is closed") : last_failure;
+  if (!checkout.connection) checkout.why = closed ? std::string_view("the manager is closed") : breaker.why();
 }
 
 Link::State::Next Link::State::next_for(Checkout& checkout, std::size_t& index, TimePoint deadline) {
@@ -111,7 +111,7 @@ void Link::State::connect_slot(Checkout& checkout, Slot& slot, TimePoint deadlin
 std::string_view Link::State::why_no_time_is_left() {
   if (!awaits_success.load(std::memory_order_relaxed)) return "no time was left to ask the server";
   const MutexLock lock(mutex);
-  return last_failure;
+  return breaker.why();
 }
 
 // --- from its outcome
@@ -125,38 +125,27 @@ void Link::State::record(Checkout& checkout, const std::vector<Reply>& replies) 
     leave_replica(connection, connection.made, options);
     break;
   }
-  if (awaits_success.load(std::memory_order_relaxed)) record_success(checkout);
-  if (awaits_write.load(std::memory_order_relaxed) && checkout.request.writes()) record_write(checkout);
+  if (awaits_success.load(std::memory_order_relaxed) ||
+      (awaits_write.load(std::memory_order_relaxed) && checkout.request.writes())) {
+    record_success(checkout);
+  }
 }
 
 void Link::State::record_success(Checkout& checkout) {
-  bool closes = false;
+  bool closes = false, closes_for_writes = false;
   {
     const MutexLock lock(mutex);
-    if (breaker.is_open()) return;  // the request began before
-    closes = breaker.succeeded();
-    checkout.half_open = false;
-    attempts.forget();
-    pauses.reset();
-    awaits_success.store(false, std::memory_order_relaxed);
-    if (closes) breaker_changes.fetch_add(1, std::memory_order_relaxed);
+    if (!breaker.is_open()) {
+      attempts.forget();
+      pauses.reset();
+    }
+    closes = breaker.succeeded(checkout.half_open);
+    closes_for_writes = checkout.request.writes() && write_breaker.succeeded(checkout.tests_writes);
   }
   if (closes) {
     say(options.log, LogLevel::info, "circuit breaker closed for {}: it answers again", endpoint_name(options.address));
   }
-}
-
-void Link::State::record_write(Checkout& checkout) {
-  bool closes = false;
-  {
-    const MutexLock lock(mutex);
-    if (write_breaker.is_open()) return;  // likewise
-    closes = write_breaker.succeeded();
-    checkout.tests_writes = false;
-    awaits_write.store(false, std::memory_order_relaxed);
-    if (closes) breaker_changes.fetch_add(1, std::memory_order_relaxed);
-  }
-  if (closes) {
+  if (closes_for_writes) {
     say(options.log, LogLevel::info, "circuit breaker closed for writes to {}: it takes writes again",
         endpoint_name(options.address));
   }
@@ -177,17 +166,13 @@ void Link::State::record_failure(Checkout& checkout, bool refused, std::string_v
   bool opens = false, opens_for_writes = false;
   {
     const MutexLock lock(mutex);
-    awaits_success.store(true, std::memory_order_relaxed);
+    breaker.await_success();
     if (closed) return;
-    last_failure = why;
+    breaker.failed_for(why);
     opens = refused ? breaker.refused(checkout.half_open) : breaker.failed(Clock::now(), checkout.half_open);
-    checkout.half_open = false;
+    if (opens) start_recovery();
     // Where all requests fail, the breaker of all is the one that opens.
     if (!opens && !refused) opens_for_writes = write_failed(checkout, why);
-    if (opens) {
-      breaker_changes.fetch_add(1, std::memory_order_relaxed);
-      start_recovery();
-    }
   }
   if (opens) {
     say(options.log, LogLevel::warning, "circuit breaker open for {} ({}): requests fail at once until it answers",
@@ -208,14 +193,11 @@ void Link::State::record_slow_write(Checkout& checkout, std::string_view why) {
 /// True: that opened the breaker of writes.
 bool Link::State::write_failed(Checkout& checkout, std::string_view why) {
   if (!checkout.request.writes()) return false;
-  awaits_write.store(true, std::memory_order_relaxed);
-  last_write_failure = why;
+  write_breaker.await_success();
+  write_breaker.failed_for(why);
   const bool opens = write_breaker.failed(Clock::now(), checkout.tests_writes);
-  checkout.tests_writes = false;
-  if (!opens) return false;
-  breaker_changes.fetch_add(1, std::memory_order_relaxed);
-  start_recovery();
-  return true;
+  if (opens) start_recovery();
+  return opens;
 }
 
 void Link::State::say_writes_fail(std::string_view why) const {

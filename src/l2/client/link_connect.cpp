@@ -43,7 +43,7 @@ std::shared_ptr<Link::State::Pooled> Link::State::connect(TimePoint deadline) no
   try {
     const std::string_view reason = reason_for(refusal, error);
     const MutexLock lock(mutex);
-    last_failure = reason;
+    breaker.failed_for(reason);
   } catch (const std::exception&) {  // no memory: what was said before stands
   }
   return nullptr;
@@ -90,12 +90,12 @@ void Link::State::connect_in_background() {
 void Link::State::note_attempt(TimePoint now) {
   attempts.note(now);
   attempts_made.fetch_add(1, std::memory_order_relaxed);
-  awaits_success.store(true, std::memory_order_relaxed);
+  breaker.await_success();
 }
 
 void Link::State::go_down(bool probe_closes) {
   if (closed) return;
-  if (breaker.open(probe_closes)) breaker_changes.fetch_add(1, std::memory_order_relaxed);
+  breaker.open(probe_closes);
   start_recovery();
 }
 
@@ -139,11 +139,11 @@ void Link::State::recover() noexcept {
 /// True: no breaker is open any more.
 bool Link::State::try_recovery(TimePoint end) {
   last_recovery = Clock::now();
-  const bool worked = breaker.is_open() ? try_connection(end) : try_write(end);
-  return worked && !breaker.is_open() && !write_breaker.is_open();
+  breaker.is_open() ? try_connection(end) : try_write(end);
+  return !breaker.is_open() && !write_breaker.is_open();
 }
 
-bool Link::State::try_connection(TimePoint end) {
+void Link::State::try_connection(TimePoint end) {
   const TimePoint begun = Clock::now();
   note_attempt(begun);
   std::shared_ptr<Pooled> made;
@@ -152,26 +152,22 @@ bool Link::State::try_connection(TimePoint end) {
     made = connect(end);
     if (made) say(options.log, LogLevel::info, "reconnected to {}", endpoint_name(options.address));
   }
-  if (!made || closed) return false;
+  if (!made || closed) return;
   patience.connected_in(Clock::now() - begun);
   install(slots[0], std::move(made));
-  if (breaker.probe_succeeded()) {
-    breaker_changes.fetch_add(1, std::memory_order_relaxed);
-    pauses.reset();
-  }
+  if (breaker.probe_succeeded()) pauses.reset();
   changed.notify_all();
-  return true;
 }
 
 /// On a connection of its own: where a write has to wait, all that comes behind it on its connection waits, too.
-bool Link::State::try_write(TimePoint end) {
+void Link::State::try_write(TimePoint end) {
   note_attempt(Clock::now());
   std::shared_ptr<Pooled> made;
   {
     const MutexUnlock unlocked(mutex);
     made = connect(end);
   }
-  if (closed) return false;
+  if (closed) return;
   if (made) {
     write_test = made;  // so that close() need not wait for it
     const Request probe{"UNLINK", options.probe_key};
@@ -182,11 +178,10 @@ bool Link::State::try_write(TimePoint end) {
     }
     write_test.reset();
     last_recovery = Clock::now();  // it may have taken all its time: a caller that made it must not make the next one
-    if (closed || pending.fault != Fault::none || pending.replies[0].means_not_now()) return false;
+    if (closed || pending.fault != Fault::none || pending.replies[0].means_not_now()) return;
   }
   // Without a connection to be had (the server's maxclients) the next write is the probe.
   write_breaker.probe_succeeded();
-  return true;
 }
 
 void Link::State::close() {

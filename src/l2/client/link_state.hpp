@@ -17,9 +17,9 @@
 #include "base/fork_count.hpp"
 #include "base/mutex.hpp"
 #include "base/saturating_add.hpp"
-#include "l2/client/breaker.hpp"
 #include "l2/client/connection.hpp"
 #include "l2/client/link.hpp"
+#include "l2/client/link_breaker.hpp"
 #include "l2/client/reconnect_backoff.hpp"
 
 namespace dsta::cache {
@@ -59,16 +59,14 @@ struct Link::State {
       : options(given),
         forks(fork_count()),
         slots(given.connections),
-        breaker(given.operation_timeout),
-        write_breaker(given.operation_timeout) {}
+        breaker(given.operation_timeout, {breaker_changes, awaits_success}, "the server is out of reach"),
+        write_breaker(given.operation_timeout, {breaker_changes, awaits_write}, {}) {}
 
   const LinkOptions& options;
   const std::uint32_t forks;
   std::atomic<std::uint64_t> attempts_made{0}, breaker_changes{0};
-  /// A failure or an attempt was noted that a success puts right. Without it a success takes no lock.
-  std::atomic<bool> awaits_success{false};
-  /// The same of requests that write.
-  std::atomic<bool> awaits_write{false};
+  std::atomic<bool> awaits_success{false};  ///< see BreakerSignals
+  std::atomic<bool> awaits_write{false};    ///< likewise, of requests that write
 
   /// A connection to the server, and what is known of its worth.
   struct Pooled : Connection {
@@ -84,14 +82,12 @@ struct Link::State {
   std::condition_variable changed;
   std::vector<Slot> slots DSTA_GUARDED_BY(mutex);
   AttemptLimit attempts DSTA_GUARDED_BY(mutex);
-  Breaker breaker DSTA_GUARDED_BY(mutex);
+  /// Its reason is that of the last attempt to connect, too.
+  LinkBreaker breaker DSTA_GUARDED_BY(mutex);
   /// Of the requests that write, where others succeed between their failures: else the other one opens first.
-  Breaker write_breaker DSTA_GUARDED_BY(mutex);
+  LinkBreaker write_breaker DSTA_GUARDED_BY(mutex);
   ProbePauses pauses DSTA_GUARDED_BY(mutex);
   ProbePatience patience DSTA_GUARDED_BY(mutex);
-  /// Why the last attempt to connect failed, or the breaker opened: a kept reason.
-  std::string_view last_failure DSTA_GUARDED_BY(mutex) = "the server is out of reach";
-  std::string_view last_write_failure DSTA_GUARDED_BY(mutex) = {};  ///< likewise
   bool closed DSTA_GUARDED_BY(mutex) = false;
   TimePoint last_recovery DSTA_GUARDED_BY(mutex) = {};  ///< when it was tried last
   Recovery recovery DSTA_GUARDED_BY(mutex) = Recovery::none;
@@ -125,7 +121,6 @@ struct Link::State {
   void record(Checkout& checkout, const std::vector<Reply>& replies);
   void record(Checkout& checkout, Fault fault, std::string_view why);
   void record_success(Checkout& checkout);
-  void record_write(Checkout& checkout);
   void record_failure(Checkout& checkout, bool refused, std::string_view why);
   void record_slow_write(Checkout& checkout, std::string_view why);
   bool write_failed(Checkout& checkout, std::string_view why) DSTA_REQUIRES(mutex);
@@ -144,8 +139,8 @@ struct Link::State {
   void recover_on_caller(TimePoint deadline) DSTA_REQUIRES(mutex);
   void recover() noexcept;
   bool try_recovery(TimePoint end) DSTA_REQUIRES(mutex);
-  bool try_connection(TimePoint end) DSTA_REQUIRES(mutex);
-  bool try_write(TimePoint end) DSTA_REQUIRES(mutex);
+  void try_connection(TimePoint end) DSTA_REQUIRES(mutex);
+  void try_write(TimePoint end) DSTA_REQUIRES(mutex);
   void close();
 
  private:
