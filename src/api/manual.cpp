@@ -12,7 +12,7 @@ namespace detail {
 
 std::vector<SetResult> put_manual(Core& core, std::vector<NodeRef> nodes, const EntryOptions& options) {
   const EntryTerms terms = core.resolve(options);
-  if (terms.raw && terms.level != Level::l1 && !nodes.empty()) check_raw_codec(*nodes.front()->type);
+  if (terms.raw && !nodes.empty()) check_raw_codec(*nodes.front()->type);
   Counters& counters = core.manual_writer(options.prefix).counters;
   std::vector<SetResult> results;
   results.reserve(nodes.size());
@@ -68,7 +68,7 @@ const NodeRef& ManualReads::fetched(std::size_t i) const noexcept { return items
 std::size_t ManualReads::place(std::size_t i) const noexcept { return items_->places[i]; }
 
 void describe_load(Loader& load, EntryTerms terms, Identity& counted, const TypeOps& type) {
-  if (terms.raw && terms.level != Level::l1) check_raw_codec(type);
+  if (terms.raw) check_raw_codec(type);
   load.tags = terms.tags;
   load.terms = std::make_shared<const EntryTerms>(std::move(terms));
   load.identity = &counted;

@@ -103,7 +103,8 @@ EntryTerms resolve(const OptionLayers& layers, Duration default_ttl) {
   if (terms.raw && terms.stale_for > Duration::zero()) {
     throw ConfigError("raw and stale_for contradict each other: a raw value has nothing but its ttl");
   }
-  if (terms.raw && terms.level != Level::l1) {
+  terms.raw = terms.raw && terms.level != Level::l1;
+  if (terms.raw) {
     if (!terms.tags.empty()) {
       throw ConfigError(
           fmt::format("raw and the tag '{}' contradict each other: a raw value carries no tags: invalidate it "

@@ -33,7 +33,7 @@ struct EntryTerms {
   Duration refresh_backoff{};
   std::optional<std::size_t> compress_above;
   Level level = Level::both;
-  bool raw = false;
+  bool raw = false;  ///< never at Level::l1, where nothing is written as bytes
   std::vector<std::string> tags;
 };
 

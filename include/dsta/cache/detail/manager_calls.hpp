@@ -62,7 +62,7 @@ class PlainLoader final : public Loader {
     R value = invoke_load<R>(load_, loaded, previous);
     check_value(value);
     if constexpr (is_optional<R>) loaded.negative = !value.has_value();
-    if (terms->raw && terms->level != Level::l1 && !loaded.tags.empty()) refuse_raw_tags(loaded.tags.front());
+    if (terms->raw && !loaded.tags.empty()) refuse_raw_tags(loaded.tags.front());
     loaded.node = make_node<R>(key, std::move(value));
     return loaded;
   }
@@ -106,7 +106,7 @@ SetResult CacheManager::set(std::string_view key, T&& value, const EntryOptions&
     const detail::ManualKey stored(key, options);
     detail::check_value(value);
     const detail::EntryTerms terms = core_->resolve(options);
-    if (terms.raw && terms.level != Level::l1) detail::check_raw_codec(detail::kTypeOps<Stored>);
+    if (terms.raw) detail::check_raw_codec(detail::kTypeOps<Stored>);
     detail::Counters& counters = core_->manual_writer(options.prefix).counters;
     return detail::to_set_result(
         core_->put(detail::make_node<Stored>(stored.view(), std::forward<T>(value)), terms, terms.tags, nullptr),

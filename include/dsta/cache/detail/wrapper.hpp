@@ -126,7 +126,7 @@ struct WrapperBase {
   WrapperBase(const WrapperBase&) = delete;
   WrapperBase& operator=(const WrapperBase&) = delete;
 
-  bool is_raw() const { return terms->raw && terms->level != Level::l1; }
+  bool is_raw() const { return terms->raw; }
   /// False where L1 is not to be used although it is there.
   bool reads_here() const { return may_read_here() && !identity->mixed_tags.load(std::memory_order_relaxed); }
   /// The same where the tags of what is found are compared.
