@@ -110,9 +110,9 @@ class Registry {
 };
 
 /// Gives a thread's record back when the thread ends.
-struct Lease {
+struct BorrowedRecord {
   Listed* record = nullptr;
-  ~Lease() {
+  ~BorrowedRecord() {
     if (!record) return;
     own_record = nullptr;
     Registry::instance().put_back(*record);
@@ -126,10 +126,10 @@ constinit thread_local ThreadRecord* own_record = nullptr;
 const bool Hazards::asymmetric_ = kKernelBarrier && membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
 
 ThreadRecord& acquire_record() noexcept {
-  thread_local Lease lease;
-  lease.record = &Registry::instance().take();
-  lease.record->run = UnbrokenRun::of_this_thread();
-  own_record = lease.record;
+  thread_local BorrowedRecord borrowed;
+  borrowed.record = &Registry::instance().take();
+  borrowed.record->run = UnbrokenRun::of_this_thread();
+  own_record = borrowed.record;
   return *own_record;
 }
 

@@ -49,8 +49,8 @@ void InvalidationChannel::join() noexcept {
 }
 
 void InvalidationChannel::wait_briefly() {
-  constexpr std::chrono::milliseconds kPatience{200}, kLook{5};
-  const TimePoint end = std::chrono::steady_clock::now() + kPatience;
+  constexpr std::chrono::milliseconds kLongestWait{200}, kLook{5};
+  const TimePoint end = std::chrono::steady_clock::now() + kLongestWait;
   MutexLock lock(mutex_);
   while (!was_up_ && made_ && data_.up() && std::chrono::steady_clock::now() < end) {
     wake_.wait_for(lock.native(), kLook);

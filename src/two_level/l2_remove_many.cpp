@@ -14,7 +14,7 @@ namespace detail {
 namespace {
 
 /// Keys of one request: what a server answers well within an operation's time.
-constexpr std::size_t kMostKeys = 1024;
+constexpr std::size_t kMostRemovals = 1024;
 
 }  // namespace
 
@@ -25,8 +25,8 @@ std::size_t L2Cache::remove_many(std::span<const KeyView> keys, const Reach& rea
   const bool there = reach.l2 && levels_.has_l2() && !context_.closed();
   std::size_t erased = static_cast<std::size_t>(std::ranges::count(here, true));
   const TimeBudget::Operation budget(context_.time_limit());
-  for (std::size_t at = 0; there && at < keys.size(); at += kMostKeys) {
-    const auto part = keys.subspan(at, std::min(kMostKeys, keys.size() - at));
+  for (std::size_t at = 0; there && at < keys.size(); at += kMostRemovals) {
+    const auto part = keys.subspan(at, std::min(kMostRemovals, keys.size() - at));
     std::vector<Erasure> erasures;
     Versions versions;
     const Done asked = attempt([&]() -> Done {

@@ -69,7 +69,7 @@ TimePoint LeaseRenewal::renew() {
 
 TimePoint LeaseRenewal::renew(TimePoint now, TimePoint next) {
   // The leases that are held must be renewed in time.
-  constexpr Duration kPatience = Duration(Leases::kRenewal) / 2;
+  constexpr Duration kForGivingBack = Duration(Leases::kRenewal) / 2;
   std::vector<Leases::Record> due, ended;
   {
     const MutexLock quiet(quiet_);
@@ -77,7 +77,7 @@ TimePoint LeaseRenewal::renew(TimePoint now, TimePoint next) {
     ended = leases_->to_give_back(now, next);
   }
   ask(remote_, due, EntryAction::keep);
-  give_back(ended, now + kPatience);
+  give_back(ended, now + kForGivingBack);
   return next;
 }
 

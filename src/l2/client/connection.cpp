@@ -7,6 +7,8 @@
 #include <new>
 #include <utility>
 
+#include "l2/net/buffer_limits.hpp"
+
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
@@ -15,8 +17,6 @@ namespace {
 
 using Status = PendingRequest::Status;
 
-/// What is kept of the buffers between requests.
-constexpr std::size_t kKeptBuffer = std::size_t{256} << 10;
 constexpr std::size_t kLongestReason = 127;
 constexpr std::string_view kTooManyReplies = "the server sent more than was asked for";
 /// Writes a caller makes for others before it looks after its own reply.

@@ -25,7 +25,7 @@ struct Known {
   std::string_view meaning;
 };
 /// The first that fits.
-constexpr Known kKnown[] = {
+constexpr Known kKnownReasons[] = {
     {"WRONGTYPE", "", "the key holds another type (WRONGTYPE)"},
     {"NOAUTH", "", "the server asks for a password (NOAUTH)"},
     {"WRONGPASS", "", "the server refused the password (WRONGPASS)"},
@@ -67,8 +67,8 @@ std::string_view meaning(std::string_view text) {
     return known.begins.size() == text.size() || known.begins.find(' ') != std::string_view::npos ||
            text[known.begins.size()] == ' ';
   };
-  const auto* const known = std::ranges::find_if(kKnown, fits);
-  return known == std::end(kKnown) ? kUnknown : known->meaning;
+  const auto* const known = std::ranges::find_if(kKnownReasons, fits);
+  return known == std::end(kKnownReasons) ? kUnknown : known->meaning;
 }
 
 }  // namespace

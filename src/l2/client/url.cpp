@@ -26,7 +26,7 @@ using Transport = Endpoint::Transport;
 
 constexpr std::uint16_t kDefaultPort = 6379;
 constexpr std::string_view kLocalhost = "localhost";
-constexpr std::string_view kKnown = "known are 'memory:', redis://, rediss://, valkey://, valkeys://, unix://";
+constexpr std::string_view kKnownSchemes = "known are 'memory:', redis://, rediss://, valkey://, valkeys://, unix://";
 constexpr std::string_view kSentinel = "redis-sentinel";
 constexpr std::pair<std::string_view, Transport> kSchemes[] = {
     {"memory", Transport::memory},
@@ -50,11 +50,11 @@ std::optional<Transport> transport_of(std::string_view scheme) {
   // What stands in a scheme's place but is none may be a password: it is not repeated.
   constexpr std::string_view kSchemeBytes = "abcdefghijklmnopqrstuvwxyz+-.";
   if (!rest.starts_with("://") || scheme.empty() || scheme.find_first_not_of(kSchemeBytes) != scheme.npos) {
-    throw ConfigError(fmt::format("the URL has no scheme: {}", kKnown));
+    throw ConfigError(fmt::format("the URL has no scheme: {}", kKnownSchemes));
   }
   const bool has_user = rest.find('@') != rest.npos;  // then it may be a part of what stands before the '@'
-  throw ConfigError(
-      fmt::format("URL scheme{} is not known: {}", has_user ? "" : fmt::format(" '{}'", scheme.substr(0, 32)), kKnown));
+  throw ConfigError(fmt::format("URL scheme{} is not known: {}",
+                                has_user ? "" : fmt::format(" '{}'", scheme.substr(0, 32)), kKnownSchemes));
 }
 
 /// A URL's parts after "scheme://".

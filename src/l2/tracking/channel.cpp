@@ -35,37 +35,38 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Phase = ChannelPhase;
 using Event = ChannelEvent;
-using Kind = ChannelJob::Kind;
+using JobKind = ChannelJob::Kind;
 
-constexpr std::chrono::milliseconds kAfterFailure{10};
+constexpr std::chrono::milliseconds kPauseWithoutMemory{10};
 constexpr std::string_view kNoThread = "there is no thread to be had for it";
-
-/// What other threads read.
-struct PublishedState {
-  explicit PublishedState(Link& link) : watch(link.watch()) {}
-
-  const std::shared_ptr<LinkWatch> watch;
-  /// While up 1 + what watch->ends was before the registration, else 0: the end of a connection takes it down at once.
-  std::atomic<std::uint64_t> up_at{0};
-  std::atomic<TimePoint> known_good{TimePoint{}};
-  std::atomic<bool> stopping{false};
-
-  bool up() const {
-    const std::uint64_t at = up_at.load(std::memory_order_acquire);
-    return at != 0 && at == 1 + watch->ends.load(std::memory_order_acquire);
-  }
-};
 
 }  // namespace
 
 struct Channel::State {
+  /// What other threads read.
+  struct Published {
+    explicit Published(Link& link) : watch(link.watch()) {}
+
+    const std::shared_ptr<LinkWatch> watch;
+    /// While up 1 + what watch->ends was before the registration, else 0: the end of a connection takes it down at
+    /// once.
+    std::atomic<std::uint64_t> up_at{0};
+    std::atomic<TimePoint> known_good{TimePoint{}};
+    std::atomic<bool> stopping{false};
+
+    bool up() const {
+      const std::uint64_t at = up_at.load(std::memory_order_acquire);
+      return at != 0 && at == 1 + watch->ends.load(std::memory_order_acquire);
+    }
+  };
+
   State(ChannelOptions given, Link& link, ChannelListener& reports_to)
       : options(std::move(given)), data(link), listener(reports_to), published(link), worker(published.watch) {}
 
   const ChannelOptions options;
   Link& data;
   ChannelListener& listener;
-  PublishedState published;
+  Published published;
 
   // The thread's own.
   Phase phase = Phase::down;
@@ -103,7 +104,7 @@ struct Channel::State {
   void advance();
   void start_connect(TimePoint now);
   void register_tracking(std::shared_ptr<Connection> connection, TimePoint now);
-  void start_request(Kind kind, std::optional<Event> event, Request request);
+  void start_request(JobKind kind, std::optional<Event> event, Request request);
 
   void move(Event event);
   void come_up();
@@ -152,8 +153,8 @@ void Channel::State::run() {
       feed.close();
       registered = nullptr;
       // A job that connects goes on: in that phase there is nothing else to lose.
-      if (!worker.is(Kind::connect)) move(Event::out_of_memory);
-      std::this_thread::sleep_for(kAfterFailure);
+      if (!worker.is(JobKind::connect)) move(Event::out_of_memory);
+      std::this_thread::sleep_for(kPauseWithoutMemory);
     }
   }
 }
@@ -235,7 +236,7 @@ void Channel::State::check_data_connection() {
   if (!worker.busy()) {
     moved = registered->moved();
     heartbeat.check_begun(now);
-    start_request(Kind::check, std::nullopt, registration.check_request());
+    start_request(JobKind::check, std::nullopt, registration.check_request());
   } else if (now - worker.begun() < options.ping_period) {
     heartbeat.check_again(worker.begun() + options.ping_period);
   } else if (moves_large_value(moved)) {
@@ -256,7 +257,7 @@ bool Channel::State::moves_large_value(std::uint64_t before) const {
 void Channel::State::finish_job() {
   const auto job = worker.take_ended();
   if (!job) return;
-  if (job->kind == Kind::connect) return finish_connect(*job);
+  if (job->kind == JobKind::connect) return finish_connect(*job);
   // Found dead before anything was sent: that was no attempt, the next connection is another.
   if (job->answer.fault == Fault::lost && !job->answer.maybe_executed) retry.registration = {};
   // Of an earlier registration than the one there is now: what came of it does not matter any more.
@@ -278,13 +279,13 @@ void Channel::State::finish_connect(ChannelJob& job) {
 
 void Channel::State::finish_request(ChannelJob& job) {
   if (job.answer.fault != Fault::none) {
-    if (job.kind == Kind::check && job.answer.fault == Fault::timeout && moves_large_value(job.moved)) {
+    if (job.kind == JobKind::check && job.answer.fault == Fault::timeout && moves_large_value(job.moved)) {
       return heartbeat.check_again(Clock::now());
     }
     return registration_lost(phase == Phase::up ? "the data connection was lost"
                                                 : "the data connection did not answer");
   }
-  if (job.kind == Kind::check) {
+  if (job.kind == JobKind::check) {
     const Reply& redirection = job.answer.replies[0];
     if (redirection.means_not_now()) return;  // and so no sign of anything
     if (!registration.confirmed_by(redirection)) {
@@ -293,11 +294,11 @@ void Channel::State::finish_request(ChannelJob& job) {
     heartbeat.confirmed(job.begun);
     return publish_known_good();
   }
-  if (job.kind == Kind::self_test) registration.learn_from(job.answer);
+  if (job.kind == JobKind::self_test) registration.learn_from(job.answer);
   if (const std::string refusal = refusal_in(job.answer); !refusal.empty()) {
     return registration_lost(refusal, LogLevel::error);
   }
-  if (job.kind == Kind::enable) return come_up();
+  if (job.kind == JobKind::enable) return come_up();
   move(Event::registered);
   self_test.deadline = Clock::now() + options.ping_period;
 }
@@ -308,7 +309,7 @@ void Channel::State::advance() {
   if (phase == Phase::up || worker.busy()) return;
   const TimePoint now = Clock::now();
   if (phase == Phase::self_test) {
-    if (self_test.reported) return start_request(Kind::enable, Event::probe_reported, registration.enable_request());
+    if (self_test.reported) return start_request(JobKind::enable, Event::probe_reported, registration.enable_request());
     if (now < self_test.deadline) return;
     return registration_lost("the server did not report the key of the self-test on the channel", LogLevel::error);
   }
@@ -331,7 +332,7 @@ void Channel::State::advance() {
 
 void Channel::State::start_connect(TimePoint now) {
   retry.connect = retry.after(now);
-  worker.prepare({.kind = Kind::connect});
+  worker.prepare({.kind = JobKind::connect});
   move(Event::connect_started);
   if (worker.start_connect(data.options(), saturating_add(Clock::now(), data.options().connect_timeout))) return;
   move(Event::connect_failed);
@@ -344,11 +345,11 @@ void Channel::State::register_tracking(std::shared_ptr<Connection> connection, T
   self_test.probe = self_test.prefix + new_nonce();
   self_test.reported = false;
   self_test.begun = now;
-  start_request(Kind::self_test, Event::registration_started, registration.self_test_request(self_test.probe));
+  start_request(JobKind::self_test, Event::registration_started, registration.self_test_request(self_test.probe));
 }
 
 /// Has the worker run it over the data connection. `event`: what that means for the phase.
-void Channel::State::start_request(Kind kind, std::optional<Event> event, Request request) {
+void Channel::State::start_request(JobKind kind, std::optional<Event> event, Request request) {
   worker.prepare(
       {.kind = kind, .channel_id = registration.channel_id, .connection = registered, .moved = registered->moved()});
   if (event) move(*event);

@@ -6,6 +6,7 @@
 
 #include "l2/client/handshake.hpp"
 #include "l2/client/reason.hpp"
+#include "l2/net/buffer_limits.hpp"
 #include "l2/resp/parse_replies.hpp"
 
 namespace dsta::cache {
@@ -14,9 +15,6 @@ namespace detail {
 
 namespace {
 
-constexpr std::size_t kReadAtLeast = std::size_t{16} << 10;
-/// What is kept of the buffer between messages.
-constexpr std::size_t kKeptBuffer = std::size_t{256} << 10;
 /// Reads in one call of `receive`.
 constexpr int kReads = 16;
 

@@ -26,7 +26,7 @@ namespace {
 // something that never began).
 constexpr std::string_view kMagic = "\xC1\xFF\xD5";
 constexpr char kVersion = 2, kFirstVersion = 1;
-enum Kind : char { kValue = 1, kLease = 2 };
+enum FrameKind : char { kValue = 1, kLease = 2 };
 
 enum Flag : unsigned char { kNegative = 1, kCompressed = 2, kKeyIsHash = 4, kKnownFlags = 7 };
 
@@ -47,7 +47,7 @@ To narrow(std::size_t size, const char* what) {
   return static_cast<To>(size);
 }
 
-std::string begin(Kind kind, unsigned flags, std::uint16_t tags, std::size_t size) {
+std::string begin(FrameKind kind, unsigned flags, std::uint16_t tags, std::size_t size) {
   std::string out;
   out.reserve(size);
   out += kMagic;
@@ -90,7 +90,7 @@ bool is_hash_of(std::string_view stored, std::string_view key) {
 }
 
 /// What is wrong with the frame that every kind has; nothing if the bytes are whole and as they were written.
-std::optional<DecodeError> check_frame(std::string_view bytes, Kind kind) {
+std::optional<DecodeError> check_frame(std::string_view bytes, FrameKind kind) {
   if (bytes.empty() || bytes.substr(0, kMagic.size()) != kMagic.substr(0, bytes.size())) {
     return DecodeError::not_an_envelope;
   }
