@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "l2/net/buffer_limits.hpp"
 #include "l2/resp/parse_replies.hpp"
 
 namespace dsta::cache {
@@ -12,9 +13,6 @@ namespace {
 
 /// Reads in vain before a caller sleeps: as long as it takes, with the server's part, to fall asleep and be woken.
 constexpr int kSpins = 256;
-constexpr std::size_t kReadAtLeast = std::size_t{16} << 10;
-/// What is kept of the buffer between requests.
-constexpr std::size_t kKeptBuffer = std::size_t{256} << 10;
 
 }  // namespace
 
@@ -36,9 +34,9 @@ Step IncomingReplies::read(Stream& stream, TimePoint deadline, bool alone, bool&
     for (int i = 0; i < kSpins && step.kind == Step::Kind::wait_read; ++i) {
       step = stream.read(buffer_.data() + end_, buffer_.size() - end_);
     }
-    spins_.have(step.kind != Step::Kind::wait_read);
+    spins_.have(step.kind == Step::Kind::moved);
   }
-  if (step.kind == Step::Kind::wait_read) {
+  if (step.kind == Step::Kind::wait_read || step.kind == Step::Kind::wait_write) {  // TLS writes to read on
     step = stream.read_by(buffer_.data() + end_, buffer_.size() - end_, deadline);
   }
   late = step.kind == Step::Kind::wait_read || step.kind == Step::Kind::wait_write;
