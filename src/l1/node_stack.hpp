@@ -22,13 +22,21 @@ class NodeStack {
   ~NodeStack() {
     while (!empty()) {
       NodeRef node(pop());
+      if (empty()) break;
       // While this one is freed, the next one comes: entries of a large store are in no cache.
       __builtin_prefetch(head_);
       __builtin_prefetch(reinterpret_cast<const char*>(head_) + 64);
     }
   }
+  void swap(NodeStack& other) noexcept {
+    std::swap(reach_, other.reach_);
+    std::swap(head_, other.head_);
+    std::swap(count_, other.count_);
+    std::swap(weight_, other.weight_);
+  }
+  /// Takes as long as the smaller one is.
   void push_all(NodeStack& other) {
-    if (empty()) swap(other);
+    if (count_ < other.count_) swap(other);
     while (!other.empty()) push(other.pop());
   }
   /// Nodes that are linked by `next` already, and the sums over them.
@@ -44,6 +52,16 @@ class NodeStack {
     weight_ += node->weight;
     reach_ += reach(*node);
   }
+  /// At most so many.
+  NodeStack pop_some(std::size_t most) {
+    NodeStack some;
+    if (count_ <= most) {
+      some.swap(*this);
+    } else {
+      while (some.count_ < most) some.push(pop());
+    }
+    return some;
+  }
   Node* pop() {
     --count_;
     weight_ -= head_->weight;
@@ -57,12 +75,6 @@ class NodeStack {
   std::size_t whole_weight() const { return reach_; }
 
  private:
-  void swap(NodeStack& other) noexcept {
-    std::swap(reach_, other.reach_);
-    std::swap(head_, other.head_);
-    std::swap(count_, other.count_);
-    std::swap(weight_, other.weight_);
-  }
   Node* head_ = nullptr;
   std::size_t count_ = 0;
   std::size_t weight_ = 0;

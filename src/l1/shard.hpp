@@ -28,8 +28,8 @@ class Unlinked;
 ///  - an entry is in `table`, on one list of `policy`, and in `wheel` unless it never expires; or in none of them;
 ///  - the weight of the entries, the tables and `reserve` are within the budget, unless all that is left is pinned;
 ///  - an entry that left the table is in `retired` until nobody can be reading it, then in `unread` until it is freed.
-///    These two take no more than `reserve`, but after many were removed at once. Then an insertion frees of them what
-///    it adds, so that all together never grow over the budget.
+///    These two take no more than `reserve`, but after many were removed at once, or one that is heavier. Then an
+///    insertion frees of them what it adds, so that all together never grow over the budget.
 struct alignas(64) Shard {
   Table table DSTA_GUARDED_BY(lock);
   SpinLock lock;
@@ -54,8 +54,14 @@ struct alignas(64) Shard {
 
   /// Entries that left the table and may still be read by somebody.
   NodeStack retired DSTA_GUARDED_BY(lock);
+  /// What of them was read when they were looked at last: they are looked at again when enough others have joined.
+  std::size_t read_count DSTA_GUARDED_BY(lock) = 0, read_weight DSTA_GUARDED_BY(lock) = 0;
   /// Entries that nobody can be reading any more, to be freed a few at a time.
   NodeStack unread DSTA_GUARDED_BY(lock);
+  /// Threads that have taken entries out of `retired` to look who reads them. Who frees all there is asks the last of
+  /// them to free what it took.
+  std::uint32_t looking DSTA_GUARDED_BY(lock) = 0;
+  bool free_when_looked DSTA_GUARDED_BY(lock) = false;
 
   static bool is(const Node& node, const KeyView& key) {
     return node.name() == key.name && (key.by_name || node.full() == key.full);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <new>
 #include <span>
 #include <utility>
@@ -15,14 +16,23 @@ namespace detail {
 
 namespace {
 
-NodeStack take_retired(Shard& shard) {
+/// At most so many of those that wait for a look.
+NodeStack take_retired(Shard& shard, std::size_t most) {
   const SpinGuard lock(shard.lock);
-  return std::exchange(shard.retired, NodeStack());
+  if (!shard.retired.empty()) ++shard.looking;
+  shard.read_count = shard.read_weight = 0;
+  return shard.retired.pop_some(most);
 }
 
-void give_back(Shard& shard, NodeStack& batch) {
+/// After `take_retired`, if it took any: what is still read, and what is not.
+void give_back(Shard& shard, NodeStack& read, NodeStack& unread, NodeStack& freed) {
   const SpinGuard lock(shard.lock);
-  shard.retired.push_all(batch);
+  shard.read_count = read.count();
+  shard.read_weight = read.whole_weight();
+  shard.retired.push_all(read);
+  shard.unread.push_all(unread);
+  if (shard.free_when_looked) freed.push_all(shard.unread);
+  if (--shard.looking == 0) shard.free_when_looked = false;
 }
 
 /// Splits off those that somebody reads.
@@ -40,19 +50,19 @@ NodeStack split_read(NodeStack& batch, const std::vector<const Node*>& announced
 }  // namespace
 
 void Unlinked::look_who_reads(Shard& shard) {
-  NodeStack batch = take_retired(shard);
-  NodeStack read;
+  NodeStack batch = take_retired(shard, std::numeric_limits<std::size_t>::max());
   if (!batch.empty()) {
+    NodeStack read;
     try {
       read = split_read(batch, Hazards::announced());
     } catch (const std::bad_alloc&) {  // the next one looks again: this runs in destructors
-      return give_back(shard, batch);
+      batch.swap(read);
     }
+    give_back(shard, read, batch, freed_);
   }
-  freed_.push_all(batch);
   const SpinGuard lock(shard.lock);
-  shard.retired.push_all(read);
   freed_.push_all(shard.unread);
+  shard.free_when_looked = shard.looking != 0;
 }
 
 void Unlinked::look_who_reads_together() {
@@ -65,20 +75,22 @@ void Unlinked::look_who_reads_together() {
   const auto own = static_cast<std::size_t>(&shard_ - shard_.all);
   const std::span neighbours(shard_.all + own / kTogether * kTogether, std::min(shard_.parts, kTogether));
   std::array<NodeStack, kTogether> batches;
-  for (std::size_t i = 0; i < neighbours.size(); ++i) batches[i] = take_retired(neighbours[i]);
+  // Where all entries were removed at once there are more than one write should look at: the sweep comes for them.
+  for (std::size_t i = 0; i < neighbours.size(); ++i) batches[i] = take_retired(neighbours[i], 2 * kBatch);
   std::vector<const Node*> announced;
+  bool failed = false;
   try {
     announced = Hazards::announced();  // after all of them were removed
   } catch (const std::bad_alloc&) {
-    for (std::size_t i = 0; i < neighbours.size(); ++i) give_back(neighbours[i], batches[i]);
-    return;
+    failed = true;
   }
   for (std::size_t i = 0; i < neighbours.size(); ++i) {
     if (batches[i].empty()) continue;
+    const bool heavy = batches[i].count() < kBatch && batches[i].weight() > 2 * neighbours[i].reserve;
     NodeStack read = split_read(batches[i], announced);
-    const SpinGuard lock(neighbours[i].lock);
-    neighbours[i].retired.push_all(read);
-    neighbours[i].unread.push_all(batches[i]);
+    if (failed) batches[i].swap(read);
+    if (heavy) freed_.push_all(batches[i]);
+    give_back(neighbours[i], read, batches[i], freed_);
   }
 }
 

@@ -50,7 +50,9 @@ class Unlinked {
   /// So few that they are still in the processor's cache when they are freed.
   static constexpr std::size_t kBatch = 64;
   static bool has_batch(const Shard& shard) DSTA_REQUIRES(shard.lock) {
-    return shard.retired.count() >= kBatch || (!shard.retired.empty() && shard.retired.whole_weight() >= shard.reserve);
+    if (!shard.unread.empty()) return false;  // each write frees of those what it adds
+    const std::size_t count = shard.retired.count() - shard.read_count;
+    return count >= kBatch || (count != 0 && shard.retired.whole_weight() - shard.read_weight >= shard.reserve);
   }
   /// Of this shard, and frees what nobody reads.
   void look_who_reads(Shard& shard) DSTA_EXCLUDES(shard.lock);

@@ -29,6 +29,33 @@ TEST_F(NodeStackTest, WeighsWhatItHolds) {
   EXPECT_EQ(stack.weight(), 10u);
 }
 
+TEST_F(NodeStackTest, TakesAllOfAnotherOneWhicheverIsLarger) {
+  for (const int here : {0, 1, 3}) {
+    NodeStack stack, other;
+    for (int i = 0; i < here; ++i) stack.push(node(10));
+    for (int i = 0; i < 2; ++i) other.push(node(1));
+    stack.push_all(other);
+    EXPECT_TRUE(other.empty());
+    EXPECT_EQ(stack.count(), static_cast<std::size_t>(here) + 2);
+    EXPECT_EQ(stack.weight(), static_cast<std::size_t>(here) * 10 + 2);
+    EXPECT_EQ(alive.use_count(), here + 3);
+  }
+  EXPECT_EQ(alive.use_count(), 1);
+}
+
+TEST_F(NodeStackTest, PopsNoMoreThanItIsAskedFor) {
+  NodeStack stack;
+  for (int i = 0; i < 5; ++i) stack.push(node(10));
+  const NodeStack two = stack.pop_some(2);
+  EXPECT_EQ(two.count(), 2u);
+  EXPECT_EQ(two.weight(), 20u);
+  EXPECT_EQ(stack.count(), 3u);
+  const NodeStack rest = stack.pop_some(4);
+  EXPECT_EQ(rest.count(), 3u);
+  EXPECT_TRUE(stack.empty());
+  EXPECT_EQ(stack.weight(), 0u);
+}
+
 TEST_F(NodeStackTest, FreesWhatItStillHas) {
   {
     NodeStack stack;

@@ -75,5 +75,48 @@ TEST(RemovedEntriesRace, AReaderFindsAWholeValueOrNone) {
   EXPECT_GT(hits, 0u);
 }
 
+/// Counts the values that live.
+struct Counted {
+  static inline std::atomic<std::int64_t> living{0};
+  Counted() { ++living; }
+  Counted(const Counted&) { ++living; }
+  Counted& operator=(const Counted&) = delete;
+  ~Counted() { --living; }
+};
+
+}  // namespace
+}  // namespace dsta::cache::detail
+
+template <>
+inline constexpr bool dsta::cache::in_process_only<dsta::cache::detail::Counted> = true;
+
+namespace dsta::cache::detail {
+namespace {
+
+/// What a writer has taken out to look who reads it is not where the one who frees all looks.
+TEST(RemovedEntriesRace, NoneOutlivesTheCallThatFreesThemAll) {
+  for (std::uint64_t round = 1; round <= 20; ++round) {
+    Store store({.max_bytes = std::size_t{64} << 20}, kNow);
+    std::atomic<bool> closed{false};
+    std::atomic<std::uint32_t> numbers{0};
+    const auto put = [&] {
+      NodeRef made = make_node<Counted>(Key(numbers++).view);
+      made->refresh_at = made->fresh_until = made->stale_until = TimePoint::max();
+      store.put(std::move(made), kNow);
+    };
+    for (int i = 0; i < 50'000; ++i) put();
+    testing_support::on_threads(4, [&](std::size_t thread) {
+      while (thread != 0 && !closed) put();
+      if (thread != 0) return;
+      store.clear(round);
+      store.free_removed();
+      closed = true;
+    });
+    const std::int64_t living = Counted::living;
+    // What was put after the others were removed is there.
+    EXPECT_LE(living, static_cast<std::int64_t>(store.contents(kNow).entries)) << "round " << round;
+  }
+}
+
 }  // namespace
 }  // namespace dsta::cache::detail
