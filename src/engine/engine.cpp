@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/background.hpp"
+#include "base/fork_count.hpp"
 #include "engine/manager_options.hpp"
 #include "entry/stats.hpp"
 
@@ -94,12 +95,19 @@ void Engine::keep(std::shared_ptr<void> token) {
 }
 
 void Engine::sweep_behind() noexcept {
+  const std::uint32_t here = 1 + fork_count();
+  if (sweep_posted_.exchange(here) == here) return;
   try {
-    context_.background->post([weak = weak_from_this()] {
-      if (const auto engine = weak.lock()) engine->context_.store.sweep(engine->now());
+    const bool posted = context_.background->post([weak = weak_from_this()] {
+      const auto engine = weak.lock();
+      if (!engine) return;
+      engine->sweep_posted_ = 0;
+      engine->context_.store.sweep(engine->now());
     });
+    if (posted) return;
   } catch (const std::exception&) {  // no memory: entries that no longer count are found by other ways, too
   }
+  sweep_posted_ = 0;
 }
 
 }  // namespace detail

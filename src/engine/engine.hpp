@@ -1,4 +1,5 @@
 #pragma once
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -83,6 +84,8 @@ class Engine final : public Core, public std::enable_shared_from_this<Engine> {
   LeaseCoordinator leases_{context_, levels_, l2_, foreign_loads_, backoffs_, counters_};
   LoadRunner runner_{context_, trust_, levels_, leases_};
   Loads loads_{context_, trust_, levels_, l2_, runner_, backoffs_, counters_};
+  /// 1 + fork_count() of the process in which a sweep has been posted and has not begun.
+  std::atomic<std::uint32_t> sweep_posted_{0};
   Mutex kept_mutex_;
   std::vector<std::shared_ptr<void>> kept_ DSTA_GUARDED_BY(kept_mutex_);
 };

@@ -87,6 +87,8 @@ Freshness Core::hit_manual(const KeyView& key, const TypeOps& type, const EntryO
     manual(options.prefix).counters.add(record, Count::hits);
   } else if (two_levels) {
     return Freshness::stale;
+  } else {
+    engine.levels_.reachable();
   }
   return freshness;
 }

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "base/background.hpp"
-#include "base/fork_count.hpp"
 #include "l1/store.hpp"
 #include "l2/client/link_options.hpp"
 #include "l2/client/url.hpp"
@@ -69,7 +68,6 @@ void TwoLevel::connect() {
   options.link.probe_key = KeySpace(options.space).probe();
   options.clock = context_.options.clock;
   options.failed = [this](std::string_view operation, std::string_view kind) { note_failure(operation, kind); };
-  forks_ = fork_count();
   remote_ = std::make_unique<Remote>(std::move(options));
   coherence_ = std::make_unique<Coherence>(context_, *remote_, trust_, foreign_loads_, counters_);
   lease_renewal_ = std::make_unique<LeaseRenewal>(*remote_, coherence_->quiet());
@@ -102,14 +100,13 @@ bool TwoLevel::used_by(const EntryTerms& terms) {
 }
 
 bool TwoLevel::reachable() {
-  const bool reachable = remote_ && !context_.closed();
-  if (reachable) notice_fork();
+  notice_fork();
   tend();
-  return reachable;
+  return remote_ && !context_.closed();
 }
 
 void TwoLevel::notice_fork() {
-  if (remote_ && !context_.closed() && forks_.load(std::memory_order_acquire) != fork_count()) revive();
+  if (!context_.closed() && forks_.load(std::memory_order_acquire) != fork_count()) revive();
 }
 
 void TwoLevel::tend() {
@@ -134,17 +131,19 @@ void TwoLevel::disconnect() noexcept {
 void TwoLevel::revive() {
   const MutexLock lock(reviving_);
   if (forks_.load() == fork_count()) return;
-  remote_->forget_parent();
   // What the parent is loading does not come here, nor are its leases to be renewed here.
   context_.store.fence_loads();
-  lease_renewal_->start_over();
-  confirmations_->replace_task();
+  if (remote_) {
+    remote_->forget_parent();
+    lease_renewal_->start_over();
+    confirmations_->replace_task();
+  }
   // What belongs to threads that are not here can be neither used nor destroyed: it is left as it is.
   new std::shared_ptr<Background>(context_.background);
   context_.background = std::make_shared<Background>(context_.options.clock, context_.options.executor);
-  coherence_->revive();
+  if (remote_) coherence_->revive();
   forks_.store(fork_count());  // until then others wait for this
-  confirmations_->resume();
+  if (remote_) confirmations_->resume();
 }
 
 }  // namespace detail

@@ -5,6 +5,7 @@
 
 #include <dsta/cache/detail/load.hpp>
 
+#include "base/fork_count.hpp"
 #include "base/mutex.hpp"
 #include "l1/trust.hpp"
 #include "l2/values/remote.hpp"
@@ -65,7 +66,7 @@ class TwoLevel {
   std::unique_ptr<Coherence> coherence_;
   std::unique_ptr<LeaseRenewal> lease_renewal_;
   std::unique_ptr<Confirmations> confirmations_;
-  std::atomic<std::uint32_t> forks_{0};
+  std::atomic<std::uint32_t> forks_{fork_count()};
   Mutex reviving_;
 };
 

@@ -212,5 +212,15 @@ TEST_P(Fork, AChildConfirmsWhatItsParentCouldNotYet) {
   EXPECT_TRUE(went_well(child));
 }
 
+TEST(ForkOfAnInProcessCache, GivesTheChildThreadsOfItsOwn) {
+  if (kSanitized) GTEST_SKIP() << "sanitizers do not follow a fork with threads";
+  CacheManager cache(ManagerOptions{.url = "memory:"});
+  const auto twice = cache.cached({.ttl = 600s, .prefix = "twice", .load_timeout = 30s}, [](int x) { return 2 * x; });
+  ASSERT_EQ(twice(1), 2) << "now the pool has a thread that waits for work";
+  std::this_thread::sleep_for(50ms);
+  EXPECT_TRUE(Fork::went_well(Fork::in_child([&] { return twice(1) == 2 && twice(2) == 4; })));
+  EXPECT_EQ(twice(3), 6);
+}
+
 }  // namespace
 }  // namespace dsta::cache
