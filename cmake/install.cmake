@@ -15,6 +15,12 @@ install(
   ${install_headers})
 install(EXPORT dsta_cache-targets NAMESPACE dsta:: DESTINATION ${package_dir})
 
+# Exported by itself: it needs packages that the library's own users may lack.
+add_custom_target(dsta_cache_src_hpp ALL DEPENDS ${header_only_dir}/dsta/cache/src.hpp)
+install(FILES ${header_only_dir}/dsta/cache/src.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/dsta/cache)
+install(TARGETS dsta_cache_header_only EXPORT dsta_cache-header_only INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(EXPORT dsta_cache-header_only NAMESPACE dsta:: DESTINATION ${package_dir})
+
 configure_package_config_file(cmake/dsta_cache-config.cmake.in dsta_cache-config.cmake
                               INSTALL_DESTINATION ${package_dir} NO_SET_AND_CHECK_MACRO)
 write_basic_package_version_file(dsta_cache-config-version.cmake COMPATIBILITY SameMinorVersion)

@@ -1,12 +1,27 @@
 #!/bin/sh
-# Builds and runs the tests. usage: sh tests/run.sh [test|asan|tsan|clang]
+# Builds and runs the tests.
 set -eu
-cd "$(dirname "$0")/.."
+usage='usage: sh tests/run.sh [test|clang|asan|tsan]
+  test   everything, with g++ (the default)
+  clang  everything but the long tests, with clang++
+  asan   under AddressSanitizer and UndefinedBehaviorSanitizer
+  tsan   under ThreadSanitizer'
 preset=${1:-test}
-
 case $preset in
-  clang | asan | tsan) sh cmake/prepare.sh --clang ;;
-  *) sh cmake/prepare.sh ;;
+  test | clang | asan | tsan) [ $# -le 1 ] || preset= ;;
+  -h | --help) echo "$usage" && exit 0 ;;
+  *) preset= ;;
+esac
+if [ -z "$preset" ]; then
+  echo "tests/run.sh: not understood: $*" >&2
+  echo "$usage" >&2
+  exit 2
+fi
+
+cd "$(dirname "$0")/.."
+case $preset in
+  test) sh cmake/prepare.sh ;;
+  *) sh cmake/prepare.sh --clang ;;
 esac
 
 CMAKE_BUILD_PARALLEL_LEVEL=$(nproc)

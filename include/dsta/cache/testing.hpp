@@ -20,9 +20,9 @@ class ManualClock final : public Clock {
   void advance(Duration by) {
     now_.fetch_add(by.count(), std::memory_order_acq_rel);
     // A waiter is on the list from before it reads the time until after it wakes: it sees the new time or the wake-up.
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard<std::mutex> lock(mutex_);
     for (Waiter* waiter : waiters_) {
-      const std::lock_guard hold(*waiter->mutex);
+      const std::lock_guard<std::mutex> hold(*waiter->mutex);
       waiter->wake->notify_all();
     }
   }
@@ -32,14 +32,14 @@ class ManualClock final : public Clock {
     Waiter waiter{lock.mutex(), &wake};
     lock.unlock();
     {
-      const std::lock_guard list(mutex_);
+      const std::lock_guard<std::mutex> list(mutex_);
       waiters_.insert(&waiter);
     }
     lock.lock();
     if (now() < deadline) wake.wait_for(lock, kLook);
     lock.unlock();
     {
-      const std::lock_guard list(mutex_);
+      const std::lock_guard<std::mutex> list(mutex_);
       waiters_.erase(&waiter);
     }
     lock.lock();

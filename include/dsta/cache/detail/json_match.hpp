@@ -52,11 +52,14 @@ bool every_element(const nlohmann::json& value, Test test) {
 inline bool same_number(const nlohmann::json& a, const nlohmann::json& b) {
   const auto* x = a.get_ptr<const double*>();
   const auto* y = b.get_ptr<const double*>();
-  if (x && y) return (*x == *y && std::signbit(*x) == std::signbit(*y)) || (std::isnan(*x) && std::isnan(*y));
+  if (x && y)
+    return (std::equal_to<>()(*x, *y) && std::signbit(*x) == std::signbit(*y)) || (std::isnan(*x) && std::isnan(*y));
   if (x || y) {
     const double real = x ? *x : *y;
     const nlohmann::json& other = x ? b : a;
-    if (real != std::trunc(real) || (real == 0 && std::signbit(real))) return false;
+    const bool whole_number = std::equal_to<>()(real, std::trunc(real));
+    const bool negative_zero = std::fpclassify(real) == FP_ZERO && std::signbit(real);
+    if (!whole_number || negative_zero) return false;
     if (const auto* whole = other.get_ptr<const std::uint64_t*>()) {
       return real >= 0 && real < 0x1p64 && static_cast<std::uint64_t>(real) == *whole;
     }

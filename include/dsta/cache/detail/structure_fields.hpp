@@ -161,7 +161,9 @@ struct FieldsStructure<T, std::tuple<Ts...>> {
       put_version(out);
       std::size_t index = 0;
       const char* separator = "{";
-      ((out.put(separator), put_name(out, index++), Part<Ts>::template shape<Above..., T>(out), separator = ","), ...);
+      ((static_cast<void>(out.put(separator)), put_name(out, index++), Part<Ts>::template shape<Above..., T>(out),
+        separator = ","),
+       ...);
       if constexpr (sizeof...(Ts) == 0) out.put(separator);
       out.put('}');
     }
@@ -171,7 +173,7 @@ struct FieldsStructure<T, std::tuple<Ts...>> {
   template <class... Above>
   static constexpr std::size_t index_of() {
     std::size_t index = 0;
-    static_cast<void>(((std::same_as<T, Above> || (++index, false)) || ...));
+    static_cast<void>(((std::same_as<T, Above> || (static_cast<void>(++index), false)) || ...));
     return index;
   }
   static constexpr void put_version(ShapeText& out) {

@@ -83,7 +83,11 @@ inline constexpr unsigned kPlainArguments = 0;
 template <class... P>
 inline constexpr unsigned kPlainArguments<TypeList<P...>> = [] {
   unsigned bits = 0, bit = 1;
-  ((bits |= TextLike<std::decay_t<P>> || std::integral<std::decay_t<P>> ? bit : 0, bit <<= 1), ...);
+  [[maybe_unused]] const auto add = [&](bool plain) {
+    bits |= plain ? bit : 0;
+    bit <<= 1;
+  };
+  (add(TextLike<std::decay_t<P>> || std::integral<std::decay_t<P>>), ...);
   return bits;
 }();
 /// Bit N: argument N is text or an integer, so that a tag `{N}` is what a user would write for it. Of others, lists and

@@ -1,0 +1,1 @@
+#include <dsta/cache/src.hpp>
