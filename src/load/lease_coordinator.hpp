@@ -79,7 +79,7 @@ class LeaseCoordinator {
                            Loaded& loaded, Duration took, std::string& bytes);
   std::optional<std::string> encode_value(const Node& value, const Flight& flight, const Claim& claim,
                                           const LoadSpec& spec, bool negative, Duration took);
-  void note_stored(Claim& claim, Prepared& mine, const Done& done, bool stores);
+  void note_stored(Flight& flight, Claim& claim, Prepared& mine, const Done& done, bool stores);
   bool add_late_versions(const Claim& claim, const std::vector<std::string>& before_load,
                          std::span<const std::string> dependencies, TimePoint stale_until, Versions& versions);
 

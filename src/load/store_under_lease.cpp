@@ -65,7 +65,7 @@ void LeaseCoordinator::store(OwnedLoads& owned, const LoadSpec& spec, std::vecto
     for (std::size_t n = 0; n < of.size(); ++n) {
       Claim& claim = owned.claims[of[n].flight];
       if (!of[n].is_refresh) {
-        note_stored(claim, prepared[of[n].flight], done[n], of[n].stores);
+        note_stored(*owned.flights[of[n].flight], claim, prepared[of[n].flight], done[n], of[n].stores);
       } else if (done[n].executed()) {
         claim.refresh.dropped();
       }
@@ -180,11 +180,17 @@ std::optional<std::string> LeaseCoordinator::encode_value(const Node& value, con
   return l2_.pack(value, *spec.terms, dependencies, versions, took, negative, claim.generation, claim.order);
 }
 
-void LeaseCoordinator::note_stored(Claim& claim, Prepared& mine, const Done& done, bool stores) {
+void LeaseCoordinator::note_stored(Flight& flight, Claim& claim, Prepared& mine, const Done& done, bool stores) {
   // Answered: the lease is gone or somebody else's. Refused or not answered: it may stand, and is given back later.
   if (done.executed()) claim.hold.dropped();
   if (done || !stores) return;
   mine.landing.replace_by.reset();
+  // Another process has changed the entry, and its report may be on its way: what L1 has is older than what the callers
+  // of this load are given, and must not be found by them afterwards. What was read since, or this process changed
+  // itself, stays.
+  if (done.executed() && !context_.store.fenced(flight)) {
+    context_.store.revoke_older(flight.key(), claim.previous ? claim.previous->created : TimePoint::max());
+  }
   switch (done.status) {
     case Done::no:
       if (!done.why.empty()) break;

@@ -6,6 +6,7 @@
 #include <functional>
 #include <future>
 #include <string>
+#include <thread>
 #include <tuple>
 
 #include "eventually.hpp"
@@ -81,6 +82,36 @@ TEST_P(RefreshOrder, TheOneThatBeganLastStands) {
   ASSERT_TRUE(!l1 || has_invalidated(here, there));
   EXPECT_EQ(theirs.peek(1), 2);
   EXPECT_EQ(mine.peek(1), 2);
+}
+
+using OvertakenRefresh = ProxiedServer;
+
+// The report of what the other process stored may come late: callers of the refresh have a value that is newer than
+// what this process has in L1.
+TEST_F(OvertakenRefresh, LeavesNothingOlderInL1) {
+  CacheManager here(over_redis(server->url(), true, 5s)), there(over_redis(server->url(), false, 5s));
+  ASSERT_TRUE(l1_is_up(here));
+  const EntryOptions options{.ttl = 1h, .prefix = "f"};
+  int version = 1;
+  const auto theirs = there.cached(options, std::function<int(int)>([&](int) { return version; }));
+  const auto mine = here.cached(options, std::function<int(int)>([&](int) {
+                                  if (version == 2) theirs.put(1, 3);
+                                  return version;
+                                }));
+  ASSERT_TRUE(eventually([&] { return mine(1) == 1 && here.lookup<int>("f:1").source == Source::l1; }));
+  std::atomic<bool> inside{false}, open{false};
+  const std::function<void()> late = [&] {
+    inside = true;
+    while (!open) std::this_thread::sleep_for(1ms);
+    inside = false;
+  };
+  here.core()->before_report = &late;
+  version = 2;
+  EXPECT_EQ(mine.refresh(1), 2);
+  EXPECT_EQ(mine.peek(1), 3);
+  here.core()->before_report = nullptr;
+  open = true;
+  EXPECT_TRUE(eventually([&] { return !inside; }));
 }
 
 }  // namespace
