@@ -5,7 +5,7 @@
 
 #include "base/time_budget.hpp"
 #include "entry/entry.hpp"
-#include "load/lease_coordinator.hpp"
+#include "load/acquisition.hpp"
 #include "load/load_scope.hpp"
 #include "load/take_claims.hpp"
 
@@ -74,38 +74,6 @@ LeaseHold LeaseCoordinator::make_hold(const std::shared_ptr<Flight>& flight, con
                                       .deserted_after = saturating_add(std::chrono::steady_clock::now(), patience)});
 }
 
-/// One call of acquire(). One thread.
-class LeaseCoordinator::Acquisition {
- public:
-  Acquisition(LeaseCoordinator& coordinator, const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, int looks);
-  Acquired run(LoadPlace& place);
-
- private:
-  /// False: there is nothing to be asked, or L2 did not answer.
-  bool read();
-  /// Does what the decision about the flight says, or adds it to wanted_.
-  void act_on(std::size_t n);
-  LeaseStep decide_step(const Flight& flight, const Found& found, NodeRef& node, Freshness& freshness);
-  void claim(LoadPlace& place);
-  bool know_versions();
-
-  void load_alone(std::size_t i) { acquired_.owned.add(batch_.items[i], batch_.flights[i], {}); }
-  bool fills() const { return coordinator_.levels_.coherence().fills(*spec_.terms); }
-
-  LeaseCoordinator& coordinator_;
-  const Batch& batch_;
-  const LoadSpec& spec_;
-  const LoadUrgency urgency_;
-  const int looks_;
-  const std::vector<std::string> dependencies_;
-  const std::uint64_t confirmed_before_;  ///< Pending's count before the request
-  const std::shared_ptr<Versions> versions_ = std::make_shared<Versions>();
-  std::vector<RemoteQuery> queries_;
-  std::vector<std::size_t> places_;  ///< in the batch, of each query
-  std::vector<Wanted> wanted_;
-  Acquired acquired_;
-};
-
 LeaseCoordinator::Acquisition::Acquisition(LeaseCoordinator& coordinator, const Batch& batch, const LoadSpec& spec,
                                            LoadUrgency urgency, int looks)
     : coordinator_(coordinator),
@@ -117,14 +85,14 @@ LeaseCoordinator::Acquisition::Acquisition(LeaseCoordinator& coordinator, const 
       confirmed_before_(coordinator.pending().confirmed()) {}
 
 Acquired LeaseCoordinator::Acquisition::run(LoadPlace& place) {
-  if (read()) {
+  if (read(place)) {
     for (std::size_t n = 0; n < queries_.size(); ++n) act_on(n);
     if (!wanted_.empty()) claim(place);
   }
   return std::move(acquired_);
 }
 
-bool LeaseCoordinator::Acquisition::read() {
+bool LeaseCoordinator::Acquisition::read(const LoadPlace& place) {
   const Pending& pending = coordinator_.pending();
   const bool blocked =
       std::ranges::any_of(dependencies_, [&](const auto& name) { return pending.concerns_dependency(name); });
@@ -142,7 +110,16 @@ bool LeaseCoordinator::Acquisition::read() {
     places_.push_back(i);
   }
   if (queries_.empty()) return false;
-  if (coordinator_.remote().read(queries_, dependencies_, *versions_, may_be_counter(*spec_.type), !fills())) {
+  Remote& remote = coordinator_.remote();
+  const bool ahead = may_read_ahead(place);
+  bool answered = ahead && read_ahead();
+  // What only reads may be answered where that was not.
+  if (!answered && (!ahead || remote.link().up())) {
+    *versions_ = Versions();
+    answered = remote.read(queries_, dependencies_, *versions_, may_be_counter(*spec_.type), !fills());
+  }
+  if (answered) {
+    note_found();
     return true;
   }
   for (const std::size_t i : places_) load_alone(i);
@@ -161,6 +138,7 @@ void LeaseCoordinator::Acquisition::act_on(std::size_t n) {
     claim.kind = Claim::Kind::entry;
     claim.order = queries_[n].order;
     wanted_.push_back({i, step, &found, std::move(claim)});
+    if (step == LeaseStep::acquire && !ahead_.empty()) wanted_.back().ahead = std::move(ahead_[n]);
     return;
   }
   switch (step) {
@@ -228,20 +206,24 @@ void LeaseCoordinator::Acquisition::claim(LoadPlace& place) {
     Freshness freshness = Freshness::miss;
     one.step = decide_step(*batch_.flights[one.place], *one.found, one.claim.previous, freshness);
   }
-  Claims(coordinator_, batch_, spec_, versions_, wanted_).take(acquired_);
+  Claims(coordinator_, batch_, spec_, versions_, clock_, wanted_).take(acquired_);
 }
 
 /// The versions before the load are what it is stored with. False: they are not to be had.
 bool LeaseCoordinator::Acquisition::know_versions() {
-  // A function's version is kept for ever, a tag's as long as it is needed, which is to be said each time.
+  // A function's version is kept for ever, a tag's as long as it is needed, which is to be said each time, unless the
+  // server has heard it from this process and the version is still the same.
+  const TimePoint until = kept_until();
+  const auto is_needed = [&](const std::string& name) {
+    const Version* const version = versions_->there(name);
+    if (!version || is_kept_for_ever(name)) return !version;
+    const bool made = std::ranges::find(made_, name) != made_.end();
+    return !made && !(read_ahead_ && coordinator_.remote().is_kept(name, *version, until));
+  };
   std::vector<std::string> needed;
-  std::ranges::copy_if(dependencies_, std::back_inserter(needed),
-                       [&](const auto& name) { return !is_kept_for_ever(name) || !versions_->there(name); });
+  std::ranges::copy_if(dependencies_, std::back_inserter(needed), is_needed);
   if (needed.empty() && versions_->there({})) return true;
-  const EntryTerms& terms = *spec_.terms;
-  const TimePoint now = coordinator_.context_.now();
-  const TimePoint stale_until = saturating_add(saturating_add(now, terms.ttl), terms.stale_for);
-  return coordinator_.remote().need_versions(needed, coordinator_.l2_.version_life(stale_until), *versions_);
+  return coordinator_.remote().need_versions(needed, life_of_versions(), *versions_);
 }
 
 Acquired LeaseCoordinator::acquire(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, int looks,

@@ -12,6 +12,7 @@
 #include "load/claim.hpp"
 #include "load/lease_decision.hpp"
 #include "load/load_place.hpp"
+#include "load/miss_prediction.hpp"
 #include "load/refresh_backoffs.hpp"
 #include "two_level/context.hpp"
 #include "two_level/foreign_loads.hpp"
@@ -44,6 +45,11 @@ class LeaseCoordinator {
 
   /// Each flight lands with what L2 has, or becomes one of the result. `looks`: how often this was done for them.
   Acquired acquire(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, int looks, LoadPlace& place);
+  /// The next load is likely to find nothing at L2: see MissPrediction.
+  bool expects_miss(const LoadSpec& spec) const noexcept {
+    return !spec.terms->raw && prediction_.expects_miss(spec.identity) &&
+           !prediction_.paused(std::chrono::steady_clock::now());
+  }
   /// Waits until something changed at L2, or for a moment. False: they are not to be waited for any longer.
   bool wait_for_foreign(int looks, TimePoint begun);
   /// Of the loads that these wait for, one that this process runs; null when other processes run them.
@@ -53,6 +59,7 @@ class LeaseCoordinator {
              Duration took);
 
  private:
+  struct Ahead;
   struct Wanted;
   class Acquisition;
   class Claims;
@@ -89,6 +96,7 @@ class LeaseCoordinator {
   ForeignLoads& foreign_loads_;
   RefreshBackoffs& backoffs_;
   L2Counters& counters_;
+  MissPrediction prediction_;
 };
 
 }  // namespace detail

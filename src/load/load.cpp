@@ -41,7 +41,8 @@ struct Loads::Call {
   const std::shared_ptr<Loader>& loader;
   const LoadMode mode;
   const TimePoint called;
-  bool counted;  ///< as a hit or a miss
+  bool counted;        ///< as a hit or a miss
+  bool again = false;  ///< not the first attempt
 };
 
 std::shared_ptr<Flight> Loads::new_flight(const KeyView& key, const LoadSpec& spec,
@@ -74,7 +75,12 @@ std::optional<NodeRef> Loads::attempt(Call& call) {
   }
   Fetched seen{call.key};
   if (loader.identity->function) seen.tags = &loader.tags;
-  const bool asks_first = call.mode == LoadMode::get && reads_l2_itself(loader);
+  const TimePoint limit = deadline(call.called, loader.terms->load_timeout);
+  const bool loads_here = limit == TimePoint::max() || LoadScope::active();
+  const bool asks = call.mode == LoadMode::get && reads_l2_itself(loader);
+  // Where nothing is expected there a caller that comes to lead leaves the reading to its load, which takes the lease
+  // at the same time.
+  const bool asks_first = asks && (std::exchange(call.again, true) || !loads_here || !runner_.expects_miss(loader));
   if (asks_first) {
     const std::uint64_t arrived = context_.sequence();
     const auto dependencies = dependencies_of(loader.identity, loader.tags);
@@ -89,21 +95,21 @@ std::optional<NodeRef> Loads::attempt(Call& call) {
   flight->forced = call.mode == LoadMode::refresh;
   flight->skips_l2 = asks_first && !seen.asked && loader.terms->load_timeout > Duration::zero();
   const std::uint64_t arrived = flight->sequence;
-  const bool lags = !asks_first && trust_.lags();
+  const bool lags = !asks && trust_.lags();
   const auto wants = call.mode == LoadMode::refresh ? Store::Wants::refresh
-                     : asks_first || lags           ? Store::Wants::load
+                     : asks || lags                 ? Store::Wants::load
                                                     : Store::Wants::any;
   Store::Joined joined = context_.store.join(std::move(flight), wants, context_.now());
-  if (joined.entry) return serve_entry(call, std::move(joined), arrived, asks_first);
+  if (joined.entry) return serve_entry(call, std::move(joined), arrived, asks);
+  if (asks && !asks_first && !joined.lead) return std::nullopt;  // it asks first then
 
-  const TimePoint limit = deadline(call.called, loader.terms->load_timeout);
   if (!joined.lead) {
-    if (joined.in_doubt(!asks_first && !lags) && !may_join(*joined.flight, seen)) {
+    if (joined.in_doubt(!asks && !lags) && !may_join(*joined.flight, seen)) {
       context_.store.supersede(*joined.flight);
       return std::nullopt;
     }
     call.counters().add(Count::coalesced);
-  } else if (limit == TimePoint::max() || LoadScope::active()) {
+  } else if (loads_here) {
     // A loader inside a loader runs where it is: a pool whose threads all wait for their children has none left.
     const CallersOf caller(std::span(&joined.flight, 1));
     runner_.run_load(joined.flight, loader, LoadUrgency::wanted);

@@ -18,10 +18,12 @@ class LoadPlace {
   LoadPlace(const LoadPlace&) = delete;
   LoadPlace& operator=(const LoadPlace&) = delete;
 
+  /// Whether it has one, or needs none.
+  bool has() const { return held_ || !admission_; }
   /// False: none is free.
   bool try_hold() {
     if (admission_ && !held_) held_ = admission_->try_enter();
-    return held_ || !admission_;
+    return has();
   }
   /// Waits for one. False: the queue is full.
   bool wait() {

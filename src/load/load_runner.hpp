@@ -39,6 +39,9 @@ class LoadRunner {
   /// given to the executor.
   Duration stop_limiting() noexcept;
 
+  /// See LeaseCoordinator.
+  bool expects_miss(const LoadSpec& spec) const noexcept { return leases_.expects_miss(spec); }
+
   /// Runs the loader on this thread.
   void run_load(const std::shared_ptr<Flight>& flight, Loader& loader, LoadUrgency urgency) noexcept;
   void run_load(const Batch& batch, BatchLoader& loader, LoadUrgency urgency) noexcept;

@@ -17,6 +17,8 @@ constexpr int kConflicts = 3;
 /// A value that lives longer than any refresh takes need not be kept from running out.
 constexpr std::chrono::minutes kLongLife{10};
 
+}  // namespace
+
 std::string lease_bytes(const LeaseToken& token, std::span<const std::string> dependencies, const Versions& versions) {
   const std::uint64_t epochs[] = {versions.to_note({})};
   std::vector<TagVersion> tags;
@@ -24,20 +26,20 @@ std::string lease_bytes(const LeaseToken& token, std::span<const std::string> de
   return encode(Lease{.token = token, .epochs = epochs, .tags = tags});
 }
 
-}  // namespace
-
 LeaseCoordinator::Claims::Claims(LeaseCoordinator& coordinator, const Batch& batch, const LoadSpec& spec,
-                                 std::shared_ptr<const Versions> versions, std::vector<Wanted>& wanted)
+                                 std::shared_ptr<const Versions> versions, std::uint64_t clock,
+                                 std::vector<Wanted>& wanted)
     : coordinator_(coordinator),
       batch_(batch),
       spec_(spec),
       versions_(std::move(versions)),
+      clock_(clock),
       wanted_(wanted),
       remote_(coordinator.remote()),
       results_(wanted.size(), ClaimResult::taken) {}
 
 void LeaseCoordinator::Claims::take(Acquired& acquired) {
-  const std::uint64_t clock = spec_.names_tags ? remote_.version_clock() : 0;
+  const std::uint64_t clock = !spec_.names_tags || clock_ != 0 ? clock_ : remote_.version_clock();
   take_refresh_leases();
   for (std::size_t n = 0; n < wanted_.size(); ++n) {
     Claim& claim = wanted_[n].claim;
@@ -72,7 +74,8 @@ void LeaseCoordinator::Claims::plan(std::size_t n, Acquired& acquired) {
 
 /// A lease in the free place, or in the place of what does not count.
 void LeaseCoordinator::Claims::plan_lease(std::size_t n) {
-  auto& [place, step, found, claim] = wanted_[n];
+  if (wanted_[n].ahead) return plan_ahead(n);
+  auto& [place, step, found, claim, ahead] = wanted_[n];
   const auto& flight = batch_.flights[place];
   const std::string key = remote_.keys().entry(flight->name);
   claim.generation = new_lease_token();
@@ -89,9 +92,26 @@ void LeaseCoordinator::Claims::plan_lease(std::size_t n) {
   claim.hold = coordinator_.make_hold(flight, spec_, key, claim.generation, claim.order, true);
 }
 
+/// The server was asked when the entry was read. A lease that names other versions than those that were read counts for
+/// nobody: one that names these takes its place, unless something else has.
+void LeaseCoordinator::Claims::plan_ahead(std::size_t n) {
+  Claim& claim = wanted_[n].claim;
+  Ahead& ahead = *wanted_[n].ahead;
+  claim.generation = ahead.token;
+  claim.hold = std::move(ahead.hold);
+  results_[n] = claim_result(ahead.done);
+  if (results_[n] != ClaimResult::taken) return;
+  const Flight& flight = *flight_of(wanted_[n]);
+  std::string bytes = lease_bytes(claim.generation, dependencies_of(spec_.identity, flight.tag_names), *versions_);
+  if (bytes == ahead.bytes) return;
+  replacing_.push_back(n);
+  replaces_.push_back(
+      {remote_.keys().entry(flight.name), claim.at_server(), Remote::Action::set, Leases::kLife, std::move(bytes)});
+}
+
 /// A share in the lease of the load that is under way.
 void LeaseCoordinator::Claims::plan_join(std::size_t n) {
-  auto& [place, step, found, claim] = wanted_[n];
+  auto& [place, step, found, claim, ahead] = wanted_[n];
   const auto& flight = batch_.flights[place];
   const std::string key = remote_.keys().entry(flight->name);
   claim.generation = found->lease.token;
@@ -103,7 +123,7 @@ void LeaseCoordinator::Claims::plan_join(std::size_t n) {
 
 /// The value stays until the new one takes its place; where it would run out before, its life is prolonged.
 void LeaseCoordinator::Claims::plan_refresh(std::size_t n) {
-  auto& [place, step, found, claim] = wanted_[n];
+  auto& [place, step, found, claim, ahead] = wanted_[n];
   const auto& flight = batch_.flights[place];
   const EnvelopeView& view = found->view;
   if (view.has_generation) {
@@ -156,7 +176,7 @@ void LeaseCoordinator::Claims::ask() {
 }
 
 void LeaseCoordinator::Claims::hand_out(std::size_t n, Acquired& acquired) {
-  auto& [place, step, found, claim] = wanted_[n];
+  auto& [place, step, found, claim, ahead] = wanted_[n];
   const auto& flight = batch_.flights[place];
   const std::size_t item = batch_.items[place];
   // Where nothing is read and nothing can be put, again and again, there is something of another type.

@@ -1,6 +1,8 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,12 +13,24 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
+/// A lease that the request which read the entry was to take.
+struct LeaseCoordinator::Ahead {
+  LeaseToken token;
+  std::string bytes;  ///< the versions in it are those that were remembered, not those that were read
+  LeaseHold hold;
+  Done done = {};
+};
+
+/// What a lease of these dependencies says.
+std::string lease_bytes(const LeaseToken& token, std::span<const std::string> dependencies, const Versions& versions);
+
 /// An entry that is to be loaded, and how.
 struct LeaseCoordinator::Wanted {
   std::size_t place;  ///< in its batch
   LeaseStep step;
   const Found* found;
   Claim claim;
+  std::optional<Ahead> ahead = {};  ///< where there is one and nothing was found
 };
 
 /// The claims of one batch while they are taken: what each step asks of the server is gathered, asked for by at most
@@ -24,8 +38,9 @@ struct LeaseCoordinator::Wanted {
 /// thread.
 class LeaseCoordinator::Claims {
  public:
+  /// `clock`: see Claim::clock. 0: it is still to be asked for.
   Claims(LeaseCoordinator& coordinator, const Batch& batch, const LoadSpec& spec,
-         std::shared_ptr<const Versions> versions, std::vector<Wanted>& wanted);
+         std::shared_ptr<const Versions> versions, std::uint64_t clock, std::vector<Wanted>& wanted);
 
   /// Each of the wanted becomes one of `acquired`, or has landed.
   void take(Acquired& acquired);
@@ -33,6 +48,7 @@ class LeaseCoordinator::Claims {
  private:
   void plan(std::size_t n, Acquired& acquired);
   void plan_lease(std::size_t n);
+  void plan_ahead(std::size_t n);
   void plan_join(std::size_t n);
   void plan_refresh(std::size_t n);
   void take_refresh_leases();
@@ -45,6 +61,7 @@ class LeaseCoordinator::Claims {
   const Batch& batch_;
   const LoadSpec& spec_;
   const std::shared_ptr<const Versions> versions_;
+  const std::uint64_t clock_;
   std::vector<Wanted>& wanted_;
   Remote& remote_;
   std::vector<ClaimResult> results_;

@@ -91,21 +91,27 @@ bool Remote::is_refused(const Reply& reply, std::string_view command) {
          reply.text.find(std::string("'").append(command).append("'")) != std::string::npos;
 }
 
+void Remote::add_to(Request& request, const Call& call, bool whole) {
+  const std::vector<std::string_view> keys(call.keys.begin(), call.keys.end());
+  if (!call.script) {
+    request.add(keys);
+    return;
+  }
+  const std::vector<std::string_view> words(call.arguments.begin(), call.arguments.end());
+  add_call(request, *call.script, whole, keys, words);
+}
+
 Answer Remote::run_calls(std::string_view operation, std::span<const Call> calls, Purpose purpose) {
-  const auto add = [](Request& request, const Call& call, bool whole) {
-    const std::vector<std::string_view> keys(call.keys.begin(), call.keys.end());
-    const std::vector<std::string_view> words(call.arguments.begin(), call.arguments.end());
-    add_call(request, *call.script, whole, keys, words);
-  };
   const bool whole = whole_scripts_.load(std::memory_order_relaxed);
   Request request;
-  for (const Call& call : calls) add(request, call, whole);
+  for (const Call& call : calls) add_to(request, call, whole);
   Answer answer = run(operation, request, purpose);
   if (!answer || whole) return answer;
   // A server that has not seen the script, or a user that may run scripts but not by name: nothing was executed.
   std::vector<std::size_t> unseen;
   for (std::size_t i = 0; i < calls.size(); ++i) {
-    if (answer.replies[i].error_code() == "NOSCRIPT" || is_refused(answer.replies[i], "evalsha")) unseen.push_back(i);
+    const bool is_unseen = answer.replies[i].error_code() == "NOSCRIPT" || is_refused(answer.replies[i], "evalsha");
+    if (calls[i].script ? is_unseen : !unseen.empty()) unseen.push_back(i);
   }
   if (unseen.empty()) return answer;
   // With its text the server learns a script, and knows it by name when it comes to the next call. (Where it refuses
@@ -114,7 +120,7 @@ Answer Remote::run_calls(std::string_view operation, std::span<const Call> calls
   std::set<const Script*> sent;
   for (const std::size_t i : unseen) {
     const bool may_not_name_it = answer.replies[i].error_code() == "NOPERM";
-    add(again, calls[i], sent.insert(calls[i].script).second || may_not_name_it);
+    add_to(again, calls[i], sent.insert(calls[i].script).second || may_not_name_it);
   }
   Answer second = run(operation, again, purpose);
   if (!second) {
@@ -123,7 +129,8 @@ Answer Remote::run_calls(std::string_view operation, std::span<const Call> calls
   }
   for (std::size_t n = 0; n < unseen.size(); ++n) {
     Reply& first = answer.replies[unseen[n]];
-    const bool refused = first.error_code() == "NOPERM" && !second.replies[n].is(Reply::Kind::error);
+    const bool refused =
+        calls[unseen[n]].script && first.error_code() == "NOPERM" && !second.replies[n].is(Reply::Kind::error);
     if (refused) whole_scripts_.store(true, std::memory_order_relaxed);
     first = std::move(second.replies[n]);
   }

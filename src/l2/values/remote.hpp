@@ -93,6 +93,21 @@ struct RemoteQuery {
   Found found = {};
   bool orders = false;      ///< a refresh that was asked for: it is to be numbered
   std::uint32_t order = 0;  ///< higher than that of every refresh of the entry that was numbered before
+  /// Of a lease that the request which reads the entry also takes, if nothing stands there. Empty: it takes none.
+  std::string_view lease = {};
+  Done taken = {};  ///< what became of it, also where the read did not come through
+  bool takes() const { return !lease.empty(); }
+};
+
+/// What the request that reads entries does behind the reading, in this order. See Remote::read.
+struct Behind {
+  std::span<const std::string> needed = {};  ///< versions to be made where they are missing, and kept for `life`
+  Duration life{};
+  bool wants_clock = false;
+  Duration lease_life{};  ///< of the leases that the queries take
+
+  bool made = false;        ///< all of `needed` are in the versions that were read
+  std::uint64_t clock = 0;  ///< as version_clock() has it
 };
 
 /// What the holder of a claim does with a lease or value: see kReplaceIf.
@@ -136,8 +151,15 @@ class Remote {
   /// An entry shows itself that it is the key's; what is no entry does not, so where it may be wanted (`plain`), the
   /// request is verified. With `bypass_memory` remembered versions are not used: the report of a change may be on its
   /// way.
+  /// `behind` is done in the same round trip. With leases to be taken the request is not sent again where its outcome
+  /// is unknown.
   bool read(std::span<RemoteQuery> queries, std::span<const std::string> dependencies, Versions& versions,
-            bool plain = false, bool bypass_memory = false);
+            bool plain = false, bool bypass_memory = false, Behind* behind = nullptr);
+  /// The versions that were seen last, of all of these and the namespace, where the server was asked to keep them until
+  /// `until` at least. False: of one there is none.
+  bool recall_versions(std::span<const std::string> dependencies, TimePoint until, Versions& versions) const;
+  /// The version is the one that the server was asked to keep until then.
+  bool is_kept(std::string_view dependency, const Version& version, TimePoint until) const;
   /// What the versions are now, made where they are missing, and kept for at least `life` from now (zero: for ever);
   /// that of the namespace with them unless it is in `versions`. False: not to be had.
   bool need_versions(std::span<const std::string> dependencies, Duration life, Versions& versions);
@@ -257,18 +279,24 @@ class Remote {
   Done leave_others(std::string_view function, std::span<const std::string_view> keys, std::size_t look,
                     std::vector<std::string_view>& meant, std::vector<std::string_view>& unseen);
   Answer run(std::string_view operation, const Request& request, Purpose purpose);
-  /// Runs calls of scripts; those that the server has not seen yet once more, with their text.
+  /// Runs calls of scripts; those that the server has not seen yet once more, with their text, and the plain commands
+  /// once more behind them.
   struct Call {
-    const Script* script;
+    const Script* script;  ///< null: a plain command, which may be run twice; its words are `keys`
     std::vector<std::string> keys;
     std::vector<std::string> arguments;
   };
+  static void add_to(Request& request, const Call& call, bool whole);
   Answer run_calls(std::string_view operation, std::span<const Call> calls, Purpose purpose);
   template <class Replaces>
   std::vector<Done> run_replaces(const Replaces& replaces, std::span<const Call> calls);
   void know_time();
   bool fetch(std::span<RemoteQuery> queries, std::span<const std::string_view> wanted, std::uint64_t mark,
-             Versions& versions, Purpose purpose);
+             Versions& versions, Purpose purpose, Behind* behind = nullptr);
+  void add_behind(Request& request, std::span<const RemoteQuery> queries, const Behind& behind) const;
+  /// `replies`: to that alone.
+  void take_behind(std::span<RemoteQuery> queries, std::span<const Reply> replies, std::uint64_t mark, TimePoint asked,
+                   Versions& versions, Behind& behind);
   void add_count(Request& request, std::string_view name, std::uint32_t by) const;
   void count_above_values(std::span<RemoteQuery> queries);
   bool find_lost_versions(std::span<const RemoteQuery> queries, Versions& versions);
@@ -276,7 +304,12 @@ class Remote {
   static void take_found(std::string_view key, Reply& reply, Found& found);
   bool note_version(std::string_view name, const Reply& reply, std::uint64_t mark, Versions& versions,
                     TimePoint kept_until = TimePoint{});
-  bool need(std::span<const std::string> dependencies, Duration life, Versions& versions, bool with_epoch);
+  /// With `clock`: reads that too, behind the versions.
+  bool need(std::span<const std::string> dependencies, Duration life, Versions& versions, bool with_epoch,
+            std::optional<VersionClock>* clock);
+  Call need_call(std::string_view name, Duration life) const;
+  bool note_needed(std::string_view name, const Reply& reply, std::uint64_t mark, Versions& versions, TimePoint asked,
+                   Duration life);
   void note_refusal(Action action, const Done& done);
   static bool is_refused(const Reply& reply, std::string_view command);
   static Done to_done(const Answer& answer);
@@ -285,6 +318,9 @@ class Remote {
   std::vector<Done> to_done(std::string_view operation, const Answer& answer, std::size_t count);
   std::vector<Done> take(std::string_view operation, const Request& request, std::size_t count);
   Done refused(std::string_view operation, const Reply& reply);
+
+  bool take_entries(std::span<RemoteQuery> queries, std::span<const std::string_view> wanted, Reply& reply,
+                    std::uint64_t mark, Versions& versions);
 
   const Options options_;
   const KeySpace keys_;

@@ -134,7 +134,7 @@ void Remote::count_above_values(std::span<RemoteQuery> queries) {
 }
 
 bool Remote::read(std::span<RemoteQuery> queries, std::span<const std::string> dependencies, Versions& versions,
-                  bool plain, bool bypass_memory) {
+                  bool plain, bool bypass_memory, Behind* behind) {
   const bool use_memory = !bypass_memory && versions_are_reported();
   NameSet wanted;
   const auto want = [&](std::string_view name) {
@@ -150,11 +150,14 @@ bool Remote::read(std::span<RemoteQuery> queries, std::span<const std::string> d
   NameSet read;
   for (std::size_t at = 0; at < queries.size(); at += kMostKeys) {
     const auto part = queries.subspan(at, std::min(kMostKeys, queries.size() - at));
-    if (!fetch(part, wanted.all(), memory_->mark(), versions, plain ? Purpose::erase : Purpose::read)) return false;
+    const bool verified = plain || behind;
+    if (!fetch(part, wanted.all(), memory_->mark(), versions, verified ? Purpose::erase : Purpose::read, behind)) {
+      return false;
+    }
     // The value of another key may have been moved there, or it is a reply out of step: asked once more so that it
     // shows which.
     const auto strange = [](const RemoteQuery& query) { return query.found.kind == Found::Kind::other; };
-    if (!plain && std::ranges::any_of(part, strange) &&
+    if (!verified && std::ranges::any_of(part, strange) &&
         !fetch(part, wanted.all(), memory_->mark(), versions, Purpose::erase)) {
       return false;
     }
@@ -204,7 +207,7 @@ bool Remote::find_lost_versions(std::span<const RemoteQuery> queries, Versions& 
 }
 
 bool Remote::fetch(std::span<RemoteQuery> queries, std::span<const std::string_view> wanted, std::uint64_t mark,
-                   Versions& versions, Purpose purpose) {
+                   Versions& versions, Purpose purpose, Behind* behind) {
   const bool single = queries.size() == 1 && wanted.empty();
   std::size_t bytes = 0;
   for (const auto& query : queries) bytes += keys_.head().size() + query.name.size();
@@ -218,18 +221,35 @@ bool Remote::fetch(std::span<RemoteQuery> queries, std::span<const std::string_v
     add_count(request, query.name, 1);
     purpose = Purpose::erase;
   }
+  const std::size_t of_reading = request.commands();
+  const TimePoint asked = behind ? std::chrono::steady_clock::now() : TimePoint();
+  if (behind) {
+    add_behind(request, queries, *behind);
+    // Executed twice, the second would find the lease of the first and take it for another process's.
+    if (std::ranges::any_of(queries, &RemoteQuery::takes)) purpose = Purpose::write;
+  }
   Answer answer = run("read", request, purpose);
-  if (!answer) return false;
-  Reply& reply = answer.replies[0];
-  if (reply.is(Reply::Kind::error) && reply.error_code() != "WRONGTYPE") {
-    refused("read", reply);
+  if (!answer) {
+    for (auto& query : queries) query.taken = to_done(answer);
     return false;
   }
+  Reply& reply = answer.replies[0];
+  const bool refused_reading = reply.is(Reply::Kind::error) && reply.error_code() != "WRONGTYPE";
+  const bool taken = !refused_reading && take_entries(queries, wanted, reply, mark, versions);
+  if (behind) take_behind(queries, std::span(answer.replies).subspan(of_reading), mark, asked, versions, *behind);
+  if (refused_reading) refused("read", reply);
   std::size_t counted = 1;
   for (auto& query : queries) {
     if (query.orders) query.order = to_order(answer.replies[std::exchange(counted, counted + 2)]);
   }
-  if (single) {
+  return taken;
+}
+
+/// The reply to GET, where one entry was asked for and nothing else, or to MGET.
+bool Remote::take_entries(std::span<RemoteQuery> queries, std::span<const std::string_view> wanted, Reply& reply,
+                          std::uint64_t mark, Versions& versions) {
+  std::string key;
+  if (queries.size() == 1 && wanted.empty()) {
     if (reply.is(Reply::Kind::array) || reply.is(Reply::Kind::integer) || reply.is(Reply::Kind::status)) {
       link_.close_as_corrupt("a reply was another's");
       return false;
@@ -249,117 +269,6 @@ bool Remote::fetch(std::span<RemoteQuery> queries, std::span<const std::string_v
     if (!note_version(name, *version++, mark, versions)) return false;
   }
   return true;
-}
-
-std::string Remote::own_time() const { return std::to_string(clock_.to_server(options_.clock->now())); }
-
-std::vector<std::string> Remote::version_keys(std::string_view dependency) const {
-  std::vector<std::string> keys{version_key(dependency), keys_.clock()};
-  if (is_kept_for_ever(dependency)) keys.push_back(keys_.copy(keys[0]));
-  return keys;
-}
-
-bool Remote::need_versions(std::span<const std::string> dependencies, Duration life, Versions& versions) {
-  return need(dependencies, life, versions, !versions.there({}));
-}
-
-bool Remote::need(std::span<const std::string> dependencies, Duration life, Versions& versions, bool with_epoch) {
-  const std::string milliseconds =
-      std::to_string(std::chrono::ceil<std::chrono::milliseconds>(std::max(life, Duration::zero())).count());
-  const std::string time = own_time();
-  std::vector<Call> calls;
-  if (with_epoch) calls.push_back({&kNeedVersion, version_keys({}), {"0", time}});
-  const std::size_t first = calls.size();
-  for (const auto& name : dependencies) {
-    calls.push_back({&kNeedVersion, version_keys(name), {is_kept_for_ever(name) ? "0" : milliseconds, time}});
-  }
-  const std::uint64_t mark = memory_->mark();
-  const TimePoint asked = std::chrono::steady_clock::now();
-  const TimePoint kept_until = life <= Duration::zero() ? TimePoint::max() : saturating_add(asked, life);
-  const Answer answer = calls.empty() ? Answer() : run_calls("version", calls, Purpose::erase);
-  if (!answer) return false;
-  for (std::size_t i = 0; i < calls.size(); ++i) {
-    const Reply& reply = answer.replies[i];
-    if (reply.is(Reply::Kind::error)) {
-      refused("version", reply);
-      return false;
-    }
-    const std::string_view name = i < first ? std::string_view() : std::string_view(dependencies[i - first]);
-    if (!note_version(name, reply, mark, versions, is_kept_for_ever(name) ? TimePoint::max() : kept_until)) {
-      return false;
-    }
-  }
-  return true;
-}
-
-std::optional<VersionClock> Remote::read_clock() {
-  const Answer answer = run("version", Request{"GET", keys_.clock()}, Purpose::erase);
-  return answer ? VersionClock::parse(answer.replies[0].text) : std::nullopt;
-}
-
-std::uint64_t Remote::version_clock() {
-  if (const auto clock = read_clock()) return clock->value();
-  const std::string now = own_time();
-  run("version", Request{"SET", keys_.clock(), now + " " + now + "-0", "NX"}, Purpose::erase);
-  const auto clock = read_clock();
-  return clock ? clock->value() : 0;
-}
-
-bool Remote::late_versions(std::span<const std::string> dependencies, Duration life, std::uint64_t before,
-                           Versions& versions) {
-  Versions late;
-  if (!need(dependencies, life, late, false)) return false;
-  std::optional<VersionClock> clock;
-  for (const auto& name : dependencies) {
-    if (versions.there(name)) continue;
-    // The clock is read behind the versions: it lists each raise that they have seen. One that was made just now, since
-    // it was missing, is as high as the clock although nobody raised it.
-    if (!clock) clock = read_clock();
-    const auto* version = late.find(name);
-    if (before == 0 || !clock || !version || !*version) return false;
-    if (clock->may_have_raised(VersionClock::hash_of(name), before)) return false;
-    versions.add(name, *version);
-  }
-  return true;
-}
-
-void Remote::keep_versions() {
-  std::vector<std::string> names = memory_->kept_for_ever();
-  for (std::size_t at = 0; at < names.size(); at += kMostKeys / 2) {
-    const std::span part = std::span(names).subspan(at, std::min(kMostKeys / 2, names.size() - at));
-    std::vector<std::string> keys{"MGET"};
-    for (const auto& name : part) {
-      keys.push_back(version_key(name));
-      keys.push_back(keys_.copy(keys.back()));
-    }
-    Request request;
-    request.add(std::vector<std::string_view>(keys.begin(), keys.end()));
-    const Answer answer = run("version", request, Purpose::read);
-    if (!answer || answer.replies[0].elements.size() != keys.size() - 1) return;
-    const auto& found = answer.replies[0].elements;
-    if (std::ranges::none_of(found, [](const Reply& reply) { return reply.is(Reply::Kind::nil); })) continue;
-    std::vector<std::string> dependencies;
-    for (const auto& name : part) {
-      if (!name.empty()) dependencies.push_back(name);
-    }
-    Versions versions;
-    need_versions(dependencies, Duration::zero(), versions);
-  }
-}
-
-bool Remote::guess_versions(std::span<const std::string> dependencies, Duration life, Versions& versions) {
-  // Half of it, or each write would have to ask for a little more.
-  const TimePoint until =
-      life <= Duration::zero() ? TimePoint::max() : saturating_add(std::chrono::steady_clock::now(), life / 2);
-  bool all = true;
-  const auto take = [&](std::string_view name) {
-    const auto known = memory_->find(name, is_kept_for_ever(name) ? TimePoint::max() : until);
-    if (known) versions.add(name, known);
-    all = all && known;
-  };
-  take({});
-  for (const auto& name : dependencies) take(name);
-  return all || need_versions(dependencies, life, versions);
 }
 
 std::optional<std::int64_t> Remote::life_left(std::string_view name) {

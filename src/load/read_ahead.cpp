@@ -1,0 +1,103 @@
+/// Before a load that is expected to find nothing at L2: one request that reads and takes the lease.
+#include <algorithm>
+
+#include "base/saturating_add.hpp"
+#include "entry/dependency.hpp"
+#include "load/acquisition.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+/// Only a load that is sure to follow when nothing is found: it has its place, and nobody else is known to load.
+bool LeaseCoordinator::Acquisition::may_read_ahead(const LoadPlace& place) const {
+  const Remote& remote = coordinator_.remote();
+  return looks_ == 0 && urgency_ == LoadUrgency::wanted && place.has() && remote.may_lease() &&
+         std::ranges::none_of(batch_.flights, &Flight::forced) && coordinator_.expects_miss(spec_) &&
+         coordinator_.levels_.remote().link().takes_writes();
+}
+
+/// In this order, as if by requests of their own: the entries and versions are read, versions made, the clock read, the
+/// leases taken. A lease must name the versions, so it is taken here only where they are remembered; they are read all
+/// the same, and compared in Claims::plan_ahead.
+bool LeaseCoordinator::Acquisition::read_ahead() {
+  Remote& remote = coordinator_.remote();
+  const TimePoint until = kept_until();
+  Versions remembered;
+  Behind behind{.life = life_of_versions(), .wants_clock = spec_.names_tags, .lease_life = Leases::kLife};
+  std::vector<std::string> needed;
+  if (remote.recall_versions(dependencies_, until, remembered)) {
+    plan_leases(remembered);
+  } else {
+    if (!remembered.there({})) needed.emplace_back();
+    std::ranges::copy_if(dependencies_, std::back_inserter(needed),
+                         [&](const auto& name) { return !remembered.there(name); });
+    behind.needed = needed;
+  }
+  // A tag may have been invalidated just now, and the report be on its way.
+  const bool bypass_memory = !fills() || !std::ranges::all_of(dependencies_, is_kept_for_ever);
+  read_ahead_ = remote.read(queries_, dependencies_, *versions_, true, bypass_memory, &behind);
+  settle_leases(read_ahead_);
+  if (behind.made) made_ = std::move(needed);
+  clock_ = behind.clock;
+  return read_ahead_;
+}
+
+void LeaseCoordinator::Acquisition::plan_leases(const Versions& remembered) {
+  ahead_.reserve(queries_.size());
+  for (std::size_t n = 0; n < queries_.size(); ++n) {
+    const auto& flight = batch_.flights[places_[n]];
+    Ahead& ahead = ahead_.emplace_back();
+    ahead.token = new_lease_token();
+    ahead.bytes = lease_bytes(ahead.token, detail::dependencies_of(spec_.identity, flight->tag_names), remembered);
+    ahead.hold =
+        coordinator_.make_hold(flight, spec_, coordinator_.remote().keys().entry(flight->name), ahead.token, 0, true);
+    // Before the server is asked: whatever becomes of the request, a lease that it took is given back in the end.
+    ahead.hold.begin();
+    queries_[n].lease = ahead.bytes;
+  }
+}
+
+void LeaseCoordinator::Acquisition::settle_leases(bool answered) {
+  bool refused = !answered;
+  for (std::size_t n = 0; n < ahead_.size(); ++n) {
+    RemoteQuery& query = queries_[n];
+    ahead_[n].done = query.taken;
+    query.lease = {};
+    refused = refused || !query.taken.why.empty();
+    if (query.taken.status == Done::unknown) ahead_[n].hold.give_up();
+    if (query.taken.status == Done::no) ahead_[n].hold.dropped();
+    // It went in between.
+    if (query.taken && answered) query.found = Found();
+  }
+  if (refused) coordinator_.prediction_.pause(std::chrono::steady_clock::now());
+  if (!answered) ahead_.clear();
+}
+
+void LeaseCoordinator::Acquisition::note_found() {
+  if (looks_ != 0 || urgency_ != LoadUrgency::wanted) return;
+  std::ptrdiff_t more_values = 0;
+  for (std::size_t n = 0; n < queries_.size(); ++n) {
+    if (batch_.flights[places_[n]]->forced) return;
+    const Found::Kind kind = queries_[n].found.kind;
+    if (kind != Found::Kind::lease) more_values += kind == Found::Kind::nothing ? -1 : 1;
+  }
+  if (more_values != 0) coordinator_.prediction_.note(spec_.identity, more_values > 0);
+}
+
+Duration LeaseCoordinator::Acquisition::life_of_versions() const {
+  const EntryTerms& terms = *spec_.terms;
+  const TimePoint now = coordinator_.context_.now();
+  return coordinator_.l2_.version_life(saturating_add(saturating_add(now, terms.ttl), terms.stale_for));
+}
+
+/// Longer than the entry will live, and so much less than what the server is asked for that not every load asks.
+TimePoint LeaseCoordinator::Acquisition::kept_until() const {
+  const Duration life = life_of_versions();
+  return life <= Duration::zero() ? TimePoint::max()
+                                  : saturating_add(std::chrono::steady_clock::now(), life - life / 4);
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache
