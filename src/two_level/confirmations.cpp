@@ -50,7 +50,7 @@ Done Confirmations::apply(const Pending::Intent& intent) {
   switch (intent.kind) {
     case Pending::Kind::pattern:
     case Pending::Kind::rule:
-      return remote_.remove_matching(*intent.pattern, [](std::span<const Remote::Removed>) {});
+      return remote_.remove_matching(*intent.pattern, {});
     case Pending::Kind::remove:
     case Pending::Kind::expire:
       return remote_.raise(intent.name, intent.kind == Pending::Kind::remove);

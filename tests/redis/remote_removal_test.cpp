@@ -12,6 +12,7 @@
 #include "l2/values/remote.hpp"
 #include "random_values.hpp"
 #include "remote_level.hpp"
+#include "server_info.hpp"
 
 namespace dsta::cache::detail {
 namespace {
@@ -86,6 +87,25 @@ TEST_F(RemoteRemoval, ByPatternTakesEachOfManyOnce) {
   command(words);
   EXPECT_EQ(remove_matching("k*").size(), 3'000u);
   EXPECT_EQ(command({"DBSIZE"}), "0");
+}
+
+TEST_F(RemoteRemoval, ByPatternTakesManyByOneCommand) {
+  for (int i = 0; i < 500; ++i) put("m" + std::to_string(i), value("m" + std::to_string(i)));
+  for (int i = 0; i < 2; ++i) {  // the first time the server learns the script
+    command({"CONFIG", "RESETSTAT"});
+    EXPECT_EQ(remove_matching(i == 0 ? "m1*" : "m*").size(), i == 0 ? 111u : 389u);
+    EXPECT_LE(testing_support::calls_of(*server, "unlink"), 20u);
+    EXPECT_LE(testing_support::calls_of(*server, "evalsha"), 20u);
+  }
+}
+
+TEST_F(RemoteRemoval, ByPatternShowsWhatIsThereToWhoMayRunNoScripts) {
+  become("+@all -eval -evalsha");
+  put("a1", "");
+  put("a2", value("a2"));
+  command({"RPUSH", "dsta:a3", "x"});
+  command({"SET", remote->keys().raw_lease("a4"), "0"});
+  EXPECT_EQ(remove_matching("a*"), (std::map<std::string, std::string>{{"a1", ""}, {"a2", value("a2")}, {"a3", ""}}));
 }
 
 TEST_F(RemoteRemoval, APatternTakesNothingOfTheLibrarysOwn) {

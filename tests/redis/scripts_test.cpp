@@ -44,7 +44,7 @@ struct EntryScript : testing_support::RemoteLevel, ::testing::WithParamInterface
 using ScriptNames = testing_support::RemoteLevel;
 
 TEST_F(ScriptNames, AreThoseByWhichTheServerKnowsTheTexts) {
-  for (const Script* script : {&kReplaceIf, &kRawLease, &kRaiseVersion, &kNeedVersion, &kRemoveOld}) {
+  for (const Script* script : {&kReplaceIf, &kRawLease, &kRaiseVersion, &kNeedVersion, &kRemoveOld, &kHeads}) {
     EXPECT_EQ(command({"SCRIPT", "LOAD", std::string(script->text)}), script->sha1) << script->text;
   }
 }

@@ -234,7 +234,8 @@ class Remote {
   Done remove_many(std::span<const std::string_view> names);
   /// Removes all of these by one request, and reads the version of the namespace with it. See remote_erase.cpp.
   void remove_each(std::span<Erasure> erasures, Versions& versions);
-  /// SCAN and UNLINK of what the pattern concerns; `visit` is shown what was removed, some at a time.
+  /// SCAN and UNLINK of what the pattern concerns; `visit`, where there is one, is shown what was removed, some at a
+  /// time.
   struct Removed {
     std::string_view name;
     std::string_view head;  ///< its first kShown bytes; empty when it was no string
@@ -274,6 +275,8 @@ class Remote {
   Done remove_old_pass(const KeyPattern& pattern, const std::string& epoch);
   /// SCAN over the keys of entries, and of raw leases, that match; `batch` is shown some at a time.
   Done scan(const std::string& match, const std::function<Done(std::span<const std::string_view> keys)>& batch);
+  /// The first `size` bytes of each, as kHeads has them.
+  Done heads(std::span<const std::string_view> keys, std::size_t size, std::vector<Reply>& heads);
   /// Takes from `keys` the values that depend on another function.
   Done leave_others(std::string_view function, std::vector<std::string_view>& keys);
   Done leave_others(std::string_view function, std::span<const std::string_view> keys, std::size_t look,

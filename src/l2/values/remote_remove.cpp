@@ -1,5 +1,6 @@
 /// Removing: entries by name and by pattern, and what depends on something by its version.
 #include <algorithm>
+#include <thread>
 
 #include "base/little_endian.hpp"
 #include "base/nonce.hpp"
@@ -12,6 +13,38 @@ inline namespace v1 {
 namespace detail {
 
 namespace {
+
+/// How a sweep goes on for seconds and leaves the others at the server their turn. One part of it is about 64 keys,
+/// which takes the server less than a round trip does, and then it rests as long as that took, so that at most half of
+/// the server's time goes to it. Where a part takes long all the same, most of that is the way to the server: parts are
+/// larger there, and the rests with them.
+class Pace {
+ public:
+  /// Of one command that removes or shows.
+  std::size_t keys() const { return keys_; }
+  /// What one SCAN looks at: more where little of it matches.
+  std::size_t scanned() const { return std::min(keys_ * spread_, kMostScanned); }
+
+  void begin() { begun_ = std::chrono::steady_clock::now(); }
+  /// After a part that has found so many.
+  void found(std::size_t count) {
+    if (count < keys_ / 4) spread_ = std::min<std::size_t>(2 * spread_, 8);
+    if (count > keys_) spread_ = std::max<std::size_t>(spread_ / 2, 1);
+  }
+  void rest() {
+    const Duration took = std::chrono::steady_clock::now() - begun_;
+    std::this_thread::sleep_for(std::min<Duration>(took, kRest * static_cast<std::int64_t>(keys_ / kLeast)));
+    if (took > kLong) keys_ = std::min(2 * keys_, kMost);
+    if (took < kLong / 2) keys_ = std::max(keys_ / 2, kLeast);
+  }
+
+ private:
+  static constexpr std::size_t kLeast = 64, kMost = 512, kMostScanned = 1024;
+  static constexpr std::chrono::microseconds kLong{1000}, kRest{200};
+
+  std::size_t keys_ = kLeast, spread_ = 1;
+  TimePoint begun_{};
+};
 
 /// Longer than any load that is running.
 constexpr std::chrono::hours kMadeVersionLife{1};
@@ -79,9 +112,12 @@ Done Remote::remove_many(std::span<const std::string_view> names) {
 
 Done Remote::scan(const std::string& match, const std::function<Done(std::span<const std::string_view>)>& batch) {
   TimeBudget::Sweep sweep(options_.link.operation_timeout);
+  Pace pace;
   std::string cursor = "0";
   do {
-    const Answer scanned = run("scan", Request{"SCAN", cursor, "MATCH", match, "COUNT", "500"}, Purpose::erase);
+    pace.begin();
+    const std::string count = std::to_string(pace.scanned());
+    const Answer scanned = run("scan", Request{"SCAN", cursor, "MATCH", match, "COUNT", count}, Purpose::erase);
     if (!scanned) return to_done(scanned);
     const Reply& reply = scanned.replies[0];
     if (reply.is(Reply::Kind::error)) return refused("scan", reply);
@@ -93,16 +129,41 @@ Done Remote::scan(const std::string& match, const std::function<Done(std::span<c
       const KeySpace::Kind kind = keys_.parse(key.text).kind;
       if (kind != KeySpace::Kind::entry && kind != KeySpace::Kind::raw_lease) continue;
       keys.push_back(key.text);
-      // Its load may store between the two.
+      // Its load may store between the two. The lease goes first, so nothing is stored behind the entry's back.
       if (kind == KeySpace::Kind::raw_lease) {
         keys.push_back(beside_leases.emplace_back(keys_.entry(keys_.parse(key.text).name)));
       }
     }
-    if (!keys.empty()) {
-      if (const Done done = batch(keys); !done) return done;
+    for (std::size_t at = 0; at < keys.size(); at += pace.keys()) {
+      const auto part = std::span(keys).subspan(at, std::min(pace.keys(), keys.size() - at));
+      if (const Done done = batch(part); !done) return done;
     }
+    pace.found(keys.size());
     sweep.part_done();
+    if (cursor != "0") pace.rest();
   } while (cursor != "0");
+  return {Done::yes};
+}
+
+Done Remote::heads(std::span<const std::string_view> keys, std::size_t size, std::vector<Reply>& heads) {
+  const std::string last = std::to_string(size - 1);
+  const Call call{&kHeads, {keys.begin(), keys.end()}, {last}};
+  Answer answer = run_calls("remove", std::span(&call, 1), Purpose::erase);
+  if (!answer) return to_done(answer);
+  if (answer.replies[0].is(Reply::Kind::array) && answer.replies[0].elements.size() == keys.size()) {
+    heads = std::move(answer.replies[0].elements);
+    return {Done::yes};
+  }
+  // Scripts are not to be had.
+  Request request;
+  for (const auto key : keys) request.add({"GETRANGE", key, "0", last}).add({"TYPE", key});
+  answer = run("remove", request, Purpose::erase);
+  if (!answer) return to_done(answer);
+  heads.clear();
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const bool there = answer.replies[2 * i + 1].text != "none";
+    heads.push_back(there ? std::move(answer.replies[2 * i]) : Reply());
+  }
   return {Done::yes};
 }
 
@@ -127,12 +188,10 @@ Done Remote::leave_others(std::string_view function, std::vector<std::string_vie
 /// Looks at the first `look` bytes of each of `keys`.
 Done Remote::leave_others(std::string_view function, std::span<const std::string_view> keys, std::size_t look,
                           std::vector<std::string_view>& meant, std::vector<std::string_view>& unseen) {
-  Request request;
-  for (const auto key : keys) request.add({"GETRANGE", key, "0", std::to_string(look - 1)});
-  const Answer heads = run("remove", request, Purpose::erase);
-  if (!heads) return to_done(heads);
+  std::vector<Reply> shown;
+  if (const Done done = heads(keys, look, shown); !done) return done;
   for (std::size_t i = 0; i < keys.size(); ++i) {
-    const Reply& head = heads.replies[i];
+    const Reply& head = shown[i];
     const auto value = head.is(Reply::Kind::text) ? peek_envelope(head.text, keys[i]) : std::nullopt;
     if (value) {
       if (!is_of_another(*value, function)) meant.push_back(keys[i]);
@@ -145,7 +204,6 @@ Done Remote::leave_others(std::string_view function, std::span<const std::string
 }
 
 Done Remote::remove_matching(const KeyPattern& pattern, const std::function<void(std::span<const Removed>)>& visit) {
-  const std::string last_shown = std::to_string(kShown - 1);
   const auto remove = [&](std::span<const std::string_view> found) -> Done {
     std::vector<std::string_view> keys;
     for (const auto key : found) {
@@ -155,18 +213,26 @@ Done Remote::remove_matching(const KeyPattern& pattern, const std::function<void
       if (const Done done = leave_others(pattern.dependency(), keys); !done) return done;
     }
     if (keys.empty()) return {Done::yes};
+    // SCAN may name one twice, and an entry comes beside its lease, too.
+    std::ranges::sort(keys);
+    keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
+    std::vector<Reply> before;
+    if (visit) {
+      if (const Done done = heads(keys, kShown, before); !done) return done;
+    }
+    std::vector<std::string_view> words{"UNLINK"};
+    words.insert(words.end(), keys.begin(), keys.end());
     Request request;
-    for (const auto key : keys) request.add({"GETRANGE", key, "0", last_shown}).add({"UNLINK", key});
+    request.add(words);
     const Answer removed = run("remove", request, Purpose::erase);
     if (!removed) return to_done(removed);
+    if (removed.replies[0].is(Reply::Kind::error)) return refused("remove", removed.replies[0]);
+    if (!visit) return {Done::yes};
     std::vector<Removed> shown;
     for (std::size_t i = 0; i < keys.size(); ++i) {
-      const Reply& head = removed.replies[2 * i];
-      const Reply& unlinked = removed.replies[2 * i + 1];
-      if (unlinked.is(Reply::Kind::error)) return refused("remove", unlinked);
-      if (unlinked.integer == 0 || keys_.parse(keys[i]).kind != KeySpace::Kind::entry) continue;
-      shown.push_back(
-          {keys_.parse(keys[i]).name, head.is(Reply::Kind::text) ? std::string_view(head.text) : std::string_view()});
+      const auto [kind, name, token] = keys_.parse(keys[i]);
+      if (before[i].is(Reply::Kind::nil) || kind != KeySpace::Kind::entry) continue;
+      shown.push_back({name, before[i].is(Reply::Kind::text) ? std::string_view(before[i].text) : std::string_view()});
     }
     visit(shown);
     return {Done::yes};

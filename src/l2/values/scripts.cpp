@@ -196,6 +196,19 @@ const Script kRemoveOld{"8c99b68e2adfa889c9a0729fffbbe0a9f06ce0e3",
 end
 return redis.call('UNLINK', KEYS[1]))"};
 
+const Script kHeads{"b33fc52cb174769e25acad5c5717b7dae5e3df83",
+                    R"(local heads = {}
+for i, key in ipairs(KEYS) do
+  local head = redis.pcall('GETRANGE', key, 0, ARGV[1])
+  if type(head) == 'table' then
+    head = 0
+  elseif head == '' and redis.pcall('TYPE', key).ok == 'none' then
+    head = false
+  end
+  heads[i] = head
+end
+return heads)"};
+
 void add_call(Request& request, const Script& script, bool whole, std::span<const std::string_view> keys,
               std::span<const std::string_view> arguments) {
   const std::string count = std::to_string(keys.size());

@@ -53,6 +53,10 @@ extern const Script kNeedVersion;
 /// a value that depends on just that version. Returns 1 when it was removed.
 extern const Script kRemoveOld;
 
+/// KEYS: any. ARGV: the last byte to be shown. Returns the beginning of each: nil where nothing stands, 0 where that is
+/// no string or may not be read.
+extern const Script kHeads;
+
 /// Adds a call by name, or with the whole text for a server that has not seen it yet.
 void add_call(Request& request, const Script& script, bool whole, std::span<const std::string_view> keys,
               std::span<const std::string_view> arguments);
