@@ -1,10 +1,15 @@
 #include <dsta/cache/detail/manual.hpp>
 
-#include <deque>
+#include <algorithm>
+#include <cstring>
+#include <memory>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include <dsta/cache/detail/call_loader.hpp>
+
+#include "engine/engine.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -31,31 +36,67 @@ Fetched fetch_manual(Core& core, const KeyView& key, const TypeOps* const* types
 }
 
 struct ManualReads::Items {
+  /// The key's, until all are read.
+  const KeyView& keep(const ManualKey& key) {
+    const std::string_view name = key.view().name;
+    // Zeros up to a multiple of eight bytes: see KeyView.
+    const std::size_t size = (name.size() / 8 + 1) * 8;
+    if (left < size) {
+      left = std::max(size, kBlock);
+      blocks.push_back(std::make_unique_for_overwrite<char[]>(left));
+      next = blocks.back().get();
+    }
+    std::memset(next + size - 8, 0, 8);
+    name.copy(next, name.size());
+    last = {{next, name.size()}, {}, key.view().hash, true};
+    next += size;
+    left -= size;
+    return last;
+  }
+
+  static constexpr std::size_t kBlock = 8192;
   Core& core;
   const EntryOptions& options;
   const Reach reach;
-  std::deque<ManualKey> keys;
-  std::vector<Fetched> open;
-  std::vector<std::size_t> places;
+  const bool has_l1;
+  std::size_t count = 0;
+  KeyView last = {};
+  std::vector<std::unique_ptr<char[]>> blocks = {};
+  char* next = nullptr;
+  std::size_t left = 0;
+  std::vector<Fetched> open = {};
+  std::vector<std::size_t> places = {};
 };
 
-ManualReads::ManualReads(Core& core, const EntryOptions& options, const TypeOps& type)
-    : items_(new Items{core, options, type.shareable ? core.reach(options) : Reach(), {}, {}, {}}) {}
+ManualReads::ManualReads(Core& core, const EntryOptions& options, const TypeOps& type, std::size_t count)
+    : items_(nullptr) {
+  const Reach reach = type.shareable ? core.reach(options) : Reach();
+  const bool has_l1 = reach.l1 && engine_of(core).keeps_l1();
+  auto items = std::unique_ptr<Items>(new Items{core, options, reach, has_l1});
+  if (reach.l2) {
+    items->open.reserve(count);
+    items->places.reserve(count);
+  }
+  items_ = items.release();
+}
 
 ManualReads::~ManualReads() { delete items_; }
 
-void ManualReads::add(std::string_view key) { items_->keys.emplace_back(key, items_->options); }
+void ManualReads::add(std::string_view key) {
+  items_->keep(ManualKey(key, items_->options));
+  ++items_->count;
+}
 
 NodeRef ManualReads::read(const TypeOps& type) {
   NodeRef node;
-  if (items_->reach.l1) items_->core.read(items_->keys.back().view(), type, nullptr, node);
+  if (items_->has_l1) items_->core.read(items_->last, type, nullptr, node);
   return node;
 }
 
 void ManualReads::want() {
   if (!items_->reach.l2) return;
-  items_->open.push_back({items_->keys.back().view()});
-  items_->places.push_back(items_->keys.size() - 1);
+  items_->open.push_back({items_->last});
+  items_->places.push_back(items_->count - 1);
 }
 
 void ManualReads::fetch(const TypeOps* const* types, std::size_t count) {

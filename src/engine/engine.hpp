@@ -52,6 +52,9 @@ class Engine final : public Core, public std::enable_shared_from_this<Engine> {
   /// True when every entry under `prefix` carries a tag `kind:…`, so that invalidating by tag leaves none out.
   bool all_carry(std::string_view prefix, std::string_view kind) const;
 
+  /// There is an in-process level.
+  bool keeps_l1() const noexcept { return context_.options.l1.enabled; }
+
   CacheStats stats();
   std::map<std::string, CacheStats> stats_by_prefix() const;
   void clear_stats();

@@ -49,6 +49,15 @@ std::optional<T> value_as(const NodeRef& node) {
   return std::nullopt;
 }
 
+/// The same of an entry of L2. Where nobody else has it, which is so unless L1 keeps it, its value is not copied.
+template <class T>
+std::optional<T> take_value(const NodeRef& node) {
+  if (node->references.load(std::memory_order_acquire) == 1 && node->type->serves(kTypeOps<T>)) {
+    return std::optional<T>(std::in_place, std::move(*static_cast<T*>(node->value())));
+  }
+  return value_as<T>(node);
+}
+
 /// get_or_load's loader: a function of no arguments.
 template <class R, class Load>
 class PlainLoader final : public Loader {
@@ -184,7 +193,7 @@ Lookup<T> CacheManager::lookup(std::string_view key, const EntryOptions& options
     if (!found.value && reach.l2) {
       detail::Fetched item = detail::fetch_manual(*core_, stored.view(), kTypes.data(), kTypes.size(), reach);
       node = std::move(item.node);
-      if (node) found.value = detail::value_as<T>(node);
+      if (node) found.value = detail::take_value<T>(node);
       freshness = item.freshness;
       found.source = Source::l2;
     }
@@ -223,7 +232,8 @@ std::vector<std::optional<T>> CacheManager::get_many(const std::vector<std::stri
   std::vector<std::optional<T>> found(keys.size());
   if constexpr (detail::check_codable<T>()) {
     constexpr const auto& kTypes = detail::kReadableTypes<T>;
-    detail::ManualReads reads(*core_, options, *kTypes[0]);
+    detail::ManualReads reads(*core_, options, *kTypes[0], keys.size());
+    std::uint64_t hits = 0;
     for (std::size_t i = 0; i < keys.size(); ++i) {
       reads.add(keys[i]);
       for (const detail::TypeOps* type : kTypes) {
@@ -232,14 +242,20 @@ std::vector<std::optional<T>> CacheManager::get_many(const std::vector<std::stri
         found[i] = detail::value_as<T>(node);
         break;
       }
-      if (!found[i]) reads.want();
+      if (found[i]) {
+        ++hits;
+      } else {
+        reads.want();
+      }
     }
     reads.fetch(kTypes.data(), kTypes.size());
     for (std::size_t n = 0; n < reads.wanted(); ++n) {
-      if (const detail::NodeRef& node = reads.fetched(n)) found[reads.place(n)] = detail::value_as<T>(node);
+      const detail::NodeRef& node = reads.fetched(n);
+      if (node && (found[reads.place(n)] = detail::take_value<T>(node))) ++hits;
     }
     detail::Counters& counters = core_->manual(options.prefix).counters;
-    for (const auto& value : found) counters.add(value ? detail::Count::hits : detail::Count::misses);
+    if (hits != 0) counters.add(detail::Count::hits, hits);
+    if (hits != keys.size()) counters.add(detail::Count::misses, keys.size() - hits);
   }
   return found;
 }

@@ -74,8 +74,8 @@ Fetched fetch_manual(Core& core, const KeyView& key, const TypeOps* const* types
 /// The keys of get_many, read from L1 and then from L2 at once. One thread.
 class ManualReads {
  public:
-  /// Of values of this type.
-  ManualReads(Core& core, const EntryOptions& options, const TypeOps& type);
+  /// Of so many values of this type.
+  ManualReads(Core& core, const EntryOptions& options, const TypeOps& type, std::size_t count);
   ~ManualReads();
   ManualReads(const ManualReads&) = delete;
   ManualReads& operator=(const ManualReads&) = delete;
