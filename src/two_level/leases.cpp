@@ -38,7 +38,7 @@ void Leases::give_back(Records::iterator record) noexcept {
   {
     const MutexLock lock(mutex_);
     record->due = std::chrono::steady_clock::now();
-    record->expires = record->due + kLife;
+    record->expires = record->taken_late ? TimePoint::max() : record->due + kLife;
     returned_.splice(returned_.end(), held_, record);
     // Beyond the bound the oldest run out by themselves.
     if (returned_.size() > kMost) forgotten.splice(forgotten.end(), returned_, returned_.begin());
@@ -88,7 +88,7 @@ std::vector<Leases::Record> Leases::to_give_back(TimePoint now, TimePoint& next)
   return due;
 }
 
-void Leases::answered(const Record& record, bool given) {
+void Leases::answered(const Record& record, bool given, bool heard) {
   {
     const MutexLock lock(mutex_);
     // One of them: the server counts the holders of a lease that several loads share.
@@ -97,6 +97,7 @@ void Leases::answered(const Record& record, bool given) {
     });
     if (one == returned_.end()) return;
     one->asked = false;
+    if (heard && one->expires == TimePoint::max()) one->expires = std::chrono::steady_clock::now() + kLife;
     if (given) returned_.erase(one);
   }
   answered_.notify_all();

@@ -42,9 +42,10 @@ class Leases {
     std::weak_ptr<Flight> flight = {};
     TimePoint deserted_after = TimePoint::max();
     TimePoint due = {};      ///< to be renewed, or to be given back
-    TimePoint expires = {};  ///< of one to be given back: by then the server has forgotten it
+    TimePoint expires = {};  ///< of one to be given back: by then the server has forgotten it; max: not known yet
     bool asked = false;      ///< the server is being asked to take it back, which must not happen twice
-    /// The server may execute the taking late, also after the giving back, so that is repeated until it expires.
+    /// The server may execute the taking late, also after the giving back, so that is repeated until it expires: kLife
+    /// after the server's first answer. Before that it may be stopped, with the taking among what it has not read.
     bool taken_late = false;
   };
   using Records = std::list<Record>;
@@ -59,8 +60,8 @@ class Leases {
   void renew_all() noexcept;
   /// Those to be given back now. The server is to be asked, and then answered() to be called for each.
   std::vector<Record> to_give_back(TimePoint now, TimePoint& next);
-  /// `given`: the server does not have it any more; else it is asked again.
-  void answered(const Record& record, bool given);
+  /// `given`: the server does not have it any more; else it is asked again. `heard`: the server did answer.
+  void answered(const Record& record, bool given, bool heard);
   /// Of what was to be given back, some is being asked for. Waits until none is, or until `end`; false then.
   bool wait_for_answers(TimePoint end);
   /// The load of this process that holds the lease; null when none does.
