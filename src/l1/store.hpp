@@ -98,6 +98,7 @@ class Store {
   /// What a flight does to the key's entry.
   struct Landing {
     NodeRef replace_by = {};
+    bool found = false;          ///< at L2, not brought by a load: loads that are under way may bring newer ones
     bool remove = false;         ///< the source was asked and its answer is not to be kept
     TimePoint retry_after = {};  ///< the source could not be asked: the entry stays, and is not refreshed before
     /// Which entry that is said of: one that was made later is due by its own time.

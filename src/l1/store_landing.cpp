@@ -16,10 +16,10 @@ Store::Published Store::land(Flight& flight, Landing landing, TimePoint now) {
   detached = home.flights.remove(flight);
   if (flight.state.fenced || flight.sequence < home.cleared) return Published::fenced;
   Node* held = home.find(flight.key());
-  if (landing.replace_by || landing.remove) home.fence_superseded(flight);
+  if ((landing.replace_by && !landing.found) || landing.remove) home.fence_superseded(flight);
   if (landing.replace_by && !keeps(flight, *landing.replace_by)) {
     landing.replace_by.reset();
-    landing.remove = held && held->shared;
+    landing.remove = !landing.found && held && held->shared;
   }
   if (landing.replace_by) {
     const bool stored = home.insert(held, std::move(landing.replace_by), now, dead);

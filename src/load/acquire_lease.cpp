@@ -114,7 +114,7 @@ bool LeaseCoordinator::Acquisition::read(const LoadPlace& place) {
   const bool ahead = may_read_ahead(place);
   bool answered = ahead && read_ahead();
   // What only reads may be answered where that was not.
-  if (!answered && (!ahead || remote.link().up())) {
+  if (!answered && (!ahead || (remote.link().up() && !TimeBudget::used_up()))) {
     *versions_ = Versions();
     answered = remote.read(queries_, dependencies_, *versions_, may_be_counter(*spec_.type), !fills());
   }
@@ -243,6 +243,7 @@ void LeaseCoordinator::land_found(Flight& flight, const EntryTerms& terms, NodeR
   const bool overtaken = node->extra && node->extra->tags.invalidated() > flight.sequence;
   NodeRef value = node;
   Store::Landing landing;
+  landing.found = true;
   if (node->shared) landing.replace_by = std::move(node);
   context_.store.land(flight, std::move(landing), context_.now());
   {
