@@ -20,7 +20,8 @@ namespace detail {
 /// change the guess.
 class MissPrediction {
  public:
-  /// A function that was not seen yet is expected to find nothing.
+  /// A function is expected to find nothing once it has: a process that has just started hits, and where the server
+  /// takes no writes, hits must not wait for a lease.
   bool expects_miss(const void* function) const noexcept { return place(function).load(kRelaxed) >= kMiss; }
 
   /// What was read. Updates of two threads may lose one of them.
@@ -43,7 +44,7 @@ class MissPrediction {
   static constexpr std::chrono::seconds kPause{1};
 
   struct Counter {
-    std::atomic<std::uint8_t> value{kMiss};
+    std::atomic<std::uint8_t> value{kMiss - 1};
   };
   /// By the address: its middle bits tell records of the heap apart.
   static std::size_t index(const void* function) noexcept {

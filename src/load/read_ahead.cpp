@@ -67,8 +67,11 @@ void LeaseCoordinator::Acquisition::settle_leases(bool answered) {
     refused = refused || !query.taken.why.empty();
     if (query.taken.status == Done::unknown) ahead_[n].hold.give_up();
     if (query.taken.status == Done::no) ahead_[n].hold.dropped();
+    if (!query.taken) continue;
+    // Another's removal in the same round of the server is not reported, as the lease came last.
+    coordinator_.context_.store.revoke(batch_.flights[places_[n]]->key());
     // It went in between.
-    if (query.taken && answered) query.found = Found();
+    if (answered) query.found = Found();
   }
   if (refused) coordinator_.prediction_.pause(std::chrono::steady_clock::now());
   if (!answered) ahead_.clear();

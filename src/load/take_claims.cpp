@@ -98,15 +98,21 @@ void LeaseCoordinator::Claims::plan_ahead(std::size_t n) {
   Claim& claim = wanted_[n].claim;
   Ahead& ahead = *wanted_[n].ahead;
   claim.generation = ahead.token;
-  claim.hold = std::move(ahead.hold);
   results_[n] = claim_result(ahead.done);
-  if (results_[n] != ClaimResult::taken) return;
-  const Flight& flight = *flight_of(wanted_[n]);
-  std::string bytes = lease_bytes(claim.generation, dependencies_of(spec_.identity, flight.tag_names), *versions_);
-  if (bytes == ahead.bytes) return;
+  const auto& flight = flight_of(wanted_[n]);
+  const auto names = dependencies_of(spec_.identity, flight->tag_names);
+  if (results_[n] != ClaimResult::taken || lease_bytes(ahead.token, names, *versions_) == ahead.bytes) {
+    claim.hold = std::move(ahead.hold);
+    return;
+  }
+  // By a token of its own: who has joined the old one holds nothing of this.
+  const std::string key = remote_.keys().entry(flight->name);
+  const LeaseToken token = new_lease_token();
   replacing_.push_back(n);
   replaces_.push_back(
-      {remote_.keys().entry(flight.name), claim.at_server(), Remote::Action::set, Leases::kLife, std::move(bytes)});
+      {key, claim.at_server(), Remote::Action::set, Leases::kLife, lease_bytes(token, names, *versions_)});
+  claim.generation = token;
+  claim.hold = coordinator_.make_hold(flight, spec_, key, token, claim.order, true);
 }
 
 /// A share in the lease of the load that is under way.
@@ -185,6 +191,7 @@ void LeaseCoordinator::Claims::hand_out(std::size_t n, Acquired& acquired) {
   if (results_[n] == ClaimResult::taken) {
     // Another's removal in the same round of the server is not reported, as the lease came last.
     if (step == LeaseStep::acquire || step == LeaseStep::take_over) coordinator_.context_.store.revoke(flight->key());
+    if (ahead) ahead->hold.dropped();  // unless it is the claim's own, another one stands in its place
     flight->generation = claim.generation;
     flight->order = claim.order;
     flight->versions = versions_;

@@ -6,7 +6,9 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <utility>
@@ -23,6 +25,7 @@
 #include "proxied_server.hpp"
 #include "redis_server.hpp"
 #include "server_info.hpp"
+#include "two_level/leases.hpp"
 
 namespace dsta::cache {
 namespace {
@@ -193,6 +196,55 @@ TEST_P(ReadAhead, AnEntryThatGoesWhileItIsReadIsLoaded) {
   }
   EXPECT_EQ(f(2), 2);
   EXPECT_TRUE(eventually([&] { return !is_lease("dsta:f:load:2"); }, 1s));
+}
+
+// What a stopped server has not read it executes when it goes on, however long that is.
+TEST_P(ReadAhead, AServerThatWasStoppedKeepsNoLeaseOfAnEndedLoad) {
+  CacheManager cache(over_redis(server->url(), GetParam(), 500ms));
+  const auto f = cache.cached(terms, [&](int i) { return i; });
+  for (int i = -3; i < 0; ++i) f(i);
+  server->pause();
+  const auto stopped = std::chrono::steady_clock::now();
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 20; ++i) threads.emplace_back([&, i] { EXPECT_EQ(f(i), i); });
+  }
+  std::this_thread::sleep_until(stopped + detail::Leases::kLife + 1500ms);
+  server->resume();
+  std::this_thread::sleep_for(300ms);  // by then it has executed what it had not read
+  // Before they run out by themselves.
+  EXPECT_TRUE(eventually(
+      [&] {
+        for (int i = 0; i < 20; ++i) {
+          if (is_lease("dsta:f:load:" + std::to_string(i))) return false;
+        }
+        return true;
+      },
+      1500ms));
+}
+
+TEST_P(ReadAhead, AHitLeavesARefreshThatIsUnderWay) {
+  std::atomic<int> calls{0};
+  std::atomic<bool> inside{false}, open{false};
+  const auto f = here->cached(terms, std::function<int(int)>([&](int i) -> int {
+                                if (i != 1) return i;
+                                const int call = ++calls;
+                                if (call == 3) throw std::runtime_error("refused");
+                                if (call == 2) {
+                                  inside = true;
+                                  while (!open) std::this_thread::sleep_for(1ms);
+                                }
+                                return call;
+                              }));
+  ASSERT_EQ(f(1), 1);
+  for (int i = -3; i < 0; ++i) f(i);  // now it is expected to find nothing
+  auto first = std::async(std::launch::async, [&] { return f.refresh(1); });
+  ASSERT_TRUE(eventually([&] { return inside.load(); }));
+  EXPECT_THROW(f.refresh(1), std::runtime_error);
+  EXPECT_EQ(f(1), 1);
+  open = true;
+  EXPECT_EQ(first.get(), 2);
+  EXPECT_EQ(f(1), 2);
 }
 
 }  // namespace
