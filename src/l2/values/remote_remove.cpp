@@ -137,6 +137,7 @@ Done Remote::scan(const std::string& match, const std::function<Done(std::span<c
     for (std::size_t at = 0; at < keys.size(); at += pace.keys()) {
       const auto part = std::span(keys).subspan(at, std::min(pace.keys(), keys.size() - at));
       if (const Done done = batch(part); !done) return done;
+      sweep.part_done();
     }
     pace.found(keys.size());
     sweep.part_done();
