@@ -1,4 +1,5 @@
 // expect: append_key(dsta::cache::KeyWriter& key
+// lines: 45
 #include <dsta/cache.hpp>
 
 using namespace std::chrono_literals;

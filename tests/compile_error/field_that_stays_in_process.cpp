@@ -1,4 +1,5 @@
 // expect: a field of this type has no binary codec
+// lines: 50
 #include <dsta/cache.hpp>
 
 struct Handle {

@@ -1,4 +1,5 @@
 // expect: a field of this type has no binary codec
+// lines: 55
 #include <dsta/cache.hpp>
 
 #include <vector>

@@ -1,4 +1,5 @@
 // expect: needs a default constructor
+// lines: 55
 #include <dsta/cache.hpp>
 
 using namespace std::chrono_literals;

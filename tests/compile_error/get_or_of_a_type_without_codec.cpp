@@ -1,4 +1,5 @@
 // expect: no codec for this type
+// lines: 35
 #include <dsta/cache.hpp>
 
 struct Quote {

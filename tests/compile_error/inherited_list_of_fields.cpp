@@ -1,4 +1,5 @@
 // expect: cache_fields() is a base class's and would drop the members of this class
+// lines: 50
 #include <dsta/cache.hpp>
 
 #include <string>

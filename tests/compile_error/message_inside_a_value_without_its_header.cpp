@@ -1,4 +1,5 @@
 // expect: a message inside a value needs #include <dsta/cache/message.hpp>
+// lines: 60
 #include <dsta/cache.hpp>
 #if __has_include(<nlohmann/json.hpp>)
 #include <dsta/cache/json.hpp>

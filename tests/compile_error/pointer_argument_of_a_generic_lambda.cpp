@@ -1,4 +1,5 @@
 // expect: a pointer cannot be part of a cache key
+// lines: 45
 #include <dsta/cache.hpp>
 
 using namespace std::chrono_literals;

@@ -1,4 +1,5 @@
 // expect: a reflected type needs #include <dsta/cache/pfr.hpp>
+// lines: 55
 #include <dsta/cache.hpp>
 
 using namespace std::chrono_literals;

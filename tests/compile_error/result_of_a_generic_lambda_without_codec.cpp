@@ -1,4 +1,5 @@
 // expect: no codec for the function's result
+// lines: 35
 #include <dsta/cache.hpp>
 
 using namespace std::chrono_literals;

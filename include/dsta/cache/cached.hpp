@@ -7,6 +7,9 @@
 #include <string>
 
 #include <dsta/cache/detail/batch_call.hpp>
+#include <dsta/cache/detail/braced_call.hpp>
+#include <dsta/cache/detail/refusal.hpp>
+#include <dsta/cache/detail/takes.hpp>
 #include <dsta/cache/detail/wrapper.hpp>
 #include <dsta/cache/outcome.hpp>
 #include <dsta/cache/set_result.hpp>
@@ -19,6 +22,10 @@ inline namespace v1 {
 /// CacheManager::cached. Thread-safe. Cheap to copy; all copies are one wrapper. It may outlive its manager: then each
 /// call runs F.
 ///
+/// It is invocable with what F takes and with nothing else: arguments convert implicitly, as in a call of F, and text
+/// of any kind stands for a std::string. So it works where F works: std::jthread, std::bind_front, std::function,
+/// ranges.
+///
 /// Single flight: concurrent calls with equal arguments run F once. The others wait and get the same value, or the same
 /// exception. An exception of F passes through unchanged, and nothing is stored.
 ///
@@ -28,9 +35,9 @@ inline namespace v1 {
 /// argument), and std::bad_alloc. Where a stale value may be served, it is served instead of LoadTimeoutError and
 /// OverloadError.
 template <class F>
-class cached {
+class cached : public detail::BracedCall<cached<F>, F> {
   template <class... Arguments>
-  using Result = detail::result_t<F, Arguments...>;
+  using ResultOf = detail::result_t<F, Arguments...>;
   using State = detail::WrapperState<F>;
 
  public:
@@ -41,7 +48,16 @@ class cached {
 
   /// The cached value, or the result of F.
   template <class... Arguments>
-  detail::result_t<F, Arguments...> operator()(Arguments&&... arguments) const;
+    requires detail::Takes<F, Arguments...> detail::result_t<F, Arguments...>
+  operator()(Arguments&&... arguments) const;
+  /// Arguments in braces.
+  using detail::BracedCall<cached<F>, F>::operator();
+  // What else is written by mistake.
+  template <class... Arguments>
+  DSTA_CACHE_REFUSED(ResultOf<Arguments...>, operator()(Arguments&&...) const, DSTA_CACHE_WRONG_TYPE);
+  template <class... Arguments>
+    requires detail::WrongNumber<F, sizeof...(Arguments)> DSTA_CACHE_REFUSED(
+        ResultOf<Arguments...>, operator()(Arguments&&...) const, DSTA_CACHE_WRONG_NUMBER);
 
   /// The same without a copy of the value: for large ones. The pointer keeps the value alive.
   template <class... Arguments>
@@ -101,26 +117,38 @@ class cached {
   /// Leave out arguments that do not change the value. Calls must then give every argument.
   template <class Build>
   cached key_builder(Build build) &&;
+  template <class Build>
+  DSTA_CACHE_REFUSED(cached, key_builder(Build) const&, DSTA_CACHE_LATE_HOOK);
 
   /// Loads many items in one call, for `many`: `load(items)` takes a std::vector of arguments (of tuples, when F takes
   /// several) and returns, in their order, a std::vector of R, of std::optional<R> or of Outcome<R>; or a map from
   /// argument to R without the items that do not exist. Single calls still run F. An exception applies to all items.
   template <class Load>
   cached bulk_loader(Load load) &&;
+  template <class Load>
+  DSTA_CACHE_REFUSED(cached, bulk_loader(Load) const&, DSTA_CACHE_LATE_HOOK);
 
   /// Stores only results for which `keep(result)` is true. The others are returned, not stored.
   template <class Keep>
   cached condition(Keep keep) &&;
+  template <class Keep>
+  DSTA_CACHE_REFUSED(cached, condition(Keep) const&, DSTA_CACHE_LATE_HOOK);
 
   /// The value chooses its ttl: `ttl_of(result)` returns a duration. Zero or less: do not store.
   template <class TtlOf>
   cached adaptive_ttl(TtlOf ttl_of) &&;
+  template <class TtlOf>
+  DSTA_CACHE_REFUSED(cached, adaptive_ttl(TtlOf) const&, DSTA_CACHE_LATE_HOOK);
 
   /// More tags from the value: `tags_of(result)` returns a std::vector<std::string>. Throws ConfigError for raw values.
   template <class TagsOf>
   cached adaptive_tags(TagsOf tags_of) &&;
+  template <class TagsOf>
+  DSTA_CACHE_REFUSED(cached, adaptive_tags(TagsOf) const&, DSTA_CACHE_LATE_HOOK);
 
  private:
+  template <class... Arguments>
+  detail::result_t<F, Arguments...> call(Arguments&&... arguments) const;
   template <class R>
   void count_negative(const R& value) const;
   template <class Value, class... Arguments>

@@ -1,4 +1,6 @@
 #pragma once
+#include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -12,6 +14,8 @@
 
 #include <dsta/cache/cached.hpp>
 #include <dsta/cache/detail/manual.hpp>
+#include <dsta/cache/detail/refusal.hpp>
+#include <dsta/cache/detail/wrap_check.hpp>
 #include <dsta/cache/duration.hpp>
 #include <dsta/cache/lookup.hpp>
 #include <dsta/cache/options.hpp>
@@ -42,6 +46,7 @@ class Decorator {
   /// Throws ConfigError when another function has this prefix and name.
   template <class F>
   auto operator()(F&& function, CodePlace where = CodePlace::current()) const;
+  DSTA_CACHE_REFUSED(detail::Refused<void>, operator()(detail::NotOneFunction) const, DSTA_CACHE_OVERLOADED);
 
  private:
   friend class CacheManager;
@@ -83,6 +88,18 @@ class CacheManager {
   /// is named in that error.
   template <class F>
   auto cached(const EntryOptions& options, F&& function, CodePlace where = CodePlace::current());
+  // What is written by mistake: an overloaded function or a template, the function first, the prefix first.
+  DSTA_CACHE_REFUSED(detail::Refused<void>, cached(const EntryOptions&, detail::NotOneFunction), DSTA_CACHE_OVERLOADED);
+  template <class F>
+  DSTA_CACHE_REFUSED(detail::Refused<void>, cached(F&&, const EntryOptions&),
+                     "options come first: cache.cached(options, function)");
+  template <class Rep, class Period, class F>
+    requires(!std::convertible_to<F, std::string_view>)
+  DSTA_CACHE_REFUSED(detail::Refused<void>, cached(std::chrono::duration<Rep, Period>, F&&),
+                     "options are in braces, or the function stands behind: cache.cached({.ttl = 60s}, function) or "
+                     "cache.cached(60s, prefix)(function)");
+  DSTA_CACHE_REFUSED(Decorator, cached(std::string_view, OptionalDuration, std::string_view = {}),
+                     "the ttl comes first: cache.cached(60s, prefix, name)(function)");
 
   /// Wraps a function given at compile time. Its own name is the name, unless the options give one:
   /// `cache.cached<fetch_ticker>({.ttl = 60s, .prefix = "api"})`. Throws ConfigError.
@@ -104,6 +121,10 @@ class CacheManager {
   /// The value stored under the key; nullopt when there is none, or one of another type than T.
   template <class T = std::string>
   std::optional<T> get(std::string_view key, const EntryOptions& options = detail::kNoOptions) const;
+  template <class T = std::string, class Default>
+    requires(!std::convertible_to<Default, const EntryOptions&>)
+  DSTA_CACHE_REFUSED(std::optional<T>, get(std::string_view, Default&&, const EntryOptions& = detail::kNoOptions) const,
+                     "get takes no default: write get_or(key, fallback), or get(key).value_or(fallback)");
 
   /// The value, or `fallback`, which is not stored. Text is returned as a std::string.
   template <class T>

@@ -19,6 +19,17 @@ enum class Level {
   l2,    ///< L2 only: a value is never kept in L1
 };
 
+namespace detail {
+/// For those who write `.key_prefix = "api"`, as in Python.
+struct NamedPrefix {
+  constexpr NamedPrefix() = default;
+  template <class Text>
+  constexpr NamedPrefix(const Text&) {
+    static_assert(always_false<Text>, "key_prefix is named prefix here: write .prefix = \"api\"");
+  }
+};
+}  // namespace detail
+
 /// Options of one entry, of a wrapper, or of a prefix. Every field is optional. A field that is not set comes from the
 /// next wider scope: library < manager < prefix preset < wrapper < call. Tags add up over the scopes. The order of the
 /// fields is that of the table in docs/freshness.md and does not change, because C++ requires initializers in this
@@ -30,6 +41,8 @@ struct EntryOptions {
   std::string prefix = {};
   /// Name of the wrapped function, the key's part after the prefix. Default none: the prefix alone names it.
   std::string name = {};
+  /// Not an option: says that `prefix` is its name here.
+  [[no_unique_address]] detail::NamedPrefix key_prefix = {};
   /// Labels that invalidate many entries together. In a wrapper's tags `{0}` to `{9}` stand for its arguments:
   /// `.tags = {"symbol:{0}"}`. Default none. A tag that is empty or begins with a byte 1 is a ConfigError.
   std::vector<std::string> tags = {};

@@ -103,10 +103,14 @@ class CacheWarmer {
 
   template <class F>
   static Refresh refresher(const cached<F>& loader) {
+    constexpr bool fits = detail::Takes<F, const std::string&>;
     static_assert(
-        requires { loader.refresh(std::declval<const std::string&>()); },
-        "a warmed function must be callable with a symbol alone: wrap a lambda that fixes the other arguments");
-    return [loader](const std::string& symbol) { (void)loader.refresh(symbol); };
+        fits, "a warmed function must be callable with a symbol alone: wrap a lambda that fixes the other arguments");
+    if constexpr (fits) {
+      return [loader](const std::string& symbol) { (void)loader.refresh(symbol); };
+    } else {
+      return {};
+    }
   }
   void add(std::map<std::string, Refresh>& loaders, std::string name, Refresh refresh);
   std::vector<Item> items(const std::map<std::string, Refresh>& loaders, const std::vector<std::string>& names,

@@ -45,6 +45,24 @@ struct ItemResult<F, Item> {
   using type = decltype(of(std::declval<Item>()));
 };
 
+/// check_arguments for an item.
+template <class F, class Item>
+struct CheckItem {
+  static consteval bool check() { return check_arguments<F, const Item&>(); }
+};
+template <class F, class... Parts>
+struct CheckItem<F, std::tuple<Parts...>> {
+  static consteval bool check() { return check_arguments<F, const Parts&...>(); }
+};
+template <class F, class A, class B>
+struct CheckItem<F, std::pair<A, B>> {
+  static consteval bool check() { return check_arguments<F, const A&, const B&>(); }
+};
+template <class F, class Item>
+consteval bool check_item() {
+  return CheckItem<F, std::remove_cvref_t<Item>>::check();
+}
+
 template <class Results, class Item>
 concept MapFrom = requires(const Results& results, const Item& item) {
   results.find(item)->second;

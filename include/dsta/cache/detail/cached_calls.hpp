@@ -21,6 +21,7 @@
 #include <dsta/cache/detail/call_key.hpp>
 #include <dsta/cache/detail/call_loader.hpp>
 #include <dsta/cache/detail/hit_copy.hpp>
+#include <dsta/cache/detail/hook_check.hpp>
 #include <dsta/cache/detail/leading.hpp>
 
 namespace dsta::cache {
@@ -28,7 +29,14 @@ inline namespace v1 {
 
 template <class F>
 template <class... Arguments>
-detail::result_t<F, Arguments...> cached<F>::operator()(Arguments&&... arguments) const {
+  requires detail::Takes<F, Arguments...>
+[[gnu::always_inline]] inline detail::result_t<F, Arguments...> cached<F>::operator()(Arguments&&... arguments) const {
+  return call(std::forward<Arguments>(arguments)...);
+}
+
+template <class F>
+template <class... Arguments>
+detail::result_t<F, Arguments...> cached<F>::call(Arguments&&... arguments) const {
   using R = detail::result_t<F, Arguments...>;
   constexpr const auto& kType = detail::call_type<F, R, Arguments...>();
   const detail::CallKey<F> key(*state_, arguments...);
@@ -60,47 +68,59 @@ detail::result_t<F, Arguments...> cached<F>::operator()(Arguments&&... arguments
 template <class F>
 template <class... Arguments>
 std::shared_ptr<const detail::result_t<F, Arguments...>> cached<F>::shared(Arguments&&... arguments) const {
-  using R = detail::result_t<F, Arguments...>;
-  constexpr const auto& kType = detail::call_type<F, R, Arguments...>();
-  const detail::CallKey<F> key(*state_, arguments...);
-  detail::NodeRef node;
-  if (state_->reads_here() &&
-      state_->core->read(key.view(), kType, state_->identity, node) == detail::Freshness::fresh) {
-    state_->identity->counters.add(detail::Count::hits);
+  if constexpr (detail::check_arguments<F, Arguments...>()) {
+    using R = detail::result_t<F, Arguments...>;
+    constexpr const auto& kType = detail::call_type<F, R, Arguments...>();
+    const detail::CallKey<F> key(*state_, arguments...);
+    detail::NodeRef node;
+    if (state_->reads_here() &&
+        state_->core->read(key.view(), kType, state_->identity, node) == detail::Freshness::fresh) {
+      state_->identity->counters.add(detail::Count::hits);
+    } else {
+      node = load<R>(key, detail::LoadMode::get, std::forward<Arguments>(arguments)...);
+    }
+    const R* value = &node.template as<R>();
+    // The entry goes before the core: its tags are the core's.
+    using Held = std::pair<std::shared_ptr<detail::Core>, detail::NodeRef>;
+    return {std::make_shared<Held>(state_->core->pin(), std::move(node)), value};
   } else {
-    node = load<R>(key, detail::LoadMode::get, std::forward<Arguments>(arguments)...);
+    return detail::refused<std::shared_ptr<const detail::result_t<F, Arguments...>>>();
   }
-  const R* value = &node.template as<R>();
-  // The entry goes before the core: its tags are the core's.
-  using Held = std::pair<std::shared_ptr<detail::Core>, detail::NodeRef>;
-  return {std::make_shared<Held>(state_->core->pin(), std::move(node)), value};
 }
 
 template <class F>
 template <class... Arguments>
 detail::result_t<F, Arguments...> cached<F>::refresh(Arguments&&... arguments) const {
-  using R = detail::result_t<F, Arguments...>;
-  const detail::CallKey<F> key(*state_, arguments...);
-  return load<R>(key, detail::LoadMode::refresh, std::forward<Arguments>(arguments)...).template as<R>();
+  if constexpr (detail::check_arguments<F, Arguments...>()) {
+    using R = detail::result_t<F, Arguments...>;
+    const detail::CallKey<F> key(*state_, arguments...);
+    return load<R>(key, detail::LoadMode::refresh, std::forward<Arguments>(arguments)...).template as<R>();
+  } else {
+    return detail::refused<detail::result_t<F, Arguments...>>();
+  }
 }
 
 template <class F>
 template <class... Arguments>
 std::optional<detail::result_t<F, const Arguments&...>> cached<F>::peek(const Arguments&... arguments) const {
-  using R = detail::result_t<F, const Arguments&...>;
-  constexpr const auto& kType = detail::call_type<F, R, Arguments...>();
-  const detail::CallKey<F> key(*state_, arguments...);
-  detail::NodeRef node;
-  if (state_->reads_here()) {
-    state_->core->read(key.view(), kType, state_->identity, node);
-  } else if (state_->may_read_here()) {
-    node = detail::read_with_tags(*state_, key.view(), kType, detail::tags_for(*state_, arguments...));
+  if constexpr (detail::check_arguments<F, const Arguments&...>()) {
+    using R = detail::result_t<F, const Arguments&...>;
+    constexpr const auto& kType = detail::call_type<F, R, Arguments...>();
+    const detail::CallKey<F> key(*state_, arguments...);
+    detail::NodeRef node;
+    if (state_->reads_here()) {
+      state_->core->read(key.view(), kType, state_->identity, node);
+    } else if (state_->may_read_here()) {
+      node = detail::read_with_tags(*state_, key.view(), kType, detail::tags_for(*state_, arguments...));
+    }
+    if (!node && state_->core->has_shared() && kType.shareable) {
+      node = detail::fetch_one(*state_, key.view(), kType, detail::tags_for(*state_, arguments...));
+    }
+    if (!node) return std::nullopt;
+    return std::optional<R>(std::in_place, node.template as<R>());
+  } else {
+    return detail::refused<std::optional<detail::result_t<F, const Arguments&...>>>();
   }
-  if (!node && state_->core->has_shared() && kType.shareable) {
-    node = detail::fetch_one(*state_, key.view(), kType, detail::tags_for(*state_, arguments...));
-  }
-  if (!node) return std::nullopt;
-  return std::optional<R>(std::in_place, node.template as<R>());
 }
 
 template <class F>
@@ -108,22 +128,24 @@ template <std::ranges::input_range Range>
 auto cached<F>::many(const Range& items) const {
   using Item = std::ranges::range_value_t<const Range>;
   using R = typename detail::ItemResult<F, Item>::type;
-  if constexpr (detail::Signature<F>::known) {
-    if (state_->load_many) return detail::call_batch<R>(state_, items);
-  }
   std::vector<Outcome<R>> outcomes;
-  std::map<std::string, std::size_t> first;
-  for (const Item& item : items) {
-    auto key = detail::with_item(item, [&](const auto&... arguments) { return key_for(arguments...); });
-    const auto [known, fresh] = first.try_emplace(std::move(key), outcomes.size());
-    if (!fresh) {
-      outcomes.push_back(outcomes[known->second]);
-      continue;
+  if constexpr (detail::check_item<F, Item>()) {
+    if constexpr (detail::Signature<F>::known) {
+      if (state_->load_many) return detail::call_batch<R>(state_, items);
     }
-    try {
-      outcomes.emplace_back(detail::with_item(item, [&](const auto&... arguments) { return (*this)(arguments...); }));
-    } catch (...) {  // handed over in the outcome
-      outcomes.emplace_back(std::current_exception());
+    std::map<std::string, std::size_t> first;
+    for (const Item& item : items) {
+      auto key = detail::with_item(item, [&](const auto&... arguments) { return key_for(arguments...); });
+      const auto [known, fresh] = first.try_emplace(std::move(key), outcomes.size());
+      if (!fresh) {
+        outcomes.push_back(outcomes[known->second]);
+        continue;
+      }
+      try {
+        outcomes.emplace_back(detail::with_item(item, [&](const auto&... arguments) { return call(arguments...); }));
+      } catch (...) {  // handed over in the outcome
+        outcomes.emplace_back(std::current_exception());
+      }
     }
   }
   return outcomes;
@@ -149,8 +171,12 @@ SetResult cached<F>::put(ArgumentsAndValue&&... arguments_and_value) const {
 template <class F>
 template <class... Arguments>
 bool cached<F>::invalidate(const Arguments&... arguments) const {
-  const detail::CallKey<F> key(*state_, arguments...);
-  return detail::erase_call(*state_, key.view());
+  if constexpr (detail::check_arguments<F, const Arguments&...>()) {
+    const detail::CallKey<F> key(*state_, arguments...);
+    return detail::erase_call(*state_, key.view());
+  } else {
+    return detail::refused<bool>();
+  }
 }
 
 template <class F>
@@ -168,8 +194,12 @@ void cached<F>::cache_clear() const {
 template <class F>
 template <class... Arguments>
 std::string cached<F>::key_for(const Arguments&... arguments) const {
-  const detail::CallKey<F> key(*state_, arguments...);
-  return std::string(key.view().name);
+  if constexpr (detail::check_arguments<F, const Arguments&...>()) {
+    const detail::CallKey<F> key(*state_, arguments...);
+    return std::string(key.view().name);
+  } else {
+    return detail::refused<std::string>();
+  }
 }
 
 template <class F>
@@ -180,55 +210,51 @@ FunctionInfo cached<F>::cache_info() const {
 template <class F>
 template <class Build>
 cached<F> cached<F>::key_builder(Build build) && {
-  static_assert(detail::Signature<F>::known,
-                "key_builder needs to know the parameter types: spell them out instead of auto");
-  state_->build_key.set([build = std::move(build)](detail::KeyBuffer& out, const auto&... arguments) {
-    const auto& key = build(arguments...);
-    if constexpr (std::convertible_to<decltype(key), std::string_view>) {
-      out.append(key);
-    } else {
-      detail::append_part(out, key);
-    }
-  });
+  if constexpr (detail::check_key_builder<F, Build>()) {
+    state_->build_key.set([build = std::move(build)](detail::KeyBuffer& out, const auto&... arguments) {
+      const auto& key = build(arguments...);
+      if constexpr (std::convertible_to<decltype(key), std::string_view>) {
+        out.append(key);
+      } else {
+        detail::append_part(out, key);
+      }
+    });
+  }
   return std::move(*this);
 }
 
 template <class F>
 template <class Load>
 cached<F> cached<F>::bulk_loader(Load load) && {
-  static_assert(detail::Signature<F>::known,
-                "bulk_loader needs to know the parameter types: spell them out instead of auto");
-  state_->load_many.set([load = std::move(load)](const auto& items) {
-    return detail::to_outcomes<typename State::R>(load(items), items);
-  });
+  if constexpr (detail::check_bulk_loader<F, Load>()) {
+    state_->load_many.set([load = std::move(load)](const auto& items) {
+      return detail::to_outcomes<typename State::R>(load(items), items);
+    });
+  }
   return std::move(*this);
 }
 
 template <class F>
 template <class Keep>
 cached<F> cached<F>::condition(Keep keep) && {
-  static_assert(detail::Signature<F>::known,
-                "condition needs to know the result type: spell the parameters out instead of auto");
-  state_->keep.set(std::move(keep));
+  if constexpr (detail::check_condition<F, Keep>()) state_->keep.set(std::move(keep));
   return std::move(*this);
 }
 
 template <class F>
 template <class TtlOf>
 cached<F> cached<F>::adaptive_ttl(TtlOf ttl_of) && {
-  static_assert(detail::Signature<F>::known,
-                "adaptive_ttl needs to know the result type: spell the parameters out instead of auto");
-  state_->ttl_of.set(std::move(ttl_of));
+  if constexpr (detail::check_adaptive_ttl<F, TtlOf>()) state_->ttl_of.set(std::move(ttl_of));
   return std::move(*this);
 }
 
 template <class F>
 template <class TagsOf>
 cached<F> cached<F>::adaptive_tags(TagsOf tags_of) && {
-  static_assert(detail::Signature<F>::known,
-                "adaptive_tags needs to know the result type: spell the parameters out instead of auto");
-  if (state_->is_raw()) detail::refuse_raw_tags("adaptive_tags");
-  state_->tags_of.set(std::move(tags_of));
+  if constexpr (detail::check_adaptive_tags<F, TagsOf>()) {
+    if (state_->is_raw()) detail::refuse_raw_tags("adaptive_tags");
+    state_->tags_of.set(std::move(tags_of));
+  }
   return std::move(*this);
 }
 
@@ -245,15 +271,23 @@ template <class F>
 template <class Value, class... Arguments>
 SetResult cached<F>::put_value(Value&& value, const Arguments&... arguments) const {
   using R = detail::result_t<F, const Arguments&...>;
-  const detail::CallKey<F> key(*state_, arguments...);
-  detail::check_value(value);  // before it is copied
-  R kept(std::forward<Value>(value));
-  if constexpr (!std::same_as<R, std::remove_cvref_t<Value>>) detail::check_value(kept);
-  detail::Loaded loaded;
-  detail::finish_load(*state_, kept, loaded);
-  auto node = detail::make_node<R>(key.view(), std::move(kept));
-  node->type = &detail::call_type<F, R, Arguments...>();
-  return detail::put_call(*state_, std::move(node), loaded, detail::tags_for(*state_, arguments...));
+  if constexpr (!detail::check_arguments<F, const Arguments&...>()) {
+    return SetResult::not_stored;
+  } else if constexpr (!std::is_convertible_v<Value, R> && !detail::TakenAsText<R, Value>) {
+    static_assert(detail::always_false<Value>,
+                  "put takes the function's arguments and behind them a value that converts to its result");
+    return SetResult::not_stored;
+  } else {
+    const detail::CallKey<F> key(*state_, arguments...);
+    detail::check_value(value);  // before it is copied
+    R kept = detail::convert<R>(std::forward<Value>(value));
+    if constexpr (!std::same_as<R, std::remove_cvref_t<Value>>) detail::check_value(kept);
+    detail::Loaded loaded;
+    detail::finish_load(*state_, kept, loaded);
+    auto node = detail::make_node<R>(key.view(), std::move(kept));
+    node->type = &detail::call_type<F, R, Arguments...>();
+    return detail::put_call(*state_, std::move(node), loaded, detail::tags_for(*state_, arguments...));
+  }
 }
 
 template <class F>

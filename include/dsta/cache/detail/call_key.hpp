@@ -21,7 +21,7 @@ decltype(auto) as_parameter(const Argument& argument) {
   if constexpr (std::same_as<P, Argument> || (std::is_array_v<Argument> && std::same_as<P, std::decay_t<Argument>>)) {
     return (argument);
   } else {
-    return static_cast<P>(argument);
+    return convert<P>(argument);
   }
 }
 

@@ -34,6 +34,8 @@ owned_t<P> to_owned(Argument&& argument) {
   } else if constexpr (!std::same_as<Kept, std::decay_t<P>> && std::ranges::range<P>) {
     const P view(argument);
     return Kept(view.begin(), view.end());
+  } else if constexpr (std::same_as<Kept, P>) {
+    return convert<Kept>(std::forward<Argument>(argument));
   } else {
     return Kept(std::forward<Argument>(argument));
   }

@@ -59,7 +59,10 @@ template <class R, class... P>
 struct Signature<R (*)(P...) noexcept> : Signature<R(P...)> {};
 
 template <class M>
-struct MemberSignature;
+struct MemberSignature {  // that of an rvalue, which a wrapped function is not
+  static constexpr bool known = false;
+  using Context = void;
+};
 template <class R, class C, class... P>
 struct MemberSignature<R (C::*)(P...)> : Signature<R(P...)> {};
 template <class R, class C, class... P>
@@ -68,6 +71,14 @@ template <class R, class C, class... P>
 struct MemberSignature<R (C::*)(P...) noexcept> : Signature<R(P...)> {};
 template <class R, class C, class... P>
 struct MemberSignature<R (C::*)(P...) const noexcept> : Signature<R(P...)> {};
+template <class R, class C, class... P>
+struct MemberSignature<R (C::*)(P...)&> : Signature<R(P...)> {};
+template <class R, class C, class... P>
+struct MemberSignature<R (C::*)(P...) const&> : Signature<R(P...)> {};
+template <class R, class C, class... P>
+struct MemberSignature<R (C::*)(P...)& noexcept> : Signature<R(P...)> {};
+template <class R, class C, class... P>
+struct MemberSignature<R (C::*)(P...) const& noexcept> : Signature<R(P...)> {};
 
 template <class F>
   requires requires { &F::operator(); }
@@ -138,6 +149,18 @@ using parameter_t = typename ParameterOf<F, I, Argument>::type;
 template <class T>
 concept TextParameter = std::same_as<owned_t<T>, std::string>;
 
+/// The argument as a P, by an implicit conversion: never by an explicit constructor of the user's.
+template <class P, class Argument>
+P convert(Argument&& argument) {
+  if constexpr (std::is_arithmetic_v<P> && std::is_convertible_v<Argument, P>) {
+    return static_cast<P>(argument);
+  } else if constexpr (std::is_convertible_v<Argument, P>) {
+    return std::forward<Argument>(argument);
+  } else {  // text
+    return P(std::forward<Argument>(argument));
+  }
+}
+
 /// Writes one argument as the parameter type P sees it, without making a P where that is not needed.
 template <class P, class Argument>
 void append_argument(KeyBuffer& out, const Argument& argument) {
@@ -148,8 +171,7 @@ void append_argument(KeyBuffer& out, const Argument& argument) {
   } else if constexpr (std::same_as<P, std::decay_t<Argument>>) {
     append_part<P>(out, argument);
   } else {
-    const P converted(argument);
-    append_part<P>(out, converted);
+    append_part<P>(out, convert<P>(argument));
   }
 }
 

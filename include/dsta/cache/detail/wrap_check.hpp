@@ -9,6 +9,7 @@
 
 #include <dsta/cache/codec.hpp>
 #include <dsta/cache/detail/signature.hpp>
+#include <dsta/cache/detail/takes.hpp>
 #include <dsta/cache/set_result.hpp>
 #include <dsta/cache/stats.hpp>
 
@@ -41,6 +42,11 @@ inline constexpr bool has_borrowed = false;
 template <class... P>
 inline constexpr bool has_borrowed<TypeList<P...>> = (holds_view<owned_t<P>> || ...);
 
+template <class T>
+inline constexpr bool is_shared_of_mutable = false;
+template <class T>
+inline constexpr bool is_shared_of_mutable<std::shared_ptr<T>> = !std::is_const_v<T>;
+
 /// Says in one sentence why a result cannot be cached; true when it can.
 template <class R>
 consteval bool check_result() {
@@ -67,6 +73,10 @@ consteval bool check_result() {
     static_assert(always_false<R>,
                   "the function's result cannot be copied, and every caller gets a copy: return a "
                   "std::shared_ptr<const T>");
+  } else if constexpr (!Cacheable<T> && is_shared_of_mutable<T>) {
+    static_assert(always_false<R>,
+                  "the function returns a std::shared_ptr<T>, through which each caller could change what all others "
+                  "read: return a std::shared_ptr<const T>");
   } else if constexpr (!Cacheable<T>) {
     static_assert(
         always_false<R>,
@@ -114,13 +124,6 @@ consteval bool check_function() {
   } else {
     return true;
   }
-}
-
-/// A value of the type that a refused call would have returned; never run, as what is refused does not compile.
-template <class T>
-T refused() {
-  T (*none)() = nullptr;
-  return none();
 }
 
 /// Stands in for the wrapper of a function that was refused: has its members and results, so that the compiler says no

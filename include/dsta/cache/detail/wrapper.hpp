@@ -20,8 +20,16 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
+/// The result of a call that is not valid.
+struct NoResult {};
+
 template <class F, class... Arguments>
 struct ResultOf {
+  using type = NoResult;
+};
+template <class F, class... Arguments>
+  requires(!Signature<F>::known && std::is_invocable_v<F&, const owned_t<Arguments>&...>)
+struct ResultOf<F, Arguments...> {
   using type = std::remove_cvref_t<std::invoke_result_t<F&, const owned_t<Arguments>&...>>;
 };
 template <class F, class... Arguments>

@@ -1,0 +1,14 @@
+// expect: options come first
+#include <dsta/cache.hpp>
+
+using namespace std::chrono_literals;
+
+double price(const std::string& symbol);
+
+void use(dsta::cache::CacheManager& cache) {
+#ifdef DSTA_CONTROL
+  auto f = cache.cached({.ttl = 60s, .prefix = "api"}, price);
+#else
+  auto f = cache.cached(price, {.ttl = 60s, .prefix = "api"});
+#endif
+}

@@ -1,0 +1,15 @@
+// expect: takes another number of arguments
+#include <dsta/cache.hpp>
+
+using namespace std::chrono_literals;
+
+double price(const std::string& symbol);
+
+void use(dsta::cache::CacheManager& cache) {
+  auto f = cache.cached({.ttl = 60s, .prefix = "api"}, price);
+#ifdef DSTA_CONTROL
+  f.invalidate("BTCUSDT");
+#else
+  f.invalidate();
+#endif
+}

@@ -1,0 +1,15 @@
+// expect: does not convert implicitly to its parameter
+#include <dsta/cache.hpp>
+
+using namespace std::chrono_literals;
+
+double price(const std::string& symbol);
+
+void use(dsta::cache::CacheManager& cache) {
+  auto f = cache.cached({.ttl = 60s, .prefix = "api"}, price);
+#ifdef DSTA_CONTROL
+  (void)f.key_for("BTCUSDT");
+#else
+  (void)f.key_for(42);
+#endif
+}

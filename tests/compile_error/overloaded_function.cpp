@@ -1,0 +1,15 @@
+// expect: this is not one function
+#include <dsta/cache.hpp>
+
+using namespace std::chrono_literals;
+
+double price(const std::string& symbol);
+double price(int instrument);
+
+void use(dsta::cache::CacheManager& cache) {
+#ifdef DSTA_CONTROL
+  auto f = cache.cached({.ttl = 60s, .prefix = "api"}, [](const std::string& symbol) { return price(symbol); });
+#else
+  auto f = cache.cached({.ttl = 60s, .prefix = "api"}, price);
+#endif
+}
