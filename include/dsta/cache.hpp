@@ -12,6 +12,7 @@
 #include <dsta/cache/invalidator.hpp>
 #include <dsta/cache/key.hpp>
 #include <dsta/cache/key_text.hpp>
+#include <dsta/cache/lazy.hpp>
 #include <dsta/cache/load_context.hpp>
 #include <dsta/cache/log.hpp>
 #include <dsta/cache/lookup.hpp>

@@ -74,6 +74,13 @@ const std::map<std::string, Row>& rows() {
          f("BTCUSDT", 14);
          return [f](unsigned long) { use(f("BTCUSDT", 14)); };
        }},
+      {"handle_hit",
+       [](CacheManager& cache) {
+         const dsta::cache::cached<double(const std::string&, int)> f =
+             cache.cached({.ttl = 600s, .prefix = "indicator", .name = "rsi"}, rsi);
+         f("BTCUSDT", 14);
+         return [f](unsigned long) { use(f("BTCUSDT", 14)); };
+       }},
       {"wrapper_hit_string",
        [](CacheManager& cache) {
          const auto f = cache.cached({.ttl = 600s, .prefix = "text"},

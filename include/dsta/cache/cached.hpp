@@ -22,6 +22,10 @@ inline namespace v1 {
 /// CacheManager::cached. Thread-safe. Cheap to copy; all copies are one wrapper. It may outlive its manager: then each
 /// call runs F.
 ///
+/// `cached<R(Args...)>` is a handle: every wrapper of a function with these parameters and this result converts to it,
+/// for members of classes, elements of containers and borders of libraries. It has all of these members, and a hit by
+/// it costs the same. (`cached<std::function<R(Args...)>>` is one, too.)
+///
 /// It is invocable with what F takes and with nothing else: arguments convert implicitly, as in a call of F, and text
 /// of any kind stands for a std::string. So it works where F works: std::jthread, std::bind_front, std::function,
 /// ranges.
@@ -38,11 +42,16 @@ template <class F>
 class cached : public detail::BracedCall<cached<F>, F> {
   template <class... Arguments>
   using ResultOf = detail::result_t<F, Arguments...>;
-  using State = detail::WrapperState<F>;
+  using State = detail::state_t<F>;
 
  public:
   /// For CacheManager.
   explicit cached(std::shared_ptr<State> state) : state_(std::move(state)) {}
+
+  /// Of a handle: refers to the wrapper of any function with this signature. As cheap to make as a copy.
+  template <class G>
+    requires detail::HandleOf<F, G> cached(const cached<G>& wrapper)
+  noexcept : state_(wrapper.state_) {}
 
   // --- calls
 
@@ -147,6 +156,9 @@ class cached : public detail::BracedCall<cached<F>, F> {
   DSTA_CACHE_REFUSED(cached, adaptive_tags(TagsOf) const&, DSTA_CACHE_LATE_HOOK);
 
  private:
+  template <class G>
+  friend class cached;
+
   template <class... Arguments>
   detail::result_t<F, Arguments...> call(Arguments&&... arguments) const;
   template <class R>

@@ -2,9 +2,12 @@
 /// One cache manager for the whole program, with the decorator form:
 ///     using dsta::cache::cached;
 ///     auto ticker = cached(60s, "api")(fetch_ticker);
+#include <string>
 #include <string_view>
 #include <utility>
 
+#include <dsta/cache/detail/refusal.hpp>
+#include <dsta/cache/lazy.hpp>
 #include <dsta/cache/manager.hpp>
 
 namespace dsta::cache {
@@ -31,9 +34,10 @@ class cached<detail::OnGlobal> {
   explicit cached(EntryOptions options) : options_(std::move(options)) {}
 
   template <class F>
-  auto operator()(F&& function, CodePlace where = CodePlace::current()) const {
+  [[nodiscard]] auto operator()(F&& function, CodePlace where = CodePlace::current()) const {
     return cache_manager().cached(options_, std::forward<F>(function), where);
   }
+  DSTA_CACHE_REFUSED(detail::Refused<void>, operator()(detail::NotOneFunction) const, DSTA_CACHE_OVERLOADED);
 
  private:
   EntryOptions options_;
@@ -46,6 +50,33 @@ explicit cached(Ttl, std::string_view) -> cached<detail::OnGlobal>;
 template <class Ttl>
 explicit cached(Ttl, std::string_view, std::string_view) -> cached<detail::OnGlobal>;
 cached(EntryOptions)->cached<detail::OnGlobal>;
+
+namespace detail {
+/// Wraps a function on cache_manager().
+template <auto Function>
+struct WrapOnGlobal {
+  OptionalDuration ttl;
+  std::string_view prefix;
+  std::string_view name;
+  CodePlace where;
+
+  auto operator()() const {
+    return cache_manager().cached<Function>({.ttl = ttl, .prefix = std::string(prefix), .name = std::string(name)},
+                                            where);
+  }
+};
+}  // namespace detail
+
+/// A wrapper of `Function` on cache_manager(), made when it is first used: the manager may then be configured by what
+/// main() did. At namespace scope, also in a header:
+///     inline constexpr auto price = dsta::cache::lazy<fetch_price>(60s, "api");
+/// `price("BTCUSDT")` calls it, and `price->refresh("BTCUSDT")` is a member of the wrapper. Unset, the ttl is the
+/// default of the prefix or the manager, and the name is the function's. The texts must live as long as the program.
+template <auto Function>
+constexpr auto lazy(OptionalDuration ttl = {}, std::string_view prefix = {}, std::string_view name = {},
+                    CodePlace where = CodePlace::current()) {
+  return Lazy<detail::WrapOnGlobal<Function>>({ttl, prefix, name, where});
+}
 
 }  // namespace v1
 }  // namespace dsta::cache

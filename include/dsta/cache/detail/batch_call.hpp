@@ -105,9 +105,9 @@ std::vector<Outcome<R>> to_outcomes(Results&& results, const std::vector<Item>& 
 template <class R, class F>
 class CallBatch final : public BatchLoader {
  public:
-  using Item = typename Hooks<F>::Item;
+  using Item = typename hooks_t<F>::Item;
 
-  explicit CallBatch(std::shared_ptr<WrapperState<F>> state) : state_(std::move(state)) {
+  explicit CallBatch(std::shared_ptr<state_t<F>> state) : state_(std::move(state)) {
     describe_load(*this, *state_, kTypeOps<R>);
     names_tags = static_cast<bool>(state_->tags_of);
   }
@@ -135,7 +135,7 @@ class CallBatch final : public BatchLoader {
     if (!outcome) return;
     try {
       check_value(*outcome);
-      finish_load(*state_, *outcome, loaded);
+      finish_load<R, F>(*state_, *outcome, loaded);
       loaded.node = make_node<R>(key, *outcome);
     } catch (...) {  // this item's alone
       loaded = {};
@@ -143,7 +143,7 @@ class CallBatch final : public BatchLoader {
     }
   }
 
-  std::shared_ptr<WrapperState<F>> state_;
+  std::shared_ptr<state_t<F>> state_;
   std::vector<Item> items_;
 };
 
@@ -181,7 +181,7 @@ class BatchPlan {
 
 /// wrapper.many with a bulk loader.
 template <class R, class F, class Range>
-std::vector<Outcome<R>> call_batch(const std::shared_ptr<WrapperState<F>>& state, const Range& items) {
+std::vector<Outcome<R>> call_batch(const std::shared_ptr<state_t<F>>& state, const Range& items) {
   std::deque<CallKey<F>> keys;
   BatchPlan plan(*state, kTypeOps<R>);
   auto loader = std::make_shared<CallBatch<R, F>>(state);
@@ -198,7 +198,7 @@ std::vector<Outcome<R>> call_batch(const std::shared_ptr<WrapperState<F>>& state
           }
           return;
         case BatchPlan::Step::open:
-          plan.set_tags(tags_for(*state, arguments...));
+          plan.set_tags(tags_for<F>(*state, arguments...));
           loader->add(arguments...);
       }
     });

@@ -111,10 +111,10 @@ std::optional<detail::result_t<F, const Arguments&...>> cached<F>::peek(const Ar
     if (state_->reads_here()) {
       state_->core->read(key.view(), kType, state_->identity, node);
     } else if (state_->may_read_here()) {
-      node = detail::read_with_tags(*state_, key.view(), kType, detail::tags_for(*state_, arguments...));
+      node = detail::read_with_tags(*state_, key.view(), kType, detail::tags_for<F>(*state_, arguments...));
     }
     if (!node && state_->core->has_shared() && kType.shareable) {
-      node = detail::fetch_one(*state_, key.view(), kType, detail::tags_for(*state_, arguments...));
+      node = detail::fetch_one(*state_, key.view(), kType, detail::tags_for<F>(*state_, arguments...));
     }
     if (!node) return std::nullopt;
     return std::optional<R>(std::in_place, node.template as<R>());
@@ -131,7 +131,7 @@ auto cached<F>::many(const Range& items) const {
   std::vector<Outcome<R>> outcomes;
   if constexpr (detail::check_item<F, Item>()) {
     if constexpr (detail::Signature<F>::known) {
-      if (state_->load_many) return detail::call_batch<R>(state_, items);
+      if (state_->load_many) return detail::call_batch<R, F>(state_, items);
     }
     std::map<std::string, std::size_t> first;
     for (const Item& item : items) {
@@ -182,7 +182,7 @@ bool cached<F>::invalidate(const Arguments&... arguments) const {
 template <class F>
 template <class... Leading>
 std::size_t cached<F>::invalidate_matching(const Leading&... leading) const {
-  return detail::erase_leading(*state_, leading...);
+  return detail::erase_leading<F>(*state_, leading...);
 }
 
 template <class F>
@@ -283,17 +283,17 @@ SetResult cached<F>::put_value(Value&& value, const Arguments&... arguments) con
     R kept = detail::convert<R>(std::forward<Value>(value));
     if constexpr (!std::same_as<R, std::remove_cvref_t<Value>>) detail::check_value(kept);
     detail::Loaded loaded;
-    detail::finish_load(*state_, kept, loaded);
+    detail::finish_load<R, F>(*state_, kept, loaded);
     auto node = detail::make_node<R>(key.view(), std::move(kept));
     node->type = &detail::call_type<F, R, Arguments...>();
-    return detail::put_call(*state_, std::move(node), loaded, detail::tags_for(*state_, arguments...));
+    return detail::put_call(*state_, std::move(node), loaded, detail::tags_for<F>(*state_, arguments...));
   }
 }
 
 template <class F>
 template <class R, class... Arguments>
 detail::NodeRef cached<F>::load(const detail::CallKey<F>& key, detail::LoadMode mode, Arguments&&... arguments) const {
-  return state_->core->load(key.view(), detail::make_loader<R>(state_, std::forward<Arguments>(arguments)...), mode);
+  return state_->core->load(key.view(), detail::make_loader<R, F>(state_, std::forward<Arguments>(arguments)...), mode);
 }
 
 }  // namespace v1

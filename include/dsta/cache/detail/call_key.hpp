@@ -65,7 +65,7 @@ template <class F>
 class CallKey : public CallKeyBase {
  public:
   template <class... Arguments>
-  [[gnu::always_inline]] explicit CallKey(const WrapperState<F>& state, const Arguments&... arguments)
+  [[gnu::always_inline]] explicit CallKey(const state_t<F>& state, const Arguments&... arguments)
       : CallKeyBase(sizeof...(Arguments) == 0 ? state.head : state.open_head) {
     if constexpr (Signature<F>::known) {
       if (state.build_key) [[unlikely]] {
@@ -105,8 +105,8 @@ class CallKey : public CallKeyBase {
     append_call_part<F, P, First>(buffer_, argument);
   }
   template <class... Arguments>
-  [[gnu::noinline]] void build(const WrapperState<F>& state, const Arguments&... arguments) {
-    if constexpr (sizeof...(Arguments) == Hooks<F>::arity) {
+  [[gnu::noinline]] void build(const state_t<F>& state, const Arguments&... arguments) {
+    if constexpr (sizeof...(Arguments) == hooks_t<F>::arity) {
       if (sizeof...(Arguments) == 0) buffer_.push(':');
       [&]<std::size_t... I>(std::index_sequence<I...>) {
         state.build_key(buffer_, as_parameter<parameter_t<F, I, Arguments>>(arguments)...);

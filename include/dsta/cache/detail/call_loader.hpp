@@ -58,16 +58,16 @@ std::string tag_text(const Argument& argument) {
 }
 
 template <class F, std::size_t... I, class... Arguments>
-std::vector<std::string> tags_for(const WrapperState<F>& state, std::index_sequence<I...>,
-                                  const Arguments&... arguments) {
+std::vector<std::string> indexed_tags(const state_t<F>& state, std::index_sequence<I...>,
+                                      const Arguments&... arguments) {
   if (state.terms->tags.empty()) return {};
   // As the parameter, like in the key: a call, a put and a batch of one key then have the same tags.
   const std::string texts[] = {tag_text(as_parameter<parameter_t<F, I, Arguments>>(arguments))..., std::string()};
   return fill_tags(state.terms->tags, texts, sizeof...(I));
 }
 template <class F, class... Arguments>
-std::vector<std::string> tags_for(const WrapperState<F>& state, const Arguments&... arguments) {
-  return tags_for(state, std::index_sequence_for<Arguments...>{}, arguments...);
+std::vector<std::string> tags_for(const state_t<F>& state, const Arguments&... arguments) {
+  return indexed_tags<F>(state, std::index_sequence_for<Arguments...>{}, arguments...);
 }
 
 /// Adds those that are tags.
@@ -75,7 +75,7 @@ void add_tags(Loaded& loaded, std::vector<std::string> tags);
 
 /// What the wrapper's hooks say of a value. They are not asked once the manager is gone: nothing is stored then.
 template <class R, class F>
-void finish_load(const WrapperState<F>& state, const R& value, Loaded& loaded) {
+void finish_load(const state_t<F>& state, const R& value, Loaded& loaded) {
   if constexpr (is_optional<R>) loaded.negative = !value.has_value();
   if constexpr (Signature<F>::known) {
     if (state.core->closed()) return;
@@ -115,6 +115,37 @@ inline constexpr bool kTakesRvalue<TypeList<P...>, I> = [] {
   return I < sizeof...(P) && kEach[I];
 }();
 
+/// How a load passes its argument I to F. A parameter of type T&& gets a copy
+/// of its own: a load may run again.
+template <class F, std::size_t I, class T>
+decltype(auto) pass_kept(const T& kept) {
+  if constexpr (Signature<F>::known) {
+    if constexpr (kTakesRvalue<typename Signature<F>::Parameters, I>) {
+      return T(kept);
+    } else {
+      return (kept);
+    }
+  } else {
+    return (kept);
+  }
+}
+
+template <class F, class R, class... P>
+struct RunFunction<F, R(P...)> {
+  static R run(SignatureState<R(P...)>& state, Loaded& loaded, const NodeRef& previous,
+               const owned_t<P>&... arguments) {
+    return run(static_cast<WrapperState<F>&>(state).function, std::index_sequence_for<P...>{}, loaded, previous,
+               arguments...);
+  }
+
+ private:
+  template <std::size_t... I>
+  static R run(F& function, std::index_sequence<I...>, Loaded& loaded, const NodeRef& previous,
+               const owned_t<P>&... arguments) {
+    return invoke_load<R>(function, loaded, previous, pass_kept<F, I>(arguments)...);
+  }
+};
+
 /// One call that has to be made: the function and its arguments, owned.
 template <class R, class F, class Indices, class... Kept>
 class CallLoader;
@@ -122,20 +153,22 @@ template <class R, class F, std::size_t... I, class... Kept>
 class CallLoader<R, F, std::index_sequence<I...>, Kept...> final : public Loader, private KeptArgument<I, Kept>... {
  public:
   template <class... Arguments>
-  explicit CallLoader(std::shared_ptr<WrapperState<F>> state, Arguments&&... arguments)
+  explicit CallLoader(std::shared_ptr<state_t<F>> state, Arguments&&... arguments)
       : KeptArgument<I, Kept>{to_owned<parameter_t<F, I, Arguments>>(std::forward<Arguments>(arguments))}...,
         state_(std::move(state)) {
     describe_load(*this, *state_, call_type<F, R, Kept...>());
-    wants_previous = names_tags = kTakesContext<F>;
-    if constexpr (Signature<F>::known) names_tags = names_tags || state_->tags_of;
-    tags = tags_for(*state_, std::index_sequence<I...>{}, KeptArgument<I, Kept>::kept_value...);
+    if constexpr (Signature<F>::known) {
+      wants_previous = state_->takes_context;
+      names_tags = wants_previous || state_->tags_of;
+    }
+    tags = indexed_tags<F>(*state_, std::index_sequence<I...>{}, KeptArgument<I, Kept>::kept_value...);
   }
 
   Loaded load(const KeyView& key, const NodeRef& previous) override {
     Loaded loaded;
-    R value = invoke_load<R>(state_->function, loaded, previous, pass<I>(KeptArgument<I, Kept>::kept_value)...);
+    R value = run(loaded, previous, KeptArgument<I, Kept>::kept_value...);
     check_value(value);
-    finish_load(*state_, value, loaded);
+    finish_load<R, F>(*state_, value, loaded);
     if (state_->is_raw() && !loaded.tags.empty()) refuse_raw_tags(loaded.tags.front());
     loaded.node = make_node<R>(key, std::move(value));
     loaded.node->type = type;
@@ -143,34 +176,29 @@ class CallLoader<R, F, std::index_sequence<I...>, Kept...> final : public Loader
   }
 
  private:
-  /// A parameter of type T&& gets a copy of its own: a load may run again.
-  template <std::size_t Index, class T>
-  static decltype(auto) pass(const T& kept) {
-    if constexpr (Signature<F>::known) {
-      if constexpr (kTakesRvalue<typename Signature<F>::Parameters, Index>) {
-        return T(kept);
-      } else {
-        return (kept);
-      }
+  R run(Loaded& loaded, const NodeRef& previous, const Kept&... kept) {
+    if constexpr (Erased<F>) {
+      return state_->run(*state_, loaded, previous, kept...);
     } else {
-      return (kept);
+      return invoke_load<R>(state_->function, loaded, previous, pass_kept<F, I>(kept)...);
     }
   }
 
-  std::shared_ptr<WrapperState<F>> state_;
+  std::shared_ptr<state_t<F>> state_;
 };
 
 template <class R, class F, std::size_t... I, class... Arguments>
-std::shared_ptr<Loader> make_loader(const std::shared_ptr<WrapperState<F>>& state, std::index_sequence<I...>,
-                                    Arguments&&... arguments) {
+std::shared_ptr<Loader> make_indexed_loader(const std::shared_ptr<state_t<F>>& state, std::index_sequence<I...>,
+                                            Arguments&&... arguments) {
   if constexpr (check_result<R>()) {
     using Call = CallLoader<R, F, std::index_sequence<I...>, owned_t<parameter_t<F, I, Arguments>>...>;
     return make_block<Call, Loader>(state, std::forward<Arguments>(arguments)...);
   }
 }
 template <class R, class F, class... Arguments>
-std::shared_ptr<Loader> make_loader(const std::shared_ptr<WrapperState<F>>& state, Arguments&&... arguments) {
-  return make_loader<R>(state, std::index_sequence_for<Arguments...>{}, std::forward<Arguments>(arguments)...);
+std::shared_ptr<Loader> make_loader(const std::shared_ptr<state_t<F>>& state, Arguments&&... arguments) {
+  return make_indexed_loader<R, F>(state, std::index_sequence_for<Arguments...>{},
+                                   std::forward<Arguments>(arguments)...);
 }
 
 SetResult to_set_result(PutOutcome outcome, Counters& counters);

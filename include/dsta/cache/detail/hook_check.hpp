@@ -18,7 +18,7 @@ namespace detail {
 template <class F, class Call, class Answer>
 constexpr bool answers() {
   if constexpr (Signature<F>::known) {
-    return std::is_invocable_r_v<Answer, Call&, const typename Hooks<F>::R&>;
+    return std::is_invocable_r_v<Answer, Call&, const typename hooks_t<F>::R&>;
   } else {
     return false;
   }
@@ -76,7 +76,7 @@ consteval bool check_bulk_loader() {
     static_assert(always_false<Load>, "bulk_loader needs to know the parameter types: spell them out instead of auto");
     return false;
   } else {
-    constexpr bool fits = std::is_invocable_v<const Load&, const std::vector<typename Hooks<F>::Item>&>;
+    constexpr bool fits = std::is_invocable_v<const Load&, const std::vector<typename hooks_t<F>::Item>&>;
     static_assert(fits,
                   "bulk_loader takes a function of the missing arguments: [](const std::vector<A>& arguments) where A "
                   "is the function's argument, or a std::tuple of all of them");

@@ -22,7 +22,7 @@ template <class F, class... Leading>
 consteval bool leading_fit() {
   if constexpr (!Signature<F>::known) {
     return true;
-  } else if constexpr (sizeof...(Leading) > Hooks<F>::arity) {
+  } else if constexpr (sizeof...(Leading) > hooks_t<F>::arity) {
     static_assert(always_false<F>,
                   "invalidate_matching takes the function's first arguments, and these are more than it has");
     return false;
@@ -35,7 +35,7 @@ consteval bool leading_fit() {
 
 /// The same for the arguments that such a key begins with.
 template <class F, class... Leading>
-std::size_t erase_leading(const WrapperState<F>& state, const Leading&... leading) {
+std::size_t erase_leading(const state_t<F>& state, const Leading&... leading) {
   if constexpr (leading_fit<F, Leading...>()) {
     if constexpr (Signature<F>::known) {
       if (state.build_key) refuse_built_keys(*state.identity);

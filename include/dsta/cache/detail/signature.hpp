@@ -84,6 +84,38 @@ template <class F>
   requires requires { &F::operator(); }
 struct Signature<F> : MemberSignature<decltype(&F::operator())> {};
 
+template <class R, class Parameters>
+struct FunctionType;
+template <class R, class... P>
+struct FunctionType<R, TypeList<P...>> {
+  using type = std::remove_cvref_t<R>(std::decay_t<P>...);
+};
+template <class F>
+struct Canonical {
+  using type = F;
+};
+template <class F>
+requires Signature<F>::known struct Canonical<F>
+    : FunctionType<typename Signature<F>::Result, typename Signature<F>::Parameters> {
+};
+/// One function type for all functions with F's result and parameters, however
+/// these are passed; F itself where it does not say them.
+template <class F>
+using canonical_t = typename Canonical<F>::type;
+
+template <class F>
+inline constexpr bool is_erased = std::is_function_v<F>;
+template <class S>
+inline constexpr bool is_erased<std::function<S>> = true;
+/// `cached<F>` is a handle: it refers to wrappers of any functions with one
+/// signature.
+template <class F>
+concept Erased = is_erased<F>;
+/// A cached<F> can refer to the wrapper of a G.
+template <class F, class G>
+concept HandleOf =
+    Erased<F> && !std::same_as<F, G> && Signature<G>::known && std::same_as<canonical_t<F>, canonical_t<G>>;
+
 /// F's last parameter is a LoadContext<R>&, which the cache passes.
 template <class F>
 inline constexpr bool kTakesContext = !std::is_void_v<typename Signature<F>::Context>;

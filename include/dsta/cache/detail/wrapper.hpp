@@ -54,9 +54,9 @@ constexpr const TypeOps& call_type() {
 
 /// The parts that depend on the parameter types, which only a known signature has.
 template <class F>
-struct Hooks {
-  static constexpr std::size_t arity = static_cast<std::size_t>(-1);
-};
+struct Hooks;
+template <class F>
+using hooks_t = Hooks<canonical_t<F>>;
 template <class List>
 struct BuilderFor;
 template <class... P>
@@ -74,12 +74,12 @@ template <class P>
 struct ItemFor<TypeList<P>> {
   using type = owned_t<P>;
 };
-template <class F>
-requires Signature<F>::known struct Hooks<F> {
-  using R = std::remove_cvref_t<typename Signature<F>::Result>;
-  using Item = typename ItemFor<typename Signature<F>::Parameters>::type;
-  static constexpr std::size_t arity = Signature<F>::Parameters::size;
-  typename BuilderFor<typename Signature<F>::Parameters>::type build_key;
+template <class R_, class... P>
+struct Hooks<R_(P...)> {
+  using R = R_;
+  using Item = typename ItemFor<TypeList<P...>>::type;
+  static constexpr std::size_t arity = sizeof...(P);
+  typename BuilderFor<TypeList<P...>>::type build_key;
   Hook<std::vector<Outcome<R>>(const std::vector<Item>&)> load_many;
   Hook<bool(const R&)> keep;
   Hook<OptionalDuration(const R&)> ttl_of;
@@ -153,19 +153,61 @@ struct WrapperBase {
   const bool in_process = terms->level != Level::l2 && !terms->raw;
 };
 
+/// What wrappers of all functions with one signature have in common, which is
+/// all that a hit needs.
 template <class F>
-struct WrapperState : WrapperBase, Hooks<F> {
-  WrapperState(std::shared_ptr<Core> core_, const EntryOptions& options, F function_, const FunctionMark& mark)
-      : WrapperBase(std::move(core_), options, mark, plain_arguments<F>()), function(std::move(function_)) {
-    if constexpr (Signature<F>::known) {
-      if (is_raw()) check_raw_codec(kTypeOps<typename Hooks<F>::R>);
-    }
+struct SignatureState;
+template <class R, class... P>
+struct SignatureState<R(P...)> : WrapperBase, Hooks<R(P...)> {
+  /// Runs the function for a load.
+  using Run = R (*)(SignatureState& state, Loaded& loaded, const NodeRef& previous, const owned_t<P>&... arguments);
+
+  SignatureState(std::shared_ptr<Core> core_, const EntryOptions& options, const FunctionMark& mark, Run run_,
+                 bool takes_context_)
+      : WrapperBase(std::move(core_), options, mark, plain_arguments<R(P...)>()),
+        run(run_),
+        takes_context(takes_context_) {
+    if (is_raw()) check_raw_codec(kTypeOps<R>);
   }
+
+  const Run run;
+  const bool takes_context;  ///< the function takes a LoadContext
+};
+
+template <class F, class Canonical = canonical_t<F>>
+struct RunFunction;
+
+/// The wrapper of an F.
+template <class F>
+struct WrapperState : WrapperBase {
+  WrapperState(std::shared_ptr<Core> core_, const EntryOptions& options, F function_, const FunctionMark& mark)
+      : WrapperBase(std::move(core_), options, mark, plain_arguments<F>()), function(std::move(function_)) {}
   /// Another function may take the name before this one is destroyed, which may run the user's code.
   ~WrapperState() { registration.release(); }
 
   F function;
 };
+template <class F>
+requires Signature<F>::known struct WrapperState<F> : SignatureState<canonical_t<F>> {
+  WrapperState(std::shared_ptr<Core> core_, const EntryOptions& options, F function_, const FunctionMark& mark)
+      : SignatureState<canonical_t<F>>(std::move(core_), options, mark, &RunFunction<F>::run, kTakesContext<F>),
+        function(std::move(function_)) {}
+  ~WrapperState() { this->registration.release(); }
+
+  F function;
+};
+
+/// What a cached<F> refers to.
+template <class F>
+struct StateOf {
+  using type = WrapperState<F>;
+};
+template <Erased F>
+struct StateOf<F> {
+  using type = SignatureState<canonical_t<F>>;
+};
+template <class F>
+using state_t = typename StateOf<F>::type;
 
 /// Throws ConfigError.
 [[noreturn]] void refuse_raw_tags(std::string_view tag);

@@ -1,0 +1,70 @@
+#pragma once
+/// A wrapper at namespace scope, made when it is first used: see `lazy`. global.hpp has the form `lazy<function>(60s,
+/// "api")` on the program's manager.
+#include <atomic>
+#include <concepts>
+#include <memory>
+#include <mutex>
+#include <type_traits>
+#include <utility>
+
+#include <dsta/cache/cached.hpp>
+#include <dsta/cache/detail/refusal.hpp>
+
+namespace dsta::cache {
+inline namespace v1 {
+
+/// What `lazy` returns: call it like the function; `*` and `->` give the wrapper. Thread-safe. Each use may throw what
+/// making the wrapper throws (ConfigError); the next use then tries again. The wrapper lives as long as the process.
+template <class Make>
+class Lazy {
+ public:
+  /// What is made, usually a `cached`.
+  using Wrapper = std::invoke_result_t<const Make&>;
+
+  /// For `lazy`.
+  constexpr explicit Lazy(Make make) : make_(std::move(make)) {}
+  Lazy(const Lazy&) = delete;
+  Lazy& operator=(const Lazy&) = delete;
+
+  /// Calls the wrapper.
+  template <class... Arguments>
+    requires std::invocable<const Wrapper&, Arguments...> std::invoke_result_t<const Wrapper&, Arguments...>
+  operator()(Arguments&&... arguments) const { return (**this)(std::forward<Arguments>(arguments)...); }
+  template <class... Arguments>
+  DSTA_CACHE_REFUSED(void, operator()(Arguments&&...) const, DSTA_CACHE_WRONG_TYPE);
+
+  /// The wrapper.
+  const Wrapper& operator*() const {
+    const Wrapper* const made = made_.load(std::memory_order_acquire);
+    return made ? *made : first();
+  }
+  /// For the wrapper's members: `price->refresh("BTCUSDT")`.
+  const Wrapper* operator->() const { return &**this; }
+
+ private:
+  [[gnu::noinline]] const Wrapper& first() const {
+    // Not std::call_once: where ThreadSanitizer replaces it, it does not come back from an exception.
+    const std::lock_guard<std::mutex> lock(making_);
+    const Wrapper* made = made_.load(std::memory_order_relaxed);
+    if (!made) {
+      made = new Wrapper(make_());
+      made_.store(made, std::memory_order_release);
+    }
+    return *made;
+  }
+
+  Make make_;
+  // A constant that has these is initialized by the compiler, and no order of initialization matters.
+  mutable std::mutex making_;
+  mutable std::atomic<const Wrapper*> made_{nullptr};
+};
+
+/// A wrapper at namespace scope, made by `make()` when it is first used. In a header, for all files that include it:
+///     inline constexpr auto price = dsta::cache::lazy([] { return my_cache().cached({.ttl = 60s}, fetch_price); });
+template <class Make>
+  requires std::invocable<const Make&>
+constexpr Lazy<Make> lazy(Make make) { return Lazy<Make>(std::move(make)); }
+
+}  // namespace v1
+}  // namespace dsta::cache
