@@ -1,6 +1,7 @@
 #include <dsta/cache/detail/call_loader.hpp>
 #include <dsta/cache/detail/leading.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <span>
 #include <string>
@@ -8,6 +9,7 @@
 
 #include <dsta/cache/detail/stored_key.hpp>
 #include <dsta/cache/detail/tag_name.hpp>
+#include <dsta/cache/error.hpp>
 
 #include "entry/entry.hpp"
 
@@ -15,9 +17,42 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
+namespace {
+
+/// A tag of a wrapper names arguments by their position, and only those that are there: any other tag would never be
+/// invalidated by whoever means the argument.
+void check_tags(const EntryOptions& options, std::size_t arguments) {
+  const auto refuse = [&](const std::string& tag, const std::string& why) {
+    const std::string function =
+        options.prefix + (options.prefix.empty() || options.name.empty() ? "" : ":") + options.name;
+    throw ConfigError("the tag '" + tag + "' of the function '" + function + "': " + why);
+  };
+  for (const std::string& tag : options.tags) {
+    for (std::size_t open = tag.find('{'); open != std::string::npos; open = tag.find('{', open + 1)) {
+      const std::size_t close = tag.find('}', open);
+      if (close == std::string::npos || close == open + 1) continue;
+      const std::string inside = tag.substr(open + 1, close - open - 1);
+      const bool is_name = std::ranges::all_of(inside, [](char c) {
+        return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+      });
+      if (!is_name) continue;
+      const bool is_place = inside.size() == 1 && inside[0] >= '0' && inside[0] <= '9';
+      if (!is_place) {
+        refuse(tag, "arguments are named by their position, {0} to {9}, not as {" + inside + "}");
+      } else if (static_cast<std::size_t>(inside[0] - '0') >= arguments) {
+        refuse(tag, arguments == 0 ? "the function has no arguments"
+                                   : "there is no argument {" + inside + "}, the last one is {" +
+                                         std::to_string(arguments - 1) + "}");
+      }
+    }
+  }
+}
+
+}  // namespace
+
 WrapperBase::WrapperBase(std::shared_ptr<Core> core_, const EntryOptions& options, const FunctionMark& mark,
-                         unsigned plain)
-    : core(std::move(core_)),
+                         unsigned plain, std::size_t arguments)
+    : core((check_tags(options, arguments), std::move(core_))),
       terms(std::make_shared<const EntryTerms>(core->resolve(options))),
       identity(&core->register_function(options.prefix, options.name, mark)),
       registration(*core, *identity),
@@ -38,7 +73,10 @@ void CallKeyBase::finish() {
 void CallKeyBase::forget_long() noexcept { delete long_; }
 
 void CallKeyBase::refuse_left_out() {
-  throw ConfigError("a call of a wrapper with a key_builder must give every argument");
+  throw ConfigError(
+      "a call leaves out an argument that the wrapper's key_builder takes: give the key_builder fewer parameters, or "
+      "the "
+      "call all of them (a default argument is known to the function alone)");
 }
 
 void refuse_built_keys(const Identity& function) {

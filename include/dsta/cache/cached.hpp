@@ -123,7 +123,8 @@ class cached : public detail::BracedCall<cached<F>, F> {
   // --- hooks. Chain them where the wrapper is made: each returns the wrapper. F must spell out its parameter types.
 
   /// Makes the key of a call `prefix:name:` + `build(arguments…)`: text as given, other types encoded as in key.hpp.
-  /// Leave out arguments that do not change the value. Calls must then give every argument.
+  /// Leave out arguments that do not change the value. `build` takes as many of the first arguments as it can; calls
+  /// must give those.
   template <class Build>
   cached key_builder(Build build) &&;
   template <class Build>

@@ -211,8 +211,11 @@ template <class F>
 template <class Build>
 cached<F> cached<F>::key_builder(Build build) && {
   if constexpr (detail::check_key_builder<F, Build>()) {
-    state_->build_key.set([build = std::move(build)](detail::KeyBuffer& out, const auto&... arguments) {
-      const auto& key = build(arguments...);
+    constexpr auto kTaken = static_cast<std::size_t>(detail::kBuilderTakesOf<Build, detail::canonical_t<F>>);
+    state_->builder_takes = kTaken;
+    state_->build_key.set([build = std::move(build)](detail::KeyBuffer& out, const void* const* arguments) {
+      const auto& key =
+          detail::build_with(build, typename State::Decayed{}, std::make_index_sequence<kTaken>{}, arguments);
       if constexpr (std::convertible_to<decltype(key), std::string_view>) {
         out.append(key);
       } else {

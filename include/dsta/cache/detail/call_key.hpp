@@ -1,5 +1,6 @@
 #pragma once
 #include <cstddef>
+#include <memory>
 #include <type_traits>
 #include <utility>
 
@@ -106,16 +107,17 @@ class CallKey : public CallKeyBase {
   }
   template <class... Arguments>
   [[gnu::noinline]] void build(const state_t<F>& state, const Arguments&... arguments) {
-    if constexpr (sizeof...(Arguments) == hooks_t<F>::arity) {
-      if (sizeof...(Arguments) == 0) buffer_.push(':');
-      [&]<std::size_t... I>(std::index_sequence<I...>) {
-        state.build_key(buffer_, as_parameter<parameter_t<F, I, Arguments>>(arguments)...);
-      }
-      (std::index_sequence_for<Arguments...>{});
-      finish();
-    } else {
-      refuse_left_out();
+    if (sizeof...(Arguments) < state.builder_takes) refuse_left_out();
+    if (sizeof...(Arguments) == 0) buffer_.push(':');
+    const auto build_from = [&](const auto&... converted) {
+      const void* const places[] = {static_cast<const void*>(std::addressof(converted))..., nullptr};
+      state.build_key(buffer_, places);
+    };
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+      build_from(as_parameter<parameter_t<F, I, Arguments>>(arguments)...);
     }
+    (std::index_sequence_for<Arguments...>{});
+    finish();
   }
 };
 

@@ -45,7 +45,7 @@ owned_t<P> to_owned(Argument&& argument) {
 std::vector<std::string> fill_tags(const std::vector<std::string>& tags, const std::string* arguments,
                                    std::size_t count);
 
-/// An argument as a tag spells it.
+/// An argument as a tag spells it. Of an enum that writes its own keys, what it writes: its name, for example.
 template <class Argument>
 std::string tag_text(const Argument& argument) {
   if constexpr (TextLike<Argument>) {
@@ -53,7 +53,10 @@ std::string tag_text(const Argument& argument) {
   } else {
     KeyBuffer buffer;
     append_part(buffer, argument);
-    return std::string(buffer.view());
+    std::string_view text = buffer.view();
+    if constexpr (std::is_enum_v<Argument> && HasAppendKey<Argument>)
+      if (text.size() > 3) text = text.substr(1, text.size() - 3);  // of "(name,)"
+    return std::string(text);
   }
 }
 

@@ -2,6 +2,7 @@
 /// Whether a callable can be a wrapper's hook. Each check says in one sentence why not.
 #include <cstddef>
 #include <string>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -84,11 +85,29 @@ consteval bool check_bulk_loader() {
   }
 }
 
-/// A key builder can be called with these, which are values.
-template <class Build, class Parameters>
-inline constexpr bool kBuilds = false;
-template <class Build, class... P>
-inline constexpr bool kBuilds<Build, TypeList<P...>> = std::is_invocable_v<const Build&, const std::decay_t<P>&...>;
+/// How many of the first parameters a key builder takes: as many as it can. -1: none of these lists.
+template <class Build, class Taken, class Open>
+inline constexpr int kBuilderTakes = -1;
+template <class Build, class... Taken>
+inline constexpr int kBuilderTakes<Build, TypeList<Taken...>, TypeList<>> =
+    std::is_invocable_v<const Build&, const Taken&...> ? static_cast<int>(sizeof...(Taken)) : -1;
+template <class Build, class... Taken, class Next, class... Open>
+inline constexpr int kBuilderTakes<Build, TypeList<Taken...>, TypeList<Next, Open...>> = [] {
+  constexpr int kMore = kBuilderTakes<Build, TypeList<Taken..., Next>, TypeList<Open...>>;
+  return kMore >= 0 ? kMore : kBuilderTakes<Build, TypeList<Taken...>, TypeList<>>;
+}();
+template <class Build, class F>
+inline constexpr int kBuilderTakesOf = -1;
+template <class Build, class R, class... P>
+inline constexpr int kBuilderTakesOf<Build, R(P...)> = kBuilderTakes<Build, TypeList<>, TypeList<P...>>;
+
+/// `build` with the arguments of a call, whose addresses these are.
+template <class... P, class Build, std::size_t... I>
+decltype(auto) build_with(const Build& build, TypeList<P...>, std::index_sequence<I...>,
+                          [[maybe_unused]] const void* const* arguments) {
+  using Parameters = std::tuple<P...>;
+  return build(*static_cast<const std::tuple_element_t<I, Parameters>*>(arguments[I])...);
+}
 
 template <class F, class Build>
 consteval bool check_key_builder() {
@@ -96,10 +115,11 @@ consteval bool check_key_builder() {
     static_assert(always_false<Build>, "key_builder needs to know the parameter types: spell them out instead of auto");
     return false;
   } else {
-    constexpr bool fits = kBuilds<Build, typename Signature<F>::Parameters>;
-    static_assert(fits,
-                  "key_builder takes a function of the wrapped function's parameters, in their order and of their "
-                  "types: one that does not change the key is left unnamed");
+    constexpr bool fits = kBuilderTakesOf<Build, canonical_t<F>> >= 0;
+    static_assert(
+        fits,
+        "key_builder takes a function of the wrapped function's parameters, or of the first of them, in their "
+        "order and of their types");
     return fits;
   }
 }

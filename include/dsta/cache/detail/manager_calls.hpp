@@ -104,8 +104,12 @@ auto CacheManager::cached(const EntryOptions& options, F&& function, CodePlace w
 
 template <auto Function>
 auto CacheManager::cached(EntryOptions options, CodePlace where) {
-  if (options.name.empty()) options.name = detail::function_name<Function>();
-  return detail::wrap(core_, options, Function, detail::type_info_of<detail::FunctionOf<Function>>(), where);
+  const std::type_info* const type = detail::type_info_of<detail::FunctionOf<Function>>();
+  if (options.name.empty()) {
+    constexpr std::string_view name = detail::function_name<Function>();
+    options.name = std::string(name) + detail::template_arguments(name, type);
+  }
+  return detail::wrap(core_, options, Function, type, where);
 }
 
 template <class T>

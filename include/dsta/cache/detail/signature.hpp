@@ -80,6 +80,24 @@ struct MemberSignature<R (C::*)(P...)& noexcept> : Signature<R(P...)> {};
 template <class R, class C, class... P>
 struct MemberSignature<R (C::*)(P...) const& noexcept> : Signature<R(P...)> {};
 
+/// A wrapper is called like its function, without a LoadContext.
+template <class R, class Parameters>
+struct WrapperSignature {
+  static constexpr bool known = false;
+  using Context = void;
+};
+template <class R, class... P>
+struct WrapperSignature<R, TypeList<P...>> : Signature<R(P...)> {};
+template <class F>
+struct Signature<cached<F>> {
+  static constexpr bool known = false;
+  using Context = void;
+};
+template <class F>
+requires Signature<F>::known struct Signature<cached<F>>
+    : WrapperSignature<std::remove_cvref_t<typename Signature<F>::Result>, typename Signature<F>::Parameters> {
+};
+
 template <class F>
   requires requires { &F::operator(); }
 struct Signature<F> : MemberSignature<decltype(&F::operator())> {};
@@ -242,6 +260,10 @@ FunctionMark mark_function(const F& function, CodePlace where) {
 /// Stands for a function where functions are compared.
 template <auto Function>
 struct FunctionOf {};
+
+/// `<int>` for an instance of a function template, as a part of a key; empty for other functions. `function` is
+/// FunctionOf it; null without RTTI, where instances of one template then need names.
+std::string template_arguments(std::string_view name, const std::type_info* function);
 
 /// The unqualified name of a function given as a template argument: the same from g++ and clang.
 template <auto Function>

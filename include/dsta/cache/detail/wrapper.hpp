@@ -57,12 +57,6 @@ template <class F>
 struct Hooks;
 template <class F>
 using hooks_t = Hooks<canonical_t<F>>;
-template <class List>
-struct BuilderFor;
-template <class... P>
-struct BuilderFor<TypeList<P...>> {
-  using type = Hook<void(KeyBuffer&, const std::decay_t<P>&...)>;
-};
 /// What stands for one call in a batch: its argument, or the tuple of them.
 template <class List>
 struct ItemFor;
@@ -77,9 +71,12 @@ struct ItemFor<TypeList<P>> {
 template <class R_, class... P>
 struct Hooks<R_(P...)> {
   using R = R_;
+  using Decayed = TypeList<P...>;
   using Item = typename ItemFor<TypeList<P...>>::type;
   static constexpr std::size_t arity = sizeof...(P);
-  typename BuilderFor<TypeList<P...>>::type build_key;
+  /// Takes the addresses of the first `builder_takes` arguments, converted to the parameters.
+  Hook<void(KeyBuffer&, const void* const* arguments)> build_key;
+  std::size_t builder_takes = 0;
   Hook<std::vector<Outcome<R>>(const std::vector<Item>&)> load_many;
   Hook<bool(const R&)> keep;
   Hook<OptionalDuration(const R&)> ttl_of;
@@ -109,6 +106,17 @@ constexpr unsigned plain_arguments() {
   }
 }
 
+/// How many arguments a call has at most; kAnyNumber where F does not say.
+inline constexpr std::size_t kAnyNumber = static_cast<std::size_t>(-1);
+template <class F>
+constexpr std::size_t max_arguments() {
+  if constexpr (Signature<F>::known) {
+    return Signature<F>::Parameters::size;
+  } else {
+    return kAnyNumber;
+  }
+}
+
 /// A wrapper's share in its function's registration, given back by release() or at the end of its life.
 class Registration {
  public:
@@ -132,8 +140,9 @@ void check_raw_codec(const TypeOps& type);
 
 /// What all copies of one wrapper share, whatever its function is. Immutable once the wrapper is in use.
 struct WrapperBase {
-  /// `plain`: see plain_arguments. Throws ConfigError.
-  WrapperBase(std::shared_ptr<Core> core, const EntryOptions& options, const FunctionMark& mark, unsigned plain);
+  /// `plain`: see plain_arguments. `arguments`: see max_arguments. Throws ConfigError.
+  WrapperBase(std::shared_ptr<Core> core, const EntryOptions& options, const FunctionMark& mark, unsigned plain,
+              std::size_t arguments);
   ~WrapperBase() = default;
   WrapperBase(const WrapperBase&) = delete;
   WrapperBase& operator=(const WrapperBase&) = delete;
@@ -164,7 +173,7 @@ struct SignatureState<R(P...)> : WrapperBase, Hooks<R(P...)> {
 
   SignatureState(std::shared_ptr<Core> core_, const EntryOptions& options, const FunctionMark& mark, Run run_,
                  bool takes_context_)
-      : WrapperBase(std::move(core_), options, mark, plain_arguments<R(P...)>()),
+      : WrapperBase(std::move(core_), options, mark, plain_arguments<R(P...)>(), sizeof...(P)),
         run(run_),
         takes_context(takes_context_) {
     if (is_raw()) check_raw_codec(kTypeOps<R>);
@@ -181,7 +190,8 @@ struct RunFunction;
 template <class F>
 struct WrapperState : WrapperBase {
   WrapperState(std::shared_ptr<Core> core_, const EntryOptions& options, F function_, const FunctionMark& mark)
-      : WrapperBase(std::move(core_), options, mark, plain_arguments<F>()), function(std::move(function_)) {}
+      : WrapperBase(std::move(core_), options, mark, plain_arguments<F>(), max_arguments<F>()),
+        function(std::move(function_)) {}
   /// Another function may take the name before this one is destroyed, which may run the user's code.
   ~WrapperState() { registration.release(); }
 
