@@ -1,6 +1,7 @@
 // Values by key: every manual call.
 #include <dsta/cache.hpp>
 
+#include <cstdio>
 #include <string>
 
 #include "check.hpp"
@@ -23,6 +24,7 @@ int main() {
   // [ttl]
   const auto left = cache.get_ttl("session:user:1");
   check(left && *left > 29min && *left <= 30min, "get_ttl: the time left");
+  std::printf("%s, %.0f seconds\n", left->text().c_str(), left->seconds());  // 1799.999s, 1800 seconds
   cache.set("constant", 3.14, {.ttl = dsta::cache::forever});
   check(cache.get_ttl("constant") == dsta::cache::forever && !cache.get_ttl("absent"), "forever; nullopt when absent");
   const auto refused = cache.set("constant", 2.72, {.ttl = 0s});

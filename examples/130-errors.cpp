@@ -30,14 +30,14 @@ int main() {
 
   // [config]
   auto first = cache.cached({.prefix = "api"}, [](int x) { return x; });
-  throws<dsta::cache::ConfigError>([&] { cache.cached({.prefix = "api"}, [](int x) { return x + 1; }); });
+  throws<dsta::cache::ConfigError>([&] { (void)cache.cached({.prefix = "api"}, [](int x) { return x + 1; }); });
   throws<dsta::cache::ConfigError>([] { CacheManager{"redis://localhost:port"}; });
   throws<dsta::cache::ConfigError>([&] { cache.set("k", 1, {.jitter = 1.5}); });
   // [/config]
 
   // [key]
-  throws<dsta::cache::KeyError>([&] { cache.get(""); });
-  throws<dsta::cache::KeyError>([&] { cache.get(std::string(dsta::cache::kMaxKeyBytes + 1, 'x')); });
+  throws<dsta::cache::KeyError>([&] { (void)cache.get(""); });
+  throws<dsta::cache::KeyError>([&] { (void)cache.get(std::string(dsta::cache::kMaxKeyBytes + 1, 'x')); });
   throws<dsta::cache::PatternError>([&] { cache.delete_pattern("api:[0-9"); });
   // [/key]
 

@@ -22,4 +22,5 @@
 #include <dsta/cache/set_result.hpp>
 #include <dsta/cache/stats.hpp>
 #include <dsta/cache/strategies.hpp>
+#include <dsta/cache/time_span.hpp>
 #include <dsta/cache/warmer.hpp>

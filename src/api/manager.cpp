@@ -111,7 +111,7 @@ bool CacheManager::exists(std::string_view key, const EntryOptions& options) con
   return get_ttl(key, options).has_value();
 }
 
-std::optional<Duration> CacheManager::get_ttl(std::string_view key, const EntryOptions& options) const {
+std::optional<TimeSpan> CacheManager::get_ttl(std::string_view key, const EntryOptions& options) const {
   return engine_of(*core_).time_left(detail::ManualKey(key, options).view(), core_->reach(options));
 }
 

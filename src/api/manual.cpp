@@ -1,5 +1,7 @@
 #include <dsta/cache/detail/manual.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
 #include <memory>
@@ -25,6 +27,27 @@ std::vector<SetResult> put_manual(Core& core, std::vector<NodeRef> nodes, const 
     results.push_back(to_set_result(outcome, counters));
   }
   return results;
+}
+
+namespace {
+
+[[gnu::noinline]] void log_other_type(Core& core, const KeyView& key, const EntryOptions& options,
+                                      const TypeOps& type) noexcept {
+  try {
+    if (!engine_of(core).time_left(key, core.reach(options))) return;
+    core.log(LogLevel::debug,
+             fmt::format("get under prefix '{}': there is a value, but of another type than {}, which is a miss: ask "
+                         "for the type that was stored",
+                         options.prefix, type.codec.empty() ? "the one asked for" : type.codec));
+  } catch (...) {  // no memory for the text
+  }
+}
+
+}  // namespace
+
+void count_manual_miss(Core& core, const KeyView& key, const EntryOptions& options, const TypeOps& type) {
+  core.manual(options.prefix).counters.add(Count::misses);
+  if (core.options().log.level == LogLevel::debug) log_other_type(core, key, options, type);
 }
 
 Fetched fetch_manual(Core& core, const KeyView& key, const TypeOps* const* types, std::size_t count,

@@ -163,7 +163,7 @@ TEST_P(Agreement, AfterConcurrentChangesBothHaveWhatTheServerHas) {
         f(1);
         break;
       default:
-        manager.get<int>("f:1");
+        (void)manager.get<int>("f:1");
     }
   };
   std::size_t there = 0, rounds = scaled(200);

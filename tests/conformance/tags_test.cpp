@@ -176,10 +176,10 @@ TEST_P(Tagged, EntriesGoWithoutTagsThatAreNone) {
   cache.invalidate_tag("all");
   EXPECT_FALSE(f.peek(""));
   EXPECT_THROW(cache.set("k", 1, {.tags = {""}}), ConfigError);
-  EXPECT_THROW(cache.cached({.prefix = "g",
-                             .tags = {"\x01"
-                                      "f"}},
-                            [](int i) { return i; }),
+  EXPECT_THROW((void)cache.cached({.prefix = "g",
+                                   .tags = {"\x01"
+                                            "f"}},
+                                  [](int i) { return i; }),
                ConfigError);
 }
 

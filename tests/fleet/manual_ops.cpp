@@ -133,7 +133,7 @@ void Worker::get(Op operation, std::size_t cell, Random& random) {
         found = cache_.lookup(manual_key(cell), options).value;
         break;
       case 1:
-        cache_.exists(manual_key(cell), options);
+        (void)cache_.exists(manual_key(cell), options);
         // The server's time is measured, so it may be off by a round trip.
         if (const auto left = cache_.get_ttl(manual_key(cell), options); left && *left > kLongestTtl)
           oracle_.wrong(cell, reader.begun, "a longer ttl than was given", std::to_string(left->count()) + " ns");

@@ -49,7 +49,7 @@ std::vector<Operation> operations_of_functions() {
   return {
       {"cold call", nothing, [](Rig& rig, int x) { (void)rig.function.call(x); }, call_function, is_right},
       {"hit", fill, [](Rig& rig, int x) { (void)rig.function.call(x); }, call_function, is_right},
-      {"peek", fill, [](Rig& rig, int x) { rig.function.peek(x); }, call_function, is_right},
+      {"peek", fill, [](Rig& rig, int x) { (void)rig.function.peek(x); }, call_function, is_right},
       {"refresh", fill_and_change, [](Rig& rig, int x) { (void)rig.function.refresh(x); }, call_function,
        is_new_or_not_shared},
       {"many, cold", nothing, [](Rig& rig, int x) { rig.function.many(x, x + kOther); }, call_function, is_right},

@@ -252,9 +252,9 @@ void Rights::values_by_key() {
     EXPECT_EQ(got.value_or(1), 1);
     const auto elsewhere = timed("get elsewhere", [&] { return b.cache.get<int>("k", options); });
     EXPECT_EQ(elsewhere.value_or(1), 1);
-    timed("exists", [&] { a.cache.exists("k", options); });
-    timed("get_ttl", [&] { a.cache.get_ttl("k", options); });
-    timed("get_many", [&] { a.cache.get_many<int>({"k", "l"}, options); });
+    timed("exists", [&] { (void)a.cache.exists("k", options); });
+    timed("get_ttl", [&] { (void)a.cache.get_ttl("k", options); });
+    timed("get_many", [&] { (void)a.cache.get_many<int>({"k", "l"}, options); });
     for (const auto& one : timed("set_many", [&] { return a.cache.set_many<int>({{"k", 2}, {"l", 3}}, options); })) {
       expect_reason(one, "set_many");
     }

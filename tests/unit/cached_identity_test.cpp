@@ -203,7 +203,7 @@ TEST_F(CachedIdentity, CopiesAreOneFunctionAndKeepItsIdentity) {
 }
 
 TEST_F(CachedIdentity, AWrapperWithRefusedOptionsLeavesItFree) {
-  EXPECT_THROW(cache.cached({.prefix = "p", .jitter = 2.0}, plus_one), ConfigError);
+  EXPECT_THROW((void)cache.cached({.prefix = "p", .jitter = 2.0}, plus_one), ConfigError);
   EXPECT_EQ(refusal({.prefix = "p"}, plus_two), "not refused");
 }
 

@@ -47,7 +47,7 @@ TEST_F(Strategies, ATtlAndANameMayBeGiven) {
 
 TEST_F(Strategies, TwoFunctionsWithoutNamesAreRefused) {
   const auto first = strategies.session_cache()(twice);
-  EXPECT_THROW(strategies.session_cache()([](int n) { return n; }), ConfigError);
+  EXPECT_THROW((void)strategies.session_cache()([](int n) { return n; }), ConfigError);
 }
 
 struct Statistics : ::testing::Test, testing::CleanCache {};

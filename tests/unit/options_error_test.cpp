@@ -36,7 +36,7 @@ TEST(OptionErrors, NameTheFractionThatIsNone) {
     for (const auto& one : cases) {
       CacheManager cache;
       expect_says(error_of([&] { cache.set("k", 1, one.second); }), one.first);
-      expect_says(error_of([&] { cache.cached(one.second, [](int x) { return x; }); }), one.first);
+      expect_says(error_of([&] { (void)cache.cached(one.second, [](int x) { return x; }); }), one.first);
       expect_says(error_of([&] { CacheManager other(ManagerOptions{.defaults = one.second}); }), one.first);
       EXPECT_FALSE(cache.exists("k"));
     }

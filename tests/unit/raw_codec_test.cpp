@@ -31,7 +31,7 @@ TEST(RawCodec, RefusesTypesOfTheBinaryCodec) {
       [&] {
         cache.set_many<Prices>({{"k", Prices{1}}}, raw);
       },
-      [&] { cache.cached(raw, std::function<Prices(int)>([](int) { return Prices{1}; })); },
+      [&] { (void)cache.cached(raw, std::function<Prices(int)>([](int) { return Prices{1}; })); },
       [&] { cache.cached(raw, [](auto) { return Prices{1}; })(1); },
   };
   for (const auto& way : ways) {

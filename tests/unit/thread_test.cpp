@@ -52,7 +52,7 @@ TEST(Thread, AScheduleWithoutOneRunsOnceThereIsOne) {
   std::atomic<int> ran = 0;
   auto shortage = std::make_unique<ThreadShortage>();
   const auto schedule = cache.core()->every(1ms, [&] { ++ran; });
-  cache.get<int>("k");
+  (void)cache.get<int>("k");
   EXPECT_TRUE(library_threads("dsta-timer").empty());
   shortage.reset();
   cache.set("k", 1);

@@ -79,7 +79,7 @@ class cached : public detail::BracedCall<cached<F>, F> {
 
   /// The cached value, fresh or stale; nullopt when there is none. Never runs F and counts nothing.
   template <class... Arguments>
-  std::optional<detail::result_t<F, const Arguments&...>> peek(const Arguments&... arguments) const;
+  [[nodiscard]] std::optional<detail::result_t<F, const Arguments&...>> peek(const Arguments&... arguments) const;
 
   /// One call for each item of a range: an argument, or a tuple of arguments. Returns a std::vector<Outcome<R>> in the
   /// order of the items. Equal items are loaded once, and each item has its own outcome.
@@ -115,10 +115,10 @@ class cached : public detail::BracedCall<cached<F>, F> {
 
   /// The key for these arguments, as manual calls take it (without a prefix option).
   template <class... Arguments>
-  std::string key_for(const Arguments&... arguments) const;
+  [[nodiscard]] std::string key_for(const Arguments&... arguments) const;
 
   /// The counts of this function.
-  FunctionInfo cache_info() const;
+  [[nodiscard]] FunctionInfo cache_info() const;
 
   // --- hooks. Chain them where the wrapper is made: each returns the wrapper. F must spell out its parameter types.
 
@@ -126,7 +126,7 @@ class cached : public detail::BracedCall<cached<F>, F> {
   /// Leave out arguments that do not change the value. `build` takes as many of the first arguments as it can; calls
   /// must give those.
   template <class Build>
-  cached key_builder(Build build) &&;
+  [[nodiscard]] cached key_builder(Build build) &&;
   template <class Build>
   DSTA_CACHE_REFUSED(cached, key_builder(Build) const&, DSTA_CACHE_LATE_HOOK);
 
@@ -134,25 +134,25 @@ class cached : public detail::BracedCall<cached<F>, F> {
   /// several) and returns, in their order, a std::vector of R, of std::optional<R> or of Outcome<R>; or a map from
   /// argument to R without the items that do not exist. Single calls still run F. An exception applies to all items.
   template <class Load>
-  cached bulk_loader(Load load) &&;
+  [[nodiscard]] cached bulk_loader(Load load) &&;
   template <class Load>
   DSTA_CACHE_REFUSED(cached, bulk_loader(Load) const&, DSTA_CACHE_LATE_HOOK);
 
   /// Stores only results for which `keep(result)` is true. The others are returned, not stored.
   template <class Keep>
-  cached condition(Keep keep) &&;
+  [[nodiscard]] cached condition(Keep keep) &&;
   template <class Keep>
   DSTA_CACHE_REFUSED(cached, condition(Keep) const&, DSTA_CACHE_LATE_HOOK);
 
   /// The value chooses its ttl: `ttl_of(result)` returns a duration. Zero or less: do not store.
   template <class TtlOf>
-  cached adaptive_ttl(TtlOf ttl_of) &&;
+  [[nodiscard]] cached adaptive_ttl(TtlOf ttl_of) &&;
   template <class TtlOf>
   DSTA_CACHE_REFUSED(cached, adaptive_ttl(TtlOf) const&, DSTA_CACHE_LATE_HOOK);
 
   /// More tags from the value: `tags_of(result)` returns a std::vector<std::string>. Throws ConfigError for raw values.
   template <class TagsOf>
-  cached adaptive_tags(TagsOf tags_of) &&;
+  [[nodiscard]] cached adaptive_tags(TagsOf tags_of) &&;
   template <class TagsOf>
   DSTA_CACHE_REFUSED(cached, adaptive_tags(TagsOf) const&, DSTA_CACHE_LATE_HOOK);
 

@@ -1,8 +1,8 @@
 #pragma once
 #include <string>
 
-#include <dsta/cache/duration.hpp>
 #include <dsta/cache/fwd.hpp>
+#include <dsta/cache/time_span.hpp>
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -11,13 +11,13 @@ inline namespace v1 {
 struct Health {
   bool healthy = false;  ///< a value was written, read and removed
   std::string backend;   ///< "memory" or "redis"
-  Duration latency{};    ///< duration of a write, a read and a removal together, in nanoseconds
+  TimeSpan latency;      ///< duration of a write, a read and a removal together
   std::string error;     ///< empty when healthy; otherwise the step that failed and why
 };
 
 /// Writes, reads and removes a value of its own; with a server, at the server. Takes at most one socket_timeout.
 /// Changes no statistics. Never throws. Thread-safe.
-Health check_health(CacheManager& cache);
+[[nodiscard]] Health check_health(CacheManager& cache);
 
 }  // namespace v1
 }  // namespace dsta::cache

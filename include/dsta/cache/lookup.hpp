@@ -1,7 +1,7 @@
 #pragma once
 #include <optional>
 
-#include <dsta/cache/duration.hpp>
+#include <dsta/cache/time_span.hpp>
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -18,7 +18,7 @@ template <class T>
 struct Lookup {
   std::optional<T> value;        ///< nullopt when there is none
   Source source = Source::none;  ///< where it was found
-  Duration age{};                ///< time since it was stored, in nanoseconds
+  TimeSpan age;                  ///< time since it was stored
   bool stale = false;            ///< past its ttl, within its stale_for
 
   /// True when there is a value.

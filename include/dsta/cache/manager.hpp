@@ -21,6 +21,7 @@
 #include <dsta/cache/options.hpp>
 #include <dsta/cache/set_result.hpp>
 #include <dsta/cache/stats.hpp>
+#include <dsta/cache/time_span.hpp>
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -45,7 +46,7 @@ class Decorator {
  public:
   /// Throws ConfigError when another function has this prefix and name.
   template <class F>
-  auto operator()(F&& function, CodePlace where = CodePlace::current()) const;
+  [[nodiscard]] auto operator()(F&& function, CodePlace where = CodePlace::current()) const;
   DSTA_CACHE_REFUSED(detail::Refused<void>, operator()(detail::NotOneFunction) const, DSTA_CACHE_OVERLOADED);
 
  private:
@@ -77,7 +78,7 @@ class CacheManager {
   explicit CacheManager(std::string_view url);
   /// Takes the URL from the environment variable DSTA_CACHE_URL, else REDIS_URL, else from `options`. Throws
   /// ConfigError.
-  static CacheManager from_env(ManagerOptions options = {});
+  [[nodiscard]] static CacheManager from_env(ManagerOptions options = {});
   ~CacheManager();
   CacheManager(CacheManager&&) noexcept = default;
   CacheManager& operator=(CacheManager&&) noexcept;
@@ -87,7 +88,7 @@ class CacheManager {
   /// Wraps `function`: returns a `cached`. Throws ConfigError when another function has this prefix and name. `where`
   /// is named in that error.
   template <class F>
-  auto cached(const EntryOptions& options, F&& function, CodePlace where = CodePlace::current());
+  [[nodiscard]] auto cached(const EntryOptions& options, F&& function, CodePlace where = CodePlace::current());
   // What is written by mistake: an overloaded function or a template, the function first, the prefix first.
   DSTA_CACHE_REFUSED(detail::Refused<void>, cached(const EntryOptions&, detail::NotOneFunction), DSTA_CACHE_OVERLOADED);
   template <class F>
@@ -104,12 +105,12 @@ class CacheManager {
   /// Wraps a function given at compile time. Its own name is the name, unless the options give one:
   /// `cache.cached<fetch_ticker>({.ttl = 60s, .prefix = "api"})`. Throws ConfigError.
   template <auto Function>
-  auto cached(EntryOptions options, CodePlace where = CodePlace::current());
+  [[nodiscard]] auto cached(EntryOptions options, CodePlace where = CodePlace::current());
 
   /// The form of a decorator: `cached({...})(f)`, `cached(300s, "api")(f)`.
-  Decorator cached(EntryOptions options);
+  [[nodiscard]] Decorator cached(EntryOptions options);
   /// The same with the usual options alone. Unset, the ttl is the default of the prefix or the manager.
-  Decorator cached(OptionalDuration ttl, std::string_view prefix = {}, std::string_view name = {});
+  [[nodiscard]] Decorator cached(OptionalDuration ttl, std::string_view prefix = {}, std::string_view name = {});
 
   // --- values by key
 
@@ -120,7 +121,7 @@ class CacheManager {
 
   /// The value stored under the key; nullopt when there is none, or one of another type than T.
   template <class T = std::string>
-  std::optional<T> get(std::string_view key, const EntryOptions& options = detail::kNoOptions) const;
+  [[nodiscard]] std::optional<T> get(std::string_view key, const EntryOptions& options = detail::kNoOptions) const;
   template <class T = std::string, class Default>
     requires(!std::convertible_to<Default, const EntryOptions&>)
   DSTA_CACHE_REFUSED(std::optional<T>, get(std::string_view, Default&&, const EntryOptions& = detail::kNoOptions) const,
@@ -128,7 +129,8 @@ class CacheManager {
 
   /// The value, or `fallback`, which is not stored. Text is returned as a std::string.
   template <class T>
-  detail::stored_t<T> get_or(std::string_view key, T fallback, const EntryOptions& options = detail::kNoOptions) const;
+  [[nodiscard]] detail::stored_t<T> get_or(std::string_view key, T fallback,
+                                           const EntryOptions& options = detail::kNoOptions) const;
 
   /// The value, or the result of `load()` (or of `load(LoadContext<R>&)`), which is then stored. Single flight:
   /// concurrent callers share one load. Throws what `load` throws, and what a call of a wrapped function throws (see
@@ -138,14 +140,15 @@ class CacheManager {
 
   /// get, with the source of the value, its age, and whether it is stale.
   template <class T = std::string>
-  Lookup<T> lookup(std::string_view key, const EntryOptions& options = detail::kNoOptions) const;
+  [[nodiscard]] Lookup<T> lookup(std::string_view key, const EntryOptions& options = detail::kNoOptions) const;
 
   /// True when there is a value of any type, fresh or stale. Counts no request.
-  bool exists(std::string_view key, const EntryOptions& options = detail::kNoOptions) const;
+  [[nodiscard]] bool exists(std::string_view key, const EntryOptions& options = detail::kNoOptions) const;
 
   /// The time until the value is stale: `forever` for an entry without an end, 0 for a stale one, nullopt when there is
-  /// none. Counts no request.
-  std::optional<Duration> get_ttl(std::string_view key, const EntryOptions& options = detail::kNoOptions) const;
+  /// none. Printed with its unit; `->seconds()` is a number. Counts no request.
+  [[nodiscard]] std::optional<TimeSpan> get_ttl(std::string_view key,
+                                                const EntryOptions& options = detail::kNoOptions) const;
 
   /// Removes the value; loads of the key in progress are not stored. True when there was a value.
   bool del(std::string_view key, const EntryOptions& options = detail::kNoOptions);
@@ -175,8 +178,8 @@ class CacheManager {
 
   /// get for each key, in their order. With a server one round trip for up to some hundred keys.
   template <class T = std::string>
-  std::vector<std::optional<T>> get_many(const std::vector<std::string>& keys,
-                                         const EntryOptions& options = detail::kNoOptions) const;
+  [[nodiscard]] std::vector<std::optional<T>> get_many(const std::vector<std::string>& keys,
+                                                       const EntryOptions& options = detail::kNoOptions) const;
 
   /// del for each key. Returns the number of values removed. With a server one round trip for up to some hundred keys,
   /// and one more where entries have tags. Throws KeyError for a key that is not valid; then nothing is removed.
@@ -191,9 +194,9 @@ class CacheManager {
   // --- statistics
 
   /// Counts since the start or the last clear_stats(), and the number and size of the entries.
-  CacheStats get_stats() const;
+  [[nodiscard]] CacheStats get_stats() const;
   /// The same for each prefix of functions and manual calls; for more than 512 prefixes the rest is `(other)`.
-  std::map<std::string, CacheStats> get_stats_by_prefix() const;
+  [[nodiscard]] std::map<std::string, CacheStats> get_stats_by_prefix() const;
   /// Starts all counts from zero; entries stay.
   void clear_stats();
 
@@ -213,7 +216,7 @@ class CacheManager {
   void limit_loads(const std::string& prefix, const LoadLimit& limit);
 
   /// The options it was made from, with those of the URL.
-  const ManagerOptions& options() const;
+  [[nodiscard]] const ManagerOptions& options() const;
 
   /// For the classes of this library; not part of the contract.
   const std::shared_ptr<detail::Core>& core() const { return core_; }

@@ -86,7 +86,7 @@ extern const EntryOptions kNoOptions;
 }  // namespace detail
 
 /// `over` laid over `base`: a field that `over` sets wins, tags are joined.
-EntryOptions merge(const EntryOptions& base, const EntryOptions& over);
+[[nodiscard]] EntryOptions merge(const EntryOptions& base, const EntryOptions& over);
 
 /// The load limit of one prefix: see CacheManager::limit_loads.
 struct LoadLimit {

@@ -40,9 +40,9 @@ struct CacheStats {
   std::uint64_t pending_invalidations = 0;  ///< invalidations that the server has not confirmed (now)
 
   /// `90.91%`; `0.00%` without requests.
-  std::string hit_rate_text() const;
+  [[nodiscard]] std::string hit_rate_text() const;
   /// One JSON object with every field by its name.
-  std::string to_json() const;
+  [[nodiscard]] std::string to_json() const;
 };
 
 /// Counts of one wrapped function, as cache_info() returns them. The fields are those of CacheStats.

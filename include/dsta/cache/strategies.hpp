@@ -19,19 +19,23 @@ class CacheStrategies {
   explicit CacheStrategies(CacheManager& cache) : cache_(cache) {}
 
   /// Responses of an exchange's API. Prefix `api`, default ttl 60 s.
-  Decorator api_response_cache(OptionalDuration ttl = std::chrono::seconds(60), std::string_view name = {}) const {
+  [[nodiscard]] Decorator api_response_cache(OptionalDuration ttl = std::chrono::seconds(60),
+                                             std::string_view name = {}) const {
     return cache_.cached(ttl, "api", name);
   }
   /// Results of queries. Prefix `db`, default ttl 300 s.
-  Decorator database_query_cache(OptionalDuration ttl = std::chrono::seconds(300), std::string_view name = {}) const {
+  [[nodiscard]] Decorator database_query_cache(OptionalDuration ttl = std::chrono::seconds(300),
+                                               std::string_view name = {}) const {
     return cache_.cached(ttl, "db", name);
   }
   /// Values computed from candles. Prefix `indicator`, default ttl 1 h.
-  Decorator indicator_cache(OptionalDuration ttl = std::chrono::hours(1), std::string_view name = {}) const {
+  [[nodiscard]] Decorator indicator_cache(OptionalDuration ttl = std::chrono::hours(1),
+                                          std::string_view name = {}) const {
     return cache_.cached(ttl, "indicator", name);
   }
   /// Data of a user's session. Prefix `session`, default ttl 30 min.
-  Decorator session_cache(OptionalDuration ttl = std::chrono::minutes(30), std::string_view name = {}) const {
+  [[nodiscard]] Decorator session_cache(OptionalDuration ttl = std::chrono::minutes(30),
+                                        std::string_view name = {}) const {
     return cache_.cached(ttl, "session", name);
   }
 

@@ -13,6 +13,7 @@
 
 #include <dsta/cache/duration.hpp>
 #include <dsta/cache/manager.hpp>
+#include <dsta/cache/time_span.hpp>
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -37,7 +38,7 @@ struct WarmReport {
   std::size_t failed = 0;         ///< items whose load threw
   std::size_t skipped = 0;        ///< items not started because the warmer was destroyed or the manager closed
   std::vector<WarmError> errors;  ///< one for each failed item
-  Duration took{};                ///< wall time of the run, in nanoseconds
+  TimeSpan took;                  ///< wall time of the run
 };
 
 /// What holds for all runs of one warmer. A plain value.

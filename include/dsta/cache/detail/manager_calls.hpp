@@ -139,7 +139,7 @@ std::optional<T> CacheManager::get(std::string_view key, const EntryOptions& opt
       if (value) return value;
       // A counter has a type of its own, and lookup asks for that too.
       if (freshness == detail::Freshness::miss && detail::kReadableTypes<T>.size() == 1) {
-        core_->manual(options.prefix).counters.add(detail::Count::misses);
+        detail::count_manual_miss(*core_, stored.view(), options, detail::kTypeOps<T>);
         return value;
       }
     }
@@ -201,12 +201,13 @@ Lookup<T> CacheManager::lookup(std::string_view key, const EntryOptions& options
       freshness = item.freshness;
       found.source = Source::l2;
     }
-    detail::Counters& counters = core_->manual(options.prefix).counters;
-    counters.add(found.value ? detail::Count::hits : detail::Count::misses);
     if (!found.value) {
+      detail::count_manual_miss(*core_, stored.view(), options, detail::kTypeOps<T>);
       found.source = Source::none;
       return found;
     }
+    detail::Counters& counters = core_->manual(options.prefix).counters;
+    counters.add(detail::Count::hits);
     found.stale = freshness == detail::Freshness::stale || freshness == detail::Freshness::serving;
     if (found.stale) counters.add(detail::Count::stale_served);
     found.age = std::max(Duration::zero(), Duration(core_->now() - node->created));

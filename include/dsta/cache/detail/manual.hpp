@@ -64,6 +64,10 @@ constexpr auto readable_types() {
 template <class T>
 inline constexpr auto kReadableTypes = readable_types<T>();
 
+/// Counts a miss of a manual call, and says in the debug log when there is a value of another type than the one asked
+/// for.
+void count_manual_miss(Core& core, const KeyView& key, const EntryOptions& options, const TypeOps& type);
+
 /// The values of set_many, in their order. Compiled, like all that follows: it knows no types.
 std::vector<SetResult> put_manual(Core& core, std::vector<NodeRef> nodes, const EntryOptions& options);
 
