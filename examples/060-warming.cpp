@@ -23,8 +23,6 @@ int main() {
   dsta::cache::CacheManager cache;
   auto ticker = cache.cached({.ttl = 60s, .prefix = "api", .name = "ticker"}, fetch_ticker);
   auto rsi = cache.cached({.ttl = 1h, .prefix = "indicator", .name = "rsi"}, work_out_rsi);
-  auto rsi14 = cache.cached({.ttl = 1h, .prefix = "indicator", .name = "rsi14"},
-                            [rsi](const std::string& symbol) { return rsi(symbol, 14); });
 
   // [warmer]
   const dsta::cache::WarmerOptions options{
@@ -34,24 +32,37 @@ int main() {
   };
   dsta::cache::CacheWarmer warmer{cache, options};
   warmer.add_market_data("ticker", ticker);
-  warmer.add_indicator("rsi14", rsi14);
+  warmer.add_indicator("rsi", rsi, 14);  // what rsi(symbol, 14) reads
 
   const dsta::cache::WarmReport report = warmer.warm_market_data({"BTCUSDT", "ETHUSDT", "BAD"});
   check(report.warmed == 2 && report.failed == 1 && report.skipped == 0, "an item that fails does not end the run");
   for (const dsta::cache::WarmError& error : report.errors) {
-    std::printf("  %s: %s\n", error.item.c_str(), error.message.c_str());  // ticker(BAD): no such symbol
+    std::printf("  %s: %s\n", error.key.c_str(), error.message.c_str());  // api:ticker:BAD: no such symbol
   }
-  check(warmer.warm_indicators({"BTCUSDT"}, {"rsi14"}).warmed == 1, "the indicators named; none named: all");
+  check(warmer.warm_indicators({"BTCUSDT"}, {"rsi"}).warmed == 1, "the indicators named; none named: all");
   // [/warmer]
   check(report.errors.size() == 1 && report.errors[0].item == "ticker(BAD)" && report.took >= 0s,
         "the report names it");
-  check(ticker.peek("BTCUSDT") && ticker.peek("ETHUSDT") && rsi14.peek("BTCUSDT"), "the cache is warm");
+  check(ticker.peek("BTCUSDT") && ticker.peek("ETHUSDT") && rsi.peek("BTCUSDT", 14), "the cache is warm");
 
   // [warm]
   const std::vector<std::pair<std::string, int>> items{{"BTCUSDT", 7}, {"BTCUSDT", 21}};
   check(warmer.warm(rsi, items, "rsi").warmed == 2, "any function, for any list of arguments");
   // [/warm]
   check(rsi.peek("BTCUSDT", 21) == 71.0, "a tuple is spread into arguments");
+
+  // [callable]
+  warmer.add_market_data("all periods", [&](const std::string& symbol) {
+    for (const int period : {7, 14, 21}) rsi.refresh(symbol, period);
+  });
+  // [/callable]
+
+  // [every_day]
+  warmer.every_day({.at = 9h + 30min - 30min, .weekdays_only = true},  // .zone = "America/New_York"; default UTC
+                   [&] {
+                     warmer.warm_market_data({"BTCUSDT", "ETHUSDT"});
+                   });
+  // [/every_day]
 
   // [every]
   std::atomic<int> runs{0};

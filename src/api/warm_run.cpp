@@ -32,6 +32,14 @@ std::string describe(const std::exception_ptr& error) {
   }
 }
 
+std::string CacheWarmer::Run::key_of(const Item& item) {
+  try {
+    return item.key ? item.key() : std::string();
+  } catch (...) {  // it has none: that is why its load failed
+    return {};
+  }
+}
+
 void CacheWarmer::Run::work() noexcept {
   std::minstd_rand random(new_seed());
   for (std::size_t i = next_++; i < items.size(); i = next_++) {
@@ -64,7 +72,7 @@ void CacheWarmer::Run::warm(const Item& item) noexcept {
 void CacheWarmer::Run::report_warmed(const Item& item, const std::exception_ptr& error) noexcept {
   ++(error ? report_.failed : report_.warmed);
   try {
-    if (error) report_.errors.push_back({item.name, describe(error)});
+    if (error) report_.errors.push_back({item.name, describe(error), key_of(item)});
   } catch (...) {  // no memory for the text: it is counted
   }
   if (!on_progress || thrown_) return;

@@ -46,6 +46,7 @@ struct CacheWarmer::Run {
   WarmReport wait();
 
  private:
+  static std::string key_of(const Item& item);
   void warm(const Item& item) noexcept;
   void report_warmed(const Item& item, const std::exception_ptr& error) noexcept DSTA_REQUIRES(mutex_);
   /// False: the warmer or the manager is gone.

@@ -10,6 +10,7 @@
 
 #include <dsta/cache/clock.hpp>
 
+#include "api/daily_schedule.hpp"
 #include "api/warm_run.hpp"
 #include "api/warmer_jobs.hpp"
 #include "base/saturating_add.hpp"
@@ -53,8 +54,10 @@ std::vector<CacheWarmer::Item> CacheWarmer::items(const std::map<std::string, Re
   list.reserve(chosen.size() * symbols.size());
   for (const std::string& symbol : symbols) {
     for (const auto& loader : chosen) {
-      list.push_back(
-          {fmt::format("{}({})", loader.first, symbol), [refresh = loader.second, symbol] { refresh(symbol); }});
+      Item item{fmt::format("{}({})", loader.first, symbol), [run = loader.second.run, symbol] { run(symbol); },
+                nullptr};
+      if (loader.second.key) item.key = [key = loader.second.key, symbol] { return key(symbol); };
+      list.push_back(std::move(item));
     }
   }
   return list;
@@ -67,6 +70,14 @@ WarmReport CacheWarmer::warm_market_data(const std::vector<std::string>& symbols
 WarmReport CacheWarmer::warm_indicators(const std::vector<std::string>& symbols,
                                         const std::vector<std::string>& names) {
   return run(items(indicators_, names, symbols));
+}
+
+std::string CacheWarmer::item_name(std::string_view name, const std::function<std::string()>& key, std::size_t number) {
+  try {
+    return fmt::format("{}({})", name, key());
+  } catch (...) {  // of the key_builder, or of a key that is too long: the load fails for it, too
+    return fmt::format("{}({})", name, number);
+  }
 }
 
 WarmReport CacheWarmer::run(std::vector<Item> list) {
@@ -91,7 +102,21 @@ WarmReport CacheWarmer::run(std::vector<Item> list) {
   return report;
 }
 
-void CacheWarmer::every(Duration interval, std::function<void()> job) {
+void CacheWarmer::every(Duration interval, std::function<void()> job) { schedule(interval, std::move(job)); }
+
+void CacheWarmer::every_day(const TimeOfDay& time, std::function<void()> job) {
+  if (time.at < Duration::zero() || time.at >= std::chrono::hours(24)) {
+    throw ConfigError("every_day: the time of day must be from 0 to less than 24 h");
+  }
+  auto wall = options_.wall_clock ? options_.wall_clock : &std::chrono::system_clock::now;
+  detail::DailySchedule daily(time, wall());
+  // The wall clock may be set, and stands still for nobody: it is looked at again and again, not waited for.
+  schedule(std::chrono::seconds(1), [daily = std::move(daily), wall = std::move(wall), job = std::move(job)]() mutable {
+    if (daily.due(wall())) job();
+  });
+}
+
+void CacheWarmer::schedule(Duration interval, std::function<void()> job) {
   auto logged = [core = std::weak_ptr(cache_.core()), jobs = jobs_, job = std::move(job)] {
     std::exception_ptr error;
     {

@@ -1,4 +1,4 @@
-// expect: must be callable with a symbol alone
+// expect: a warmed function is called with a symbol and the arguments given behind it
 #include <dsta/cache.hpp>
 
 using namespace std::chrono_literals;
@@ -8,7 +8,7 @@ double rsi(const std::string& symbol, int period);
 void use(dsta::cache::CacheManager& cache) {
   dsta::cache::CacheWarmer warmer{cache};
 #ifdef DSTA_CONTROL
-  warmer.add_indicator("rsi", cache.cached({.ttl = 60s}, [](const std::string& symbol) { return rsi(symbol, 14); }));
+  warmer.add_indicator("rsi", cache.cached({.ttl = 60s}, rsi), 14);
 #else
   warmer.add_indicator("rsi", cache.cached({.ttl = 60s}, rsi));
 #endif

@@ -1,5 +1,6 @@
 #pragma once
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <map>
@@ -8,10 +9,12 @@
 #include <ranges>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include <dsta/cache/duration.hpp>
+#include <dsta/cache/lazy.hpp>
 #include <dsta/cache/manager.hpp>
 #include <dsta/cache/time_span.hpp>
 
@@ -30,6 +33,7 @@ struct WarmProgress {
 struct WarmError {
   std::string item;     ///< loader(argument)
   std::string message;  ///< the exception's what()
+  std::string key;      ///< the key of the entry, as manual calls take it; empty for a loader that is no wrapper
 };
 
 /// The result of a warming run.
@@ -50,12 +54,29 @@ struct WarmerOptions {
   /// Called after every loaded item, one call at a time, on the thread that loaded it. Must not call the warmer. If it
   /// throws, it is not called again, and the run throws that exception at its end. Default none.
   std::function<void(const WarmProgress&)> on_progress = {};
+  /// The time by which every_day goes. Default none: std::chrono::system_clock. For tests.
+  std::function<std::chrono::system_clock::time_point()> wall_clock = {};
+};
+
+/// A time of day in a time zone, for CacheWarmer::every_day. A plain value.
+struct TimeOfDay {
+  /// Since midnight, as clocks in the zone show it: `9h + 30min`. From 0 to less than 24 h.
+  Duration at{};
+  /// The zone's name in the system's database (Debian: package tzdata), such as "America/New_York". Default "UTC",
+  /// which needs no database.
+  std::string zone = "UTC";
+  /// Not on Saturdays and Sundays. Default false.
+  bool weekdays_only = false;
 };
 
 /// Fills the cache before the first request. Thread-safe. The manager must outlive it.
 ///
 /// Register each loader once: a name and a wrapped function that takes a symbol. Warming *refreshes*: a warm key gets a
 /// new value and a new ttl. An exception of one item is an entry in the report and does not end the run.
+///
+/// A loader may take more than a symbol: `add_indicator("rsi", rsi, 14)` warms what `rsi(symbol, 14)` reads. Give the
+/// arguments that readers give: others have other keys. A loader that is no wrapper is called with the symbol and these
+/// arguments, from up to `concurrency` threads at once, and refreshes what it likes.
 class CacheWarmer {
  public:
   /// Throws ConfigError.
@@ -67,15 +88,15 @@ class CacheWarmer {
   CacheWarmer(const CacheWarmer&) = delete;
   CacheWarmer& operator=(const CacheWarmer&) = delete;
 
-  /// Registers a loader. Throws ConfigError when the name is taken.
-  template <class F>
-  void add_market_data(std::string name, const cached<F>& loader) {
-    add(market_data_, std::move(name), refresher(loader));
+  /// Registers a loader, with the arguments that follow the symbol. Throws ConfigError when the name is taken.
+  template <class Loader, class... Fixed>
+  void add_market_data(std::string name, const Loader& loader, const Fixed&... fixed) {
+    add(market_data_, std::move(name), refresher(loader, fixed...));
   }
   /// The same for indicators, which have names of their own.
-  template <class F>
-  void add_indicator(std::string name, const cached<F>& loader) {
-    add(indicators_, std::move(name), refresher(loader));
+  template <class Loader, class... Fixed>
+  void add_indicator(std::string name, const Loader& loader, const Fixed&... fixed) {
+    add(indicators_, std::move(name), refresher(loader, fixed...));
   }
 
   /// Refreshes every market-data loader for every symbol. Returns when everything is done.
@@ -83,7 +104,7 @@ class CacheWarmer {
   /// Refreshes the named indicators, or all, for every symbol. Throws ConfigError for an unknown name.
   WarmReport warm_indicators(const std::vector<std::string>& symbols, const std::vector<std::string>& names = {});
   /// Refreshes any wrapped function for a range of arguments (or tuples of arguments). The report calls its items
-  /// `name(i)`.
+  /// `name(key)`.
   template <class F, std::ranges::input_range Range>
   WarmReport warm(const cached<F>& function, const Range& items, std::string_view name = "warm");
 
@@ -92,23 +113,59 @@ class CacheWarmer {
   /// ConfigError for an interval of zero or less.
   void every(Duration interval, std::function<void()> job);
 
+  /// Runs `job` once a day at this time, within about a second, as every() does: 30 minutes before a market opens at
+  /// 9:30 in New York it is `{.at = 9h, .zone = "America/New_York", .weekdays_only = true}`. A time that clocks skip,
+  /// when they are set forward, comes as much later; one that they show twice counts the first time. A process that was
+  /// suspended at that time runs the job when it resumes. Throws ConfigError for a time out of range and for an unknown
+  /// zone.
+  void every_day(const TimeOfDay& time, std::function<void()> job);
+
  private:
-  using Refresh = std::function<void(const std::string& symbol)>;
+  /// A loader without its type.
+  struct Refresh {
+    std::function<void(const std::string& symbol)> run;
+    std::function<std::string(const std::string& symbol)> key;  ///< null: it has none
+  };
   struct Item {
     std::string name;
     std::function<void()> refresh;
+    std::function<std::string()> key;
   };
   struct Stop;
   struct Run;
   struct Jobs;
 
-  template <class F>
-  static Refresh refresher(const cached<F>& loader) {
-    constexpr bool fits = detail::Takes<F, const std::string&>;
-    static_assert(
-        fits, "a warmed function must be callable with a symbol alone: wrap a lambda that fixes the other arguments");
+  template <class F, class... Fixed>
+  static Refresh refresher(const cached<F>& loader, const Fixed&... fixed) {
+    constexpr bool fits = detail::takes_converted<F, const std::string&, const detail::owned_t<Fixed>&...>();
+    static_assert(fits,
+                  "a warmed function is called with a symbol and the arguments given behind it, and these are not what "
+                  "it takes: add_indicator(\"rsi\", rsi, 14)");
     if constexpr (fits) {
-      return [loader](const std::string& symbol) { (void)loader.refresh(symbol); };
+      return {[loader, ... kept = detail::owned_t<Fixed>(fixed)](const std::string& symbol) {
+                (void)loader.refresh(symbol, kept...);
+              },
+              [loader, ... kept = detail::owned_t<Fixed>(fixed)](const std::string& symbol) {
+                return loader.key_for(symbol, kept...);
+              }};
+    } else {
+      return {};
+    }
+  }
+  template <class Make, class... Fixed>
+  static Refresh refresher(const Lazy<Make>& loader, const Fixed&... fixed) {
+    return refresher(*loader, fixed...);
+  }
+  template <class Call, class... Fixed>
+  static Refresh refresher(const Call& loader, const Fixed&... fixed) {
+    constexpr bool fits =
+        std::is_invocable_v<std::decay_t<Call>&, const std::string&, const detail::owned_t<Fixed>&...>;
+    static_assert(fits,
+                  "a warmer's loader is called with a symbol, a const std::string&, and the arguments given behind it");
+    if constexpr (fits) {
+      return {[loader = std::decay_t<Call>(loader), ... kept = detail::owned_t<Fixed>(fixed)](
+                  const std::string& symbol) mutable { (void)std::invoke(loader, symbol, kept...); },
+              nullptr};
     } else {
       return {};
     }
@@ -116,7 +173,10 @@ class CacheWarmer {
   void add(std::map<std::string, Refresh>& loaders, std::string name, Refresh refresh);
   std::vector<Item> items(const std::map<std::string, Refresh>& loaders, const std::vector<std::string>& names,
                           const std::vector<std::string>& symbols) const;
+  /// name(key), or name(number) where the key cannot be made.
+  static std::string item_name(std::string_view name, const std::function<std::string()>& key, std::size_t number);
   WarmReport run(std::vector<Item> items);
+  void schedule(Duration interval, std::function<void()> job);
 
   CacheManager& cache_;
   const WarmerOptions options_;
@@ -133,13 +193,14 @@ template <class F, std::ranges::input_range Range>
 WarmReport CacheWarmer::warm(const cached<F>& function, const Range& arguments, std::string_view name) {
   std::vector<Item> list;
   for (const auto& argument : arguments) {
-    list.push_back({std::string(name) + "(" + std::to_string(list.size()) + ")", [function, argument] {
-                      if constexpr (detail::TupleLike<std::remove_cvref_t<decltype(argument)>>) {
-                        std::apply([&](const auto&... parts) { (void)function.refresh(parts...); }, argument);
-                      } else {
-                        (void)function.refresh(argument);
-                      }
-                    }});
+    const auto key = [function, argument] {
+      return detail::with_item(argument, [&](const auto&... parts) { return function.key_for(parts...); });
+    };
+    list.push_back({item_name(name, key, list.size()),
+                    [function, argument] {
+                      detail::with_item(argument, [&](const auto&... parts) { (void)function.refresh(parts...); });
+                    },
+                    key});
   }
   return run(std::move(list));
 }

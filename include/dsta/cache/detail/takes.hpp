@@ -79,6 +79,17 @@ constexpr bool takes() {
 template <class F, class... Arguments>
 concept Takes = takes<F, Arguments...>();
 
+/// The same for arguments that are copied first, so that a parameter T&& may be given an lvalue.
+template <class F, class... Arguments>
+constexpr bool takes_converted() {
+  if constexpr (Signature<F>::known) {
+    return takes_number<F, sizeof...(Arguments)>() &&
+           kConvert<typename Signature<F>::Parameters, TypeList<Arguments...>>;
+  } else {
+    return Takes<F, Arguments...>;
+  }
+}
+
 template <class F, std::size_t N>
 concept WrongNumber = !takes_number<F, N>();
 
