@@ -1,11 +1,11 @@
 // Forgetting: by pattern, by symbol, exchange and user, by tag.
 #include <dsta/cache.hpp>
+#include <dsta/cache/testing.hpp>
 
 #include <string>
 #include <vector>
 
 #include "check.hpp"
-#include "inline_executor.hpp"
 
 using namespace std::chrono_literals;
 
@@ -13,7 +13,7 @@ int calls = 0;
 int count(const std::string&, int) { return ++calls; }
 
 int main() {
-  dsta::cache::CacheManager cache{{.executor = std::make_shared<InlineExecutor>()}};
+  dsta::cache::CacheManager cache{{.executor = std::make_shared<dsta::cache::testing::InlineExecutor>()}};
 
   // [patterns]
   cache.set("BTCUSDT:1m", 1, {.prefix = "candles"});

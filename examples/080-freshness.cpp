@@ -7,7 +7,6 @@
 #include <string>
 
 #include "check.hpp"
-#include "inline_executor.hpp"
 
 using namespace std::chrono_literals;
 
@@ -19,7 +18,7 @@ int fetch(const std::string&) {
 }
 
 int main() {
-  dsta::cache::testing::CleanCache clean{{.executor = std::make_shared<InlineExecutor>()}};
+  dsta::cache::testing::CleanCache clean{{.executor = std::make_shared<dsta::cache::testing::InlineExecutor>()}};
   auto& cache = clean.cache;
   auto& clock = *clean.clock;
 

@@ -7,7 +7,6 @@
 #include <string_view>
 
 #include "check.hpp"
-#include "inline_executor.hpp"
 
 using namespace std::chrono_literals;
 
@@ -32,7 +31,7 @@ struct Exchange {
 };
 
 int main() {
-  dsta::cache::testing::CleanCache clean{{.executor = std::make_shared<InlineExecutor>()}};
+  dsta::cache::testing::CleanCache clean{{.executor = std::make_shared<dsta::cache::testing::InlineExecutor>()}};
   auto& cache = clean.cache;
   auto& clock = *clean.clock;
   Exchange exchange;

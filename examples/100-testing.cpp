@@ -2,11 +2,12 @@
 #include <dsta/cache.hpp>
 #include <dsta/cache/testing.hpp>
 
+#include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 
 #include "check.hpp"
-#include "inline_executor.hpp"
 
 using namespace std::chrono_literals;
 
@@ -25,7 +26,7 @@ class PriceService {  // the cache is handed in
 int main() {
   // [fixture]
   // With GoogleTest: struct PriceTest : ::testing::Test, dsta::cache::testing::CleanCache {};
-  dsta::cache::testing::CleanCache clean{{.executor = std::make_shared<InlineExecutor>()}};
+  dsta::cache::testing::CleanCache clean{{.executor = std::make_shared<dsta::cache::testing::InlineExecutor>()}};
   double now = 64000;
   int asked = 0;
   const PriceService service{clean.cache, [&](const std::string&) { return ++asked, now; }};
@@ -36,6 +37,20 @@ int main() {
   check(service.price("BTCUSDT") == 64000 && asked == 2, "stale at once; the refresh ran on the spot");
   check(service.price("BTCUSDT") == 65000 && asked == 2, "and the new price is there");
   // [/fixture]
+
+  // [fault]
+  dsta::cache::testing::CleanCache outage;
+  int sold = 0;
+  const PriceService shop{outage.cache, [&](const std::string&) { return 10.0 * ++sold; }};
+  check(shop.price("BTCUSDT") == 10 && shop.price("BTCUSDT") == 10, "cached");
+  dsta::cache::testing::ServerFault fault{outage.cache};
+  fault.on();  // as if the server did not answer
+  check(shop.price("BTCUSDT") == 20 && shop.price("BTCUSDT") == 30, "each call asks the source; nothing throws");
+  check(!outage.cache.set("k", "v") && !outage.cache.get("k") && !check_health(outage.cache).healthy,
+        "nothing is kept");
+  fault.off();
+  check(shop.price("BTCUSDT") == 40 && shop.price("BTCUSDT") == 40, "and cached again");
+  // [/fault]
 
   // [clock]
   auto clock = std::make_shared<dsta::cache::testing::ManualClock>();

@@ -55,7 +55,7 @@ SetResult to_set_result(PutOutcome outcome, Counters& counters) {
     case PutOutcome::not_stored_closed:
       break;
   }
-  return {SetResult::not_stored, "the manager is closed"};
+  return {SetResult::not_stored, "the manager is closed, or a test has a fault on"};
 }
 
 }  // namespace detail

@@ -104,6 +104,16 @@ std::shared_ptr<Core> Core::pin() noexcept {
   return pinned ? pinned : engine.shared_from_this();  // closed: rare enough for the one count
 }
 
+void Core::set_fault(bool on) {
+  Engine& engine = engine_of(*this);
+  if (engine.levels_.has_l2()) {
+    throw ConfigError("testing::ServerFault is for a cache without a server: of this one, stop the server");
+  }
+  engine.context_.is_faulty.store(on, std::memory_order_release);
+  // Behind the flag: what looked at it before is older than this, and is not kept.
+  if (on) engine.flush_all();
+}
+
 bool Core::closed() const noexcept { return engine_of(*this).context_.closed(); }
 
 }  // namespace detail

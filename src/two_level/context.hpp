@@ -50,10 +50,12 @@ struct Context {
   std::uint64_t sequence() const noexcept { return point.load(); }
   /// The point of an invalidation that begins now.
   std::uint64_t next_point() noexcept { return point.fetch_add(1) + 1; }
-  bool closed() const noexcept { return is_closed.load(std::memory_order_acquire); }
+  /// Nothing is stored: after close(), or while a test wants it so.
+  bool closed() const noexcept { return is_closed.load(std::memory_order_acquire) || faulty(); }
+  bool faulty() const noexcept { return is_faulty.load(std::memory_order_acquire); }
   /// Not after close(): the user's sink may be gone.
   void log(LogLevel level, std::string_view message) const {
-    if (!closed()) options.log.write(level, message);
+    if (!is_closed.load(std::memory_order_acquire)) options.log.write(level, message);
   }
 
   ManagerOptions options;
@@ -70,6 +72,7 @@ struct Context {
   alignas(64) Store store;
   std::shared_ptr<Background> background;
   std::atomic<bool> is_closed{false};
+  std::atomic<bool> is_faulty{false};  ///< see Core::set_fault
   alignas(64) std::atomic<std::uint64_t> point{1};
   Random random{kHashSeed.value};
 };

@@ -1,10 +1,17 @@
 #pragma once
-/// For tests of programs that use the cache: a clock that the test moves, and a fresh cache for each test.
+/// For tests of programs that use the cache: a clock that the test moves, an executor that runs background work at
+/// once, a fault of the server that is turned on and off, and a fresh cache for each test.
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <set>
+#include <utility>
 
 #include <dsta/cache/clock.hpp>
+#include <dsta/cache/executor.hpp>
 #include <dsta/cache/manager.hpp>
 
 namespace dsta::cache {
@@ -57,6 +64,41 @@ class ManualClock final : public Clock {
   std::atomic<Duration::rep> now_{std::chrono::hours(1000).count() * 3'600'000'000'000};
   std::mutex mutex_;
   std::set<Waiter*> waiters_;  // under mutex_
+};
+
+/// Runs background work at once, on the thread that asks for it: refreshes, warming, loads with a load_timeout. Then a
+/// test is deterministic and waits for nothing. Thread-safe.
+///     CleanCache clean{{.executor = std::make_shared<InlineExecutor>()}};
+class InlineExecutor final : public Executor {
+ public:
+  bool try_post(std::function<void()> task) override {
+    task();
+    return true;
+  }
+};
+
+/// A fault of a cache, as of one whose server does not answer. For a cache without a server, such as that of
+/// CleanCache.
+///
+/// While it is on, reads find nothing, wrapped functions and loads run each time, writes are not stored, counters
+/// return nullopt, and check_health reports an error. Nothing throws. When it is off again the cache works and is
+/// empty. The manager must outlive it. Thread-safe.
+class ServerFault {
+ public:
+  /// Off at first. Throws ConfigError for a cache with a server.
+  explicit ServerFault(CacheManager& cache) : core_(cache.core()) { core_->set_fault(false); }
+  /// Off.
+  ~ServerFault() { off(); }
+  ServerFault(const ServerFault&) = delete;
+  ServerFault& operator=(const ServerFault&) = delete;
+
+  /// From now on. A load in progress is not stored.
+  void on() { core_->set_fault(true); }
+  /// As before.
+  void off() { core_->set_fault(false); }
+
+ private:
+  const std::shared_ptr<detail::Core> core_;
 };
 
 /// A clean in-process cache on a manual clock: derive a fixture from it, or have one as a member.

@@ -90,6 +90,9 @@ class Core : public Probes {
   /// Not after close(): the user's sink may be gone.
   void log(LogLevel level, std::string_view message) const;
   bool closed() const noexcept;
+  /// For tests, without an L2: while it is on, all calls do what they do when no level can be used. What was stored
+  /// before is gone. Throws ConfigError when there is an L2.
+  void set_fault(bool on);
   /// Keeps this alive, for a value that is handed out. The threads have reference counts of their own for this, since
   /// one that all of them change costs more than the rest of a hit.
   std::shared_ptr<Core> pin() noexcept;
