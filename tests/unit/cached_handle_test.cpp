@@ -201,5 +201,28 @@ TEST(Lazy, AWrapperThatCannotBeMadeIsTriedAgain) {
   EXPECT_EQ(refusals, 2);
 }
 
+std::atomic<int> attempts{0};
+constinit const auto refused_to_many = lazy([] {
+  if (++attempts <= 2) throw ConfigError("not yet");
+  return lazy_cache().cached({.prefix = "many"}, length);
+});
+
+TEST(Lazy, ThreadsThatWaitForAFirstUseThatThrowsTryAgain) {
+  std::atomic<int> thrown{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      try {
+        EXPECT_EQ(refused_to_many("BTC"), 3);
+      } catch (const ConfigError&) {
+        ++thrown;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(thrown, 2);
+  EXPECT_EQ(attempts, 3);
+}
+
 }  // namespace
 }  // namespace dsta::cache
