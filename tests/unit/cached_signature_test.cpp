@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <typeinfo>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -32,6 +33,30 @@ struct Quotes {
     return static_cast<int>(n);
   }
 };
+
+template <class T>
+struct Box {
+  static std::size_t f(int n) { return sizeof(T) + static_cast<std::size_t>(n); }
+  static std::string g(int n) { return std::to_string(n); }
+  template <class U>
+  static int h(U n) {
+    return static_cast<int>(n);
+  }
+  struct Inner {
+    static int f(int n) { return n; }
+  };
+};
+template <class T>
+T first_of(T value, int) {
+  return value;
+}
+template <class T>
+struct Pair {};
+template <class T>
+Pair<T> pair_of(int) {
+  return {};
+}
+inline std::string text_of(int n) { return std::to_string(n); }
 
 enum class Interval { minute, hour };
 inline void append_key(KeyWriter& key, Interval interval) {
@@ -64,6 +89,54 @@ TEST(NameOfAFunction, IsTheSameFromEveryCompiler) {
   EXPECT_EQ(name(cache.cached<Quotes::of<long>>({})), "of<long>");
   EXPECT_EQ(name(cache.cached<twice<std::vector<int>::size_type>>({})), "twice<unsigned_long>");
   EXPECT_EQ(name(cache.cached<twice<int>>({.name = "mine"})), "mine");
+}
+
+int hidden(int n) { return n; }
+template <class T>
+int hidden_instance(T n) {
+  return static_cast<int>(n);
+}
+struct Hidden {
+  static int f(int n) { return n; }
+  operator int() const { return 1; }
+};
+
+TEST(NameOfAFunction, AnonymousNamespacesAreNotInIt) {
+  CacheManager cache;
+  const auto name = [&](auto wrapper) { return wrapper.cache_info().name; };
+  EXPECT_EQ(name(cache.cached<hidden>({})), "hidden");
+  EXPECT_EQ(name(cache.cached<hidden_instance<int>>({})), "hidden_instance<int>");
+  EXPECT_EQ(name(cache.cached<Hidden::f>({.prefix = "h"})), "f");
+  EXPECT_EQ(name(cache.cached<Box<Hidden>::f>({})), "Box<dsta.cache.(anonymous_namespace).Hidden>.f");
+}
+
+TEST(NameOfAFunction, AMemberOfAClassTemplateHasTheArgumentsOfTheClass) {
+  CacheManager cache;
+  const auto name = [&](auto wrapper) { return wrapper.cache_info().name; };
+  auto of_int = cache.cached<Box<int>::f>({});
+  auto of_double = cache.cached<Box<double>::f>({});
+  EXPECT_NE(of_int(1), of_double(1));
+  EXPECT_EQ(of_int.key_for(1), "Box<int>.f:1");
+  EXPECT_EQ(of_double.key_for(1), "Box<double>.f:1");
+  EXPECT_EQ(name(cache.cached<Box<std::string>::g>({})), "Box<std.string>.g");
+  EXPECT_EQ(name(cache.cached<Box<int>::h<double>>({})), "Box<int>.h<double>");
+  EXPECT_EQ(name(cache.cached<Box<int>::Inner::f>({})), "Box<int>.Inner.f");
+  EXPECT_EQ(name(cache.cached<Quotes::of<int>>({})), "of<int>")
+      << "of a class without arguments its own name is enough";
+  EXPECT_EQ(name(cache.cached<text_of>({})), "text_of");
+}
+
+// Names of functions that cannot be wrapped, and of one whose result hides where the name begins.
+TEST(NameOfAFunction, IsFoundBehindAnyResult) {
+  using detail::function_name;
+  using detail::FunctionOf;
+  using detail::name_in_key;
+  using Compare = bool (*)(int);
+  constexpr auto kFirst = &first_of<Compare>;
+  EXPECT_EQ(function_name<kFirst>(), "first_of");
+  EXPECT_EQ(name_in_key("first_of", &typeid(FunctionOf<kFirst>)), "first_of<bool_(_)(int)>");
+  EXPECT_EQ(name_in_key("pair_of", &typeid(FunctionOf<pair_of<int>>)), "pair_of<int>");
+  EXPECT_EQ(name_in_key("first_of", nullptr), "first_of");
 }
 
 auto candles(CacheManager& cache) {

@@ -105,10 +105,7 @@ auto CacheManager::cached(const EntryOptions& options, F&& function, CodePlace w
 template <auto Function>
 auto CacheManager::cached(EntryOptions options, CodePlace where) {
   const std::type_info* const type = detail::type_info_of<detail::FunctionOf<Function>>();
-  if (options.name.empty()) {
-    constexpr std::string_view name = detail::function_name<Function>();
-    options.name = std::string(name) + detail::template_arguments(name, type);
-  }
+  if (options.name.empty()) options.name = detail::name_in_key(detail::function_name<Function>(), type);
   return detail::wrap(core_, options, Function, type, where);
 }
 

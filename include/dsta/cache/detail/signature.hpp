@@ -261,19 +261,35 @@ FunctionMark mark_function(const F& function, CodePlace where) {
 template <auto Function>
 struct FunctionOf {};
 
-/// `<int>` for an instance of a function template, as a part of a key; empty for other functions. `function` is
-/// FunctionOf it; null without RTTI, where instances of one template then need names.
-std::string template_arguments(std::string_view name, const std::type_info* function);
+/// The name of a function as a part of a key, `plain` or, of an instance of a template, `twice<int>` and `Box<int>.f`.
+/// `name` is its function_name and `function` is FunctionOf it; null without RTTI: instances of templates then have
+/// `name` alone.
+std::string name_in_key(std::string_view name, const std::type_info* function);
 
-/// The unqualified name of a function given as a template argument: the same from g++ and clang.
+/// The unqualified name of a function given as a template argument, without template arguments: the same from g++,
+/// which prints them and `{anonymous}`, and clang, which prints `&` and `(anonymous namespace)`.
 template <auto Function>
 constexpr std::string_view function_name() {
   std::string_view text = __PRETTY_FUNCTION__;
-  text = text.substr(text.find("Function = ") + 11);
-  text = text.substr(0, text.find_first_of(";]<("));
-  while (!text.empty() && (text.back() == ' ' || text.back() == '>')) text.remove_suffix(1);
-  const std::size_t scope = text.find_last_of(":&) ");
-  return scope == std::string_view::npos ? text : text.substr(scope + 1);
+  text.remove_prefix(text.find("Function = ") + 11);
+  std::size_t depth = 0;  // of brackets
+  std::size_t begin = 0;
+  std::size_t length = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (depth == 0 && (c == ';' || c == ']' || c == '[')) break;
+    if (depth == 0 && (c == ':' || c == '&' || c == ' ')) {
+      begin = i + 1;
+      length = 0;
+    } else if (c == '<' || c == '(') {
+      ++depth;
+    } else if (c == '>' || c == ')') {
+      if (depth > 0) --depth;
+    } else if (depth == 0) {
+      ++length;
+    }
+  }
+  return text.substr(begin, length);
 }
 
 }  // namespace detail
