@@ -39,8 +39,8 @@ Health check_health(CacheManager& cache) {
     const detail::Reach reach{.l1 = !core.has_shared(), .l2 = core.has_shared()};
     const auto stored = core.put(detail::make_node<std::int64_t>(key, written), terms, {}, nullptr);
     if (!(stored == detail::PutOutcome::stored)) {
-      health.error = core.closed()        ? "the manager is closed, or a test has a fault on"
-                     : stored.why.empty() ? "a value could not be stored"
+      health.error = stored.status == detail::PutOutcome::not_stored_closed ? std::string(stored.why)
+                     : stored.why.empty()                                   ? "a value could not be stored"
                                           : std::string("a value could not be stored: ").append(stored.why);
     } else {
       detail::NodeRef node;

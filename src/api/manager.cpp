@@ -49,13 +49,12 @@ SetResult to_set_result(PutOutcome outcome, Counters& counters) {
       counters.add(Count::rejected);
       return {SetResult::not_stored, "the key is too long"};
     case PutOutcome::not_stored_server:
-      return {SetResult::not_stored, outcome.why};
-    case PutOutcome::unknown:
-      return {SetResult::unknown, outcome.why};
     case PutOutcome::not_stored_closed:
       break;
+    case PutOutcome::unknown:
+      return {SetResult::unknown, outcome.why};
   }
-  return {SetResult::not_stored, "the manager is closed, or a test has a fault on"};
+  return {SetResult::not_stored, outcome.why};
 }
 
 }  // namespace detail

@@ -114,7 +114,7 @@ void Core::set_fault(bool on) {
   if (on) engine.flush_all();
 }
 
-bool Core::closed() const noexcept { return engine_of(*this).context_.closed(); }
+bool Core::closed() const noexcept { return engine_of(*this).context_.is_closed.load(std::memory_order_acquire); }
 
 }  // namespace detail
 }  // namespace v1

@@ -20,7 +20,7 @@ namespace detail {
 PutOutcome Core::put(NodeRef node, const EntryTerms& terms, const std::vector<std::string>& tags,
                      const Identity* identity) {
   Engine& engine = engine_of(*this);
-  if (engine.context_.closed()) return PutOutcome::not_stored_closed;
+  if (engine.context_.closed()) return {PutOutcome::not_stored_closed, engine.context_.why_closed()};
   if (node->full().size() > kMaxKeyBytes) return PutOutcome::not_stored_key;
   node->sequence = engine.context_.sequence();
   node->identity = identity;

@@ -53,6 +53,10 @@ struct Context {
   /// Nothing is stored: after close(), or while a test wants it so.
   bool closed() const noexcept { return is_closed.load(std::memory_order_acquire) || faulty(); }
   bool faulty() const noexcept { return is_faulty.load(std::memory_order_acquire); }
+  /// For people, where closed().
+  std::string_view why_closed() const noexcept {
+    return is_closed.load(std::memory_order_acquire) ? "the manager is closed" : "a testing::ServerFault is on";
+  }
   /// Not after close(): the user's sink may be gone.
   void log(LogLevel level, std::string_view message) const {
     if (!is_closed.load(std::memory_order_acquire)) options.log.write(level, message);

@@ -51,7 +51,7 @@ TEST_F(Fault, WhileItIsOnManualCallsFindAndStoreNothing) {
   EXPECT_FALSE(cache.get_ttl("k"));
   const SetResult result = cache.set("k", 2);
   EXPECT_EQ(result, SetResult::not_stored);
-  EXPECT_FALSE(result.reason().empty());
+  EXPECT_EQ(result.reason(), "a testing::ServerFault is on");
   EXPECT_FALSE(cache.increment("n"));
   EXPECT_FALSE(cache.del("k"));
   EXPECT_EQ(cache.get_or("k", 7), 7);
@@ -61,6 +61,7 @@ TEST_F(Fault, WhileItIsOnManualCallsFindAndStoreNothing) {
   EXPECT_NO_THROW(cache.invalidate_tag("t"));
   EXPECT_NO_THROW(cache.flush_all());
   EXPECT_FALSE(check_health(cache).healthy);
+  EXPECT_EQ(check_health(cache).error, "a testing::ServerFault is on");
   fault.off();
   EXPECT_FALSE(cache.exists("k")) << "what was there is gone";
   EXPECT_TRUE(cache.set("k", 3));
@@ -81,6 +82,31 @@ TEST_F(Fault, ALoadThatBeganBeforeIsNotStored) {
   go.count_down();
   caller.join();
   EXPECT_FALSE(f.peek(1));
+}
+
+TEST_F(Fault, WarmingRunsTheLoadersAsInAnOutage) {
+  auto f = cache.cached({.ttl = 60s, .prefix = "api"}, [this](const std::string&) { return ++calls; });
+  CacheWarmer warmer(cache);
+  warmer.add_market_data("api", f);
+  fault.on();
+  WarmReport report = warmer.warm_market_data({"BTC", "ETH"});
+  EXPECT_EQ(report.warmed, 2U);
+  EXPECT_EQ(report.skipped, 0U);
+  EXPECT_EQ(calls, 2);
+  fault.off();
+  EXPECT_FALSE(f.peek("BTC"));
+  EXPECT_EQ(warmer.warm_market_data({"BTC", "ETH"}).warmed, 2U);
+  EXPECT_TRUE(f.peek("BTC"));
+}
+
+TEST(AClosedManager, SaysSoAndNamesNoTest) {
+  auto cache = std::make_unique<CacheManager>();
+  const auto core = cache->core();
+  cache.reset();
+  EXPECT_TRUE(core->closed());
+  const auto outcome =
+      core->put(detail::make_node<int>(detail::ManualKey("k", {}).view(), 1), core->resolve({}), {}, nullptr);
+  EXPECT_EQ(outcome.why, "the manager is closed");
 }
 
 TEST_F(Fault, AnExceptionOfTheFunctionPassesThrough) {

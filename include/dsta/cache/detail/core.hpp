@@ -89,6 +89,7 @@ class Core : public Probes {
   TimePoint now() const noexcept;
   /// Not after close(): the user's sink may be gone.
   void log(LogLevel level, std::string_view message) const;
+  /// Not while a testing::ServerFault is on: work goes on in an outage.
   bool closed() const noexcept;
   /// For tests, without an L2: while it is on, all calls do what they do when no level can be used. What was stored
   /// before is gone. Throws ConfigError when there is an L2.

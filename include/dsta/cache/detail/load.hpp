@@ -120,7 +120,7 @@ struct PutOutcome {
     not_stored_ttl,
     not_stored_weight,
     not_stored_key,
-    not_stored_closed,
+    not_stored_closed,  ///< `why`
     not_stored_server,  ///< `why`
     unknown,            ///< `why`
   };
