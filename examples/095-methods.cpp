@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 
@@ -40,6 +41,22 @@ class PriceService {
 // [/member]
 
 // [shared]
+class Registry {  // loads read it on other threads while exchanges come and go
+ public:
+  void add(const Exchange& exchange) {
+    const std::lock_guard lock(mutex_);
+    exchanges_.insert_or_assign(exchange.name(), exchange);
+  }
+  Exchange at(const std::string& name) const {
+    const std::lock_guard lock(mutex_);
+    return exchanges_.at(name);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<std::string, Exchange> exchanges_;
+};
+
 class Exchanges {
  public:
   explicit Exchanges(dsta::cache::CacheManager& cache)
@@ -48,13 +65,12 @@ class Exchanges {
                               return all->at(exchange).fetch_price(symbol);
                             })) {}
 
-  void add(Exchange exchange) { all_->emplace(exchange.name(), exchange); }
+  void add(const Exchange& exchange) { all_->add(exchange); }
   double price(const std::string& exchange, const std::string& symbol) const { return price_(exchange, symbol); }
   void forget(const std::string& exchange) const { price_.invalidate_matching(exchange); }
 
  private:
-  using Map = std::map<std::string, Exchange>;
-  std::shared_ptr<Map> all_ = std::make_shared<Map>();  // before price_: the lambda holds it, too
+  std::shared_ptr<Registry> all_ = std::make_shared<Registry>();  // before price_: the lambda holds it, too
   dsta::cache::cached<double(const std::string&, const std::string&)> price_;
 };
 // [/shared]
