@@ -1,8 +1,11 @@
 // cached<R(Args...)>: a handle of wrappers of any functions with one signature. lazy: a wrapper made at its first use.
+#include <algorithm>
 #include <atomic>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -192,6 +195,42 @@ TEST(Lazy, WrapsOnceWhenItIsFirstUsed) {
   EXPECT_EQ(lazily->peek("BTC"), 3);
   const Price handle = *lazily;
   EXPECT_EQ(handle.key_for("BTC"), "lazy:BTC");
+}
+
+int total(const std::vector<int>& values) { return std::accumulate(values.begin(), values.end(), 0); }
+constinit const auto lazy_total = lazy([] { return lazy_cache().cached({.prefix = "total"}, total); });
+static_assert(!std::is_convertible_v<decltype(lazy_total), Price>);
+
+TEST(Lazy, WorksWhereAFunctionWorks) {
+  double of_thread = 0;
+  std::jthread([&](const auto& function, const char* text) { of_thread = function(text); }, lazily, "BTC").join();
+  EXPECT_EQ(of_thread, 3);
+  EXPECT_EQ(std::bind_front(lazily, "ETH2")(), 4);
+  const std::function<double(std::string)> function = lazily;
+  EXPECT_EQ(function("BTC"), 3);
+  const std::vector<std::string> symbols{"BTC", "ETH2"};
+  std::vector<double> lengths;
+  std::ranges::transform(symbols, std::back_inserter(lengths), lazily);
+  EXPECT_EQ(lengths, (std::vector<double>{3, 4}));
+  EXPECT_EQ(lazy_total({1, 2}), 3);
+  EXPECT_EQ(lazy_total(std::vector<int>{1, 2}), 3);
+  const auto copy = lazily;
+  EXPECT_EQ(&*copy, &*lazily) << "one wrapper";
+  EXPECT_EQ(made, 1);
+}
+
+TEST(Lazy, ConvertsToTheHandlesOfItsWrapper) {
+  const Price handle = lazily;
+  EXPECT_EQ(handle.key_for("BTC"), "lazy:BTC");
+  std::map<std::string, cached<double(std::string)>> handles;
+  handles.emplace("length", lazily);
+  EXPECT_EQ(handles.at("length")("BTC"), 3);
+}
+
+TEST(Lazy, IsWarmed) {
+  CacheWarmer warmer(lazy_cache());
+  EXPECT_EQ(warmer.warm(lazily, std::vector<std::string>{"WARM"}).warmed, 1U);
+  EXPECT_EQ(lazily->peek("WARM"), 4);
 }
 
 TEST(Lazy, AWrapperThatCannotBeMadeIsTriedAgain) {

@@ -3,36 +3,85 @@
 /// "api")` on the program's manager.
 #include <atomic>
 #include <concepts>
+#include <cstddef>
 #include <memory>
 #include <mutex>
 #include <type_traits>
 #include <utility>
 
 #include <dsta/cache/cached.hpp>
+#include <dsta/cache/detail/braced_call.hpp>
 #include <dsta/cache/detail/refusal.hpp>
+#include <dsta/cache/detail/signature.hpp>
+#include <dsta/cache/detail/takes.hpp>
 
 namespace dsta::cache {
 inline namespace v1 {
 
+namespace detail {
+
+/// What can be said of a lazy wrapper without making it.
+template <class Wrapper>
+struct LazyWrapper {
+  template <std::size_t>
+  static constexpr bool wrong_number = false;
+  template <class>
+  static constexpr bool is_handle = false;
+};
+template <class F>
+struct LazyWrapper<cached<F>> {
+  template <std::size_t N>
+  static constexpr bool wrong_number = WrongNumber<F, N>;
+  template <class Handle>
+  static constexpr bool is_handle = HandleOf<Handle, F>;
+};
+
+template <class Wrapper>
+struct LazyResult {
+  using type = void;
+};
+template <class Wrapper>
+requires Signature<Wrapper>::known struct LazyResult<Wrapper> {
+  using type = typename Signature<Wrapper>::Result;
+};
+
+}  // namespace detail
+
 /// What `lazy` returns: call it like the function; `*` and `->` give the wrapper. Thread-safe. Each use may throw what
 /// making the wrapper throws (ConfigError); the next use then tries again. The wrapper lives as long as the process.
+///
+/// It works where a function works: std::jthread, std::bind_front, std::function, ranges. Such a copy refers to the
+/// same wrapper, which copying makes. It converts to the handles that the wrapper converts to.
 template <class Make>
-class Lazy {
+class Lazy : public detail::BracedCall<Lazy<Make>, std::invoke_result_t<const Make&>> {
+  using Result = typename detail::LazyResult<std::invoke_result_t<const Make&>>::type;
+
  public:
   /// What is made, usually a `cached`.
   using Wrapper = std::invoke_result_t<const Make&>;
 
   /// For `lazy`.
   constexpr explicit Lazy(Make make) : make_(std::move(make)) {}
-  Lazy(const Lazy&) = delete;
+  Lazy(const Lazy& other) : make_(other.make_), made_(&*other) {}
   Lazy& operator=(const Lazy&) = delete;
 
   /// Calls the wrapper.
   template <class... Arguments>
     requires std::invocable<const Wrapper&, Arguments...> std::invoke_result_t<const Wrapper&, Arguments...>
   operator()(Arguments&&... arguments) const { return (**this)(std::forward<Arguments>(arguments)...); }
+  /// Arguments in braces.
+  using detail::BracedCall<Lazy<Make>, std::invoke_result_t<const Make&>>::operator();
+  // What else is written by mistake.
   template <class... Arguments>
-  DSTA_CACHE_REFUSED(void, operator()(Arguments&&...) const, DSTA_CACHE_WRONG_TYPE);
+  DSTA_CACHE_REFUSED(Result, operator()(Arguments&&...) const, DSTA_CACHE_WRONG_TYPE);
+  template <class... Arguments>
+    requires(detail::LazyWrapper<Wrapper>::template wrong_number<sizeof...(Arguments)>)
+  DSTA_CACHE_REFUSED(Result, operator()(Arguments&&...) const, DSTA_CACHE_WRONG_NUMBER);
+
+  /// A handle of the wrapper.
+  template <class Handle>
+    requires(detail::LazyWrapper<Wrapper>::template is_handle<Handle>)
+  operator cached<Handle>() const { return **this; }
 
   /// The wrapper.
   const Wrapper& operator*() const {

@@ -107,6 +107,11 @@ class CacheWarmer {
   /// `name(key)`.
   template <class F, std::ranges::input_range Range>
   WarmReport warm(const cached<F>& function, const Range& items, std::string_view name = "warm");
+  /// The same for a `lazy` wrapper.
+  template <class Make, std::ranges::input_range Range>
+  WarmReport warm(const Lazy<Make>& function, const Range& items, std::string_view name = "warm") {
+    return warm(*function, items, name);
+  }
 
   /// Runs `job` (usually one of the calls above) every `interval` on the executor, as long as the warmer lives. If a
   /// run is still in progress when the next is due, the next is skipped. An exception of the job is logged. Throws

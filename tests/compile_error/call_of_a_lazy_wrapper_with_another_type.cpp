@@ -1,0 +1,16 @@
+// expect: an argument does not convert implicitly to its parameter
+#include <dsta/cache.hpp>
+#include <dsta/cache/global.hpp>
+
+using namespace std::chrono_literals;
+
+double fetch_price(const std::string& symbol);
+inline constexpr auto price = dsta::cache::lazy<fetch_price>(60s, "api");
+
+double use() {
+#ifdef DSTA_CONTROL
+  return price("BTCUSDT");
+#else
+  return price(5);
+#endif
+}
