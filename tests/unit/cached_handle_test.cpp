@@ -169,6 +169,30 @@ TEST_F(CachedHandle, AnExceptionOfTheFunctionPassesThrough) {
   EXPECT_TRUE(handle.many({1})[0].error());
 }
 
+TEST(Handle, AHookIsNotSetOnAWrapperInUse) {
+  CacheManager cache;
+  const auto keep = [](double) { return true; };
+  auto f = cache.cached({.prefix = "f"}, length);
+  EXPECT_THROW((void)Price(f).condition(keep), ConfigError);
+  EXPECT_THROW((void)Price(f).adaptive_ttl([](double) { return 1s; }), ConfigError);
+  EXPECT_THROW((void)Price(f).adaptive_tags([](double) { return std::vector<std::string>(); }), ConfigError);
+  EXPECT_THROW((void)Price(f).key_builder([](const std::string& s) { return s; }), ConfigError);
+  EXPECT_THROW(
+      (void)Price(f).bulk_loader([](const std::vector<std::string>& s) { return std::vector<double>(s.size()); }),
+      ConfigError);
+  {
+    const auto copy = f;
+    EXPECT_THROW((void)std::move(f).condition(keep), ConfigError);
+  }
+  EXPECT_EQ(f("BTC"), 3) << "a refusal leaves the wrapper";
+  auto g = std::move(f).condition(keep).adaptive_ttl([](double) { return 0s; });
+  EXPECT_EQ(g("ETH2"), 4);
+  EXPECT_FALSE(g.peek("ETH2"));
+  const Price handle = cache.cached({.prefix = "g"}, length).condition([](double) { return false; });
+  EXPECT_EQ(handle("BTC"), 3);
+  EXPECT_FALSE(handle.peek("BTC"));
+}
+
 // --- lazy
 
 std::atomic<int> made{0};

@@ -121,6 +121,7 @@ class cached : public detail::BracedCall<cached<F>, F> {
   [[nodiscard]] FunctionInfo cache_info() const;
 
   // --- hooks. Chain them where the wrapper is made: each returns the wrapper. F must spell out its parameter types.
+  // Each throws ConfigError for a wrapper that is shared: copied, referred to by a handle, or in a load.
 
   /// Makes the key of a call `prefix:name:` + `build(arguments…)`: text as given, other types encoded as in key.hpp.
   /// Leave out arguments that do not change the value. `build` takes as many of the first arguments as it can; calls

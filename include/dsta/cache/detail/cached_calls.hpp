@@ -211,6 +211,7 @@ template <class F>
 template <class Build>
 cached<F> cached<F>::key_builder(Build build) && {
   if constexpr (detail::check_key_builder<F, Build>()) {
+    detail::check_unshared(state_);
     constexpr auto kTaken = static_cast<std::size_t>(detail::kBuilderTakesOf<Build, detail::canonical_t<F>>);
     state_->builder_takes = kTaken;
     state_->build_key.set([build = std::move(build)](detail::KeyBuffer& out, const void* const* arguments) {
@@ -230,6 +231,7 @@ template <class F>
 template <class Load>
 cached<F> cached<F>::bulk_loader(Load load) && {
   if constexpr (detail::check_bulk_loader<F, Load>()) {
+    detail::check_unshared(state_);
     state_->load_many.set([load = std::move(load)](const auto& items) {
       return detail::to_outcomes<typename State::R>(load(items), items);
     });
@@ -240,14 +242,20 @@ cached<F> cached<F>::bulk_loader(Load load) && {
 template <class F>
 template <class Keep>
 cached<F> cached<F>::condition(Keep keep) && {
-  if constexpr (detail::check_condition<F, Keep>()) state_->keep.set(std::move(keep));
+  if constexpr (detail::check_condition<F, Keep>()) {
+    detail::check_unshared(state_);
+    state_->keep.set(std::move(keep));
+  }
   return std::move(*this);
 }
 
 template <class F>
 template <class TtlOf>
 cached<F> cached<F>::adaptive_ttl(TtlOf ttl_of) && {
-  if constexpr (detail::check_adaptive_ttl<F, TtlOf>()) state_->ttl_of.set(std::move(ttl_of));
+  if constexpr (detail::check_adaptive_ttl<F, TtlOf>()) {
+    detail::check_unshared(state_);
+    state_->ttl_of.set(std::move(ttl_of));
+  }
   return std::move(*this);
 }
 
@@ -255,6 +263,7 @@ template <class F>
 template <class TagsOf>
 cached<F> cached<F>::adaptive_tags(TagsOf tags_of) && {
   if constexpr (detail::check_adaptive_tags<F, TagsOf>()) {
+    detail::check_unshared(state_);
     if (state_->is_raw()) detail::refuse_raw_tags("adaptive_tags");
     state_->tags_of.set(std::move(tags_of));
   }

@@ -1,6 +1,7 @@
 #pragma once
 /// Whether a callable can be a wrapper's hook. Each check says in one sentence why not.
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <tuple>
 #include <type_traits>
@@ -10,6 +11,7 @@
 #include <dsta/cache/detail/signature.hpp>
 #include <dsta/cache/detail/wrapper.hpp>
 #include <dsta/cache/duration.hpp>
+#include <dsta/cache/error.hpp>
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -22,6 +24,16 @@ constexpr bool answers() {
     return std::is_invocable_r_v<Answer, Call&, const typename hooks_t<F>::R&>;
   } else {
     return false;
+  }
+}
+
+/// Hooks are read without a lock, so one cannot be set where another copy or a load may read it. Throws ConfigError.
+template <class State>
+void check_unshared(const std::shared_ptr<State>& state) {
+  if (state.use_count() != 1) {
+    throw ConfigError(
+        "a hook is chained where the wrapper is made, before it is copied or called: auto f = cache.cached(options, "
+        "function).condition(keep)");
   }
 }
 
