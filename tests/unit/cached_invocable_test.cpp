@@ -9,6 +9,8 @@
 #include <type_traits>
 #include <vector>
 
+#include <gtest/gtest.h>
+
 #include <dsta/cache.hpp>
 
 namespace dsta::cache {
@@ -41,6 +43,15 @@ std::string amount(const Amount& given) { return given.text; }
 std::size_t consume(std::string&& text) { return std::exchange(text, "").size(); }
 [[maybe_unused]] int nothing() { return 7; }
 
+/// Can be moved and not copied.
+struct Ticket {
+  explicit Ticket(int number) : id(number) {}
+  Ticket(Ticket&&) = default;
+  int id;
+};
+void append_key(KeyWriter& key, const Ticket& ticket) { key(ticket.id); }
+int ticket(const Ticket& given) { return given.id; }
+
 template <class F>
 using Wrapper = decltype(std::declval<CacheManager&>().cached(EntryOptions(), std::declval<F>()));
 /// The wrapper and the bare function agree.
@@ -65,6 +76,18 @@ static_assert(agrees<decltype(&consume), std::string>(true) && agrees<decltype(&
 static_assert(agrees<decltype(&consume), std::string&>(false) && agrees<decltype(&consume), const std::string&>(false));
 static_assert(agrees<decltype(&nothing)>(true) && agrees<decltype(&nothing), int>(false));
 static_assert(std::is_same_v<std::invoke_result_t<Wrapper<decltype(&price)>, std::string>, double>);
+static_assert(agrees<decltype(&ticket), Ticket>(true));
+static_assert(!std::is_invocable_v<Wrapper<decltype(&ticket)>, Ticket&>, "the load keeps its argument");
+static_assert(!std::is_invocable_v<Wrapper<decltype(&ticket)>, const Ticket&>);
+
+TEST(CachedInvocable, MovesAnArgumentThatCannotBeCopied) {
+  CacheManager cache;
+  auto f = cache.cached({.prefix = "ticket"}, ticket);
+  EXPECT_EQ(f(Ticket(5)), 5);
+  const Ticket known(5);
+  EXPECT_EQ(f.peek(known), 5) << "looking needs no copy";
+  EXPECT_TRUE(f.invalidate(known));
+}
 
 TEST(CachedInvocable, DefaultArgumentsOfALambdaMayBeLeftOut) {
   const auto rsi = [](const std::string& symbol, int period = 14) { return static_cast<int>(symbol.size()) + period; };

@@ -23,7 +23,8 @@ template <class Wrapper, class R, class Parameters>
 struct BracedCallOf;
 template <class Wrapper, class R, class... P>
 struct BracedCallOf<Wrapper, R, TypeList<P...>> {
-  [[gnu::always_inline]] R operator()(braced_t<P>... arguments) const {
+  [[gnu::always_inline]] R operator()(braced_t<P>... arguments) const
+      requires(std::is_constructible_v<std::decay_t<P>, braced_t<P>>&&...) {
     return static_cast<const Wrapper&>(*this).template operator()<braced_t<P>...>(
         static_cast<braced_t<P>>(arguments)...);
   }

@@ -24,9 +24,14 @@ concept Converts = std::same_as<std::decay_t<P>, std::remove_cvref_t<Argument>> 
                    std::is_convertible_v < const std::remove_reference_t<Argument>
 &, std::decay_t < P >> || TakenAsText<P, const std::remove_reference_t<Argument>&>;
 
+/// The load can keep it: an argument that cannot be copied is to be moved.
+template <class P, class Argument>
+concept CanBeKept =
+    !std::same_as<std::decay_t<P>, std::remove_cvref_t<Argument>> || std::is_constructible_v<std::decay_t<P>, Argument>;
+
 /// A call of the function itself takes it, too. A parameter T&& takes no lvalue.
 template <class P, class Argument>
-concept Fits = Converts<P, Argument> &&
+concept Fits = Converts<P, Argument> && CanBeKept<P, Argument> &&
     (std::is_convertible_v<Argument, P> || (!std::is_rvalue_reference_v<P> && TakenAsText<P, Argument>));
 
 template <class Parameters, class Arguments>

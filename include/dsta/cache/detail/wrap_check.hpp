@@ -42,6 +42,16 @@ inline constexpr bool has_borrowed = false;
 template <class... P>
 inline constexpr bool has_borrowed<TypeList<P...>> = (holds_view<owned_t<P>> || ...);
 
+/// The load can pass its own copy of an argument, which it keeps.
+template <class P>
+inline constexpr bool takes_copy = std::is_convertible_v<const owned_t<P>&, P>;
+template <class T>
+inline constexpr bool takes_copy<T&&> = std::is_copy_constructible_v<std::remove_cv_t<T>>;
+template <class List>
+inline constexpr bool take_copies = false;
+template <class... P>
+inline constexpr bool take_copies<TypeList<P...>> = (takes_copy<P> && ...);
+
 template <class T>
 inline constexpr bool is_shared_of_mutable = false;
 template <class T>
@@ -111,6 +121,12 @@ consteval bool check_function() {
       static_assert(always_false<F>,
                     "the function takes views that the cache cannot keep alive while it loads: take a container that "
                     "owns its elements, such as std::vector<std::string>");
+      return false;
+    } else if constexpr (!take_copies<Parameters>) {
+      static_assert(
+          always_false<F>,
+          "the function takes a parameter that no copy can be passed for, and the cache keeps a copy while it "
+          "loads: take a const reference to a type that can be copied (std::span<const T> for a span)");
       return false;
     } else if constexpr (!std::is_void_v<typename Signature<F>::Context> &&
                          !std::same_as<typename Signature<F>::Context,
