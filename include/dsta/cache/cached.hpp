@@ -23,8 +23,9 @@ inline namespace v1 {
 /// call runs F.
 ///
 /// `cached<R(Args...)>` is a handle: every wrapper of a function with these parameters and this result converts to it,
-/// for members of classes, elements of containers and borders of libraries. It has all of these members, and a hit by
-/// it costs the same. (`cached<std::function<R(Args...)>>` is one, too.)
+/// for members of classes, elements of containers and boundaries of libraries: it is type-erased. It has all of these
+/// members, and a hit by it costs the same. It has no default arguments: pass all. (`cached<std::function<R(Args...)>>`
+/// is one, too.)
 ///
 /// It is invocable with what F takes and with nothing else: arguments convert implicitly, as in a call of F, and text
 /// of any kind stands for a std::string. So it works where F works: std::jthread, std::bind_front, std::function,

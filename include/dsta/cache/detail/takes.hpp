@@ -98,8 +98,8 @@ constexpr bool takes_converted() {
 template <class F, std::size_t N>
 concept WrongNumber = !takes_number<F, N>();
 
-#define DSTA_CACHE_WRONG_NUMBER                                                                                  \
-  "the function takes another number of arguments: pass all of them (a wrapped function pointer has no default " \
+#define DSTA_CACHE_WRONG_NUMBER                                                                                    \
+  "the function takes another number of arguments: pass all of them (a handle or function pointer has no default " \
   "arguments: wrap a lambda that has them)"
 #define DSTA_CACHE_WRONG_TYPE                                                                                        \
   "an argument does not convert implicitly to its parameter: convert it where you call, and check the order of the " \
