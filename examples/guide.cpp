@@ -291,7 +291,7 @@ int main() {
   if (hit_rate < 80) {
     log_warning("the hit rate is down to " + cache_manager.get_stats().hit_rate_text());
   }
-  // or have yourself told
+  // or be notified
   cache_manager.on_low_hit_rate(
       0.8, [](const dsta::cache::CacheStats& low) { log_warning("the hit rate is down to " + low.hit_rate_text()); });
   // [/hit_rate]

@@ -131,7 +131,8 @@ void CacheWarmer::schedule(Duration interval, std::function<void()> job) {
     const auto alive = error ? core.lock() : nullptr;
     if (!alive) return;
     try {
-      alive->log(LogLevel::warning, fmt::format("a scheduled warming failed and is tried again: {}", describe(error)));
+      alive->log(LogLevel::warning,
+                 fmt::format("a scheduled warming failed, and runs again at its next time: {}", describe(error)));
     } catch (...) {  // no memory for the text
     }
   };
