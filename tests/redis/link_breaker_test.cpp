@@ -52,7 +52,7 @@ struct LinkBreaker : ::testing::Test {
   }
   void expect_two_attempts_a_second() const {
     const auto accepted = proxy->accepted();
-    for (std::size_t i = 3; i < accepted.size(); ++i) {  // the first was before
+    for (std::size_t i = 3; i < accepted.size(); ++i) {      // the first was before
       EXPECT_GE(accepted[i] - accepted[i - 2], 850ms) << i;  // a busy machine accepts one late, but the next in time
     }
   }
