@@ -143,9 +143,7 @@ class Store {
   /// to be what others see: of writes to one key that cross, that is the one that was sent last.
   void end_write(Flight& flight, NodeRef node, SendOrder order, TimePoint now);
   /// Another process changed the key.
-  void revoke(const KeyView& key) { revoke_older(key, TimePoint::max()); }
-  /// The same, where the change is newer than what was made until then; an entry that was made later stays.
-  void revoke_older(const KeyView& key, TimePoint made_until);
+  void revoke(const KeyView& key);
 
   Contents contents(TimePoint now);
   void clear_counts();

@@ -42,14 +42,14 @@ void Store::drop(std::uint64_t sequence, Goes goes) {
   }
 }
 
-void Store::revoke_older(const KeyView& key, TimePoint made_until) {
+void Store::revoke(const KeyView& key) {
   Shard& home = shard(key.hash);
   Unlinked dead(home);
   const SpinGuard lock(home.lock);
   home.flights.each(key, [](const std::shared_ptr<Flight>& flight) { flight->state.revoked = true; });
   // By name: L2, too, knows only one of two long keys that have one name.
   while (Node* held = home.find(key)) {
-    if (!held->shared || held->created > made_until) break;
+    if (!held->shared) break;
     home.remove(held, dead);
   }
 }

@@ -186,11 +186,9 @@ void LeaseCoordinator::note_stored(Flight& flight, Claim& claim, Prepared& mine,
   if (done || !stores) return;
   mine.landing.replace_by.reset();
   // Another process has changed the entry, and its report may be on its way: what L1 has is older than what the callers
-  // of this load are given, and must not be found by them afterwards. What was read since, or this process changed
-  // itself, stays.
-  if (done.executed() && !context_.store.fenced(flight)) {
-    context_.store.revoke_older(flight.key(), claim.previous ? claim.previous->created : TimePoint::max());
-  }
+  // of this load are given, and must not be found by them afterwards. (It may be newer, and is read once more. Times
+  // of two machines do not tell.) What this process changed itself stays.
+  if (done.executed() && !context_.store.fenced(flight)) context_.store.revoke(flight.key());
   switch (done.status) {
     case Done::no:
       if (!done.why.empty()) break;

@@ -48,7 +48,7 @@ TEST_F(KeptValues, AnOvertakenRefreshKeepsNothingOfWhatItRemoves) {
   };
   EXPECT_EQ(mine.refresh(1), 1);
   const auto kept = here.get<int>("f:1", {.level = Level::l1});
-  EXPECT_TRUE(!kept || kept == here.get<int>("f:1", {.level = Level::l2})) << "nothing where both are of one tick";
+  EXPECT_TRUE(!kept || kept == here.get<int>("f:1", {.level = Level::l2})) << "nothing older, at least";
   there.del("f:1");
   ASSERT_TRUE(has_invalidated(there, here));
   EXPECT_FALSE(here.get<int>("f:1"));
