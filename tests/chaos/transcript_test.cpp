@@ -42,7 +42,7 @@ void call_everything(CacheManager& cache) {
   (void)cache.exists("k", options), (void)cache.get_ttl("k", options);
   cache.get_or_load(
       "loaded", [] { return 1; }, options);
-  cache.increment("n", 5, {.ttl = 60s}), cache.get<std::int64_t>("n");
+  cache.increment("n", 5, {.ttl = 60s}), (void)cache.get<std::int64_t>("n");
   cache.set_many<int>({{"a", 1}, {"b", 2}}, options), (void)cache.get_many<int>({"a", "b", "c"}, options);
   cache.del("k", options), cache.del_many({"a", "b"}, options);
   cache.invalidate_tag("t"), cache.invalidate_tag("t", TagMode::expire);
