@@ -58,8 +58,8 @@ struct alignas(64) Shard {
   std::size_t read_count DSTA_GUARDED_BY(lock) = 0, read_weight DSTA_GUARDED_BY(lock) = 0;
   /// Entries that nobody can be reading any more, to be freed a few at a time.
   NodeStack unread DSTA_GUARDED_BY(lock);
-  /// Threads that have taken entries out of `retired` to look who reads them. Who frees all there is asks the last of
-  /// them to free what it took.
+  /// Threads that have taken entries out of `retired` to look for their readers. A thread that frees all entries asks
+  /// them to free what they took.
   std::uint32_t looking DSTA_GUARDED_BY(lock) = 0;
   bool free_when_looked DSTA_GUARDED_BY(lock) = false;
 

@@ -93,7 +93,7 @@ inline constexpr bool dsta::cache::in_process_only<dsta::cache::detail::Counted>
 namespace dsta::cache::detail {
 namespace {
 
-/// What a writer has taken out to look who reads it is not where the one who frees all looks.
+/// Entries that a writer has taken out to look for their readers are not in the shard when all of it is freed.
 TEST(RemovedEntriesRace, NoneOutlivesTheCallThatFreesThemAll) {
   for (std::uint64_t round = 1; round <= 20; ++round) {
     Store store({.max_bytes = std::size_t{64} << 20}, kNow);
