@@ -88,14 +88,12 @@ void LeaseRenewal::give_back(std::span<const Leases::Record> ended, TimePoint en
     const std::span part = ended.subspan(at, std::min(kMost, ended.size() - at));
     const auto done = goes_on() ? ask(remote_, part, EntryAction::leave) : std::vector<Done>();
     for (std::size_t i = 0; i < part.size(); ++i) {
-      const bool heard = !done.empty() && done[i].executed();
-      bool given = heard;
-      if (given && part[i].taken_late) given = done[i].status == Done::yes;  // "not there" may be: not there yet
-      if (!done.empty() && done[i].status == Done::no && !done[i].executed() && goes_on()) {
-        given = give_back_refused(remote_, part[i]);
-      }
+      const Done asked = done.empty() ? Done{Done::unknown} : done[i];
+      bool given = asked.executed();
+      if (asked.refused && goes_on()) given = give_back_refused(remote_, part[i]);
+      if (part[i].taken_late) given = asked.status == Done::yes;  // "not there" may be: not there yet
       const MutexLock quiet(quiet_);
-      leases_->answered(part[i], given, heard);
+      leases_->answered(part[i], given, asked.answered());
     }
   }
 }

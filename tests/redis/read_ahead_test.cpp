@@ -223,6 +223,26 @@ TEST_P(ReadAhead, AServerThatWasStoppedKeepsNoLeaseOfAnEndedLoad) {
       1500ms));
 }
 
+TEST_P(ReadAhead, ALeaseThatTheUserMayNotGiveBackIsAskedForUntilItRunsOut) {
+  server->command({"ACL", "SETUSER", "taker", "on", ">pw", "~*", "&*", "+@all"});
+  CacheManager cache(over_redis("redis://taker:pw@127.0.0.1:" + std::to_string(proxy->port()), GetParam(), 500ms));
+  const auto f = cache.cached(terms, [&](int i) { return i; });
+  for (int i = -3; i < 0; ++i) f(i);
+  proxy->set(Fault::hold(Fault::Way::requests).on("SET"));
+  EXPECT_EQ(f(1), 1);
+  server->command({"ACL", "SETUSER", "taker", "-eval", "-evalsha", "-get", "-unlink"});
+  proxy->clear();
+
+  const auto refusals = [&] { return info_number(*server, "errorstats", "errorstat_NOPERM:count="); };
+  const auto before = refusals();
+  EXPECT_TRUE(eventually([&] { return refusals() > before + 1; }));
+  EXPECT_TRUE(eventually([&] {
+    const auto so_far = refusals();
+    std::this_thread::sleep_for(500ms);
+    return refusals() == so_far;
+  }));
+}
+
 TEST_P(ReadAhead, AHitLeavesARefreshThatIsUnderWay) {
   std::atomic<int> calls{0};
   std::atomic<bool> inside{false}, open{false};

@@ -22,41 +22,59 @@ struct StaleRefresh : ProxiedServer, ::testing::WithParamInterface<bool> {};
 INSTANTIATE_TEST_SUITE_P(Over, StaleRefresh, ::testing::Bool(),
                          [](const auto& tested) { return levels_name(tested.param); });
 
+/// Whether `mine` refreshes its value of `key` at once, where another process had refreshed the one before.
+struct TwoRefreshes {
+  CacheManager &here, &there;
+  RedisServer& server;
+  FaultProxy& proxy;
+  const bool l1;
+
+  bool second_is_at_once(int key) {
+    const EntryOptions options{.ttl = 60s, .prefix = "f", .tags = {"prices"}, .stale_for = 60s};
+    std::atomic<int> source{1}, loads_there{0};
+    std::promise<void> goes_on;
+    const auto mine = here.cached(options, std::function<int(int)>([&](int) { return source.load(); }));
+    const auto theirs = there.cached(options, std::function<int(int)>([&, waits = goes_on.get_future().share()](int) {
+                                       if (++loads_there == 2) waits.wait();
+                                       return source.load();
+                                     }));
+    const auto becomes_stale = [&] {
+      there.invalidate_tag("prices", TagMode::expire);
+      EXPECT_TRUE(!l1 || has_invalidated(there, here));
+    };
+
+    EXPECT_EQ(theirs(key), 1);
+    EXPECT_EQ(mine(key), 1);
+    becomes_stale();
+    source = 2;
+    EXPECT_EQ(theirs(key), 1);
+    EXPECT_TRUE(eventually([&] { return loads_there == 2; })) << "the other process refreshes";
+
+    const auto sets_before = calls_of(server, "set");
+    proxy.set(Fault::hold(Fault::Way::replies).on("SET"));
+    EXPECT_EQ(mine(key), 1);
+    EXPECT_TRUE(eventually([&] { return calls_of(server, "set") > sets_before; })) << "this one is refused the lease";
+    goes_on.set_value();
+    EXPECT_TRUE(eventually([&] { return theirs.peek(key) == 2; }));
+    proxy.clear();  // and learns of it when the new value stands
+
+    EXPECT_TRUE(eventually([&] { return mine(key) == 2; }));
+    becomes_stale();
+    source = 3;
+    const bool at_once = eventually([&] { return mine(key) == 3; }, 700ms);
+    EXPECT_TRUE(at_once || eventually([&] { return mine(key) == 3; }));
+    return at_once;
+  }
+};
+
 TEST_P(StaleRefresh, OfTheNextValueIsNotPutOff) {
   const bool l1 = GetParam();
   CacheManager here(over_redis(proxy->url(), l1, 5s)), there(over_redis(server->url(), false, 5s));
-  const EntryOptions options{.ttl = 60s, .prefix = "f", .tags = {"prices"}, .stale_for = 60s};
-  std::atomic<int> source{1}, loads_there{0};
-  std::promise<void> goes_on;
-  const auto mine = here.cached(options, std::function<int(int)>([&](int) { return source.load(); }));
-  const auto theirs = there.cached(options, std::function<int(int)>([&, waits = goes_on.get_future().share()](int) {
-                                     if (++loads_there == 2) waits.wait();
-                                     return source.load();
-                                   }));
-  const auto becomes_stale = [&] {
-    there.invalidate_tag("prices", TagMode::expire);
-    ASSERT_TRUE(!l1 || has_invalidated(there, here));
-  };
-
-  ASSERT_EQ(theirs(1), 1);
-  ASSERT_EQ(mine(1), 1);
-  becomes_stale();
-  source = 2;
-  ASSERT_EQ(theirs(1), 1);
-  ASSERT_TRUE(eventually([&] { return loads_there == 2; })) << "the other process refreshes";
-
-  const auto sets_before = calls_of(*server, "set");
-  proxy->set(Fault::hold(Fault::Way::replies).on("SET"));
-  ASSERT_EQ(mine(1), 1);
-  ASSERT_TRUE(eventually([&] { return calls_of(*server, "set") > sets_before; })) << "this one is refused the lease";
-  goes_on.set_value();
-  ASSERT_TRUE(eventually([&] { return theirs.peek(1) == 2; }));
-  proxy->clear();  // and learns of it when the new value stands
-
-  ASSERT_TRUE(eventually([&] { return mine(1) == 2; }));
-  becomes_stale();
-  source = 3;
-  EXPECT_TRUE(eventually([&] { return mine(1) == 3; }, 700ms));
+  TwoRefreshes refreshes{here, there, *server, *proxy, l1};
+  // Put off, it comes after a second. A machine that is busy may take as long, but not each time.
+  bool at_once = false;
+  for (int key = 0; key < 5 && !at_once && !HasFailure(); ++key) at_once = refreshes.second_is_at_once(key);
+  EXPECT_TRUE(at_once);
 }
 
 }  // namespace

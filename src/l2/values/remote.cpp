@@ -154,6 +154,7 @@ Done Remote::refused(std::string_view operation, const Reply& reply) {
   options_.failed(operation, why);
   LastReason::set(why);
   Done done{Done::no, why};
+  done.refused = true;
   done.forbidden = reply.error_code() == "NOPERM" || says("can't run this command") || says("unknown command");
   return done;
 }

@@ -37,10 +37,13 @@ struct Done {
   Status status = no;
   std::string_view why = {};  ///< lives as long as the process; empty for `yes`
   SendOrder order = {};       ///< of the request that did it, where that was asked for: by put()
-  bool forbidden = false;     ///< the user may not, or the server has no such command
+  bool refused = false;       ///< the server answered with an error
+  bool forbidden = false;     ///< and that says that the user may not, or that there is no such command
   explicit operator bool() const { return status == yes; }
   /// It is done, or what it was about is not there: not refused, and not unknown.
   bool executed() const { return status != unknown && why.empty(); }
+  /// The server has answered, whatever it was.
+  bool answered() const { return executed() || refused; }
 };
 
 /// What is stored under a key.
