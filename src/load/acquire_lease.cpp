@@ -110,13 +110,13 @@ bool LeaseCoordinator::Acquisition::read(const LoadPlace& place) {
     places_.push_back(i);
   }
   if (queries_.empty()) return false;
-  Remote& remote = coordinator_.remote();
+  L2Store& l2_store = coordinator_.l2_store();
   const bool ahead = may_read_ahead(place);
   bool answered = ahead && read_ahead();
   // What only reads may be answered where that was not.
-  if (!answered && (!ahead || (remote.link().up() && !TimeBudget::used_up()))) {
+  if (!answered && (!ahead || (l2_store.link().up() && !TimeBudget::used_up()))) {
     *versions_ = Versions();
-    answered = remote.read(queries_, dependencies_, *versions_, may_be_counter(*spec_.type), !fills());
+    answered = l2_store.reader().read(queries_, dependencies_, *versions_, may_be_counter(*spec_.type), !fills());
   }
   if (answered) {
     note_found();
@@ -133,7 +133,7 @@ void LeaseCoordinator::Acquisition::act_on(std::size_t n) {
   NodeRef node;
   Freshness freshness = Freshness::miss;
   const LeaseStep step = decide_step(*flight, found, node, freshness);
-  if (needs_claim(step) && coordinator_.remote().may_lease()) {
+  if (needs_claim(step) && coordinator_.l2_store().leases().may_lease()) {
     Claim claim;
     claim.kind = Claim::Kind::entry;
     claim.order = queries_[n].order;
@@ -168,7 +168,7 @@ LeaseStep LeaseCoordinator::Acquisition::decide_step(const Flight& flight, const
   L2Cache& l2 = coordinator_.l2_;
   SeenEntry seen{.kind = kind_of(found), .of_other_type = found.of_other_type};
   if (found.kind == Found::Kind::value) {
-    const std::int64_t server_now = coordinator_.remote().clock().to_server(coordinator_.context_.now());
+    const std::int64_t server_now = coordinator_.l2_store().clock().to_server(coordinator_.context_.now());
     const auto validity = validity_of(found.view, *versions_, spec_.identity);
     const Freshness its = evaluate(validity, server_now);
     const bool carries_tags = !spec_.identity->function || has_all(found.view, flight.tag_names);
@@ -218,12 +218,12 @@ bool LeaseCoordinator::Acquisition::know_versions() {
     const Version* const version = versions_->there(name);
     if (!version || is_kept_for_ever(name)) return !version;
     const bool made = std::ranges::find(made_, name) != made_.end();
-    return !made && !(read_ahead_ && coordinator_.remote().is_kept(name, *version, until));
+    return !made && !(read_ahead_ && coordinator_.l2_store().versions().is_kept(name, *version, until));
   };
   std::vector<std::string> needed;
   std::ranges::copy_if(dependencies_, std::back_inserter(needed), is_needed);
   if (needed.empty() && versions_->there({})) return true;
-  return coordinator_.remote().need_versions(needed, life_of_versions(), *versions_);
+  return coordinator_.l2_store().versions().need(needed, life_of_versions(), *versions_);
 }
 
 Acquired LeaseCoordinator::acquire(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, int looks,

@@ -49,13 +49,13 @@ Acquired LeaseCoordinator::acquire_raw(const Batch& batch, const LoadSpec& spec,
 void LeaseCoordinator::take_raw_claims(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency,
                                        std::span<const std::size_t> open, const std::vector<bool>& absent,
                                        Acquired& acquired) {
-  std::vector<Remote::RawTake> takes;
+  std::vector<LeaseStore::RawTake> takes;
   std::vector<Claim> claims;
   std::vector<std::size_t> places;
-  std::vector<RemoteQuery> forced;
+  std::vector<EntryQuery> forced;
   for (const std::size_t i : open) {
     const auto& flight = batch.flights[i];
-    if (pending().concerns_key(flight->name) || !remote().may_lease()) {
+    if (pending().concerns_key(flight->name) || !l2_store().leases().may_lease()) {
       acquired.owned.add(batch.items[i], flight, {});
       continue;
     }
@@ -66,7 +66,7 @@ void LeaseCoordinator::take_raw_claims(const Batch& batch, const LoadSpec& spec,
   }
   if (takes.empty()) return;
   Versions versions;
-  if (!forced.empty()) remote().read(forced, {}, versions, true, true);
+  if (!forced.empty()) l2_store().reader().read(forced, {}, versions, true, true);
   auto numbered = forced.begin();
   const auto hold = [&](std::size_t n, const LeaseToken& generation) {
     claims[n].hold.dropped();
@@ -78,7 +78,7 @@ void LeaseCoordinator::take_raw_claims(const Batch& batch, const LoadSpec& spec,
     // Before the server is asked: whatever becomes of the request, a lease that it took is given back in the end.
     hold(n, takes[n].token);
   }
-  const auto held = remote().take_raw_leases(takes, Leases::kLife);
+  const auto held = l2_store().leases().take_raw(takes, Leases::kLife);
   for (std::size_t n = 0; n < takes.size(); ++n) {
     const std::size_t item = batch.items[places[n]];
     const auto& flight = batch.flights[places[n]];

@@ -8,7 +8,7 @@
 #include "l1/flight.hpp"
 #include "l1/store.hpp"
 #include "l2/values/envelope.hpp"
-#include "l2/values/remote.hpp"
+#include "l2/values/l2_store.hpp"
 #include "two_level/leases.hpp"
 
 namespace dsta::cache {

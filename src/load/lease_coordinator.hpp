@@ -65,7 +65,7 @@ class LeaseCoordinator {
   class Claims;
   struct Requests;
 
-  Remote& remote() const { return levels_.remote(); }
+  L2Store& l2_store() const { return levels_.l2_store(); }
   const Pending& pending() const { return levels_.confirmations().pending(); }
   LeaseHold make_hold(const std::shared_ptr<Flight>& flight, const LoadSpec& spec, std::string key,
                       const LeaseToken& generation, std::uint32_t order, bool is_lease) const;

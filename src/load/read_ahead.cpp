@@ -11,22 +11,22 @@ namespace detail {
 
 /// Only a load that is sure to follow when nothing is found: it has its place, and nobody else is known to load.
 bool LeaseCoordinator::Acquisition::may_read_ahead(const LoadPlace& place) const {
-  const Remote& remote = coordinator_.remote();
-  return looks_ == 0 && urgency_ == LoadUrgency::wanted && place.has() && remote.may_lease() &&
+  const L2Store& l2_store = coordinator_.l2_store();
+  return looks_ == 0 && urgency_ == LoadUrgency::wanted && place.has() && l2_store.leases().may_lease() &&
          std::ranges::none_of(batch_.flights, &Flight::forced) && coordinator_.expects_miss(spec_) &&
-         coordinator_.levels_.remote().link().takes_writes();
+         coordinator_.l2_store().link().takes_writes();
 }
 
 /// In this order, as if by requests of their own: the entries and versions are read, versions made, the clock read, the
 /// leases taken. A lease must name the versions, so it is taken here only where they are remembered; they are read all
 /// the same, and compared in Claims::plan_ahead.
 bool LeaseCoordinator::Acquisition::read_ahead() {
-  Remote& remote = coordinator_.remote();
+  L2Store& l2_store = coordinator_.l2_store();
   const TimePoint until = kept_until();
   Versions remembered;
-  Behind behind{.life = life_of_versions(), .wants_clock = spec_.names_tags, .lease_life = Leases::kLife};
+  AfterRead behind{.life = life_of_versions(), .wants_clock = spec_.names_tags, .lease_life = Leases::kLife};
   std::vector<std::string> needed;
-  if (remote.recall_versions(dependencies_, until, remembered)) {
+  if (l2_store.versions().recall(dependencies_, until, remembered)) {
     plan_leases(remembered);
   } else {
     if (!remembered.there({})) needed.emplace_back();
@@ -36,7 +36,7 @@ bool LeaseCoordinator::Acquisition::read_ahead() {
   }
   // A tag may have been invalidated just now, and the report be on its way.
   const bool bypass_memory = !fills() || !std::ranges::all_of(dependencies_, is_kept_for_ever);
-  read_ahead_ = remote.read(queries_, dependencies_, *versions_, true, bypass_memory, &behind);
+  read_ahead_ = l2_store.reader().read(queries_, dependencies_, *versions_, true, bypass_memory, &behind);
   settle_leases(read_ahead_);
   if (behind.made) made_ = std::move(needed);
   clock_ = behind.clock;
@@ -51,7 +51,7 @@ void LeaseCoordinator::Acquisition::plan_leases(const Versions& remembered) {
     ahead.token = new_lease_token();
     ahead.bytes = lease_bytes(ahead.token, detail::dependencies_of(spec_.identity, flight->tag_names), remembered);
     ahead.hold =
-        coordinator_.make_hold(flight, spec_, coordinator_.remote().keys().entry(flight->name), ahead.token, 0, true);
+        coordinator_.make_hold(flight, spec_, coordinator_.l2_store().keys().entry(flight->name), ahead.token, 0, true);
     // Before the server is asked: whatever becomes of the request, a lease that it took is given back in the end.
     ahead.hold.begin();
     queries_[n].lease = ahead.bytes;
@@ -61,7 +61,7 @@ void LeaseCoordinator::Acquisition::plan_leases(const Versions& remembered) {
 void LeaseCoordinator::Acquisition::settle_leases(bool answered) {
   bool refused = !answered;
   for (std::size_t n = 0; n < ahead_.size(); ++n) {
-    RemoteQuery& query = queries_[n];
+    EntryQuery& query = queries_[n];
     ahead_[n].done = query.taken;
     query.lease = {};
     refused = refused || !query.taken.why.empty();

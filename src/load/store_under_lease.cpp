@@ -42,9 +42,9 @@ struct LeaseCoordinator::Requests {
     bool stores;              ///< or removes: the answer decides what becomes of the value in L1
     bool is_refresh = false;  ///< about the lease that keeps others from refreshing
   };
-  std::vector<Remote::Replace> entries;
+  std::vector<LeaseStore::Replace> entries;
   std::vector<About> of_entries;
-  std::vector<Remote::RawReplace> raw;
+  std::vector<LeaseStore::RawReplace> raw;
   std::vector<About> of_raw;
 };
 
@@ -71,8 +71,8 @@ void LeaseCoordinator::store(OwnedLoads& owned, const LoadSpec& spec, std::vecto
       }
     }
   };
-  if (!requests.entries.empty()) note(requests.of_entries, remote().replace(requests.entries));
-  if (!requests.raw.empty()) note(requests.of_raw, remote().replace_raw(requests.raw));
+  if (!requests.entries.empty()) note(requests.of_entries, l2_store().leases().replace(requests.entries));
+  if (!requests.raw.empty()) note(requests.of_raw, l2_store().leases().replace_raw(requests.raw));
   for (std::size_t i = 0; i < owned.claims.size(); ++i) {
     if (owned.claims[i].kind != Claim::Kind::raw || !prepared[i].landing.replace_by) continue;
     spec.identity->counters.add(Count::sets);
@@ -82,7 +82,7 @@ void LeaseCoordinator::store(OwnedLoads& owned, const LoadSpec& spec, std::vecto
 
 void LeaseCoordinator::request_store(std::size_t i, OwnedLoads& owned, const LoadSpec& spec, Prepared& mine,
                                      Loaded& loaded, Duration took, Requests& requests) {
-  const KeySpace& keys = remote().keys();
+  const KeySpace& keys = l2_store().keys();
   Claim& claim = owned.claims[i];
   Flight& flight = *owned.flights[i];
   if (context_.store.fenced(flight)) {  // by this process, also where the server was not asked
@@ -216,7 +216,7 @@ bool LeaseCoordinator::add_late_versions(const Claim& claim, const std::vector<s
   for (const auto& name : dependencies) {
     if (std::ranges::find(before_load, name) == before_load.end()) late.push_back(name);
   }
-  return late.empty() || remote().late_versions(late, l2_.version_life(stale_until), claim.clock, versions);
+  return late.empty() || l2_store().versions().add_late(late, l2_.version_life(stale_until), claim.clock, versions);
 }
 
 }  // namespace detail

@@ -35,11 +35,11 @@ LeaseCoordinator::Claims::Claims(LeaseCoordinator& coordinator, const Batch& bat
       versions_(std::move(versions)),
       clock_(clock),
       wanted_(wanted),
-      remote_(coordinator.remote()),
+      l2_store_(coordinator.l2_store()),
       results_(wanted.size(), ClaimResult::taken) {}
 
 void LeaseCoordinator::Claims::take(Acquired& acquired) {
-  const std::uint64_t clock = !spec_.names_tags || clock_ != 0 ? clock_ : remote_.version_clock();
+  const std::uint64_t clock = !spec_.names_tags || clock_ != 0 ? clock_ : l2_store_.versions().clock();
   take_refresh_leases();
   for (std::size_t n = 0; n < wanted_.size(); ++n) {
     Claim& claim = wanted_[n].claim;
@@ -77,7 +77,7 @@ void LeaseCoordinator::Claims::plan_lease(std::size_t n) {
   if (wanted_[n].ahead) return plan_ahead(n);
   auto& [place, step, found, claim, ahead] = wanted_[n];
   const auto& flight = batch_.flights[place];
-  const std::string key = remote_.keys().entry(flight->name);
+  const std::string key = l2_store_.keys().entry(flight->name);
   claim.generation = new_lease_token();
   std::string bytes = lease_bytes(claim.generation, dependencies_of(spec_.identity, flight->tag_names), *versions_);
   if (step == LeaseStep::acquire) {
@@ -87,7 +87,7 @@ void LeaseCoordinator::Claims::plan_lease(std::size_t n) {
   } else {
     replacing_.push_back(n);
     claim.mark = found->mark();
-    replaces_.push_back({key, {.mark = claim.mark}, Remote::Action::set, Leases::kLife, std::move(bytes)});
+    replaces_.push_back({key, {.mark = claim.mark}, EntryAction::set, Leases::kLife, std::move(bytes)});
   }
   claim.hold = coordinator_.make_hold(flight, spec_, key, claim.generation, claim.order, true);
 }
@@ -106,11 +106,10 @@ void LeaseCoordinator::Claims::plan_ahead(std::size_t n) {
     return;
   }
   // By a token of its own: who has joined the old one holds nothing of this.
-  const std::string key = remote_.keys().entry(flight->name);
+  const std::string key = l2_store_.keys().entry(flight->name);
   const LeaseToken token = new_lease_token();
   replacing_.push_back(n);
-  replaces_.push_back(
-      {key, claim.at_server(), Remote::Action::set, Leases::kLife, lease_bytes(token, names, *versions_)});
+  replaces_.push_back({key, claim.at_server(), EntryAction::set, Leases::kLife, lease_bytes(token, names, *versions_)});
   claim.generation = token;
   claim.hold = coordinator_.make_hold(flight, spec_, key, token, claim.order, true);
 }
@@ -119,11 +118,11 @@ void LeaseCoordinator::Claims::plan_ahead(std::size_t n) {
 void LeaseCoordinator::Claims::plan_join(std::size_t n) {
   auto& [place, step, found, claim, ahead] = wanted_[n];
   const auto& flight = batch_.flights[place];
-  const std::string key = remote_.keys().entry(flight->name);
+  const std::string key = l2_store_.keys().entry(flight->name);
   claim.generation = found->lease.token;
   claim.order = std::max<std::uint32_t>(claim.order, 1);
   replacing_.push_back(n);
-  replaces_.push_back({key, claim.at_server(), Remote::Action::join, Leases::kLife});
+  replaces_.push_back({key, claim.at_server(), EntryAction::join, Leases::kLife});
   claim.hold = coordinator_.make_hold(flight, spec_, key, claim.generation, claim.order, true);
 }
 
@@ -140,44 +139,45 @@ void LeaseCoordinator::Claims::plan_refresh(std::size_t n) {
     claim.mark = found->mark();
     claim.generation = new_lease_token();  // of what takes its place
   }
-  const TimePoint ends = remote_.clock().to_local(view.terms.stale_until);
+  const TimePoint ends = l2_store_.clock().to_local(view.terms.stale_until);
   const TimePoint now = coordinator_.context_.now();
   if (!view.has_generation || ends > saturating_add(now, kLongLife)) return;
-  const std::string key = remote_.keys().entry(flight->name);
+  const std::string key = l2_store_.keys().entry(flight->name);
   claim.hold = coordinator_.make_hold(flight, spec_, key, claim.generation, claim.order, false);
   if (ends > saturating_add(now, Leases::kLife)) return;
   replacing_.push_back(n);
-  replaces_.push_back({key, claim.at_server(), Remote::Action::keep, Leases::kLife});
+  replaces_.push_back({key, claim.at_server(), EntryAction::keep, Leases::kLife});
 }
 
 /// The leases beside values, which keep the fleet from refreshing twice. What another process refreshes is put off.
 void LeaseCoordinator::Claims::take_refresh_leases() {
-  std::vector<Remote::RefreshTake> takes;
+  std::vector<LeaseStore::RefreshTake> takes;
   std::vector<Wanted*> asked;
   for (Wanted& one : wanted_) {
     if (one.step != LeaseStep::refresh) continue;
     const auto& flight = flight_of(one);
     const LeaseToken token = new_lease_token();
     LeaseHold& hold = one.claim.refresh;
-    hold = coordinator_.make_hold(flight, spec_, remote_.keys().refresh_lease(flight->name), token, 0, true);
+    hold = coordinator_.make_hold(flight, spec_, l2_store_.keys().refresh_lease(flight->name), token, 0, true);
     hold.begin();
     takes.push_back({flight->name, token});
     asked.push_back(&one);
   }
-  const auto done = remote_.take_refresh_leases(takes, Leases::kLife);
+  const auto done = l2_store_.leases().take_for_refresh(takes, Leases::kLife);
   for (std::size_t n = 0; n < asked.size(); ++n) {
     if (done[n]) continue;
     Claim& claim = asked[n]->claim;
     done[n].status == Done::unknown ? claim.refresh.give_up() : claim.refresh.dropped();
     claim.kind = Claim::Kind::none;
-    coordinator_.back_off(flight_of(*asked[n]), remote_.clock().to_local(asked[n]->found->view.terms.created));
+    coordinator_.back_off(flight_of(*asked[n]), l2_store_.clock().to_local(asked[n]->found->view.terms.created));
   }
 }
 
 void LeaseCoordinator::Claims::ask() {
-  const auto done_free = free_.empty() ? std::vector<Done>() : remote_.take_leases(free_names_, leases_, Leases::kLife);
+  const auto done_free =
+      free_.empty() ? std::vector<Done>() : l2_store_.leases().take(free_names_, leases_, Leases::kLife);
   for (std::size_t n = 0; n < free_.size(); ++n) results_[free_[n]] = claim_result(done_free[n]);
-  const auto done = replaces_.empty() ? std::vector<Done>() : remote_.replace(replaces_);
+  const auto done = replaces_.empty() ? std::vector<Done>() : l2_store_.leases().replace(replaces_);
   for (std::size_t n = 0; n < replacing_.size(); ++n) results_[replacing_[n]] = claim_result(done[n]);
 }
 

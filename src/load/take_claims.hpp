@@ -63,13 +63,13 @@ class LeaseCoordinator::Claims {
   const std::shared_ptr<const Versions> versions_;
   const std::uint64_t clock_;
   std::vector<Wanted>& wanted_;
-  Remote& remote_;
+  L2Store& l2_store_;
   std::vector<ClaimResult> results_;
   // Leases in free places, and what takes the place of something or keeps it; which of the wanted each is for.
   std::vector<std::string_view> free_names_;
   std::vector<std::string> leases_;
   std::vector<std::size_t> free_;
-  std::vector<Remote::Replace> replaces_;
+  std::vector<LeaseStore::Replace> replaces_;
   std::vector<std::size_t> replacing_;
 };
 

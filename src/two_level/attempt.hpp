@@ -1,7 +1,7 @@
 #pragma once
 #include <exception>
 
-#include "l2/values/remote.hpp"
+#include "l2/values/l2_store.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {

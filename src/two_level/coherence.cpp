@@ -33,10 +33,10 @@ class DSTA_SCOPED_CAPABILITY Coherence::QuietWork {
   const DeferDestruction defer_;
 };
 
-Coherence::Coherence(Context& context, Remote& remote, L1Trust& trust, ForeignLoads& foreign_loads,
+Coherence::Coherence(Context& context, L2Store& l2_store, L1Trust& trust, ForeignLoads& foreign_loads,
                      L2Counters& counters)
     : context_(context),
-      remote_(remote),
+      l2_store_(l2_store),
       trust_(trust),
       foreign_loads_(foreign_loads),
       counters_(counters),
@@ -57,9 +57,9 @@ void Coherence::begin_tasks() {
 
 void Coherence::listen() {
   auto channel = std::make_unique<InvalidationChannel>(
-      *this, remote_.link(),
+      *this, l2_store_.link(),
       ChannelOptions{
-          .prefix = remote_.keys().head(),
+          .prefix = l2_store_.keys().head(),
           .ping_period = context_.options.l1.ping_period.value_or({}),
           .say = [this](LogLevel level, std::string message) { messages_->post(level, std::move(message)); }});
   // In the child of a fork what was there is the parent's, whose thread is missing: it can be neither used nor
@@ -117,8 +117,8 @@ bool Coherence::fills(const EntryTerms& terms) const {
 
 void Coherence::on_keys(std::span<const std::string_view> keys) {
   const QuietWork quiet(*this);
-  const KeySpace& names = remote_.keys();
-  VersionMemory& versions = remote_.versions();
+  const KeySpace& names = l2_store_.keys();
+  VersionStore& versions = l2_store_.versions();
   for (const std::string_view key : keys) {
     const auto [kind, name, token] = names.parse(key);
     switch (kind) {
@@ -127,7 +127,7 @@ void Coherence::on_keys(std::span<const std::string_view> keys) {
         context_.store.revoke({name, {}, hash_bytes(name), true});
         break;
       case KeySpace::Kind::notice:
-        if (!remote_.notices().add(token)) break;
+        if (!versions.heed(token)) break;
         if (name.empty()) {
           drop_l2();
         } else {
@@ -150,7 +150,7 @@ void Coherence::on_keys(std::span<const std::string_view> keys) {
 }
 
 void Coherence::invalidate_dependency(std::string_view name) {
-  remote_.versions().forget(name);
+  l2_store_.versions().forget(name);
   // Removed or only expired: L2 knows, and the next reader asks it.
   context_.tags.invalidate(name, context_.next_point(), true);
   if (name.starts_with(kFunctionMark)) context_.identities.clear(name.substr(1), context_.next_point());
@@ -168,13 +168,13 @@ void Coherence::drop(bool with_l2) {
 }
 
 void Coherence::drop_l2() {
-  remote_.versions().forget_all();
+  l2_store_.versions().forget_all();
   context_.store.drop_shared(context_.next_point());
 }
 
 void Coherence::before_up() {
   const MutexLock quiet(quiet_);
-  remote_.versions().forget_all();
+  l2_store_.versions().forget_all();
 }
 
 void Coherence::on_up(TimePoint known_good) {
@@ -211,7 +211,7 @@ void Coherence::on_down(std::string_view why, TimePoint last_known_good) {
 
 void Coherence::stop_trusting(TimePoint last_known_good) {
   const QuietWork quiet(*this);
-  remote_.versions().forget_all();
+  l2_store_.versions().forget_all();
   switch (context_.options.l1.on_disconnect) {
     case OnDisconnect::flush:
       drop(true);
@@ -250,7 +250,7 @@ TimePoint Coherence::end_stale_service() {
 
 TimePoint Coherence::keep_versions() {
   if (!up()) return TimePoint::max();
-  if (remote_.link().up()) remote_.keep_versions();
+  if (l2_store_.link().up()) l2_store_.versions().keep_alive();
   return saturating_add(std::chrono::steady_clock::now(), context_.options.l1.ping_period.value_or({}));
 }
 

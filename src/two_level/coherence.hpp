@@ -10,7 +10,7 @@
 #include "base/periodic_task.hpp"
 #include "l1/node_stack.hpp"
 #include "l1/trust.hpp"
-#include "l2/values/remote.hpp"
+#include "l2/values/l2_store.hpp"
 #include "two_level/context.hpp"
 #include "two_level/foreign_loads.hpp"
 #include "two_level/invalidation_channel.hpp"
@@ -30,7 +30,7 @@ namespace detail {
 /// - No destructor of a value runs on the channel's thread: it would hold up what is reported. See `dropped_`.
 class Coherence {
  public:
-  Coherence(Context& context, Remote& remote, L1Trust& trust, ForeignLoads& foreign_loads, L2Counters& counters);
+  Coherence(Context& context, L2Store& l2_store, L1Trust& trust, ForeignLoads& foreign_loads, L2Counters& counters);
 
   /// Makes the invalidation channel. Throws std::bad_alloc; without a thread for it tend() tries again.
   void listen();
@@ -80,7 +80,7 @@ class Coherence {
   TimePoint destroy_dropped();
 
   Context& context_;
-  Remote& remote_;
+  L2Store& l2_store_;
   L1Trust& trust_;
   ForeignLoads& foreign_loads_;
   L2Counters& counters_;

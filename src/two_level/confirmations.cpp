@@ -9,8 +9,8 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-Confirmations::Confirmations(Context& context, Remote& remote, Mutex& quiet)
-    : context_(context), remote_(remote), quiet_(quiet) {
+Confirmations::Confirmations(Context& context, L2Store& l2_store, Mutex& quiet)
+    : context_(context), l2_store_(l2_store), quiet_(quiet) {
   replace_task();
 }
 
@@ -41,7 +41,7 @@ void Confirmations::add(const KeyPatternPtr& pattern) {
 TimePoint Confirmations::confirm() {
   // What the server refuses it will refuse for a while.
   constexpr std::chrono::milliseconds kPause{50}, kRefused{500};
-  const bool refused = pending_.any() && remote_.link().up() && apply_all();
+  const bool refused = pending_.any() && l2_store_.link().up() && apply_all();
   if (!pending_.any()) return TimePoint::max();
   return std::chrono::steady_clock::now() + (refused ? kRefused : kPause);
 }
@@ -50,18 +50,18 @@ Done Confirmations::apply(const Pending::Intent& intent) {
   switch (intent.kind) {
     case Pending::Kind::pattern:
     case Pending::Kind::rule:
-      return remote_.remove_matching(*intent.pattern, {});
+      return l2_store_.remover().remove_matching(*intent.pattern, {});
     case Pending::Kind::remove:
     case Pending::Kind::expire:
-      return remote_.raise(intent.name, intent.kind == Pending::Kind::remove);
+      return l2_store_.versions().raise(intent.name, intent.kind == Pending::Kind::remove);
     case Pending::Kind::epoch:
     case Pending::Kind::flush_all: {
-      const Done done = remote_.raise_epoch();
-      if (done) remote_.versions().forget_all();
+      const Done done = l2_store_.versions().raise_epoch();
+      if (done) l2_store_.versions().forget_all();
       return done;
     }
     case Pending::Kind::rest:
-      return remote_.remove_old(*glob_pattern("*"));
+      return l2_store_.remover().remove_old(*glob_pattern("*"));
     case Pending::Kind::key:
       break;
   }
@@ -89,7 +89,7 @@ bool Confirmations::apply_all() {
     const std::size_t end = std::min(keys.size(), at + kBatch);
     std::vector<std::string_view> names;
     for (std::size_t i = at; i < end; ++i) names.push_back(keys[i].name);
-    const Done done = remote_.remove_many(names);
+    const Done done = l2_store_.remover().remove_many(names);
     if (done.status == Done::unknown) return false;
     refused |= !done;
     for (std::size_t i = at; done && i < end; ++i) confirmed(keys[i]);

@@ -3,7 +3,7 @@
 #include <string_view>
 
 #include "base/periodic_task.hpp"
-#include "l2/values/remote.hpp"
+#include "l2/values/l2_store.hpp"
 #include "two_level/context.hpp"
 #include "two_level/pending.hpp"
 
@@ -16,7 +16,7 @@ namespace detail {
 class Confirmations {
  public:
   /// `quiet`: see Coherence::quiet().
-  Confirmations(Context& context, Remote& remote, Mutex& quiet);
+  Confirmations(Context& context, L2Store& l2_store, Mutex& quiet);
 
   const Pending& pending() const noexcept { return pending_; }
   /// L2 did not confirm it: it is applied there as soon as it can be. Nothing after close(). `kind` is neither
@@ -40,7 +40,7 @@ class Confirmations {
   void confirmed(const Pending::Intent& intent);
 
   Context& context_;
-  Remote& remote_;
+  L2Store& l2_store_;
   Mutex& quiet_;
   Pending pending_;
   std::unique_ptr<PeriodicTask> task_;  ///< last: it uses the others

@@ -77,7 +77,7 @@ class L2Cache {
   Duration version_life(TimePoint stale_until) const;
 
  private:
-  Remote& remote() const { return levels_.remote(); }
+  L2Store& l2_store() const { return levels_.l2_store(); }
   Coherence& coherence() const { return levels_.coherence(); }
   Confirmations& confirmations() const { return levels_.confirmations(); }
   const Pending& pending() const { return confirmations().pending(); }
@@ -90,9 +90,9 @@ class L2Cache {
   void take_plain(Fetched& item, const Found& found, const Reading& reading);
   void take_value(Fetched& item, const Found& found, const Reading& reading);
   void write_raw(const std::vector<NodeRef>& nodes, std::vector<PutOutcome>& outcomes);
-  std::vector<Remote::Put> encode_entries(const std::vector<NodeRef>& nodes, const EntryTerms& terms,
-                                          const std::vector<std::string>& dependencies, const Versions& versions,
-                                          std::vector<std::size_t>& places, std::vector<PutOutcome>& outcomes);
+  std::vector<EntryWriter::Put> encode_entries(const std::vector<NodeRef>& nodes, const EntryTerms& terms,
+                                               const std::vector<std::string>& dependencies, const Versions& versions,
+                                               std::vector<std::size_t>& places, std::vector<PutOutcome>& outcomes);
   SendOrder write_entries(const std::vector<NodeRef>& nodes, const EntryTerms& terms,
                           const std::vector<std::string>& dependencies, Duration life,
                           std::vector<PutOutcome>& outcomes);

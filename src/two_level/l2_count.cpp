@@ -53,19 +53,19 @@ std::optional<std::int64_t> L2Cache::increment(const KeyView& key, std::int64_t 
   if (pending().concerns_key(key.name)) return std::nullopt;
   const Duration life = ttl == forever ? Duration::zero() : ttl;
   for (int attempt = 0; attempt < 64; ++attempt) {
-    const auto counted = remote().increment(key.name, delta, life);
+    const auto counted = l2_store().writer().increment(key.name, delta, life);
     switch (counted.refused) {
-      case Remote::Counted::Refused::overflow:
+      case EntryWriter::Counted::Refused::overflow:
         std::rethrow_exception(leaves_range(key));
-      case Remote::Counted::Refused::other_type:
+      case EntryWriter::Counted::Refused::other_type:
         std::rethrow_exception(no_integer(key));
-      case Remote::Counted::Refused::no_integer: {
+      case EntryWriter::Counted::Refused::no_integer: {
         bool changed = false;
         const auto sum = increment_entry(key, delta, ttl, changed);
         if (changed) continue;
         return sum;
       }
-      case Remote::Counted::Refused::no:
+      case EntryWriter::Counted::Refused::no:
         break;
     }
     if (counted.done.status == Done::unknown) counters_.add_unknown_write();
@@ -78,21 +78,21 @@ std::optional<std::int64_t> L2Cache::increment(const KeyView& key, std::int64_t 
 
 std::optional<std::int64_t> L2Cache::increment_entry(const KeyView& key, std::int64_t delta, Duration ttl,
                                                      bool& changed) {
-  RemoteQuery query{key.name};
+  EntryQuery query{key.name};
   Versions versions;
   const std::uint64_t confirmed_before = pending().confirmed();
-  if (!remote().read(std::span(&query, 1), {}, versions, false, true)) return std::nullopt;
+  if (!l2_store().reader().read(std::span(&query, 1), {}, versions, false, true)) return std::nullopt;
   const Found& found = query.found;
   if (found.kind == Found::Kind::nothing) {
     changed = true;
     return std::nullopt;
   }
   if (found.of_other_type) std::rethrow_exception(no_integer(key));
-  std::vector<Remote::Replace> replace(1);
-  replace[0].key = remote().keys().entry(key.name);
+  std::vector<LeaseStore::Replace> replace(1);
+  replace[0].key = l2_store().keys().entry(key.name);
   const std::string mark = found.mark();
   replace[0].claim.mark = mark;
-  const std::int64_t server_now = remote().clock().to_server(context_.now());
+  const std::int64_t server_now = l2_store().clock().to_server(context_.now());
   const bool fresh = found.kind == Found::Kind::value && !concerned(found.view, key.name, confirmed_before) &&
                      is_within_ttl(evaluate(found.view, versions, nullptr, server_now));
   std::int64_t sum = 0;
@@ -107,9 +107,9 @@ std::optional<std::int64_t> L2Cache::increment_entry(const KeyView& key, std::in
     if (!held) std::rethrow_exception(no_integer(key));
     if (__builtin_add_overflow(*held, delta, &sum)) std::rethrow_exception(leaves_range(key));
     replace[0].bytes = with_integer(found.view, replace[0].key, sum);
-    replace[0].life = physical_life(remote().clock().to_local(found.view.terms.stale_until));
+    replace[0].life = physical_life(l2_store().clock().to_local(found.view.terms.stale_until));
   }
-  const Done done = remote().replace(replace)[0];
+  const Done done = l2_store().leases().replace(replace)[0];
   context_.store.erase(key, context_.now());
   if (done) return sum;
   changed = done.status == Done::no && done.why.empty();

@@ -48,7 +48,7 @@ NodeRef L2Cache::unpack(const KeyView& key, const TypeOps& type, const Found& fo
   }
   NodeRef node = decode(key, type, payload);
   if (!node) return {};
-  const ServerClock& clock = remote().clock();
+  const ServerClock& clock = l2_store().clock();
   node->shared = true;
   node->sequence = sequence;
   node->created = clock.to_local(view.terms.created);
@@ -137,7 +137,7 @@ bool L2Cache::read(std::span<Fetched> items, std::span<const TypeOps* const> typ
   const TimeBudget::Operation budget(context_.time_limit());
   const std::uint64_t sequence_before = context_.sequence();
   const bool fill = coherence().fills(terms);
-  std::vector<RemoteQuery> queries;
+  std::vector<EntryQuery> queries;
   std::vector<std::size_t> places;
   queries.reserve(items.size());
   places.reserve(items.size());
@@ -154,9 +154,9 @@ bool L2Cache::read(std::span<Fetched> items, std::span<const TypeOps* const> typ
     places.push_back(i);
   }
   const bool plain = terms.raw || std::ranges::any_of(types, [](const TypeOps* type) { return may_be_counter(*type); });
-  const bool answered = !queries.empty() && remote().read(queries, dependencies, versions, plain, !fill);
+  const bool answered = !queries.empty() && l2_store().reader().read(queries, dependencies, versions, plain, !fill);
   const Reading reading{types,           reader,          terms.raw,
-                        versions,        keeps_found,     remote().clock().to_server(context_.now()),
+                        versions,        keeps_found,     l2_store().clock().to_server(context_.now()),
                         sequence_before, confirmed_before};
   for (std::size_t n = 0; n < queries.size(); ++n) {
     Fetched& item = items[places[n]];
@@ -241,12 +241,12 @@ std::optional<Duration> L2Cache::time_left(const KeyView& key, bool raw) {
   const TimeBudget::Operation budget(context_.time_limit());
   const std::uint64_t confirmed_before = pending().confirmed();
   if (pending().concerns_key(key.name)) return std::nullopt;
-  RemoteQuery query{key.name};
+  EntryQuery query{key.name};
   Versions versions;
-  if (!remote().read(std::span(&query, 1), {}, versions, false, true)) return std::nullopt;
+  if (!l2_store().reader().read(std::span(&query, 1), {}, versions, false, true)) return std::nullopt;
   const Found& found = query.found;
   if (counts_plain(found, raw)) {
-    const auto left = remote().life_left(key.name);
+    const auto left = l2_store().reader().life_left(key.name);
     if (!left || *left == -2) return std::nullopt;
     // The server keeps longer times than nanoseconds can say.
     return *left < 0 ? forever : saturate(std::chrono::milliseconds(*left));
@@ -254,13 +254,13 @@ std::optional<Duration> L2Cache::time_left(const KeyView& key, bool raw) {
   if (found.kind != Found::Kind::value) return std::nullopt;
   if (concerned(found.view, key.name, confirmed_before)) return std::nullopt;
   const TimePoint time = context_.now();
-  const Freshness freshness = evaluate(found.view, versions, nullptr, remote().clock().to_server(time));
+  const Freshness freshness = evaluate(found.view, versions, nullptr, l2_store().clock().to_server(time));
   if (freshness == Freshness::miss) return std::nullopt;
   if (freshness == Freshness::stale) return Duration::zero();
-  const TimePoint until = remote().clock().to_local(found.view.terms.fresh_until);
+  const TimePoint until = l2_store().clock().to_local(found.view.terms.fresh_until);
   if (until == TimePoint::max()) return forever;
   // The server's time is known to within a round trip: never longer than what was given.
-  const TimePoint from = std::max(time, remote().clock().to_local(found.view.terms.created));
+  const TimePoint from = std::max(time, l2_store().clock().to_local(found.view.terms.created));
   return std::max(Duration::zero(), Duration(until - from));
 }
 

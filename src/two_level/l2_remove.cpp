@@ -19,7 +19,7 @@ bool L2Cache::remove(const KeyView& key, bool raw) {
   const TimeBudget::Operation budget(context_.time_limit());
   const bool here = context_.store.erase(key, context_.now());
   Found before;
-  const Done done = attempt([&] { return remote().remove(key.name, before); });
+  const Done done = attempt([&] { return l2_store().remover().remove(key.name, before); });
   // In this order: a read that begins now finds the pending invalidation, one that has begun is fenced.
   if (!done) confirmations().add(Pending::Kind::key, key.name);
   context_.store.erase(key, context_.now());  // what was read from there meanwhile
@@ -37,8 +37,8 @@ bool L2Cache::counts(const EnvelopeView& view) {
   std::vector<std::string> names;
   for (const TagVersion& tag : view.tags) names.emplace_back(tag.name);
   Versions versions;
-  remote().read({}, names, versions);
-  return evaluate(view, versions, nullptr, remote().clock().to_server(context_.now())) != Freshness::miss;
+  l2_store().reader().read({}, names, versions);
+  return evaluate(view, versions, nullptr, l2_store().clock().to_server(context_.now())) != Freshness::miss;
 }
 
 std::size_t L2Cache::remove_matching(const std::shared_ptr<const KeyPattern>& pattern) {
@@ -67,20 +67,20 @@ std::size_t L2Cache::remove_matching(const std::shared_ptr<const KeyPattern>& pa
 
 Done L2Cache::sweep(const KeyPattern& pattern, std::size_t* counted) {
   Versions versions;
-  const std::int64_t server_now = remote().clock().to_server(context_.now());
-  return remote().remove_matching(pattern, [&](std::span<const Remote::Removed> removed) {
+  const std::int64_t server_now = l2_store().clock().to_server(context_.now());
+  return l2_store().remover().remove_matching(pattern, [&](std::span<const EntryRemover::Removed> removed) {
     if (!counted) return;
     std::vector<EnvelopeView> values;
     std::vector<std::string> names;
     for (const auto& [name, head] : removed) {
-      if (const auto value = peek_envelope(head, remote().keys().entry(name))) {
+      if (const auto value = peek_envelope(head, l2_store().keys().entry(name))) {
         values.push_back(*value);
         for (const TagVersion& tag : value->tags) names.emplace_back(tag.name);
-      } else if (!looks_like_envelope(head) || (head.size() == Remote::kShown && looks_like_value(head))) {
+      } else if (!looks_like_envelope(head) || (head.size() == EntryRemover::kShown && looks_like_value(head))) {
         ++*counted;  // a counter, a raw value, or a value of so many tags that they were not shown
       }
     }
-    if (values.empty() || !remote().read({}, names, versions)) return;
+    if (values.empty() || !l2_store().reader().read({}, names, versions)) return;
     for (const EnvelopeView& value : values) {
       if (evaluate(value, versions, nullptr, server_now) != Freshness::miss) ++*counted;
     }
@@ -89,16 +89,17 @@ Done L2Cache::sweep(const KeyPattern& pattern, std::size_t* counted) {
 
 void L2Cache::invalidate(std::string_view dependency, bool hard) {
   const TimeBudget::Operation budget(context_.time_limit());
-  if (attempt([&] { return remote().raise(dependency, hard); })) return;
+  if (attempt([&] { return l2_store().versions().raise(dependency, hard); })) return;
   confirmations().add(hard ? Pending::Kind::remove : Pending::Kind::expire, dependency);
 }
 
 void L2Cache::flush() {
   const TimeBudget::Operation budget(context_.time_limit());
-  const Done done = attempt([&] { return remote().raise_epoch(); });
-  remote().versions().forget_all();
+  const Done done = attempt([&] { return l2_store().versions().raise_epoch(); });
+  l2_store().versions().forget_all();
   if (!done) return confirmations().add(Pending::Kind::flush_all, {});
-  if (!attempt([&] { return remote().remove_old(*glob_pattern("*")); })) confirmations().add(Pending::Kind::rest, {});
+  if (!attempt([&] { return l2_store().remover().remove_old(*glob_pattern("*")); }))
+    confirmations().add(Pending::Kind::rest, {});
 }
 
 /// Raw values have no version to be cleared by: they are looked for, and the leases of their loads with them.
@@ -110,7 +111,7 @@ L2Cache::RawPatterns L2Cache::raw_values_of(const Identity& identity) {
 void L2Cache::clear_raw(const RawPatterns& patterns) noexcept {
   const TimeBudget::Operation budget(context_.time_limit());
   for (const auto& pattern : patterns) {
-    if (!attempt([&] { return remote().remove_old(*pattern); })) confirmations().add(pattern);
+    if (!attempt([&] { return l2_store().remover().remove_old(*pattern); })) confirmations().add(pattern);
   }
 }
 

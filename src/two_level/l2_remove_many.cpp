@@ -31,7 +31,7 @@ std::size_t L2Cache::remove_many(std::span<const KeyView> keys, const Reach& rea
     Versions versions;
     const Done asked = attempt([&]() -> Done {
       for (std::size_t i = 0; i < part.size(); ++i) erasures.push_back({.name = part[i].name, .look = !here[at + i]});
-      remote().remove_each(erasures, versions);
+      l2_store().remover().remove_each(erasures, versions);
       return {Done::yes};
     });
     // In this order: a read that begins now finds the pending invalidation, one that has begun is fenced.
@@ -51,8 +51,8 @@ std::size_t L2Cache::count_removed(std::span<const Erasure> erasures, bool raw, 
     if (before.kind != Found::Kind::value) continue;
     for (const TagVersion& tag : before.view.tags) names.emplace_back(tag.name);
   }
-  if (!names.empty()) remote().read({}, names, versions);
-  const std::int64_t server_now = remote().clock().to_server(context_.now());
+  if (!names.empty()) l2_store().reader().read({}, names, versions);
+  const std::int64_t server_now = l2_store().clock().to_server(context_.now());
   return static_cast<std::size_t>(std::ranges::count_if(erasures, [&](const Erasure& erasure) {
     const Found& before = erasure.before;
     if (counts_plain(before, raw)) return true;

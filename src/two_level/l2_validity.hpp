@@ -6,7 +6,7 @@
 #include <dsta/cache/detail/load.hpp>
 
 #include "entry/validity.hpp"
-#include "l2/values/remote.hpp"
+#include "l2/values/l2_store.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {

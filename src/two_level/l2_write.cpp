@@ -76,7 +76,7 @@ std::string L2Cache::pack(const Node& node, const EntryTerms& terms, std::span<c
       payload = std::move(*smaller);
     }
   }
-  const ServerClock& clock = remote().clock();
+  const ServerClock& clock = l2_store().clock();
   out.codec = codec_fingerprint(node.type->codec);
   out.created = clock.to_server_at_least(node.created);
   out.fresh_until = clock.to_server_at_least(node.fresh_until);
@@ -87,7 +87,7 @@ std::string L2Cache::pack(const Node& node, const EntryTerms& terms, std::span<c
   const std::uint64_t epochs[] = {versions.to_note({})};
   std::vector<TagVersion> tags;
   for (const auto& name : dependencies) tags.push_back({name, versions.to_note(name)});
-  const std::string key = remote().keys().entry(node.name());
+  const std::string key = l2_store().keys().entry(node.name());
   envelope.epochs = epochs;
   envelope.tags = tags;
   envelope.etag = etag_of(node);
@@ -155,20 +155,22 @@ void L2Cache::write_raw(const std::vector<NodeRef>& nodes, std::vector<PutOutcom
       outcomes[i] = {PutOutcome::not_stored_server, kTooLarge};
       continue;
     }
-    outcomes[i] = to_outcome(remote().put_raw(nodes[i]->name(), bytes, physical_life(nodes[i]->stale_until)));
+    outcomes[i] =
+        to_outcome(l2_store().writer().put_raw(nodes[i]->name(), bytes, physical_life(nodes[i]->stale_until)));
   }
 }
 
 /// Those that may be written now; of the others the outcome says why not. `places`: which of the nodes each is.
-std::vector<Remote::Put> L2Cache::encode_entries(const std::vector<NodeRef>& nodes, const EntryTerms& terms,
-                                                 const std::vector<std::string>& dependencies, const Versions& versions,
-                                                 std::vector<std::size_t>& places, std::vector<PutOutcome>& outcomes) {
+std::vector<EntryWriter::Put> L2Cache::encode_entries(const std::vector<NodeRef>& nodes, const EntryTerms& terms,
+                                                      const std::vector<std::string>& dependencies,
+                                                      const Versions& versions, std::vector<std::size_t>& places,
+                                                      std::vector<PutOutcome>& outcomes) {
   const auto blocked = [&](const Node& node) {
     return pending().any() &&
            (pending().concerns_key(node.name()) ||
             std::ranges::any_of(dependencies, [&](const auto& name) { return pending().concerns_dependency(name); }));
   };
-  std::vector<Remote::Put> puts;
+  std::vector<EntryWriter::Put> puts;
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     if (blocked(*nodes[i])) {
       outcomes[i] = {PutOutcome::not_stored_server, "an invalidation of the key waits to be confirmed"};
@@ -194,7 +196,7 @@ SendOrder L2Cache::write_entries(const std::vector<NodeRef>& nodes, const EntryT
                                  std::vector<PutOutcome>& outcomes) {
   Versions versions;
   SendOrder order;
-  bool known = remote().guess_versions(dependencies, life, versions);
+  bool known = l2_store().versions().guess(dependencies, life, versions);
   bool stands = false;  // and counts, with times that are not the server's
   for (int attempt = 0; attempt < kTries && known; ++attempt) {
     std::vector<std::size_t> places;
@@ -206,9 +208,9 @@ SendOrder L2Cache::write_entries(const std::vector<NodeRef>& nodes, const EntryT
     Versions after;
     // While the channel is up, what is remembered is what they are, but for what is on its way: the namespace is seldom
     // emptied, but a tag may have been invalidated just now, to be set again.
-    const bool sure = dependencies.empty() && coherence().fills(terms) && remote().versions_are_reported();
-    const std::int64_t dated_by = remote().clock().ahead();
-    const auto done = remote().put(puts, dependencies, sure ? nullptr : &after);
+    const bool sure = dependencies.empty() && coherence().fills(terms) && l2_store().versions().are_reported();
+    const std::int64_t dated_by = l2_store().clock().ahead();
+    const auto done = l2_store().writer().put(puts, dependencies, sure ? nullptr : &after);
     bool answered = false;
     for (std::size_t n = 0; n < places.size(); ++n) {
       outcomes[places[n]] =
@@ -216,7 +218,7 @@ SendOrder L2Cache::write_entries(const std::vector<NodeRef>& nodes, const EntryT
       if (done[n]) order = done[n].order;
       answered = answered || done[n];
     }
-    const bool misdated = std::abs(remote().clock().ahead() - dated_by) > kTolerance.count();
+    const bool misdated = std::abs(l2_store().clock().ahead() - dated_by) > kTolerance.count();
     if (!answered || (sure && !misdated)) return order;
     stands = stands || misdated;
     if (sure) continue;
@@ -232,7 +234,7 @@ SendOrder L2Cache::write_entries(const std::vector<NodeRef>& nodes, const EntryT
     if (same) return order;
     // What was written counts for nobody; once more.
     versions = std::move(after);
-    if (missing) known = remote().need_versions(dependencies, life, versions);
+    if (missing) known = l2_store().versions().need(dependencies, life, versions);
     for (const std::size_t i : places) {
       outcomes[i] = {PutOutcome::not_stored_server, "its tags were invalidated while it was stored"};
     }

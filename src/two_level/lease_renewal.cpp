@@ -14,9 +14,9 @@ namespace detail {
 namespace {
 
 /// What the server says to `action` for each of them, by one request for entries and one for raw values.
-std::vector<Done> ask(Remote& remote, std::span<const Leases::Record> leases, EntryAction action) {
-  std::vector<Remote::Replace> entries;
-  std::vector<Remote::RawReplace> raw;
+std::vector<Done> ask(L2Store& l2_store, std::span<const Leases::Record> leases, EntryAction action) {
+  std::vector<LeaseStore::Replace> entries;
+  std::vector<LeaseStore::RawReplace> raw;
   for (const auto& lease : leases) {
     const LoadClaim claim{.generation = lease.generation};
     if (lease.key.empty()) {
@@ -25,8 +25,8 @@ std::vector<Done> ask(Remote& remote, std::span<const Leases::Record> leases, En
       entries.push_back({.key = lease.key, .claim = claim, .action = action, .life = Leases::kLife});
     }
   }
-  const auto of_entries = entries.empty() ? std::vector<Done>() : remote.replace(entries);
-  const auto of_raw = raw.empty() ? std::vector<Done>() : remote.replace_raw(raw);
+  const auto of_entries = entries.empty() ? std::vector<Done>() : l2_store.leases().replace(entries);
+  const auto of_raw = raw.empty() ? std::vector<Done>() : l2_store.leases().replace_raw(raw);
   std::vector<Done> done;
   auto entry = of_entries.begin();
   auto raw_one = of_raw.begin();
@@ -35,16 +35,16 @@ std::vector<Done> ask(Remote& remote, std::span<const Leases::Record> leases, En
 }
 
 /// The server refuses to write how many are left (it is out of memory, or the user may not): nobody has it then.
-bool give_back_refused(Remote& remote, const Leases::Record& lease) {
-  if (!lease.key.empty()) return remote.give_back(lease.key, lease.generation);
-  const Remote::RawReplace end{
+bool give_back_refused(L2Store& l2_store, const Leases::Record& lease) {
+  if (!lease.key.empty()) return l2_store.leases().give_back(lease.key, lease.generation);
+  const LeaseStore::RawReplace end{
       lease.name, {.generation = lease.generation}, EntryAction::keep, std::chrono::milliseconds(1)};
-  return bool(remote.replace_raw({&end, 1})[0]);
+  return bool(l2_store.leases().replace_raw({&end, 1})[0]);
 }
 
 }  // namespace
 
-LeaseRenewal::LeaseRenewal(Remote& remote, Mutex& quiet) : remote_(remote), quiet_(quiet) { begin(); }
+LeaseRenewal::LeaseRenewal(L2Store& l2_store, Mutex& quiet) : l2_store_(l2_store), quiet_(quiet) { begin(); }
 
 void LeaseRenewal::begin() {
   leases_ = std::make_shared<Leases>([this](TimePoint time) { task_->wake(time); });
@@ -76,21 +76,21 @@ TimePoint LeaseRenewal::renew(TimePoint now, TimePoint next) {
     due = leases_->due(now, next);
     ended = leases_->to_give_back(now, next);
   }
-  ask(remote_, due, EntryAction::keep);
+  ask(l2_store_, due, EntryAction::keep);
   give_back(ended, now + kForGivingBack);
   return next;
 }
 
 void LeaseRenewal::give_back(std::span<const Leases::Record> ended, TimePoint end) {
   constexpr std::size_t kMost = 256;
-  const auto goes_on = [&] { return remote_.link().up() && std::chrono::steady_clock::now() <= end; };
+  const auto goes_on = [&] { return l2_store_.link().up() && std::chrono::steady_clock::now() <= end; };
   for (std::size_t at = 0; at < ended.size(); at += kMost) {
     const std::span part = ended.subspan(at, std::min(kMost, ended.size() - at));
-    const auto done = goes_on() ? ask(remote_, part, EntryAction::leave) : std::vector<Done>();
+    const auto done = goes_on() ? ask(l2_store_, part, EntryAction::leave) : std::vector<Done>();
     for (std::size_t i = 0; i < part.size(); ++i) {
       const Done asked = done.empty() ? Done{Done::unknown} : done[i];
       bool given = asked.executed();
-      if (asked.refused && goes_on()) given = give_back_refused(remote_, part[i]);
+      if (asked.refused && goes_on()) given = give_back_refused(l2_store_, part[i]);
       if (part[i].taken_late) given = asked.status == Done::yes;  // "not there" may be: not there yet
       const MutexLock quiet(quiet_);
       leases_->answered(part[i], given, asked.answered());
@@ -99,7 +99,7 @@ void LeaseRenewal::give_back(std::span<const Leases::Record> ended, TimePoint en
 }
 
 void LeaseRenewal::give_back_all(Duration time_limit) noexcept {
-  if (!remote_.link().up()) return;
+  if (!l2_store_.link().up()) return;
   // A request with less than an eighth of the limit left is not sent.
   const TimeBudget::Operation budget(time_limit / 4);
   try {

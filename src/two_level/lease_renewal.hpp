@@ -2,7 +2,7 @@
 #include <memory>
 
 #include "base/periodic_task.hpp"
-#include "l2/values/remote.hpp"
+#include "l2/values/l2_store.hpp"
 #include "two_level/leases.hpp"
 
 namespace dsta::cache {
@@ -14,7 +14,7 @@ namespace detail {
 class LeaseRenewal {
  public:
   /// `quiet`: see Coherence::quiet().
-  LeaseRenewal(Remote& remote, Mutex& quiet);
+  LeaseRenewal(L2Store& l2_store, Mutex& quiet);
 
   const std::shared_ptr<Leases>& leases() const noexcept { return leases_; }
   /// At the end of a manager: other processes wait for the leases of loads that were broken off. Takes a quarter of the
@@ -35,7 +35,7 @@ class LeaseRenewal {
   /// As many as there is time for; what is left is given back later.
   void give_back(std::span<const Leases::Record> ended, TimePoint end);
 
-  Remote& remote_;
+  L2Store& l2_store_;
   Mutex& quiet_;
   std::shared_ptr<Leases> leases_;
   std::unique_ptr<PeriodicTask> task_;  ///< last: it uses the others

@@ -11,7 +11,7 @@
 #include <dsta/cache/duration.hpp>
 
 #include "base/mutex.hpp"
-#include "l2/values/remote.hpp"
+#include "l2/values/l2_store.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {

@@ -62,17 +62,17 @@ class Forkable {
 void TwoLevel::connect() {
   const Endpoint endpoint = apply_url(context_.options);
   if (endpoint.transport == Endpoint::Transport::memory) return;
-  Remote::Options options;
+  ServerCommands::Options options;
   options.link = link_options(endpoint, context_.options);
   options.space = context_.options.space;
   options.link.probe_key = KeySpace(options.space).probe();
   options.clock = context_.options.clock;
   options.failed = [this](std::string_view operation, std::string_view kind) { note_failure(operation, kind); };
-  remote_ = std::make_unique<Remote>(std::move(options));
-  coherence_ = std::make_unique<Coherence>(context_, *remote_, trust_, foreign_loads_, counters_);
-  lease_renewal_ = std::make_unique<LeaseRenewal>(*remote_, coherence_->quiet());
-  confirmations_ = std::make_unique<Confirmations>(context_, *remote_, coherence_->quiet());
-  remote_->versions_are_reported = [this] { return coherence_->up(); };
+  l2_store_ = std::make_unique<L2Store>(std::move(options));
+  coherence_ = std::make_unique<Coherence>(context_, *l2_store_, trust_, foreign_loads_, counters_);
+  lease_renewal_ = std::make_unique<LeaseRenewal>(*l2_store_, coherence_->quiet());
+  confirmations_ = std::make_unique<Confirmations>(context_, *l2_store_, coherence_->quiet());
+  l2_store_->versions().are_reported = [this] { return coherence_->up(); };
   Forkable::add(coherence_.get());
   if (!context_.options.l1.enabled) return;
   try {
@@ -96,13 +96,13 @@ void TwoLevel::note_failure(std::string_view operation, std::string_view kind) {
 bool TwoLevel::used_by(const EntryTerms& terms) {
   notice_fork();
   tend();
-  return remote_ && terms.level != Level::l1;
+  return l2_store_ && terms.level != Level::l1;
 }
 
 bool TwoLevel::reachable() {
   notice_fork();
   tend();
-  return remote_ && !context_.closed();
+  return l2_store_ && !context_.closed();
 }
 
 void TwoLevel::notice_fork() {
@@ -111,7 +111,7 @@ void TwoLevel::notice_fork() {
 
 void TwoLevel::tend() {
   context_.background->tend();
-  if (!remote_ || context_.closed()) return;
+  if (!l2_store_ || context_.closed()) return;
   confirmations_->tend();
   lease_renewal_->tend();
   coherence_->tend();
@@ -121,7 +121,7 @@ void TwoLevel::disconnect() noexcept {
   Forkable::remove(coherence_.get());
   coherence_->stop();
   lease_renewal_->give_back_all(context_.time_limit());
-  remote_->link().close();  // so that nothing that is under way waits for the server
+  l2_store_->link().close();  // so that nothing that is under way waits for the server
   coherence_->join();
   confirmations_->stop();
   lease_renewal_->stop();
@@ -133,17 +133,17 @@ void TwoLevel::revive() {
   if (forks_.load() == fork_count()) return;
   // What the parent is loading does not come here, nor are its leases to be renewed here.
   context_.store.fence_loads();
-  if (remote_) {
-    remote_->forget_parent();
+  if (l2_store_) {
+    l2_store_->forget_parent();
     lease_renewal_->start_over();
     confirmations_->replace_task();
   }
   // What belongs to threads that are not here can be neither used nor destroyed: it is left as it is.
   new std::shared_ptr<Background>(context_.background);
   context_.background = std::make_shared<Background>(context_.options.clock, context_.options.executor);
-  if (remote_) coherence_->revive();
+  if (l2_store_) coherence_->revive();
   forks_.store(fork_count());  // until then others wait for this
-  if (remote_) confirmations_->resume();
+  if (l2_store_) confirmations_->resume();
 }
 
 }  // namespace detail

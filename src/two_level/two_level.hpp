@@ -8,7 +8,7 @@
 #include "base/fork_count.hpp"
 #include "base/mutex.hpp"
 #include "l1/trust.hpp"
-#include "l2/values/remote.hpp"
+#include "l2/values/l2_store.hpp"
 #include "two_level/coherence.hpp"
 #include "two_level/confirmations.hpp"
 #include "two_level/context.hpp"
@@ -35,9 +35,9 @@ class TwoLevel {
   void connect();
   void disconnect() noexcept;
 
-  bool has_l2() const noexcept { return remote_ != nullptr; }
+  bool has_l2() const noexcept { return l2_store_ != nullptr; }
   // Only with an L2.
-  Remote& remote() const { return *remote_; }
+  L2Store& l2_store() const { return *l2_store_; }
   Coherence& coherence() const { return *coherence_; }
   const std::shared_ptr<Leases>& leases() const { return lease_renewal_->leases(); }
   Confirmations& confirmations() const { return *confirmations_; }
@@ -62,7 +62,7 @@ class TwoLevel {
   L2Counters& counters_;
   LogOnce failures_;
   // Null: in-process only. In this order: each uses those before it, also on threads of its own.
-  std::unique_ptr<Remote> remote_;
+  std::unique_ptr<L2Store> l2_store_;
   std::unique_ptr<Coherence> coherence_;
   std::unique_ptr<LeaseRenewal> lease_renewal_;
   std::unique_ptr<Confirmations> confirmations_;

@@ -9,7 +9,7 @@
 #include <variant>
 #include <vector>
 
-#include "remote_level.hpp"
+#include "l2_store_test.hpp"
 #include "stored_bytes.hpp"
 
 namespace dsta::cache::detail {
@@ -28,9 +28,9 @@ constexpr Rights kRights[] = {
     {"WhatTheDocsList", "-@all +get +set +getrange +unlink +pttl +pexpire +persist +time +type +eval +evalsha"},
 };
 
-struct EntryScript : testing_support::RemoteLevel, ::testing::WithParamInterface<Rights> {
+struct EntryScript : testing_support::L2StoreTest, ::testing::WithParamInterface<Rights> {
   void SetUp() override {
-    RemoteLevel::SetUp();
+    L2StoreTest::SetUp();
     if (!IsSkipped()) become(GetParam().acl);
   }
   void put(const std::string& bytes) const { command({"SET", "k", bytes}); }
@@ -41,7 +41,7 @@ struct EntryScript : testing_support::RemoteLevel, ::testing::WithParamInterface
   INSTANTIATE_TEST_SUITE_P(With, suite, ::testing::ValuesIn(kRights), \
                            [](const auto& of) { return std::string(of.param.name); })
 
-using ScriptNames = testing_support::RemoteLevel;
+using ScriptNames = testing_support::L2StoreTest;
 
 TEST_F(ScriptNames, AreThoseByWhichTheServerKnowsTheTexts) {
   for (const Script* script : {&kReplaceIf, &kRawLease, &kRaiseVersion, &kNeedVersion, &kRemoveOld, &kHeads}) {
@@ -361,7 +361,7 @@ TEST_P(RawLease, IsNotTakenByWhoSawNothingWhereSomethingIs) {
   for (const std::string& there : {"42"s, ""s}) {
     put(there);
     EXPECT_EQ(take('a', "absent"), name('0'));
-    EXPECT_FALSE(RemoteLevel::there("lease"));
+    EXPECT_FALSE(L2StoreTest::there("lease"));
   }
 }
 
@@ -552,7 +552,7 @@ TEST_P(RemoveOld, LeavesLeasesAndWhatDependsOnThisEpoch) {
 
 TEST_P(RemoveOld, RemovesWhatDependsOnAnotherEpochOrOnNone) {
   const std::uint64_t both[] = {7, 7};
-  const std::string key = remote->keys().entry("k");
+  const std::string key = l2_store->keys().entry("k");
   for (const std::string& old :
        {value("k", 6), value("k", 8), value("k", 7 << 8), encode(Envelope{{}, {}, 0, {}, {}, "", key, epoch + epoch}),
         encode(Envelope{{}, {}, 0, both, {}, "", key, "v"})}) {

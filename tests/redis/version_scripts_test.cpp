@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "l2/values/scripts.hpp"
-#include "remote_level.hpp"
+#include "l2_store_test.hpp"
 
 namespace dsta::cache::detail {
 namespace {
@@ -22,9 +22,9 @@ std::uint64_t time_here() {
 }
 
 /// A version "k" under the clock "clock", and with `copied` one that is kept for ever, whose copy is "copy".
-struct VersionScript : testing_support::RemoteLevel, ::testing::WithParamInterface<bool> {
+struct VersionScript : testing_support::L2StoreTest, ::testing::WithParamInterface<bool> {
   void SetUp() override {
-    RemoteLevel::SetUp();
+    L2StoreTest::SetUp();
     if (!IsSkipped() && !GetParam()) become("+@all -time");
   }
   std::vector<std::string> keys(const std::string& key, bool copied) const {
@@ -276,9 +276,9 @@ TEST_P(VersionScript, OneThatIsMissingAndNeededForEverStays) {
 }
 
 /// Scripts go by the time that they are given where the user may not ask for the server's.
-struct VersionsWithoutTime : testing_support::RemoteLevel {
+struct VersionsWithoutTime : testing_support::L2StoreTest {
   void SetUp() override {
-    RemoteLevel::SetUp();
+    L2StoreTest::SetUp();
     if (!IsSkipped()) become("-@all +get +set +pttl +pexpire +persist +eval");
   }
   std::string raise(std::uint64_t time, const std::string& key = "k") const {

@@ -27,7 +27,8 @@ class LinkBreaker : public Breaker {
 
   /// The reason of the last failure; a kept reason.
   std::string_view why() const { return why_; }
-  void failed_for(std::string_view why) { why_ = why; }
+  /// A failure that does not count, since nothing was asked of the server.
+  void set_why(std::string_view why) { why_ = why; }
 
   /// These do what the breaker's own do. `let_through`: the half-open breaker let this request through; it is over now.
   bool succeeded(bool& let_through) {
@@ -36,8 +37,14 @@ class LinkBreaker : public Breaker {
     signals_.awaits_success.store(false, std::memory_order_relaxed);
     return counted(Breaker::succeeded());
   }
-  bool failed(TimePoint now, bool& let_through) { return counted(Breaker::failed(now, over(let_through))); }
-  bool refused(bool& let_through) { return counted(Breaker::refused(over(let_through))); }
+  bool failed(TimePoint now, std::string_view why, bool& let_through) {
+    why_ = why;
+    return counted(Breaker::failed(now, over(let_through)));
+  }
+  bool refused(std::string_view why, bool& let_through) {
+    why_ = why;
+    return counted(Breaker::refused(over(let_through)));
+  }
   bool open(bool probe_closes) { return counted(Breaker::open(probe_closes)); }
   bool probe_succeeded() { return counted(Breaker::probe_succeeded()); }
 

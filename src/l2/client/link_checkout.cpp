@@ -168,8 +168,7 @@ void Link::State::record_failure(Checkout& checkout, bool refused, std::string_v
     const MutexLock lock(mutex);
     breaker.await_success();
     if (closed) return;
-    breaker.failed_for(why);
-    opens = refused ? breaker.refused(checkout.half_open) : breaker.failed(Clock::now(), checkout.half_open);
+    opens = refused ? breaker.refused(why, checkout.half_open) : breaker.failed(Clock::now(), why, checkout.half_open);
     if (opens) start_recovery();
     // Where all requests fail, the breaker of all is the one that opens.
     if (!opens && !refused) opens_for_writes = write_failed(checkout, why);
@@ -194,8 +193,7 @@ void Link::State::record_slow_write(Checkout& checkout, std::string_view why) {
 bool Link::State::write_failed(Checkout& checkout, std::string_view why) {
   if (!checkout.request.writes()) return false;
   write_breaker.await_success();
-  write_breaker.failed_for(why);
-  const bool opens = write_breaker.failed(Clock::now(), checkout.tests_writes);
+  const bool opens = write_breaker.failed(Clock::now(), why, checkout.tests_writes);
   if (opens) start_recovery();
   return opens;
 }

@@ -43,7 +43,7 @@ std::shared_ptr<Link::State::Pooled> Link::State::connect(TimePoint deadline) no
   try {
     const std::string_view reason = reason_for(refusal, error);
     const MutexLock lock(mutex);
-    breaker.failed_for(reason);
+    breaker.set_why(reason);
   } catch (const std::exception&) {  // no memory: what was said before stands
   }
   return nullptr;

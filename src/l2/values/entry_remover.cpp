@@ -1,12 +1,13 @@
-/// Removing: entries by name and by pattern, and what depends on something by its version.
+#include "l2/values/entry_remover.hpp"
+
 #include <algorithm>
+#include <chrono>
+#include <deque>
 #include <thread>
+#include <utility>
 
 #include "base/little_endian.hpp"
-#include "base/nonce.hpp"
 #include "base/time_budget.hpp"
-#include "l2/client/reason.hpp"
-#include "l2/values/remote.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -46,9 +47,6 @@ class Pace {
   TimePoint begun_{};
 };
 
-/// Longer than any load that is running.
-constexpr std::chrono::hours kMadeVersionLife{1};
-
 bool is_of_another(const EnvelopeView& entry, std::string_view function) {
   bool others = false;
   for (const TagVersion& tag : entry.tags) {
@@ -59,44 +57,18 @@ bool is_of_another(const EnvelopeView& entry, std::string_view function) {
 
 }  // namespace
 
-Done Remote::remove(std::string_view name, Found& before) {
+Done EntryRemover::remove(std::string_view name, Found& before) {
   const std::string key = keys_.entry(name);
   Request request;
   request.add({"GET", key}).add({"UNLINK", key, keys_.raw_lease(name)});
-  Answer answer = run("remove", request, Purpose::erase);
-  if (!answer) return to_done(answer);
-  if (answer.replies[1].is(Reply::Kind::error)) return refused("remove", answer.replies[1]);
-  take_found(keys_.entry(name), answer.replies[0], before);
+  Answer answer = commands_.run("remove", request, Purpose::erase);
+  if (!answer) return ServerCommands::to_done(answer);
+  if (answer.replies[1].is(Reply::Kind::error)) return commands_.refused("remove", answer.replies[1]);
+  before = found_in(keys_.entry(name), answer.replies[0]);
   return {Done::yes};
 }
 
-Done Remote::raise(std::string_view dependency, bool hard) {
-  const std::vector<std::string> keys = version_keys(dependency);
-  const std::vector<std::string_view> key_words(keys.begin(), keys.end());
-  const std::string life = std::to_string(std::chrono::milliseconds(kMadeVersionLife).count());
-  const std::string time = own_time();
-  const std::string hash = VersionClock::hash_of(dependency);
-  const std::string_view arguments[] = {hard ? "remove" : "expire", life, time, hash};
-  for (const bool whole : {whole_scripts_.load(std::memory_order_relaxed), true}) {
-    // A notice of its own each time: one that came before its version was raised must not be the only one.
-    const std::string token = new_nonce();
-    notices_->add(token);
-    Request request;
-    add_call(request, kRaiseVersion, whole, key_words, arguments);
-    request.add({"SET", keys_.notice(token, dependency), "", "PX", "1000"});
-    const Answer answer = run("invalidate", request, Purpose::erase);
-    memory_->forget(dependency);
-    if (!answer) return to_done(answer);
-    if (!whole && (answer.replies[0].error_code() == "NOSCRIPT" || is_refused(answer.replies[0], "evalsha"))) continue;
-    for (const Reply& reply : answer.replies) {
-      if (reply.is(Reply::Kind::error)) return refused("invalidate", reply);
-    }
-    return {Done::yes};
-  }
-  return {Done::no, "the server does not keep scripts"};
-}
-
-Done Remote::remove_many(std::span<const std::string_view> names) {
+Done EntryRemover::remove_many(std::span<const std::string_view> names) {
   if (names.empty()) return {Done::yes};
   std::vector<std::string> keys{"UNLINK"};
   for (const auto name : names) {
@@ -105,22 +77,61 @@ Done Remote::remove_many(std::span<const std::string_view> names) {
   }
   Request request;
   request.add(std::vector<std::string_view>(keys.begin(), keys.end()));
-  const Answer answer = run("remove", request, Purpose::erase);
-  if (!answer) return to_done(answer);
-  return answer.replies[0].is(Reply::Kind::error) ? refused("remove", answer.replies[0]) : Done{Done::yes};
+  const Answer answer = commands_.run("remove", request, Purpose::erase);
+  if (!answer) return ServerCommands::to_done(answer);
+  return answer.replies[0].is(Reply::Kind::error) ? commands_.refused("remove", answer.replies[0]) : Done{Done::yes};
 }
 
-Done Remote::scan(const std::string& match, const std::function<Done(std::span<const std::string_view>)>& batch) {
-  TimeBudget::Sweep sweep(options_.link.operation_timeout);
+void EntryRemover::remove_each(std::span<Erasure> erasures, Versions& versions) {
+  // Enough for the tags of any value but one that has hundreds: that one is removed and not counted.
+  constexpr std::string_view kLastShown = "4095";
+  if (erasures.empty()) return;
+  Request request;
+  // This fences loads of raw values that are running. It comes first: the server reads a long request in parts, and a
+  // load whose lease says that there was no value would store between the removal of the entry and that of the lease.
+  std::vector<std::string> leases{"UNLINK"};
+  for (const Erasure& erasure : erasures) leases.push_back(keys_.raw_lease(erasure.name));
+  request.add(std::vector<std::string_view>(leases.begin(), leases.end()));
+  for (const Erasure& erasure : erasures) {
+    const std::string key = keys_.entry(erasure.name);
+    if (erasure.look) request.add({"GETRANGE", key, "0", kLastShown});
+    request.add({"UNLINK", key});
+  }
+  request.add({"MGET", keys_.epoch()});
+  const std::uint64_t mark = versions_.mark();
+  Answer answer = commands_.run("remove", request, Purpose::erase);
+  if (!answer) {
+    for (Erasure& erasure : erasures) erasure.done = ServerCommands::to_done(answer);
+    return;
+  }
+  auto reply = answer.replies.begin() + 1;
+  for (Erasure& erasure : erasures) {
+    Reply* const head = erasure.look ? &*reply++ : nullptr;
+    const Reply& unlinked = *reply++;
+    if (unlinked.is(Reply::Kind::error)) {
+      erasure.done = commands_.refused("remove", unlinked);
+      continue;
+    }
+    erasure.done = {Done::yes};
+    if (head && unlinked.integer == 1) erasure.before = found_in_head(keys_.entry(erasure.name), *head);
+  }
+  if (reply->is(Reply::Kind::array) && reply->elements.size() == 1) {
+    versions_.note({}, reply->elements[0], mark, versions);
+  }
+}
+
+Done EntryRemover::scan(const std::string& match, const std::function<Done(std::span<const std::string_view>)>& batch) {
+  TimeBudget::Sweep sweep(commands_.operation_timeout());
   Pace pace;
   std::string cursor = "0";
   do {
     pace.begin();
     const std::string count = std::to_string(pace.scanned());
-    const Answer scanned = run("scan", Request{"SCAN", cursor, "MATCH", match, "COUNT", count}, Purpose::erase);
-    if (!scanned) return to_done(scanned);
+    const Answer scanned =
+        commands_.run("scan", Request{"SCAN", cursor, "MATCH", match, "COUNT", count}, Purpose::erase);
+    if (!scanned) return ServerCommands::to_done(scanned);
     const Reply& reply = scanned.replies[0];
-    if (reply.is(Reply::Kind::error)) return refused("scan", reply);
+    if (reply.is(Reply::Kind::error)) return commands_.refused("scan", reply);
     if (reply.elements.size() != 2 || !reply.elements[0].is(Reply::Kind::text)) return {Done::no, "no SCAN reply"};
     cursor = reply.elements[0].text;
     std::vector<std::string_view> keys;
@@ -146,11 +157,11 @@ Done Remote::scan(const std::string& match, const std::function<Done(std::span<c
   return {Done::yes};
 }
 
-Done Remote::heads(std::span<const std::string_view> keys, std::size_t size, std::vector<Reply>& heads) {
+Done EntryRemover::heads(std::span<const std::string_view> keys, std::size_t size, std::vector<Reply>& heads) {
   const std::string last = std::to_string(size - 1);
-  const Call call{&kHeads, {keys.begin(), keys.end()}, {last}};
-  Answer answer = run_calls("remove", std::span(&call, 1), Purpose::erase);
-  if (!answer) return to_done(answer);
+  const ServerCommands::Call call{&kHeads, {keys.begin(), keys.end()}, {last}};
+  Answer answer = commands_.run_calls("remove", std::span(&call, 1), Purpose::erase);
+  if (!answer) return ServerCommands::to_done(answer);
   if (answer.replies[0].is(Reply::Kind::array) && answer.replies[0].elements.size() == keys.size()) {
     heads = std::move(answer.replies[0].elements);
     return {Done::yes};
@@ -158,8 +169,8 @@ Done Remote::heads(std::span<const std::string_view> keys, std::size_t size, std
   // Scripts are not to be had.
   Request request;
   for (const auto key : keys) request.add({"GETRANGE", key, "0", last}).add({"TYPE", key});
-  answer = run("remove", request, Purpose::erase);
-  if (!answer) return to_done(answer);
+  answer = commands_.run("remove", request, Purpose::erase);
+  if (!answer) return ServerCommands::to_done(answer);
   heads.clear();
   for (std::size_t i = 0; i < keys.size(); ++i) {
     const bool there = answer.replies[2 * i + 1].text != "none";
@@ -168,7 +179,7 @@ Done Remote::heads(std::span<const std::string_view> keys, std::size_t size, std
   return {Done::yes};
 }
 
-Done Remote::leave_others(std::string_view function, std::vector<std::string_view>& keys) {
+Done EntryRemover::leave_others(std::string_view function, std::vector<std::string_view>& keys) {
   // The further ones are for entries of many tags. What is still not seen whole is removed, which costs a load.
   constexpr std::size_t kLooks[] = {kShown, std::size_t{8} << 10, std::size_t{1} << 20};
   constexpr std::size_t kMostBytes = std::size_t{4} << 20;  // of one reply
@@ -187,8 +198,8 @@ Done Remote::leave_others(std::string_view function, std::vector<std::string_vie
 }
 
 /// Looks at the first `look` bytes of each of `keys`.
-Done Remote::leave_others(std::string_view function, std::span<const std::string_view> keys, std::size_t look,
-                          std::vector<std::string_view>& meant, std::vector<std::string_view>& unseen) {
+Done EntryRemover::leave_others(std::string_view function, std::span<const std::string_view> keys, std::size_t look,
+                                std::vector<std::string_view>& meant, std::vector<std::string_view>& unseen) {
   std::vector<Reply> shown;
   if (const Done done = heads(keys, look, shown); !done) return done;
   for (std::size_t i = 0; i < keys.size(); ++i) {
@@ -204,7 +215,8 @@ Done Remote::leave_others(std::string_view function, std::span<const std::string
   return {Done::yes};
 }
 
-Done Remote::remove_matching(const KeyPattern& pattern, const std::function<void(std::span<const Removed>)>& visit) {
+Done EntryRemover::remove_matching(const KeyPattern& pattern,
+                                   const std::function<void(std::span<const Removed>)>& visit) {
   const auto remove = [&](std::span<const std::string_view> found) -> Done {
     std::vector<std::string_view> keys;
     for (const auto key : found) {
@@ -225,9 +237,9 @@ Done Remote::remove_matching(const KeyPattern& pattern, const std::function<void
     words.insert(words.end(), keys.begin(), keys.end());
     Request request;
     request.add(words);
-    const Answer removed = run("remove", request, Purpose::erase);
-    if (!removed) return to_done(removed);
-    if (removed.replies[0].is(Reply::Kind::error)) return refused("remove", removed.replies[0]);
+    const Answer removed = commands_.run("remove", request, Purpose::erase);
+    if (!removed) return ServerCommands::to_done(removed);
+    if (removed.replies[0].is(Reply::Kind::error)) return commands_.refused("remove", removed.replies[0]);
     if (!visit) return {Done::yes};
     std::vector<Removed> shown;
     for (std::size_t i = 0; i < keys.size(); ++i) {
@@ -244,32 +256,32 @@ Done Remote::remove_matching(const KeyPattern& pattern, const std::function<void
   return raw_in_use() ? remove_old(pattern) : Done{Done::yes};
 }
 
-bool Remote::raw_in_use() {
-  const Answer answer = run("remove", Request{"GET", keys_.raw_marker()}, Purpose::erase);
+bool EntryRemover::raw_in_use() {
+  const Answer answer = commands_.run("remove", Request{"GET", keys_.raw_marker()}, Purpose::erase);
   return !answer || !answer.replies[0].is(Reply::Kind::nil);
 }
 
-Done Remote::remove_old(const KeyPattern& pattern) {
+Done EntryRemover::remove_old(const KeyPattern& pattern) {
   Versions versions;
-  if (!need_versions({}, Duration::zero(), versions)) return not_to_be_had();
+  if (!versions_.need({}, Duration::zero(), versions)) return ServerCommands::not_to_be_had();
   std::string epoch;
   append_little(epoch, (*versions.find({}))->expired);
   const Done done = remove_old_pass(pattern, epoch);
   return done && raw_in_use() ? remove_old_pass(pattern, epoch) : done;
 }
 
-Done Remote::remove_old_pass(const KeyPattern& pattern, const std::string& epoch) {
+Done EntryRemover::remove_old_pass(const KeyPattern& pattern, const std::string& epoch) {
   const auto remove = [&](std::span<const std::string_view> keys) -> Done {
-    std::vector<Call> calls;
+    std::vector<ServerCommands::Call> calls;
     // The leases of raw values, which are text, go too: they know no version, so this is what fences their loads.
     for (const auto key : keys) {
       if (pattern.concerns(keys_.parse(key).name)) calls.push_back({&kRemoveOld, {std::string(key)}, {epoch}});
     }
     if (calls.empty()) return {Done::yes};
-    const Answer answer = run_calls("remove", calls, Purpose::erase);
-    if (!answer) return to_done(answer);
+    const Answer answer = commands_.run_calls("remove", calls, Purpose::erase);
+    if (!answer) return ServerCommands::to_done(answer);
     for (const Reply& reply : answer.replies) {
-      if (reply.is(Reply::Kind::error)) return refused("remove", reply);
+      if (reply.is(Reply::Kind::error)) return commands_.refused("remove", reply);
     }
     return {Done::yes};
   };

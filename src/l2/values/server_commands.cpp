@@ -1,8 +1,10 @@
-/// What every operation at the server goes through, and what its answers come to.
-#include "l2/values/remote.hpp"
-#include "l2/client/reason.hpp"
+#include "l2/values/server_commands.hpp"
 
 #include <charconv>
+#include <set>
+#include <utility>
+
+#include "l2/client/reason.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -28,21 +30,15 @@ std::string_view fault_name(Fault fault) {
 
 }  // namespace
 
-Remote::Remote(Options options)
+ServerCommands::ServerCommands(Options options)
     : options_(std::move(options)),
       keys_(options_.space),
       link_(LinkOptions(options_.link)),
       clock_(options_.clock->now()) {}
 
-void Remote::forget_parent() {
-  static_cast<void>(memory_.release());
-  static_cast<void>(notices_.release());
-  memory_ = std::make_unique<VersionMemory>();
-  notices_ = std::make_unique<NoticeMemory>();
-  clock_.forked();
-}
+std::string ServerCommands::own_time() const { return std::to_string(clock_.to_server(options_.clock->now())); }
 
-Answer Remote::run(std::string_view operation, const Request& request, Purpose purpose) {
+Answer ServerCommands::run(std::string_view operation, const Request& request, Purpose purpose) {
   if (clock_.due()) know_time();
   Answer answer = link_.run(request, purpose);
   LastReason::set(answer.why);
@@ -73,7 +69,7 @@ std::optional<std::int64_t> time_in(const Reply& reply) {
 
 }  // namespace
 
-void Remote::know_time() {
+void ServerCommands::know_time() {
   const TimePoint asked = options_.clock->now();
   const Answer answer = link_.run(Request{"TIME"}, Purpose::erase);
   if (!answer || answer.replies[0].means_not_now()) return;
@@ -85,13 +81,13 @@ void Remote::know_time() {
   }
 }
 
-/// The user may not run the command itself (and not: a command that the script runs).
-bool Remote::is_refused(const Reply& reply, std::string_view command) {
-  return reply.error_code() == "NOPERM" &&
-         reply.text.find(std::string("'").append(command).append("'")) != std::string::npos;
+/// The user may not call scripts by name, but may call them (and not: a command that the script runs).
+bool ServerCommands::wants_text(const Reply& reply) {
+  if (reply.error_code() == "NOSCRIPT") return true;
+  return reply.error_code() == "NOPERM" && reply.text.find("'evalsha'") != std::string::npos;
 }
 
-void Remote::add_to(Request& request, const Call& call, bool whole) {
+void ServerCommands::add(Request& request, const Call& call, bool whole) {
   const std::vector<std::string_view> keys(call.keys.begin(), call.keys.end());
   if (!call.script) {
     request.add(keys);
@@ -101,17 +97,16 @@ void Remote::add_to(Request& request, const Call& call, bool whole) {
   add_call(request, *call.script, whole, keys, words);
 }
 
-Answer Remote::run_calls(std::string_view operation, std::span<const Call> calls, Purpose purpose) {
-  const bool whole = whole_scripts_.load(std::memory_order_relaxed);
+Answer ServerCommands::run_calls(std::string_view operation, std::span<const Call> calls, Purpose purpose) {
+  const bool whole = sends_whole_scripts();
   Request request;
-  for (const Call& call : calls) add_to(request, call, whole);
+  for (const Call& call : calls) add(request, call, whole);
   Answer answer = run(operation, request, purpose);
   if (!answer || whole) return answer;
   // A server that has not seen the script, or a user that may run scripts but not by name: nothing was executed.
   std::vector<std::size_t> unseen;
   for (std::size_t i = 0; i < calls.size(); ++i) {
-    const bool is_unseen = answer.replies[i].error_code() == "NOSCRIPT" || is_refused(answer.replies[i], "evalsha");
-    if (calls[i].script ? is_unseen : !unseen.empty()) unseen.push_back(i);
+    if (calls[i].script ? wants_text(answer.replies[i]) : !unseen.empty()) unseen.push_back(i);
   }
   if (unseen.empty()) return answer;
   // With its text the server learns a script, and knows it by name when it comes to the next call. (Where it refuses
@@ -120,7 +115,7 @@ Answer Remote::run_calls(std::string_view operation, std::span<const Call> calls
   std::set<const Script*> sent;
   for (const std::size_t i : unseen) {
     const bool may_not_name_it = answer.replies[i].error_code() == "NOPERM";
-    add_to(again, calls[i], sent.insert(calls[i].script).second || may_not_name_it);
+    add(again, calls[i], sent.insert(calls[i].script).second || may_not_name_it);
   }
   Answer second = run(operation, again, purpose);
   if (!second) {
@@ -142,13 +137,13 @@ namespace {
 std::string_view said(std::string_view why) { return why.empty() ? "the server is out of reach" : why; }
 }  // namespace
 
-Done Remote::to_done(const Answer& answer) {
+Done ServerCommands::to_done(const Answer& answer) {
   return {answer.maybe_executed ? Done::unknown : Done::no, said(answer.why)};
 }
 
-Done Remote::not_to_be_had() { return {Done::no, said(LastReason::get())}; }
+Done ServerCommands::not_to_be_had() { return {Done::no, said(LastReason::get())}; }
 
-Done Remote::refused(std::string_view operation, const Reply& reply) {
+Done ServerCommands::refused(std::string_view operation, const Reply& reply) {
   const auto says = [&](std::string_view words) { return reply.text.find(words) != std::string::npos; };
   const std::string_view why = said(reply.why.empty() ? reason_of({}, reply) : reply.why);
   options_.failed(operation, why);

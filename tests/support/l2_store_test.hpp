@@ -8,23 +8,25 @@
 #include <string_view>
 #include <vector>
 
-#include "l2/values/remote.hpp"
+#include "l2/values/l2_store.hpp"
 #include "redis_server.hpp"
 #include "wire_client.hpp"
 
 namespace dsta::cache::testing_support {
 
 /// A real server and L2 on it, without a manager.
-struct RemoteLevel : ::testing::Test {
-  using Remote = detail::Remote;
+struct L2StoreTest : ::testing::Test {
+  using L2Store = detail::L2Store;
+  using LeaseStore = detail::LeaseStore;
+  using Options = detail::ServerCommands::Options;
 
   void SetUp() override {
     if (!RedisServer::available()) GTEST_SKIP() << "there is no redis-server to run";
     server.emplace();
-    remote.emplace(options());
+    l2_store.emplace(options());
   }
-  Remote::Options options() {
-    Remote::Options made;
+  Options options() {
+    Options made;
     made.link.address.host = "127.0.0.1";
     made.link.address.port = server->port();
     made.link.user = user;
@@ -43,7 +45,7 @@ struct RemoteLevel : ::testing::Test {
   std::string command(const std::vector<std::string>& words) const { return server->command(words); }
   /// What stands under a key of the server; "(nil)" when nothing does.
   std::string at(const std::string& key) const { return command({"GET", key}); }
-  std::string at_entry(std::string_view name) const { return at(remote->keys().entry(name)); }
+  std::string at_entry(std::string_view name) const { return at(l2_store->keys().entry(name)); }
   bool there(const std::string& key) const { return command({"EXISTS", key}) == "1"; }
   /// In milliseconds: -1 for ever, -2 nothing there.
   std::int64_t life(const std::string& key) const { return std::stoll(command({"PTTL", key})); }
@@ -55,24 +57,24 @@ struct RemoteLevel : ::testing::Test {
   }
   std::optional<detail::LeaseToken> take_raw_lease(std::string_view name, const detail::LeaseToken& token,
                                                    bool join = false, bool absent = false) {
-    const Remote::RawTake take{name, token, join, absent};
-    return remote->take_raw_leases({&take, 1}, std::chrono::seconds(60))[0];
+    const LeaseStore::RawTake take{name, token, join, absent};
+    return l2_store->leases().take_raw({&take, 1}, std::chrono::seconds(60))[0];
   }
   detail::Found found(std::string_view name) {
-    detail::RemoteQuery query{name};
+    detail::EntryQuery query{name};
     detail::Versions versions;
-    EXPECT_TRUE(remote->read({&query, 1}, {}, versions));
+    EXPECT_TRUE(l2_store->reader().read({&query, 1}, {}, versions));
     return std::move(query.found);
   }
 
-  /// Scripts and `remote` run as a user with these rights from here on, as "+@all -time".
+  /// Scripts and `l2_store` run as a user with these rights from here on, as "+@all -time".
   void become(const std::string& rights) {
     user = "limited";
     std::vector<std::string> words{"ACL", "SETUSER", user, "reset", "on", ">secret", "~*", "&*"};
     std::istringstream in(rights);
     for (std::string right; in >> right;) words.push_back(right);
     ASSERT_EQ(command(words), "OK") << rights;
-    remote.emplace(options());
+    l2_store.emplace(options());
   }
 
   /// What a script answers that is run on keys.
@@ -90,7 +92,7 @@ struct RemoteLevel : ::testing::Test {
   /// A value of `name` that notes the namespace's version `epoch`.
   std::string value(std::string_view name, std::uint64_t epoch = 1, std::string_view payload = "v",
                     const detail::LeaseToken& generation = {}, std::uint32_t order = 0) const {
-    const std::string key = remote->keys().entry(name);
+    const std::string key = l2_store->keys().entry(name);
     return encode(detail::Envelope{{}, generation, order, {&epoch, 1}, {}, "", key, payload});
   }
   static detail::LeaseToken token(char c) {
@@ -102,7 +104,7 @@ struct RemoteLevel : ::testing::Test {
 
   std::string user;  ///< empty: the default user
   std::optional<RedisServer> server;
-  std::optional<Remote> remote;
+  std::optional<L2Store> l2_store;
   std::mutex failures_mutex;
   std::vector<std::string> failures;  // under failures_mutex
 };

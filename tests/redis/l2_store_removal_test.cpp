@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "base/glob.hpp"
-#include "l2/values/remote.hpp"
+#include "l2/values/l2_store.hpp"
+#include "l2_store_test.hpp"
 #include "random_values.hpp"
-#include "remote_level.hpp"
 #include "server_info.hpp"
 
 namespace dsta::cache::detail {
@@ -21,14 +21,14 @@ using namespace std::chrono_literals;
 using testing_support::Random;
 using Kind = Found::Kind;
 
-struct RemoteRemoval : testing_support::RemoteLevel {
+struct L2StoreRemoval : testing_support::L2StoreTest {
   void put(std::string_view name, const std::string& bytes = "42") const {
-    command({"SET", remote->keys().entry(name), bytes});
+    command({"SET", l2_store->keys().entry(name), bytes});
   }
   /// The heads of what was removed, by name.
   std::map<std::string, std::string> remove_matching(std::string_view pattern) {
     std::map<std::string, std::string> shown;
-    EXPECT_TRUE(remote->remove_matching(*glob_pattern(pattern), [&](auto removed) {
+    EXPECT_TRUE(l2_store->remover().remove_matching(*glob_pattern(pattern), [&](auto removed) {
       for (const auto& [name, head] : removed) {
         EXPECT_TRUE(shown.emplace(name, head).second) << name << " was shown twice";
       }
@@ -42,30 +42,30 @@ struct RemoteRemoval : testing_support::RemoteLevel {
   }
 };
 
-TEST_F(RemoteRemoval, ShowsWhatWasThere) {
+TEST_F(L2StoreRemoval, ShowsWhatWasThere) {
   put("value", value("value"));
   command({"RPUSH", "dsta:list", "x"});
   Found before;
-  EXPECT_TRUE(remote->remove("value", before));
+  EXPECT_TRUE(l2_store->remover().remove("value", before));
   EXPECT_EQ(before.kind, Kind::value);
   EXPECT_EQ(before.view.payload, "v");
   EXPECT_FALSE(there("dsta:value"));
-  EXPECT_TRUE(remote->remove("value", before));
+  EXPECT_TRUE(l2_store->remover().remove("value", before));
   EXPECT_EQ(before.kind, Kind::nothing);
-  EXPECT_TRUE(remote->remove("list", before));
+  EXPECT_TRUE(l2_store->remover().remove("list", before));
   EXPECT_TRUE(before.of_other_type);
   EXPECT_FALSE(there("dsta:list"));
 }
 
-TEST_F(RemoteRemoval, OfManyLeavesTheOthers) {
+TEST_F(L2StoreRemoval, OfManyLeavesTheOthers) {
   for (const std::string_view name : {"a", "b", "c", "\x01z"}) put(name);
   const std::string_view names[] = {"a", "c", "nothing", "\x01z"};
-  EXPECT_TRUE(remote->remove_many(names));
-  EXPECT_TRUE(remote->remove_many({}));
+  EXPECT_TRUE(l2_store->remover().remove_many(names));
+  EXPECT_TRUE(l2_store->remover().remove_many({}));
   EXPECT_EQ(command({"KEYS", "*"}), "dsta:b");
 }
 
-TEST_F(RemoteRemoval, ByPatternTakesWhatMatchesAndShowsItsBeginning) {
+TEST_F(L2StoreRemoval, ByPatternTakesWhatMatchesAndShowsItsBeginning) {
   put("api:BTC", value("api:BTC"));
   put("api:long", std::string(2'000, 'x'));
   command({"RPUSH", "dsta:api:list", "x"});
@@ -81,7 +81,7 @@ TEST_F(RemoteRemoval, ByPatternTakesWhatMatchesAndShowsItsBeginning) {
   EXPECT_TRUE(there("dsta2:api:BTC"));
 }
 
-TEST_F(RemoteRemoval, ByPatternTakesEachOfManyOnce) {
+TEST_F(L2StoreRemoval, ByPatternTakesEachOfManyOnce) {
   std::vector<std::string> words{"MSET"};
   for (int i = 0; i < 3'000; ++i) words.insert(words.end(), {"dsta:k" + std::to_string(i), "1"});
   command(words);
@@ -89,7 +89,7 @@ TEST_F(RemoteRemoval, ByPatternTakesEachOfManyOnce) {
   EXPECT_EQ(command({"DBSIZE"}), "0");
 }
 
-TEST_F(RemoteRemoval, ByPatternTakesManyByOneCommand) {
+TEST_F(L2StoreRemoval, ByPatternTakesManyByOneCommand) {
   for (int i = 0; i < 500; ++i) put("m" + std::to_string(i), value("m" + std::to_string(i)));
   for (int i = 0; i < 2; ++i) {  // the first time the server learns the script
     command({"CONFIG", "RESETSTAT"});
@@ -99,23 +99,23 @@ TEST_F(RemoteRemoval, ByPatternTakesManyByOneCommand) {
   }
 }
 
-TEST_F(RemoteRemoval, ByPatternShowsWhatIsThereToWhoMayRunNoScripts) {
+TEST_F(L2StoreRemoval, ByPatternShowsWhatIsThereToWhoMayRunNoScripts) {
   become("+@all -eval -evalsha");
   put("a1", "");
   put("a2", value("a2"));
   command({"RPUSH", "dsta:a3", "x"});
-  command({"SET", remote->keys().raw_lease("a4"), "0"});
+  command({"SET", l2_store->keys().raw_lease("a4"), "0"});
   EXPECT_EQ(remove_matching("a*"), (std::map<std::string, std::string>{{"a1", ""}, {"a2", value("a2")}, {"a3", ""}}));
 }
 
-TEST_F(RemoteRemoval, APatternTakesNothingOfTheLibrarysOwn) {
-  ASSERT_TRUE(remote->raise("tag", true));
-  ASSERT_TRUE(remote->take_refresh_leases({{"k", token('a')}}, 60s)[0]);
-  ASSERT_TRUE(remote->raise_epoch());
-  RemoteQuery query{.name = "k", .orders = true};
+TEST_F(L2StoreRemoval, APatternTakesNothingOfTheLibrarysOwn) {
+  ASSERT_TRUE(l2_store->versions().raise("tag", true));
+  ASSERT_TRUE(l2_store->leases().take_for_refresh({{"k", token('a')}}, 60s)[0]);
+  ASSERT_TRUE(l2_store->versions().raise_epoch());
+  EntryQuery query{.name = "k", .orders = true};
   Versions versions;
-  ASSERT_TRUE(remote->read({&query, 1}, {}, versions));
-  const KeySpace& keys = remote->keys();
+  ASSERT_TRUE(l2_store->reader().read({&query, 1}, {}, versions));
+  const KeySpace& keys = l2_store->keys();
   const std::string own[] = {keys.version("tag"), keys.refresh_lease("k"), keys.epoch(),
                              keys.clock(),        keys.copy(keys.epoch()), keys.order("k")};
   put("k");
@@ -124,19 +124,19 @@ TEST_F(RemoteRemoval, APatternTakesNothingOfTheLibrarysOwn) {
   for (const std::string& key : own) EXPECT_TRUE(there(key)) << ::testing::PrintToString(key);
 }
 
-TEST_F(RemoteRemoval, APatternTakesRawLeasesAndShowsOnlyEntries) {
+TEST_F(L2StoreRemoval, APatternTakesRawLeasesAndShowsOnlyEntries) {
   const auto take = [&](std::string_view name) { EXPECT_EQ(take_raw_lease(name, token('a')), token('a')); };
   for (const std::string_view name : {"api:BTC", "api:absent", "book:BTC", "\x01z"}) take(name);
   put("api:BTC");
   EXPECT_EQ(names_removed("api:*"), std::set<std::string>{"api:BTC"});
-  EXPECT_FALSE(there(remote->keys().raw_lease("api:BTC")));
-  EXPECT_FALSE(there(remote->keys().raw_lease("api:absent"))) << "nothing there, but its load is under way";
-  EXPECT_TRUE(there(remote->keys().raw_lease("book:BTC")));
+  EXPECT_FALSE(there(l2_store->keys().raw_lease("api:BTC")));
+  EXPECT_FALSE(there(l2_store->keys().raw_lease("api:absent"))) << "nothing there, but its load is under way";
+  EXPECT_TRUE(there(l2_store->keys().raw_lease("book:BTC")));
   EXPECT_TRUE(names_removed("*z").empty());
-  EXPECT_FALSE(there(remote->keys().raw_lease("\x01z")));
+  EXPECT_FALSE(there(l2_store->keys().raw_lease("\x01z")));
 }
 
-TEST_F(RemoteRemoval, APatternTakesNamesThatBeginWithAByteOne) {
+TEST_F(L2StoreRemoval, APatternTakesNamesThatBeginWithAByteOne) {
   using namespace std::string_view_literals;
   static constexpr std::array kPieces = {"\x01"sv, "a"sv, "*"sv, "?"sv, "[\x01-a]"sv, "[^a]"sv, "\\\x01"sv, "\\a"sv};
   std::vector<std::string> names;
@@ -157,7 +157,7 @@ TEST_F(RemoteRemoval, APatternTakesNamesThatBeginWithAByteOne) {
   }
 }
 
-TEST_F(RemoteRemoval, OfAllThatIsOldLeavesWhatCameSince) {
+TEST_F(L2StoreRemoval, OfAllThatIsOldLeavesWhatCameSince) {
   put("old", value("old", 1));
   put("counter");
   put("\x01z", value("\x01z", 1));
@@ -165,32 +165,32 @@ TEST_F(RemoteRemoval, OfAllThatIsOldLeavesWhatCameSince) {
   command({"SET", "other:k", "1"});
   put("loading", encode_lease(token('a')));
   ASSERT_EQ(take_raw_lease("raw", token('a')), token('a'));
-  ASSERT_TRUE(remote->raise("tag", true));
-  ASSERT_TRUE(remote->raise_epoch());
-  const std::uint64_t epoch = parse_version(at(remote->keys().epoch()))->expired;
+  ASSERT_TRUE(l2_store->versions().raise("tag", true));
+  ASSERT_TRUE(l2_store->versions().raise_epoch());
+  const std::uint64_t epoch = parse_version(at(l2_store->keys().epoch()))->expired;
   put("new", value("new", epoch));
-  EXPECT_TRUE(remote->remove_old(*glob_pattern("*")));
+  EXPECT_TRUE(l2_store->remover().remove_old(*glob_pattern("*")));
   for (const std::string_view name : {"old", "counter", "\x01z", "list"}) {
-    EXPECT_FALSE(there(remote->keys().entry(name))) << name;
+    EXPECT_FALSE(there(l2_store->keys().entry(name))) << name;
   }
   EXPECT_EQ(found("new").kind, Kind::value);
   EXPECT_EQ(found("loading").kind, Kind::lease) << "its load noted the epoch that it began in";
-  EXPECT_FALSE(there(remote->keys().raw_lease("raw"))) << "it knows no epoch";
+  EXPECT_FALSE(there(l2_store->keys().raw_lease("raw"))) << "it knows no epoch";
   EXPECT_TRUE(there("other:k"));
-  EXPECT_TRUE(there(remote->keys().version("tag")));
-  EXPECT_EQ(parse_version(at(remote->keys().epoch()))->expired, epoch);
+  EXPECT_TRUE(there(l2_store->keys().version("tag")));
+  EXPECT_EQ(parse_version(at(l2_store->keys().epoch()))->expired, epoch);
 }
 
-TEST_F(RemoteRemoval, OfAllThatIsOldMayBeLimitedToAPattern) {
+TEST_F(L2StoreRemoval, OfAllThatIsOldMayBeLimitedToAPattern) {
   for (const std::string_view name : {"api:old", "book:old"}) put(name, value(name, 1));
   ASSERT_EQ(take_raw_lease("api:raw", token('a')), token('a'));
   ASSERT_EQ(take_raw_lease("book:raw", token('a')), token('a'));
-  ASSERT_TRUE(remote->raise_epoch());
-  EXPECT_TRUE(remote->remove_old(*glob_pattern("api:*")));
+  ASSERT_TRUE(l2_store->versions().raise_epoch());
+  EXPECT_TRUE(l2_store->remover().remove_old(*glob_pattern("api:*")));
   EXPECT_FALSE(there("dsta:api:old"));
-  EXPECT_FALSE(there(remote->keys().raw_lease("api:raw")));
+  EXPECT_FALSE(there(l2_store->keys().raw_lease("api:raw")));
   EXPECT_TRUE(there("dsta:book:old"));
-  EXPECT_TRUE(there(remote->keys().raw_lease("book:raw")));
+  EXPECT_TRUE(there(l2_store->keys().raw_lease("book:raw")));
 }
 
 }  // namespace

@@ -1,0 +1,109 @@
+#include "l2/values/entry_writer.hpp"
+
+#include <algorithm>
+
+#include "l2/values/life_text.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+namespace {
+
+void add_set(Request& request, std::string_view key, std::string_view bytes, Duration life) {
+  if (life <= Duration::zero()) {
+    request.add({"SET", key, bytes});
+  } else {
+    request.add({"SET", key, bytes, "PX", milliseconds(life)});
+  }
+}
+
+}  // namespace
+
+std::vector<Done> EntryWriter::put(std::span<const Put> puts, std::span<const std::string> dependencies,
+                                   Versions* versions) {
+  Request request;
+  for (const Put& put : puts) add_set(request, keys_.entry(put.name), put.bytes, put.life);
+  if (versions) {
+    std::vector<std::string> keys{"MGET", keys_.epoch()};
+    for (const auto& name : dependencies) keys.push_back(versions_.key_of(name));
+    request.add(std::vector<std::string_view>(keys.begin(), keys.end()));
+  }
+  const std::uint64_t mark = versions_.mark();
+  const Answer answer = commands_.run("write", request, Purpose::write);
+  if (!answer) return std::vector<Done>(puts.size(), ServerCommands::to_done(answer));
+  std::vector<Done> done;
+  for (std::size_t i = 0; i < puts.size(); ++i) {
+    const Reply& reply = answer.replies[i];
+    done.push_back(reply.is_ok() ? Done{Done::yes, {}, answer.order} : commands_.refused("write", reply));
+  }
+  if (!versions) return done;
+  const Reply& now = answer.replies.back();
+  if (!now.is(Reply::Kind::array) || now.elements.size() != dependencies.size() + 1) {
+    const Done not_readable = commands_.refused("write", now);
+    return std::vector<Done>(puts.size(), {Done::unknown, not_readable.why});
+  }
+  versions_.note({}, now.elements[0], mark, *versions);
+  for (std::size_t i = 0; i < dependencies.size(); ++i) {
+    versions_.note(dependencies[i], now.elements[i + 1], mark, *versions);
+  }
+  return done;
+}
+
+Done EntryWriter::put_raw(std::string_view name, std::string_view bytes, Duration life) {
+  Request request;
+  add_set(request, keys_.entry(name), bytes, life);
+  request.add({"UNLINK", keys_.raw_lease(name)});  // a load that is running is older
+  const Answer answer = commands_.run("write", request, Purpose::write);
+  if (!answer) return ServerCommands::to_done(answer);
+  return answer.replies[0].is_ok() ? Done{Done::yes} : commands_.refused("write", answer.replies[0]);
+}
+
+EntryWriter::Counted EntryWriter::increment(std::string_view name, std::int64_t by, Duration life) {
+  const std::string key = keys_.entry(name);
+  const std::string amount = std::to_string(by);
+  Request request;
+  if (life <= Duration::zero()) {
+    request.add({"INCRBY", key, amount});
+  } else {
+    // In one step, or a counter that expires between the two would live on for ever.
+    request.add({"MULTI"}).add({"SET", key, "0", "NX", "PX", milliseconds(life)}).add({"INCRBY", key, amount});
+    request.add({"EXEC"});
+  }
+  Answer answer = commands_.run("increment", request, Purpose::write);
+  Counted counted;
+  if (!answer) {
+    counted.done = ServerCommands::to_done(answer);
+    return counted;
+  }
+  Reply* reply = &answer.replies.back();
+  // Where the user may not run MULTI, the others run one by one all the same.
+  const bool one_by_one = answer.replies.size() == 4 && answer.replies[0].is(Reply::Kind::error);
+  if (one_by_one) reply = &answer.replies[2];
+  if (reply->is(Reply::Kind::array) && reply->elements.size() == 2) reply = &reply->elements[1];
+  if (reply->is(Reply::Kind::integer)) {
+    counted.done = {Done::yes};
+    counted.value = reply->integer;
+    return counted;
+  }
+  if (reply->error_code() == "WRONGTYPE") {
+    counted.refused = Counted::Refused::other_type;
+    return counted;
+  }
+  if (reply->is(Reply::Kind::error) && reply->text.find("not an integer") != std::string::npos) {
+    counted.refused = Counted::Refused::no_integer;
+    return counted;
+  }
+  if (reply->is(Reply::Kind::error) && reply->text.find("would overflow") != std::string::npos) {
+    counted.refused = Counted::Refused::overflow;
+    return counted;
+  }
+  // EXEC says only that something before it was refused: that is what is to be named.
+  const auto first = std::ranges::find_if(answer.replies, [](const Reply& one) { return one.is(Reply::Kind::error); });
+  counted.done = commands_.refused("increment", first == answer.replies.end() ? *reply : *first);
+  return counted;
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,47 @@
+#pragma once
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "l2/values/server_commands.hpp"
+#include "l2/values/version_store.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+/// Writes entries by hand, whatever stands there: values, raw values, counters. Thread-safe.
+class EntryWriter {
+ public:
+  EntryWriter(ServerCommands& commands, VersionStore& versions)
+      : commands_(commands), keys_(commands.keys()), versions_(versions) {}
+
+  /// `life`: physical, zero for ever.
+  struct Put {
+    std::string_view name;
+    std::string bytes;
+    Duration life{};
+  };
+  /// Stores all of them; `versions`, where given, are then those that `dependencies` had after the writes.
+  std::vector<Done> put(std::span<const Put> puts, std::span<const std::string> dependencies, Versions* versions);
+  Done put_raw(std::string_view name, std::string_view bytes, Duration life);
+
+  struct Counted {
+    Done done;
+    std::int64_t value = 0;
+    enum class Refused : std::uint8_t { no, no_integer, other_type, overflow } refused = Refused::no;
+  };
+  /// INCRBY; `life` zero: for ever, else it begins when the counter is made.
+  Counted increment(std::string_view name, std::int64_t by, Duration life);
+
+ private:
+  ServerCommands& commands_;
+  const KeySpace& keys_;
+  VersionStore& versions_;
+};
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,91 @@
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/lease_token.hpp"
+#include "l2/values/server_commands.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+/// What identifies a load at the server.
+struct LoadClaim {
+  LeaseToken generation{};
+  std::uint32_t order = 0;
+  std::string_view mark = {};  ///< of what has no generation
+};
+
+/// What the holder of a claim does with a lease or value: see kReplaceIf.
+enum class EntryAction : std::uint8_t { set, remove, leave, join, keep };
+
+/// Takes leases for loads, stores under them, and gives them back. Thread-safe.
+class LeaseStore {
+ public:
+  explicit LeaseStore(ServerCommands& commands) : commands_(commands), keys_(commands.keys()) {}
+
+  /// A lease in the place of an entry that is not there.
+  std::vector<Done> take(std::span<const std::string_view> names, std::span<const std::string> leases, Duration life);
+  /// kReplaceIf on whole keys of the server. `no` without a reason: something else stood there.
+  struct Replace {
+    std::string key;
+    LoadClaim claim;
+    EntryAction action = EntryAction::set;
+    Duration life{};
+    std::string bytes = {};
+  };
+  std::vector<Done> replace(std::span<const Replace> replaces);
+  /// Identifies the load that refreshes.
+  struct RefreshTake {
+    std::string name;
+    LeaseToken token;
+  };
+  std::vector<Done> take_for_refresh(const std::vector<RefreshTake>& takes, Duration life);
+  /// A request for the lease of a raw value.
+  struct RawTake {
+    std::string_view name;
+    LeaseToken token{};
+    bool join = false;    ///< it is shared with its other holders
+    bool absent = false;  ///< there was no entry when it was read
+  };
+  /// The leases' generations: `token` where it was taken now. Zeros: an `absent` entry is there. Nothing: not to be
+  /// had.
+  std::vector<std::optional<LeaseToken>> take_raw(std::span<const RawTake> takes, Duration life);
+  /// kRawLease. `life`: of the entry, or for EntryAction::keep of the lease.
+  struct RawReplace {
+    std::string_view name;
+    LoadClaim claim;
+    EntryAction action = EntryAction::set;
+    Duration life{};
+    std::string bytes = {};
+  };
+  std::vector<Done> replace_raw(std::span<const RawReplace> replaces);
+  /// Gives a lease back by whatever the user may run, where EntryAction::leave may be refused. False: the server did
+  /// not answer.
+  bool give_back(std::string_view key, const LeaseToken& generation);
+  /// False for some time after the user was refused what storing under a lease takes: a load then takes none.
+  bool may_lease() const;
+
+ private:
+  /// By SET NX.
+  std::vector<Done> take(const Request& request, std::size_t count);
+  template <class Replaces>
+  std::vector<Done> run_replaces(const Replaces& replaces, std::span<const ServerCommands::Call> calls);
+  /// False: that raw values are loaded could not be marked at the server.
+  bool mark_raw();
+  void note_refusal(EntryAction action, const Done& done);
+
+  ServerCommands& commands_;
+  const KeySpace& keys_;
+  std::atomic<TimePoint> no_leases_until_{TimePoint{}};
+  std::atomic<TimePoint> raw_marked_until_{TimePoint{}};
+};
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

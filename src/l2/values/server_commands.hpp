@@ -1,0 +1,81 @@
+#pragma once
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <dsta/cache/clock.hpp>
+
+#include "l2/client/link.hpp"
+#include "l2/values/done.hpp"
+#include "l2/values/keyspace.hpp"
+#include "l2/values/scripts.hpp"
+#include "l2/values/server_clock.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+/// What every operation at the server goes through: it sends commands and calls of scripts, keeps the server's clock
+/// known, and says what the answers come to. Thread-safe. Throws std::bad_alloc, and nothing for what the server or the
+/// network does.
+class ServerCommands {
+ public:
+  struct Options {
+    LinkOptions link;
+    std::string space;
+    std::shared_ptr<Clock> clock;
+    /// Counts and logs: the operation, and the server's error code or the fault.
+    std::function<void(std::string_view operation, std::string_view kind)> failed;
+  };
+  explicit ServerCommands(Options options);
+
+  Link& link() { return link_; }
+  const KeySpace& keys() const { return keys_; }
+  const ServerClock& clock() const { return clock_; }
+  Duration operation_timeout() const { return options_.link.operation_timeout; }
+  /// The server's time as this process knows it, for scripts whose server may not run TIME.
+  std::string own_time() const;
+  /// In the child of a fork.
+  void forget_parent() { clock_.forked(); }
+
+  Answer run(std::string_view operation, const Request& request, Purpose purpose);
+  /// Null as script: a plain command, which may be run twice; its words are `keys`.
+  struct Call {
+    const Script* script;
+    std::vector<std::string> keys;
+    std::vector<std::string> arguments;
+  };
+  /// Runs calls of scripts; those that the server has not seen yet once more, with their text, and the plain commands
+  /// after them once more, too.
+  Answer run_calls(std::string_view operation, std::span<const Call> calls, Purpose purpose);
+  /// As run_calls sends it first.
+  void add(Request& request, const Call& call) const { add(request, call, sends_whole_scripts()); }
+  /// The user may not call scripts by name: they are sent with their texts.
+  bool sends_whole_scripts() const { return whole_scripts_.load(std::memory_order_relaxed); }
+  /// The reply to a script that was called by name says that it must be sent with its text.
+  static bool wants_text(const Reply& reply);
+
+  /// What an answer that is none, or a reply that is an error, comes to. The second counts and logs it.
+  static Done to_done(const Answer& answer);
+  Done refused(std::string_view operation, const Reply& reply);
+  /// What this thread's last request came to: it was not answered, or not as it must be.
+  static Done not_to_be_had();
+
+ private:
+  static void add(Request& request, const Call& call, bool whole);
+  void know_time();
+
+  const Options options_;
+  const KeySpace keys_;
+  Link link_;
+  ServerClock clock_;
+  std::atomic<bool> whole_scripts_{false};
+};
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,196 @@
+#include "l2/values/version_store.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "base/nonce.hpp"
+#include "base/saturating_add.hpp"
+#include "l2/values/life_text.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+namespace {
+
+/// Longer than any load that is running.
+constexpr std::chrono::hours kMadeVersionLife{1};
+
+/// Versions that one command reads, each with its copy: longer commands hold up everybody else at the server.
+constexpr std::size_t kMostKept = 128;
+
+}  // namespace
+
+std::string VersionStore::key_of(std::string_view dependency) const {
+  return dependency.empty() ? keys_.epoch() : keys_.version(dependency);
+}
+
+bool VersionStore::note(std::string_view name, const Reply& reply, std::uint64_t mark, Versions& versions,
+                        TimePoint kept_until) {
+  if (!reply.is(Reply::Kind::text) && !reply.is(Reply::Kind::nil)) return false;
+  const auto version = reply.is(Reply::Kind::text) ? parse_version(reply.text) : std::nullopt;
+  versions.add(name, version);
+  if (version) memory_->note(name, *version, mark, kept_until);
+  return true;
+}
+
+std::vector<std::string> VersionStore::keys_of(std::string_view dependency) const {
+  std::vector<std::string> keys{key_of(dependency), keys_.clock()};
+  if (is_kept_for_ever(dependency)) keys.push_back(keys_.copy(keys[0]));
+  return keys;
+}
+
+bool VersionStore::need(std::span<const std::string> dependencies, Duration life, Versions& versions) {
+  return need(dependencies, life, versions, !versions.there({}), nullptr);
+}
+
+bool VersionStore::need(std::span<const std::string> dependencies, Duration life, Versions& versions, bool with_epoch,
+                        std::optional<VersionClock>* clock) {
+  std::vector<ServerCommands::Call> calls;
+  if (with_epoch) calls.push_back(need_call({}, life));
+  const std::size_t first = calls.size();
+  for (const auto& name : dependencies) calls.push_back(need_call(name, life));
+  if (calls.empty()) return true;
+  // Behind the versions: it lists each raise that they have seen.
+  if (clock) calls.push_back({nullptr, {"GET", keys_.clock()}, {}});
+  const std::uint64_t mark = memory_->mark();
+  const TimePoint asked = std::chrono::steady_clock::now();
+  const Answer answer = commands_.run_calls("version", calls, Purpose::erase);
+  if (!answer) return false;
+  for (std::size_t i = 0; i < first + dependencies.size(); ++i) {
+    const std::string_view name = i < first ? std::string_view() : std::string_view(dependencies[i - first]);
+    if (!note_needed(name, answer.replies[i], mark, versions, asked, life)) return false;
+  }
+  if (clock) *clock = VersionClock::parse(answer.replies.back().text);
+  return true;
+}
+
+ServerCommands::Call VersionStore::need_call(std::string_view name, Duration life) const {
+  const auto needed = is_kept_for_ever(name) ? Duration::zero() : std::max(life, Duration::zero());
+  return {&kNeedVersion, keys_of(name), {life_or_zero(needed), commands_.own_time()}};
+}
+
+/// What a call of need_call() returned.
+bool VersionStore::note_needed(std::string_view name, const Reply& reply, std::uint64_t mark, Versions& versions,
+                               TimePoint asked, Duration life) {
+  if (reply.is(Reply::Kind::error)) {
+    commands_.refused("version", reply);
+    return false;
+  }
+  const bool for_ever = is_kept_for_ever(name) || life <= Duration::zero();
+  return note(name, reply, mark, versions, for_ever ? TimePoint::max() : saturating_add(asked, life));
+}
+
+std::optional<VersionClock> VersionStore::read_clock() {
+  const Answer answer = commands_.run("version", Request{"GET", keys_.clock()}, Purpose::erase);
+  return answer ? VersionClock::parse(answer.replies[0].text) : std::nullopt;
+}
+
+std::uint64_t VersionStore::clock() {
+  if (const auto clock = read_clock()) return clock->value();
+  const std::string now = commands_.own_time();
+  commands_.run("version", Request{"SET", keys_.clock(), now + " " + now + "-0", "NX"}, Purpose::erase);
+  const auto clock = read_clock();
+  return clock ? clock->value() : 0;
+}
+
+bool VersionStore::add_late(std::span<const std::string> dependencies, Duration life, std::uint64_t before,
+                            Versions& versions) {
+  Versions late;
+  std::optional<VersionClock> clock;
+  if (!need(dependencies, life, late, false, &clock)) return false;
+  for (const auto& name : dependencies) {
+    if (versions.there(name)) continue;
+    // A version that was made just now, since it was missing, is as high as the clock although nobody raised it.
+    const auto* version = late.find(name);
+    if (before == 0 || !clock || !version || !*version) return false;
+    if (clock->may_have_raised(VersionClock::hash_of(name), before)) return false;
+    versions.add(name, *version);
+  }
+  return true;
+}
+
+void VersionStore::keep_alive() {
+  std::vector<std::string> names = memory_->kept_for_ever();
+  for (std::size_t at = 0; at < names.size(); at += kMostKept) {
+    const std::span part = std::span(names).subspan(at, std::min(kMostKept, names.size() - at));
+    std::vector<std::string> keys{"MGET"};
+    for (const auto& name : part) {
+      keys.push_back(key_of(name));
+      keys.push_back(keys_.copy(keys.back()));
+    }
+    Request request;
+    request.add(std::vector<std::string_view>(keys.begin(), keys.end()));
+    const Answer answer = commands_.run("version", request, Purpose::read);
+    if (!answer || answer.replies[0].elements.size() != keys.size() - 1) return;
+    const auto& found = answer.replies[0].elements;
+    if (std::ranges::none_of(found, [](const Reply& reply) { return reply.is(Reply::Kind::nil); })) continue;
+    std::vector<std::string> dependencies;
+    for (const auto& name : part) {
+      if (!name.empty()) dependencies.push_back(name);
+    }
+    Versions versions;
+    need(dependencies, Duration::zero(), versions);
+  }
+}
+
+bool VersionStore::guess(std::span<const std::string> dependencies, Duration life, Versions& versions) {
+  // Half of it, or each write would have to ask for a little more.
+  const TimePoint until =
+      life <= Duration::zero() ? TimePoint::max() : saturating_add(std::chrono::steady_clock::now(), life / 2);
+  return recall(dependencies, until, versions) || need(dependencies, life, versions);
+}
+
+bool VersionStore::recall(std::span<const std::string> dependencies, TimePoint until, Versions& versions) const {
+  bool all = true;
+  const auto take = [&](std::string_view name) {
+    const auto known = memory_->find(name, is_kept_for_ever(name) ? TimePoint::max() : until);
+    if (known) versions.add(name, known);
+    all = all && known;
+  };
+  take({});
+  for (const auto& name : dependencies) take(name);
+  return all;
+}
+
+bool VersionStore::is_kept(std::string_view dependency, const Version& version, TimePoint until) const {
+  return memory_->find(dependency, until) == version;
+}
+
+void VersionStore::forget_parent() {
+  static_cast<void>(memory_.release());
+  static_cast<void>(notices_.release());
+  memory_ = std::make_unique<VersionMemory>();
+  notices_ = std::make_unique<NoticeMemory>();
+}
+
+Done VersionStore::raise(std::string_view dependency, bool hard) {
+  const std::vector<std::string> keys = keys_of(dependency);
+  const std::vector<std::string_view> key_words(keys.begin(), keys.end());
+  const std::string life = std::to_string(std::chrono::milliseconds(kMadeVersionLife).count());
+  const std::string time = commands_.own_time();
+  const std::string hash = VersionClock::hash_of(dependency);
+  const std::string_view arguments[] = {hard ? "remove" : "expire", life, time, hash};
+  for (const bool whole : {commands_.sends_whole_scripts(), true}) {
+    // A notice of its own each time: one that came before its version was raised must not be the only one.
+    const std::string token = new_nonce();
+    notices_->add(token);
+    Request request;
+    add_call(request, kRaiseVersion, whole, key_words, arguments);
+    request.add({"SET", keys_.notice(token, dependency), "", "PX", "1000"});
+    const Answer answer = commands_.run("invalidate", request, Purpose::erase);
+    memory_->forget(dependency);
+    if (!answer) return ServerCommands::to_done(answer);
+    if (!whole && ServerCommands::wants_text(answer.replies[0])) continue;
+    for (const Reply& reply : answer.replies) {
+      if (reply.is(Reply::Kind::error)) return commands_.refused("invalidate", reply);
+    }
+    return {Done::yes};
+  }
+  return {Done::no, "the server does not keep scripts"};
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

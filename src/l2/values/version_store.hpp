@@ -1,0 +1,90 @@
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "l2/values/seen_versions.hpp"
+#include "l2/values/server_commands.hpp"
+#include "l2/values/versions.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+/// The versions of the namespace, of functions and of tags at the server: makes, reads, raises and remembers them.
+/// Thread-safe.
+class VersionStore {
+ public:
+  explicit VersionStore(ServerCommands& commands) : commands_(commands), keys_(commands.keys()) {}
+
+  /// True while every change of a version is reported: remembered versions are used then, else they are read with the
+  /// value.
+  std::function<bool()> are_reported = [] { return false; };
+
+  /// The versions that were seen last, of all of these and the namespace, where the server was asked to keep them until
+  /// `until` at least. False: of one there is none.
+  bool recall(std::span<const std::string> dependencies, TimePoint until, Versions& versions) const;
+  std::optional<Version> recall(std::string_view dependency) const { return memory_->find(dependency); }
+  /// The version is the one that the server was asked to keep until then.
+  bool is_kept(std::string_view dependency, const Version& version, TimePoint until) const;
+  /// What the versions are now, made where they are missing, and kept for at least `life` from now (zero: for ever);
+  /// that of the namespace with them unless it is in `versions`. False: not to be had.
+  bool need(std::span<const std::string> dependencies, Duration life, Versions& versions);
+  /// The last versions seen, asked for only where none was or the server may not keep it for half of `life`.
+  bool guess(std::span<const std::string> dependencies, Duration life, Versions& versions);
+  /// Adds the versions of what a value turned out to depend on, and has all of them kept for `life`. False: one that
+  /// was not known was raised after the clock showed `before`, or it cannot be known.
+  bool add_late(std::span<const std::string> dependencies, Duration life, std::uint64_t before, Versions& versions);
+  /// Reads the versions that are kept for ever and remembered, so that a server which evicts what was not used for long
+  /// keeps them; makes again from their copies what it did evict.
+  void keep_alive();
+  /// Raises a version and gives notice of it.
+  Done raise(std::string_view dependency, bool hard);
+  Done raise_epoch() { return raise({}, true); }
+
+  /// The clock by which versions are raised: none that is raised from now on is as low as this. 0: not to be had.
+  std::uint64_t clock();
+  std::optional<VersionClock> read_clock();
+
+  /// What was heard of them: they are read again. `heed` is false for a notice that was heeded before, or is an own
+  /// one.
+  void forget(std::string_view dependency) { memory_->forget(dependency); }
+  void forget_all() { memory_->forget_all(); }
+  bool heed(std::string_view notice) { return notices_->add(notice); }
+  /// In the child of a fork, before anything else: what its parent's threads may have been using is left as it is.
+  void forget_parent();
+
+  // For requests of others that read or make versions, too.
+
+  std::string key_of(std::string_view dependency) const;
+  /// Taken before such a request.
+  std::uint64_t mark() const { return memory_->mark(); }
+  /// The reply to a GET of the version's key. False: it is none.
+  bool note(std::string_view dependency, const Reply& reply, std::uint64_t mark, Versions& versions,
+            TimePoint kept_until = TimePoint{});
+  ServerCommands::Call need_call(std::string_view dependency, Duration life) const;
+  /// The reply to a need_call() that was made at `asked`.
+  bool note_needed(std::string_view dependency, const Reply& reply, std::uint64_t mark, Versions& versions,
+                   TimePoint asked, Duration life);
+
+ private:
+  /// Those of a script over a version.
+  std::vector<std::string> keys_of(std::string_view dependency) const;
+  /// With `clock`: reads that too, after the versions.
+  bool need(std::span<const std::string> dependencies, Duration life, Versions& versions, bool with_epoch,
+            std::optional<VersionClock>* clock);
+
+  ServerCommands& commands_;
+  const KeySpace& keys_;
+  std::unique_ptr<VersionMemory> memory_ = std::make_unique<VersionMemory>();
+  std::unique_ptr<NoticeMemory> notices_ = std::make_unique<NoticeMemory>();
+};
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache
