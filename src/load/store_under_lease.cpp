@@ -60,7 +60,7 @@ void LeaseCoordinator::store(OwnedLoads& owned, const LoadSpec& spec, std::vecto
     }
   }
   if (requests.entries.empty() && requests.raw.empty()) return;
-  for (const auto& flight : owned.flights) context_.probes.at(Probes::Point::before_shared_store, flight->name);
+  for (const auto& flight : owned.flights) context_.probes.at(Probes::Point::before_l2_store, flight->name);
   const auto note = [&](std::span<const Requests::About> of, const std::vector<Done>& done) {
     for (std::size_t n = 0; n < of.size(); ++n) {
       Claim& claim = owned.claims[of[n].flight];
@@ -97,7 +97,7 @@ void LeaseCoordinator::request_store(std::size_t i, OwnedLoads& owned, const Loa
     context_.store.rearm(flight, levels_.coherence().fills(*spec.terms));
   } else {
     // Once its claim is gone, nothing shows a caller who joins that the value was invalidated.
-    context_.store.close(flight);
+    context_.store.stop_joining(flight);
   }
   if (action == EntryAction::remove && claim.kind == Claim::Kind::entry && (flight.forced || claim.refresh)) {
     bytes = tombstone(claim, keys.entry(flight.name));
@@ -135,7 +135,9 @@ EntryAction LeaseCoordinator::store_action(const Flight& flight, const Claim& cl
     auto encoded = encode_value(*kept, flight, claim, spec, mine.negative, took);
     if (!encoded) {
       mine.revoked = true;
-      return EntryAction::leave;
+      if (!flight.forced) return EntryAction::leave;
+      mine.landing.remove = true;  // its caller is given the value, and is not to find older ones afterwards
+      return EntryAction::remove;
     }
     bytes = std::move(*encoded);
   } catch (const std::bad_alloc&) {  // handed out, not stored; what it was to replace is older than it

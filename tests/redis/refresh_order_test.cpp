@@ -8,6 +8,7 @@
 #include <string>
 #include <thread>
 #include <tuple>
+#include <vector>
 
 #include "eventually.hpp"
 #include "gated_source.hpp"
@@ -82,6 +83,44 @@ TEST_P(RefreshOrder, TheOneThatBeganLastStands) {
   ASSERT_TRUE(!l1 || has_invalidated(here, there));
   EXPECT_EQ(theirs.peek(1), 2);
   EXPECT_EQ(mine.peek(1), 2);
+}
+
+struct RefusedRefresh : ProxiedServer, ::testing::WithParamInterface<bool> {};
+INSTANTIATE_TEST_SUITE_P(Over, RefusedRefresh, ::testing::Bool(),
+                         [](const auto& tested) { return levels_name(tested.param); });
+
+// A refresh has returned a value that is not stored, since a tag that only the value names was invalidated meanwhile.
+// An older load that still runs, in whatever process, is none for those who call afterwards.
+TEST_P(RefusedRefresh, LeavesNoOlderLoadToWaitFor) {
+  const bool l1 = GetParam();
+  CacheManager here(over_redis(server->url(), l1, 5s)), there(over_redis(server->url(), l1, 5s));
+  ASSERT_TRUE(!l1 || (l1_is_up(here) && l1_is_up(there)));
+  const EntryOptions options{.ttl = 1h, .prefix = "f"};
+  const auto tags = [](int) { return std::vector<std::string>{"late"}; };
+  GatedSource source;
+  std::atomic<bool> invalidates{true};
+  const std::function<int(int)> load_here = [&](int) { return source.read(); };
+  const std::function<int(int)> load_there = [&](int) {
+    const int seen = source.read();
+    if (invalidates.exchange(false)) here.invalidate_tag("late");
+    return seen;
+  };
+  const auto mine = here.cached(options, load_here).adaptive_tags(tags);
+  const auto theirs = there.cached(options, load_there).adaptive_tags(tags);
+
+  source.stop_next();
+  auto older = std::async(std::launch::async, [&] { return mine(1); });
+  ASSERT_TRUE(source.has_stopped_one());
+  source.value = 2;
+  EXPECT_EQ(theirs.refresh(1), 2);
+  auto later = std::async(std::launch::async, [&] { return theirs(1); });
+  EXPECT_TRUE(eventually([&] { return later.wait_for(0s) == std::future_status::ready; }))
+      << "it waits for the older load";
+  source.go_on();
+  EXPECT_EQ(later.get(), 2);
+  older.get();
+  EXPECT_EQ(mine(1), 2);
+  EXPECT_EQ(theirs(1), 2);
 }
 
 using OvertakenRefresh = ProxiedServer;
