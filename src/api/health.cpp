@@ -25,7 +25,7 @@ Health check_health(CacheManager& cache) {
     detail::EntryTerms terms;
     terms.ttl = std::chrono::seconds(10);
     const std::int64_t written = std::chrono::steady_clock::now().time_since_epoch().count();
-    if (core.has_shared()) {
+    if (core.has_l2()) {
       health.backend = "redis";
       terms.level = Level::l2;  // the server itself is tested, not what is remembered of it
     }
@@ -36,7 +36,7 @@ Health check_health(CacheManager& cache) {
       return why.empty() ? text : text.append(": ").append(why);
     };
     detail::LastReason::set({});
-    const detail::Reach reach{.l1 = !core.has_shared(), .l2 = core.has_shared()};
+    const detail::Reach reach{.l1 = !core.has_l2(), .l2 = core.has_l2()};
     const auto stored = core.put(detail::make_node<std::int64_t>(key, written), terms, {}, nullptr);
     if (!(stored == detail::PutOutcome::stored)) {
       health.error = stored.status == detail::PutOutcome::not_stored_closed ? std::string(stored.why)

@@ -35,7 +35,7 @@ std::size_t CacheInvalidator::invalidate(std::string_view kind, std::string_view
   std::vector<std::string> searched;
   for (const std::string_view prefix : prefixes) {
     // What this process wraps says nothing of what others have stored at a server.
-    if (core.has_shared() || !engine_of(core).all_carry(prefix, kind)) searched.emplace_back(prefix);
+    if (core.has_l2() || !engine_of(core).all_carry(prefix, kind)) searched.emplace_back(prefix);
   }
   if (searched.empty()) return 0;
   const std::size_t removed = core.erase_matching(detail::part_pattern(std::move(searched), name));

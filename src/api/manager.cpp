@@ -29,7 +29,7 @@ ManualKey::ManualKey(std::string_view key, const EntryOptions& options) {
   }
   if (buffer_.size() + key.size() > kMaxKeyBytes) {
     throw KeyError(fmt::format("the key under prefix '{}' has {} bytes, more than the {} allowed: use a hash of it",
-                               options.prefix, key.size(), kMaxKeyBytes));
+                               options.prefix, buffer_.size() + key.size(), kMaxKeyBytes));
   }
   buffer_.append(key);
   view_ = {buffer_.view(), {}, buffer_.hash(), true};

@@ -2,7 +2,6 @@
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
-#include <string_view>
 #include <system_error>
 
 namespace dsta::cache {

@@ -1,5 +1,7 @@
 #pragma once
 #include <cstdint>
+#include <memory>
+#include <utility>
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -8,6 +10,17 @@ namespace detail {
 /// How often this process has been forked off since the first call: a child's count differs from its parent's.
 /// Thread-safe.
 std::uint32_t fork_count() noexcept;
+
+/// In the child of a fork: what belongs to threads that are not here can be neither used nor destroyed, so it is left
+/// as it is.
+template <class T>
+void leave_to_parent(std::unique_ptr<T>& owned) noexcept {
+  static_cast<void>(owned.release());
+}
+template <class T>
+void leave_to_parent(std::shared_ptr<T>& shared) {
+  if (shared) new std::shared_ptr<T>(std::move(shared));
+}
 
 }  // namespace detail
 }  // namespace v1

@@ -3,7 +3,6 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <thread>
 
 #include <dsta/cache/duration.hpp>

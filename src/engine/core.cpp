@@ -13,7 +13,7 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-bool Core::has_shared() const noexcept { return engine_of(*this).levels_.has_l2(); }
+bool Core::has_l2() const noexcept { return engine_of(*this).levels_.has_l2(); }
 
 void Core::fetch(std::span<Fetched> items, std::span<const TypeOps* const> types, const Identity* reader,
                  const EntryTerms& terms, std::span<const std::string> dependencies) {

@@ -65,11 +65,7 @@ inline std::size_t reach(const Node& node) { return node.weight + (node.extra ? 
 
 /// An invalidation of any of these tags reaches it. What was stored by hand has the tags that it was given.
 inline bool carries_all(const Node& node, const std::vector<std::string>& names) {
-  if (!node.identity || names.empty()) return true;
-  std::vector<std::string> its;
-  if (node.extra) node.extra->tags.names(its);
-  return std::all_of(names.begin(), names.end(),
-                     [&](const std::string& name) { return std::find(its.begin(), its.end(), name) != its.end(); });
+  return !node.identity || (node.extra ? node.extra->tags.includes(names) : names.empty());
 }
 
 /// Other processes may invalidate it although only this one has it: by a tag, or by cache_clear of its function.

@@ -1,7 +1,6 @@
 /// How long the table remembers a function: while anything refers to it, and then until newer ones have used up the
 /// room.
 #include <algorithm>
-#include <utility>
 
 #include "entry/identity_function.hpp"
 

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include <dsta/cache/clock.hpp>
 #include <dsta/cache/detail/load.hpp>

@@ -83,6 +83,11 @@ class TagSet {
     return std::all_of(other.tags_.begin(), other.tags_.end(),
                        [&](const Tag* tag) { return std::find(tags_.begin(), tags_.end(), tag) != tags_.end(); });
   }
+  bool includes(const std::vector<std::string>& names) const {
+    return std::all_of(names.begin(), names.end(), [&](const std::string& name) {
+      return std::any_of(tags_.begin(), tags_.end(), [&](const Tag* tag) { return tag->name == name; });
+    });
+  }
   /// Appends them.
   void names(std::vector<std::string>& out) const {
     for (const Tag* tag : tags_) out.emplace_back(tag->name);

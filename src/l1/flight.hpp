@@ -206,6 +206,17 @@ struct Flight {
     return waits ? std::optional(waits_for_lease) : std::nullopt;
   }
 
+  /// It has ended: `note` writes how.
+  template <class Note>
+  void finish(Note note) {
+    {
+      const MutexLock lock(mutex);
+      note();
+      landed = true;
+    }
+    landing.notify_all();
+  }
+
   Mutex mutex;
   std::condition_variable landing;
   std::weak_ptr<QueuedLoad> queued DSTA_GUARDED_BY(mutex);
@@ -222,7 +233,7 @@ struct Flight {
   bool deferred = false;
   NodeRef value;                      ///< null and no error: the source does not know the key
   Freshness found = Freshness::miss;  ///< of a value of L2, when it was read
-  bool from_shared = false;           ///< the value was found at L2
+  bool from_l2 = false;               ///< the value was found at L2
   /// A value that was found at L2 before some of the callers came: only the caller that led may take it.
   bool leader_only = false;
   std::exception_ptr error;

@@ -29,9 +29,6 @@ namespace detail {
 /// https://github.com/facebook/folly/blob/main/folly/synchronization/Hazptr.h.
 class Hazards {
  public:
-  /// True when readers may announce with a plain store.
-  static bool asymmetric() noexcept { return asymmetric_; }
-
   /// Announces the entry that `slot` holds, if it still holds `word` afterwards.
   static bool protect(ThreadRecord& record, const Node* node, const std::atomic<std::uint64_t>& slot,
                       std::uint64_t word) noexcept {

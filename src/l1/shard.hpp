@@ -89,10 +89,25 @@ struct alignas(64) Shard {
   /// Removes all entries, without a look at each: they are `retired`.
   void remove_all() noexcept DSTA_REQUIRES(lock);
 
-  /// Fences every flight of the key: what they bring is older than what the caller is about to do.
-  void fence(const KeyView& key) DSTA_REQUIRES(lock) {
-    flights.each(key, [](const std::shared_ptr<Flight>& flight) { flight->state.fenced = true; });
+  /// Removes the entries that are to go.
+  template <class Goes>
+  void remove_if(Goes goes, Unlinked& dead) DSTA_REQUIRES(lock) {
+    table.each([&](Node& node) {
+      lock.assert_held();
+      if (goes(node)) remove(&node, dead);
+    });
   }
+
+  /// Marks all flights.
+  void mark_flights(bool Flight::State::*mark) DSTA_REQUIRES(lock) {
+    flights.each([&](const std::shared_ptr<Flight>& flight) { flight->state.*mark = true; });
+  }
+  /// Marks those of the key.
+  void mark_flights(const KeyView& key, bool Flight::State::*mark) DSTA_REQUIRES(lock) {
+    flights.each(key, [&](const std::shared_ptr<Flight>& flight) { flight->state.*mark = true; });
+  }
+  /// Fences every flight of the key: what they bring is older than what the caller is about to do.
+  void fence(const KeyView& key) DSTA_REQUIRES(lock) { mark_flights(key, &Flight::State::fenced); }
   /// The same, but for writes, which have an order of their own.
   void fence_reads(const KeyView& key) DSTA_REQUIRES(lock) {
     flights.each(key, [](const std::shared_ptr<Flight>& flight) {

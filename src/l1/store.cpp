@@ -29,8 +29,7 @@ Store::Store(const L1Options& options, TimePoint now, const std::atomic<std::siz
   const std::size_t count = shard_count(options);
   shards_ = std::make_unique<Shard[]>(count);
   mask_ = count - 1;
-  for (std::size_t i = 0; i < count; ++i) {
-    Shard& home = shards_[i];
+  for (Shard& home : shards()) {
     home.max_bytes = options.enabled ? options.max_bytes / count : 0;
     home.reserve = home.max_bytes / 64;
     home.all = shards_.get();
@@ -42,11 +41,12 @@ Store::Store(const L1Options& options, TimePoint now, const std::atomic<std::siz
   }
 }
 
+std::span<Shard> Store::shards() const noexcept { return {shards_.get(), mask_ + 1}; }
+
 Store::~Store() {
   clear(0);
   // Nobody reads any more. The entries' destructors are user code, so not one of them runs under a lock.
-  for (std::size_t i = 0; i <= mask_; ++i) {
-    Shard& home = shards_[i];
+  for (Shard& home : shards()) {
     NodeStack left;
     const SpinGuard lock(home.lock);
     left.push_all(home.retired);
@@ -55,39 +55,33 @@ Store::~Store() {
 }
 
 void Store::sweep(TimePoint now) {
-  for (std::size_t i = 0; i <= mask_; ++i) {
-    Shard& home = shards_[i];
+  for (Shard& home : shards()) {
     Unlinked dead(home);
     const SpinGuard lock(home.lock);
-    home.table.each([&](Node& node) {
-      home.lock.assert_held();
-      if (evaluate(node, nullptr, now) == Freshness::miss) home.remove(&node, dead);
-    });
+    home.remove_if([&](const Node& node) { return evaluate(node, nullptr, now) == Freshness::miss; }, dead);
     if (!home.retired.empty() || !home.unread.empty()) dead.free_all();
   }
 }
 
 void Store::clear(std::uint64_t sequence) noexcept {
-  for (std::size_t i = 0; i <= mask_; ++i) {
-    Shard& home = shards_[i];
+  for (Shard& home : shards()) {
     const SpinGuard lock(home.lock);
     home.cleared = std::max(home.cleared, sequence);
-    home.flights.each([](const std::shared_ptr<Flight>& flight) { flight->state.fenced = true; });
+    home.mark_flights(&Flight::State::fenced);
     home.remove_all();
   }
 }
 
 void Store::free_removed() noexcept {
-  for (std::size_t i = 0; i <= mask_; ++i) {
-    Unlinked dead(shards_[i]);
+  for (Shard& home : shards()) {
+    Unlinked dead(home);
     dead.free_all();
   }
 }
 
 Store::Contents Store::contents(TimePoint now) {
   Contents sum;
-  for (std::size_t i = 0; i <= mask_; ++i) {
-    Shard& home = shards_[i];
+  for (Shard& home : shards()) {
     {
       Unlinked dead(home);
       const SpinGuard lock(home.lock);
@@ -107,8 +101,7 @@ Store::Contents Store::contents(TimePoint now) {
 }
 
 void Store::clear_counts() {
-  for (std::size_t i = 0; i <= mask_; ++i) {
-    Shard& home = shards_[i];
+  for (Shard& home : shards()) {
     const SpinGuard lock(home.lock);
     home.evictions = home.expirations = 0;
   }

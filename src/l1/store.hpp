@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string_view>
-#include <vector>
 
 #include <dsta/cache/detail/load.hpp>
 
@@ -114,9 +114,9 @@ class Store {
   FillEpoch& fill_epoch() { return fill_epoch_; }
   /// Closes the fill epoch, and drops what other processes invalidate by its tags or its function, and what L2 has too
   /// (unless that is left for later).
-  void close(bool drops_shared);
+  void close_fills(bool drops_l2);
   /// Drops what L2 has too; loads and fills begun before this point of the invalidation sequence are not stored.
-  void drop_shared(std::uint64_t sequence);
+  void drop_l2(std::uint64_t sequence);
 
   /// Attaches a fill or a write. Writes fence the loads and fills under way.
   void begin(const std::shared_ptr<Flight>& flight);
@@ -131,7 +131,7 @@ class Store {
   /// A load without a claim that does not wait for another one of the key.
   void begin_unclaimed_beside(Flight& flight);
   /// No caller joins any more; it is stored all the same.
-  void close(Flight& flight);
+  void stop_joining(Flight& flight);
   bool revoked(const Flight& flight) const;
   /// What it brings is not stored.
   bool fenced(const Flight& flight) const;
@@ -150,6 +150,7 @@ class Store {
 
  private:
   inline Shard& shard(std::uint64_t hash) const noexcept;
+  std::span<Shard> shards() const noexcept;
   /// find for an entry that is not simply fresh: needs the lock to see whether somebody refreshes it.
   Freshness find_aged(const KeyView& key, const TypeOps& type, const Identity* reader, TimePoint now,
                       NodeRef& out) noexcept;

@@ -17,28 +17,24 @@ bool Store::keeps(const Flight& flight, const Node& node) const {
   return !heeds_others(node) || flight.kind == FlightKind::write || noted == fill_epoch_.current();
 }
 
-void Store::close(bool drops_shared) {
+void Store::close_fills(bool drops_l2) {
   // A flight that read the epoch before this, under a shard's lock, has inserted by the time that lock is taken here.
   fill_epoch_.close();
-  drop(0, [&](const Node& node) { return node.shared ? drops_shared : heeds_others(node); });
+  drop(0, [&](const Node& node) { return node.shared ? drops_l2 : heeds_others(node); });
 }
 
-void Store::drop_shared(std::uint64_t sequence) {
+void Store::drop_l2(std::uint64_t sequence) {
   drop(sequence, [](const Node& node) { return node.shared; });
 }
 
 template <class Goes>
 void Store::drop(std::uint64_t sequence, Goes goes) {
-  for (std::size_t i = 0; i <= mask_; ++i) {
-    Shard& home = shards_[i];
+  for (Shard& home : shards()) {
     Unlinked dead(home);
     const SpinGuard lock(home.lock);
     home.cleared = std::max(home.cleared, sequence);
-    home.flights.each([](const std::shared_ptr<Flight>& flight) { flight->state.revoked = true; });
-    home.table.each([&](Node& node) {
-      home.lock.assert_held();
-      if (goes(node)) home.remove(&node, dead);
-    });
+    home.mark_flights(&Flight::State::revoked);
+    home.remove_if(goes, dead);
   }
 }
 
@@ -46,7 +42,7 @@ void Store::revoke(const KeyView& key) {
   Shard& home = shard(key.hash);
   Unlinked dead(home);
   const SpinGuard lock(home.lock);
-  home.flights.each(key, [](const std::shared_ptr<Flight>& flight) { flight->state.revoked = true; });
+  home.mark_flights(key, &Flight::State::revoked);
   // By name: L2, too, knows only one of two long keys that have one name.
   while (Node* held = home.find(key)) {
     if (!held->shared) break;

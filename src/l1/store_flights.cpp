@@ -10,7 +10,7 @@ namespace detail {
 namespace {
 
 /// An invalidation of any tag that the caller's wrapper names reaches what has these.
-bool carries_all(const TagSet* tags, const Flight& mine) {
+bool carries_all_of(const Flight& mine, const TagSet* tags) {
   if (!mine.identity->mixed_tags.load(std::memory_order_relaxed)) return true;
   return mine.tags.empty() || (tags && tags->includes(mine.tags));
 }
@@ -26,7 +26,7 @@ bool joinable(const Flight& flight, const Flight& mine, std::uint64_t store_clea
          flight.type->same(*mine.type) && flight.identity == mine.identity && flight.name == mine.name &&
          flight.full == mine.full && flight.sequence >= store_cleared &&
          flight.sequence >= mine.identity->cleared.load(std::memory_order_acquire) &&
-         flight.sequence >= flight.tags.invalidated() && carries_all(&flight.tags, mine);
+         flight.sequence >= flight.tags.invalidated() && carries_all_of(mine, &flight.tags);
 }
 
 }  // namespace
@@ -37,12 +37,12 @@ Store::Joined Store::join(std::shared_ptr<Flight> mine, Wants wants, TimePoint n
   Shard& home = shard(key.hash);
   const SpinGuard lock(home.lock);
   if (wants == Wants::refresh) {
-    home.flights.each(key, [](const std::shared_ptr<Flight>& flight) { flight->state.superseded = true; });
+    home.mark_flights(key, &Flight::State::superseded);
   } else {
     Node* const node = wants == Wants::any ? home.find(key) : nullptr;
     const bool by_function = node && node->identity;
     if (node && node->type->serves(*mine->type) &&
-        (!by_function || carries_all(node->extra ? &node->extra->tags : nullptr, *mine))) {
+        (!by_function || carries_all_of(*mine, node->extra ? &node->extra->tags : nullptr))) {
       joined.freshness = evaluate(*node, mine->identity, now);
       if (joined.freshness != Freshness::miss) joined.entry = home.use(*node, now);
       if (backs_off(*node, now)) joined.freshness = without_refresh(joined.freshness);
@@ -114,7 +114,7 @@ void Store::begin_unclaimed_beside(Flight& flight) {
   flight.state.loading = flight.state.unclaimed = true;
 }
 
-void Store::close(Flight& flight) {
+void Store::stop_joining(Flight& flight) {
   Shard& home = shard(flight.hash);
   const SpinGuard lock(home.lock);
   flight.state.closed = true;
@@ -139,10 +139,9 @@ bool Store::revoked(const Flight& flight) const {
 }
 
 void Store::fence_loads() {
-  for (std::size_t i = 0; i <= mask_; ++i) {
-    Shard& home = shards_[i];
+  for (Shard& home : shards()) {
     const SpinGuard lock(home.lock);
-    home.flights.each([](const std::shared_ptr<Flight>& flight) { flight->state.fenced = true; });
+    home.mark_flights(&Flight::State::fenced);
   }
 }
 

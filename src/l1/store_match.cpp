@@ -120,7 +120,7 @@ class MatchingRemoval {
 std::size_t Store::erase_matching(const std::function<bool(const Known&)>& is_meant, TimePoint now,
                                   std::size_t* local) {
   MatchingRemoval removal(is_meant, now);
-  for (std::size_t i = 0; i <= mask_; ++i) removal.run(shards_[i]);
+  for (Shard& home : shards()) removal.run(home);
   if (local) *local += removal.local();
   return removal.erased();
 }

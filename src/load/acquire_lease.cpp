@@ -171,7 +171,7 @@ LeaseStep LeaseCoordinator::Acquisition::decide_step(const Flight& flight, const
     const std::int64_t server_now = coordinator_.l2_store().clock().to_server(coordinator_.context_.now());
     const auto validity = validity_of(found.view, *versions_, spec_.identity);
     const Freshness its = evaluate(validity, server_now);
-    const bool carries_tags = !spec_.identity->function || has_all(found.view, flight.tag_names);
+    const bool carries_tags = !spec_.identity->function || carries_all(found.view, flight.tag_names);
     if (its != Freshness::miss && carries_tags && !l2.concerned(found.view, flight.name, confirmed_before_)) {
       node = l2.unpack(flight.key(), *spec_.type, found, validity.expired, flight.sequence, spec_.identity);
     }
@@ -246,15 +246,12 @@ void LeaseCoordinator::land_found(Flight& flight, const EntryTerms& terms, NodeR
   landing.found = true;
   if (node->shared) landing.replace_by = std::move(node);
   context_.store.land(flight, std::move(landing), context_.now());
-  {
-    const MutexLock lock(flight.mutex);
+  flight.finish([&] {
     flight.value = std::move(value);
-    flight.from_shared = true;
+    flight.from_l2 = true;
     flight.leader_only = leader_only;
     if (overtaken) flight.valid_before = flight.sequence + 1;
-    flight.landed = true;
-  }
-  flight.landing.notify_all();
+  });
 }
 
 void LeaseCoordinator::back_off(const std::shared_ptr<Flight>& flight, std::optional<TimePoint> created) {
@@ -265,11 +262,7 @@ void LeaseCoordinator::back_off(const std::shared_ptr<Flight>& flight, std::opti
     backoffs_.begin(flight->name, *created, landing.retry_after);
   }
   context_.store.land(*flight, std::move(landing), context_.now());
-  {
-    const MutexLock lock(flight->mutex);
-    flight->landed = flight->abandoned = true;
-  }
-  flight->landing.notify_all();
+  flight->finish([&] { flight->abandoned = true; });
 }
 
 bool LeaseCoordinator::wait_for_foreign(int looks, TimePoint begun) {

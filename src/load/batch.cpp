@@ -207,7 +207,7 @@ void Loads::BatchCall::wait_for(Waiting& one, std::vector<std::size_t>& aged) {
     }
     // What is asked for once more because other keys come first is counted by what it gets.
     if (awaited != Awaited::nothing || !one.flight->deferred) {
-      count(one.item, awaited == Awaited::value && one.flight->from_shared);
+      count(one.item, awaited == Awaited::value && one.flight->from_l2);
     }
     finish(one, awaited, aged);
   } catch (const RecursiveLoadError&) {  // handed over in the outcome
@@ -222,7 +222,7 @@ void Loads::BatchCall::finish(const Waiting& one, Awaited awaited, std::vector<s
   switch (awaited) {
     case Awaited::value:
       item.value = flight.value;
-      if (flight.from_shared && flight.found != Freshness::fresh) {
+      if (flight.from_l2 && flight.found != Freshness::fresh) {
         if (is_past_ttl(flight.found)) counters().add(Count::stale_served);
         aged.push_back(one.item);
       }

@@ -67,14 +67,11 @@ void LoadRunner::land(Flight& flight, const LoadSpec& spec, Loaded loaded, Prepa
     context_.store.land(flight, {}, context_.now());
   }
   context_.probes.at(Probes::Point::after_store, flight.name);
-  {
-    const MutexLock lock(flight.mutex);
+  flight.finish([&] {
     flight.value = std::move(loaded.node);
     flight.error = std::move(loaded.error);
     flight.valid_before = prepared.valid_before;
-    flight.landed = true;
-  }
-  flight.landing.notify_all();
+  });
 }
 
 void LoadRunner::publish(Flight& flight, const LoadSpec& spec, const Loaded& loaded, Prepared& prepared) {
@@ -119,13 +116,10 @@ void LoadRunner::fail(Flight& flight, std::exception_ptr error) noexcept {
     if (flight.landed) return;
   }
   context_.store.land(flight, {}, context_.now());
-  {
-    const MutexLock lock(flight.mutex);
-    flight.landed = true;
+  flight.finish([&] {
     flight.abandoned = !error;
     flight.error = std::move(error);
-  }
-  flight.landing.notify_all();
+  });
 }
 
 }  // namespace detail

@@ -152,7 +152,7 @@ std::optional<NodeRef> Loads::wait_for(Call& call, Store::Joined& joined, TimePo
   const bool in_vain = awaited == Awaited::missing || awaited == Awaited::nothing;
   if (in_vain && !joined.lead) return std::nullopt;  // it will be counted by what it gets
   const Flight& flight = *joined.flight;
-  const bool found = awaited == Awaited::value && flight.from_shared;
+  const bool found = awaited == Awaited::value && flight.from_l2;
   call.count(found ? Count::hits : Count::misses);
   switch (awaited) {
     case Awaited::value:

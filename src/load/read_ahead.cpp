@@ -65,8 +65,7 @@ void LeaseCoordinator::Acquisition::settle_leases(bool answered) {
     ahead_[n].done = query.taken;
     query.lease = {};
     refused = refused || !query.taken.why.empty();
-    if (query.taken.status == Done::unknown) ahead_[n].hold.give_up();
-    if (query.taken.status == Done::no) ahead_[n].hold.dropped();
+    ahead_[n].hold.taken(query.taken);
     if (!query.taken) continue;
     // Another's removal in the same round of the server is not reported, as the lease came last.
     coordinator_.context_.store.revoke(batch_.flights[places_[n]]->key());

@@ -165,9 +165,9 @@ void LeaseCoordinator::Claims::take_refresh_leases() {
   }
   const auto done = l2_store_.leases().take_for_refresh(takes, Leases::kLife);
   for (std::size_t n = 0; n < asked.size(); ++n) {
-    if (done[n]) continue;
     Claim& claim = asked[n]->claim;
-    done[n].status == Done::unknown ? claim.refresh.give_up() : claim.refresh.dropped();
+    claim.refresh.taken(done[n]);
+    if (done[n]) continue;
     claim.kind = Claim::Kind::none;
     coordinator_.back_off(flight_of(*asked[n]), l2_store_.clock().to_local(asked[n]->found->view.terms.created));
   }

@@ -9,6 +9,7 @@
 
 #include <dsta/cache/detail/hash.hpp>
 
+#include "base/fork_count.hpp"
 #include "base/saturating_add.hpp"
 #include "entry/dependency.hpp"
 
@@ -62,9 +63,7 @@ void Coherence::listen() {
           .prefix = l2_store_.keys().head(),
           .ping_period = context_.options.l1.ping_period.value_or({}),
           .say = [this](LogLevel level, std::string message) { messages_->post(level, std::move(message)); }});
-  // In the child of a fork what was there is the parent's, whose thread is missing: it can be neither used nor
-  // destroyed.
-  static_cast<void>(channel_.release());
+  leave_to_parent(channel_);  // in the child of a fork; else there is none yet
   channel_ = std::move(channel);
   channel_->tend();
 }
@@ -96,10 +95,9 @@ void Coherence::forked() noexcept {
 }
 
 void Coherence::revive() {
-  // What belongs to threads that are not here can be neither used nor destroyed: it is left as it is.
-  static_cast<void>(messages_.release());
+  leave_to_parent(messages_);
   messages_ = std::make_unique<LogQueue>(context_.options.log);
-  for (auto* task : {&serve_end_, &version_keeper_, &reaper_}) static_cast<void>(task->release());
+  for (auto* task : {&serve_end_, &version_keeper_, &reaper_}) leave_to_parent(*task);
   begin_tasks();
   {
     const QuietWork quiet(*this);  // a destructor of the user's may ask the cache, whose threads wait for this
@@ -163,13 +161,13 @@ void Coherence::on_flush() {
 
 /// Drops from L1 what other processes can invalidate, without what L2 has too if that may stay unread (not `with_l2`).
 void Coherence::drop(bool with_l2) {
-  context_.store.close(with_l2);
+  context_.store.close_fills(with_l2);
   trust_.set_own_dropped(context_.options.l1.enabled);
 }
 
 void Coherence::drop_l2() {
   l2_store_.versions().forget_all();
-  context_.store.drop_shared(context_.next_point());
+  context_.store.drop_l2(context_.next_point());
 }
 
 void Coherence::before_up() {
@@ -180,7 +178,7 @@ void Coherence::before_up() {
 void Coherence::on_up(TimePoint known_good) {
   const QuietWork quiet(*this);
   serve_until_ = TimePoint::max();
-  context_.store.close(true);
+  context_.store.close_fills(true);
   context_.store.fill_epoch().open();
   trust_.set_own_dropped(false);  // first: until the other they are hidden
   trust_from(known_good);

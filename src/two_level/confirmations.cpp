@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/fork_count.hpp"
+
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
@@ -15,8 +17,7 @@ Confirmations::Confirmations(Context& context, L2Store& l2_store, Mutex& quiet)
 }
 
 void Confirmations::replace_task() {
-  // What belongs to a thread that is not here can be neither used nor destroyed: it is left as it is.
-  static_cast<void>(task_.release());
+  leave_to_parent(task_);
   task_ = std::make_unique<PeriodicTask>([this] { return confirm(); }, "dsta-confirm");
 }
 

@@ -1,5 +1,4 @@
 /// Counters at L2: the server's own integers, and entries that hold one.
-#include <algorithm>
 
 #include <dsta/cache/key.hpp>
 

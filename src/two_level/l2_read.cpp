@@ -209,7 +209,7 @@ void L2Cache::take_value(Fetched& item, const Found& found, const Reading& readi
   item.freshness = evaluate(validity, reading.server_now);
   if (concerned(found.view, item.key.name, reading.confirmed)) item.freshness = Freshness::miss;
   // Stored by a release whose function did not name the tag: its invalidation would not reach the entry.
-  if (item.tags && !has_all(found.view, *item.tags)) item.freshness = Freshness::miss;
+  if (item.tags && !carries_all(found.view, *item.tags)) item.freshness = Freshness::miss;
   if (item.freshness == Freshness::miss) return;
   for (const TypeOps* type : reading.types) {
     item.node = unpack(item.key, *type, found, validity.expired, reading.sequence, reading.reader);

@@ -31,7 +31,7 @@ Validity<std::int64_t> validity_of(const EnvelopeView& view, const Versions& ver
   return entry;
 }
 
-bool has_all(const EnvelopeView& entry, const std::vector<std::string>& names) {
+bool carries_all(const EnvelopeView& entry, const std::vector<std::string>& names) {
   bool of_function = false;
   for (const TagVersion& tag : entry.tags) of_function = of_function || tag.name.starts_with(kFunctionMark);
   return !of_function || std::ranges::all_of(names, [&](const auto& name) {

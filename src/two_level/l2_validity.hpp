@@ -24,7 +24,7 @@ inline Freshness evaluate(const EnvelopeView& view, const Versions& versions, co
 }
 /// True when an entry carries all of these tags, or was not stored by a function: what a manual call stored has the
 /// tags that it was given.
-bool has_all(const EnvelopeView& entry, const std::vector<std::string>& names);
+bool carries_all(const EnvelopeView& entry, const std::vector<std::string>& names);
 /// Whether bytes without an envelope count: a counter, or what the caller says is a raw value.
 bool counts_plain(const Found& found, bool raw);
 /// A counter is plain decimal digits, which a 64-bit integer may be read from.

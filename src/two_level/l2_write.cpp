@@ -203,7 +203,7 @@ SendOrder L2Cache::write_entries(const std::vector<NodeRef>& nodes, const EntryT
     const auto puts = encode_entries(nodes, terms, dependencies, versions, places, outcomes);
     if (puts.empty()) return order;
     for (const NodeRef& node : nodes) {
-      context_.probes.at(Probes::Point::before_shared_store, node->name());
+      context_.probes.at(Probes::Point::before_l2_store, node->name());
     }
     Versions after;
     // While the channel is up, what is remembered is what they are, but for what is on its way: the namespace is seldom

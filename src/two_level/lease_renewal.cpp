@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/fork_count.hpp"
 #include "base/time_budget.hpp"
 
 namespace dsta::cache {
@@ -52,9 +53,8 @@ void LeaseRenewal::begin() {
 }
 
 void LeaseRenewal::start_over() {
-  // What belongs to threads that are not here can be neither used nor destroyed: it is left as it is.
-  if (leases_) new std::shared_ptr<Leases>(std::move(leases_));
-  static_cast<void>(task_.release());
+  leave_to_parent(leases_);
+  leave_to_parent(task_);
   begin();
 }
 

@@ -103,6 +103,11 @@ class LeaseHold {
   void dropped() noexcept { end(true); }
   /// It is not known whether the lease was taken: the server may still do it. It is given back.
   void give_up() noexcept;
+  /// What taking it came to: it is held, or else given up or dropped.
+  void taken(const Done& done) noexcept {
+    if (done.status == Done::unknown) return give_up();
+    if (!done) dropped();
+  }
   const Leases::Record& record() const { return *place_; }
 
  private:

@@ -138,8 +138,7 @@ void TwoLevel::revive() {
     lease_renewal_->start_over();
     confirmations_->replace_task();
   }
-  // What belongs to threads that are not here can be neither used nor destroyed: it is left as it is.
-  new std::shared_ptr<Background>(context_.background);
+  leave_to_parent(context_.background);
   context_.background = std::make_shared<Background>(context_.options.clock, context_.options.executor);
   if (l2_store_) coherence_->revive();
   forks_.store(fork_count());  // until then others wait for this

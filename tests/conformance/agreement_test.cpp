@@ -70,7 +70,7 @@ TEST_P(Agreement, ATagThatOnlyAForeignValueNamesIsInvalidated) {
 
 /// A load here, overtaken by an invalidation, made there, of a tag that nothing but the value names.
 struct LateTag : Agreement {
-  enum class Moment { in_loader, before_tags_are_known, before_shared_store, before_l1_store };
+  enum class Moment { in_loader, before_tags_are_known, before_l2_store, before_l1_store };
 
   void SetUp() override {
     Agreement::SetUp();
@@ -78,7 +78,7 @@ struct LateTag : Agreement {
     cache.core()->probe = [this](Core::Point point, std::string_view key) {
       if (key != "f:1") return;
       if (point == Core::Point::before_store) reach(Moment::before_tags_are_known);
-      if (point == Core::Point::before_shared_store) reach(Moment::before_shared_store);
+      if (point == Core::Point::before_l2_store) reach(Moment::before_l2_store);
       if (point == Core::Point::before_l1_store) reach(Moment::before_l1_store);
     };
     mine = tagged_by_value(cache, [this](int) {
@@ -117,7 +117,7 @@ INSTANTIATE_TEST_SUITE_P(On, LateTag, redis_backends(), backend_name);
 
 TEST_P(LateTag, InvalidatedDuringTheLoadHidesTheValue) {
   for (const Moment when :
-       {Moment::in_loader, Moment::before_tags_are_known, Moment::before_shared_store, Moment::before_l1_store}) {
+       {Moment::in_loader, Moment::before_tags_are_known, Moment::before_l2_store, Moment::before_l1_store}) {
     SCOPED_TRACE(static_cast<int>(when));
     mine.invalidate(1);
     let_hear(cache, other);

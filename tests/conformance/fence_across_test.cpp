@@ -31,7 +31,7 @@ using detail::Core;
 /// What brings the value that is overtaken.
 enum class Fill { load, stale_refresh, batch, put, found, lookup };
 enum class By { del, set, tag_remove, tag_expire, delete_pattern, cache_clear, flush_all };
-enum class Moment { before_load, in_loader, before_shared_store, before_l1_store };
+enum class Moment { before_load, in_loader, before_l2_store, before_l1_store };
 /// When the process that fills is told of the change: it keeps nothing; it has heard before it goes on; it hears only
 /// when it has done.
 enum class Word { none_needed, at_once, late };
@@ -74,7 +74,7 @@ struct FenceAcross : ::testing::TestWithParam<std::tuple<Fill, Word>> {
     here.core()->probe = [this](Core::Point point, std::string_view of) {
       if (of != key) return;  // a batch passes the points key by key
       if (point == Core::Point::before_load) reach(Moment::before_load);
-      if (point == Core::Point::before_shared_store) reach(Moment::before_shared_store);
+      if (point == Core::Point::before_l2_store) reach(Moment::before_l2_store);
       if (point == Core::Point::before_l1_store) reach(Moment::before_l1_store);
     };
     EntryOptions options_of_f{.ttl = 60s, .prefix = "f", .tags = {"symbol:{0}", "age:{0}"}};
@@ -123,7 +123,7 @@ struct FenceAcross : ::testing::TestWithParam<std::tuple<Fill, Word>> {
     std::jthread([this] { strike(); }).join();
   }
   /// A write that is on its way while the change is made may be the later of the two.
-  bool may_be_later() const { return fill == Fill::put && moment == Moment::before_shared_store; }
+  bool may_be_later() const { return fill == Fill::put && moment == Moment::before_l2_store; }
   bool may_be_stale() const { return by == By::tag_expire && fill == Fill::stale_refresh; }
   bool allowed(int value) const {
     if (may_be_later() && (value == kPut || value == kNew)) return true;
@@ -301,7 +301,7 @@ TEST_P(FenceAcross, AfterTheChangeNobodyGetsAnOlderLoad) {
     const bool loads = fill == Fill::load || fill == Fill::stale_refresh || fill == Fill::batch;
     if (loads) overtake(with, Moment::before_load);
     if (loads) overtake(with, Moment::in_loader);
-    if (loads || fill == Fill::put) overtake(with, Moment::before_shared_store);
+    if (loads || fill == Fill::put) overtake(with, Moment::before_l2_store);
     overtake(with, Moment::before_l1_store);
     if (HasFatalFailure()) return;
   }

@@ -52,17 +52,17 @@ enum class Change {
   refresh,
   failing_refresh,
 };
-enum class Step { before_load, in_loader, before_store, before_shared_store, before_l1_store, after_store };
-constexpr Step kSteps[] = {Step::before_load,         Step::in_loader,       Step::before_store,
-                           Step::before_shared_store, Step::before_l1_store, Step::after_store};
+enum class Step { before_load, in_loader, before_store, before_l2_store, before_l1_store, after_store };
+constexpr Step kSteps[] = {Step::before_load,     Step::in_loader,       Step::before_store,
+                           Step::before_l2_store, Step::before_l1_store, Step::after_store};
 Step step_at(Point point) {
   switch (point) {
     case Point::before_load:
       return Step::before_load;
     case Point::before_store:
       return Step::before_store;
-    case Point::before_shared_store:
-      return Step::before_shared_store;
+    case Point::before_l2_store:
+      return Step::before_l2_store;
     case Point::before_l1_store:
       return Step::before_l1_store;
     default:

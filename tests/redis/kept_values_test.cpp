@@ -88,7 +88,7 @@ TEST_F(KeptValues, ALoadFromBeforeAChangeIsNotJoinedAfterIt) {
                                return loaded;
                              }));
   here.core()->probe = [&](Core::Point point, std::string_view of) {
-    if (point != Core::Point::before_shared_store || of != "f:1" || !armed.exchange(false)) return;
+    if (point != Core::Point::before_l2_store || of != "f:1" || !armed.exchange(false)) return;
     // Whether it could be stored is not known afterwards.
     proxy->set(Fault::hold(Fault::Way::replies));
     late = std::async(std::launch::async, [&] { return f(1); });

@@ -9,10 +9,15 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <dsta/cache/json.hpp>
 #include <dsta/cache/testing.hpp>
+
+using Alternative = std::variant<int, nlohmann::json>;
+template <>
+inline constexpr bool dsta::cache::in_process_only<Alternative> = true;
 
 namespace dsta::cache {
 namespace {
@@ -106,7 +111,10 @@ TEST_F(JsonDepth, NorInsideAContainer) {
   EXPECT_THROW(cache.set("k", map), ValueError);
   EXPECT_THROW(cache.set("k", std::optional<json>(nested(kFarTooDeep))), ValueError);
   EXPECT_THROW(cache.set("k", std::make_shared<const json>(nested(kFarTooDeep))), ValueError);
+  EXPECT_THROW(cache.set("k", Alternative(nested(kFarTooDeep))), ValueError);
   EXPECT_FALSE(cache.exists("k"));
+  EXPECT_TRUE(cache.set("k", Alternative(nested(3))));
+  EXPECT_TRUE(cache.set("k", Alternative(1)));
 }
 
 TEST_F(JsonDepth, AFunctionsBottomlessResultIsTheCallersError) {

@@ -128,7 +128,7 @@ class Interleaving {
     auto& under_way = under_way_[key];
     switch (point) {
       case Core::Point::before_queue:
-      case Core::Point::before_shared_store:
+      case Core::Point::before_l2_store:
       case Core::Point::before_l1_store:
       case Core::Point::unconfirmed:
         break;

@@ -51,16 +51,16 @@ TEST_F(OwnLoad, IsKeptWhetherTheChannelIsUpOrDown) {
   EXPECT_TRUE(is_kept_over([] {}));
   store.fill_epoch().open();
   EXPECT_TRUE(is_kept_over([] {}));
-  store.close(true);
+  store.close_fills(true);
   EXPECT_TRUE(is_kept_over([] {}));
 }
 
 TEST_F(OwnLoad, IsNotKeptOverALossOrAReturnOfTheChannel) {
   store.fill_epoch().open();
-  EXPECT_FALSE(is_kept_over([&] { store.close(true); }));
-  EXPECT_FALSE(is_kept_over([&] { store.close(true); })) << "down already, and emptied once more";
+  EXPECT_FALSE(is_kept_over([&] { store.close_fills(true); }));
+  EXPECT_FALSE(is_kept_over([&] { store.close_fills(true); })) << "down already, and emptied once more";
   EXPECT_FALSE(is_kept_over([&] { store.fill_epoch().open(); }));
-  EXPECT_FALSE(is_kept_over([&] { store.close(false); })) << "what L2 has too is bypassed";
+  EXPECT_FALSE(is_kept_over([&] { store.close_fills(false); })) << "what L2 has too is bypassed";
   EXPECT_FALSE(is_kept_over([&] { store.fill_epoch().close(); })) << "in the child of a fork";
 }
 

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "counted.hpp"
 #include "l1/hit.hpp"
 #include "on_threads.hpp"
 
@@ -75,32 +76,15 @@ TEST(RemovedEntriesRace, AReaderFindsAWholeValueOrNone) {
   EXPECT_GT(hits, 0u);
 }
 
-/// Counts the values that live.
-struct Counted {
-  static inline std::atomic<std::int64_t> living{0};
-  Counted() { ++living; }
-  Counted(const Counted&) { ++living; }
-  Counted& operator=(const Counted&) = delete;
-  ~Counted() { --living; }
-};
-
-}  // namespace
-}  // namespace dsta::cache::detail
-
-template <>
-inline constexpr bool dsta::cache::in_process_only<dsta::cache::detail::Counted> = true;
-
-namespace dsta::cache::detail {
-namespace {
-
 /// Entries that a writer has taken out to look for their readers are not in the shard when all of it is freed.
 TEST(RemovedEntriesRace, NoneOutlivesTheCallThatFreesThemAll) {
   for (std::uint64_t round = 1; round <= 20; ++round) {
+    testing_support::Counted::Count count{0};
     Store store({.max_bytes = std::size_t{64} << 20}, kNow);
     std::atomic<bool> closed{false};
     std::atomic<std::uint32_t> numbers{0};
     const auto put = [&] {
-      NodeRef made = make_node<Counted>(Key(numbers++).view);
+      NodeRef made = make_node<testing_support::Counted>(Key(numbers++).view, count);
       made->refresh_at = made->fresh_until = made->stale_until = TimePoint::max();
       store.put(std::move(made), kNow);
     };
@@ -112,7 +96,7 @@ TEST(RemovedEntriesRace, NoneOutlivesTheCallThatFreesThemAll) {
       store.free_removed();
       closed = true;
     });
-    const std::int64_t living = Counted::living;
+    const std::int64_t living = count;
     // What was put after the others were removed is there.
     EXPECT_LE(living, static_cast<std::int64_t>(store.contents(kNow).entries)) << "round " << round;
   }

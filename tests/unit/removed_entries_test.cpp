@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "counted.hpp"
 #include "hand_executor.hpp"
 #include "l1/hit.hpp"
 
@@ -19,6 +20,7 @@ namespace dsta::cache::detail {
 namespace {
 
 using namespace std::chrono_literals;
+using testing_support::Counted;
 using testing_support::HandExecutor;
 
 const TimePoint kNow{std::chrono::hours(1)};
@@ -92,26 +94,8 @@ TEST_F(RemovedEntries, WhatWasClearedMakesRoomAsItIsWrittenOver) {
   EXPECT_TRUE(read(10'999));
 }
 
-/// Counts those that live.
-struct Counted {
-  explicit Counted(int& living_) : living(&living_) { ++*living; }
-  Counted(const Counted& other) : living(other.living) { ++*living; }
-  Counted& operator=(const Counted&) = default;
-  ~Counted() { --*living; }
-  int* living;
-};
-
-}  // namespace
-}  // namespace dsta::cache::detail
-
-template <>
-inline constexpr bool dsta::cache::in_process_only<dsta::cache::detail::Counted> = true;
-
-namespace dsta::cache::detail {
-namespace {
-
 TEST(FlushAll, IsSeenAtOnceAndFreesBehind) {
-  int living = 0;
+  Counted::Count living{0};
   const auto executor = std::make_shared<HandExecutor>();
   {
     CacheManager cache({.executor = executor});
@@ -143,7 +127,7 @@ TEST(FlushAll, StatisticsCountNothingThatIsGone) {
 }
 
 TEST(ClosedManager, FreesItsValuesAlthoughAWrapperOutlivesIt) {
-  int living = 0;
+  Counted::Count living{0};
   auto cache = std::make_unique<CacheManager>();
   const auto f = cache->cached({.prefix = "f"}, [&](int) { return Counted(living); });
   for (int i = 0; i < 100; ++i) f(i);

@@ -1,13 +1,7 @@
 #pragma once
 /// Values that never leave the process: handles, prepared statements, loaded models, what refers to memory or a
 /// connection of this process.
-#include <memory>
-#include <optional>
-#include <ranges>
-#include <tuple>
-#include <type_traits>
-#include <utility>
-#include <variant>
+#include <dsta/cache/detail/holds.hpp>
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -23,23 +17,14 @@ inline constexpr bool in_process_only = false;
 
 namespace detail {
 
-/// True when T is marked or holds what is. Looks `Depth` levels deep, as some types are ranges of themselves.
-template <class T, int Depth = 4>
-inline constexpr bool stays_in_process = in_process_only<T>;
-template <class T, int Depth>
-  requires(!in_process_only<T> && Depth > 0 && std::ranges::input_range<const T>)
-inline constexpr bool stays_in_process<T, Depth> = stays_in_process<std::ranges::range_value_t<const T>, Depth - 1>;
-template <class T, int Depth>
-inline constexpr bool stays_in_process<std::optional<T>, Depth> = stays_in_process<T, Depth>;
-template <class T, int Depth>
-inline constexpr bool stays_in_process<std::shared_ptr<T>, Depth> = stays_in_process<std::remove_cv_t<T>, Depth>;
-template <class A, class B, int Depth>
-inline constexpr bool stays_in_process<std::pair<A, B>, Depth> =
-    stays_in_process<std::remove_cv_t<A>, Depth> || stays_in_process<B, Depth>;
-template <class... Ts, int Depth>
-inline constexpr bool stays_in_process<std::tuple<Ts...>, Depth> = (stays_in_process<Ts, Depth> || ...);
-template <class... Ts, int Depth>
-inline constexpr bool stays_in_process<std::variant<Ts...>, Depth> = (stays_in_process<Ts, Depth> || ...);
+struct MarkedInProcess {
+  template <class T>
+  static constexpr bool of = in_process_only<T>;
+};
+
+/// True when T is marked or holds what is.
+template <class T>
+inline constexpr bool stays_in_process = holds<MarkedInProcess, T>;
 
 }  // namespace detail
 }  // namespace v1

@@ -1,5 +1,6 @@
 #include "l2/client/pending_queue.hpp"
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 

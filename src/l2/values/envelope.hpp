@@ -1,7 +1,6 @@
 #pragma once
 /// What L2 stores under a key: a value with all that decides whether it is valid, or a lease that identifies its load.
 /// docs/formats.md describes the bytes.
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <limits>

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "base/fork_count.hpp"
 #include "base/nonce.hpp"
 #include "base/saturating_add.hpp"
 #include "l2/values/life_text.hpp"
@@ -159,8 +160,8 @@ bool VersionStore::is_kept(std::string_view dependency, const Version& version, 
 }
 
 void VersionStore::forget_parent() {
-  static_cast<void>(memory_.release());
-  static_cast<void>(notices_.release());
+  leave_to_parent(memory_);
+  leave_to_parent(notices_);
   memory_ = std::make_unique<VersionMemory>();
   notices_ = std::make_unique<NoticeMemory>();
 }

@@ -19,6 +19,7 @@
 #include <dsta/cache/codable.hpp>
 #include <dsta/cache/detail/binary_codec.hpp>
 #include <dsta/cache/detail/codec_traits.hpp>
+#include <dsta/cache/detail/holds.hpp>
 #include <dsta/cache/detail/number_text.hpp>
 #include <dsta/cache/detail/shape.hpp>
 
@@ -27,40 +28,19 @@ inline namespace v1 {
 
 namespace detail {
 
-/// Types that are no ranges and hold none. Asking this first is cheaper than the concepts of <ranges>.
+/// What only refers to its elements: std::string_view, std::span, a lazy range.
+struct RefersElsewhere {
+  template <class T>
+  static constexpr bool of = !is_plain<T> && std::ranges::view<T>;
+};
 template <class T>
-inline constexpr bool is_plain = std::is_arithmetic_v<T> || std::is_enum_v<T> || std::is_same_v<T, std::string>;
+inline constexpr bool RefersElsewhere::of<std::initializer_list<T>> = true;
+template <class T>
+inline constexpr bool RefersElsewhere::of<std::reference_wrapper<T>> = true;
 
-/// True for what only refers to its elements (std::string_view, std::span, a lazy range), also inside containers,
-/// optionals, pairs, tuples and variants: it would dangle in a cache. Looks `Depth` levels deep, as some types are
-/// ranges of themselves.
-template <class T, int Depth = 4>
-inline constexpr bool holds_view = [] {
-  if constexpr (is_plain<T> || Depth == 0) {
-    return false;
-  } else if constexpr (std::ranges::range<T>) {
-    if constexpr (std::ranges::view<T>) {
-      return true;
-    } else {
-      return holds_view<std::ranges::range_value_t<T>, Depth - 1>;
-    }
-  } else {
-    return false;
-  }
-}();
-template <class T, int Depth>
-inline constexpr bool holds_view<std::initializer_list<T>, Depth> = true;
-template <class T, int Depth>
-inline constexpr bool holds_view<std::reference_wrapper<T>, Depth> = true;
-template <class T, int Depth>
-inline constexpr bool holds_view<std::optional<T>, Depth> = holds_view<T, Depth>;
-template <class A, class B, int Depth>
-inline constexpr bool holds_view<std::pair<A, B>, Depth> =
-    holds_view<std::remove_cv_t<A>, Depth> || holds_view<B, Depth>;
-template <class... Ts, int Depth>
-inline constexpr bool holds_view<std::tuple<Ts...>, Depth> = (holds_view<Ts, Depth> || ...);
-template <class... Ts, int Depth>
-inline constexpr bool holds_view<std::variant<Ts...>, Depth> = (holds_view<Ts, Depth> || ...);
+/// Such a value would dangle in a cache.
+template <class T>
+inline constexpr bool holds_view = holds<RefersElsewhere, T>;
 
 }  // namespace detail
 

@@ -113,7 +113,7 @@ std::optional<detail::result_t<F, const Arguments&...>> cached<F>::peek(const Ar
     } else if (state_->may_read_here()) {
       node = detail::read_with_tags(*state_, key.view(), kType, detail::tags_for<F>(*state_, arguments...));
     }
-    if (!node && state_->core->has_shared() && kType.shareable) {
+    if (!node && state_->core->has_l2() && kType.shareable) {
       node = detail::fetch_one(*state_, key.view(), kType, detail::tags_for<F>(*state_, arguments...));
     }
     if (!node) return std::nullopt;

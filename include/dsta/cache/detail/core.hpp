@@ -43,7 +43,7 @@ class Core : public Probes {
   Freshness hit_manual(const KeyView& key, const TypeOps& type, const EntryOptions& options, Copier* copier, void* out);
 
   /// There is an L2.
-  bool has_shared() const noexcept;
+  bool has_l2() const noexcept;
   /// Which levels a manual call with these options goes to.
   Reach reach(const EntryOptions& options);
   /// Reads all items from L2 at once, as values of one of the `types` (the first that fits), and keeps in L1 what may

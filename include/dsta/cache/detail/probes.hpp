@@ -16,7 +16,7 @@ struct Probes {
     before_store,
     after_store,
     before_wait,
-    before_shared_store,
+    before_l2_store,
     before_l1_store,
     unconfirmed,  ///< an invalidation was not, and nobody knows yet
   };

@@ -151,7 +151,7 @@ struct WrapperBase {
   /// False where L1 is not to be used although it is there.
   bool reads_here() const { return may_read_here() && !identity->mixed_tags.load(std::memory_order_relaxed); }
   /// The same where the tags of what is found are compared.
-  bool may_read_here() const { return in_process || !core->has_shared(); }
+  bool may_read_here() const { return in_process || !core->has_l2(); }
 
   std::shared_ptr<Core> core;
   std::shared_ptr<const EntryTerms> terms;
