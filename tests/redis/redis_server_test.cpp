@@ -41,6 +41,21 @@ TEST_F(RedisServerTest, AnswersByTcpAndByItsUnixSocket) {
   EXPECT_EQ(server.url(), "redis://127.0.0.1:" + std::to_string(server.port()));
 }
 
+TEST_F(RedisServerTest, OneThatWasChosenIsTheOneThatRuns) {
+  const char* const before = std::getenv("DSTA_CACHE_REDIS_SERVER");
+  const std::string chosen = before ? before : "";
+  ::setenv("DSTA_CACHE_REDIS_SERVER", "/nowhere/valkey-server", 1);
+  std::string said;
+  try {
+    RedisServer::available();
+  } catch (const std::runtime_error& error) {
+    said = error.what();
+  }
+  before ? ::setenv("DSTA_CACHE_REDIS_SERVER", chosen.c_str(), 1) : ::unsetenv("DSTA_CACHE_REDIS_SERVER");
+  EXPECT_NE(said.find("/nowhere/valkey-server"), std::string::npos) << said;
+  EXPECT_TRUE(RedisServer::available());
+}
+
 TEST_F(RedisServerTest, TwoServersShareNothing) {
   RedisServer one, other;
   EXPECT_NE(one.port(), other.port());
