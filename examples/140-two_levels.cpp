@@ -106,7 +106,7 @@ int main() {
   const CacheStats stats = risk.cache.get_stats();
   check((stats.l2_hits > 0) == shared, "the quote that the other process had loaded, and more");
   check(stats.pending_invalidations == 0, "the server has confirmed every invalidation");
-  std::printf("%llu errors, %llu writes without an answer, out of hearing %llu times\n",
+  std::printf("%llu errors, %llu writes without a reply, invalidation channel lost %llu times\n",
               static_cast<unsigned long long>(stats.l2_errors), static_cast<unsigned long long>(stats.unknown_writes),
               static_cast<unsigned long long>(stats.l1_suspensions));
   // [/stats]

@@ -97,7 +97,7 @@ EntryTerms resolve(const OptionLayers& layers, Duration default_ttl) {
     if (layer) terms.tags.insert(terms.tags.end(), layer->tags.begin(), layer->tags.end());
   }
   if (!std::ranges::all_of(terms.tags, is_tag)) {
-    throw ConfigError("tags: a tag is not empty and does not begin with a byte 1: name it, or leave it out");
+    throw ConfigError("tags: a tag is not empty and does not begin with the byte 0x01: name it, or leave it out");
   }
   if (terms.raw && terms.stale_for > Duration::zero()) {
     throw ConfigError("raw and stale_for contradict each other: a raw value has nothing but its ttl");

@@ -188,7 +188,7 @@ class CacheManager {
   // --- invalidation by tag
 
   /// Invalidates every entry with this tag, and every load of one in progress. Constant cost. Throws KeyError for an
-  /// empty tag and for one that begins with a byte 1.
+  /// empty tag and for one that begins with the byte 0x01.
   void invalidate_tag(std::string_view tag, TagMode mode = TagMode::remove);
 
   // --- statistics

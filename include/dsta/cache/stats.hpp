@@ -8,7 +8,7 @@ inline namespace v1 {
 /// Counts since the start or the last clear_stats(). A plain value: a snapshot.
 struct CacheStats {
   std::uint64_t hits = 0;            ///< requests answered from the cache, stale ones included
-  std::uint64_t misses = 0;          ///< requests that were not
+  std::uint64_t misses = 0;          ///< requests not answered from the cache
   std::uint64_t sets = 0;            ///< values stored, by manual calls and by wrapped functions
   std::uint64_t deletes = 0;         ///< keys that del, invalidate or a pattern removed
   std::uint64_t total_requests = 0;  ///< hits + misses

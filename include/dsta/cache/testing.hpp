@@ -77,7 +77,7 @@ class InlineExecutor final : public Executor {
   }
 };
 
-/// A fault of a cache, as of one whose server does not answer. For a cache without a server, such as that of
+/// Simulates a cache whose server does not respond; switch it on and off. Works only without a server, as in
 /// CleanCache.
 ///
 /// While it is on, reads find nothing, wrapped functions and loads run each time, writes are not stored, counters
