@@ -224,7 +224,7 @@ void L2Cache::count_undecoded(std::string_view why) {
   context_.identities.manual({}).counters.add(Count::codec_errors);
   if (undecoded_.first(why)) {
     context_.log(LogLevel::warning,
-                 fmt::format("an entry of L2 was not readable ({}): such entries are misses (logged once)", why));
+                 fmt::format("an entry at L2 could not be decoded ({}): such entries are misses (logged once)", why));
   }
 }
 
