@@ -145,7 +145,7 @@ bool L2Cache::read(std::span<Fetched> items, std::span<const TypeOps* const> typ
   const std::uint64_t confirmed_before = pending().confirmed();
   for (std::size_t i = 0; i < items.size(); ++i) {
     if (fill) flights.begin(items[i].key, *types[0], sequence_before);
-    // In this order: an invalidation that is not confirmed is made known first, and then fences what has begun.
+    // In this order, a flight first: the first invariant.
     if (pending().concerns_key(items[i].key.name)) {
       if (fill) flights.drop_last(context_.now());
       continue;
