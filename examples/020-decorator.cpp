@@ -33,10 +33,10 @@ int main() {
   check(price("BTCUSDT") == 1 && price("BTCUSDT") == 1, "equal arguments: the function ran once");
   check(price(std::string("BTCUSDT")) == 1, "arguments are compared as the parameter's type: std::string");
   check(price.refresh("BTCUSDT") == 2 && price("BTCUSDT") == 2, "refresh runs it now and stores the result");
-  check(price.peek("BTCUSDT") == 2 && !price.peek("ETHUSDT"), "peek looks and never runs it");
-  check(price.put("ETHUSDT", 3000.0) && price("ETHUSDT") == 3000, "put stores a value that was come by otherwise");
-  check(price.invalidate("ETHUSDT") && !price.invalidate("ETHUSDT"), "invalidate: true when there was one");
-  check(cache.get<double>(price.key_for("BTCUSDT")) == 2.0, "key_for is the key that manual calls take");
+  check(price.peek("BTCUSDT") == 2 && !price.peek("ETHUSDT"), "peek reads and never runs it");
+  check(price.put("ETHUSDT", 3000.0) && price("ETHUSDT") == 3000, "put stores a value obtained elsewhere");
+  check(price.invalidate("ETHUSDT") && !price.invalidate("ETHUSDT"), "invalidate: true if there was a value");
+  check(cache.get<double>(price.key_for("BTCUSDT")) == 2.0, "key_for returns the key for manual calls");
   // [/call]
 
   check(price.key_for(std::string(1000, 'x')).size() == dsta::cache::kReadableKeyBytes, "long keys end in a hash");
@@ -44,7 +44,7 @@ int main() {
   // [many]
   const auto prices = price.many({"BTCUSDT", "ETHUSDT", "BTCUSDT"});
   check(prices.size() == 3 && prices[0] == prices[2].value(),
-        "a result per item, in their order, equal ones loaded once");
+        "one result per item, in order; equal items are loaded once");
   for (const dsta::cache::Outcome<double>& one : prices) check(one.has_value(), "a value, or error() says why not");
   // [/many]
 
@@ -62,6 +62,6 @@ int main() {
   const dsta::cache::FunctionInfo info = candles.cache_info();
   check(info.prefix == "candles" && info.hits == 1 && info.misses == 2 && info.sets == 1, "cache_info counts");
   candles.cache_clear();
-  check(!candles.peek("BTCUSDT", 500) && price.peek("BTCUSDT"), "cache_clear forgets this function's values only");
+  check(!candles.peek("BTCUSDT", 500) && price.peek("BTCUSDT"), "cache_clear removes this function's values only");
   // [/info]
 }

@@ -18,7 +18,7 @@ int main() {
   check(!cache.get("user:1"), "another prefix is another key");
   check(!cache.get<int>("user:1", {.prefix = "session"}), "a value of another type is a miss");
   check(cache.get_or("user:2", "nobody", {.prefix = "session"}) == "nobody", "get_or falls back, and stores nothing");
-  check(cache.exists("session:user:1"), "the joined key is the key: prefix, ':' and the rest");
+  check(cache.exists("session:user:1"), "the full key is prefix, ':' and key");
   // [/set_get]
 
   // [ttl]
@@ -29,7 +29,7 @@ int main() {
   check(cache.get_ttl("constant") == dsta::cache::forever && !cache.get_ttl("absent"), "forever; nullopt when absent");
   const auto refused = cache.set("constant", 2.72, {.ttl = 0s});
   check(refused == dsta::cache::SetResult::not_stored && !refused.reason().empty() && !cache.exists("constant"),
-        "a ttl of zero: not stored, and what was there is gone");
+        "a ttl of zero: not stored, and the old value is removed");
   // [/ttl]
 
   // [get_or_load]
@@ -42,20 +42,20 @@ int main() {
 
   // [lookup]
   const dsta::cache::Lookup<int> found = cache.lookup<int>("limit", {.prefix = "config"});
-  check(found && found.value == 100 && found.source == dsta::cache::Source::l1, "lookup: the value and where it was");
-  check(!found.stale && found.age >= 0s && found.age < 1min, "and how old it is");
+  check(found && found.value == 100 && found.source == dsta::cache::Source::l1, "lookup: the value and its level");
+  check(!found.stale && found.age >= 0s && found.age < 1min, "and its age");
   // [/lookup]
 
   // [many]
   cache.set_many<int>({{"a", 1}, {"b", 2}}, {.prefix = "many"});
   const auto values = cache.get_many<int>({"a", "b", "c"}, {.prefix = "many"});
   check(values[0] == 1 && values[1] == 2 && !values[2], "get_many: in the order of the keys");
-  check(cache.del_many({"a", "c"}, {.prefix = "many"}) == 1, "del_many: how many there were");
+  check(cache.del_many({"a", "c"}, {.prefix = "many"}) == 1, "del_many: how many existed");
   // [/many]
 
   // [counter]
   check(cache.increment("calls", 1, {.ttl = 1h, .prefix = "stats"}) == 1,
-        "a counter starts from 0; ttl from its making");
+        "a counter starts at 0; its ttl starts when it is created");
   check(cache.increment("calls", 41, {.prefix = "stats"}) == 42, "increment returns the new value");
   check(cache.get<int>("calls", {.prefix = "stats"}) == 42, "a counter reads as any integer type it fits");
   // [/counter]

@@ -26,10 +26,10 @@ int main() {
   // [matching]
   auto trades = cache.cached({.ttl = 1h, .prefix = "trades"}, count);
   trades("BTC:USDT", 1), trades("BTC:USDT", 2), trades("ETH:USDT", 1);
-  check(trades.invalidate_matching("BTC:USDT") == 2, "all calls whose first argument this is");
+  check(trades.invalidate_matching("BTC:USDT") == 2, "all calls with this first argument");
   using dsta::cache::glob_escape, dsta::cache::key_part;
   check(cache.delete_pattern("trades:" + glob_escape(key_part("ETH:USDT")) + ":*") == 1, "the same, by key");
-  check(trades.invalidate_matching() == 0, "of all calls none is left");
+  check(trades.invalidate_matching() == 0, "no call is left");
   // [/matching]
 
   // [trade]
@@ -52,14 +52,14 @@ int main() {
   spread("BTCUSDT", "ETHUSDT");
   const auto removed = dsta::cache::CacheInvalidator(market).invalidate_symbol_data("ETHUSDT");
   check(removed == 0, "every function under the prefixes names the tag: no pattern was needed");
-  check(!spread.peek("BTCUSDT", "ETHUSDT"), "gone by its second symbol, which has a tag of its own");
+  check(!spread.peek("BTCUSDT", "ETHUSDT"), "invalidated by its second symbol, which has its own tag");
   // [/two_symbols]
 
   spread("BTCUSDT", "ETHUSDT");
   // [tags_only]
   // Whatever any process of this space caches under api:, db:, indicator: and session: names symbol:, exchange:, user:.
   dsta::cache::CacheInvalidator by_tag{market, {.tags_only = true}};
-  check(by_tag.invalidate_symbol_data("BTCUSDT") == 0, "constant cost; what goes by its tag is not counted");
+  check(by_tag.invalidate_symbol_data("BTCUSDT") == 0, "constant cost; entries invalidated by tag are not counted");
   // [/tags_only]
   check(!spread.peek("BTCUSDT", "ETHUSDT"), "gone by its first symbol");
 
@@ -69,7 +69,7 @@ int main() {
   cache.invalidate_tag("symbol:BTCUSDT");  // {0} is the first argument
   check(!candles.peek("BTCUSDT", 500) && candles.peek("ETHUSDT", 500), "one symbol's candles are gone");
   cache.invalidate_tag("candles");
-  check(!candles.peek("ETHUSDT", 500), "all candles are gone, however many, at the cost of one");
+  check(!candles.peek("ETHUSDT", 500), "all candles are gone, at constant cost");
   cache.set("AAPL", 190.5, {.tags = {"sector:tech"}});  // manual entries have tags too
   // [/tags]
   cache.invalidate_tag("sector:tech");
@@ -79,7 +79,7 @@ int main() {
   auto quote = cache.cached({.ttl = 60s, .prefix = "quote", .tags = {"quotes"}, .stale_for = 10min}, count);
   const int old = quote("BTCUSDT", 1);
   cache.invalidate_tag("quotes", dsta::cache::TagMode::expire);
-  check(quote("BTCUSDT", 1) == old, "expired, not removed: served once more while it is loaded again");
+  check(quote("BTCUSDT", 1) == old, "expired, not removed: served while it is reloaded");
   check(quote("BTCUSDT", 1) == old + 1, "the new value");
   // [/soft]
 
@@ -91,6 +91,6 @@ int main() {
           .adaptive_tags([](const std::string& symbol) { return std::vector<std::string>{"symbol:" + symbol}; });
   positions(1), positions(2);
   cache.invalidate_tag("symbol:ETHUSDT");
-  check(positions.peek(1) && !positions.peek(2), "tags that only the value knows");
+  check(positions.peek(1) && !positions.peek(2), "tags that depend on the value");
   // [/adaptive_tags]
 }

@@ -39,7 +39,7 @@ int main() {
   for (const dsta::cache::WarmError& error : report.errors) {
     std::printf("  %s: %s\n", error.key.c_str(), error.message.c_str());  // api:ticker:BAD: no such symbol
   }
-  check(warmer.warm_indicators({"BTCUSDT"}, {"rsi"}).warmed == 1, "the indicators named; none named: all");
+  check(warmer.warm_indicators({"BTCUSDT"}, {"rsi"}).warmed == 1, "the named indicators; without names, all");
   // [/warmer]
   check(report.errors.size() == 1 && report.errors[0].item == "ticker(BAD)" && report.took >= 0s,
         "the report names it");

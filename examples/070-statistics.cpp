@@ -36,13 +36,13 @@ int main() {
     std::printf("%-8s %s\n", prefix.c_str(), of_prefix.hit_rate_text().c_str());
   }
   const dsta::cache::FunctionInfo info = ticker.cache_info();
-  check(info.name == "ticker" && info.hits == 1 && info.misses == 1 && info.loads == 1, "one function's counts");
-  check(info.hit_rate == 0.5 && info.load_failures == 0 && info.load_seconds >= 0, "and what its loads cost");
+  check(info.name == "ticker" && info.hits == 1 && info.misses == 1 && info.loads == 1, "the counts of one function");
+  check(info.hit_rate == 0.5 && info.load_failures == 0 && info.load_seconds >= 0, "and the cost of its loads");
   // [/prefix]
 
   // [clear]
   cache.clear_stats();
-  check(cache.get_stats().total_requests == 0 && ticker.peek("BTCUSDT"), "clear_stats forgets counts, not values");
+  check(cache.get_stats().total_requests == 0 && ticker.peek("BTCUSDT"), "clear_stats resets counts and keeps values");
   // [/clear]
 
   // [alarm]

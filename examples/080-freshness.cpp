@@ -29,7 +29,7 @@ int main() {
   check(price("BTC") == 1 && price("BTC") == 2, "past its ttl: the old value at once, and a refresh in the background");
   down = true;
   clock.advance(9min);
-  check(price("BTC") == 2 && cache.lookup<int>("price:BTC").stale, "the source is down: the old value goes on");
+  check(price("BTC") == 2 && cache.lookup<int>("price:BTC").stale, "the source is down: the old value is still served");
   clock.advance(3min);
   bool thrown = false;
   try {
@@ -63,15 +63,15 @@ int main() {
   last("LUNA");
   last_trade = 0;  // delisted
   clock.advance(61s);
-  check(last("LUNA") == 12.5, "stale, and a refresh: it brings a value that is not to be kept");
-  check(!last.peek("LUNA"), "so the old one is gone, too");
+  check(last("LUNA") == 12.5, "the stale value, and a refresh: its value must not be kept");
+  check(!last.peek("LUNA"), "so the old value is removed too");
   // [/not_kept]
 
   // [refresh_ahead]
   auto ticker = cache.cached({.ttl = 60s, .prefix = "ticker", .refresh_ahead = 0.8}, fetch);
   const int first = ticker("BTC");
   clock.advance(50s);  // past 0.8 * 60 s
-  check(ticker("BTC") == first, "a hit, that starts a refresh in the background");
+  check(ticker("BTC") == first, "a hit that starts a refresh in the background");
   clock.advance(50s);
   check(ticker.peek("BTC") == first + 1, "a key in use never expires under its users");
   // [/refresh_ahead]
@@ -95,22 +95,22 @@ int main() {
         return id == 1 ? std::optional<std::string>("Ada") : std::nullopt;
       });
   const int before = calls;
-  check(!find(2) && !find(2) && calls == before + 1, "that there is no user 2 is remembered");
+  check(!find(2) && !find(2) && calls == before + 1, "the absence of user 2 is cached");
   check(cache.get_ttl("user:2") == 30s, "for half a minute");
   // [/negative]
 
   // [adaptive]
   auto token = cache.cached({.prefix = "token"}, fetch).adaptive_ttl([](int value) { return value * 1s; });
   const int seconds = token("app");
-  check(cache.get_ttl("token:app") == seconds * 1s, "the value says how long it is good for");
+  check(cache.get_ttl("token:app") == seconds * 1s, "the ttl comes from the value");
   // [/adaptive]
 
   // [jitter]
   cache.set("a", 1, {.ttl = 100s, .jitter = 0.1, .idle_ttl = 30s});
   check(*cache.get_ttl("a") >= 90s && *cache.get_ttl("a") <= 100s, "up to a tenth shorter, at random");
   clock.advance(20s), (void)cache.get<int>("a"), clock.advance(20s);
-  check(cache.exists("a"), "read within 30 s: it stays");
+  check(cache.exists("a"), "read within 30 s: kept");
   clock.advance(30s);
-  check(!cache.exists("a"), "nobody read it for 30 s: it is gone");
+  check(!cache.exists("a"), "not read for 30 s: gone");
   // [/jitter]
 }

@@ -63,7 +63,7 @@ int main() {
   clock.advance(61s);
   check(contract("BTCUSDT") == "BTCUSDT tick=0.01", "the exchange is down: the value stays");
   check(cache.lookup("contract:BTCUSDT").stale, "it is no fresher than before");
-  check(contract.cache_info().load_failures == 0, "skip is no failure");
+  check(contract.cache_info().load_failures == 0, "skip is not a failure");
   exchange.down = false;
   clock.advance(5s);  // the default refresh_backoff
   contract("BTCUSDT");

@@ -40,7 +40,7 @@ int main() {
   const auto found = quote.many({"BTCUSDT", "ETHUSDT", "NOSUCH", "SOLUSDT", "ETHUSDT"});
   check(exchange.requests == 2, "one request for BTCUSDT, one for the three others");
   check(found.size() == 5 && found[0] == 64000.5 && found[4] == 3000.25, "an outcome for each item, in their order");
-  check(quote("SOLUSDT") == 140.0 && exchange.requests == 2, "what a batch loaded, single calls find");
+  check(quote("SOLUSDT") == 140.0 && exchange.requests == 2, "single calls find what a batch loaded");
   // [/bulk_loader]
 
   // [outcome]
@@ -68,7 +68,7 @@ int main() {
             return answers;
           });
   const auto averages = average.many(std::vector<Range>{{"BTCUSDT", 20}, {"BTCUSDT", 0}});
-  check(averages[0] == 30.0 && averages[1].error(), "an error is that of its item alone");
+  check(averages[0] == 30.0 && averages[1].error(), "an error affects only its own item");
   // [/arguments]
 
   // [manager]

@@ -26,7 +26,7 @@ int main() {
   check(timed_out, "the caller waited for 20 ms and no longer");
   answer.set_value();
   while (!slow.peek(1)) std::this_thread::sleep_for(1ms);
-  check(slow.peek(1) == 42, "the late answer was stored all the same");
+  check(slow.peek(1) == 42, "the late result was stored");
   // [/load_timeout]
 
   // [soft_timeout]
@@ -35,6 +35,6 @@ int main() {
                             [&](const std::string&) { return ++calls; });
   check(price("BTC") == 1, "loaded");
   cache.invalidate_tag("prices", dsta::cache::TagMode::expire);  // past its ttl from here on
-  check(price("BTC") == 2, "the refresh ended within 5 s: the caller got the new value, else it had got the stale one");
+  check(price("BTC") == 2, "the refresh ended within 5 s, so the caller got the new value");
   // [/soft_timeout]
 }

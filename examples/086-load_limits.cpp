@@ -58,9 +58,9 @@ int main() {
   } catch (const dsta::cache::OverloadError&) {
     refused = true;
   }
-  check(refused && cache.get_stats().shed == 1, "no place and no room to wait: refused at once, and counted");
+  check(refused && cache.get_stats().shed == 1, "no place and no room in the queue: refused at once, and counted");
   answer.count_down();
   slow.join();
-  check(report(1) == 1 && report(2) == 2, "hits need no place, and now there is one");
+  check(report(1) == 1 && report(2) == 2, "hits need no place, and a place is free now");
   // [/overload]
 }

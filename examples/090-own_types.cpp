@@ -50,7 +50,7 @@ struct dsta::cache::codec<Quote> {
   static void encode(const Quote& value, std::string& out) { out += value.text; }
   static std::optional<Quote> decode(std::string_view bytes) { return Quote{std::string(bytes)}; }
 };
-// Bytes owned outside of the object: what the store charges besides its size.
+// Bytes that the object owns elsewhere: the store adds them to its size.
 inline std::size_t cache_weight(const Quote& quote) { return quote.text.capacity(); }
 // [/codec]
 static_assert(dsta::cache::Codable<Quote> && dsta::cache::Codable<Book>);

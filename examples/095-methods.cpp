@@ -14,7 +14,7 @@ using namespace std::chrono_literals;
 int requests = 0;
 
 // [source]
-class Exchange {  // what fetches; it knows no cache
+class Exchange {  // the source; it does not know the cache
  public:
   explicit Exchange(std::string name) : name_(std::move(name)) {}
   const std::string& name() const { return name_; }
@@ -41,7 +41,7 @@ class PriceService {
 // [/member]
 
 // [shared]
-class Registry {  // loads read it on other threads while exchanges come and go
+class Registry {  // loads read it on other threads while exchanges are added
  public:
   void add(const Exchange& exchange) {
     const std::lock_guard lock(mutex_);
@@ -102,7 +102,7 @@ int main() {
   }
   // [next]
   const PriceService next{cache, std::make_shared<Exchange>("bitstamp")};  // after the first has gone
-  check(next.price("BTCUSDT") == 7 && requests == 5, "another function: it begins without the values of the first");
+  check(next.price("BTCUSDT") == 7 && requests == 5, "another function: it starts without the values of the first");
   // [/next]
 
   // [one]
@@ -112,7 +112,7 @@ int main() {
   check(exchanges.price("binance", "ETHUSDT") == 7 && exchanges.price("kraken", "ETHUSDT") == 7 && requests == 7,
         "the object is an argument");
   exchanges.forget("kraken");
-  check(exchanges.price("binance", "ETHUSDT") == 7 && requests == 7, "and so can be invalidated by itself");
+  check(exchanges.price("binance", "ETHUSDT") == 7 && requests == 7, "so each object can be invalidated separately");
   // [/one]
 
   // [handle]

@@ -33,8 +33,8 @@ int main() {
 
   check(service.price("BTCUSDT") == 64000 && service.price("BTCUSDT") == 64000 && asked == 1, "asked once");
   now = 65000;
-  clean.clock->advance(60s);  // a minute passes, and no test waits for it
-  check(service.price("BTCUSDT") == 64000 && asked == 2, "stale at once; the refresh ran on the spot");
+  clean.clock->advance(60s);  // a minute passes, and the test does not wait
+  check(service.price("BTCUSDT") == 64000 && asked == 2, "the stale value at once; the refresh ran inline");
   check(service.price("BTCUSDT") == 65000 && asked == 2, "and the new price is there");
   // [/fixture]
 
@@ -47,7 +47,7 @@ int main() {
   fault.on();  // as if the server did not answer
   check(shop.price("BTCUSDT") == 20 && shop.price("BTCUSDT") == 30, "each call asks the source; nothing throws");
   check(!outage.cache.set("k", "v") && !outage.cache.get("k") && !check_health(outage.cache).healthy,
-        "nothing is kept");
+        "nothing is stored");
   fault.off();
   check(shop.price("BTCUSDT") == 40 && shop.price("BTCUSDT") == 40, "and cached again");
   // [/fault]

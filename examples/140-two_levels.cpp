@@ -1,4 +1,4 @@
-// A server that processes share: what one loads the others find, and what one changes the others hear of.
+// A server that processes share: what one process loads the others find, and they are notified of what it changes.
 //
 // Two managers stand for two processes of a trading service. With DSTA_CACHE_URL=redis://… they share that server;
 // without it each keeps its own in memory, and the program is the same.
@@ -55,7 +55,7 @@ const char* what_to_do(const SetResult& result) {
 }
 // [/outcome]
 
-/// Other processes hear of a change a moment after it was made.
+/// Other processes are notified of a change a moment after it was made.
 template <class Condition>
 bool soon(Condition condition) {
   for (int i = 0; i < 5000 && !condition(); ++i) std::this_thread::sleep_for(1ms);
@@ -74,17 +74,16 @@ int main() {
   check(same == shared && asked == (shared ? 1 : 2), "one load for all processes that share a server");
   risk.cache.invalidate_tag("symbol:BTCUSDT");
   check(!risk.quote.peek("BTCUSDT"), "gone at once where it was invalidated");
-  if (shared)
-    check(soon([&] { return !gateway.quote.peek("BTCUSDT"); }), "and elsewhere as soon as the message is there");
+  if (shared) check(soon([&] { return !gateway.quote.peek("BTCUSDT"); }), "and elsewhere when the message arrives");
   // [/quotes]
 
   // [raw]
   const EntryOptions json{.ttl = 5s, .prefix = "ticker", .raw = true};
   gateway.cache.set("BTCUSDT", Ticker{64000.5, 64001.0}, json);  // redis-cli GET trading-demo:ticker:BTCUSDT
   if (shared) {
-    check(risk.cache.get("BTCUSDT", json) == R"({"ask":64001.0,"bid":64000.5})", "JSON and nothing around it");
+    check(risk.cache.get("BTCUSDT", json) == R"({"ask":64001.0,"bid":64000.5})", "JSON and nothing else");
     risk.cache.set("ETHUSDT", R"({"bid": 3000, "ask": 3000.25})", json);  // as a program in another language writes it
-    check(gateway.cache.get<Ticker>("ETHUSDT", json)->ask == 3000.25, "and it is read as what it says");
+    check(gateway.cache.get<Ticker>("ETHUSDT", json)->ask == 3000.25, "and it is read like our own");
   }
   // [/raw]
 
@@ -93,20 +92,20 @@ int main() {
   const EntryOptions exact{.ttl = 1h, .prefix = "limit", .level = Level::l2};  // read from the server each time
   gateway.cache.set("sequence", 4711, here);
   gateway.cache.set("desk:7", 1'000'000, exact);
-  check(!risk.cache.get<int>("sequence", here), "what one process keeps for itself");
+  check(!risk.cache.get<int>("sequence", here), "a value of one process");
   check(gateway.cache.lookup<int>("desk:7", exact).source == (shared ? Source::l2 : Source::l1),
         "no copy is kept here");
   if (shared) {
     risk.cache.set("desk:7", 500'000, exact);
-    check(gateway.cache.get<int>("desk:7", exact) == 500'000, "so a limit that was lowered holds at once, everywhere");
+    check(gateway.cache.get<int>("desk:7", exact) == 500'000, "so a lowered limit applies at once, in every process");
   }
   // [/level]
 
   // [stats]
   const CacheStats stats = risk.cache.get_stats();
-  check((stats.l2_hits > 0) == shared, "the quote that the other process had loaded, and more");
+  check((stats.l2_hits > 0) == shared, "values that the other process had loaded");
   check(stats.pending_invalidations == 0, "the server has confirmed every invalidation");
-  std::printf("%llu errors, %llu writes without an answer, out of hearing %llu times\n",
+  std::printf("%llu errors, %llu writes without a reply, invalidation channel lost %llu times\n",
               static_cast<unsigned long long>(stats.l2_errors), static_cast<unsigned long long>(stats.unknown_writes),
               static_cast<unsigned long long>(stats.l1_suspensions));
   // [/stats]
@@ -121,8 +120,8 @@ int main() {
   const SetResult result = away.set("k", 1);
   check(result == SetResult::not_stored && !result.reason().empty(), what_to_do(result));
   away.del("k");
-  check(away.get_stats().pending_invalidations == 1, "what was removed meanwhile is removed when the server is back");
-  check(away.get_stats().l2_errors > 0, "and what failed is counted");
+  check(away.get_stats().pending_invalidations == 1, "the removal is pending until the server is back");
+  check(away.get_stats().l2_errors > 0, "and failed requests are counted");
   const Health health = check_health(away);
   check(!health.healthy && health.backend == "redis", health.error.c_str());
   // [/away]

@@ -132,7 +132,7 @@ int main() {
   // With a ttl of its own
   cache_manager.set("key", "value", {.ttl = 600s, .prefix = "custom"});
 
-  // What to use if there is none
+  // A default for a missing key
   auto found = cache_manager.get_or("key", "default", {.prefix = "custom"});
 
   // Is it there?
@@ -231,7 +231,7 @@ int main() {
   // Of one function
   auto info = get_data_once.cache_info();
 
-  // Its values, and no others, are gone
+  // Removes its values, and no others
   get_data_once.cache_clear();
   // [/info]
   check(info.prefix == "api" && info.name == "data" && info.hits == 0, "function-level statistics");
@@ -264,7 +264,7 @@ int main() {
   check(cache_manager.get<Candle>("key")->close == 1.5, "serialization");
 
   // [prefixes]
-  // They say what is in them
+  // These name their content
   auto good = cached(60s, "api:binance", "depth");
   auto fine = cached(300s, "db:candlesticks");
   auto best = cached(3600s, "indicator:rsi");
@@ -285,7 +285,7 @@ int main() {
   check(get_data("BTCUSDT") == 64007.5 && cache_manager.exists("data:BTCUSDT"), "graceful failure");
 
   // [hit_rate]
-  // Where you draw it
+  // Read the rate yourself
   auto hit_rate = cache_manager.get_stats().hit_rate * 100;
 
   if (hit_rate < 80) {

@@ -1,6 +1,11 @@
 #pragma once
-/// All headers of dsta::cache that need only the standard library. Opt-in headers: dsta/cache/json.hpp (codec for every
-/// type that nlohmann::json converts), dsta/cache/global.hpp (one manager for the program), dsta/cache/testing.hpp.
+/// All headers of dsta::cache that need only the standard library, except the opt-in headers:
+///     dsta/cache/json.hpp     a codec for every type that nlohmann::json converts
+///     dsta/cache/message.hpp  a codec for protobuf messages, and for classes with the same functions
+///     dsta/cache/pfr.hpp      a codec for aggregates whose fields Boost.PFR finds
+///     dsta/cache/global.hpp   one manager for the program
+///     dsta/cache/testing.hpp  a manual clock, an inline executor, a fault to switch on, a clean cache for each test
+///     dsta/cache/src.hpp      the sources of the library, for one file of a program that does not link it
 #include <dsta/cache/cached.hpp>
 #include <dsta/cache/clock.hpp>
 #include <dsta/cache/codec.hpp>

@@ -56,8 +56,8 @@ const std::exception_ptr& BatchPlan::error(std::size_t item) const noexcept {
 
 void refuse_answers(std::size_t answers, std::size_t items) {
   throw LoadError("the bulk_loader returned " + std::to_string(answers) + " answers for " + std::to_string(items) +
-                  " items: return one for each, in their order, and std::nullopt in a std::optional for one that there "
-                  "is not");
+                  " items: return one for each, in their order, and an empty std::optional for an item that does not "
+                  "exist");
 }
 
 std::vector<Loaded> make_loaded(std::size_t calls) { return std::vector<Loaded>(calls); }

@@ -43,7 +43,7 @@ void CacheManager::on_low_hit_rate(double threshold, std::function<void(const Ca
     } catch (const std::exception& e) {  // user code on a thread of ours: logged, the alarm goes on
       core->log(LogLevel::warning, fmt::format("the callback of on_low_hit_rate failed: {}", e.what()));
     } catch (...) {
-      core->log(LogLevel::warning, "the callback of on_low_hit_rate failed: an exception that is no std::exception");
+      core->log(LogLevel::warning, "the callback of on_low_hit_rate failed: an exception that is not a std::exception");
     }
   };
   engine_of(*core_).keep(core_->every(alarm.interval, std::move(look)));

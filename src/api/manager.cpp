@@ -160,7 +160,7 @@ void CacheManager::flush_all() {
 void CacheManager::invalidate_tag(std::string_view tag, TagMode mode) {
   if (!detail::is_tag(tag)) {
     throw KeyError(
-        "invalidate_tag: a tag is not empty and does not begin with a byte 1: name the tag, or use flush_all");
+        "invalidate_tag: a tag must not be empty or begin with the byte 0x01: name the tag, or use flush_all");
   }
   engine_of(*core_).invalidate_tag(tag, mode == TagMode::remove);
   core_->manual({}).counters.add(Count::invalidations);

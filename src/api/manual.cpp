@@ -36,7 +36,7 @@ namespace {
   try {
     if (!engine_of(core).time_left(key, core.reach(options))) return;
     core.log(LogLevel::debug,
-             fmt::format("get under prefix '{}': there is a value, but of another type than {}, which is a miss: ask "
+             fmt::format("get under prefix '{}': the stored value has another type than {}, so this is a miss: ask "
                          "for the type that was stored",
                          options.prefix, type.codec.empty() ? "the one asked for" : type.codec));
   } catch (...) {  // no memory for the text

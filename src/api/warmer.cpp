@@ -132,7 +132,8 @@ void CacheWarmer::schedule(Duration interval, std::function<void()> job) {
     if (!alive) return;
     try {
       alive->log(LogLevel::warning,
-                 fmt::format("a scheduled warming failed, and runs again at its next time: {}", describe(error)));
+                 fmt::format("a scheduled warming run failed and will run again at its next scheduled time: {}",
+                             describe(error)));
     } catch (...) {  // no memory for the text
     }
   };

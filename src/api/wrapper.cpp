@@ -75,13 +75,12 @@ void CallKeyBase::forget_long() noexcept { delete long_; }
 void CallKeyBase::refuse_left_out() {
   throw ConfigError(
       "a call leaves out an argument that the wrapper's key_builder takes: give the key_builder fewer parameters, or "
-      "the "
-      "call all of them (a default argument is known to the function alone)");
+      "give the call all arguments (only the function knows its default arguments)");
 }
 
 void refuse_built_keys(const Identity& function) {
   throw ConfigError("invalidate_matching: the keys of '" + function.text() +
-                    "' are made by its key_builder, which does not say where an argument stands in them: use "
+                    "' are made by its key_builder, which does not say where an argument is in a key: use "
                     "delete_pattern over what it writes, or a tag");
 }
 

@@ -107,7 +107,7 @@ std::shared_ptr<Core> Core::pin() noexcept {
 void Core::set_fault(bool on) {
   Engine& engine = engine_of(*this);
   if (engine.levels_.has_l2()) {
-    throw ConfigError("testing::ServerFault is for a cache without a server: of this one, stop the server");
+    throw ConfigError("testing::ServerFault works only without a server: stop the server instead");
   }
   engine.context_.is_faulty.store(on, std::memory_order_release);
   // Behind the flag: what looked at it before is older than this, and is not kept.

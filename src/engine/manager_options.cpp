@@ -34,7 +34,7 @@ ManagerOptions checked(ManagerOptions options) {
   }
   // Not repeated: it may come from a URL.
   if (options.space.find_first_of(":*?[]\\{} \t\r\n") != std::string::npos) {
-    throw ConfigError("space may hold no ':', blank, brace or glob character");
+    throw ConfigError("space must not contain ':', blanks, braces or glob characters");
   }
   const auto check_period = [](OptionalDuration& given, OptionalDuration standard, const char* name) {
     if (!given.has_value()) given = standard;

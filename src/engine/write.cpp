@@ -86,7 +86,7 @@ std::optional<Duration> Engine::time_left(const KeyView& key, const Reach& reach
 
 std::exception_ptr no_integer(const KeyView& key) {
   return std::make_exception_ptr(
-      ValueError(fmt::format("increment: what is stored under '{}' is not a 64-bit integer: del() it first, or use "
+      ValueError(fmt::format("increment: the value stored under '{}' is not a 64-bit integer: del() it first, or use "
                              "another key",
                              key.name)));
 }

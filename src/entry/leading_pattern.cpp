@@ -47,8 +47,8 @@ class LeadingPattern final : public KeyPattern {
 std::size_t erase_leading(Core& core, std::string_view key, Identity& function) {
   if (key.empty()) {
     throw ConfigError(
-        "invalidate_matching: the function has neither prefix nor name, so any key may be its: give it one, use "
-        "cache_clear, or name an argument");
+        "invalidate_matching: the function has neither prefix nor name, so any key could belong to it: give it one, "
+        "use cache_clear, or name an argument");
   }
   const std::size_t erased = core.erase_matching(std::make_shared<LeadingPattern>(key, function));
   function.counters.add(Count::invalidations);

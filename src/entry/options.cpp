@@ -97,21 +97,21 @@ EntryTerms resolve(const OptionLayers& layers, Duration default_ttl) {
     if (layer) terms.tags.insert(terms.tags.end(), layer->tags.begin(), layer->tags.end());
   }
   if (!std::ranges::all_of(terms.tags, is_tag)) {
-    throw ConfigError("tags: a tag is not empty and does not begin with a byte 1: name it, or leave it out");
+    throw ConfigError("tags: a tag must not be empty or begin with the byte 0x01: name it, or leave it out");
   }
   if (terms.raw && terms.stale_for > Duration::zero()) {
-    throw ConfigError("raw and stale_for contradict each other: a raw value has nothing but its ttl");
+    throw ConfigError("raw and stale_for cannot be combined: a raw value has nothing but its ttl");
   }
   terms.raw = terms.raw && terms.level != Level::l1;
   if (terms.raw) {
     if (!terms.tags.empty()) {
       throw ConfigError(
-          fmt::format("raw and the tag '{}' contradict each other: a raw value carries no tags: invalidate it "
+          fmt::format("raw and the tag '{}' cannot be combined: a raw value carries no tags: invalidate it "
                       "by key, pattern or function, or leave out raw",
                       terms.tags.front()));
     }
     if (terms.refresh_ahead > 0 || terms.xfetch > 0) {
-      throw ConfigError("raw and refresh_ahead or xfetch contradict each other: a raw value has nothing but its ttl");
+      throw ConfigError("raw and refresh_ahead or xfetch cannot be combined: a raw value has nothing but its ttl");
     }
   }
   return terms;

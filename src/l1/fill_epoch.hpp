@@ -9,7 +9,8 @@ namespace detail {
 /// Whether values of L2 may be kept in L1, as a number that changes whenever that does. Thread-safe.
 ///
 /// Invariant: it only grows, and is odd while values may be kept. So who noted a number and finds another one knows
-/// that the invalidation channel went down in between, also where it came up again since.
+/// that the invalidation channel went down in between, also where it came up again since: case 8
+/// of flight.hpp.
 class FillEpoch {
  public:
   /// As a flight's: nothing of it is kept.

@@ -46,7 +46,7 @@
 ///   1. A writes v1 to L2, then B writes v2. The server executes them in the order in which they were sent.
 ///   2. B's reply is handled first: L1 keeps v2.
 ///   3. A's reply is handled. If A kept v1 in L1, L1 and L2 would differ.
-/// So a write that ends tells the others of its key its place in the order, and the one that was sent last stays. Where
+/// So a write that ends notes its place in the order in the other writes of its key, and the one sent last stays. Where
 /// there is no order (another connection, an unknown outcome) L1 keeps none of them.
 ///
 /// Case 7: a load has no claim at L2, which is out of reach (`unclaimed`).
@@ -75,6 +75,14 @@
 ///   2. P invalidates k.
 ///   3. B asks for k and would join A's flight, whose loader has not begun. It will hand v1 on.
 /// So such a flight counts as loading from before the value is read.
+///
+/// Case 11: a lease is taken just after another process removed the entry (`revoked`).
+///   1. B reads k from L2. The server answers v1; the reply is on its way.
+///   2. P removes k. In the same cycle of the server's event loop, A's request takes the lease of k.
+///   3. The server reports a changed key once per cycle, to all but the client that changed it last: this process gets
+///      no report.
+///   4. B receives v1 and keeps it in L1.
+/// So whoever takes a lease revokes the flights of its key.
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>

@@ -106,7 +106,8 @@ struct alignas(64) Shard {
   void mark_flights(const KeyView& key, bool Flight::State::*mark) DSTA_REQUIRES(lock) {
     flights.each(key, [&](const std::shared_ptr<Flight>& flight) { flight->state.*mark = true; });
   }
-  /// Fences every flight of the key: what they bring is older than what the caller is about to do.
+  /// Fences every flight of the key (case 1 of flight.hpp): what they bring is older than what the caller is about to
+  /// do.
   void fence(const KeyView& key) DSTA_REQUIRES(lock) { mark_flights(key, &Flight::State::fenced); }
   /// The same, but for writes, which have an order of their own.
   void fence_reads(const KeyView& key) DSTA_REQUIRES(lock) {
@@ -114,8 +115,8 @@ struct alignas(64) Shard {
       if (flight->kind != FlightKind::write) flight->state.fenced = true;
     });
   }
-  /// A write that was sent at this point of the order ended, and its value stands there now.
-  void tell_rivals(const KeyView& key, SendOrder order) DSTA_REQUIRES(lock) {
+  /// A write that was sent at this point of the order ended, and its value stands there now: case 6 of flight.hpp.
+  void note_write_order(const KeyView& key, SendOrder order) DSTA_REQUIRES(lock) {
     flights.each(key, [&](const std::shared_ptr<Flight>& flight) {
       if (flight->kind != FlightKind::write) return;
       const auto compared = flight->state.rival <=> order;
@@ -124,7 +125,7 @@ struct alignas(64) Shard {
     });
   }
 
-  /// What the flights bring that a refresh came after is older than what `last`, begun later, has just brought.
+  /// Case 5 of flight.hpp: what superseded flights bring is older than what `last`, begun later, has just brought.
   void fence_superseded(const Flight& last) DSTA_REQUIRES(lock) {
     flights.each(last.key(), [&](const std::shared_ptr<Flight>& flight) {
       if (flight->state.superseded && flight->state.number < last.state.number) flight->state.fenced = true;

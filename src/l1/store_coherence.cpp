@@ -10,6 +10,7 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
+/// Cases 3 and 8 of flight.hpp.
 bool Store::keeps(const Flight& flight, const Node& node) const {
   const std::uint64_t noted = flight.state.fill_epoch;
   if (node.shared) return !flight.state.revoked && FillEpoch::is_open(noted) && noted == fill_epoch_.current();

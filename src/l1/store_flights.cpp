@@ -36,7 +36,7 @@ Store::Joined Store::join(std::shared_ptr<Flight> mine, Wants wants, TimePoint n
   Joined joined;
   Shard& home = shard(key.hash);
   const SpinGuard lock(home.lock);
-  if (wants == Wants::refresh) {
+  if (wants == Wants::refresh) {  // case 5 of flight.hpp
     home.mark_flights(key, &Flight::State::superseded);
   } else {
     Node* const node = wants == Wants::any ? home.find(key) : nullptr;
@@ -86,7 +86,7 @@ void Store::rearm(Flight& flight, bool keep) {
 void Store::begin_loading(Flight& flight) {
   Shard& home = shard(flight.hash);
   const SpinGuard lock(home.lock);
-  if (flight.state.loading) return;  // since the value was read that its loader is shown
+  if (flight.state.loading) return;  // case 10 of flight.hpp: since the value was read that its loader is shown
   flight.state.revoked = false;
   flight.state.loading = true;
   flight.state.epoch_at_load = fill_epoch_.current();

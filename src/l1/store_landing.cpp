@@ -14,7 +14,7 @@ Store::Published Store::land(Flight& flight, Landing landing, TimePoint now) {
   Unlinked dead(home);
   const SpinGuard lock(home.lock);
   detached = home.flights.remove(flight);
-  if (flight.state.fenced || flight.sequence < home.cleared) return Published::fenced;
+  if (flight.state.fenced || flight.sequence < home.cleared) return Published::fenced;  // case 1 of flight.hpp
   Node* held = home.find(flight.key());
   if ((landing.replace_by && !landing.found) || landing.remove) home.fence_superseded(flight);
   if (landing.replace_by && !keeps(flight, *landing.replace_by)) {
@@ -44,7 +44,7 @@ void Store::end_write(Flight& flight, NodeRef node, SendOrder order, TimePoint n
   const bool counts = node && !flight.state.fenced && flight.sequence >= home.cleared && keeps(flight, *node);
   if (counts && (alone || order > flight.state.rival)) {
     home.fence_reads(flight.key());
-    home.tell_rivals(flight.key(), order);
+    home.note_write_order(flight.key(), order);
     home.insert(held, std::move(node), now, dead);
     return;
   }

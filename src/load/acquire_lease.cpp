@@ -212,7 +212,7 @@ void LeaseCoordinator::Acquisition::claim(LoadPlace& place) {
 /// The versions before the load are what it is stored with. False: they are not to be had.
 bool LeaseCoordinator::Acquisition::know_versions() {
   // A function's version is kept for ever, a tag's as long as it is needed, which is to be said each time, unless the
-  // server has heard it from this process and the version is still the same.
+  // server was asked for it by this process and the version is still the same.
   const TimePoint until = kept_until();
   const auto is_needed = [&](const std::string& name) {
     const Version* const version = versions_->there(name);

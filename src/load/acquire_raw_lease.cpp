@@ -75,7 +75,7 @@ void LeaseCoordinator::take_raw_claims(const Batch& batch, const LoadSpec& spec,
   };
   for (std::size_t n = 0; n < takes.size(); ++n) {
     if (takes[n].join) claims[n].order = std::max<std::uint32_t>((numbered++)->order, 1);
-    // Before the server is asked: whatever becomes of the request, a lease that it took is given back in the end.
+    // Before the request is sent: the coordinator's first invariant.
     hold(n, takes[n].token);
   }
   const auto held = l2_store().leases().take_raw(takes, Leases::kLife);

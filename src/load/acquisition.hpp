@@ -25,7 +25,7 @@ class LeaseCoordinator::Acquisition {
   bool read_ahead();
   bool may_read_ahead(const LoadPlace& place) const;
   void plan_leases(const Versions& remembered);
-  void settle_leases(bool answered);
+  void note_lease_results(bool answered);
   void note_found();
   /// Does what the decision about the flight says, or adds it to wanted_.
   void act_on(std::size_t n);

@@ -24,25 +24,26 @@ struct Waiting {
   bool in_doubt;  ///< its loader had begun before this call came, and only L2 shows whether it still counts
 };
 
-/// Flights that this call is to lead: when it ends by an error before it does, those who joined them ask once more.
-class Unled {
+/// Abandons the flights that this call leads, unless their load begins: if the call ends by an error before that,
+/// callers that joined them try again.
+class AbandonUnlessLoaded {
  public:
-  Unled(LoadRunner& runner, Batch& batch, std::size_t most) : runner_(runner), batch_(batch) {
+  AbandonUnlessLoaded(LoadRunner& runner, Batch& batch, std::size_t most) : runner_(runner), batch_(batch) {
     batch_.items.reserve(most);
     batch_.flights.reserve(most);
   }
-  ~Unled() {
-    if (led_) return;
+  ~AbandonUnlessLoaded() {
+    if (kept_) return;
     for (const auto& flight : batch_.flights) runner_.abandon(*flight);
   }
-  Unled(const Unled&) = delete;
-  Unled& operator=(const Unled&) = delete;
-  void lead() noexcept { led_ = true; }
+  AbandonUnlessLoaded(const AbandonUnlessLoaded&) = delete;
+  AbandonUnlessLoaded& operator=(const AbandonUnlessLoaded&) = delete;
+  void keep() noexcept { kept_ = true; }
 
  private:
   LoadRunner& runner_;
   Batch& batch_;
-  bool led_ = false;
+  bool kept_ = false;
 };
 
 }  // namespace
@@ -104,10 +105,11 @@ void Loads::BatchCall::run() {
     if (loads_.context_.closed()) return load_uncached();
     Batch wanted, behind;
     std::size_t early = 0;
-    Unled unled(loads_.runner_, wanted, open_.size()), unled_behind(loads_.runner_, behind, open_.size());
+    AbandonUnlessLoaded abandon_wanted(loads_.runner_, wanted, open_.size());
+    AbandonUnlessLoaded abandon_behind(loads_.runner_, behind, open_.size());
     std::vector<Waiting> waiting = join(wanted, behind, early);
-    unled.lead();
-    unled_behind.lead();
+    abandon_wanted.keep();
+    abandon_behind.keep();
     if (!behind.empty() && loads_.runner_.run_load_async(behind, loader_, LoadUrgency::behind)) {
       counters().add(Count::early_refreshes, early);
     }
@@ -259,7 +261,7 @@ std::shared_ptr<Flight> Loads::BatchCall::lead_beside(std::size_t place) {
 void Loads::BatchCall::refresh_behind(const std::vector<std::size_t>& aged) {
   Batch behind;
   std::size_t early = 0;
-  Unled unled(loads_.runner_, behind, aged.size());
+  AbandonUnlessLoaded abandon_behind(loads_.runner_, behind, aged.size());
   for (const std::size_t i : aged) {
     if (loads_.backoffs_.active(items_[i].key.name, items_[i].value->created, loads_.context_.now())) continue;
     Store::Joined joined = loads_.context_.store.join(loads_.new_flight(items_[i].key, *loader_, items_[i].tags),
@@ -268,7 +270,7 @@ void Loads::BatchCall::refresh_behind(const std::vector<std::size_t>& aged) {
     early += loads_.context_.now() < items_[i].value->fresh_until ? 1 : 0;
     behind.add(i, std::move(joined.flight));
   }
-  unled.lead();
+  abandon_behind.keep();
   if (!behind.empty() && loads_.runner_.run_load_async(behind, loader_, LoadUrgency::behind)) {
     counters().add(Count::early_refreshes, early);
   }

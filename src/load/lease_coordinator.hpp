@@ -28,8 +28,8 @@ namespace detail {
 /// process of all loads; after it the value is stored under the lease. Thread-safe.
 ///
 /// Invariants:
-/// - A lease is held, which means renewed and given back in the end, from before the server is asked for it: whatever
-///   becomes of the request, none stays behind.
+/// - A lease is held, which means renewed and given back in the end, from before the request that takes it is sent:
+///   whatever becomes of the request, no lease stays behind.
 /// - The versions that a value is stored with are those from before its load. None that is read later replaces them.
 /// - A value without a claim is stored nowhere: others would not learn of it, nor this process of what they do.
 class LeaseCoordinator {

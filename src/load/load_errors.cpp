@@ -7,15 +7,16 @@ inline namespace v1 {
 namespace detail {
 
 std::exception_ptr asks_for_its_own_key(const LoadSpec& spec) {
-  return std::make_exception_ptr(RecursiveLoadError(fmt::format(
-      "the function cached under prefix '{}' asks for the key that it is loading: take what it needs from its source",
-      spec.identity->prefix)));
+  return std::make_exception_ptr(
+      RecursiveLoadError(fmt::format("the function cached under prefix '{}' requests the key that it is loading: get "
+                                     "the value from the source instead",
+                                     spec.identity->prefix)));
 }
 
 std::exception_ptr took_too_long(const LoadSpec& spec) {
-  return std::make_exception_ptr(LoadTimeoutError(
-      fmt::format("a load under prefix '{}' took longer than its load_timeout; what it brings is stored when it ends",
-                  spec.identity->prefix)));
+  return std::make_exception_ptr(LoadTimeoutError(fmt::format(
+      "a load under prefix '{}' took longer than its load_timeout; its result will be stored when it finishes",
+      spec.identity->prefix)));
 }
 
 std::exception_ptr executor_is_full(const LoadSpec& spec) {
@@ -24,19 +25,18 @@ std::exception_ptr executor_is_full(const LoadSpec& spec) {
 }
 
 std::exception_ptr no_place_in_queue(const LoadSpec& spec) {
-  return std::make_exception_ptr(
-      OverloadError(fmt::format("a load under prefix '{}' was not started: as many as limit_loads allows are under way "
-                                "and its queue is full",
-                                spec.identity->prefix)));
+  return std::make_exception_ptr(OverloadError(
+      fmt::format("a load under prefix '{}' was not started: limit_loads is reached and its queue is full",
+                  spec.identity->prefix)));
 }
 
 void check_raw_codec(const TypeOps& type) {
   if (type.codec.find("bin1:") == std::string_view::npos) return;
-  throw ConfigError(
-      fmt::format("raw and the binary codec '{}' contradict each other: raw bytes do not say their shape, and would be "
-                  "misread once it changes: specialise json_format for the type, give it a codec of your own, or leave "
-                  "out raw",
-                  type.codec));
+  throw ConfigError(fmt::format(
+      "raw and the binary codec '{}' cannot be combined: raw bytes do not describe their layout, and would be "
+      "misread once it changes: specialise json_format for the type, give it a codec of your own, or leave "
+      "out raw",
+      type.codec));
 }
 
 void refuse_raw_tags(std::string_view tag) {

@@ -37,7 +37,7 @@ bool LeaseCoordinator::Acquisition::read_ahead() {
   // A tag may have been invalidated just now, and the report be on its way.
   const bool bypass_memory = !fills() || !std::ranges::all_of(dependencies_, is_kept_for_ever);
   read_ahead_ = l2_store.reader().read(queries_, dependencies_, *versions_, true, bypass_memory, &behind);
-  settle_leases(read_ahead_);
+  note_lease_results(read_ahead_);
   if (behind.made) made_ = std::move(needed);
   clock_ = behind.clock;
   return read_ahead_;
@@ -52,13 +52,13 @@ void LeaseCoordinator::Acquisition::plan_leases(const Versions& remembered) {
     ahead.bytes = lease_bytes(ahead.token, detail::dependencies_of(spec_.identity, flight->tag_names), remembered);
     ahead.hold =
         coordinator_.make_hold(flight, spec_, coordinator_.l2_store().keys().entry(flight->name), ahead.token, 0, true);
-    // Before the server is asked: whatever becomes of the request, a lease that it took is given back in the end.
+    // Before the request is sent: the coordinator's first invariant.
     ahead.hold.begin();
     queries_[n].lease = ahead.bytes;
   }
 }
 
-void LeaseCoordinator::Acquisition::settle_leases(bool answered) {
+void LeaseCoordinator::Acquisition::note_lease_results(bool answered) {
   bool refused = !answered;
   for (std::size_t n = 0; n < ahead_.size(); ++n) {
     EntryQuery& query = queries_[n];
@@ -67,7 +67,7 @@ void LeaseCoordinator::Acquisition::settle_leases(bool answered) {
     refused = refused || !query.taken.why.empty();
     ahead_[n].hold.taken(query.taken);
     if (!query.taken) continue;
-    // Another's removal in the same round of the server is not reported, as the lease came last.
+    // Case 11 of flight.hpp.
     coordinator_.context_.store.revoke(batch_.flights[places_[n]]->key());
     // It went in between.
     if (answered) query.found = Found();

@@ -46,7 +46,7 @@ void LeaseCoordinator::Claims::take(Acquired& acquired) {
     claim.versions = versions_;
     claim.clock = clock;
     if (claim.kind != Claim::Kind::none) plan(n, acquired);
-    // Before the server is asked: whatever becomes of the request, a lease that it took is given back in the end.
+    // Before the request is sent: the coordinator's first invariant.
     if (claim.kind != Claim::Kind::none && claim.hold.ready()) claim.hold.begin();
   }
   ask();
@@ -189,7 +189,7 @@ void LeaseCoordinator::Claims::hand_out(std::size_t n, Acquired& acquired) {
   const bool of_other_type =
       results_[n] == ClaimResult::conflict && step != LeaseStep::join && ++flight->lease_conflicts >= kConflicts;
   if (results_[n] == ClaimResult::taken) {
-    // Another's removal in the same round of the server is not reported, as the lease came last.
+    // Case 11 of flight.hpp.
     if (step == LeaseStep::acquire || step == LeaseStep::take_over) coordinator_.context_.store.revoke(flight->key());
     if (ahead) ahead->hold.dropped();  // unless it is the claim's own, another one stands in its place
     flight->generation = claim.generation;

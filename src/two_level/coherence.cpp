@@ -12,6 +12,7 @@
 #include "base/fork_count.hpp"
 #include "base/saturating_add.hpp"
 #include "entry/dependency.hpp"
+#include "l2/tracking/failure_log.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -229,9 +230,7 @@ void Coherence::stop_trusting(TimePoint last_known_good) {
 void Coherence::no_channel(std::string_view why) noexcept {
   try {
     // Not by this thread: the user's sink may ask the cache, whose threads may wait for this one.
-    messages_->post(LogLevel::warning, fmt::format("no invalidation channel: {}. L1 keeps no values of L2 until there "
-                                                   "is one; the next calls try again",
-                                                   why));
+    messages_->post(LogLevel::warning, no_channel_message("", why, "the next calls try again"));
   } catch (const std::exception&) {  // no memory to say so
   }
 }

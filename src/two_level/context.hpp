@@ -55,7 +55,7 @@ struct Context {
   bool faulty() const noexcept { return is_faulty.load(std::memory_order_acquire); }
   /// For people, where closed().
   std::string_view why_closed() const noexcept {
-    return is_closed.load(std::memory_order_acquire) ? "the manager is closed" : "a testing::ServerFault is on";
+    return is_closed.load(std::memory_order_acquire) ? "the manager is closed" : "a testing::ServerFault is active";
   }
   /// Not after close(): the user's sink may be gone.
   void log(LogLevel level, std::string_view message) const {

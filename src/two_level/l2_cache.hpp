@@ -26,7 +26,8 @@ namespace detail {
 ///
 /// Invariants:
 /// - A removal or an invalidation that L2 did not confirm becomes pending before the operation returns, and what it
-///   concerns is not read from L2 until it was applied there.
+///   concerns is not read from L2 until it was applied there. It becomes pending first and fences flights then, so a
+///   read that begins in between finds it pending, and one that has begun before is fenced.
 /// - A value on its way to or from L2 is a flight in L1, so whatever happens to its key meanwhile reaches it.
 class L2Cache {
  public:

@@ -145,7 +145,7 @@ bool L2Cache::read(std::span<Fetched> items, std::span<const TypeOps* const> typ
   const std::uint64_t confirmed_before = pending().confirmed();
   for (std::size_t i = 0; i < items.size(); ++i) {
     if (fill) flights.begin(items[i].key, *types[0], sequence_before);
-    // In this order: an invalidation that is not confirmed is made known first, and then fences what has begun.
+    // In this order, a flight first: the first invariant.
     if (pending().concerns_key(items[i].key.name)) {
       if (fill) flights.drop_last(context_.now());
       continue;
@@ -224,7 +224,7 @@ void L2Cache::count_undecoded(std::string_view why) {
   context_.identities.manual({}).counters.add(Count::codec_errors);
   if (undecoded_.first(why)) {
     context_.log(LogLevel::warning,
-                 fmt::format("an entry of L2 was not readable ({}): such entries are misses (logged once)", why));
+                 fmt::format("an entry at L2 could not be decoded ({}): such entries are misses (logged once)", why));
   }
 }
 

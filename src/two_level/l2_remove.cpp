@@ -20,7 +20,7 @@ bool L2Cache::remove(const KeyView& key, bool raw) {
   const bool here = context_.store.erase(key, context_.now());
   Found before;
   const Done done = attempt([&] { return l2_store().remover().remove(key.name, before); });
-  // In this order: a read that begins now finds the pending invalidation, one that has begun is fenced.
+  // In this order: the first invariant.
   if (!done) confirmations().add(Pending::Kind::key, key.name);
   context_.store.erase(key, context_.now());  // what was read from there meanwhile
   if (!done || here) return here;

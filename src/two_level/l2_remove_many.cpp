@@ -34,7 +34,7 @@ std::size_t L2Cache::remove_many(std::span<const KeyView> keys, const Reach& rea
       l2_store().remover().remove_each(erasures, versions);
       return {Done::yes};
     });
-    // In this order: a read that begins now finds the pending invalidation, one that has begun is fenced.
+    // In this order: the first invariant.
     for (std::size_t i = 0; i < part.size(); ++i) {
       if (!asked || !erasures[i].done) confirmations().add(Pending::Kind::key, part[i].name);
     }

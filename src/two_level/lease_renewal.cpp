@@ -93,7 +93,7 @@ void LeaseRenewal::give_back(std::span<const Leases::Record> ended, TimePoint en
       if (asked.refused && goes_on()) given = give_back_refused(l2_store_, part[i]);
       if (part[i].taken_late) given = asked.status == Done::yes;  // "not there" may be: not there yet
       const MutexLock quiet(quiet_);
-      leases_->answered(part[i], given, asked.answered());
+      leases_->note_answer(part[i], given, asked.answered());
     }
   }
 }

@@ -88,7 +88,7 @@ std::vector<Leases::Record> Leases::to_give_back(TimePoint now, TimePoint& next)
   return due;
 }
 
-void Leases::answered(const Record& record, bool given, bool heard) {
+void Leases::note_answer(const Record& record, bool given, bool answered) {
   {
     const MutexLock lock(mutex_);
     // One of them: the server counts the holders of a lease that several loads share.
@@ -97,7 +97,7 @@ void Leases::answered(const Record& record, bool given, bool heard) {
     });
     if (one == returned_.end()) return;
     one->asked = false;
-    if (heard && one->expires == TimePoint::max()) one->expires = std::chrono::steady_clock::now() + kLife;
+    if (answered && one->expires == TimePoint::max()) one->expires = std::chrono::steady_clock::now() + kLife;
     if (given) returned_.erase(one);
   }
   answered_.notify_all();

@@ -58,10 +58,10 @@ class Leases {
   std::vector<Record> due(TimePoint now, TimePoint& next);
   /// Those that are held are due.
   void renew_all() noexcept;
-  /// Those to be given back now. The server is to be asked, and then answered() to be called for each.
+  /// Those to be given back now. The server is to be asked, and then note_answer() to be called for each.
   std::vector<Record> to_give_back(TimePoint now, TimePoint& next);
-  /// `given`: the server does not have it any more; else it is asked again. `heard`: the server did answer.
-  void answered(const Record& record, bool given, bool heard);
+  /// `given`: the server does not have it any more; else it is asked again. `answered`: the server did answer.
+  void note_answer(const Record& record, bool given, bool answered);
   /// Of what was to be given back, some is being asked for. Waits until none is, or until `end`; false then.
   bool wait_for_answers(TimePoint end);
   /// The load of this process that holds the lease; null when none does.

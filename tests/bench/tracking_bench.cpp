@@ -1,7 +1,7 @@
 // What keeping the caches of several processes coherent costs the server, by the mode of CLIENT TRACKING.
 //
 // Each client has a cache of its own: a read that it finds there asks nobody, one that it does not find is asked for
-// and kept, what is told on its channel is dropped. All do the same number of operations, so what differs is the
+// and kept, what is reported on its channel is dropped. All do the same number of operations, so what differs is the
 // server's: processor time, bytes, memory. usage: tracking_bench [operations of each client] [clients] [rounds]
 #include <fmt/format.h>
 
@@ -60,7 +60,7 @@ class Zipf {
 };
 
 struct Tally {
-  std::size_t reads = 0, hits = 0, told = 0;
+  std::size_t reads = 0, hits = 0, reported = 0;
 };
 
 struct Client {
@@ -88,7 +88,7 @@ struct Client {
       for (const Reply& message : messages) {
         for (const Reply& key : message.elements.back().elements) {
           kept.erase(key.text);
-          ++tally.told;
+          ++tally.reported;
         }
       }
     }
@@ -137,7 +137,7 @@ std::map<std::string, double> info(const RedisServer& server) {
 }
 
 struct Figures {
-  double processor, out, in, memory, keys, told, hit_rate, seconds;
+  double processor, out, in, memory, keys, reported, hit_rate, seconds;
 };
 
 Figures measure(Mode mode, const Mix& mix, std::size_t clients, std::size_t operations) {
@@ -175,7 +175,7 @@ Figures measure(Mode mode, const Mix& mix, std::size_t clients, std::size_t oper
     each->drop_what_is_told();
     sum.reads += each->tally.reads;
     sum.hits += each->tally.hits;
-    sum.told += each->tally.told;
+    sum.reported += each->tally.reported;
   }
   const auto more = [&](const char* name) { return after[name] - before[name]; };
   return {.processor = more("used_cpu_user") + more("used_cpu_sys"),
@@ -183,7 +183,7 @@ Figures measure(Mode mode, const Mix& mix, std::size_t clients, std::size_t oper
           .in = more("total_net_input_bytes"),
           .memory = more("used_memory"),
           .keys = after["tracking_total_keys"],
-          .told = static_cast<double>(sum.told),
+          .reported = static_cast<double>(sum.reported),
           .hit_rate = static_cast<double>(sum.hits) / static_cast<double>(sum.reads),
           .seconds = seconds};
 }
@@ -214,14 +214,14 @@ int main(int count, char** words) {
     for (std::size_t round = 0; round < rounds; ++round) {
       for (const Mode mode : kModes) figures[mode].push_back(measure(mode, mix, clients, operations));
     }
-    fmt::print("{}\n| mode | hits | server CPU | sent | received | keys told | table | memory | duration |\n",
+    fmt::print("{}\n| mode | hits | server CPU | sent | received | names sent | table | memory | duration |\n",
                mix.name);
     fmt::print("|---|---|---|---|---|---|---|---|---|\n");
     for (const Mode mode : kModes) {
       const auto of = [&](double Figures::*field) { return median(figures[mode], field); };
       fmt::print("| {} | {:.1f} % | {:.2f} s | {:.1f} MB | {:.1f} MB | {:.0f} | {:.0f} | {:.2f} MB | {:.1f} s |\n",
                  kModeNames[static_cast<int>(mode)], 100 * of(&Figures::hit_rate), of(&Figures::processor),
-                 of(&Figures::out) / 1e6, of(&Figures::in) / 1e6, of(&Figures::told), of(&Figures::keys),
+                 of(&Figures::out) / 1e6, of(&Figures::in) / 1e6, of(&Figures::reported), of(&Figures::keys),
                  of(&Figures::memory) / 1e6, of(&Figures::seconds));
     }
     fmt::print("\n");

@@ -103,7 +103,7 @@ TEST_P(FleetTest, AnInvalidationBetweenReadAndStoreIsNeverUndone) {
     stale_here += f(round) < round ? 1 : 0;
   }
   board.stop = 1;
-  std::printf("%llu rounds, %llu in which the other process heard of it a moment later\n",
+  std::printf("%llu rounds, %llu in which the other process was notified a moment later\n",
               static_cast<unsigned long long>(rounds), static_cast<unsigned long long>(board.late));
   EXPECT_EQ(stale_here, 0u);
   EXPECT_EQ(board.stale, 0u);

@@ -70,8 +70,8 @@ void interleave(CacheManager& cache, FleetBoard& board, bool strict) {
     // In each round the source's version becomes the round's number.
     if (f(round) < round) {
       ++board.late;
-      const bool heard = !strict && eventually([&] { return f(round) >= round; }, 1s);
-      if (!heard) ++board.stale;
+      const bool notified = !strict && eventually([&] { return f(round) >= round; }, 1s);
+      if (!notified) ++board.stale;
     }
     if (f(round) > round) ++board.failures;
     board.done = round;

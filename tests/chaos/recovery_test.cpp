@@ -130,12 +130,12 @@ TEST_P(Recovery, InvalidationsDuringAnOutageHoldHereAtOnce) {
     way.invalidate(cache);
     EXPECT_FALSE(f.peek(1));
     EXPECT_FALSE(cache.exists("f:1"));
-    EXPECT_EQ(theirs.peek(1), 7) << "the server could not be told";
+    EXPECT_EQ(theirs.peek(1), 7) << "the server did not confirm it";
     proxy->clear();
     const auto back = SteadyClock::now();
     EXPECT_TRUE(eventually(
         [&] {
-          EXPECT_FALSE(f.peek(1)) << "until it is told the key is not read there";
+          EXPECT_FALSE(f.peek(1)) << "until it has confirmed, the key is not read there";
           return !theirs.peek(1);
         },
         4s));

@@ -360,7 +360,7 @@ struct Interleaving : ::testing::TestWithParam<std::tuple<Levels, Kind>> {
   }
   void interleave(Process& by);
   void expect_no_lease();
-  void hear() {
+  void await_report() {
     if (!keeps()) return;
     ASSERT_TRUE(has_invalidated(a.cache, b.cache));
     ASSERT_TRUE(has_invalidated(b.cache, a.cache));
@@ -488,7 +488,7 @@ void Interleaving::interleave(Process& by) {
     a.stop->open();
   }
   changed.wait();
-  hear();
+  await_report();
   std::future<void> readers[] = {
       std::async(std::launch::async, [&] { expect_read(a, "at once", "the loading process"); }),
       std::async(std::launch::async, [&] { expect_read(b, "at once", "the other process"); })};
@@ -513,7 +513,7 @@ void Interleaving::interleave(Process& by) {
     }
   }
   EXPECT_LT(std::chrono::steady_clock::now() - begun, kPrompt) << *this;
-  hear();
+  await_report();
   expect_read(a, "afterwards", "the loading process");
   expect_read(b, "afterwards", "the other process");
   if (kind != Kind::negative) {
@@ -582,7 +582,7 @@ void TwoRefreshes::cross(bool there_before, Step step_a, Step step_b, bool a_fir
   if (a_first) end(a, of_a, kNew, a_fails);
   end(b, of_b, kSet, b_fails);
   if (!a_first) end(a, of_a, kNew, a_fails);
-  hear();
+  await_report();
   source = kOther;  // nothing is to be loaded any more
   const std::int64_t from_a = a.f.call(item), from_b = b.f.call(item);
   EXPECT_EQ(from_a, from_b);

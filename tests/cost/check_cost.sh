@@ -3,7 +3,7 @@
 # valgrind is there, no more than a tenth above.
 #
 #     check_cost.sh PROGRAM GOLDEN            fails if a row costs more
-#     check_cost.sh PROGRAM GOLDEN --update   writes the golden file anew
+#     check_cost.sh PROGRAM GOLDEN --update   writes the golden file again
 #
 # Instructions are those of an optimized build by g++: an unoptimized one has DSTA_COST_INSTRUCTIONS=no.
 set -eu

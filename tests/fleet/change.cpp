@@ -41,7 +41,7 @@ void Oracle::Change::raise_floors(Floor::Reach reach) const {
 }
 
 /// Nothing comes of it any more.
-void Oracle::Change::settle() const {
+void Oracle::Change::complete() const {
   for (const std::size_t number : cells_) {
     Cell& cell = oracle_->cell(number);
     raise(cell.changed, now());
@@ -65,7 +65,7 @@ bool Oracle::Change::done() {
   const bool open = what_ == removal && oracle_->pending_() > 0;
   if (makes_known_) raise_floors(open ? Floor::own : reach_);
   if (!open) {
-    settle();
+    complete();
     return true;
   }
   const std::lock_guard lock(oracle_->mutex_);
@@ -84,7 +84,7 @@ void Oracle::confirm() {
   for (const Change& change : waiting) {
     if (!confirmed) continue;
     change.raise_floors(change.reach_);
-    change.settle();
+    change.complete();
   }
   if (confirmed) return;
   const std::lock_guard lock(mutex_);

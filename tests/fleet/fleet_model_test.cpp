@@ -38,9 +38,9 @@ class Directory {
   std::string path_ = "/tmp/dsta-fleet-model-XXXXXX";
 };
 
-/// Runs one seed and hands its board to `judge`.
-template <class Judge>
-void run_seed(const Plan& plan, std::uint64_t seed, Judge judge) {
+/// Runs one seed and passes its board to `check`.
+template <class Check>
+void run_seed(const Plan& plan, std::uint64_t seed, Check check) {
   const Directory directory;
   const testing_support::MappedFile<Board> board(directory.path() + "/board");
   board->beginning = now();
@@ -49,7 +49,7 @@ void run_seed(const Plan& plan, std::uint64_t seed, Judge judge) {
   std::printf("seed %llu: %llu operations, %llu hits, %llu loads\n", static_cast<unsigned long long>(seed),
               static_cast<unsigned long long>(board->operations), static_cast<unsigned long long>(board->hits),
               static_cast<unsigned long long>(board->loads_begun));
-  judge(*board, directory.read("log"));
+  check(*board, directory.read("log"));
 }
 
 TEST(FleetModel, EveryReaderSeesWhatItMay) {

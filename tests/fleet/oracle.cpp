@@ -9,7 +9,7 @@ namespace {
 /// Effects of a fault that last longer than it: an in-process level without its channel (reconnecting takes up to
 /// 1.4 s), a server that is given up.
 constexpr std::int64_t kAftermath = 2000 * kMs;
-/// Effects of an invalidation in a process that hears of it.
+/// Effects of an invalidation in a process that is notified of it.
 constexpr std::int64_t kEcho = 300 * kMs;
 
 std::string at(const Board& board, std::int64_t moment) {
@@ -45,7 +45,7 @@ bool Oracle::enforced(const Floor& floor, const Reader& reader) const {
   // Loaded while nothing is reported, they are served until the channel is back.
   if (kind_of(reader.cell).level == Level::l1 && (fault || board_.fault_ended > reader.begun - 2 * kPing)) return false;
   const bool silent = fault || board_.fault_ended > raised - 2 * kPing;
-  return reader.begun - raised > kHeard + lag() + (silent ? 2 * kPing : 0);
+  return reader.begun - raised > kReportDelay + lag() + (silent ? 2 * kPing : 0);
 }
 
 bool Oracle::crossed(const Cell& cell_, const Stamp& stamp, const Floor& floor) const {

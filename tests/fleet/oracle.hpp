@@ -23,13 +23,14 @@ namespace dsta::cache::fleet_model {
 /// so a floor says something of it only when the write had ended before the invalidation began.
 ///
 /// What is allowed, and why:
-/// - another process's in-process level may be late by kHeard (coherence.md: it hears of a change a moment after it);
+/// - another process's in-process level may be late by kReportDelay (coherence.md: it is notified of a change a moment
+/// after it);
 ///   by two ping periods more when a fault may have cut the channel silently ("noticed within two ping periods");
 /// - the time that threads of this machine lately waited for a processor is added to that;
 /// - a confirmed floor needs the server's confirmation; before that only the process that invalidated must obey it.
 class Oracle {
  public:
-  static constexpr std::int64_t kHeard = 300 * kMs, kPing = 200 * kMs;
+  static constexpr std::int64_t kReportDelay = 300 * kMs, kPing = 200 * kMs;
 
   /// `pending`: how many invalidations of this process are not confirmed.
   Oracle(Board& board, std::size_t process, bool l1, std::function<std::uint64_t()> pending)
@@ -74,7 +75,7 @@ class Oracle {
    private:
     friend class Oracle;
     void raise_floors(Floor::Reach reach) const;
-    void settle() const;
+    void complete() const;
     Oracle* oracle_;
     What what_;
     std::vector<std::size_t> cells_;

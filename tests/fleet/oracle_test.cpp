@@ -13,7 +13,8 @@ struct FleetOracle : ::testing::Test {
   FleetOracle() { board->beginning = now(); }
 
   /// What `reader` says of a version that it got.
-  std::string told(const Oracle& reader, std::size_t of, std::uint64_t version, Stamp::Origin origin = Stamp::loaded) {
+  std::string verdict(const Oracle& reader, std::size_t of, std::uint64_t version,
+                      Stamp::Origin origin = Stamp::loaded) {
     const std::uint64_t before = board->findings;
     const_cast<Oracle&>(reader).saw(reader.reader(of), Stamp{of, version, origin, reader.milliseconds()});
     return board->findings > before ? board->finding[before].title.data() : "";
@@ -31,32 +32,32 @@ struct FleetOracle : ::testing::Test {
 
 TEST_F(FleetOracle, ALoadBeforeAnInvalidationIsOutdatedAtOneLevel) {
   invalidate();
-  EXPECT_EQ(told(strict, plain, 0), "outdated, loaded, no in-process level [plain]");
-  EXPECT_EQ(told(strict, plain, 1), "");
+  EXPECT_EQ(verdict(strict, plain, 0), "outdated, loaded, no in-process level [plain]");
+  EXPECT_EQ(verdict(strict, plain, 1), "");
 }
 
 TEST_F(FleetOracle, TheProcessThatInvalidatedSeesItAtOnce) {
   invalidate();
-  EXPECT_EQ(told(here, plain, 0), "outdated, loaded, own invalidation [plain]");
+  EXPECT_EQ(verdict(here, plain, 0), "outdated, loaded, own invalidation [plain]");
 }
 
 TEST_F(FleetOracle, AnotherProcessMayBeLateButNotForLong) {
   invalidate();
-  EXPECT_EQ(told(other, plain, 0), "");
+  EXPECT_EQ(verdict(other, plain, 0), "");
   for (Floor& floor : board->cells[plain].floors) {
-    if (floor.at != 0) floor.at = floor.at - Oracle::kHeard - kMs;
+    if (floor.at != 0) floor.at = floor.at - Oracle::kReportDelay - kMs;
   }
-  EXPECT_EQ(told(other, plain, 0), "outdated, loaded [plain]");
+  EXPECT_EQ(verdict(other, plain, 0), "outdated, loaded [plain]");
 }
 
 TEST_F(FleetOracle, AnUnconfirmedInvalidationHoldsForItsProcess) {
   pending = 1;
   invalidate();
-  EXPECT_EQ(told(strict, plain, 0), "");
-  EXPECT_EQ(told(here, plain, 0), "outdated, loaded, own invalidation [plain]");
+  EXPECT_EQ(verdict(strict, plain, 0), "");
+  EXPECT_EQ(verdict(here, plain, 0), "outdated, loaded, own invalidation [plain]");
   pending = 0;
   here.confirm();
-  EXPECT_EQ(told(strict, plain, 0), "outdated, loaded, no in-process level [plain]");
+  EXPECT_EQ(verdict(strict, plain, 0), "outdated, loaded, no in-process level [plain]");
 }
 
 TEST_F(FleetOracle, AWriteBeforeTheInvalidationIsOutdated) {
@@ -64,21 +65,21 @@ TEST_F(FleetOracle, AWriteBeforeTheInvalidationIsOutdated) {
   early.stored(0, 0);
   early.done();
   invalidate();
-  EXPECT_EQ(told(strict, plain, late.version(), Stamp::written), "") << "it may be stored just now";
-  EXPECT_EQ(told(strict, plain, early.version(), Stamp::written), "outdated, written, no in-process level [plain]");
+  EXPECT_EQ(verdict(strict, plain, late.version(), Stamp::written), "") << "it may be stored just now";
+  EXPECT_EQ(verdict(strict, plain, early.version(), Stamp::written), "outdated, written, no in-process level [plain]");
 }
 
 TEST_F(FleetOracle, AWriteThatWasNotStoredIsNeverSeen) {
   Oracle::Change write(here, Oracle::Change::write, {plain});
   write.stored(0, 1);
   write.done();
-  EXPECT_EQ(told(strict, plain, write.version(), Stamp::written), "a value that was not stored [plain]");
+  EXPECT_EQ(verdict(strict, plain, write.version(), Stamp::written), "a value that was not stored [plain]");
 }
 
 TEST_F(FleetOracle, AValueOfAnotherKeyAndOneFromNowhereAreFound) {
   here.saw(here.reader(plain), Stamp{plain + 1, 0, Stamp::loaded, 0});
   EXPECT_STREQ(board->finding[0].title.data(), "value of another key [plain]");
-  EXPECT_EQ(told(here, plain, 7), "version from nowhere [plain]");
+  EXPECT_EQ(verdict(here, plain, 7), "version from nowhere [plain]");
   EXPECT_EQ(stamp_of(std::string("17|")), std::nullopt);
 }
 

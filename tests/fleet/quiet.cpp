@@ -14,8 +14,8 @@ constexpr std::int64_t kOrphan = 3000 * kMs + 1000 * kMs;
 
 void Worker::do_task(Task task) {
   switch (task) {
-    case Task::settle:
-      return settle();
+    case Task::quiesce:
+      return quiesce();
     case Task::presence:
       return look_whether_there();
     case Task::read_all:
@@ -34,16 +34,16 @@ void Worker::do_task(Task task) {
 }
 
 /// Faults are over: in bounded time nothing waits to be confirmed, and the in-process level is in use.
-void Worker::settle() {
+void Worker::quiesce() {
   const std::string key = "witness:" + std::to_string(process_);
   const std::int64_t begun = now(), patience = 6000 * kMs;
-  const auto settled = [&] {
+  const auto is_quiet = [&] {
     oracle_.confirm();
     if (cache_.get_stats().pending_invalidations > 0) return false;
     if (!l1_) return bool(cache_.set(key, 1));
     return cache_.set(key, 1) && cache_.lookup<int>(key).source == Source::l1;
   };
-  while (!settled() && now() - begun < patience) std::this_thread::sleep_for(5ms);
+  while (!is_quiet() && now() - begun < patience) std::this_thread::sleep_for(5ms);
   if (now() - begun >= patience)
     oracle_.wrong(0, begun, "does not recover", std::to_string(cache_.get_stats().pending_invalidations) + " pending");
 }

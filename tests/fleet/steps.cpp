@@ -61,8 +61,8 @@ void Steps::quiet_point(const std::function<std::size_t()>& one, const std::func
   const auto ask_one = [&](Task task) {
     if (!over()) ask(one(), task);
   };
-  ask_all(Task::settle);
-  std::this_thread::sleep_for(std::chrono::nanoseconds(Oracle::kHeard));
+  ask_all(Task::quiesce);
+  std::this_thread::sleep_for(std::chrono::nanoseconds(Oracle::kReportDelay));
   look_for_loads();
   ask_all(Task::presence);
   ask_all(Task::read_all);

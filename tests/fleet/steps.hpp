@@ -8,7 +8,7 @@
 namespace dsta::cache::fleet_model {
 
 /// What a process is asked at a quiet point.
-enum class Task : std::uint64_t { settle, presence, read_all, drift, freshness, flush, cold };
+enum class Task : std::uint64_t { quiesce, presence, read_all, drift, freshness, flush, cold };
 
 /// Waits until `holds`, looking each millisecond; false when it took too long.
 bool until(const std::function<bool()>& holds, std::int64_t milliseconds);

@@ -67,7 +67,7 @@ class Worker {
   // Quiet points: quiet.cpp.
   void do_task(Task task);
   void drift();
-  void settle();
+  void quiesce();
   void look_whether_there();
   void read_all();
   void freshness();

@@ -313,12 +313,12 @@ TEST_P(AllocationFailure, OnTheLibrarysThreadsLosesNothing) {
                       [](Rig& rig, int x) { (void)rig.function.call(x); }, call_function, is_right});
   }
   if (GetParam().backend == Backend::two_levels) {
-    const auto told = [&](const char* name, std::function<void(Rig&, int)> change) {
+    const auto reported = [&](const char* name, std::function<void(Rig&, int)> change) {
       behind.push_back({name, fill_and_change, std::move(change), call_function, is_new_or_unchanged});
     };
-    told("a change by another process", [](Rig& rig, int x) { rig.peers_function.put(x); });
-    told("an invalidation by another process", [](Rig& rig, int x) { rig.peers_function.invalidate(x); });
-    told("a clear by another process", [](Rig& rig, int) { rig.peers_function.clear(); });
+    reported("a change by another process", [](Rig& rig, int x) { rig.peers_function.put(x); });
+    reported("an invalidation by another process", [](Rig& rig, int x) { rig.peers_function.invalidate(x); });
+    reported("a clear by another process", [](Rig& rig, int) { rig.peers_function.clear(); });
   }
   if (behind.empty()) GTEST_SKIP() << "nothing is done behind";
   run(behind, Where::library, 2);

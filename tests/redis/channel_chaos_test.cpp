@@ -237,14 +237,14 @@ TEST(ChannelChaos, AfterwardsTheCacheAgreesWithTheServerOnEveryKey) {
       std::this_thread::sleep_for(200ms);
       stop = true;
     }
-    // What was told before a mark has been heard when the mark is.
-    bool heard = false;
-    for (int mark = kKeys + 1; !heard && mark < kKeys + 100; ++mark) {
+    // What was reported before a mark has arrived when the mark has.
+    bool reported = false;
+    for (int mark = kKeys + 1; !reported && mark < kKeys + 100; ++mark) {
       ASSERT_TRUE(cache.await_up());
       server.command({"SET", name(mark), "mark"});
-      heard = cache.await_mark(mark, 500ms);
+      reported = cache.await_mark(mark, 500ms);
     }
-    ASSERT_TRUE(heard);
+    ASSERT_TRUE(reported);
     for (int k = 0; k < kKeys; ++k) {
       const auto cached = cache.value(k);
       const std::string stored = server.command({"GET", name(k)});

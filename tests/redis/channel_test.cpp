@@ -48,7 +48,7 @@ class Notes : public ChannelListener {
   void on_keys(std::span<const std::string_view> keys) override {
     note([&] {
       largest = std::max(largest, keys.size());
-      for (const std::string_view key : keys) ++told[std::string(key)];
+      for (const std::string_view key : keys) ++reported[std::string(key)];
     });
   }
   void on_flush() override {
@@ -83,17 +83,17 @@ class Notes : public ChannelListener {
     return await([&] { return times_down >= times; }, patience);
   }
   bool await_key(const std::string& key, int times = 1) {
-    return await([&] { return told[key] >= times; });
+    return await([&] { return reported[key] >= times; });
   }
   int times(const std::string& key) {
     const std::lock_guard lock(mutex);
-    return told[key];
+    return reported[key];
   }
 
   std::mutex mutex;
   std::condition_variable changed;
   // Under mutex.
-  std::map<std::string, int> told;
+  std::map<std::string, int> reported;
   std::size_t largest = 0;
   int flushes = 0, times_up = 0, times_down = 0;
   bool is_up = false;
@@ -196,7 +196,7 @@ TEST_F(ChannelTest, WhatTheLinkItselfWritesIsNotEchoed) {
   server.command({"SET", "dsta:after", "1"});
   ASSERT_TRUE(notes.await_key("dsta:after"));
   const std::lock_guard lock(notes.mutex);
-  EXPECT_EQ(notes.told.size(), 1u) << "nor is what the channel writes itself";
+  EXPECT_EQ(notes.reported.size(), 1u) << "nor is what the channel writes itself";
 }
 
 TEST_F(ChannelTest, OwnWritesAreReportedWhereTheFirstWriterDecides) {
@@ -221,7 +221,7 @@ TEST_F(ChannelTest, AWriteOfAnotherRightBehindAnOwnOneIsReported) {
   WireClient other = WireClient::tcp(server.port());
   other.call({"PING"});
   std::string last = "own";
-  while (last == "own") {  // the other way round it is not told, and need not be
+  while (last == "own") {  // the other way round it is not reported, and need not be
     server.pause();        // so that it finds both in one round
     std::jthread own([&] { EXPECT_TRUE(link.run(Request{"SET", "dsta:both", "own"}, Purpose::write)); });
     std::this_thread::sleep_for(50ms);
@@ -262,7 +262,7 @@ TEST_F(ChannelTest, KeysOfOtherNamespacesAreNotReported) {
   server.command({"SET", "dsta:last", "1"});
   ASSERT_TRUE(notes.await_key("dsta:last"));
   const std::lock_guard lock(notes.mutex);
-  EXPECT_EQ(notes.told.size(), 1u);
+  EXPECT_EQ(notes.reported.size(), 1u);
   EXPECT_EQ(notes.times_down, 0);
 }
 
@@ -278,7 +278,7 @@ TEST_F(ChannelTest, ManyKeysOfOneChangeComeTogether) {
     words.emplace_back("v");
   }
   server.command(words);
-  EXPECT_TRUE(notes.await([&] { return notes.told.size() == 5'000; }));
+  EXPECT_TRUE(notes.await([&] { return notes.reported.size() == 5'000; }));
   EXPECT_EQ(notes.largest, 5'000u);
 }
 
@@ -298,7 +298,7 @@ TEST_F(ChannelTest, AStormOfAHundredThousandChangesIsReportedWhole) {
     other.send(bytes);
     for (int i = 0; i < kBatch; ++i) other.read_reply();
   }
-  EXPECT_TRUE(notes.await([&] { return notes.told.size() == std::size_t{kBatch} * kBatches; }));
+  EXPECT_TRUE(notes.await([&] { return notes.reported.size() == std::size_t{kBatch} * kBatches; }));
   EXPECT_EQ(notes.times_down, 0);
 }
 

@@ -1,4 +1,4 @@
-// The shared level on one server: entries and leases, and how it calls scripts that the server has forgotten.
+// L2 on one server: entries and leases, and how it calls scripts that the server has forgotten.
 #include "l2/values/l2_store.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// Two levels over encrypted connections: the one that is told of changes is encrypted like the other, and nothing that
+// Two levels over encrypted connections: the invalidation channel is encrypted like the other, and nothing that
 // a manager says gives a secret away.
 #include <dsta/cache.hpp>
 
@@ -113,13 +113,13 @@ TEST_F(LevelsOverTls, SecretsStandInNothingThatAManagerSays) {
     proxy->clear();
   }
   use(cache);
-  CacheManager distrusting = manager("foreign");
-  use(distrusting);
+  CacheManager untrusting = manager("foreign");
+  use(untrusting);
   server->kill();
   use(cache);
   {
     const std::lock_guard lock(mutex);
-    EXPECT_NE(said.find("no connection to"), std::string::npos) << "so messages are heard: " << said;
+    EXPECT_NE(said.find("no connection to"), std::string::npos) << "so messages are logged: " << said;
     expect_no_secret_in(said);
   }
   expect_no_secret_in(cache.get_stats().to_json());

@@ -1,4 +1,4 @@
-// What becomes of the in-process level while changes by others cannot be heard of: the policies of L1Options.
+// What becomes of the in-process level while the invalidation channel is down: the policies of L1Options.
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -20,7 +20,7 @@ using namespace std::chrono_literals;
 using namespace testing_support;
 using SteadyClock = std::chrono::steady_clock;
 
-/// How changes cease to be heard.
+/// How the channel goes down.
 enum class Loss {
   channel,  ///< the server closes the channel alone, and it cannot be made again
   both,     ///< all connections are reset, and the channel cannot be made again
@@ -113,7 +113,7 @@ struct ChannelDown : ProxiedServer, ::testing::WithParamInterface<Loss> {
     proxy->clear();
     EXPECT_TRUE(eventually([&] { return keeps(value); })) << "by itself";
     change(value + 1);
-    EXPECT_TRUE(eventually([&] { return keeps(value + 1); })) << "and changes are heard of";
+    EXPECT_TRUE(eventually([&] { return keeps(value + 1); })) << "and changes are reported";
   }
 
   using Function = std::function<int(int)>;
@@ -162,7 +162,7 @@ TEST_P(ChannelDown, BypassReadsTheServerAndForgetsAfterwards) {
   EXPECT_GE(here.get_stats().entries, 3u) << "it stays, unread";
   expect_removals_to_count();
   expect_recovery(5);
-  EXPECT_EQ(here.lookup<int>("unchanged").source, Source::l2) << "and is forgotten when changes are heard again";
+  EXPECT_EQ(here.lookup<int>("unchanged").source, Source::l2) << "and is dropped when the channel is up again";
   EXPECT_TRUE(is_lost());
 }
 
@@ -172,7 +172,7 @@ TEST_P(ChannelDown, ServeGoesOnForMaxStaleAgeAndNoLonger) {
   lose(GetParam());
   change(2);
   ASSERT_TRUE(eventually([&] { return is_lost(); }));
-  EXPECT_TRUE(keeps(1) || since_loss() > kAge / 3) << "since changes were last known to be heard of";
+  EXPECT_TRUE(keeps(1) || since_loss() > kAge / 3) << "since the channel was last known to be up";
   ASSERT_TRUE(eventually([&] { return here.get_stats().entries == 0; }));
   EXPECT_GE(since_loss(), kAge / 3);
   EXPECT_LE(since_loss(), kAge + kSlack);

@@ -39,7 +39,7 @@ struct OwnValues : ProxiedServer, ::testing::WithParamInterface<OnDisconnect> {
   }
   bool is_up() { return here.set("any", 1) && here.lookup<int>("any").source == Source::l1; }
   /// Under `serve` L1 is in use while the channel is down, so only what is invalidated shows that it is back.
-  bool hears() { return is_up() && has_invalidated(there, here); }
+  bool is_notified() { return is_up() && has_invalidated(there, here); }
   void lose_channel() {
     const auto before = here.get_stats().l1_suspensions;
     proxy->set(Fault::error_reply("NOPERM not now").on("SUBSCRIBE"));
@@ -69,7 +69,7 @@ TEST_P(OwnValues, ALoadDuringALossOfTheChannelIsNotKept) {
     lose_channel();
     change_elsewhere();
     proxy->clear();
-    ASSERT_TRUE(eventually([&] { return hears(); }));
+    ASSERT_TRUE(eventually([&] { return is_notified(); }));
     other = std::async(std::launch::async, [&] { return f(1); });
     EXPECT_EQ(other.wait_for(5s), std::future_status::ready) << "it waits for a load that does not count";
   };
@@ -85,7 +85,7 @@ TEST_P(OwnValues, NothingOldIsServedWhileTheChannelIsDown) {
   // At once, or when the time is over for which stale values may be served.
   EXPECT_TRUE(eventually([&] { return f(1) == 2 && f.peek(1) == 2; }, 2s)) << "what is loaded meanwhile is kept";
   proxy->clear();
-  ASSERT_TRUE(eventually([&] { return hears(); }));
+  ASSERT_TRUE(eventually([&] { return is_notified(); }));
   source = 3;
   EXPECT_EQ(f(1), 3) << "until the channel is back";
 }

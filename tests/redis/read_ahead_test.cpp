@@ -106,7 +106,7 @@ TEST_P(ReadAhead, ALeaseNamesTheVersionsOfNow) {
   const auto g = there->cached(terms, [&](int i) { return ++loads, i; });
   f(1);
   g.cache_clear();
-  // Where L1 is off the first process does not hear of it, and what it remembers is out of date.
+  // Where L1 is off the first process is not notified, and what it remembers is out of date.
   if (GetParam()) {
     ASSERT_TRUE(eventually([&] { return !f.peek(1); }));
   }

@@ -129,17 +129,17 @@ TEST_F(RedisServerTest, DiesWithTheTest) {
   const pid_t test = ::fork();
   if (test == 0) {
     RedisServer server;
-    const std::string told = std::to_string(server.port()) + ' ' + server.unix_path();
-    const bool written = ::write(ends[1], told.data(), told.size()) > 0;
+    const std::string sent = std::to_string(server.port()) + ' ' + server.unix_path();
+    const bool written = ::write(ends[1], sent.data(), sent.size()) > 0;
     ::kill(::getpid(), written ? SIGKILL : SIGTERM);
   }
-  char told[200] = {};
-  const bool heard = ::read(ends[0], told, sizeof told - 1) > 0;
+  char sent[200] = {};
+  const bool received = ::read(ends[0], sent, sizeof sent - 1) > 0;
   ::waitpid(test, nullptr, 0);
   ::close(ends[0]);
   ::close(ends[1]);
-  ASSERT_TRUE(heard);
-  std::istringstream words(told);
+  ASSERT_TRUE(received);
+  std::istringstream words(sent);
   std::uint16_t port = 0;
   std::filesystem::path socket;
   words >> port >> socket;

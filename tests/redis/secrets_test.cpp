@@ -30,7 +30,7 @@ using testing_support::ScriptedServer;
 
 /// All that the library says.
 struct Secrets : ::testing::Test {
-  void hear(std::string_view message) {
+  void note(std::string_view message) {
     const std::lock_guard lock(mutex);
     said += message;
     said += '\n';
@@ -42,8 +42,8 @@ struct Secrets : ::testing::Test {
     options.tls = std::move(tls);
     options.pool.socket_timeout = options.pool.connect_timeout = 150ms;
     options.log.level = LogLevel::debug;
-    options.log.sink = [this](LogLevel, std::string_view message) { hear(message); };
-    hear(error_of([&] {
+    options.log.sink = [this](LogLevel, std::string_view message) { note(message); };
+    note(error_of([&] {
       const Endpoint endpoint = apply_url(options);
       Link link(link_options(endpoint, options));
       for (int i = 0; i < 4; ++i) {
@@ -71,7 +71,7 @@ TEST_F(Secrets, AreKeptByFailedConnectionsAndRefusedRequests) {
   asking.users = {"canary-user on >canary-password ~app:* +@all", "default off"};
   RedisServer server(asking);
   use("redis://canary-user:canary-other@127.0.0.1:" + std::to_string(server.port()));
-  EXPECT_NE(said.find("WRONGPASS"), std::string::npos) << "so messages are heard: " << said;
+  EXPECT_NE(said.find("WRONGPASS"), std::string::npos) << "so messages are logged: " << said;
   use(url(server.port()));  // NOPERM
   FaultProxy proxy(server.port());
   for (const Fault& fault :
@@ -154,7 +154,7 @@ TEST_F(Secrets, AreKeptByErrorsOfTheUrl) {
                                "redis-sentinel://u:canary-password@host/master",
                                "redis://u:p@localhost?db=1&db=canary"}) {
     use(mistaken);
-    hear(redacted(mistaken));
+    note(redacted(mistaken));
   }
   expect_kept();
 }

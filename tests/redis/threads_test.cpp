@@ -153,7 +153,7 @@ TEST_F(Threads, ALogThatHangsDoesNotDelayInvalidations) {
   ASSERT_TRUE(eventually([&] { return calls == 1; }));
   ASSERT_TRUE(eventually([&] { return keeps(cache); })) << "the channel is made again";
   server->command({"DEL", "dsta:k"});
-  EXPECT_TRUE(eventually([&] { return !cache.get<int>("k"); })) << "and hears";
+  EXPECT_TRUE(eventually([&] { return !cache.get<int>("k"); })) << "and is notified";
 }
 
 TEST_F(Threads, AChannelThatIsRefusedDoesNotCallTheLogItself) {

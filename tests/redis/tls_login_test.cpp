@@ -51,7 +51,7 @@ class Impostor {
   Impostor& operator=(const Impostor&) = delete;
 
   std::uint16_t port() const { return port_.port(); }
-  /// Ends it. What was heard from all clients.
+  /// Ends it. What all clients sent.
   const std::string& stop() {
     ::eventfd_write(wake_.get(), 1);
     thread_.join();

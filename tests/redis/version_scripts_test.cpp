@@ -82,18 +82,18 @@ TEST_P(VersionScript, TheClockTellsTheLastRaises) {
   raise("remove", false, "a");
   const std::uint64_t after_a = clock();
   raise("expire", false, "b");
-  const auto told = [&] { return VersionClock::parse(at("clock")).value_or(VersionClock()); };
+  const auto recorded = [&] { return VersionClock::parse(at("clock")).value_or(VersionClock()); };
   const std::string a = VersionClock::hash_of("a"), b = VersionClock::hash_of("b"), c = VersionClock::hash_of("c");
-  EXPECT_TRUE(told().may_have_raised(a, made));
-  EXPECT_TRUE(told().may_have_raised(b, made));
-  EXPECT_FALSE(told().may_have_raised(c, made));
-  EXPECT_FALSE(told().may_have_raised(a, after_a));
-  EXPECT_TRUE(told().may_have_raised(b, after_a));
+  EXPECT_TRUE(recorded().may_have_raised(a, made));
+  EXPECT_TRUE(recorded().may_have_raised(b, made));
+  EXPECT_FALSE(recorded().may_have_raised(c, made));
+  EXPECT_FALSE(recorded().may_have_raised(a, after_a));
+  EXPECT_TRUE(recorded().may_have_raised(b, after_a));
   for (int i = 0; i < 40; ++i) raise("remove", false, "b");
-  EXPECT_TRUE(told().may_have_raised(c, made)) << "it goes back no further than it is told";
+  EXPECT_TRUE(recorded().may_have_raised(c, made)) << "it goes back no further than what is recorded";
   const std::uint64_t late = clock();
   raise("remove", false, "b");
-  EXPECT_FALSE(told().may_have_raised(c, late));
+  EXPECT_FALSE(recorded().may_have_raised(c, late));
 }
 
 TEST_P(VersionScript, OfTwoInASpaceTheLaterIsTheHigher) {

@@ -251,20 +251,20 @@ TEST_F(BatchTest, ABulkLoaderThatAsksForWhatItLoadsIsToldSo) {
 
 TEST_F(BatchTest, TwoBatchesThatWaitForEachOtherDoNotDeadlock) {
   std::latch both(2);
-  std::atomic<int> told = 0;
+  std::atomic<int> received = 0;
   cached<std::function<int(int)>>* self = nullptr;
   auto f = cache.cached({.prefix = "p"}, std::function<int(int)>([](int i) { return i; }))
                .bulk_loader([&](const Ints& wanted) {
                  both.arrive_and_wait();
                  const auto others = self->many({wanted[0] == 1 ? 2 : 1});
-                 if (others[0].error()) ++told;
+                 if (others[0].error()) ++received;
                  return wanted;
                });
   self = &f;
   std::jthread left([&] { EXPECT_EQ(values(f.many({1})), (Ints{1})); });
   EXPECT_EQ(values(f.many({2})), (Ints{2}));
   left.join();
-  EXPECT_EQ(told, 1);
+  EXPECT_EQ(received, 1);
 }
 
 TEST_F(BatchTest, HooksTagsAndTtlHoldForEachItem) {

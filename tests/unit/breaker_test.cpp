@@ -90,14 +90,14 @@ TEST(Breaker, AFailedHalfOpenRequestOpensItAgain) {
   Breaker breaker = opened();
   breaker.probe_succeeded();
   ASSERT_TRUE(breaker.let_through());
-  EXPECT_FALSE(breaker.failed(kStart + 4s, false)) << "a straggler is not the trial";
+  EXPECT_FALSE(breaker.failed(kStart + 4s, false)) << "a late failure is not that of the half-open request";
   EXPECT_TRUE(breaker.failed(kStart + 4s, true));
   EXPECT_EQ(breaker.phase(), Phase::open);
   breaker.probe_succeeded();
   EXPECT_EQ(breaker.phase(), Phase::half_open) << "a probe proves as little as before";
 }
 
-TEST(Breaker, ATrialThatCameToNothingIsTheNextOnes) {
+TEST(Breaker, AHalfOpenRequestThatIsGivenUpPassesToTheNextCaller) {
   Breaker breaker = opened();
   breaker.probe_succeeded();
   ASSERT_TRUE(breaker.let_through());

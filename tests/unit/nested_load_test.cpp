@@ -81,7 +81,7 @@ TEST_F(NestedLoad, TwoThatWaitForEachOtherDoNotDeadlock) {
     {
       std::jthread one([&] { call(1); }), two([&] { call(2); });
     }
-    EXPECT_EQ(refused, 2) << "one is told, and its error is what the other waited for";
+    EXPECT_EQ(refused, 2) << "one gets the error, and it is what the other waited for";
     EXPECT_FALSE(f.peek(1) || f.peek(2));
   }
 }

@@ -58,15 +58,15 @@ TEST_F(RefreshBackoff, TwentyCallersOfAFailingLoadShareOneError) {
     ++runs;
     throw std::runtime_error("down");
   });
-  std::atomic<int> told = 0;
+  std::atomic<int> received = 0;
   on_threads(kCallers, [&](std::size_t) {
     try {
       f(0);
     } catch (const std::runtime_error&) {
-      ++told;
+      ++received;
     }
   });
-  EXPECT_EQ(told, 20);
+  EXPECT_EQ(received, 20);
   EXPECT_EQ(runs, 1);
 }
 

@@ -51,7 +51,7 @@ TEST_F(Fault, WhileItIsOnManualCallsFindAndStoreNothing) {
   EXPECT_FALSE(cache.get_ttl("k"));
   const SetResult result = cache.set("k", 2);
   EXPECT_EQ(result, SetResult::not_stored);
-  EXPECT_EQ(result.reason(), "a testing::ServerFault is on");
+  EXPECT_EQ(result.reason(), "a testing::ServerFault is active");
   EXPECT_FALSE(cache.increment("n"));
   EXPECT_FALSE(cache.del("k"));
   EXPECT_EQ(cache.get_or("k", 7), 7);
@@ -61,7 +61,7 @@ TEST_F(Fault, WhileItIsOnManualCallsFindAndStoreNothing) {
   EXPECT_NO_THROW(cache.invalidate_tag("t"));
   EXPECT_NO_THROW(cache.flush_all());
   EXPECT_FALSE(check_health(cache).healthy);
-  EXPECT_EQ(check_health(cache).error, "a testing::ServerFault is on");
+  EXPECT_EQ(check_health(cache).error, "a testing::ServerFault is active");
   fault.off();
   EXPECT_FALSE(cache.exists("k")) << "what was there is gone";
   EXPECT_TRUE(cache.set("k", 3));

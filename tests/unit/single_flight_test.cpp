@@ -69,15 +69,15 @@ TEST_F(SingleFlight, AnErrorGoesToEveryWaiterAndTheNextCallLoads) {
     waiting->wait();
     throw ExchangeDown("exchange " + std::to_string(n) + " is down");
   });
-  std::atomic<int> told{0};
+  std::atomic<int> received{0};
   on_threads(64, [&](std::size_t) {
     try {
       f(5);
     } catch (const ExchangeDown& e) {
-      told += std::string_view(e.what()) == "exchange 5 is down" ? 1 : 0;
+      received += std::string_view(e.what()) == "exchange 5 is down" ? 1 : 0;
     }
   });
-  EXPECT_EQ(told, 64);
+  EXPECT_EQ(received, 64);
   EXPECT_EQ(loads, 1);
   EXPECT_FALSE(f.peek(5));
   EXPECT_EQ(cache.get_stats().entries, 0u);
@@ -88,7 +88,7 @@ TEST_F(SingleFlight, AnErrorGoesToEveryWaiterAndTheNextCallLoads) {
 
 TEST_F(SingleFlight, SixtyFourThreadsOverAThrowingSourceGetItsErrors) {
   const int keys = static_cast<int>(scaled(10'000));
-  std::atomic<std::uint64_t> loads{0}, told{0};
+  std::atomic<std::uint64_t> loads{0}, received{0};
   const auto f = cache.cached({.prefix = "throws"}, [&](int n) -> std::string {
     ++loads;
     throw ExchangeDown("no data for " + std::to_string(n));
@@ -101,13 +101,13 @@ TEST_F(SingleFlight, SixtyFourThreadsOverAThrowingSourceGetItsErrors) {
         f(n);
         ADD_FAILURE() << "a value out of nowhere";
       } catch (const ExchangeDown& e) {
-        if (e.what() == "no data for " + std::to_string(n)) ++told;
+        if (e.what() == "no data for " + std::to_string(n)) ++received;
       }
     }
   });
-  EXPECT_EQ(told, 64u * static_cast<unsigned>(keys));
+  EXPECT_EQ(received, 64u * static_cast<unsigned>(keys));
   EXPECT_EQ(loads, f.cache_info().load_failures);
-  EXPECT_EQ(loads + f.cache_info().coalesced, told);
+  EXPECT_EQ(loads + f.cache_info().coalesced, received);
   EXPECT_EQ(cache.get_stats().entries, 0u);
 }
 

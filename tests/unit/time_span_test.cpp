@@ -80,7 +80,7 @@ TEST(AnotherType, IsSaidInTheDebugLog) {
   EXPECT_EQ(lines.size(), 2U);
   EXPECT_FALSE(clean.cache.get<double>("absent", {.prefix = "custom"}));
   EXPECT_EQ(clean.cache.get("k", {.prefix = "custom"}), "text");
-  EXPECT_EQ(lines.size(), 2U) << "an absent value, and the right type, are no news";
+  EXPECT_EQ(lines.size(), 2U) << "an absent value, and the right type, log nothing";
 }
 
 }  // namespace

@@ -132,9 +132,9 @@ TEST(Url, IsRefusedInWordsThatNameThePartAndTheRemedy) {
       {"REDIS://h", "no scheme"},
       {"rediz://h", "'rediz' is not known: known are 'memory:', redis://"},
       {"rediz://:p@h", "URL scheme is not known"},
-      {"redis:", "'redis' is followed by ://"},
-      {"redis:h:6379", "'redis' is followed by ://"},
-      {"redis:/h", "'redis' is followed by ://"},
+      {"redis:", "'redis' must be followed by ://"},
+      {"redis:h:6379", "'redis' must be followed by ://"},
+      {"redis:/h", "'redis' must be followed by ://"},
       {"redis-sentinel://h1,h2:26379/master", "not supported yet"},
       {"redis://h?cluster=true", "not supported yet"},
       {"redis://h?cluster=yes", "cluster: expected true or false"},
@@ -303,7 +303,7 @@ TEST(UrlOptions, AreRefusedInWordsThatNameTheOption) {
       {"redis://h?max_bytes=1e30", "max_bytes: expected"},
       {"rediss://h?cert_file=a", "cert_file and key_file"},
       {"rediss://h?key_file=a", "cert_file and key_file"},
-      {"rediss://h?ca_file=a%00", "ca_file holds a zero byte"},
+      {"rediss://h?ca_file=a%00", "ca_file contains a zero byte"},
   };
   for (const auto& [url, words] : bad) {
     SCOPED_TRACE(url);
@@ -331,7 +331,7 @@ TEST(Url, OfAServerIsCheckedWholeAndTheServerNeedNotBeThere) {
   expect_says(refused("redis://u:hunter2@h:1/2?space="), "space is empty");
   EXPECT_EQ(refused("redis://u:hunter2@h:1/2?space=").find("hunter2"), std::string::npos);
   expect_says(refused("redis://h?socket_timeout=1"), "socket_timeout");
-  expect_says(refused("redis://h?space=a:b"), "space may hold");
+  expect_says(refused("redis://h?space=a:b"), "space must not contain");
   expect_says(refused("redis://h?max_stale_age=0s"), "max_stale_age: give more than 0 and at most 1 min");
   expect_says(refused("redis://h?max_stale_age=61s"), "max_stale_age: give more than 0 and at most 1 min");
   expect_says(refused("redis://h?ping_period=0ms"), "ping_period: give more than 0 and at most 1 min");

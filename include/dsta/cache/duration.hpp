@@ -60,6 +60,7 @@ class OptionalDuration {
   constexpr bool has_value() const { return set_; }
   /// The time, in nanoseconds, or `fallback` when it is unset.
   constexpr Duration value_or(Duration fallback) const { return set_ ? value_ : fallback; }
+  /// Equal: both unset, or both set to the same time.
   constexpr bool operator==(const OptionalDuration&) const = default;
 
  private:

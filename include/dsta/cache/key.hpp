@@ -32,6 +32,7 @@ class KeyBuffer;
 /// Write every member that makes two values unequal. For one thread.
 class KeyWriter {
  public:
+  /// The library makes them.
   explicit KeyWriter(detail::KeyBuffer& out) : out_(out) {}
 
   /// Appends the parts, in this order.

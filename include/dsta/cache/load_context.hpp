@@ -39,7 +39,7 @@ class LoadContext {
   void set_etag(std::string etag) { loaded_.etag = std::move(etag); }
   /// Overrides the ttl of the options. Zero or less: do not store.
   void set_ttl(OptionalDuration ttl) { loaded_.ttl = ttl; }
-  /// Adds a tag. A tag that is empty or begins with a byte 1 is ignored.
+  /// Adds a tag. A tag that is empty or begins with the byte 0x01 is ignored.
   void add_tag(std::string tag) {
     if (detail::is_tag(tag)) loaded_.tags.push_back(std::move(tag));
   }

@@ -79,9 +79,12 @@ class CacheManager {
   /// Takes the URL from the environment variable DSTA_CACHE_URL, else REDIS_URL, else from `options`. Throws
   /// ConfigError.
   [[nodiscard]] static CacheManager from_env(ManagerOptions options = {});
+  /// Drops all entries, and waits for running background work: at most 1 s longer than the longest `load_timeout` used.
   ~CacheManager();
-  CacheManager(CacheManager&&) noexcept = default;
-  CacheManager& operator=(CacheManager&&) noexcept;
+  /// Wrappers stay valid. `other` may then only be destroyed or assigned to.
+  CacheManager(CacheManager&& other) noexcept = default;
+  /// The same. First ends the cache that this manager held, as the destructor does.
+  CacheManager& operator=(CacheManager&& other) noexcept;
 
   // --- wrapping functions
 
@@ -188,7 +191,7 @@ class CacheManager {
   // --- invalidation by tag
 
   /// Invalidates every entry with this tag, and every load of one in progress. Constant cost. Throws KeyError for an
-  /// empty tag and for one that begins with a byte 1.
+  /// empty tag and for one that begins with the byte 0x01.
   void invalidate_tag(std::string_view tag, TagMode mode = TagMode::remove);
 
   // --- statistics

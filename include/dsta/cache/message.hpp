@@ -51,6 +51,7 @@ concept MessageCodable =
 /// Messages, as what they write themselves.
 template <detail::MessageCodable T>
 struct codec<T> {
+  /// `message:` and message_name<T>, by default the C++ type.
   static constexpr std::string_view name = detail::ShapeConstant<detail::MessageName<T>>::text;
 
   /// Throws ValueError for a message that does not serialize itself, such as one that lacks a required field.

@@ -44,7 +44,7 @@ struct EntryOptions {
   /// Not an option: says that `prefix` is its name here.
   [[no_unique_address]] detail::NamedPrefix key_prefix = {};
   /// Labels that invalidate many entries together. In a wrapper's tags `{0}` to `{9}` stand for its arguments:
-  /// `.tags = {"symbol:{0}"}`. Default none. A tag that is empty or begins with a byte 1 is a ConfigError.
+  /// `.tags = {"symbol:{0}"}`. Default none. A tag that is empty or begins with the byte 0x01 is a ConfigError.
   std::vector<std::string> tags = {};
   /// How long past its ttl a value may still be served: while one refresh runs (stale-while-revalidate), and when the
   /// refresh fails (stale-if-error). Default 0: never.

@@ -29,7 +29,7 @@ class Outcome {
   /// The value. Without one, rethrows the exception of the load, or throws LoadError when the item is missing.
   const T& value() const {
     if (error_) std::rethrow_exception(error_);
-    if (!value_) throw LoadError("the batch loader returned nothing for this item: look at missing() first");
+    if (!value_) throw LoadError("the bulk_loader returned nothing for this item: check missing() first");
     return *value_;
   }
   /// As value().
@@ -40,6 +40,7 @@ class Outcome {
   T value_or(T fallback) const { return value_ ? *value_ : std::move(fallback); }
   /// The exception of the load; null when there is none.
   std::exception_ptr error() const { return error_; }
+  /// True when there is a value, and it equals `value`.
   friend bool operator==(const Outcome& outcome, const T& value) { return outcome.value_ == value; }
 
  private:

@@ -3,10 +3,10 @@
 /// 24.04: libboost1.83-dev). Beside the type:
 ///     template <> inline constexpr bool dsta::cache::reflected<Tick> = true;
 ///
-/// The codec's name holds the types of the fields, in their order, and not their names, as C++20 does not tell them. So
-/// a field that was added, removed or given another type makes what was stored before a miss; two fields of one type
-/// that changed places, or one that means something else now, do not: values are then misread. Where that may happen
-/// name the fields instead (fields.hpp), which takes precedence.
+/// The codec's name contains the types of the fields, in their order, and not their names: C++20 has no reflection for
+/// field names. If a field is added, removed or given another type, values stored before are misses. If two fields of
+/// one type change places, or one changes its meaning, values stored before are misread. Where that may happen name the
+/// fields instead (fields.hpp), which takes precedence.
 ///
 /// PFR knows aggregates of up to 100 fields without base classes, references and arrays (std::array is fine).
 #include <boost/pfr.hpp>

@@ -24,6 +24,7 @@ class SetResult {
   /// Why it is not stored; empty when it is. If the server refused it: the command, and what the server said. The text
   /// lives as long as the process.
   constexpr std::string_view reason() const { return reason_; }
+  /// Compares status(): `result == SetResult::stored`.
   friend constexpr bool operator==(SetResult result, Status status) { return result.status_ == status; }
 
  private:

@@ -8,7 +8,7 @@ inline namespace v1 {
 /// Counts since the start or the last clear_stats(). A plain value: a snapshot.
 struct CacheStats {
   std::uint64_t hits = 0;            ///< requests answered from the cache, stale ones included
-  std::uint64_t misses = 0;          ///< requests that were not
+  std::uint64_t misses = 0;          ///< requests not answered from the cache
   std::uint64_t sets = 0;            ///< values stored, by manual calls and by wrapped functions
   std::uint64_t deletes = 0;         ///< keys that del, invalidate or a pattern removed
   std::uint64_t total_requests = 0;  ///< hits + misses
@@ -45,20 +45,20 @@ struct CacheStats {
   [[nodiscard]] std::string to_json() const;
 };
 
-/// Counts of one wrapped function, as cache_info() returns them. The fields are those of CacheStats.
+/// Counts of one wrapped function, as cache_info() returns them. The counts mean what they mean in CacheStats.
 struct FunctionInfo {
-  std::string prefix;
-  std::string name;
-  std::uint64_t hits = 0;
-  std::uint64_t misses = 0;
-  std::uint64_t sets = 0;
-  std::uint64_t loads = 0;
-  std::uint64_t load_failures = 0;
-  std::uint64_t coalesced = 0;
-  std::uint64_t stale_served = 0;
-  std::uint64_t fenced = 0;
-  double load_seconds = 0;
-  double hit_rate = 0;
+  std::string prefix;               ///< of its options
+  std::string name;                 ///< of its options, or the function's own
+  std::uint64_t hits = 0;           ///< calls answered from the cache, stale ones included
+  std::uint64_t misses = 0;         ///< calls not answered from the cache
+  std::uint64_t sets = 0;           ///< values stored
+  std::uint64_t loads = 0;          ///< runs of the function or of its bulk loader
+  std::uint64_t load_failures = 0;  ///< runs that threw
+  std::uint64_t coalesced = 0;      ///< callers that waited for another caller's load
+  std::uint64_t stale_served = 0;   ///< hits past their ttl
+  std::uint64_t fenced = 0;         ///< loaded values not stored, because of an invalidation or a later refresh
+  double load_seconds = 0;          ///< time spent in loads, in seconds
+  double hit_rate = 0;              ///< hits / (hits + misses), 0 to 1; 0 without calls
 };
 
 namespace detail {

@@ -21,6 +21,7 @@ namespace testing {
 /// A clock that only advance() moves. Thread-safe.
 class ManualClock final : public Clock {
  public:
+  /// The time; at first an arbitrary one.
   TimePoint now() const noexcept override { return TimePoint(Duration(now_.load(std::memory_order_acquire))); }
 
   /// Moves the clock, and wakes every waiter whose deadline is reached.
@@ -34,6 +35,7 @@ class ManualClock final : public Clock {
     }
   }
 
+  /// Waits until woken, until advance() reaches `deadline`, or for at most 5 ms of real time.
   bool wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& wake, TimePoint deadline) override {
     // advance() locks the list first and then a waiter's mutex: the same order here.
     Waiter waiter{lock.mutex(), &wake};
@@ -66,18 +68,19 @@ class ManualClock final : public Clock {
   std::set<Waiter*> waiters_;  // under mutex_
 };
 
-/// Runs background work at once, on the thread that asks for it: refreshes, warming, loads with a load_timeout. Then a
+/// Runs background work at once, on the thread that requests it: refreshes, warming, loads with a load_timeout. Then a
 /// test is deterministic and waits for nothing. Thread-safe.
 ///     CleanCache clean{{.executor = std::make_shared<InlineExecutor>()}};
 class InlineExecutor final : public Executor {
  public:
+  /// Runs the task before it returns. True.
   bool try_post(std::function<void()> task) override {
     task();
     return true;
   }
 };
 
-/// A fault of a cache, as of one whose server does not answer. For a cache without a server, such as that of
+/// Simulates a cache whose server does not respond; switch it on and off. Works only without a server, as in
 /// CleanCache.
 ///
 /// While it is on, reads find nothing, wrapped functions and loads run each time, writes are not stored, counters

@@ -12,8 +12,11 @@ inline namespace v1 {
 /// besides it is printed with its unit and gives seconds without a cast. A plain value.
 class TimeSpan : public Duration {
  public:
+  /// Zero.
   constexpr TimeSpan() : Duration(0) {}
+  /// The same time.
   constexpr TimeSpan(Duration time) : Duration(time) {}
+  /// The same time, in nanoseconds; at most `forever` when it is longer. Throws ConfigError for NaN.
   template <class Rep, class Period>
   constexpr TimeSpan(std::chrono::duration<Rep, Period> time) : Duration(detail::saturate(time)) {}
 
@@ -26,6 +29,7 @@ class TimeSpan : public Duration {
   friend std::ostream& operator<<(std::ostream& out, const TimeSpan& span);
 };
 
+/// Prints text().
 std::ostream& operator<<(std::ostream& out, const TimeSpan& span);
 
 }  // namespace v1

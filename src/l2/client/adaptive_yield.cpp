@@ -10,9 +10,10 @@ namespace detail {
 
 namespace {
 
-/// One trial says little, as time slices are as long as it: so it counts for at most this, and fades by half with each.
+/// One measurement is imprecise, as time slices are as long as a window. So it weighs at most this, and half as much
+/// after each further one.
 constexpr double kMostOfOne = 0.7;
-/// It must be worth as much to change.
+/// The least advantage for which the mode changes.
 constexpr double kToChange = 0.1;
 
 }  // namespace

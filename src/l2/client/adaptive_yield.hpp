@@ -21,22 +21,22 @@ class AdaptiveYield {
   /// What is compared: requests in this time, longer if there are fewer than kLeast.
   static constexpr std::chrono::milliseconds kWindow{4}, kLongestWindow{50};
   static constexpr std::size_t kLeast = 32;
-  /// Windows between two in which the other way is tried: doubled each time that this does not change anything.
+  /// Windows between two that measure the other mode: doubled each time that the choice stays the same.
   static constexpr int kLeastPause = 2, kMostPause = 32;
 
   bool pays() const { return yields_; }
-  /// Requests were completed, by whatever way is in use.
+  /// Requests were completed, in whichever mode is in use.
   void completed(std::size_t count, TimePoint now);
 
  private:
   void compare(double rate);
 
   bool yields_ = false;
-  bool chosen_ = false;      ///< what yields_ is but while the other is tried
-  double chosen_rate_ = 0;   ///< of the last window; 0: there was too little to do
-  double advantage_ = 0;     ///< of yields, as a logarithm; recent trials count more
-  int pause_ = kLeastPause;  ///< between the last trial and the next
-  int windows_ = 0;          ///< since the last trial
+  bool chosen_ = false;      ///< yields_, except while the other mode is measured
+  double chosen_rate_ = 0;   ///< of the last window; 0: too few requests
+  double advantage_ = 0;     ///< of yields, as a logarithm; recent measurements weigh more
+  int pause_ = kLeastPause;  ///< between the last measurement and the next
+  int windows_ = 0;          ///< since the last measurement
   TimePoint begun_{};
   std::size_t completed_ = 0;
 };

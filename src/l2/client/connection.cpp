@@ -115,7 +115,7 @@ void Connection::run(PendingRequest& request, Bytes bytes, TimePoint deadline) {
     const std::uint64_t moved_before = moved();
     enqueue(request, bytes, deadline);
     while (request.status() != Status::complete) {
-      if (!reader_) return lead(request, deadline, moved_before);
+      if (!reader_) return take_reader_role(request, deadline, moved_before);
       // Another reads already, and will pass the role on; what was wanted is that this one writes.
       const bool asked_to_write = request.status() == Status::take_role && !batching_.empty() && !writing_;
       request.note_role();
@@ -280,7 +280,7 @@ void Connection::write_large(const PendingRequest& own, Bytes bytes, TimePoint d
 
 // --- the reader's role
 
-void Connection::lead(PendingRequest& own, TimePoint deadline, std::uint64_t moved_before) {
+void Connection::take_reader_role(PendingRequest& own, TimePoint deadline, std::uint64_t moved_before) {
   reader_ = &own;
   own.note_role();
   read_for_all(own, deadline, moved_before);

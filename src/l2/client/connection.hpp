@@ -103,7 +103,7 @@ class Connection {
   void take_buffer() DSTA_REQUIRES(mutex_);
   bool leave_rest_to_others(const PendingRequest& own) DSTA_REQUIRES(mutex_);
 
-  void lead(PendingRequest& own, TimePoint deadline, std::uint64_t moved_before) DSTA_REQUIRES(mutex_);
+  void take_reader_role(PendingRequest& own, TimePoint deadline, std::uint64_t moved_before) DSTA_REQUIRES(mutex_);
   void read_for_all(PendingRequest& own, TimePoint deadline, std::uint64_t moved_before) DSTA_REQUIRES(mutex_);
 
   void end(Fault fault, const PendingRequest* whose, std::string_view why) DSTA_REQUIRES(mutex_);

@@ -32,7 +32,7 @@ class AdaptiveSpin {
 
  private:
   int luck_ = 1;
-  int pause_ = kLeastPause;  ///< reads between two trials while it does not work
+  int pause_ = kLeastPause;  ///< reads between two attempts while none works
   int passed_ = 0;
 };
 

@@ -36,7 +36,7 @@ bool run_once(Connection& connection, const Request& request, const EchoCheck* c
     // Where the server refuses the ECHO itself, that is what to say; it may be the answer to something else, too.
     name_errors(check->request(), pending.replies, request.commands());
     answer.why = pending.replies.back().why;
-    if (answer.why.empty()) answer.why = "the server's answer was not to what was asked";
+    if (answer.why.empty()) answer.why = "the reply does not belong to the request";
     connection.close_as_corrupt("the echo check failed: replies are out of step");
     answer.fault = Fault::protocol;
   } else {

@@ -21,8 +21,7 @@ Duration least_time(const LinkOptions& options) {
 /// will do so as long as the connection lasts.
 void leave_replica(Connection& connection, TimePoint made, const LinkOptions& options) {
   if (!connection.usable() || Clock::now() - made < 10 * options.operation_timeout) return;
-  say(options.log, LogLevel::warning, "{} is a replica and takes no writes: reconnecting",
-      endpoint_name(options.address));
+  say(options.log, LogLevel::warning, "{} is a replica and read-only: reconnecting", endpoint_name(options.address));
   connection.close_as_corrupt("the server is a replica");
 }
 
@@ -143,10 +142,11 @@ void Link::State::record_success(Checkout& checkout) {
     closes_for_writes = checkout.request.writes() && write_breaker.succeeded(checkout.tests_writes);
   }
   if (closes) {
-    say(options.log, LogLevel::info, "circuit breaker closed for {}: it answers again", endpoint_name(options.address));
+    say(options.log, LogLevel::info, "circuit breaker closed for {}: the server answers again",
+        endpoint_name(options.address));
   }
   if (closes_for_writes) {
-    say(options.log, LogLevel::info, "circuit breaker closed for writes to {}: it takes writes again",
+    say(options.log, LogLevel::info, "circuit breaker closed for writes to {}: writes succeed again",
         endpoint_name(options.address));
   }
 }
@@ -174,7 +174,8 @@ void Link::State::record_failure(Checkout& checkout, bool refused, std::string_v
     if (!opens && !refused) opens_for_writes = write_failed(checkout, why);
   }
   if (opens) {
-    say(options.log, LogLevel::warning, "circuit breaker open for {} ({}): requests fail at once until it answers",
+    say(options.log, LogLevel::warning,
+        "circuit breaker open for {} ({}): requests fail immediately until the server answers",
         endpoint_name(options.address), why);
   }
   if (opens_for_writes) say_writes_fail(why);
@@ -200,7 +201,7 @@ bool Link::State::write_failed(Checkout& checkout, std::string_view why) {
 
 void Link::State::say_writes_fail(std::string_view why) const {
   say(options.log, LogLevel::warning,
-      "circuit breaker open for writes to {} ({}): they fail at once until it takes one",
+      "circuit breaker open for writes to {} ({}): writes fail immediately until one succeeds",
       endpoint_name(options.address), why);
 }
 

@@ -185,7 +185,7 @@ ReadUrl read(std::string_view url) {
   const auto transport = rest.empty() ? std::nullopt : transport_of(scheme);
   if (!transport) refuse_scheme(scheme, rest);
   if (*transport == Transport::memory) return read_memory(rest.substr(1));
-  if (!rest.starts_with("://")) throw ConfigError(fmt::format("URL scheme '{}' is followed by ://", scheme));
+  if (!rest.starts_with("://")) throw ConfigError(fmt::format("URL scheme '{}' must be followed by ://", scheme));
 
   const Parts parts = split(scheme, rest.substr(3));
   ReadUrl found{.endpoint = {.transport = *transport}, .query = parts.query};

@@ -235,7 +235,7 @@ void check_connection(PoolOptions& pool, const TlsOptions& tls) {
                                                               {"key_file", tls.key_file},
                                                               {"server_name", tls.server_name}};
   for (const auto& [name, text] : texts) {
-    if (text.find('\0') != text.npos) throw ConfigError(fmt::format("{} holds a zero byte", name));
+    if (text.find('\0') != text.npos) throw ConfigError(fmt::format("{} contains a zero byte", name));
   }
 }
 

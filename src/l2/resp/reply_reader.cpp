@@ -80,8 +80,8 @@ redisReplyObjectFunctions functions() {
 void ReplyReader::Free::operator()(redisReader* reader) const { redisReaderFree(reader); }
 
 ReplyReader::ReplyReader() {
-  static redisReplyObjectFunctions ours = functions();
-  reader_.reset(redisReaderCreateWithFunctions(&ours));
+  static redisReplyObjectFunctions with_limits = functions();
+  reader_.reset(redisReaderCreateWithFunctions(&with_limits));
   if (!reader_) throw std::bad_alloc();
 }
 

@@ -38,7 +38,7 @@ using Event = ChannelEvent;
 using JobKind = ChannelJob::Kind;
 
 constexpr std::chrono::milliseconds kPauseWithoutMemory{10};
-constexpr std::string_view kNoThread = "there is no thread to be had for it";
+constexpr std::string_view kNoThread = "no thread could be started";
 
 }  // namespace
 

@@ -8,12 +8,15 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
+std::string no_channel_message(std::string_view server, std::string_view why, std::string_view next) {
+  return fmt::format("no invalidation channel{}: {}. L1 stores no values of L2 until the channel is up; {}", server,
+                     why, next);
+}
+
 void FailureLog::failed(LogLevel level, const std::string& cause) {
   if (causes_.size() >= kMost || !causes_.insert(cause).second) return;
-  write_(level,
-         fmt::format("no invalidation channel to {}: {}{}. L1 keeps no values of L2 until there is one; the next "
-                     "attempt follows in about a second",
-                     endpoint_, cause, remedy_for(cause)));
+  write_(level, no_channel_message(fmt::format(" to {}", endpoint_), fmt::format("{}{}", cause, remedy_for(cause)),
+                                   "the next attempt follows in about a second"));
 }
 
 void FailureLog::recovered() {

@@ -3,6 +3,7 @@
 #include <functional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <dsta/cache/log.hpp>
@@ -10,6 +11,9 @@
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
+
+/// The log message that there is no invalidation channel: ` to ENDPOINT` or empty, the cause, and what happens next.
+std::string no_channel_message(std::string_view server, std::string_view why, std::string_view next);
 
 /// Logs why there is no invalidation channel: each cause once, until the channel is up. One thread.
 class FailureLog {

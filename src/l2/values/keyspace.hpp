@@ -8,8 +8,8 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-/// What things are called in the server. Entries have the space before their joined key; the library's own keys have a
-/// byte 1 and a letter behind the space. (A user's key that begins with a byte 1 is written with two of them.)
+/// The names of keys at the server. Entries have the space before their joined key; the library's own keys have the
+/// byte 0x01 and a letter after the space. (A user's key that begins with the byte 0x01 is stored with two of them.)
 class KeySpace {
  public:
   explicit KeySpace(std::string_view space) : head_(std::string(space) + ":") {}

@@ -9,35 +9,35 @@ namespace detail {
 
 // TIME in a script: 53 bits hold its microseconds until the year 2255, so Lua's doubles are exact; %.0f prints them.
 
-const Script kReplaceIf{"4668a6b1d7e45cf97fb76e22b88d8018b855a533",
+const Script kReplaceIf{"56d863a6f2c2bc1485c2e7b601b63f1e2239b84a",
                         R"(local function head_of(key)
   local head = redis.pcall('GETRANGE', key, 0, 35)
   if type(head) == 'table' then head = redis.call('GET', key) or '' end
   return head
 end
 local head = head_of(KEYS[1])
-local ours, lease, count = false, false, 0
+local owned, lease, count = false, false, 0
 if ARGV[1] ~= '' and string.sub(head, 1, 3) == '\193\255\213' and string.sub(head, 17, 32) == ARGV[1] then
   lease = string.byte(head, 5) == 2
   if string.byte(head, 4) == 2 then
     local a, b, c, d = string.byte(head, 33, 36)
     count = a + 256 * b + 65536 * c + 16777216 * d
-    ours = true
+    owned = true
   elseif lease then
-    ours = true
+    owned = true
   end
 end
-if not ours and ARGV[3] ~= '' then
+if not owned and ARGV[3] ~= '' then
   local seen, size = string.sub(ARGV[3], 2), #ARGV[3] - 1
   if string.sub(ARGV[3], 1, 1) == '=' then
-    ours = redis.call('GET', KEYS[1]) == seen
+    owned = redis.call('GET', KEYS[1]) == seen
   else
     local tail = redis.pcall('GETRANGE', KEYS[1], -size, -1)
     if type(tail) == 'table' then tail = string.sub(redis.call('GET', KEYS[1]) or '', -size) end
-    ours = tail == seen
+    owned = tail == seen
   end
 end
-if not ours then return 0 end
+if not owned then return 0 end
 local function hold(holders)
   local all = redis.call('GET', KEYS[1])
   local number = string.char(holders % 256, math.floor(holders / 256) % 256, 0, 0)

@@ -51,8 +51,8 @@ class VersionStore {
   std::uint64_t clock();
   std::optional<VersionClock> read_clock();
 
-  /// What was heard of them: they are read again. `heed` is false for a notice that was heeded before, or is an own
-  /// one.
+  /// Notices of these versions arrived: they are read again. `heed` is false for a notice that was heeded before, or is
+  /// an own one.
   void forget(std::string_view dependency) { memory_->forget(dependency); }
   void forget_all() { memory_->forget_all(); }
   bool heed(std::string_view notice) { return notices_->add(notice); }

@@ -12,10 +12,11 @@
 namespace dsta::cache {
 inline namespace v1 {
 
-/// Where in the program something was written. (std::source_location is not there with clang 14.)
+/// A place in the source of the program, for error messages. A plain value. (clang 14 has no std::source_location.)
 struct CodePlace {
-  const char* file = "";
-  unsigned line = 0;
+  const char* file = "";  ///< the file's name, as the compiler was given it
+  unsigned line = 0;      ///< from 1
+  /// The place of the call.
   static constexpr CodePlace current(const char* file = __builtin_FILE(), unsigned line = __builtin_LINE()) {
     return {file, line};
   }

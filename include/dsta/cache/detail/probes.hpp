@@ -18,7 +18,7 @@ struct Probes {
     before_wait,
     before_l2_store,
     before_l1_store,
-    unconfirmed,  ///< an invalidation was not, and nobody knows yet
+    unconfirmed,  ///< an invalidation was not confirmed, and is not pending yet
   };
   void at(Point point, std::string_view key) const {
     if (probe) probe(point, key);

@@ -5,8 +5,8 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-/// A tag has a name, and a byte 1 begins what the library itself depends on. What is no tag can never be invalidated,
-/// so entries go without it.
+/// Whether `name` is a tag: not empty, and not beginning with the byte 0x01, which begins the library's own
+/// dependencies. Any other name could never be invalidated, so entries are stored without it.
 inline bool is_tag(std::string_view name) { return !name.empty() && name.front() != '\x01'; }
 
 }  // namespace detail
