@@ -8,6 +8,7 @@
 
 #include <dsta/cache/manager.hpp>
 
+#include "base/time_budget.hpp"
 #include "engine/engine.hpp"
 #include "entry/part_pattern.hpp"
 
@@ -29,9 +30,10 @@ std::size_t CacheInvalidator::invalidate_user_session(std::string_view user_id) 
 std::size_t CacheInvalidator::invalidate(std::string_view kind, std::string_view name,
                                          std::initializer_list<std::string_view> prefixes) {
   if (name.empty()) throw KeyError(fmt::format("the {} to invalidate is empty", kind));
+  detail::Core& core = *cache_.core();
+  const detail::TimeBudget::Operation budget(core.options().pool.socket_timeout.value_or(Duration::zero()));
   cache_.invalidate_tag(fmt::format("{}:{}", kind, name));
   if (options_.tags_only) return 0;
-  detail::Core& core = *cache_.core();
   std::vector<std::string> searched;
   for (const std::string_view prefix : prefixes) {
     // What this process wraps says nothing of what others have stored at a server.

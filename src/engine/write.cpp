@@ -6,6 +6,7 @@
 #include <dsta/cache/error.hpp>
 #include <dsta/cache/key.hpp>
 
+#include "base/time_budget.hpp"
 #include "engine/engine.hpp"
 #include "entry/dependency.hpp"
 #include "entry/entry.hpp"
@@ -60,9 +61,8 @@ std::vector<PutOutcome> Core::put(std::vector<NodeRef> nodes, const EntryTerms& 
 
 bool Core::erase(const KeyView& key, const Reach& reach) {
   Engine& engine = engine_of(*this);
-  return reach.l2 && engine.levels_.has_l2() && !engine.context_.closed()
-             ? engine.l2_.remove(key, reach.raw)
-             : engine.context_.store.erase(key, engine.context_.now());
+  return reach.l2 && engine.levels_.reachable() ? engine.l2_.remove(key, reach.raw)
+                                                : engine.context_.store.erase(key, engine.context_.now());
 }
 
 std::size_t Core::erase_matching(const std::shared_ptr<const KeyPattern>& pattern) {
@@ -154,6 +154,7 @@ void Engine::invalidate_tag(std::string_view tag, bool hard) {
 
 void Core::clear(Identity& identity) {
   Engine& engine = engine_of(*this);
+  const TimeBudget::Operation budget(engine.context_.time_limit());
   const bool shared = engine.levels_.reachable();
   // What needs memory comes first: then it is done as a whole, or not at all.
   std::string dependency;

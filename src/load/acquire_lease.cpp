@@ -236,16 +236,19 @@ void LeaseCoordinator::land_found(Flight& flight, const EntryTerms& terms, NodeR
   counters_.add_hits(1);
   flight.found = freshness;
   context_.probes.at(Probes::Point::before_l1_store, flight.name);
-  // Case 4 of flight.hpp: where L1 keeps nothing of it, only another look shows those who came after it was read
-  // whether it still counts.
-  const bool leader_only = context_.store.revoked(flight) || !levels_.coherence().fills(terms);
-  // Case 2: tags that only the value names could not keep callers from joining.
-  const bool overtaken = node->extra && node->extra->tags.invalidated() > flight.sequence;
+  const bool reported = levels_.coherence().fills(terms);
   NodeRef value = node;
   Store::Landing landing;
   landing.found = true;
   if (node->shared) landing.replace_by = std::move(node);
   context_.store.land(flight, std::move(landing), context_.now());
+  context_.probes.at(Probes::Point::after_store, flight.name);
+  // Nobody joins any more, so what is asked now holds for all who did.
+  // Case 4 of flight.hpp: where L1 keeps nothing of it, only another look shows those who came after it was read
+  // whether it is still valid.
+  const bool leader_only = !reported || context_.store.revoked(flight) || !levels_.coherence().fills(terms);
+  // Case 2: tags that only the value names could not keep callers from joining.
+  const bool overtaken = value->extra && value->extra->tags.invalidated() > flight.sequence;
   flight.finish([&] {
     flight.value = std::move(value);
     flight.from_l2 = true;

@@ -78,19 +78,23 @@ void LeaseCoordinator::take_raw_claims(const Batch& batch, const LoadSpec& spec,
     // Before the request is sent: the coordinator's first invariant.
     hold(n, takes[n].token);
   }
-  const auto held = l2_store().leases().take_raw(takes, Leases::kLife);
+  const auto taken = l2_store().leases().take_raw(takes, Leases::kLife);
   for (std::size_t n = 0; n < takes.size(); ++n) {
     const std::size_t item = batch.items[places[n]];
     const auto& flight = batch.flights[places[n]];
-    if (!held[n]) {  // refused, or of unknown outcome: its hold is given back at once
+    const auto& held = taken[n].generation;
+    if (!held) {
+      // A server that was stopped may take it when it goes on. A script that was refused may have done so: then the
+      // hold is given back, as always.
+      if (!taken[n].done.refused) claims[n].hold.taken(taken[n].done);
       acquired.owned.add(item, flight, {});
       continue;
     }
-    const bool is_foreign = *held[n] != takes[n].token;
+    const bool is_foreign = *held != takes[n].token;
     if (!is_foreign || flight->forced) {
       claims[n].kind = Claim::Kind::raw;
-      claims[n].generation = *held[n];
-      if (is_foreign) hold(n, *held[n]);
+      claims[n].generation = *held;
+      if (is_foreign) hold(n, *held);
       flight->generation = claims[n].generation;
       acquired.owned.add(item, flight, std::move(claims[n]));
       continue;
@@ -98,10 +102,10 @@ void LeaseCoordinator::take_raw_claims(const Batch& batch, const LoadSpec& spec,
     claims[n].hold.dropped();
     if (urgency == LoadUrgency::behind) {
       back_off(flight, std::nullopt);
-    } else if (LoadScope::holds_lease(*held[n])) {
+    } else if (LoadScope::holds_lease(*held)) {
       acquired.owned.add(item, flight, {});
     } else {
-      flight->wait_for(*held[n], 0);
+      flight->wait_for(*held, 0);
       acquired.foreign.add(item, flight);
     }
   }

@@ -28,6 +28,7 @@ struct Claim {
   std::string mark = {};   ///< of a value without a generation
   LeaseHold hold = {};     ///< the lease, or the value that must not run out meanwhile
   LeaseHold refresh = {};  ///< the lease that keeps others from refreshing
+  bool joined = false;     ///< the lease is another load's, which began earlier
   NodeRef previous = {};   ///< the value that is to be replaced
   /// Of all that the value will depend on, as far as it is known before the load. Nothing read later replaces them.
   std::shared_ptr<const Versions> versions = {};

@@ -87,6 +87,8 @@ class LeaseCoordinator {
   std::optional<std::string> encode_value(const Node& value, const Flight& flight, const Claim& claim,
                                           const LoadSpec& spec, bool negative, Duration took);
   void note_stored(Flight& flight, Claim& claim, Prepared& mine, const Done& done, bool stores);
+  void prolong_versions(std::span<const std::string> dependencies, TimePoint stale_until, const EntryTerms& terms,
+                        const Versions& versions);
   bool add_late_versions(const Claim& claim, const std::vector<std::string>& before_load,
                          std::span<const std::string> dependencies, TimePoint stale_until, Versions& versions);
 

@@ -129,15 +129,18 @@ void LeaseCoordinator::request_store(std::size_t i, OwnedLoads& owned, const Loa
 EntryAction LeaseCoordinator::store_action(const Flight& flight, const Claim& claim, const LoadSpec& spec,
                                            Prepared& mine, Loaded& loaded, Duration took, std::string& bytes) {
   const auto kept = mine.landing.replace_by;
-  if (!kept) return mine.landing.remove ? EntryAction::remove : EntryAction::leave;
+  // The caller of a refresh is given its value, stored or not. Nobody who calls afterwards is to wait for the load
+  // whose lease it shares, which began earlier.
+  const bool ends_older =
+      flight.forced && claim.joined && !loaded.error && !loaded.skipped && !context_.store.fenced(flight);
+  if (!kept) return mine.landing.remove || ends_older ? EntryAction::remove : EntryAction::leave;
   mine.landing.replace_by.reset();
   try {
     auto encoded = encode_value(*kept, flight, claim, spec, mine.negative, took);
     if (!encoded) {
       mine.revoked = true;
-      if (!flight.forced) return EntryAction::leave;
-      mine.landing.remove = true;  // its caller is given the value, and is not to find older ones afterwards
-      return EntryAction::remove;
+      mine.landing.remove = ends_older;
+      return ends_older ? EntryAction::remove : EntryAction::leave;
     }
     bytes = std::move(*encoded);
   } catch (const std::bad_alloc&) {  // handed out, not stored; what it was to replace is older than it
@@ -179,6 +182,7 @@ std::optional<std::string> LeaseCoordinator::encode_value(const Node& value, con
   const auto before_load = dependencies_of(spec.identity, flight.tag_names);
   Versions versions = *claim.versions;
   if (!add_late_versions(claim, before_load, dependencies, value.stale_until, versions)) return std::nullopt;
+  prolong_versions(before_load, value.stale_until, *spec.terms, versions);
   return l2_.pack(value, *spec.terms, dependencies, versions, took, negative, claim.generation, claim.order);
 }
 
@@ -207,6 +211,28 @@ void LeaseCoordinator::note_stored(Flight& flight, Claim& claim, Prepared& mine,
     case Done::yes:
       break;
   }
+}
+
+/// A value may live longer than its function's terms say, by which the versions were asked for: they are to be kept for
+/// as long. What was known before the load is not touched.
+void LeaseCoordinator::prolong_versions(std::span<const std::string> dependencies, TimePoint stale_until,
+                                        const EntryTerms& terms, const Versions& versions) {
+  const Duration life = l2_.physical_life(stale_until);
+  const Duration by_terms =
+      l2_.physical_life(saturating_add(saturating_add(context_.now(), terms.ttl), terms.stale_for));
+  const bool for_ever = life == Duration::zero();
+  if (by_terms == Duration::zero() || (!for_ever && life <= by_terms)) return;
+  const TimePoint until = for_ever ? TimePoint::max() : saturating_add(std::chrono::steady_clock::now(), life);
+  std::vector<std::string> short_lived;
+  for (const auto& name : dependencies) {
+    const Version* const version = versions.there(name);
+    if (version && !is_kept_for_ever(name) && !l2_store().versions().is_kept(name, *version, until)) {
+      short_lived.push_back(name);
+    }
+  }
+  if (short_lived.empty()) return;
+  Versions now = versions;
+  l2_store().versions().need(short_lived, l2_.version_life(stale_until), now);
 }
 
 /// Tags that only the value names were not looked at before the load. They count if they were not raised since, which

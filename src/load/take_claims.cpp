@@ -119,6 +119,7 @@ void LeaseCoordinator::Claims::plan_join(std::size_t n) {
   auto& [place, step, found, claim, ahead] = wanted_[n];
   const auto& flight = batch_.flights[place];
   const std::string key = l2_store_.keys().entry(flight->name);
+  claim.joined = true;
   claim.generation = found->lease.token;
   claim.order = std::max<std::uint32_t>(claim.order, 1);
   replacing_.push_back(n);

@@ -22,7 +22,7 @@ std::size_t L2Cache::remove_many(std::span<const KeyView> keys, const Reach& rea
   std::vector<bool> here;
   here.reserve(keys.size());
   for (const KeyView& key : keys) here.push_back(context_.store.erase(key, context_.now()));
-  const bool there = reach.l2 && levels_.has_l2() && !context_.closed();
+  const bool there = reach.l2 && levels_.reachable();
   std::size_t erased = static_cast<std::size_t>(std::ranges::count(here, true));
   const TimeBudget::Operation budget(context_.time_limit());
   for (std::size_t at = 0; there && at < keys.size(); at += kMostRemovals) {

@@ -138,8 +138,9 @@ void TwoLevel::revive() {
     lease_renewal_->start_over();
     confirmations_->replace_task();
   }
+  auto background = std::make_shared<Background>(context_.options.clock, context_.options.executor);
   leave_to_parent(context_.background);
-  context_.background = std::make_shared<Background>(context_.options.clock, context_.options.executor);
+  context_.background = std::move(background);
   if (l2_store_) coherence_->revive();
   forks_.store(fork_count());  // until then others wait for this
   if (l2_store_) confirmations_->resume();

@@ -1,13 +1,16 @@
 // A process that forks: parent and child both go on with the manager, and neither sees the other's replies.
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <csignal>
 #include <functional>
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "checked_value.hpp"
@@ -15,6 +18,7 @@
 #include "over_redis.hpp"
 #include "redis_server.hpp"
 #include "scale.hpp"
+#include "server_info.hpp"
 
 namespace dsta::cache {
 namespace {
@@ -210,6 +214,48 @@ TEST_P(Fork, AChildConfirmsWhatItsParentCouldNotYet) {
     return eventually([&] { return bool(cache.set("k", 2)); }, 5s);
   });
   EXPECT_TRUE(went_well(child));
+}
+
+TEST_P(Fork, AChildAppliesWhatItInvalidatesFirstOfAll) {
+  const auto f = cache.cached({.ttl = 600s, .prefix = "f"}, std::function<int(int)>([](int x) { return x; }));
+  const std::pair<const char*, std::function<void()>> ways[] = {
+      {"invalidate", [&] { f.invalidate(1); }},
+      {"del", [&] { cache.del("f:1"); }},
+      {"del_many", [&] { cache.del_many({"f:1"}); }},
+      {"delete_pattern", [&] { cache.delete_pattern("f:*"); }},
+  };
+  const auto may_remove = [&](bool may) {
+    server->command({"ACL", "SETUSER", "default", may ? "+unlink" : "-unlink"});
+  };
+  for (const auto& [name, way] : ways) {
+    // The parent has had a thread that confirms.
+    may_remove(false);
+    f.invalidate(7);
+    may_remove(true);
+    ASSERT_TRUE(eventually([&] { return cache.get_stats().pending_invalidations == 0; })) << name;
+    ASSERT_EQ(f(1), 1);
+    ASSERT_EQ(server->command({"EXISTS", "dsta:f:1"}), "1") << name;
+
+    may_remove(false);
+    const auto refusals = info_number(*server, "errorstats", "errorstat_NOPERM:count=");
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+      try {
+        way();
+        std::this_thread::sleep_for(60s);
+      } catch (...) {  // the parent sees that nothing was removed
+      }
+      ::_exit(1);
+    }
+    EXPECT_TRUE(eventually([&] { return info_number(*server, "errorstats", "errorstat_NOPERM:count=") > refusals; }))
+        << name;
+    may_remove(true);
+    EXPECT_TRUE(eventually([&] { return server->command({"EXISTS", "dsta:f:1"}) == "0"; })) << name;
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+    cache.del("f:1");  // from the parent's own level
+  }
 }
 
 TEST(ForkOfAnInProcessCache, GivesTheChildThreadsOfItsOwn) {

@@ -2,8 +2,10 @@
 // such a tag has returned joins no load that began before it, whatever becomes of the invalidation channel.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <functional>
 #include <future>
+#include <memory>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -12,6 +14,7 @@
 #include "eventually.hpp"
 #include "gated_source.hpp"
 #include "has_invalidated.hpp"
+#include "hook_clock.hpp"
 #include "over_redis.hpp"
 #include "proxied_server.hpp"
 
@@ -102,6 +105,65 @@ TEST_P(LateTag, InvalidatedLetsNoLaterCallerJoinTheLoad) {
   EXPECT_EQ(after.get(), 2);
   before.get();
   EXPECT_EQ(call(), 2);
+}
+
+enum class Invalidation { own_tag, tag, key };
+
+/// A caller that comes after an invalidation has returned, at each moment of a call that finds the value at L2.
+struct FoundMeanwhile : ProxiedServer, ::testing::WithParamInterface<std::tuple<bool, Invalidation>> {};
+std::string name_of_found(const ::testing::TestParamInfo<FoundMeanwhile::ParamType>& tested) {
+  constexpr const char* kInvalidation[] = {"OwnTag", "Tag", "Key"};
+  const auto [l1, invalidation] = tested.param;
+  return levels_name(l1) + kInvalidation[static_cast<int>(invalidation)];
+}
+INSTANTIATE_TEST_SUITE_P(Over, FoundMeanwhile,
+                         ::testing::Combine(::testing::Bool(), ::testing::Values(Invalidation::own_tag,
+                                                                                 Invalidation::tag, Invalidation::key)),
+                         name_of_found);
+
+TEST_P(FoundMeanwhile, IsNotGivenToThoseWhoCameAfterAnInvalidation) {
+  const bool l1 = std::get<bool>(GetParam());
+  const auto invalidation = std::get<Invalidation>(GetParam());
+  ManagerOptions options = over_redis(server->url(), l1, 5s);
+  options.clock = std::make_shared<HookClock>();
+  CacheManager here(std::move(options)), there(over_redis(server->url(), false, 5s));
+  ASSERT_TRUE(!l1 || l1_is_up(here));
+  std::atomic<int> source{0};
+  const auto function = [&](CacheManager& cache) {
+    return cache.cached({.ttl = 60s, .prefix = "f"}, std::function<int(int)>([&](int) { return source.load(); }))
+        .adaptive_tags([](int) { return std::vector<std::string>{"late"}; });
+  };
+  const auto mine = function(here), theirs = function(there);
+  const auto invalidate = [&](int key) {
+    if (invalidation == Invalidation::own_tag) here.invalidate_tag("late");
+    if (invalidation == Invalidation::tag) there.invalidate_tag("late");
+    if (invalidation == Invalidation::key) theirs.invalidate(key);
+    ASSERT_TRUE(!l1 || invalidation == Invalidation::own_tag || has_invalidated(there, here));
+  };
+
+  bool hooked = true;
+  for (int moment = 1; hooked && moment < 40; ++moment) {
+    const int old = ++source;
+    ASSERT_EQ(theirs(moment), old);
+    std::future<int> after;
+    hooked = false;
+    HookClock::before_hook = moment;
+    HookClock::hook = [&] {
+      hooked = true;
+      ++source;
+      invalidate(moment);
+      after = std::async(std::launch::async, [&] { return mine(moment); });
+      // It joins, or reads by itself. This call must not wait for it: it may be waited for.
+      after.wait_for(50ms);
+    };
+    mine(moment);
+    HookClock::hook = nullptr;
+    if (hooked) {
+      EXPECT_EQ(after.get(), source) << "at moment " << moment;
+    }
+    EXPECT_EQ(mine(moment), source) << "at moment " << moment << ", again";
+  }
+  EXPECT_FALSE(hooked) << "there are more moments";
 }
 
 }  // namespace

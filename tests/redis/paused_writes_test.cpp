@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "eventually.hpp"
+#include "has_invalidated.hpp"
 #include "over_redis.hpp"
 #include "proxied_server.hpp"
 
@@ -63,6 +64,18 @@ TEST_P(PausedWrites, HoldUpAFewCallsAndNoHit) {
   EXPECT_TRUE(eventually([&] { return cache.get_stats().pending_invalidations == 0; }));
   ASSERT_EQ(f(next), 10 * next);
   EXPECT_TRUE(cache.exists("f:" + std::to_string(next), {.level = Level::l2}));
+}
+
+TEST_P(PausedWrites, KeepL1FromNobodyWhoOnlyReadsAfterwards) {
+  if (!GetParam()) GTEST_SKIP() << "there is no in-process level";
+  CacheManager cache(over_redis(server->url(), true, kDeadline));
+  ASSERT_TRUE(l1_is_up(cache));
+  server->command({"CLIENT", "PAUSE", "60000", "WRITE"});
+  const auto is_used = [&] { return cache.lookup<int>("warm").source == Source::l1; };
+  ASSERT_TRUE(eventually([&] { return cache.set("k", 1), !is_used(); }, 30s)) << "the channel waits, too";
+  for (int i = 0; i < 5; ++i) cache.set("k", 1);
+  server->command({"CLIENT", "UNPAUSE"});
+  EXPECT_TRUE(eventually(is_used));
 }
 
 TEST_P(PausedWrites, AreNoticedByLargeValuesToo) {

@@ -4,15 +4,20 @@
 #include <atomic>
 #include <functional>
 #include <future>
+#include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "eventually.hpp"
 #include "gated_source.hpp"
 #include "has_invalidated.hpp"
+#include "hook_clock.hpp"
+#include "l2/values/keyspace.hpp"
 #include "over_redis.hpp"
 #include "proxied_server.hpp"
 #include "server_info.hpp"
+#include "two_level/leases.hpp"
 
 namespace dsta::cache {
 namespace {
@@ -112,6 +117,50 @@ TEST_P(RawFunction, TagsThatItsLoaderNamesAreRefused) {
   const auto f = here.cached(options, std::function<std::string(int, LoadContext<std::string>&)>(
                                           [&](int, LoadContext<std::string>& context) { return load(context); }));
   EXPECT_THROW(f(1), ConfigError);
+}
+
+// What a stopped server has not read it executes when it goes on, however long that is. It stops while each of many
+// calls is at another moment, so that for some it is the taking of the lease that it has not read.
+TEST_P(RawFunction, AServerThatWasStoppedKeepsNoLeaseOfAnEndedLoad) {
+  constexpr int kMoments = 24;
+  ManagerOptions of_cache = over_redis(server->url(), GetParam(), 500ms);
+  of_cache.clock = std::make_shared<HookClock>();
+  CacheManager cache(std::move(of_cache));
+  const auto f = cache.cached(options, Function([](int i) { return i; }));
+  EXPECT_EQ(f(-1), -1);
+  std::atomic<int> arrived{0};
+  std::atomic<bool> stopped{false};
+  {
+    std::vector<std::jthread> threads;
+    for (int moment = 1; moment <= kMoments; ++moment) {
+      threads.emplace_back([&, moment] {
+        bool here = false;
+        HookClock::before_hook = moment;
+        HookClock::hook = [&] {
+          here = true;
+          ++arrived;
+          eventually([&] { return stopped.load(); });
+        };
+        EXPECT_EQ(f(moment), moment);
+        HookClock::hook = nullptr;
+        if (!here) ++arrived;
+      });
+    }
+    eventually([&] { return arrived == kMoments; }, 2s);
+    server->pause();
+    stopped = true;
+  }
+  std::this_thread::sleep_for(detail::Leases::kLife + 1500ms);
+  server->resume();
+  std::this_thread::sleep_for(300ms);  // by then it has executed what it had not read
+  const auto no_lease_is_left = [&] {
+    for (int i = 1; i <= kMoments; ++i) {
+      const std::string lease = detail::KeySpace("dsta").raw_lease("f:" + std::to_string(i));
+      if (server->command({"EXISTS", lease}) != "0") return false;
+    }
+    return true;
+  };
+  EXPECT_TRUE(eventually(no_lease_is_left, 1500ms)) << "before they run out by themselves";
 }
 
 }  // namespace

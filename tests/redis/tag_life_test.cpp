@@ -41,5 +41,23 @@ TEST_F(TagLife, IsAskedForOnceForManyEntries) {
   EXPECT_EQ(scripts(), before);
 }
 
+TEST_F(TagLife, IsProlongedByAValueThatSetsItsOwnTtl) {
+  const std::string version = "dsta:\x01v:t";
+  for (const bool l1 : {false, true}) {
+    for (const Duration ttl : {Duration(24h), forever}) {
+      SCOPED_TRACE(levels_name(l1));
+      server->command({"FLUSHALL"});
+      CacheManager cache(over_redis(server->url(), l1, 5s));
+      const EntryOptions options{.ttl = 60s, .prefix = "f", .tags = {"t"}};
+      const auto f = cache.cached(options, [](int x) { return x; }).adaptive_ttl([&](int) { return ttl; });
+      for (int i = 0; i < 6; ++i) {  // also once a miss is expected
+        EXPECT_EQ(f(i), i);
+        const std::int64_t left = milliseconds_left(version);
+        EXPECT_TRUE(ttl == forever ? left == -1 : left > 24 * 3'600'000) << left;
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace dsta::cache

@@ -58,7 +58,7 @@ struct L2StoreTest : ::testing::Test {
   std::optional<detail::LeaseToken> take_raw_lease(std::string_view name, const detail::LeaseToken& token,
                                                    bool join = false, bool absent = false) {
     const LeaseStore::RawTake take{name, token, join, absent};
-    return l2_store->leases().take_raw({&take, 1}, std::chrono::seconds(60))[0];
+    return l2_store->leases().take_raw({&take, 1}, std::chrono::seconds(60))[0].generation;
   }
   detail::Found found(std::string_view name) {
     detail::EntryQuery query{name};

@@ -54,7 +54,7 @@ struct LeasesTest : ::testing::Test {
     Names names;
     for (const auto& record : leases->to_give_back(time, next)) {
       names.push_back(record.name);
-      leases->answered(record, false, true);
+      leases->note_answer(record, false, true);
     }
     return names;
   }
@@ -176,11 +176,11 @@ TEST_F(LeasesTest, OneThatIsTakenLateRunsOutOnceTheServerHasAnswered) {
   // The server is stopped: it may execute what it has not read yet at any time.
   auto asked = leases->to_give_back(dropped + 1h, next);
   ASSERT_EQ(asked.size(), 1u);
-  leases->answered(asked[0], false, false);
+  leases->note_answer(asked[0], false, false);
   EXPECT_TRUE(leases->is_given_back(token(1)));
   asked = leases->to_give_back(dropped + 2h, next);
   ASSERT_EQ(asked.size(), 1u);
-  leases->answered(asked[0], false, true);
+  leases->note_answer(asked[0], false, true);
   EXPECT_TRUE(leases->to_give_back(now() + Leases::kLife + 1ms, next).empty());
   EXPECT_FALSE(leases->is_given_back(token(1)));
 }
@@ -189,7 +189,7 @@ TEST_F(LeasesTest, OnceGivenBackItIsForgottenAndNoOther) {
   { const LeaseHold first = hold(1, "a"), second = hold(2, "b"); }
   TimePoint next = TimePoint::max();
   for (const auto& record : leases->to_give_back(now(), next)) {
-    leases->answered(record, record.name == "a", true);
+    leases->note_answer(record, record.name == "a", true);
   }
   EXPECT_FALSE(leases->is_given_back(token(1)));
   EXPECT_TRUE(leases->is_given_back(token(2)));
@@ -202,11 +202,11 @@ TEST_F(LeasesTest, TwoLoadsThatShareALeaseGiveItBackTwice) {
   TimePoint next = TimePoint::max();
   const auto both = leases->to_give_back(now(), next);
   ASSERT_EQ(both.size(), 2u);
-  leases->answered(both[0], true, true);
+  leases->note_answer(both[0], true, true);
   EXPECT_TRUE(leases->is_given_back(token(1)));
-  leases->answered(both[1], false, true);
+  leases->note_answer(both[1], false, true);
   EXPECT_EQ(to_give_back(now() + 1s).size(), 1u);
-  for (const auto& last : leases->to_give_back(now() + 2s, next)) leases->answered(last, true, true);
+  for (const auto& last : leases->to_give_back(now() + 2s, next)) leases->note_answer(last, true, true);
   EXPECT_FALSE(leases->is_given_back(token(1)));
 }
 
@@ -217,7 +217,7 @@ TEST_F(LeasesTest, TheServerIsNotAskedTwiceAtOnceToTakeOneBack) {
   ASSERT_EQ(asked.size(), 1u);
   EXPECT_TRUE(leases->to_give_back(now() + 1s, next).empty()) << "the answer is on its way";
   EXPECT_FALSE(leases->wait_for_answers(now()));
-  leases->answered(asked[0], false, true);
+  leases->note_answer(asked[0], false, true);
   EXPECT_TRUE(leases->wait_for_answers(now()));
   EXPECT_EQ(leases->to_give_back(now() + 1s, next).size(), 1u);
   leases->renew_all();

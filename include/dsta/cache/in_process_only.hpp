@@ -18,6 +18,7 @@ inline constexpr bool in_process_only = false;
 namespace detail {
 
 struct MarkedInProcess {
+  static constexpr bool through_pointers = true;
   template <class T>
   static constexpr bool of = in_process_only<T>;
 };

@@ -83,6 +83,13 @@ bool Link::takes_writes() const {
   return own.write_breaker.phase() == Breaker::Phase::closed;
 }
 
+bool Link::refuses_writes() const {
+  State& own = *state_.load(std::memory_order_acquire);
+  if (own.forks != fork_count()) return false;
+  const MutexLock lock(own.mutex);
+  return own.write_breaker.refuses();
+}
+
 LinkCounters Link::counters() const {
   const State& own = *state_.load(std::memory_order_acquire);
   return {.attempts = own.attempts_made.load(std::memory_order_relaxed),

@@ -94,8 +94,11 @@ class Link {
   void close_as_corrupt(std::string_view why);
   /// False while requests are refused at once.
   bool up() const;
-  /// False while the server is known to let writes wait: what writes past run() had better not be tried.
+  /// False until a write has succeeded after others failed: what need not be written now had better wait.
   bool takes_writes() const;
+  /// True while writes are refused at once, since the server lets them wait. Not while one may try, which is left to
+  /// whoever writes next.
+  bool refuses_writes() const;
   LinkCounters counters() const;
 
   // For users that depend on what the server knows of a connection: that ends with it. See Channel.

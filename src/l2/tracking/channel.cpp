@@ -316,7 +316,7 @@ void Channel::State::advance() {
   assert(phase == Phase::down || phase == Phase::subscribed);  // in the others a job is running
   if (now < (phase == Phase::down ? retry.connect : retry.registration)) return;
   ends = published.watch->ends;  // before: an end in between must be seen
-  if (phase == Phase::subscribed && !data.takes_writes()) {
+  if (phase == Phase::subscribed && data.refuses_writes()) {
     // The self-test writes, on the data connection: all reads would wait behind it.
     retry.registration = retry.after(now);
     return;

@@ -169,9 +169,9 @@ bool LeaseStore::mark_raw() {
   return true;
 }
 
-std::vector<std::optional<LeaseToken>> LeaseStore::take_raw(std::span<const RawTake> takes, Duration life) {
-  std::vector<std::optional<LeaseToken>> held(takes.size());
-  if (!mark_raw()) return held;
+std::vector<LeaseStore::RawTaken> LeaseStore::take_raw(std::span<const RawTake> takes, Duration life) {
+  std::vector<RawTaken> taken(takes.size());
+  if (!mark_raw()) return taken;
   std::vector<ServerCommands::Call> calls;
   for (const RawTake& take : takes) {
     calls.push_back(
@@ -180,13 +180,16 @@ std::vector<std::optional<LeaseToken>> LeaseStore::take_raw(std::span<const RawT
          {take.join ? "join" : "take", hexadecimal(take.token), "0", milliseconds(life), take.absent ? "absent" : ""}});
   }
   const Answer answer = commands_.run_calls("lease", calls, Purpose::write);
-  if (!answer) return held;
   for (std::size_t i = 0; i < takes.size(); ++i) {
-    const Reply& reply = answer.replies[i];
-    if (reply.is(Reply::Kind::error)) commands_.refused("lease", reply);
-    held[i] = token_in(reply.text);
+    if (!answer) {
+      taken[i].done = ServerCommands::to_done(answer);
+    } else if (const Reply& reply = answer.replies[i]; reply.is(Reply::Kind::error)) {
+      taken[i].done = commands_.refused("lease", reply);
+    } else {
+      taken[i].generation = token_in(reply.text);
+    }
   }
-  return held;
+  return taken;
 }
 
 std::vector<Done> LeaseStore::replace_raw(std::span<const RawReplace> replaces) {

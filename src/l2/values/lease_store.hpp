@@ -53,9 +53,12 @@ class LeaseStore {
     bool join = false;    ///< it is shared with its other holders
     bool absent = false;  ///< there was no entry when it was read
   };
-  /// The leases' generations: `token` where it was taken now. Zeros: an `absent` entry is there. Nothing: not to be
-  /// had.
-  std::vector<std::optional<LeaseToken>> take_raw(std::span<const RawTake> takes, Duration life);
+  struct RawTaken {
+    /// `token` where it was taken now. Zeros: an `absent` entry is there. Nothing: not to be had.
+    std::optional<LeaseToken> generation = {};
+    Done done = {};  ///< where it was not to be had
+  };
+  std::vector<RawTaken> take_raw(std::span<const RawTake> takes, Duration life);
   /// kRawLease. `life`: of the entry, or for EntryAction::keep of the lease.
   struct RawReplace {
     std::string_view name;

@@ -30,6 +30,7 @@ namespace detail {
 
 /// What only refers to its elements: std::string_view, std::span, a lazy range.
 struct RefersElsewhere {
+  static constexpr bool through_pointers = false;
   template <class T>
   static constexpr bool of = !is_plain<T> && std::ranges::view<T>;
 };

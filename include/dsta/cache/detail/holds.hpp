@@ -17,9 +17,9 @@ namespace detail {
 template <class T>
 inline constexpr bool is_plain = std::is_arithmetic_v<T> || std::is_enum_v<T> || std::is_same_v<T, std::string>;
 
-/// True when `Trait::of<T>` is, or holds for what is in T: elements of containers, values of optionals and shared
-/// pointers, parts of pairs and tuples, alternatives of variants. Looks `Depth` containers deep, as some types are
-/// ranges of themselves.
+/// True when `Trait::of<T>` is, or holds for what is in T: elements of containers, values of optionals, parts of pairs
+/// and tuples, alternatives of variants, and with `Trait::through_pointers` what shared pointers point to. Looks
+/// `Depth` containers deep, as some types are ranges of themselves.
 template <class Trait, class T, int Depth = 4>
 inline constexpr bool holds = [] {
   if constexpr (Trait::template of<T>) {
@@ -36,8 +36,9 @@ template <class Trait, class T, int Depth>
 inline constexpr bool holds<Trait, std::optional<T>, Depth> =
     Trait::template of<std::optional<T>> || holds<Trait, T, Depth>;
 template <class Trait, class T, int Depth>
-inline constexpr bool holds<Trait, std::shared_ptr<T>, Depth> =
-    Trait::template of<std::shared_ptr<T>> || holds<Trait, std::remove_cv_t<T>, Depth>;
+inline constexpr bool holds<Trait, std::shared_ptr<T>, Depth> = Trait::template of<std::shared_ptr<T>> ||
+                                                                (Trait::through_pointers &&
+                                                                 holds<Trait, std::remove_cv_t<T>, Depth>);
 template <class Trait, class A, class B, int Depth>
 inline constexpr bool holds<Trait, std::pair<A, B>, Depth> =
     Trait::template of<std::pair<A, B>> || holds<Trait, std::remove_cv_t<A>, Depth> || holds<Trait, B, Depth>;

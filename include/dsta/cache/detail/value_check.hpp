@@ -20,6 +20,7 @@ concept Checked = requires(const T& value) {
 };
 
 struct HasCheck {
+  static constexpr bool through_pointers = true;
   template <class T>
   static constexpr bool of = !is_plain<T> && Checked<T>;
 };
