@@ -145,7 +145,7 @@ class CacheWarmer {
   static Refresh refresher(const cached<F>& loader, const Fixed&... fixed) {
     constexpr bool fits = detail::takes_converted<F, const std::string&, const detail::owned_t<Fixed>&...>();
     static_assert(fits,
-                  "a warmed function is called with a symbol and the arguments given behind it, and these are not what "
+                  "a warmed function is called with a symbol and the arguments given after it, and these are not what "
                   "it takes: add_indicator(\"rsi\", rsi, 14)");
     if constexpr (fits) {
       return {[loader, ... kept = detail::owned_t<Fixed>(fixed)](const std::string& symbol) {
@@ -167,7 +167,7 @@ class CacheWarmer {
     constexpr bool fits =
         std::is_invocable_v<std::decay_t<Call>&, const std::string&, const detail::owned_t<Fixed>&...>;
     static_assert(fits,
-                  "a warmer's loader is called with a symbol, a const std::string&, and the arguments given behind it");
+                  "a warmer's loader is called with a symbol, a const std::string&, and the arguments given after it");
     if constexpr (fits) {
       // Shared: each item copies what runs it, and what the loader remembers of one it knows in the next.
       return {[shared = std::make_shared<std::decay_t<Call>>(loader), ... kept = detail::owned_t<Fixed>(fixed)](
