@@ -4,8 +4,10 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "check.hpp"
 
@@ -122,4 +124,17 @@ int main() {
   sources.emplace("full", cache.cached({.ttl = 5s, .prefix = "full"}, [](std::string s) { return double(s.size()); }));
   check(sources.at("half")("BTCUSDT") == 3.5 && sources.at("full").peek("BTCUSDT") == std::nullopt, "one type for all");
   // [/handle]
+
+  // [later]
+  struct Feed {
+    std::optional<dsta::cache::cached<double(const std::string&)>> price;  // made later
+  };
+  Feed feed;
+  feed.price = sources.at("half");
+  sources.insert_or_assign("half", cache.cached({.ttl = 5s, .prefix = "quarter"}, [](const std::string& symbol) {
+    return static_cast<double>(symbol.size()) / 4;
+  }));
+  const std::vector<dsta::cache::cached<double(const std::string&)>> list{*feed.price, sources.at("half")};
+  check(list[0]("BTCUSDT") == 3.5 && list[1]("BTCUSDT") == 1.75, "a handle that was copied is the wrapper it was");
+  // [/later]
 }

@@ -21,13 +21,15 @@ namespace {
 
 /// A tag of a wrapper names arguments by their position, and only those that are there: any other tag would never be
 /// invalidated by whoever means the argument.
-void check_tags(const EntryOptions& options, std::size_t arguments) {
+void check_tags(const std::vector<std::string>& tags, const EntryOptions& options, std::size_t arguments) {
   const auto refuse = [&](const std::string& tag, const std::string& why) {
     const std::string function =
         options.prefix + (options.prefix.empty() || options.name.empty() ? "" : ":") + options.name;
-    throw ConfigError("the tag '" + tag + "' of the function '" + function + "': " + why);
+    const bool own = std::ranges::find(options.tags, tag) != options.tags.end();
+    throw ConfigError("the tag '" + tag + "'" + (own ? "" : " (of the prefix's preset or the manager's defaults)") +
+                      " of the function '" + function + "': " + why);
   };
-  for (const std::string& tag : options.tags) {
+  for (const std::string& tag : tags) {
     for (std::size_t open = tag.find('{'); open != std::string::npos; open = tag.find('{', open + 1)) {
       const std::size_t close = tag.find('}', open);
       if (close == std::string::npos || close == open + 1) continue;
@@ -48,12 +50,18 @@ void check_tags(const EntryOptions& options, std::size_t arguments) {
   }
 }
 
+EntryTerms checked_terms(const Core& core, const EntryOptions& options, std::size_t arguments) {
+  EntryTerms terms = core.resolve(options);
+  check_tags(terms.tags, options, arguments);
+  return terms;
+}
+
 }  // namespace
 
 WrapperBase::WrapperBase(std::shared_ptr<Core> core_, const EntryOptions& options, const FunctionMark& mark,
                          unsigned plain, std::size_t arguments)
-    : core((check_tags(options, arguments), std::move(core_))),
-      terms(std::make_shared<const EntryTerms>(core->resolve(options))),
+    : core(std::move(core_)),
+      terms(std::make_shared<const EntryTerms>(checked_terms(*core, options, arguments))),
       identity(&core->register_function(options.prefix, options.name, mark)),
       registration(*core, *identity),
       head(identity->text()),

@@ -26,6 +26,7 @@ compile "$@" && fail "compiles, but must not"
 errors=$(echo "$output" | grep ' error: ')
 [ "$(echo "$errors" | wc -l)" -eq 1 ] || fail "more or less than one error"
 echo "$output" | grep -q -e 'static assertion failed' -e 'static_assert failed' -e "from 'diagnose_if'" \
+  -e ' is unavailable: ' -e 'use of deleted function .*<template-parameter[-0-9]*> = dsta::cache::v1::detail::error<' \
   -e 'use of deleted function ‘dsta::cache::v1::detail::error<' -e "use of deleted function 'dsta::cache::v1::detail::error<" ||
   fail "neither a static assertion nor a refusal"
 limit=$(sed -n '2s|^// lines: ||p' "$case_file")

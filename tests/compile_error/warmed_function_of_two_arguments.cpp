@@ -1,4 +1,4 @@
-// expect: a warmed function is called with a symbol and the arguments given behind it
+// expect: a warmed function is called with a symbol and the arguments given after it
 #include <dsta/cache.hpp>
 
 using namespace std::chrono_literals;

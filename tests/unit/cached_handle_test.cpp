@@ -14,6 +14,7 @@
 #include <tuple>
 #include <type_traits>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -53,6 +54,16 @@ static_assert(std::is_nothrow_constructible_v<Price, const Wrapper<decltype(&len
 static_assert(std::is_invocable_r_v<double, Price, const char*> && !std::is_invocable_v<Price, int>);
 static_assert(std::is_invocable_v<cached<int(int)>, long> && !std::is_invocable_v<cached<int(int)>>);
 static_assert(sizeof(Price) == sizeof(std::shared_ptr<void>));
+// Mistakes have sentences of their own, and to the standard library are what they were: no conversions.
+template <class Given>
+constexpr bool kMakesPrice = std::is_convertible_v<Given, Price> || std::is_constructible_v<Price, Given>;
+static_assert(!kMakesPrice<Wrapper<Returns<int, std::string>>> && !kMakesPrice<cached<double(int)>>);
+static_assert(!kMakesPrice<decltype(&length)> && !kMakesPrice<decltype(length)&>);
+static_assert(!kMakesPrice<std::function<double(std::string)>>);
+static_assert(!std::is_default_constructible_v<Price> && !std::is_default_constructible_v<cached<decltype(&length)>>);
+static_assert(!std::is_assignable_v<Price&, cached<double(int)>> &&
+              std::is_assignable_v<Price&, cached<double(std::string)>>);
+static_assert(std::is_nothrow_move_constructible_v<Price> && std::is_copy_assignable_v<Price>);
 
 struct CachedHandle : ::testing::Test, testing::CleanCache {
   int calls = 0;
@@ -113,6 +124,30 @@ TEST_F(CachedHandle, StandsInContainersAndChangesItsTarget) {
   EXPECT_EQ(sources.at("kraken")("BTC"), 6);
   sources.at("binance") = sources.at("kraken");
   EXPECT_EQ(sources.at("binance")("BTC"), 6);
+  sources.insert_or_assign("length", wrapped());
+  sources.insert_or_assign("length", cache.cached({.name = "other"}, length));
+  EXPECT_EQ(sources.at("length").key_for("BTC"), "other:BTC");
+  std::vector<Price> list{sources.at("kraken"), cache.cached({.name = "first"}, length)};
+  list.push_back(cache.cached({.name = "second"}, length));
+  list.emplace_back(cache.cached({.name = "third"}, length));
+  EXPECT_EQ(list.back().key_for("BTC"), "third:BTC");
+}
+
+TEST_F(CachedHandle, StandsWhereItIsMadeLater) {
+  std::optional<Price> later;
+  later = wrapped();
+  EXPECT_EQ((*later)("BTC"), 3);
+  later.emplace(cache.cached({.name = "other"}, length));
+  EXPECT_EQ(later->key_for("BTC"), "other:BTC");
+  std::variant<std::monostate, cached<int(int)>, Price> either;
+  either = cache.cached({.name = "either"}, length);
+  EXPECT_EQ(std::get<Price>(either)("BTC"), 3) << "the alternative of its signature";
+  struct Service {
+    Price price;
+  };
+  const Service service{cache.cached({.name = "member"}, length)};
+  const std::pair<int, Price> pair(1, service.price);
+  EXPECT_EQ(pair.second("BTC"), 3);
 }
 
 TEST_F(CachedHandle, PassesArgumentsAsTheFunctionTakesThem) {

@@ -63,6 +63,14 @@ inline void append_key(KeyWriter& key, Interval interval) {
   key(std::string_view(interval == Interval::minute ? "minute" : "hour"));
 }
 
+/// Not every one has a text.
+enum class Depth { text, no_text, nothing, number };
+inline void append_key(KeyWriter& key, Depth depth) {
+  if (depth == Depth::text) key(std::string_view("full"), 5);
+  if (depth == Depth::no_text) key(std::string_view());
+  if (depth == Depth::number) key(20);
+}
+
 }  // namespace signature_test
 
 namespace {
@@ -190,6 +198,31 @@ TEST(TagsOfArguments, OnesThatAreNotThereAreRefusedWhenWrapping) {
   EXPECT_NO_THROW((void)cache.cached({.tags = {"{5}"}}, [](auto... numbers) { return (0 + ... + numbers); }));
 }
 
+TEST(TagsOfArguments, TheOnesOfAPresetAndOfTheManagerAreCheckedWhenWrapping) {
+  const auto of_one = [](const std::string& symbol) { return symbol.size(); };
+  CacheManager cache{ManagerOptions{.defaults = {.tags = {"all:{0}"}}}};
+  EXPECT_THROW((void)cache.cached({.prefix = "none"}, [] { return 1; }), ConfigError);
+  EXPECT_NO_THROW((void)cache.cached({.prefix = "one"}, of_one));
+  cache.set_preset("api", {.tags = {"symbol:{symbol}"}});
+  try {
+    (void)cache.cached({.prefix = "api", .name = "f", .tags = {"own"}}, of_one);
+    ADD_FAILURE() << "wrapped";
+  } catch (const ConfigError& e) {
+    EXPECT_STREQ(
+        e.what(),
+        "the tag 'symbol:{symbol}' (of the prefix's preset or the manager's defaults) of the function 'api:f': "
+        "arguments are named by their position, {0} to {9}, not as {symbol}");
+  }
+  cache.set_preset("api", {.tags = {"symbol:{5}"}});
+  EXPECT_THROW((void)cache.cached({.prefix = "api"}, of_one), ConfigError);
+  EXPECT_THROW((void)cache.cached({.prefix = "api"})(of_one), ConfigError);
+  cache.set_preset("api", {.tags = {"symbol:{0}"}});
+  auto f = cache.cached({.prefix = "api"}, of_one);  // the name was not taken by those that were refused
+  EXPECT_EQ(f("BTC"), 3U);
+  cache.invalidate_tag("symbol:BTC");
+  EXPECT_FALSE(f.peek("BTC"));
+}
+
 TEST(TagsOfArguments, AnEnumIsSpelledAsItWritesItsKeys) {
   CacheManager cache;
   auto named =
@@ -203,6 +236,18 @@ TEST(TagsOfArguments, AnEnumIsSpelledAsItWritesItsKeys) {
   EXPECT_FALSE(named.peek(Interval::hour));
   cache.invalidate_tag("side:1");
   EXPECT_FALSE(numbered.peek(Side::sell));
+}
+
+TEST(TagsOfArguments, AnEnumWithoutATextIsAnEmptyOne) {
+  const auto tag = [](Depth depth) {
+    const std::string text[] = {detail::tag_text(depth)};
+    return detail::fill_tags({"{0}", "depth:{0}"}, text, 1);
+  };
+  using Tags = std::vector<std::string>;
+  EXPECT_EQ(tag(Depth::text), (Tags{"full,5", "depth:full,5"}));
+  EXPECT_EQ(tag(Depth::number), (Tags{"20", "depth:20"}));
+  EXPECT_EQ(tag(Depth::no_text), (Tags{"depth:"})) << "as an empty text: what has no name is no tag";
+  EXPECT_EQ(tag(Depth::nothing), (Tags{"depth:"}));
 }
 
 TEST(WrapperOfAWrapper, KeepsTheSignature) {

@@ -103,6 +103,15 @@ TEST_F(WarmerLoaders, AnyCallableWithASymbolIsALoader) {
   EXPECT_EQ(f.peek("BTC", 7), 10);
 }
 
+TEST_F(WarmerLoaders, ACallableRemembersWhatItSaw) {
+  CacheWarmer one_by_one{cache, {.concurrency = 1}};
+  std::vector<int> seen;
+  one_by_one.add_market_data("numbered", [&seen, n = 0](const std::string&) mutable { seen.push_back(++n); });
+  (void)one_by_one.warm_market_data({"BTC", "ETH"});
+  (void)one_by_one.warm_market_data({"XRP"});
+  EXPECT_EQ(seen, (std::vector<int>{1, 2, 3})) << "one callable, not a copy for each item";
+}
+
 TEST_F(WarmerLoaders, ErrorsNameTheKey) {
   auto f = rsi();
   warmer.add_indicator("rsi", f, 14);

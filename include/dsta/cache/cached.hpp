@@ -53,6 +53,14 @@ class cached : public detail::BracedCall<cached<F>, F> {
   template <class G>
     requires detail::HandleOf<F, G> cached(const cached<G>& wrapper)
   noexcept : state_(wrapper.state_) {}
+  // What else is written by mistake.
+  DSTA_CACHE_REFUSED_CONSTRUCTOR(true, cached(), DSTA_CACHE_NEVER_EMPTY);
+  DSTA_CACHE_REFUSED_CONSTRUCTOR((detail::OtherThan<F, G> && detail::Signature<G>::known), cached(const cached<G>&),
+                                 DSTA_CACHE_ANOTHER_SIGNATURE, class G);
+  DSTA_CACHE_REFUSED_CONSTRUCTOR((detail::OtherThan<F, G> && !detail::Signature<G>::known), cached(const cached<G>&),
+                                 DSTA_CACHE_GENERIC_IN_A_HANDLE, class G);
+  DSTA_CACHE_REFUSED_CONSTRUCTOR((detail::Erased<F> && detail::Signature<std::decay_t<G>>::known), cached(const G&),
+                                 DSTA_CACHE_BARE_FUNCTION, class G);
 
   // --- calls
 

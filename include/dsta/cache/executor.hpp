@@ -18,7 +18,7 @@ class Executor {
 };
 
 /// A pool of at most `threads` threads, each started when first needed, with a queue of at most `queue` waiting tasks.
-/// Its destructor drops waiting tasks and waits for running ones.
+/// Its destructor drops waiting tasks and waits for running ones. Throws ConfigError for 0 threads.
 std::shared_ptr<Executor> thread_pool(std::size_t threads = 4, std::size_t queue = 1024);
 
 }  // namespace v1

@@ -10,7 +10,8 @@ inline namespace v1 {
 
 /// `value` as a wrapped function encodes it in its keys (see key.hpp): text with escapes, numbers, lists and so on.
 ///     cache.delete_pattern("candles:" + glob_escape(key_part(symbol)) + ":*")
-/// A function with `auto` parameters appends the type of an argument that is not text; this function does not.
+/// A function with `auto` parameters appends the type of an argument that is not text; this function does not. Does not
+/// compile for a type that cannot be part of a key, such as a pointer.
 /// Thread-safe.
 template <class T>
 std::string key_part(const T& value) {

@@ -11,6 +11,7 @@
 
 #include <dsta/cache/cached.hpp>
 #include <dsta/cache/detail/braced_call.hpp>
+#include <dsta/cache/detail/decorator_check.hpp>
 #include <dsta/cache/detail/refusal.hpp>
 #include <dsta/cache/detail/signature.hpp>
 #include <dsta/cache/detail/takes.hpp>
@@ -82,6 +83,8 @@ class Lazy : public detail::BracedCall<Lazy<Make>, std::invoke_result_t<const Ma
   template <class Handle>
     requires(detail::LazyWrapper<Wrapper>::template is_handle<Handle>)
   operator cached<Handle>() const { return **this; }
+  DSTA_CACHE_REFUSED_CONSTRUCTOR((detail::Erased<Handle> && !detail::LazyWrapper<Wrapper>::template is_handle<Handle>),
+                                 operator cached<Handle>() const, DSTA_CACHE_ANOTHER_SIGNATURE, class Handle);
 
   /// The wrapper.
   const Wrapper& operator*() const {
@@ -111,9 +114,17 @@ class Lazy : public detail::BracedCall<Lazy<Make>, std::invoke_result_t<const Ma
 
 /// A wrapper at namespace scope, made by `make()` when it is first used. In a header, for all files that include it:
 ///     inline constexpr auto price = dsta::cache::lazy([] { return my_cache().cached({.ttl = 60s}, fetch_price); });
-template <class Make>
-  requires std::invocable<const Make&>
-constexpr Lazy<Make> lazy(Make make) { return Lazy<Make>(std::move(make)); }
+template <class Make, class... None>
+constexpr auto lazy(Make make, const None&...) {
+  // Not DSTA_CACHE_REFUSED: the value of a constant must be one.
+  constexpr bool made = sizeof...(None) == 0 && std::invocable<const Make&>;
+  static_assert(made, DSTA_CACHE_NOT_LAZY);
+  if constexpr (made) {
+    return Lazy<Make>(std::move(make));
+  } else {
+    return detail::RefusedDecorator<detail::function_among_t<Make, None...>>();
+  }
+}
 
 }  // namespace v1
 }  // namespace dsta::cache

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <dsta/cache/cached.hpp>
+#include <dsta/cache/detail/decorator_check.hpp>
 #include <dsta/cache/detail/manual.hpp>
 #include <dsta/cache/detail/refusal.hpp>
 #include <dsta/cache/detail/wrap_check.hpp>
@@ -97,11 +98,11 @@ class CacheManager {
   template <class F>
   DSTA_CACHE_REFUSED(detail::Refused<void>, cached(F&&, const EntryOptions&),
                      "options come first: cache.cached(options, function)");
-  template <class Rep, class Period, class F>
-    requires(!std::convertible_to<F, std::string_view>)
-  DSTA_CACHE_REFUSED(detail::Refused<void>, cached(std::chrono::duration<Rep, Period>, F&&),
-                     "options are in braces, or the function stands behind: cache.cached({.ttl = 60s}, function) or "
-                     "cache.cached(60s, prefix)(function)");
+  template <class... Arguments>
+    requires detail::FunctionMisplaced<Arguments...> DSTA_CACHE_REFUSED(
+        detail::RefusedDecorator<detail::function_among_t<Arguments...>>, cached(const Arguments&...),
+        "options are in braces and come first, or the function goes into a second pair of parentheses: "
+        "cache.cached({.ttl = 60s}, function) or cache.cached(60s, prefix, name)(function)");
   DSTA_CACHE_REFUSED(Decorator, cached(std::string_view, OptionalDuration, std::string_view = {}),
                      "the ttl comes first: cache.cached(60s, prefix, name)(function)");
 
@@ -110,7 +111,7 @@ class CacheManager {
   template <auto Function>
   [[nodiscard]] auto cached(EntryOptions options, CodePlace where = CodePlace::current());
 
-  /// The form of a decorator: `cached({...})(f)`, `cached(300s, "api")(f)`.
+  /// The form of a decorator: `cached({...})(f)`, `cached(300s, "api")(f)`. Its calls throw what wrapping throws.
   [[nodiscard]] Decorator cached(EntryOptions options);
   /// The same with the usual options alone. Unset, the ttl is the default of the prefix or the manager.
   [[nodiscard]] Decorator cached(OptionalDuration ttl, std::string_view prefix = {}, std::string_view name = {});

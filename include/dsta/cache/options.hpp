@@ -161,7 +161,7 @@ struct ManagerOptions {
   std::string space = "dsta";
   /// The ttl if no other scope gives one. Default 300 s.
   OptionalDuration default_ttl = std::chrono::seconds(300);
-  /// Defaults of all entry options.
+  /// Defaults of all entry options. Default: those of EntryOptions.
   EntryOptions defaults = {};
   /// L1, the in-process store.
   L1Options l1 = {};

@@ -8,7 +8,7 @@ namespace dsta::cache {
 inline namespace v1 {
 
 /// Ready-made options for four kinds of data of a trading service. Thread-safe. The manager must outlive it; wrappers
-/// may outlive both.
+/// may outlive both. Unset, a ttl is the default of the prefix or the manager.
 ///
 /// Each preset has a prefix of its own. The first function of a preset needs no name; further functions do, or wrapping
 /// throws ConfigError:

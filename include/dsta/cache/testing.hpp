@@ -18,7 +18,7 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace testing {
 
-/// A clock that only advance() moves. Thread-safe.
+/// A clock that only advance() moves. It starts at 1000 h. Thread-safe.
 class ManualClock final : public Clock {
  public:
   /// The time; at first an arbitrary one.
@@ -104,11 +104,12 @@ class ServerFault {
   const std::shared_ptr<detail::Core> core_;
 };
 
-/// A clean in-process cache on a manual clock: derive a fixture from it, or have one as a member.
+/// A clean in-process cache on a manual clock: derive a fixture from it, or have one as a member. `cache` is as
+/// thread-safe as any manager.
 ///     struct PriceTest : ::testing::Test, dsta::cache::testing::CleanCache {};
 class CleanCache {
  public:
-  /// A cache with these options, but for their clock.
+  /// A cache with these options, but for their clock. Throws ConfigError.
   explicit CleanCache(ManagerOptions options = {}) : cache(with(std::move(options), clock)) {}
 
   std::shared_ptr<ManualClock> clock = std::make_shared<ManualClock>();  ///< the clock of `cache`

@@ -75,8 +75,9 @@ struct TimeOfDay {
 /// new value and a new ttl. An exception of one item is an entry in the report and does not end the run.
 ///
 /// A loader may take more than a symbol: `add_indicator("rsi", rsi, 14)` warms what `rsi(symbol, 14)` reads. Give the
-/// arguments that readers give: others have other keys. A loader that is no wrapper is called with the symbol and these
-/// arguments, from up to `concurrency` threads at once, and refreshes what it likes.
+/// arguments that readers give: others have other keys. A loader that is no wrapper is copied once and called with the
+/// symbol and these arguments, from up to `concurrency` threads at once: it must guard what it changes. It refreshes
+/// what it likes.
 class CacheWarmer {
  public:
   /// Throws ConfigError.
@@ -144,7 +145,7 @@ class CacheWarmer {
   static Refresh refresher(const cached<F>& loader, const Fixed&... fixed) {
     constexpr bool fits = detail::takes_converted<F, const std::string&, const detail::owned_t<Fixed>&...>();
     static_assert(fits,
-                  "a warmed function is called with a symbol and the arguments given behind it, and these are not what "
+                  "a warmed function is called with a symbol and the arguments given after it, and these are not what "
                   "it takes: add_indicator(\"rsi\", rsi, 14)");
     if constexpr (fits) {
       return {[loader, ... kept = detail::owned_t<Fixed>(fixed)](const std::string& symbol) {
@@ -166,10 +167,11 @@ class CacheWarmer {
     constexpr bool fits =
         std::is_invocable_v<std::decay_t<Call>&, const std::string&, const detail::owned_t<Fixed>&...>;
     static_assert(fits,
-                  "a warmer's loader is called with a symbol, a const std::string&, and the arguments given behind it");
+                  "a warmer's loader is called with a symbol, a const std::string&, and the arguments given after it");
     if constexpr (fits) {
-      return {[loader = std::decay_t<Call>(loader), ... kept = detail::owned_t<Fixed>(fixed)](
-                  const std::string& symbol) mutable { (void)std::invoke(loader, symbol, kept...); },
+      // Shared: each item copies what runs it, and what the loader remembers of one it knows in the next.
+      return {[shared = std::make_shared<std::decay_t<Call>>(loader), ... kept = detail::owned_t<Fixed>(fixed)](
+                  const std::string& symbol) { (void)std::invoke(*shared, symbol, kept...); },
               nullptr};
     } else {
       return {};

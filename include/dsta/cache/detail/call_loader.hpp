@@ -54,8 +54,11 @@ std::string tag_text(const Argument& argument) {
     KeyBuffer buffer;
     append_part(buffer, argument);
     std::string_view text = buffer.view();
-    if constexpr (std::is_enum_v<Argument> && HasAppendKey<Argument>)
-      if (text.size() > 3) text = text.substr(1, text.size() - 3);  // of "(name,)"
+    if constexpr (std::is_enum_v<Argument> && HasAppendKey<Argument>) {
+      text = text.substr(1, text.size() - 2);  // of "(name,)"
+      if (text.ends_with(',')) text.remove_suffix(1);
+      if (text == "\"\"") text = {};  // how keys spell a text without characters
+    }
     return std::string(text);
   }
 }

@@ -43,6 +43,22 @@ struct NotOneFunction {
 #define DSTA_CACHE_REFUSED(result, function, sentence) detail::error<sentence> function = delete
 #endif
 
+/// The same for a constructor, which has no result: a template with a condition, and with more parameters behind the
+/// sentence:
+///     DSTA_CACHE_REFUSED_CONSTRUCTOR((C<T>), Handle(const T&), "the sentence", class T);
+/// (clang does not look at diagnose_if where it constructs.)
+#ifdef __clang__
+#define DSTA_CACHE_REFUSED_CONSTRUCTOR(condition, constructor, sentence, ...) \
+  template <class = void __VA_OPT__(, ) __VA_ARGS__>                          \
+    requires(condition)                                                       \
+  __attribute__((unavailable(sentence))) constructor
+#else
+#define DSTA_CACHE_REFUSED_CONSTRUCTOR(condition, constructor, sentence, ...) \
+  template <class = detail::error<sentence> __VA_OPT__(, ) __VA_ARGS__>       \
+    requires(condition)                                                       \
+  constructor = delete
+#endif
+
 /// Of hooks.
 #define DSTA_CACHE_LATE_HOOK                                                                                      \
   "a hook is chained where the wrapper is made, before anyone calls it: auto f = cache.cached(options, function)" \
@@ -51,3 +67,15 @@ struct NotOneFunction {
 #define DSTA_CACHE_OVERLOADED                                                                                        \
   "this is not one function: of an overloaded function or a function template wrap a lambda that calls the one you " \
   "mean, [](const std::string& symbol) { return f(symbol); }"
+/// Of handles.
+#define DSTA_CACHE_NEVER_EMPTY                                                                                       \
+  "a wrapper is never empty: initialize it with cache.cached(options, function), or hold it in a std::optional (in " \
+  "a map use emplace, insert_or_assign and at, not [])"
+#define DSTA_CACHE_ANOTHER_SIGNATURE                                                                                \
+  "the wrapped function has other parameters or another result than this handle: cached<R(Args...)> names exactly " \
+  "these types, by value or by reference"
+#define DSTA_CACHE_GENERIC_IN_A_HANDLE                                                                               \
+  "the wrapped function does not say its parameter types, which a handle needs: spell them out instead of auto, as " \
+  "in [](const std::string& symbol)"
+#define DSTA_CACHE_BARE_FUNCTION \
+  "a handle refers to a wrapper and not to a bare function: initialize it with cache.cached(options, function)"

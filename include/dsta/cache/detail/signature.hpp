@@ -133,6 +133,9 @@ concept Erased = is_erased<F>;
 template <class F, class G>
 concept HandleOf =
     Erased<F> && !std::same_as<F, G> && Signature<G>::known && std::same_as<canonical_t<F>, canonical_t<G>>;
+/// A cached<F> is a handle, and of other wrappers than that of a G.
+template <class F, class G>
+concept OtherThan = Erased<F> && !std::same_as<F, G> && !HandleOf<F, G>;
 
 /// F's last parameter is a LoadContext<R>&, which the cache passes.
 template <class F>

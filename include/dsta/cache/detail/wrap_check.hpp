@@ -202,6 +202,10 @@ struct Refused {
   Refused adaptive_tags(const Hook&) const {
     return {};
   }
+  template <class Handle>
+  operator cached<Handle>() const {
+    return refused<cached<Handle>>();
+  }
 };
 
 }  // namespace detail
