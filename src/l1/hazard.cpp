@@ -1,5 +1,6 @@
 #include "l1/hazard.hpp"
 
+#include <cxxabi.h>
 #include <linux/membarrier.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -14,6 +15,9 @@
 
 #include "base/mutex.hpp"
 #include "l1/unbroken_run.hpp"
+
+/// What the compiler names for objects with static storage: the library that must stay loaded until they have gone.
+extern "C" __attribute__((visibility("hidden"))) void* __dso_handle;
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -109,15 +113,11 @@ class Registry {
   std::array<Listed, 64> spares_ DSTA_GUARDED_BY(mutex_);
 };
 
-/// Gives a thread's record back when the thread ends.
-struct BorrowedRecord {
-  Listed* record = nullptr;
-  ~BorrowedRecord() {
-    if (!record) return;
-    own_record = nullptr;
-    Registry::instance().put_back(*record);
-  }
-};
+/// When the thread ends.
+void give_back(void* record) noexcept {
+  own_record = nullptr;
+  Registry::instance().put_back(*static_cast<Listed*>(record));
+}
 
 }  // namespace
 
@@ -126,11 +126,12 @@ constinit thread_local ThreadRecord* own_record = nullptr;
 const bool Hazards::asymmetric_ = kKernelBarrier && membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
 
 ThreadRecord& acquire_record() noexcept {
-  thread_local BorrowedRecord borrowed;
-  borrowed.record = &Registry::instance().take();
-  borrowed.record->run = UnbrokenRun::of_this_thread();
-  own_record = borrowed.record;
-  return *own_record;
+  Listed& record = Registry::instance().take();
+  record.run = UnbrokenRun::of_this_thread();
+  own_record = &record;
+  // Not by a thread_local object: the destructor of one of the user's may read a cache when that has gone already.
+  abi::__cxa_thread_atexit(give_back, &record, &__dso_handle);
+  return record;
 }
 
 std::vector<const Node*> Hazards::announced() {

@@ -88,6 +88,7 @@ class Store {
   /// What will do for a caller.
   enum class Wants : std::uint8_t {
     any,      ///< an entry, or a load under way
+    own,      ///< the same, but no entry that L2 has, too: others may have invalidated it
     load,     ///< a load under way: entries are not to be read
     refresh,  ///< only a load that begins now
   };

@@ -39,9 +39,10 @@ Store::Joined Store::join(std::shared_ptr<Flight> mine, Wants wants, TimePoint n
   if (wants == Wants::refresh) {  // case 5 of flight.hpp
     home.mark_flights(key, &Flight::State::superseded);
   } else {
-    Node* const node = wants == Wants::any ? home.find(key) : nullptr;
+    Node* const node = wants == Wants::load ? nullptr : home.find(key);
     const bool by_function = node && node->identity;
-    if (node && node->type->serves(*mine->type) &&
+    const bool meant = node && !(wants == Wants::own && node->shared);
+    if (meant && node->type->serves(*mine->type) &&
         (!by_function || carries_all_of(*mine, node->extra ? &node->extra->tags : nullptr))) {
       joined.freshness = evaluate(*node, mine->identity, now);
       if (joined.freshness != Freshness::miss) joined.entry = home.use(*node, now);

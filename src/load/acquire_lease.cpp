@@ -261,7 +261,7 @@ void LeaseCoordinator::back_off(const std::shared_ptr<Flight>& flight, std::opti
   Store::Landing landing;
   landing.retry_after = saturating_add(context_.now(), kForeignRefresh);
   if (created) {
-    landing.retry_of = *created;
+    landing.retry_of = saturating_add(*created, l2_store().clock().precision());
     backoffs_.begin(flight->name, *created, landing.retry_after);
   }
   context_.store.land(*flight, std::move(landing), context_.now());

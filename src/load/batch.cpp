@@ -135,8 +135,8 @@ std::vector<Waiting> Loads::BatchCall::join(Batch& wanted, Batch& behind, std::s
     }
     auto flight = loads_.new_flight(item.key, spec(), item.tags);
     const std::uint64_t arrived = flight->sequence;
-    Store::Joined joined = loads_.context_.store.join(
-        std::move(flight), asks || lags ? Store::Wants::load : Store::Wants::any, loads_.context_.now());
+    Store::Joined joined =
+        loads_.context_.store.join(std::move(flight), loads_.wants_of(asks, lags), loads_.context_.now());
     // With an L2 it is not yet known which of the two it will be.
     if (joined.entry || !loads_.levels_.used_by(*spec().terms)) count(i, bool(joined.entry));
     if (joined.entry) {

@@ -96,9 +96,7 @@ std::optional<NodeRef> Loads::attempt(Call& call) {
   flight->skips_l2 = asks_first && !seen.asked && loader.terms->load_timeout > Duration::zero();
   const std::uint64_t arrived = flight->sequence;
   const bool lags = !asks && trust_.lags();
-  const auto wants = call.mode == LoadMode::refresh ? Store::Wants::refresh
-                     : asks || lags                 ? Store::Wants::load
-                                                    : Store::Wants::any;
+  const auto wants = call.mode == LoadMode::refresh ? Store::Wants::refresh : wants_of(asks, lags);
   Store::Joined joined = context_.store.join(std::move(flight), wants, context_.now());
   if (joined.entry) return serve_entry(call, std::move(joined), arrived, asks);
   if (asks && !asks_first && !joined.lead) return std::nullopt;  // it asks first then
@@ -174,6 +172,11 @@ std::optional<NodeRef> Loads::wait_for(Call& call, Store::Joined& joined, TimePo
 
 /// Without an L1 that may be trusted each caller reads L2: a load under way was begun earlier, and only L2 knows
 /// whether it still counts.
+Store::Wants Loads::wants_of(bool asks, bool lags) const {
+  if (asks || lags) return Store::Wants::load;
+  return trust_.holds() ? Store::Wants::any : Store::Wants::own;
+}
+
 bool Loads::reads_l2_itself(const LoadSpec& spec) {
   return levels_.used_by(*spec.terms) && spec.type->shareable && !levels_.coherence().fills(*spec.terms);
 }

@@ -49,6 +49,8 @@ class Loads {
 
   std::shared_ptr<Flight> new_flight(const KeyView& key, const LoadSpec& spec, const std::vector<std::string>& tags);
   bool reads_l2_itself(const LoadSpec& spec);
+  /// Which entries of L1 will do. `asks`: the call reads L2 itself; `lags`: see L1Trust.
+  Store::Wants wants_of(bool asks, bool lags) const;
   /// True when the caller may wait for the flight's value: nothing has revoked it at L2.
   bool may_join(const Flight& flight, const Fetched& seen);
   /// Exchanges a load that may bring what was invalidated before the caller came. True: the caller leads the new one.

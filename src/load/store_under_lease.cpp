@@ -113,7 +113,7 @@ void LeaseCoordinator::request_store(std::size_t i, OwnedLoads& owned, const Loa
   }
   const bool failed = mine.landing.retry_after != TimePoint{};
   if (failed && claim.previous) {
-    mine.landing.retry_of = claim.previous->created;
+    mine.landing.retry_of = saturating_add(claim.previous->created, l2_store().clock().precision());
     backoffs_.begin(flight.name, claim.previous->created, mine.landing.retry_after);
   }
   if (!claim.refresh) return;

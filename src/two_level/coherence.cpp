@@ -252,10 +252,22 @@ TimePoint Coherence::keep_versions() {
 }
 
 TimePoint Coherence::destroy_dropped() {
-  NodeStack dropped;
-  {
-    const MutexLock quiet(quiet_);
-    dropped = std::exchange(dropped_, NodeStack());
+  constexpr int kAtOnce = 256;
+  for (bool more = true; more;) {
+    NodeStack bare;
+    {
+      const MutexLock quiet(quiet_);
+      for (int n = 0; n < kAtOnce && !dropped_.empty(); ++n) {
+        Node* const node = dropped_.pop();
+        // What is the library's goes here: its locks must not be held when the process forks. No user code runs.
+        if (node->references.load(std::memory_order_acquire) == 1) {
+          release_extra(std::exchange(node->extra, nullptr));
+          node->identity = {};
+        }
+        bare.push(node);
+      }
+      more = !dropped_.empty();
+    }
   }
   return TimePoint::max();
 }

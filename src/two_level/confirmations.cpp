@@ -91,14 +91,14 @@ bool Confirmations::apply_all() {
     std::vector<std::string_view> names;
     for (std::size_t i = at; i < end; ++i) names.push_back(keys[i].name);
     const Done done = l2_store_.remover().remove_many(names);
-    if (done.status == Done::unknown) return false;
+    if (done.status == Done::unknown && !l2_store_.link().up()) return false;
     refused |= !done;
     for (std::size_t i = at; done && i < end; ++i) confirmed(keys[i]);
   }
-  // One that is refused keeps none of the others waiting.
+  // One that is refused, or that ends its connection each time, keeps none of the others waiting.
   for (const Pending::Intent& intent : wider) {
     const Done done = apply(intent);
-    if (done.status == Done::unknown) return false;
+    if (done.status == Done::unknown && !l2_store_.link().up()) return false;
     refused |= !done;
     if (done) confirmed(intent);
   }

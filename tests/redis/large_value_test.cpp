@@ -99,6 +99,21 @@ TEST_F(LargeValues, OfWhichThereIsNoTimeLeftToWriteMoreAreNotStored) {
   }
 }
 
+TEST_F(LargeValues, EachOfWhichMayBeReadAreReadTogether) {
+  ManagerOptions options = over_redis(server->url(), false, 5s);
+  options.pool.max_reply_bytes = kMB;
+  CacheManager cache(std::move(options));
+  std::vector<std::string> keys;
+  for (int i = 0; i < 12; ++i) {
+    keys.push_back("k" + std::to_string(i));
+    ASSERT_TRUE(cache.set(keys.back(), std::string(kMB / 10, 'v')));
+  }
+  const std::uint64_t made = connections_made(*server);
+  EXPECT_EQ(cache.get_many(keys).size(), keys.size());
+  EXPECT_EQ(cache.delete_pattern("k*"), keys.size());
+  EXPECT_EQ(connections_made(*server), made + 1);
+}
+
 TEST_F(LargeValues, ThatCouldNotBeReadAreNotStoredAndEndNothing) {
   ManagerOptions options = over_redis(server->url(), false, 5s);
   options.pool.max_reply_bytes = kMB;

@@ -157,6 +157,11 @@ TEST_P(ChannelDown, BypassReadsTheServerAndForgetsAfterwards) {
     EXPECT_TRUE(reads_nothing_older_than(i) || GetParam() != Loss::channel);
     EXPECT_NE(here.lookup<int>("unchanged").source, Source::l1);
     EXPECT_EQ(here.get<int>("own", own), 1) << "what no other process can change is not in question";
+    EXPECT_EQ(here.get_or_load(
+                  "own", [] { return 0; }, own),
+              1);
+    // The same key at both levels: what L2 has, too, is in question.
+    EXPECT_NE(here.get_or_load("unchanged", [] { return -1; }, {.ttl = 1ms, .level = Level::l1}), 7);
     EXPECT_TRUE(here.get_ttl("own", own));
   }
   EXPECT_GE(here.get_stats().entries, 3u) << "it stays, unread";

@@ -134,16 +134,16 @@ TEST_P(RawFunction, AServerThatWasStoppedKeepsNoLeaseOfAnEndedLoad) {
     std::vector<std::jthread> threads;
     for (int moment = 1; moment <= kMoments; ++moment) {
       threads.emplace_back([&, moment] {
-        bool here = false;
+        bool hooked = false;
         HookClock::before_hook = moment;
         HookClock::hook = [&] {
-          here = true;
+          hooked = true;
           ++arrived;
           eventually([&] { return stopped.load(); });
         };
         EXPECT_EQ(f(moment), moment);
         HookClock::hook = nullptr;
-        if (!here) ++arrived;
+        if (!hooked) ++arrived;
       });
     }
     eventually([&] { return arrived == kMoments; }, 2s);

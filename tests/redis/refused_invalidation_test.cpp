@@ -53,6 +53,22 @@ TEST_F(RefusedInvalidation, FlushAllRaisesTheEpochOnce) {
   EXPECT_TRUE(eventually([&] { return here.get_stats().pending_invalidations == 0; }));
 }
 
+TEST_F(RefusedInvalidation, ThatEndsItsConnectionEachTimeHoldsUpNoOther) {
+  server->command({"ACL", "SETUSER", "default", "+scan"});
+  const auto tagged = EntryOptions{.ttl = 60s, .tags = {"t"}};
+  ASSERT_TRUE(there.set("k", 1, tagged));
+  ASSERT_EQ(here.get<int>("k"), 1);
+  proxy->set(Fault::reset_before());
+  here.delete_pattern("x*");
+  here.invalidate_tag("t");
+  ASSERT_EQ(here.get_stats().pending_invalidations, 2u);
+  proxy->set(Fault::reset_before().on("SCAN"));
+  EXPECT_TRUE(eventually([&] { return !there.get<int>("k"); })) << "the tag is invalidated";
+  EXPECT_EQ(here.get_stats().pending_invalidations, 1u);
+  proxy->clear();
+  EXPECT_TRUE(eventually([&] { return here.get_stats().pending_invalidations == 0; }));
+}
+
 TEST_F(RefusedInvalidation, HoldsUpNoRemovalOfAKey) {
   ASSERT_TRUE(there.set("k", 1));
   here.delete_pattern("x*");

@@ -4,7 +4,9 @@
 #include <atomic>
 #include <functional>
 #include <future>
+#include <stdexcept>
 #include <string>
+#include <thread>
 
 #include "eventually.hpp"
 #include "has_invalidated.hpp"
@@ -75,6 +77,27 @@ TEST_P(StaleRefresh, OfTheNextValueIsNotPutOff) {
   bool at_once = false;
   for (int key = 0; key < 5 && !at_once && !HasFailure(); ++key) at_once = refreshes.second_is_at_once(key);
   EXPECT_TRUE(at_once);
+}
+
+// Whatever stored the value: what a caller put has its time from this process, what was read has it from the server.
+TEST_P(StaleRefresh, ThatFailedIsNotTriedForAWhile) {
+  CacheManager here(over_redis(server->url(), GetParam(), 5s));
+  ASSERT_TRUE(!GetParam() || l1_is_up(here));
+  const EntryOptions options{.ttl = 60s, .prefix = "f", .tags = {"prices"}, .stale_for = 60s, .refresh_backoff = 60s};
+  std::atomic<int> loads{0};
+  const auto f = here.cached(options, std::function<int(int)>([&](int) -> int {
+                               ++loads;
+                               throw std::runtime_error("down");
+                             }));
+  for (int key = 0; key < 20; ++key) {
+    ASSERT_TRUE(f.put(key, 7));
+    here.invalidate_tag("prices", TagMode::expire);
+    EXPECT_THROW(f.refresh(key), std::runtime_error);
+    const int before = loads;
+    for (int i = 0; i < 5; ++i) EXPECT_EQ(f(key), 7);
+    std::this_thread::sleep_for(5ms);
+    EXPECT_EQ(loads, before);
+  }
 }
 
 }  // namespace

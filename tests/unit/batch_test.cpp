@@ -5,7 +5,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cctype>
 #include <latch>
 #include <map>
 #include <stdexcept>
@@ -20,6 +22,7 @@ namespace dsta::cache {
 namespace {
 
 using namespace std::chrono_literals;
+using namespace std::string_literals;
 using detail::Core;
 using testing_support::FullExecutor;
 using testing_support::HandExecutor;
@@ -54,6 +57,22 @@ struct BatchTest : ::testing::Test {
   std::vector<Ints> bulk_calls;
   std::atomic<int> single_calls = 0;
 };
+
+TEST_F(BatchTest, ItemsThatAreOneToTheMapAreEachAnswered) {
+  struct IgnoringCase {
+    bool operator()(const std::string& one, const std::string& other) const {
+      const auto lower = [](unsigned char a, unsigned char b) { return std::tolower(a) < std::tolower(b); };
+      return std::ranges::lexicographical_compare(one, other, lower);
+    }
+  };
+  const std::string text = "longer than what a string holds in itself";
+  const auto f = cache.cached({.prefix = "p"}, [](const std::string& item) { return item; })
+                     .bulk_loader([&](const std::vector<std::string>&) {
+                       return std::map<std::string, std::string, IgnoringCase>{{"btc", text}, {"eth", "other"}};
+                     });
+  EXPECT_EQ(values(f.many(std::vector<std::string>{"BTC", "eth", "btc"})), (std::vector{text, "other"s, text}));
+  EXPECT_EQ(f.peek("btc"), text);
+}
 
 TEST_F(BatchTest, OneCallLoadsWhatIsMissingOnceEachInOrder) {
   const auto f = names({.prefix = "p"});

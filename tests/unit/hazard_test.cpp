@@ -68,6 +68,25 @@ TEST_F(HazardTest, AThreadThatEndsGivesItsRecordToTheNext) {
   EXPECT_EQ(index_of_a_new_thread(), first);
 }
 
+/// Reads by a record when its thread ends: after the record that the thread had before is given back.
+struct ReadsLast {
+  static inline std::uint32_t index = 0;
+  ~ReadsLast() { index = thread_record().index; }
+};
+
+TEST_F(HazardTest, AThreadThatReadsWhileItEndsKeepsNoRecord) {
+  const auto index_at_the_end = [] {
+    std::thread([] {
+      thread_local ReadsLast last;
+      static_cast<void>(&last);
+      thread_record();
+    }).join();
+    return ReadsLast::index;
+  };
+  const std::uint32_t first = index_at_the_end();
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(index_at_the_end(), first);
+}
+
 /// Says when it is destroyed.
 struct Witness {
   explicit Witness(bool& destroyed) : destroyed_(&destroyed) {}

@@ -101,7 +101,7 @@ TEST(ReplyGuard, FindsTheEndOfEveryReplyHoweverTheBytesAreCut) {
 }
 
 TEST(ReplyGuard, RefusesWhatNoServerSendsAsSoonAsItsHeaderIsThere) {
-  const ReplyLimits small{.bytes = 1000, .elements = 100};
+  const ReplyLimits small{.bytes = 1000, .whole = 1000, .elements = 100};
   for (const std::string_view hostile : {"*2147483647\r\n",
                                          "*101\r\n",
                                          "$9223372036854775807\r\n",
@@ -144,7 +144,7 @@ TEST(ReplyGuard, RefusesLinesThatNeverEndAndNestingWithoutBottom) {
 TEST(ReplyGuard, RefusesAReplyWhosePartsAreSmallAndTheWholeIsNot) {
   std::string many = "*90\r\n";
   for (int i = 0; i < 90; ++i) many += "$20\r\n" + std::string(20, 'x') + "\r\n";
-  EXPECT_EQ(look(many, {.bytes = 1000, .elements = 100}), Verdict::refused);
+  EXPECT_EQ(look(many, {.bytes = 1000, .whole = 1000, .elements = 100}), Verdict::refused);
   EXPECT_EQ(look(many, {.bytes = 10'000, .elements = 100}), Verdict::complete);
   std::string nested = "*50\r\n";
   for (int i = 0; i < 50; ++i) nested += "*2\r\n:1\r\n:2\r\n";
@@ -160,7 +160,7 @@ TEST(ReplyGuard, RandomBytesNeverReachOrCrashTheParser) {
     for (char& byte : bytes) {
       byte = random() % 8 == 0 ? static_cast<char>(random()) : alphabet[random() % alphabet.size()];
     }
-    ReplyGuard guard({.bytes = 4096, .elements = 64});
+    ReplyGuard guard({.bytes = 4096, .whole = 4096, .elements = 64});
     std::string_view rest = bytes;
     while (!rest.empty() && guard.look(rest) == Verdict::complete) {
       Reply reply;

@@ -133,7 +133,8 @@ struct PoolOptions {
   OptionalDuration socket_timeout = std::chrono::seconds(1);
   /// Retry once, within socket_timeout, requests that are safe to repeat. Default true.
   bool retry_on_timeout = true;
-  /// A reply of more bytes is an error, and its connection is closed. Default 512 MiB. At least 1 KiB.
+  /// A longer value in a reply, or a reply of many values that is longer than this and 64 MiB, is an error, and its
+  /// connection is closed. Default 512 MiB. At least 1 KiB.
   std::size_t max_reply_bytes = std::size_t{512} << 20;
 };
 

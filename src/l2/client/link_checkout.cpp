@@ -142,12 +142,10 @@ void Link::State::record_success(Checkout& checkout) {
     closes_for_writes = checkout.request.writes() && write_breaker.succeeded(checkout.tests_writes);
   }
   if (closes) {
-    say(options.log, LogLevel::info, "circuit breaker closed for {}: the server answers again",
-        endpoint_name(options.address));
+    say(options.log, LogLevel::info, "circuit breaker closed for {}: the server answers again", endpoint);
   }
   if (closes_for_writes) {
-    say(options.log, LogLevel::info, "circuit breaker closed for writes to {}: writes succeed again",
-        endpoint_name(options.address));
+    say(options.log, LogLevel::info, "circuit breaker closed for writes to {}: writes succeed again", endpoint);
   }
 }
 
@@ -175,8 +173,7 @@ void Link::State::record_failure(Checkout& checkout, bool refused, std::string_v
   }
   if (opens) {
     say(options.log, LogLevel::warning,
-        "circuit breaker open for {} ({}): requests fail immediately until the server answers",
-        endpoint_name(options.address), why);
+        "circuit breaker open for {} ({}): requests fail immediately until the server answers", endpoint, why);
   }
   if (opens_for_writes) say_writes_fail(why);
 }
@@ -201,8 +198,7 @@ bool Link::State::write_failed(Checkout& checkout, std::string_view why) {
 
 void Link::State::say_writes_fail(std::string_view why) const {
   say(options.log, LogLevel::warning,
-      "circuit breaker open for writes to {} ({}): writes fail immediately until one succeeds",
-      endpoint_name(options.address), why);
+      "circuit breaker open for writes to {} ({}): writes fail immediately until one succeeds", endpoint, why);
 }
 
 void Link::State::give_up_half_open(const Checkout& checkout) {

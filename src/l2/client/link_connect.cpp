@@ -38,8 +38,7 @@ std::shared_ptr<Link::State::Pooled> Link::State::connect(TimePoint deadline) no
   } catch (const std::exception&) {
     error = "no memory";
   }
-  say(options.log, LogLevel::warning, "no connection to {}: {}", endpoint_name(options.address),
-      refusal.empty() ? error : refusal);
+  say(options.log, LogLevel::warning, "no connection to {}: {}", endpoint, refusal.empty() ? error : refusal);
   try {
     const std::string_view reason = reason_for(refusal, error);
     const MutexLock lock(mutex);
@@ -139,7 +138,10 @@ void Link::State::recover() noexcept {
 /// True: no breaker is open any more.
 bool Link::State::try_recovery(TimePoint end) {
   last_recovery = Clock::now();
-  breaker.is_open() ? try_connection(end) : try_write(end);
+  try {
+    breaker.is_open() ? try_connection(end) : try_write(end);
+  } catch (const std::exception&) {  // no memory: the next attempt is as good
+  }
   return !breaker.is_open() && !write_breaker.is_open();
 }
 
@@ -150,7 +152,7 @@ void Link::State::try_connection(TimePoint end) {
   {
     const MutexUnlock unlocked(mutex);
     made = connect(end);
-    if (made) say(options.log, LogLevel::info, "reconnected to {}", endpoint_name(options.address));
+    if (made) say(options.log, LogLevel::info, "reconnected to {}", endpoint);
   }
   if (!made || closed) return;
   patience.connected_in(Clock::now() - begun);
@@ -162,6 +164,8 @@ void Link::State::try_connection(TimePoint end) {
 /// On a connection of its own: where a write has to wait, all that comes behind it on its connection waits, too.
 void Link::State::try_write(TimePoint end) {
   note_attempt(Clock::now());
+  const Request probe{"UNLINK", options.probe_key};
+  PendingRequest pending(probe.commands());
   std::shared_ptr<Pooled> made;
   {
     const MutexUnlock unlocked(mutex);
@@ -170,8 +174,6 @@ void Link::State::try_write(TimePoint end) {
   if (closed) return;
   if (made) {
     write_test = made;  // so that close() need not wait for it
-    const Request probe{"UNLINK", options.probe_key};
-    PendingRequest pending(probe.commands());
     {
       const MutexUnlock unlocked(mutex);
       made->run(pending, probe.bytes(), end);

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <thread>
 #include <utility>
@@ -17,6 +18,7 @@
 #include "base/mutex.hpp"
 #include "base/saturating_add.hpp"
 #include "l2/client/connection.hpp"
+#include "l2/client/handshake.hpp"
 #include "l2/client/link.hpp"
 #include "l2/client/link_breaker.hpp"
 #include "l2/client/reconnect_backoff.hpp"
@@ -56,12 +58,14 @@ constexpr bool is_transition(Recovery from, Recovery to) {
 struct Link::State {
   explicit State(const LinkOptions& given)
       : options(given),
+        endpoint(endpoint_name(given.address)),
         forks(fork_count()),
         slots(given.connections),
         breaker(given.operation_timeout, {breaker_changes, awaits_success}, "the server is out of reach"),
         write_breaker(given.operation_timeout, {breaker_changes, awaits_write}, {}) {}
 
   const LinkOptions& options;
+  const std::string endpoint;  ///< for messages
   const std::uint32_t forks;
   std::atomic<std::uint64_t> attempts_made{0}, breaker_changes{0};
   std::atomic<bool> awaits_success{false};  ///< see BreakerSignals

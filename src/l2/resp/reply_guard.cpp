@@ -1,5 +1,6 @@
 #include "l2/resp/reply_guard.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 
@@ -15,8 +16,9 @@ ReplyGuard::Verdict ReplyGuard::refuse(std::string_view reason) {
 }
 
 ReplyGuard::Verdict ReplyGuard::look(std::string_view bytes) {
+  const std::size_t whole = std::max(limits_.bytes, limits_.whole);
   while (!done_) {
-    if (bytes.size() > limits_.bytes && at_ > limits_.bytes) return refuse("the reply is larger than max_reply_bytes");
+    if (at_ > whole && bytes.size() > whole) return refuse("the reply is larger than max_reply_bytes, and than 64 MiB");
     if (body_ != 0) {
       const std::size_t here = bytes.size() - at_;
       if (here < body_) return Verdict::incomplete;

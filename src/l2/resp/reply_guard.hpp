@@ -9,7 +9,8 @@ namespace detail {
 
 /// What a reply may be at most. Beyond it the connection is closed.
 struct ReplyLimits {
-  std::size_t bytes = std::size_t{512} << 20;  ///< of one reply, headers and all
+  std::size_t bytes = std::size_t{512} << 20;  ///< of one text
+  std::size_t whole = std::size_t{64} << 20;   ///< of one reply, headers and all, where `bytes` is less than that
   std::size_t elements = std::size_t{1} << 20;
 };
 

@@ -56,6 +56,11 @@ class ServerClock {
   }
   void doubt() { due_.store(TimePoint{}, std::memory_order_release); }
 
+  /// How much earlier than it is to_local() may say that a time of this process was, which it wrote.
+  Duration precision() const {
+    return std::chrono::microseconds(1 + ahead_.load(std::memory_order_relaxed) -
+                                     least_ahead_.load(std::memory_order_relaxed));
+  }
   /// By how many microseconds the server is ahead of this process.
   std::int64_t ahead() const { return ahead_.load(std::memory_order_relaxed); }
 

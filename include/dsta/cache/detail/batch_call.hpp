@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <deque>
@@ -86,9 +87,26 @@ std::vector<Outcome<R>> to_outcomes(Results&& results, const std::vector<Item>& 
     }
   };
   if constexpr (MapFrom<std::remove_cvref_t<Results>, Item>) {
+    // Items with keys of their own may be one to the map: a value is moved only where it is one item's.
+    std::vector<decltype(&results.find(items.front())->second)> found;
     for (const Item& item : items) {
-      const auto found = results.find(item);
-      found == results.end() ? void(outcomes.emplace_back()) : add(found->second);
+      const auto at = results.find(item);
+      found.push_back(at == results.end() ? nullptr : &at->second);
+    }
+    auto sorted = found;
+    std::sort(sorted.begin(), sorted.end());
+    const auto of_two = [&](const auto* value) {
+      const auto [first, last] = std::equal_range(sorted.begin(), sorted.end(), value);
+      return last - first > 1;
+    };
+    for (auto* value : found) {
+      if (!value) {
+        outcomes.emplace_back();
+      } else if (of_two(value)) {
+        add(std::as_const(*value));
+      } else {
+        add(*value);
+      }
     }
   } else {
     static_assert(std::ranges::input_range<Results>,
