@@ -52,9 +52,14 @@ Coherence::Coherence(Context& context, L2Store& l2_store, L1Trust& trust, Foreig
 }
 
 void Coherence::begin_tasks() {
-  serve_end_ = std::make_unique<PeriodicTask>([this] { return end_stale_service(); }, "dsta-serve-end");
-  version_keeper_ = std::make_unique<PeriodicTask>([this] { return keep_versions(); }, "dsta-versions");
-  reaper_ = std::make_unique<PeriodicTask>([this] { return destroy_dropped(); }, "dsta-reaper");
+  auto serve_end = std::make_unique<PeriodicTask>([this] { return end_stale_service(); }, "dsta-serve-end");
+  auto keeper = std::make_unique<PeriodicTask>([this] { return keep_versions(); }, "dsta-versions");
+  auto reaper = std::make_unique<PeriodicTask>([this] { return destroy_dropped(); }, "dsta-reaper");
+  // Once there are all of them. In the child of a fork there are the parent's.
+  for (auto* task : {&serve_end_, &version_keeper_, &reaper_}) leave_to_parent(*task);
+  serve_end_ = std::move(serve_end);
+  version_keeper_ = std::move(keeper);
+  reaper_ = std::move(reaper);
 }
 
 void Coherence::listen() {
@@ -96,9 +101,9 @@ void Coherence::forked() noexcept {
 }
 
 void Coherence::revive() {
+  auto messages = std::make_unique<LogQueue>(context_.options.log);
   leave_to_parent(messages_);
-  messages_ = std::make_unique<LogQueue>(context_.options.log);
-  for (auto* task : {&serve_end_, &version_keeper_, &reaper_}) leave_to_parent(*task);
+  messages_ = std::move(messages);
   begin_tasks();
   {
     const QuietWork quiet(*this);  // a destructor of the user's may ask the cache, whose threads wait for this

@@ -17,8 +17,9 @@ Confirmations::Confirmations(Context& context, L2Store& l2_store, Mutex& quiet)
 }
 
 void Confirmations::replace_task() {
+  auto task = std::make_unique<PeriodicTask>([this] { return confirm(); }, "dsta-confirm");
   leave_to_parent(task_);
-  task_ = std::make_unique<PeriodicTask>([this] { return confirm(); }, "dsta-confirm");
+  task_ = std::move(task);
 }
 
 void Confirmations::resume() {

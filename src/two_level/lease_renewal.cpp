@@ -45,17 +45,16 @@ bool give_back_refused(L2Store& l2_store, const Leases::Record& lease) {
 
 }  // namespace
 
-LeaseRenewal::LeaseRenewal(L2Store& l2_store, Mutex& quiet) : l2_store_(l2_store), quiet_(quiet) { begin(); }
+LeaseRenewal::LeaseRenewal(L2Store& l2_store, Mutex& quiet) : l2_store_(l2_store), quiet_(quiet) { start(); }
 
-void LeaseRenewal::begin() {
-  leases_ = std::make_shared<Leases>([this](TimePoint time) { task_->wake(time); });
-  task_ = std::make_unique<PeriodicTask>([this] { return renew(); }, "dsta-leases");
-}
-
-void LeaseRenewal::start_over() {
+void LeaseRenewal::start() {
+  auto leases = std::make_shared<Leases>([this](TimePoint time) { task_->wake(time); });
+  auto task = std::make_unique<PeriodicTask>([this] { return renew(); }, "dsta-leases");
+  // In the child of a fork there are the parent's.
   leave_to_parent(leases_);
   leave_to_parent(task_);
-  begin();
+  leases_ = std::move(leases);
+  task_ = std::move(task);
 }
 
 TimePoint LeaseRenewal::renew() {

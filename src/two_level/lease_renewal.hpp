@@ -24,11 +24,11 @@ class LeaseRenewal {
   /// See PeriodicTask.
   void tend() { task_->tend(); }
   void stop() noexcept { task_->stop(); }
-  /// In the child of a fork: its parent's leases are not to be renewed here, and the task's thread is missing.
-  void start_over();
+  /// At the beginning, and in the child of a fork: its parent's leases are not to be renewed here, and the task's
+  /// thread is missing.
+  void start();
 
  private:
-  void begin();
   /// The step of the task.
   TimePoint renew();
   TimePoint renew(TimePoint now, TimePoint next);

@@ -135,7 +135,7 @@ void TwoLevel::revive() {
   context_.store.fence_loads();
   if (l2_store_) {
     l2_store_->forget_parent();
-    lease_renewal_->start_over();
+    lease_renewal_->start();
     confirmations_->replace_task();
   }
   auto background = std::make_shared<Background>(context_.options.clock, context_.options.executor);
