@@ -279,7 +279,7 @@ int main() {
   auto fetch_from_source = [](const std::string& symbol) { return fetch_from_exchange(symbol); };
   auto get_data = [&](const std::string& symbol) {
     // A fault of the cache is a miss, and nothing is thrown: the source is asked
-    return cache_manager.get_or_load("data:" + symbol, [&] { return fetch_from_source(symbol); }, {.ttl = 300s});
+    return cache_manager.get_or_load("data:" + symbol, [=] { return fetch_from_source(symbol); }, {.ttl = 300s});
   };
   // [/failures]
   check(get_data("BTCUSDT") == 64007.5 && cache_manager.exists("data:BTCUSDT"), "graceful failure");

@@ -17,9 +17,10 @@ void CacheManager::on_low_hit_rate(double threshold, std::function<void(const Ca
     std::uint64_t hits = 0, misses = 0;
     bool low = false;
   };
+  const CacheStats before = engine_of(*core_).stats();
   // The job outlives no manager: it holds the core weakly, and the core holds the job.
-  auto look = [weak = std::weak_ptr(core_), watch = std::make_shared<Watch>(), threshold, alarm,
-               callback = std::move(callback)] {
+  auto look = [weak = std::weak_ptr(core_), watch = std::make_shared<Watch>(Watch{before.hits, before.misses}),
+               threshold, alarm, callback = std::move(callback)] {
     const auto core = weak.lock();
     if (!core) return;
     const CacheStats now = engine_of(*core).stats();

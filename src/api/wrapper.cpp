@@ -12,6 +12,7 @@
 #include <dsta/cache/error.hpp>
 
 #include "entry/entry.hpp"
+#include "entry/key_pattern.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -72,7 +73,8 @@ WrapperBase::WrapperBase(std::shared_ptr<Core> core_, const EntryOptions& option
 
 void CallKeyBase::finish() {
   view_ = {buffer_.view(), {}, buffer_.hash()};
-  if (buffer_.size() > kReadableKeyBytes) {
+  // One that spells what a longer key was shortened to is shortened, too: L2 knows both by their names alone.
+  if (buffer_.size() > kReadableKeyBytes || is_shortened(view_.name)) {
     long_ = new StoredKey(view_.name);
     view_ = long_->view();
   }
@@ -147,11 +149,14 @@ NodeRef read_with_tags(const WrapperBase& wrapper, const KeyView& key, const Typ
 
 SetResult put_call(const WrapperBase& wrapper, NodeRef node, Loaded& loaded, std::vector<std::string> tags) {
   EntryTerms terms = *wrapper.terms;
-  terms.ttl = ttl_of(loaded, terms);
+  terms.ttl = loaded.store ? ttl_of(loaded, terms) : Duration::zero();  // with neither, what stood there goes
   tags.insert(tags.end(), loaded.tags.begin(), loaded.tags.end());
   if (wrapper.is_raw()) check_raw_codec(*node->type);
   if (wrapper.is_raw() && !tags.empty()) refuse_raw_tags(tags.front());
-  return to_set_result(wrapper.core->put(std::move(node), terms, tags, wrapper.identity), wrapper.identity->counters);
+  const PutOutcome outcome = wrapper.core->put(std::move(node), terms, tags, wrapper.identity);
+  const SetResult result = to_set_result(outcome, wrapper.identity->counters);
+  if (loaded.store || result != SetResult::not_stored) return result;
+  return {SetResult::not_stored, "the condition refuses it"};
 }
 
 bool erase_call(const WrapperBase& wrapper, const KeyView& key) {

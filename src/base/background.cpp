@@ -4,6 +4,7 @@
 #include <exception>
 #include <utility>
 
+#include "base/saturating_add.hpp"
 #include "base/thread.hpp"
 
 namespace dsta::cache {
@@ -36,7 +37,7 @@ bool Background::post(std::function<void()> task) {
 std::shared_ptr<void> Background::every(Duration interval, std::function<void()> job) {
   auto schedule = std::make_shared<Schedule>();
   schedule->interval = interval;
-  schedule->due = clock_->now() + interval;
+  schedule->due = saturating_add(clock_->now(), interval);
   schedule->job = std::move(job);
   const MutexLock lock(mutex_);
   if (closed_) return schedule;
@@ -65,7 +66,7 @@ std::shared_ptr<Background::Schedule> Background::next_due(TimePoint& wake_at) {
     auto schedule = weak.lock();
     if (!schedule) continue;
     if (schedule->due <= now) {
-      schedule->due = now + schedule->interval;
+      schedule->due = saturating_add(now, schedule->interval);
       if (!schedule->running.exchange(true)) return schedule;
     }
     wake_at = std::min(wake_at, schedule->due);

@@ -8,13 +8,12 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-namespace {
-
-/// A name that StoredKey makes. (A key of just these bytes that somebody chose looks the same.)
 bool is_shortened(std::string_view name) {
   return name.size() == kReadableKeyBytes && name[kShortenedHead] == '#' &&
          name.find_first_not_of("0123456789abcdef", kShortenedHead + 1) == std::string_view::npos;
 }
+
+namespace {
 
 class GlobPattern final : public KeyPattern {
  public:

@@ -54,6 +54,8 @@ KeyPatternPtr glob_pattern(std::string_view glob);
 /// A shortened name is so many bytes of the key, '#', and so many digits.
 inline constexpr std::size_t kHashDigits = 32;
 inline constexpr std::size_t kShortenedHead = kReadableKeyBytes - kHashDigits - 1;
+/// A name that StoredKey makes. (A key of just these bytes that a manual call gives looks the same.)
+bool is_shortened(std::string_view name);
 /// A glob for the shortened names that begin with `head`, of which the first kShortenedHead bytes count.
 std::string shortened_glob(std::string_view head);
 

@@ -16,9 +16,6 @@
 #include "base/mutex.hpp"
 #include "l1/unbroken_run.hpp"
 
-/// What the compiler names for objects with static storage: the library that must stay loaded until they have gone.
-extern "C" __attribute__((visibility("hidden"))) void* __dso_handle;
-
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
@@ -129,8 +126,10 @@ ThreadRecord& acquire_record() noexcept {
   Listed& record = Registry::instance().take();
   record.run = UnbrokenRun::of_this_thread();
   own_record = &record;
-  // Not by a thread_local object: the destructor of one of the user's may read a cache when that has gone already.
-  abi::__cxa_thread_atexit(give_back, &record, &__dso_handle);
+  // Not by a thread_local object: the destructor of one of the user's may read a cache when that has gone already. The
+  // address is any of this library, which stays loaded until then.
+  static char in_this_library;
+  abi::__cxa_thread_atexit(give_back, &record, &in_this_library);
   return record;
 }
 

@@ -64,9 +64,12 @@ class Table {
     }
   }
 
-  /// `node` must not be in the table. False: there is no room for it, and no memory for more.
+  /// `node` must not be in the table. False: there is no room for it, and no memory for more, or more would not help:
+  /// what has the same hash has the same buckets, however many there are.
   bool insert(Node* node) noexcept {
+    constexpr std::size_t kEmptiest = 16;
     while (!place(*current_.load(std::memory_order_relaxed), node)) {
+      if (size_ * kEmptiest < capacity()) return false;
       try {
         grow();
       } catch (const std::bad_alloc&) {

@@ -31,6 +31,22 @@ TEST_P(Keys, OfOneByteThatIsSpecialElsewhere) {
   }
 }
 
+TEST_P(Keys, AShortOneThatSpellsAShortenedOneHasItsOwnValue) {
+  for (const bool raw : {false, true}) {
+    const EntryOptions options{.ttl = 1h, .prefix = raw ? "raw" : "f", .raw = raw};
+    const auto f = cache.cached(options, [](const std::string& text) { return text; });
+    const std::string victim(500, 'v');
+    const std::string imitation = f.key_for(victim).substr(options.prefix.size() + 1);
+    EXPECT_EQ(f(victim), victim);
+    EXPECT_EQ(f(imitation), imitation);
+    EXPECT_EQ(f(victim), victim);
+    EXPECT_EQ(f(imitation), imitation);
+    EXPECT_TRUE(f.invalidate(imitation));
+    EXPECT_EQ(f.peek(victim), victim);
+    EXPECT_FALSE(f.peek(imitation));
+  }
+}
+
 TEST_P(Keys, LongOnesAreToldApartByTheirLastByte) {
   for (const std::size_t length : {255u, 256u, 257u, 5000u, 1u << 16}) {
     const std::string a = std::string(length - 1, 'k') + 'a', b = std::string(length - 1, 'k') + 'b';

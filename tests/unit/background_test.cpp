@@ -101,6 +101,15 @@ TEST_F(BackgroundTest, AJobRunsOnceAnInterval) {
   }
 }
 
+TEST_F(BackgroundTest, AJobForAllTimesNeverRuns) {
+  int ran = 0;
+  const auto never = background->every(forever, [&] { ++ran; });
+  const auto other = background->every(1s, [] {});
+  clock->advance(1s);
+  executor->await_and_run();
+  EXPECT_EQ(ran, 0);
+}
+
 TEST_F(BackgroundTest, ARunThatIsStillUnderWaySkipsTheNext) {
   int ran = 0;
   const auto slow = background->every(1s, [&] { ++ran; });

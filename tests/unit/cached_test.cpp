@@ -158,6 +158,15 @@ TEST_F(Cached, OnlyResultsThatMeetTheConditionAreStored) {
   EXPECT_EQ(runs, 2);
 }
 
+TEST_F(Cached, WhatTheConditionRefusesIsNotPutEither) {
+  const auto f = cache.cached({.prefix = "if"}, [](int n) { return n; }).condition([](int n) { return n > 0; });
+  EXPECT_TRUE(f.put(1, 5));
+  const SetResult refused = f.put(1, -5);
+  EXPECT_EQ(refused, SetResult::not_stored);
+  EXPECT_NE(refused.reason().find("condition"), std::string_view::npos) << refused.reason();
+  EXPECT_FALSE(f.peek(1)) << "what it was to replace is older";
+}
+
 TEST_F(Cached, AKeyBuilderDecidesWhichArgumentsCount) {
   const auto trade = [](const std::string& symbol, int trace) { return ++runs, symbol + std::to_string(trace); };
   const auto by_text = cache.cached({.prefix = "kb"}, trade).key_builder([](const std::string& symbol, int) {

@@ -84,6 +84,11 @@ TEST_F(JsonDepth, BottomlessDocumentsAreRefused) {
   EXPECT_FALSE(codec<json>::decode(repeated("\x81", kFarTooDeep)));
   EXPECT_FALSE(codec<json>::decode(repeated("\x81", kFarTooDeep) + "\x01"));
   EXPECT_FALSE(codec<json>::decode(repeated("\xa1\x61k", kFarTooDeep)));
+  // Texts and bytes of unknown length in one another, also behind others.
+  EXPECT_FALSE(codec<json>::decode("\x81" + repeated("\x7f", kFarTooDeep)));
+  EXPECT_FALSE(codec<json>::decode("\x82\x61k" + repeated("\x5f", kFarTooDeep)));
+  EXPECT_FALSE(codec<json>::decode("\x81" + repeated("\x7f\x60", kFarTooDeep)));
+  EXPECT_FALSE(codec<json>::decode("\xa1\x78\x02kk" + repeated("\x7f", kFarTooDeep)));
   // Of unknown length, and one that claims more elements than memory has room for.
   EXPECT_FALSE(codec<json>::decode(repeated("\x9f", kFarTooDeep)));
   EXPECT_FALSE(codec<json>::decode("\x9b\xff\xff\xff\xff\xff\xff\xff\xff\x01"));

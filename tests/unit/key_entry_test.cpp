@@ -127,7 +127,7 @@ TEST_F(KeyEntry, AShortKeyThatSpellsAShortenedOneGetsItsOwnValue) {
   const auto f = echo();
   const std::string victim(500, 'v');
   const std::string imitation = f.key_for(victim).substr(5);
-  ASSERT_EQ(f.key_for(imitation), f.key_for(victim));
+  EXPECT_NE(f.key_for(imitation), f.key_for(victim));
   EXPECT_EQ(f(victim), victim);
   EXPECT_EQ(f(imitation), imitation);
   EXPECT_EQ(f(victim), victim);

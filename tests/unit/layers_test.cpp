@@ -152,6 +152,15 @@ TEST_F(LowHitRate, IsReportedOncePerFallBelowTheThreshold) {
   EXPECT_EQ(alarms.size(), 2u);
 }
 
+TEST_F(LowHitRate, IsOfTheRequestsSinceItWasAskedFor) {
+  requests(0, 1'000);
+  clean.cache.on_low_hit_rate(0.8, [&](const CacheStats& window) { alarms.push_back(window); });
+  requests(100, 0), look();
+  EXPECT_EQ(alarms.size(), 0u);
+  requests(0, 100), look();
+  EXPECT_EQ(alarms.size(), 1u);
+}
+
 TEST_F(LowHitRate, IsNotReportedOnTooFewRequests) {
   clean.cache.on_low_hit_rate(0.8, [&](const CacheStats& window) { alarms.push_back(window); }, {.min_requests = 100});
   requests(0, 60), look();

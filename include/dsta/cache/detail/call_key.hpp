@@ -79,7 +79,7 @@ class CallKey : public CallKeyBase {
     append(at, std::index_sequence_for<Arguments...>{}, arguments...);
     if (KeyBuffer::in_line(at, 0)) [[likely]] {
       view_ = {buffer_.in_line_view(at), {}, at.hash()};
-      if (at.size() <= kReadableKeyBytes) [[likely]]
+      if (at.size() < kReadableKeyBytes) [[likely]]
         return;
     }
     buffer_.move_to(at);

@@ -112,6 +112,30 @@ inline nlohmann::json::input_format_t input_format(JsonFormat format, std::strin
   return nlohmann::json::input_format_t::json;
 }
 
+/// True for CBOR that has a text or bytes of unknown length, which to_cbor never writes: nlohmann's parser calls itself
+/// for each that is in another, and asks no depth. Goes from head to head; where they are malformed, the parser says
+/// so.
+inline bool has_endless_text(std::string_view cbor) {
+  for (std::size_t at = 0; at < cbor.size();) {
+    const auto head = static_cast<unsigned char>(cbor[at++]);
+    const unsigned kind = head >> 5, info = head & 31;
+    const bool text = kind == 2 || kind == 3;
+    if (text && info == 31) return true;
+    const std::size_t digits = info < 24 || info == 31 ? 0 : std::size_t{1} << (info - 24);
+    if (info > 27 && info != 31) return false;
+    if (digits > cbor.size() - at) return false;
+    std::uint64_t size = info;
+    for (std::size_t i = 0; i < digits; ++i) {
+      size = (i == 0 ? 0 : size << 8) | static_cast<unsigned char>(cbor[at + i]);
+    }
+    at += digits;
+    if (!text) continue;
+    if (size > cbor.size() - at) return false;
+    at += static_cast<std::size_t>(size);
+  }
+  return false;
+}
+
 /// True when no path is deeper than the limit. Goes down at most that far itself.
 inline bool shallow(const nlohmann::json& value, int allowed = kMaxJsonDepth) {
   if (!value.is_structured()) return true;
@@ -217,6 +241,7 @@ struct JsonCodec : LibraryCodec<T> {
     JsonBuilder builder;
     const auto format = input_format(json_format<T>, bytes);
     const bool strict = true;
+    if (format == nlohmann::json::input_format_t::cbor && has_endless_text(bytes)) return std::nullopt;
     if (!nlohmann::json::sax_parse(bytes, &builder, format, strict)) return std::nullopt;
     if constexpr (std::same_as<T, nlohmann::json>) {
       return builder.take();

@@ -110,9 +110,13 @@ inline constexpr TypeOps kTypeOps = {
     type_info_of<T>(),
 };
 
-/// A type that the key of an open call (`auto` parameters) spells exactly: numbers and text.
+/// A type that the key of an open call (`auto` parameters) spells exactly: numbers and text. Wide characters are
+/// spelled as the numbers that they are.
 template <class T>
-inline constexpr bool spelled_exactly = std::is_arithmetic_v<T> || std::same_as<T, std::string>;
+inline constexpr bool spelled_exactly = (std::is_arithmetic_v<T> && !std::same_as<T, wchar_t> &&
+                                         !std::same_as<T, char8_t> && !std::same_as<T, char16_t> &&
+                                         !std::same_as<T, char32_t>) ||
+                                        std::same_as<T, std::string>;
 
 /// Stands for a call's result and arguments where types are compared.
 template <class R, class... Arguments>
