@@ -149,14 +149,11 @@ NodeRef read_with_tags(const WrapperBase& wrapper, const KeyView& key, const Typ
 
 SetResult put_call(const WrapperBase& wrapper, NodeRef node, Loaded& loaded, std::vector<std::string> tags) {
   EntryTerms terms = *wrapper.terms;
-  terms.ttl = loaded.store ? ttl_of(loaded, terms) : Duration::zero();  // with neither, what stood there goes
+  terms.ttl = ttl_of(loaded, terms);
   tags.insert(tags.end(), loaded.tags.begin(), loaded.tags.end());
   if (wrapper.is_raw()) check_raw_codec(*node->type);
   if (wrapper.is_raw() && !tags.empty()) refuse_raw_tags(tags.front());
-  const PutOutcome outcome = wrapper.core->put(std::move(node), terms, tags, wrapper.identity);
-  const SetResult result = to_set_result(outcome, wrapper.identity->counters);
-  if (loaded.store || result != SetResult::not_stored) return result;
-  return {SetResult::not_stored, "the condition refuses it"};
+  return to_set_result(wrapper.core->put(std::move(node), terms, tags, wrapper.identity), wrapper.identity->counters);
 }
 
 bool erase_call(const WrapperBase& wrapper, const KeyView& key) {

@@ -122,7 +122,6 @@ void Worker::put(std::size_t cell, Random& random) {
     version = change.version();
     const SetResult result = subject(cell)->put(cell % kArguments, change.stamp());
     stored = bool(result);
-    // What `condition` refuses is not stored and removes what was there.
     change.stored(0, result.status());
     change.done();
     outcome = static_cast<Outcome>(static_cast<int>(Outcome::stored) + result.status());
