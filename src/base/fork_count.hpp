@@ -21,6 +21,12 @@ template <class T>
 void leave_to_parent(std::shared_ptr<T>& shared) {
   if (shared) new std::shared_ptr<T>(std::move(shared));
 }
+/// The same, with one of the child's own in its place, which is made first: without memory for it nothing changes.
+template <class Pointer>
+void replace_in_child(Pointer& owned, Pointer made) {
+  leave_to_parent(owned);
+  owned = std::move(made);
+}
 
 }  // namespace detail
 }  // namespace v1

@@ -24,7 +24,7 @@ bool LeaseCoordinator::Acquisition::read_ahead() {
   L2Store& l2_store = coordinator_.l2_store();
   const TimePoint until = kept_until();
   Versions remembered;
-  AfterRead behind{.life = life_of_versions(), .wants_clock = spec_.names_tags, .lease_life = Leases::kLife};
+  AfterRead after{.life = life_of_versions(), .wants_clock = spec_.names_tags, .lease_life = Leases::kLife};
   std::vector<std::string> needed;
   if (l2_store.versions().recall(dependencies_, until, remembered)) {
     plan_leases(remembered);
@@ -32,14 +32,14 @@ bool LeaseCoordinator::Acquisition::read_ahead() {
     if (!remembered.there({})) needed.emplace_back();
     std::ranges::copy_if(dependencies_, std::back_inserter(needed),
                          [&](const auto& name) { return !remembered.there(name); });
-    behind.needed = needed;
+    after.needed = needed;
   }
   // A tag may have been invalidated just now, and the report be on its way.
   const bool bypass_memory = !fills() || !std::ranges::all_of(dependencies_, is_kept_for_ever);
-  read_ahead_ = l2_store.reader().read(queries_, dependencies_, *versions_, true, bypass_memory, &behind);
+  read_ahead_ = l2_store.reader().read(queries_, dependencies_, *versions_, true, bypass_memory, &after);
   note_lease_results(read_ahead_);
-  if (behind.made) made_ = std::move(needed);
-  clock_ = behind.clock;
+  if (after.made) made_ = std::move(needed);
+  clock_ = after.clock;
   return read_ahead_;
 }
 

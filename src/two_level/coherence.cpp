@@ -55,11 +55,10 @@ void Coherence::begin_tasks() {
   auto serve_end = std::make_unique<PeriodicTask>([this] { return end_stale_service(); }, "dsta-serve-end");
   auto keeper = std::make_unique<PeriodicTask>([this] { return keep_versions(); }, "dsta-versions");
   auto reaper = std::make_unique<PeriodicTask>([this] { return destroy_dropped(); }, "dsta-reaper");
-  // Once there are all of them. In the child of a fork there are the parent's.
-  for (auto* task : {&serve_end_, &version_keeper_, &reaper_}) leave_to_parent(*task);
-  serve_end_ = std::move(serve_end);
-  version_keeper_ = std::move(keeper);
-  reaper_ = std::move(reaper);
+  // Once there are all of them.
+  replace_in_child(serve_end_, std::move(serve_end));
+  replace_in_child(version_keeper_, std::move(keeper));
+  replace_in_child(reaper_, std::move(reaper));
 }
 
 void Coherence::listen() {
@@ -69,8 +68,7 @@ void Coherence::listen() {
           .prefix = l2_store_.keys().head(),
           .ping_period = context_.options.l1.ping_period.value_or({}),
           .say = [this](LogLevel level, std::string message) { messages_->post(level, std::move(message)); }});
-  leave_to_parent(channel_);  // in the child of a fork; else there is none yet
-  channel_ = std::move(channel);
+  replace_in_child(channel_, std::move(channel));
   channel_->tend();
 }
 
@@ -101,9 +99,7 @@ void Coherence::forked() noexcept {
 }
 
 void Coherence::revive() {
-  auto messages = std::make_unique<LogQueue>(context_.options.log);
-  leave_to_parent(messages_);
-  messages_ = std::move(messages);
+  replace_in_child(messages_, std::make_unique<LogQueue>(context_.options.log));
   begin_tasks();
   {
     const QuietWork quiet(*this);  // a destructor of the user's may ask the cache, whose threads wait for this

@@ -17,9 +17,7 @@ Confirmations::Confirmations(Context& context, L2Store& l2_store, Mutex& quiet)
 }
 
 void Confirmations::replace_task() {
-  auto task = std::make_unique<PeriodicTask>([this] { return confirm(); }, "dsta-confirm");
-  leave_to_parent(task_);
-  task_ = std::move(task);
+  replace_in_child(task_, std::make_unique<PeriodicTask>([this] { return confirm(); }, "dsta-confirm"));
 }
 
 void Confirmations::resume() {

@@ -50,11 +50,8 @@ LeaseRenewal::LeaseRenewal(L2Store& l2_store, Mutex& quiet) : l2_store_(l2_store
 void LeaseRenewal::start() {
   auto leases = std::make_shared<Leases>([this](TimePoint time) { task_->wake(time); });
   auto task = std::make_unique<PeriodicTask>([this] { return renew(); }, "dsta-leases");
-  // In the child of a fork there are the parent's.
-  leave_to_parent(leases_);
-  leave_to_parent(task_);
-  leases_ = std::move(leases);
-  task_ = std::move(task);
+  replace_in_child(leases_, std::move(leases));
+  replace_in_child(task_, std::move(task));
 }
 
 TimePoint LeaseRenewal::renew() {

@@ -138,9 +138,8 @@ void TwoLevel::revive() {
     lease_renewal_->start();
     confirmations_->replace_task();
   }
-  auto background = std::make_shared<Background>(context_.options.clock, context_.options.executor);
-  leave_to_parent(context_.background);
-  context_.background = std::move(background);
+  replace_in_child(context_.background,
+                   std::make_shared<Background>(context_.options.clock, context_.options.executor));
   if (l2_store_) coherence_->revive();
   forks_.store(fork_count());  // until then others wait for this
   if (l2_store_) confirmations_->resume();

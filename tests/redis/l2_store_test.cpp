@@ -26,7 +26,7 @@ std::vector<Done::Status> statuses(const std::vector<Done>& all) {
   return out;
 }
 
-TEST_F(L2StoreEntries, WhatIsPutIsReadBackAndLivesAsLongAsItIsTold) {
+TEST_F(L2StoreEntries, WhatIsPutIsReadBackAndLivesForItsTtl) {
   const EntryWriter::Put puts[] = {{"a", value("a"), 60s}, {"b", value("b"), 0s}, {"\x01z", value("\x01z"), 1us}};
   EXPECT_EQ(statuses(l2_store->writer().put({puts, 2}, {}, nullptr)), (std::vector{Done::yes, Done::yes}));
   EXPECT_EQ(found("a").kind, Kind::value);

@@ -160,10 +160,8 @@ bool VersionStore::is_kept(std::string_view dependency, const Version& version, 
 }
 
 void VersionStore::forget_parent() {
-  leave_to_parent(memory_);
-  leave_to_parent(notices_);
-  memory_ = std::make_unique<VersionMemory>();
-  notices_ = std::make_unique<NoticeMemory>();
+  replace_in_child(memory_, std::make_unique<VersionMemory>());
+  replace_in_child(notices_, std::make_unique<NoticeMemory>());
 }
 
 Done VersionStore::raise(std::string_view dependency, bool hard) {
