@@ -20,7 +20,7 @@ namespace {
 using namespace std::chrono_literals;
 
 struct Fault : ::testing::Test, testing::CleanCache {
-  int calls = 0;
+  std::atomic<int> calls{0};  // a warmer loads on several threads
   testing::ServerFault fault{cache};
 };
 
