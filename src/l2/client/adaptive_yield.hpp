@@ -7,8 +7,9 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-/// Whether callers of a connection that are about to write yield the processor first, so that others add to what they
-/// send; else single requests are held back (see WriteBatching). Logic without I/O. One thread at a time.
+/// Whether callers of a connection yield the processor: before they write, so that others add to what they send, and
+/// before they sleep, so that replies that come meanwhile cost no wake-up. Else single requests are held back (see
+/// WriteBatching), and who waits sleeps at once. Logic without I/O. One thread at a time.
 ///
 /// Idea: which of the two does more depends on what else runs. Where the callers have the processors to themselves, a
 /// yield runs those whose replies have just come, and 8 callers do up to twice as much; beside other busy processes it

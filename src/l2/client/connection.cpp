@@ -23,6 +23,8 @@ constexpr std::string_view kTooManyReplies = "the server sent more than was aske
 constexpr int kWrites = 4;
 /// How long a request is held back at most for others to be sent along with it.
 constexpr std::chrono::microseconds kLongestHold{50};
+/// How often a caller that waits yields before it sleeps.
+constexpr int kYields = 32;
 /// How long a caller that is about to write yields at most, but for the last time.
 constexpr std::chrono::microseconds kMostGathering{300};
 
@@ -35,6 +37,11 @@ TimePoint hold_until(TimePoint deadline) {
 std::uint64_t next_number() {
   static std::atomic<std::uint64_t> last{0};
   return ++last;
+}
+
+/// For as long as it takes to fall asleep and to be woken.
+void yield_until_signalled(const PendingRequest& request) {
+  for (int i = 0; i < kYields && request.status() == Status::waiting; ++i) ::sched_yield();
 }
 
 /// The reader is about to complete the request, and must find it where it is.
@@ -126,7 +133,9 @@ void Connection::run(PendingRequest& request, Bytes bytes, TimePoint deadline) {
       }
       holds_back = holds_back && !request.sent;
       const TimePoint until = holds_back ? hold_until(deadline) : deadline;
+      const bool yields = yield_.pays();
       lock.unlock();
+      if (yields) yield_until_signalled(request);
       const Status seen = request.await(until);
       if (seen == Status::complete) return;
       lock.lock();
