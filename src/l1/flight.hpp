@@ -83,6 +83,12 @@
 ///      no report.
 ///   4. B receives v1 and keeps it in L1.
 /// So whoever takes a lease revokes the flights of its key.
+///
+/// Case 12: a load lands while a value that was read later is on its way from L2 (`number`).
+///   1. A leads a load of k. B reads k from L2, and the server answers v1; the reply is on its way.
+///   2. A's load stores v2 at L2, keeps it in L1, and returns it.
+///   3. B's read lands. If it kept v1 in L1, A's next call would get v1.
+/// The reply may as well be newer than v2, if P wrote v3 after step 2. So L1 keeps neither: the next caller reads L2.
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>

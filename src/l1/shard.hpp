@@ -70,6 +70,12 @@ struct alignas(64) Shard {
   [[gnu::always_inline]] Node* find(const KeyView& key) const DSTA_REQUIRES(lock) {
     return table.find(key.hash, [&](const Node& node) { return is(node, key); });
   }
+  /// The one of them that is meant. More than one entry has a name where a caller uses the shortened form of a long
+  /// key, or where two long keys have one hash.
+  template <class Meant>
+  Node* find(const KeyView& key, Meant meant) const DSTA_REQUIRES(lock) {
+    return table.find(key.hash, [&](const Node& node) { return is(node, key) && meant(node); });
+  }
 
   static void note_read(Node& node, TimePoint now) {
     WindowClockPolicy::touch(node);
@@ -125,11 +131,23 @@ struct alignas(64) Shard {
     });
   }
 
-  /// Case 5 of flight.hpp: what superseded flights bring is older than what `last`, begun later, has just brought.
+  /// Case 5 of flight.hpp: what superseded flights bring is older than what `last`, begun later, has just brought. A
+  /// value on its way from L2 makes no load older.
   void fence_superseded(const Flight& last) DSTA_REQUIRES(lock) {
     flights.each(last.key(), [&](const std::shared_ptr<Flight>& flight) {
-      if (flight->state.superseded && flight->state.number < last.state.number) flight->state.fenced = true;
+      const bool older = flight->state.superseded && flight->state.number < last.state.number;
+      if (older && (last.kind != FlightKind::fill || flight->kind == FlightKind::fill)) flight->state.fenced = true;
     });
+  }
+  /// Case 12 of flight.hpp: fences the values on their way from L2 that were asked for after `loaded` began. True:
+  /// there are some.
+  bool fence_later_fills(const Flight& loaded) DSTA_REQUIRES(lock) {
+    bool any = false;
+    flights.each(loaded.key(), [&](const std::shared_ptr<Flight>& flight) {
+      if (flight->kind != FlightKind::fill || flight->state.number < loaded.state.number) return;
+      any = flight->state.fenced = true;
+    });
+    return any;
   }
 
   /// Inserts in place of `old` (null: none) and evicts down to the budget. False: too heavy, or there is no memory for

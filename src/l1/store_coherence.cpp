@@ -45,10 +45,7 @@ void Store::revoke(const KeyView& key) {
   const SpinGuard lock(home.lock);
   home.mark_flights(key, &Flight::State::revoked);
   // By name: L2, too, knows only one of two long keys that have one name.
-  while (Node* held = home.find(key)) {
-    if (!held->shared) break;
-    home.remove(held, dead);
-  }
+  while (Node* held = home.find(key, [](const Node& node) { return node.shared; })) home.remove(held, dead);
 }
 
 }  // namespace detail

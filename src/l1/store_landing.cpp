@@ -16,8 +16,11 @@ Store::Published Store::land(Flight& flight, Landing landing, TimePoint now) {
   detached = home.flights.remove(flight);
   if (flight.state.fenced || flight.sequence < home.cleared) return Published::fenced;  // case 1 of flight.hpp
   Node* held = home.find(flight.key());
-  if ((landing.replace_by && !landing.found) || landing.remove) home.fence_superseded(flight);
-  if (landing.replace_by && !keeps(flight, *landing.replace_by)) {
+  const bool brings = (landing.replace_by && !landing.found) || landing.remove;
+  if (brings) home.fence_superseded(flight);
+  const bool loaded = brings && flight.kind == FlightKind::load;
+  const bool crossed = loaded && home.fence_later_fills(flight) && landing.replace_by && landing.replace_by->shared;
+  if (landing.replace_by && (crossed || !keeps(flight, *landing.replace_by))) {
     landing.replace_by.reset();
     landing.remove = !landing.found && held && held->shared;
   }

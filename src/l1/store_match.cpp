@@ -91,7 +91,8 @@ class MatchingRemoval {
   void remove_found(Shard& home, Unlinked& dead) DSTA_REQUIRES(home.lock) {
     for (const NodeRef& node : found_) {
       // Or what replaced it meanwhile: a counter that counted on holds what was to be removed.
-      Node* held = home.find({node->name(), node->full(), node->hash, !node->is_long});
+      // Not by name: two entries may have one.
+      Node* held = home.find({node->name(), node->full(), node->hash, false});
       if (held) remove(home, held, dead);
     }
   }
