@@ -47,6 +47,11 @@ class TimeBudget {
     int parts_ = 0;
   };
 
+  /// Gives the operation `limit` anew: it waited for somebody else, and the server has answered meanwhile.
+  static void renew(Duration limit) noexcept {
+    if (end_ != TimePoint::max()) end_ = std::max(end_, std::chrono::steady_clock::now() + limit);
+  }
+
   /// Stops the clock of the operation that the thread is inside of.
   class Pause {
    public:

@@ -268,11 +268,13 @@ void LeaseCoordinator::back_off(const std::shared_ptr<Flight>& flight, std::opti
   flight->finish([&] { flight->abandoned = true; });
 }
 
-bool LeaseCoordinator::wait_for_foreign(int looks, TimePoint begun) {
+bool LeaseCoordinator::wait_for_foreign(const Batch& waiting, int looks, TimePoint begun) {
   if (context_.closed()) return false;
   const TimeBudget::Pause others_time;
   const PlacesLent lent;
-  foreign_loads_.wait(std::min<Duration>(kFirstLook * (1LL << std::min(looks, 10)), kLastLook));
+  ForeignLoads::Keys keys = 0;
+  for (const auto& flight : waiting.flights) keys |= ForeignLoads::key(flight->hash);
+  foreign_loads_.wait(keys, std::min<Duration>(kFirstLook * (1LL << std::min(looks, 10)), kLastLook));
   if (context_.closed()) return false;
   return !LoadScope::active() || std::chrono::steady_clock::now() - begun < kNestedPatience;
 }

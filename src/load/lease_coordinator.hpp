@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <dsta/cache/detail/load.hpp>
@@ -50,8 +51,8 @@ class LeaseCoordinator {
     return !spec.terms->raw && prediction_.expects_miss(spec.identity) &&
            !prediction_.paused(std::chrono::steady_clock::now());
   }
-  /// Waits until something changed at L2, or for a moment. False: they are not to be waited for any longer.
-  bool wait_for_foreign(int looks, TimePoint begun);
+  /// Waits until one of them changed at L2, or for a moment. False: they are not to be waited for any longer.
+  bool wait_for_foreign(const Batch& waiting, int looks, TimePoint begun);
   /// Of the loads that these wait for, one that this process runs; null when other processes run them.
   std::shared_ptr<Flight> load_waited_for(const Batch& waiting) const;
   /// Stores what was loaded, or removes, or gives the lease up; `prepared` then says what is to become of it in L1.
@@ -82,15 +83,15 @@ class LeaseCoordinator {
   // After it.
   void request_store(std::size_t i, OwnedLoads& owned, const LoadSpec& spec, Prepared& mine, Loaded& loaded,
                      Duration took, Requests& requests);
-  EntryAction store_action(const Flight& flight, const Claim& claim, const LoadSpec& spec, Prepared& mine,
-                           Loaded& loaded, Duration took, std::string& bytes);
-  std::optional<std::string> encode_value(const Node& value, const Flight& flight, const Claim& claim,
-                                          const LoadSpec& spec, bool negative, Duration took);
+  void ask_late_versions(const OwnedLoads& owned, const LoadSpec& spec, std::span<const Prepared> prepared,
+                         Requests& requests);
+  bool is_short_lived(std::string_view dependency, const Versions& versions, TimePoint stale_until,
+                      const EntryTerms& terms) const;
+  EntryAction store_action(std::size_t i, const OwnedLoads& owned, const LoadSpec& spec, Prepared& mine, Loaded& loaded,
+                           Duration took, const Requests& requests, std::string& bytes);
+  std::optional<std::string> encode_value(std::size_t i, const Node& value, const Claim& claim, const LoadSpec& spec,
+                                          bool negative, Duration took, const Requests& requests);
   void note_stored(Flight& flight, Claim& claim, Prepared& mine, const Done& done, bool stores);
-  void prolong_versions(std::span<const std::string> dependencies, TimePoint stale_until, const EntryTerms& terms,
-                        const Versions& versions);
-  bool add_late_versions(const Claim& claim, const std::vector<std::string>& before_load,
-                         std::span<const std::string> dependencies, TimePoint stale_until, Versions& versions);
 
   Context& context_;
   TwoLevel& levels_;

@@ -64,7 +64,7 @@ class LoadRunner {
   void load_alone(Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run, LoadPlace& place);
   /// Gets a place among the loads of the prefix. False: the flights have landed without one.
   bool enter(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, LoadPlace& place);
-  void wait_for_unclaimed(const std::shared_ptr<Flight>& flight);
+  bool wait_for_unclaimed(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, LoadPlace& place);
   void load_owned(OwnedLoads& owned, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run, LoadPlace& place);
   std::vector<Loaded> call_loader(const OwnedLoads& owned, const LoadSpec& spec, const RunLoader& run, LoadPlace& place,
                                   Duration& took);

@@ -27,7 +27,8 @@ void LoadRunner::run_load(const Batch& batch, const LoadSpec& spec, LoadUrgency 
 }
 
 void LoadRunner::acquire_and_load(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run) {
-  const TimeBudget::Operation budget(context_.time_limit(spec.terms->load_timeout));
+  const Duration limit = context_.time_limit(spec.terms->load_timeout);
+  const TimeBudget::Operation budget(limit);
   LoadPlace place(limits_.of(spec.identity->prefix));
   Batch left = batch;
   const TimePoint begun = std::chrono::steady_clock::now();
@@ -55,7 +56,8 @@ void LoadRunner::acquire_and_load(const Batch& batch, const LoadSpec& spec, Load
     place.give_up();
     try {
       const WaitScope scope(leases_.load_waited_for(left));
-      if (!leases_.wait_for_foreign(looks, begun)) break;
+      if (!leases_.wait_for_foreign(left, looks, begun)) break;
+      TimeBudget::renew(limit);            // however often it looks: the server has answered that the lease stands
     } catch (const RecursiveLoadError&) {  // that load waits for this thread's
       break;
     }
@@ -99,10 +101,15 @@ bool LoadRunner::enter(const Batch& batch, const LoadSpec& spec, LoadUrgency urg
 }
 
 /// Case 7 of flight.hpp: of loads of one key without a claim one runs at a time, for those who came before it began.
-void LoadRunner::wait_for_unclaimed(const std::shared_ptr<Flight>& flight) {
+/// Who waits for it holds no place, which that load, or one that it waits for, may need. False: the queue for a place
+/// is full, and the flight has ended.
+bool LoadRunner::wait_for_unclaimed(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, LoadPlace& place) {
+  const std::shared_ptr<Flight>& flight = batch.flights[0];
   const TimeBudget::Pause others_time;
   const TimePoint limit = std::chrono::steady_clock::now() + Leases::kLife;
-  while (const auto running = context_.store.begin_unclaimed(*flight)) {
+  bool waits = true;
+  while (const auto running = waits ? context_.store.begin_unclaimed(*flight) : nullptr) {
+    place.give_up();
     flight->wait_for({}, running->leader.load(std::memory_order_acquire));
     try {
       const WaitScope scope(running);
@@ -110,13 +117,15 @@ void LoadRunner::wait_for_unclaimed(const std::shared_ptr<Flight>& flight) {
       MutexLock lock(running->mutex);
       while (!running->landed && running->landing.wait_until(lock.native(), limit) != std::cv_status::timeout) {
       }
-      if (running->landed) continue;
+      waits = running->landed;
     } catch (const RecursiveLoadError&) {  // that load waits for this thread's
+      waits = false;
     }
-    context_.store.begin_unclaimed_beside(*flight);
-    break;
+    if (!enter(batch, spec, urgency, place)) return false;
   }
+  if (!waits) context_.store.begin_unclaimed_beside(*flight);
   flight->wait_no_more();
+  return true;
 }
 
 void LoadRunner::load_owned(OwnedLoads& owned, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run,
@@ -127,12 +136,11 @@ void LoadRunner::load_owned(OwnedLoads& owned, const LoadSpec& spec, LoadUrgency
   // Whatever is to be kept by this process alone while it cannot learn what others invalidate. Asked once, as a flight
   // is either without a claim from here on or begins its loader as one that may be joined.
   const bool lags = !with_l2 && trust_.lags();
-  // With its place: the load that it waits for has one, too.
   if (owned.flights.size() == 1 && (with_l2 ? owned.claims[0].kind == Claim::Kind::none : lags)) {
     if (urgency == LoadUrgency::beside) {
       context_.store.begin_unclaimed_beside(*owned.flights[0]);
-    } else {
-      wait_for_unclaimed(owned.flights[0]);
+    } else if (!wait_for_unclaimed(owned, spec, urgency, place)) {
+      return;
     }
   }
   if (background && context_.closed()) {

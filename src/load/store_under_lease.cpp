@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include <dsta/cache/error.hpp>
 #include <dsta/cache/key.hpp>
@@ -32,6 +33,11 @@ std::string tombstone(const Claim& claim, std::string_view key) {
   return encode(envelope);
 }
 
+/// Zero: for ever.
+Duration longer(Duration one, Duration other) {
+  return one == Duration::zero() || other == Duration::zero() ? Duration::zero() : std::max(one, other);
+}
+
 }  // namespace
 
 /// What the server is asked to do about the flights of a batch.
@@ -46,11 +52,19 @@ struct LeaseCoordinator::Requests {
   std::vector<About> of_entries;
   std::vector<LeaseStore::RawReplace> raw;
   std::vector<About> of_raw;
+
+  /// What a value depends on.
+  struct Dependencies {
+    std::vector<std::string> all, late;  ///< late: only the value names it, so it was not looked at before the load
+  };
+  std::vector<Dependencies> dependencies;  ///< of each flight
+  std::optional<VersionStore::Late> late;  ///< none: they were not to be had
 };
 
 void LeaseCoordinator::store(OwnedLoads& owned, const LoadSpec& spec, std::vector<Prepared>& prepared,
                              std::vector<Loaded>& loaded, Duration took) {
   Requests requests;
+  ask_late_versions(owned, spec, prepared, requests);
   for (std::size_t i = 0; i < owned.claims.size(); ++i) {
     if (owned.claims[i].kind == Claim::Kind::none) {
       // It may be stored in-process only where that is the only level: others would not see it, nor it them.
@@ -90,7 +104,7 @@ void LeaseCoordinator::request_store(std::size_t i, OwnedLoads& owned, const Loa
     mine.landing = {};
   }
   std::string bytes;
-  const EntryAction action = store_action(flight, claim, spec, mine, loaded, took, bytes);
+  const EntryAction action = store_action(i, owned, spec, mine, loaded, took, requests, bytes);
   Duration life = Leases::kLife;
   if (action == EntryAction::set) {
     life = l2_.physical_life(mine.landing.replace_by->stale_until);
@@ -126,8 +140,11 @@ void LeaseCoordinator::request_store(std::size_t i, OwnedLoads& owned, const Loa
   requests.of_entries.push_back({i, false, true});
 }
 
-EntryAction LeaseCoordinator::store_action(const Flight& flight, const Claim& claim, const LoadSpec& spec,
-                                           Prepared& mine, Loaded& loaded, Duration took, std::string& bytes) {
+EntryAction LeaseCoordinator::store_action(std::size_t i, const OwnedLoads& owned, const LoadSpec& spec, Prepared& mine,
+                                           Loaded& loaded, Duration took, const Requests& requests,
+                                           std::string& bytes) {
+  const Flight& flight = *owned.flights[i];
+  const Claim& claim = owned.claims[i];
   const auto kept = mine.landing.replace_by;
   // The caller of a refresh is given its value, stored or not. Nobody who calls afterwards is to wait for the load
   // whose lease it shares, which began earlier.
@@ -136,7 +153,7 @@ EntryAction LeaseCoordinator::store_action(const Flight& flight, const Claim& cl
   if (!kept) return mine.landing.remove || ends_older ? EntryAction::remove : EntryAction::leave;
   mine.landing.replace_by.reset();
   try {
-    auto encoded = encode_value(*kept, flight, claim, spec, mine.negative, took);
+    auto encoded = encode_value(i, *kept, claim, spec, mine.negative, took, requests);
     if (!encoded) {
       mine.revoked = true;
       mine.landing.remove = ends_older;
@@ -169,20 +186,19 @@ EntryAction LeaseCoordinator::store_action(const Flight& flight, const Claim& cl
 }
 
 /// The bytes to be stored. Nothing: what the value depends on was invalidated while it was loaded.
-std::optional<std::string> LeaseCoordinator::encode_value(const Node& value, const Flight& flight, const Claim& claim,
-                                                          const LoadSpec& spec, bool negative, Duration took) {
+std::optional<std::string> LeaseCoordinator::encode_value(std::size_t i, const Node& value, const Claim& claim,
+                                                          const LoadSpec& spec, bool negative, Duration took,
+                                                          const Requests& requests) {
   std::string bytes;
   if (claim.kind == Claim::Kind::raw) {
     value.type->encode(value.value(), bytes);
     return bytes;
   }
-  std::vector<std::string> tags;
-  if (value.extra) value.extra->tags.names(tags);
-  const auto dependencies = dependencies_of(spec.identity, tags);
-  const auto before_load = dependencies_of(spec.identity, flight.tag_names);
+  const auto& [dependencies, late] = requests.dependencies[i];
   Versions versions = *claim.versions;
-  if (!add_late_versions(claim, before_load, dependencies, value.stale_until, versions)) return std::nullopt;
-  prolong_versions(before_load, value.stale_until, *spec.terms, versions);
+  if (!late.empty() && (!requests.late || !VersionStore::add_late(late, *requests.late, claim.clock, versions))) {
+    return std::nullopt;
+  }
   return l2_.pack(value, *spec.terms, dependencies, versions, took, negative, claim.generation, claim.order);
 }
 
@@ -213,38 +229,47 @@ void LeaseCoordinator::note_stored(Flight& flight, Claim& claim, Prepared& mine,
   }
 }
 
-/// A value may live longer than its function's terms say, by which the versions were asked for: they are to be kept for
-/// as long. What was known before the load is not touched.
-void LeaseCoordinator::prolong_versions(std::span<const std::string> dependencies, TimePoint stale_until,
-                                        const EntryTerms& terms, const Versions& versions) {
+/// What the values depend on, and by one request for the whole batch the versions of what only they name: those count
+/// if they were not raised since the loads began, which the clock of versions says. What was known before the loads is
+/// not replaced, but the server is to keep it for as long as the values live.
+void LeaseCoordinator::ask_late_versions(const OwnedLoads& owned, const LoadSpec& spec,
+                                         std::span<const Prepared> prepared, Requests& requests) {
+  std::set<std::string, std::less<>> asked;
+  Duration life(1);
+  bool with_clock = false;
+  requests.dependencies.resize(owned.claims.size());
+  for (std::size_t i = 0; i < owned.claims.size(); ++i) {
+    const NodeRef& value = prepared[i].landing.replace_by;
+    if (!value || owned.claims[i].kind != Claim::Kind::entry) continue;
+    std::vector<std::string> tags;
+    if (value->extra) value->extra->tags.names(tags);
+    auto& [all, late] = requests.dependencies[i];
+    all = dependencies_of(spec.identity, tags);
+    const auto before_load = dependencies_of(spec.identity, owned.flights[i]->tag_names);
+    for (const auto& name : all) {
+      const bool is_late = std::ranges::find(before_load, name) == before_load.end();
+      if (is_late) late.push_back(name);
+      if (!is_late && !is_short_lived(name, *owned.claims[i].versions, value->stale_until, *spec.terms)) continue;
+      with_clock |= is_late;
+      asked.insert(name);
+      life = longer(life, l2_.version_life(value->stale_until));
+    }
+  }
+  const std::vector<std::string> names(asked.begin(), asked.end());
+  requests.late = l2_store().versions().ask_late(names, life, with_clock);
+}
+
+/// A value may live longer than its function's terms say, by which the versions were asked for.
+bool LeaseCoordinator::is_short_lived(std::string_view dependency, const Versions& versions, TimePoint stale_until,
+                                      const EntryTerms& terms) const {
   const Duration life = l2_.physical_life(stale_until);
   const Duration by_terms =
       l2_.physical_life(saturating_add(saturating_add(context_.now(), terms.ttl), terms.stale_for));
   const bool for_ever = life == Duration::zero();
-  if (by_terms == Duration::zero() || (!for_ever && life <= by_terms)) return;
+  if (by_terms == Duration::zero() || (!for_ever && life <= by_terms)) return false;
   const TimePoint until = for_ever ? TimePoint::max() : saturating_add(std::chrono::steady_clock::now(), life);
-  std::vector<std::string> short_lived;
-  for (const auto& name : dependencies) {
-    const Version* const version = versions.there(name);
-    if (version && !is_kept_for_ever(name) && !l2_store().versions().is_kept(name, *version, until)) {
-      short_lived.push_back(name);
-    }
-  }
-  if (short_lived.empty()) return;
-  Versions now = versions;
-  l2_store().versions().need(short_lived, l2_.version_life(stale_until), now);
-}
-
-/// Tags that only the value names were not looked at before the load. They count if they were not raised since, which
-/// the clock of versions says. What was known before the load is not touched.
-bool LeaseCoordinator::add_late_versions(const Claim& claim, const std::vector<std::string>& before_load,
-                                         std::span<const std::string> dependencies, TimePoint stale_until,
-                                         Versions& versions) {
-  std::vector<std::string> late;
-  for (const auto& name : dependencies) {
-    if (std::ranges::find(before_load, name) == before_load.end()) late.push_back(name);
-  }
-  return late.empty() || l2_store().versions().add_late(late, l2_.version_life(stale_until), claim.clock, versions);
+  const Version* const version = versions.there(dependency);
+  return version && !is_kept_for_ever(dependency) && !l2_store().versions().is_kept(dependency, *version, until);
 }
 
 }  // namespace detail

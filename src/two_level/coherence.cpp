@@ -119,14 +119,17 @@ void Coherence::on_keys(std::span<const std::string_view> keys) {
   const QuietWork quiet(*this);
   const KeySpace& names = l2_store_.keys();
   VersionStore& versions = l2_store_.versions();
+  ForeignLoads::Keys changed = 0;
   for (const std::string_view key : keys) {
     const auto [kind, name, token] = names.parse(key);
     switch (kind) {
       case KeySpace::Kind::entry:
         if (const auto* const see = context_.probes.before_report.load(std::memory_order_acquire)) (*see)();
         context_.store.revoke({name, {}, hash_bytes(name), true});
+        changed |= ForeignLoads::key(hash_bytes(name));
         break;
       case KeySpace::Kind::notice:
+        changed = ForeignLoads::kAllKeys;  // a lease that was taken before it counts for nobody
         if (!versions.heed(token)) break;
         if (name.empty()) {
           drop_l2();
@@ -141,12 +144,14 @@ void Coherence::on_keys(std::span<const std::string_view> keys) {
         versions.forget({});
         break;
       case KeySpace::Kind::raw_lease:
+        changed |= ForeignLoads::key(hash_bytes(name));
+        break;
       case KeySpace::Kind::own:
       case KeySpace::Kind::foreign:
         break;
     }
   }
-  foreign_loads_.wake();
+  if (changed != 0) foreign_loads_.wake(changed);
 }
 
 void Coherence::invalidate_dependency(std::string_view name) {

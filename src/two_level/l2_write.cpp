@@ -147,6 +147,8 @@ std::vector<PutOutcome> L2Cache::write(std::vector<NodeRef>& nodes, const EntryT
 }
 
 void L2Cache::write_raw(const std::vector<NodeRef>& nodes, std::vector<PutOutcome>& outcomes) {
+  std::vector<EntryWriter::Put> puts;
+  std::vector<std::size_t> places;
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     std::string bytes;
     nodes[i]->type->encode(nodes[i]->value(), bytes);
@@ -155,9 +157,11 @@ void L2Cache::write_raw(const std::vector<NodeRef>& nodes, std::vector<PutOutcom
       outcomes[i] = {PutOutcome::not_stored_server, kTooLarge};
       continue;
     }
-    outcomes[i] =
-        to_outcome(l2_store().writer().put_raw(nodes[i]->name(), bytes, physical_life(nodes[i]->stale_until)));
+    puts.push_back({nodes[i]->name(), std::move(bytes), physical_life(nodes[i]->stale_until)});
+    places.push_back(i);
   }
+  const std::vector<Done> done = l2_store().writer().put_raw(puts);
+  for (std::size_t n = 0; n < done.size(); ++n) outcomes[places[n]] = to_outcome(done[n]);
 }
 
 /// Those that may be written now; of the others the outcome says why not. `places`: which of the nodes each is.

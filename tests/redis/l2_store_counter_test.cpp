@@ -58,11 +58,11 @@ TEST_F(L2StoreCounter, WhatWouldOverflowIsRefusedAndLeftAsItIs) {
 }
 
 TEST_F(L2StoreCounter, RawValuesAreStoredAsTheyAre) {
-  EXPECT_TRUE(l2_store->writer().put_raw("raw", "text", 60s));
+  EXPECT_TRUE(l2_store->writer().put_raw(std::vector<EntryWriter::Put>{{"raw", "text", 60s}})[0]);
   EXPECT_EQ(at("dsta:raw"), "text");
   EXPECT_LE(l2_store->reader().life_left("raw").value(), 60'000);
   EXPECT_GT(l2_store->reader().life_left("raw").value(), 50'000);
-  EXPECT_TRUE(l2_store->writer().put_raw("raw", "", 0s));
+  EXPECT_TRUE(l2_store->writer().put_raw(std::vector<EntryWriter::Put>{{"raw", "", 0s}})[0]);
   EXPECT_EQ(l2_store->reader().life_left("raw"), -1);
   EXPECT_EQ(l2_store->reader().life_left("nothing"), -2);
 }

@@ -12,7 +12,12 @@ namespace dsta::cache::detail {
 namespace {
 
 using namespace std::chrono_literals;
-using L2StoreVersions = testing_support::L2StoreTest;
+struct L2StoreVersions : testing_support::L2StoreTest {
+  bool add_late(const std::vector<std::string>& tags, Duration life, std::uint64_t before, Versions& versions) {
+    const auto late = l2_store->versions().ask_late(tags, life, true);
+    return late && VersionStore::add_late(tags, *late, before, versions);
+  }
+};
 
 TEST_F(L2StoreVersions, AWriteBringsTheVersionsThatItsEntriesDependOn) {
   l2_store->versions().raise("tag", true);
@@ -130,7 +135,7 @@ TEST_F(L2StoreVersions, ALateTagCountsUnlessRaisedSince) {
   const std::uint64_t before = l2_store->versions().clock();
   const std::vector<std::string> late{"old", "new"};
   Versions versions;
-  ASSERT_TRUE(l2_store->versions().add_late(late, 60s, before, versions));
+  ASSERT_TRUE(add_late(late, 60s, before, versions));
   EXPECT_EQ(*versions.find("old"), parse_version(at(l2_store->keys().version("old"))));
   EXPECT_EQ((*versions.find("new"))->expired, before) << "it was not raised since either";
   EXPECT_GE(life(l2_store->keys().version("new")), 59'000);
@@ -139,10 +144,10 @@ TEST_F(L2StoreVersions, ALateTagCountsUnlessRaisedSince) {
       const std::uint64_t shown = l2_store->versions().clock();
       Versions none;
       l2_store->versions().raise(tag, hard);
-      EXPECT_FALSE(l2_store->versions().add_late(late, 60s, shown, none)) << tag;
+      EXPECT_FALSE(add_late(late, 60s, shown, none)) << tag;
       command({"UNLINK", l2_store->keys().version(tag)});
-      EXPECT_FALSE(l2_store->versions().add_late(late, 60s, shown, none)) << tag << ", whose version was evicted since";
-      EXPECT_TRUE(l2_store->versions().add_late(late, 60s, l2_store->versions().clock(), none));
+      EXPECT_FALSE(add_late(late, 60s, shown, none)) << tag << ", whose version was evicted since";
+      EXPECT_TRUE(add_late(late, 60s, l2_store->versions().clock(), none));
     }
   }
 }
@@ -152,21 +157,20 @@ TEST_F(L2StoreVersions, ALateTagCountsThoughOthersWereRaised) {
   for (int i = 0; i < 20; ++i) l2_store->versions().raise("other", true);
   const std::vector<std::string> late{"never seen"};
   Versions versions;
-  EXPECT_TRUE(l2_store->versions().add_late(late, 60s, before, versions));
+  EXPECT_TRUE(add_late(late, 60s, before, versions));
   for (int i = 0; i < 40; ++i) l2_store->versions().raise("other", true);
   Versions again;
   const std::vector<std::string> later{"never seen either"};
-  EXPECT_FALSE(l2_store->versions().add_late(later, 60s, before, again))
-      << "more raises than the clock tells: it may be among them";
+  EXPECT_FALSE(add_late(later, 60s, before, again)) << "more raises than the clock tells: it may be among them";
 }
 
 TEST_F(L2StoreVersions, ALateTagDoesNotCountWhereTheClockWasLost) {
   const std::vector<std::string> late{"tag"};
   Versions versions;
-  EXPECT_FALSE(l2_store->versions().add_late(late, 60s, 0, versions)) << "it was not to be had before the load";
+  EXPECT_FALSE(add_late(late, 60s, 0, versions)) << "it was not to be had before the load";
   const std::uint64_t before = l2_store->versions().clock();
   command({"SET", l2_store->keys().clock(), std::to_string(before - 1)});
-  EXPECT_FALSE(l2_store->versions().add_late(late, 60s, before, versions)) << "it began again and is behind";
+  EXPECT_FALSE(add_late(late, 60s, before, versions)) << "it began again and is behind";
 }
 
 TEST_F(L2StoreVersions, ATagThatWasKnownBeforeIsNotLookedAtLate) {
@@ -175,7 +179,7 @@ TEST_F(L2StoreVersions, ATagThatWasKnownBeforeIsNotLookedAtLate) {
   const std::uint64_t before = l2_store->versions().clock();
   l2_store->versions().raise("tag", true);
   const std::vector<std::string> late{"tag"};
-  EXPECT_TRUE(l2_store->versions().add_late(late, 60s, before, versions));
+  EXPECT_TRUE(add_late(late, 60s, before, versions));
   EXPECT_EQ(*versions.find("tag"), (Version{5, 5})) << "what was fixed before the load stays";
 }
 

@@ -13,10 +13,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr ForeignLoads::Keys kMine = 0b101, kOthers = ~kMine;
+
 /// Wakes until all threads are back: one that has not begun to wait misses a change.
 void wake_until(ForeignLoads& loads, const std::atomic<int>& back, int threads) {
   while (back != threads) {
-    loads.wake();
+    loads.wake(ForeignLoads::kAllKeys);
     std::this_thread::yield();
   }
 }
@@ -29,7 +31,7 @@ TEST(ForeignLoads, AChangeEndsEveryWaitBeforeItsPauseIsOver) {
     std::vector<std::jthread> threads;
     for (int i = 0; i < 3; ++i) {
       threads.emplace_back([&] {
-        woken += loads.wait(1h) ? 1 : 0;
+        woken += loads.wait(kMine, 1h) ? 1 : 0;
         ++back;
       });
     }
@@ -42,21 +44,41 @@ TEST(ForeignLoads, AChangeEndsEveryWaitBeforeItsPauseIsOver) {
 TEST(ForeignLoads, WithoutAChangeAWaitLastsItsPause) {
   ForeignLoads loads;
   const TimePoint begun = std::chrono::steady_clock::now();
-  EXPECT_FALSE(loads.wait(5ms));
+  EXPECT_FALSE(loads.wait(kMine, 5ms));
   EXPECT_GE(std::chrono::steady_clock::now() - begun, 5ms);
 }
 
 TEST(ForeignLoads, AChangeBeforeAWaitDoesNotEndIt) {
   ForeignLoads loads;
-  loads.wake();
-  EXPECT_FALSE(loads.wait(1ms));
+  loads.wake(kMine);
+  EXPECT_FALSE(loads.wait(kMine, 1ms));
   std::atomic<int> back{0};
   std::jthread waiting([&] {
-    loads.wait(1h);
+    loads.wait(kMine, 1h);
     ++back;
   });
   wake_until(loads, back, 1);
-  EXPECT_FALSE(loads.wait(1ms)) << "nor does one that ended another wait";
+  EXPECT_FALSE(loads.wait(kMine, 1ms)) << "nor does one that ended another wait";
+}
+
+TEST(ForeignLoads, AChangeOfOneOfItsKeysEndsAWaitAndOneOfOthersDoesNot) {
+  ForeignLoads loads;
+  std::atomic<bool> woken{false}, done{false};
+  std::jthread waiting([&] {
+    woken = loads.wait(kMine, 20ms);
+    done = true;
+  });
+  while (!done) loads.wake(kOthers);
+  waiting.join();
+  EXPECT_FALSE(woken);
+  done = false;
+  std::jthread again([&] {
+    woken = loads.wait(kMine, 1h);
+    done = true;
+  });
+  while (!done) loads.wake(0b100);
+  again.join();
+  EXPECT_TRUE(woken);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <functional>
+#include <future>
 #include <latch>
 #include <mutex>
 #include <thread>
@@ -70,6 +71,28 @@ TEST_F(LoadLimits, AColdStartRunsNoMoreLoadsThanAllowed) {
   EXPECT_EQ(right, 20);
   EXPECT_EQ(room.most(), 3);
   EXPECT_EQ(f.cache_info().loads, 20u);
+}
+
+// Loads whose server is out of reach run one at a time for each key; who waits for one does not work.
+TEST(LoadLimitsWithoutServer, ACallThatWaitsForAnotherLoadHoldsNoPlace) {
+  CacheManager cache("redis://127.0.0.1:1?connect_timeout=1ms");
+  cache.limit_loads("db", {.concurrent = 2});
+  Room room;
+  const auto f = cache.cached({.prefix = "db"}, [&](int i) {
+    if (i == 1) room.stay();
+    return i;
+  });
+  std::vector<std::jthread> threads;
+  threads.emplace_back([&] { f(1); });
+  room.await(1);
+  threads.emplace_back([&] { f(1); });
+  std::vector<std::future<int>> others;
+  for (int i = 2; i < 50 && !HasFailure(); ++i) {  // the second call begins to wait in the course of them
+    others.push_back(std::async(std::launch::async, [&, i] { return f(i); }));
+    EXPECT_EQ(others.back().wait_for(5s), std::future_status::ready) << i;
+    std::this_thread::yield();
+  }
+  room.open();
 }
 
 TEST_F(LoadLimits, CallsBeyondTheQueueAreTurnedAwayAtOnceAndCounted) {

@@ -50,13 +50,22 @@ std::vector<Done> EntryWriter::put(std::span<const Put> puts, std::span<const st
   return done;
 }
 
-Done EntryWriter::put_raw(std::string_view name, std::string_view bytes, Duration life) {
+std::vector<Done> EntryWriter::put_raw(std::span<const Put> puts) {
+  if (puts.empty()) return {};
   Request request;
-  add_set(request, keys_.entry(name), bytes, life);
-  request.add({"UNLINK", keys_.raw_lease(name)});  // a load that is running is older
+  for (const Put& put : puts) {
+    add_set(request, keys_.entry(put.name), put.bytes, put.life);
+    request.add({"UNLINK", keys_.raw_lease(put.name)});  // a load that is running is older
+  }
   const Answer answer = commands_.run("write", request, Purpose::write);
-  if (!answer) return ServerCommands::to_done(answer);
-  return answer.replies[0].is_ok() ? Done{Done::yes} : commands_.refused("write", answer.replies[0]);
+  if (!answer) return std::vector<Done>(puts.size(), ServerCommands::to_done(answer));
+  std::vector<Done> done;
+  done.reserve(puts.size());
+  for (std::size_t i = 0; i < puts.size(); ++i) {
+    const Reply& reply = answer.replies[2 * i];
+    done.push_back(reply.is_ok() ? Done{Done::yes} : commands_.refused("write", reply));
+  }
+  return done;
 }
 
 EntryWriter::Counted EntryWriter::increment(std::string_view name, std::int64_t by, Duration life) {

@@ -26,7 +26,7 @@ class EntryWriter {
   };
   /// Stores all of them; `versions`, where given, are then those that `dependencies` had after the writes.
   std::vector<Done> put(std::span<const Put> puts, std::span<const std::string> dependencies, Versions* versions);
-  Done put_raw(std::string_view name, std::string_view bytes, Duration life);
+  std::vector<Done> put_raw(std::span<const Put> puts);
 
   struct Counted {
     Done done;

@@ -96,17 +96,21 @@ std::uint64_t VersionStore::clock() {
   return clock ? clock->value() : 0;
 }
 
-bool VersionStore::add_late(std::span<const std::string> dependencies, Duration life, std::uint64_t before,
+std::optional<VersionStore::Late> VersionStore::ask_late(std::span<const std::string> dependencies, Duration life,
+                                                         bool with_clock) {
+  Late late;
+  if (!need(dependencies, life, late.versions, false, with_clock ? &late.clock : nullptr)) return std::nullopt;
+  return late;
+}
+
+bool VersionStore::add_late(std::span<const std::string> dependencies, const Late& late, std::uint64_t before,
                             Versions& versions) {
-  Versions late;
-  std::optional<VersionClock> clock;
-  if (!need(dependencies, life, late, false, &clock)) return false;
   for (const auto& name : dependencies) {
     if (versions.there(name)) continue;
     // A version that was made just now, since it was missing, is as high as the clock although nobody raised it.
-    const auto* version = late.find(name);
-    if (before == 0 || !clock || !version || !*version) return false;
-    if (clock->may_have_raised(VersionClock::hash_of(name), before)) return false;
+    const auto* version = late.versions.find(name);
+    if (before == 0 || !late.clock || !version || !*version) return false;
+    if (late.clock->may_have_raised(VersionClock::hash_of(name), before)) return false;
     versions.add(name, *version);
   }
   return true;

@@ -37,9 +37,18 @@ class VersionStore {
   bool need(std::span<const std::string> dependencies, Duration life, Versions& versions);
   /// The last versions seen, asked for only where none was or the server may not keep it for half of `life`.
   bool guess(std::span<const std::string> dependencies, Duration life, Versions& versions);
-  /// Adds the versions of what a value turned out to depend on, and has all of them kept for `life`. False: one that
-  /// was not known was raised after the clock showed `before`, or it cannot be known.
-  bool add_late(std::span<const std::string> dependencies, Duration life, std::uint64_t before, Versions& versions);
+  /// What loaded values turned out to depend on, seen after their loads.
+  struct Late {
+    Versions versions;
+    std::optional<VersionClock> clock;
+  };
+  /// What these versions are now, made where they are missing, and kept for at least `life` from now (zero: for ever);
+  /// with the clock where one is to be added. Nothing: not to be had.
+  std::optional<Late> ask_late(std::span<const std::string> dependencies, Duration life, bool with_clock);
+  /// Adds a value's own of them. False: one that was not known was raised after the clock showed `before`, or it cannot
+  /// be known.
+  static bool add_late(std::span<const std::string> dependencies, const Late& late, std::uint64_t before,
+                       Versions& versions);
   /// Reads the versions that are kept for ever and remembered, so that a server which evicts what was not used for long
   /// keeps them; makes again from their copies what it did evict.
   void keep_alive();
