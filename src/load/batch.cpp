@@ -284,6 +284,7 @@ void Loads::BatchCall::load_uncached() {
     calls.push_back({i, items_[i].key});
   }
   try {
+    const TimeBudget::Pause pause;
     std::vector<Loaded> loaded = loader_->load(calls);
     for (std::size_t n = 0; n < open_.size(); ++n) {
       items_[open_[n]].value = std::move(loaded[n].node);

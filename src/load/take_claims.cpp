@@ -159,9 +159,10 @@ void LeaseCoordinator::Claims::take_refresh_leases() {
     const auto& flight = flight_of(one);
     const LeaseToken token = new_lease_token();
     LeaseHold& hold = one.claim.refresh;
-    hold = coordinator_.make_hold(flight, spec_, l2_store_.keys().refresh_lease(flight->name), token, 0, true);
+    const std::uint64_t value = one.found->checksum();
+    hold = coordinator_.make_hold(flight, spec_, l2_store_.keys().refresh_lease(flight->name, value), token, 0, true);
     hold.begin();
-    takes.push_back({flight->name, token});
+    takes.push_back({flight->name, value, token});
     asked.push_back(&one);
   }
   const auto done = l2_store_.leases().take_for_refresh(takes, Leases::kLife);
@@ -190,8 +191,10 @@ void LeaseCoordinator::Claims::hand_out(std::size_t n, Acquired& acquired) {
   const bool of_other_type =
       results_[n] == ClaimResult::conflict && step != LeaseStep::join && ++flight->lease_conflicts >= kConflicts;
   if (results_[n] == ClaimResult::taken) {
-    // Case 11 of flight.hpp.
-    if (step == LeaseStep::acquire || step == LeaseStep::take_over) coordinator_.context_.store.revoke(flight->key());
+    if (step == LeaseStep::acquire || step == LeaseStep::take_over) {
+      coordinator_.context_.store.revoke(flight->key());  // case 11 of flight.hpp
+      claim.mark.clear();  // the lease stands for the claim now, and not what it has replaced
+    }
     if (ahead) ahead->hold.dropped();  // unless it is the claim's own, another one stands in its place
     flight->generation = claim.generation;
     flight->order = claim.order;

@@ -110,14 +110,14 @@ TEST_F(L2StoreRemoval, ByPatternShowsWhatIsThereToWhoMayRunNoScripts) {
 
 TEST_F(L2StoreRemoval, APatternTakesNothingOfTheLibrarysOwn) {
   ASSERT_TRUE(l2_store->versions().raise("tag", true));
-  ASSERT_TRUE(l2_store->leases().take_for_refresh({{"k", token('a')}}, 60s)[0]);
+  ASSERT_TRUE(l2_store->leases().take_for_refresh({{"k", 5, token('a')}}, 60s)[0]);
   ASSERT_TRUE(l2_store->versions().raise_epoch());
   EntryQuery query{.name = "k", .orders = true};
   Versions versions;
   ASSERT_TRUE(l2_store->reader().read({&query, 1}, {}, versions));
   const KeySpace& keys = l2_store->keys();
-  const std::string own[] = {keys.version("tag"), keys.refresh_lease("k"), keys.epoch(),
-                             keys.clock(),        keys.copy(keys.epoch()), keys.order("k")};
+  const std::string own[] = {keys.version("tag"), keys.refresh_lease("k", 5), keys.epoch(),
+                             keys.clock(),        keys.copy(keys.epoch()),    keys.order("k")};
   put("k");
   for (const std::string_view pattern : {"*", "?*", "[^a]*", "\x01*", "\\\x01*"}) remove_matching(pattern);
   EXPECT_FALSE(there("dsta:k"));

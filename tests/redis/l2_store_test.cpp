@@ -70,10 +70,11 @@ TEST_F(L2StoreEntries, ALeaseIsTakenWhereNothingIsAndByOneAlone) {
 }
 
 TEST_F(L2StoreEntries, ARefreshIsOnesUntilItsLeaseEnds) {
-  EXPECT_TRUE(l2_store->leases().take_for_refresh({{"k", token('a')}}, 60s)[0]);
-  EXPECT_FALSE(l2_store->leases().take_for_refresh({{"k", token('b')}}, 60s)[0]);
-  EXPECT_TRUE(l2_store->leases().take_for_refresh({{"other", token('b')}}, 60s)[0]);
-  EXPECT_TRUE(lives(l2_store->keys().refresh_lease("k"), 60'000));
+  EXPECT_TRUE(l2_store->leases().take_for_refresh({{"k", 5, token('a')}}, 60s)[0]);
+  EXPECT_FALSE(l2_store->leases().take_for_refresh({{"k", 5, token('b')}}, 60s)[0]);
+  EXPECT_TRUE(l2_store->leases().take_for_refresh({{"other", 5, token('b')}}, 60s)[0]);
+  EXPECT_TRUE(lives(l2_store->keys().refresh_lease("k", 5), 60'000));
+  EXPECT_TRUE(l2_store->leases().take_for_refresh({{"k", 6, token('b')}}, 60s)[0]) << "of a later value";
   EXPECT_EQ(found("k").kind, Kind::nothing) << "it stands beside the entry";
 }
 
@@ -178,7 +179,7 @@ TEST_F(L2StoreEntries, WhoSetsOrRemovesARawValueEndsTheLoadsOfIt) {
   };
   command({"SET", "dsta:k", "same"});
   take("k");
-  EXPECT_TRUE(l2_store->writer().put_raw("k", "same", 60s));
+  EXPECT_TRUE(l2_store->writer().put_raw(std::vector<EntryWriter::Put>{{"k", "same", 60s}})[0]);
   EXPECT_TRUE(is_over("k")) << "although the bytes are those that the lease knows";
   EXPECT_EQ(at("dsta:k"), "same");
   Found before;
@@ -259,7 +260,7 @@ TEST_F(L2StoreEntries, WhatTheDocsListIsEnoughForEverything) {
   ASSERT_TRUE(l2_store->versions().guess(dependencies, 600s, versions));
   EXPECT_TRUE(l2_store->versions().raise("tag", true));
   EXPECT_TRUE(l2_store->versions().raise(dependencies[1], false));
-  EXPECT_TRUE(l2_store->versions().add_late(dependencies, 60s, l2_store->versions().clock(), versions));
+  EXPECT_TRUE(l2_store->versions().ask_late(dependencies, 60s, true));
   l2_store->versions().keep_alive();
   const std::string_view names[] = {"k"};
   const std::string leases[] = {encode_lease(a)};
@@ -274,11 +275,11 @@ TEST_F(L2StoreEntries, WhatTheDocsListIsEnoughForEverything) {
     const LeaseStore::RawReplace replace{"r", of(a), action, 60s, "v"};
     EXPECT_TRUE(l2_store->leases().replace_raw({&replace, 1})[0]) << static_cast<int>(action);
   }
-  EXPECT_TRUE(l2_store->leases().take_for_refresh({{"k", a}}, 60s)[0]);
-  EXPECT_TRUE(l2_store->leases().give_back(l2_store->keys().refresh_lease("k"), a));
+  EXPECT_TRUE(l2_store->leases().take_for_refresh({{"k", 5, a}}, 60s)[0]);
+  EXPECT_TRUE(l2_store->leases().give_back(l2_store->keys().refresh_lease("k", 5), a));
   const EntryWriter::Put put{"p", value("p"), 60s};
   EXPECT_TRUE(l2_store->writer().put({&put, 1}, dependencies, &versions)[0]);
-  EXPECT_TRUE(l2_store->writer().put_raw("r", "v", 60s));
+  EXPECT_TRUE(l2_store->writer().put_raw(std::vector<EntryWriter::Put>{{"r", "v", 60s}})[0]);
   EXPECT_EQ(l2_store->writer().increment("n", 2, 60s).value, 2);
   EXPECT_TRUE(l2_store->reader().life_left("n"));
   EntryQuery query{.name = "p", .orders = true};
@@ -339,13 +340,13 @@ TEST_F(L2StoreEntries, WithoutAServerEverythingSaysNoAndWhy) {
   EXPECT_FALSE(l2_store->versions().need({}, 60s, versions));
   EXPECT_FALSE(l2_store->remover().remove_old(*glob_pattern("*")));
   EXPECT_FALSE(l2_store->writer().increment("n", 1, 0s).done);
-  EXPECT_FALSE(l2_store->leases().take_for_refresh({{"k", token('a')}}, 60s)[0]);
+  EXPECT_FALSE(l2_store->leases().take_for_refresh({{"k", 5, token('a')}}, 60s)[0]);
   EntryQuery query{"k"};
   EXPECT_FALSE(l2_store->reader().read({&query, 1}, {}, versions));
   EXPECT_EQ(take_raw_lease("k", token('a')), std::nullopt);
   EXPECT_EQ(l2_store->versions().clock(), 0u);
   const std::vector<std::string> late{"tag"};
-  EXPECT_FALSE(l2_store->versions().add_late(late, 60s, 1, versions));
+  EXPECT_FALSE(l2_store->versions().ask_late(late, 60s, true));
   EXPECT_FALSE(l2_store->leases().give_back("dsta:k", token('a'))) << "to be tried again";
   EXPECT_FALSE(failures.empty()) << "and is counted";
 }

@@ -100,5 +100,29 @@ TEST_P(StaleRefresh, ThatFailedIsNotTriedForAWhile) {
   }
 }
 
+// Nor by this process, nor by others.
+TEST_P(StaleRefresh, ThatFailedPutsOffNoneOfALaterValue) {
+  CacheManager here(over_redis(server->url(), GetParam(), 5s)), there(over_redis(server->url(), GetParam(), 5s));
+  ASSERT_TRUE(!GetParam() || (l1_is_up(here) && l1_is_up(there)));
+  const EntryOptions options{.ttl = 60s, .prefix = "f", .tags = {"prices"}, .stale_for = 60s, .refresh_backoff = 60s};
+  std::atomic<int> source{0};  // 0: it fails
+  const auto load =
+      std::function<int(int)>([&](int) { return source != 0 ? source.load() : throw std::runtime_error("down"); });
+  const auto mine = here.cached(options, load), theirs = there.cached(options, load);
+  const auto expire = [&] {
+    here.invalidate_tag("prices", TagMode::expire);
+    EXPECT_TRUE(!GetParam() || has_invalidated(here, there));
+  };
+  ASSERT_TRUE(mine.put(1, 7));
+  expire();
+  const auto failures = [&] { return mine.cache_info().load_failures; };
+  ASSERT_TRUE(eventually([&] { return mine(1) == 7 && failures() == 1; })) << "the refresh behind failed";
+  source = 8;
+  EXPECT_EQ(mine.refresh(1), 8);
+  source = 9;
+  expire();
+  EXPECT_TRUE(eventually([&] { return theirs(1) == 9; })) << "the pause was for the value before";
+}
+
 }  // namespace
 }  // namespace dsta::cache

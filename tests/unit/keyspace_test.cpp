@@ -61,7 +61,7 @@ TEST(KeySpace, TheNamesInTheServerAreThoseThatOtherVersionsKnow) {
   EXPECT_EQ(kKeys.version("symbol:BTC"), "dsta:\x01v:symbol:BTC");
   EXPECT_EQ(kKeys.version(function_dependency("api:price")), "dsta:\x01v:\x01"s + "api:price");
   EXPECT_EQ(kKeys.notice("t1", "symbol:BTC"), "dsta:\x01n:t1:symbol:BTC");
-  EXPECT_EQ(kKeys.refresh_lease("k"), "dsta:\x01lease:k");
+  EXPECT_EQ(kKeys.refresh_lease("k", 17), "dsta:\x01lease:0000000000000011:k");
   EXPECT_EQ(kKeys.clock(), "dsta:\x01"s + "clock");
   EXPECT_EQ(kKeys.copy(kKeys.epoch()), "dsta:\x01"s + "copy:{dsta:\x01" + "epoch}");
   EXPECT_EQ(kKeys.copy(kKeys.version(function_dependency("f"))), "dsta:\x01"s + "copy:{dsta:\x01v:\x01" + "f}");
@@ -83,7 +83,7 @@ TEST(KeySpace, WhatIsOfTheLibraryIsReadBackAndIsNoEntry) {
     ASSERT_EQ(kKeys.parse(notice).kind, Kind::notice);
     ASSERT_EQ(kKeys.parse(notice).name, name);
     ASSERT_EQ(kKeys.parse(notice).token, mine);
-    ASSERT_EQ(kKeys.parse(kKeys.refresh_lease(name)).kind, Kind::own);
+    ASSERT_EQ(kKeys.parse(kKeys.refresh_lease(name, 17)).kind, Kind::own);
     ASSERT_EQ(kKeys.parse(kKeys.order(name)).kind, Kind::own);
     ASSERT_EQ(kKeys.parse(kKeys.copy(version)).kind, Kind::own);
     ASSERT_EQ(kKeys.parse(kKeys.raw_lease(name)).kind, Kind::raw_lease) << ::testing::PrintToString(name);
@@ -106,7 +106,8 @@ TEST(KeySpace, NoTwoThingsHaveOneName) {
     claim(kKeys.entry(name), "entry " + name);
     claim(kKeys.version(name), "version " + name);
     claim(kKeys.notice(mine, name), "notice " + mine + " of " + name);
-    claim(kKeys.refresh_lease(name), "lease " + name);
+    claim(kKeys.refresh_lease(name, 17), "lease " + name);
+    claim(kKeys.refresh_lease(name, 18), "later lease " + name);
     claim(kKeys.copy(kKeys.version(name)), "copy " + name);
     claim(kKeys.raw_lease(name), "raw lease " + name);
     claim(kKeys.order(name), "order " + name);

@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/little_endian.hpp"
 #include "l2/resp/reply.hpp"
 #include "l2/values/envelope.hpp"
 
@@ -29,6 +30,8 @@ struct Found {
   DecodeError decode_error{};
   bool of_other_type = false;  ///< a list, a set…: nothing can be compared with it
 
+  /// Of a value; it tells it from any other.
+  std::uint64_t checksum() const { return read_little<std::uint64_t>(bytes.data() + bytes.size() - 8); }
   /// What kReplaceIf takes to recognise it again.
   std::string mark() const;
 };

@@ -1,4 +1,7 @@
 #pragma once
+#include <fmt/format.h>
+
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -42,8 +45,11 @@ class KeySpace {
   std::string order(std::string_view name) const { return join(kOrder, name); }
   /// Never there: its removal shows whether the server takes writes.
   std::string probe() const { return join(kProbe, {}); }
-  /// The lease of the load that refreshes an entry that is there.
-  std::string refresh_lease(std::string_view name) const { return join(kLease, name); }
+  /// The lease of the load that refreshes the value that has this checksum. So one that a failed refresh leaves
+  /// concerns no later value.
+  std::string refresh_lease(std::string_view name, std::uint64_t checksum) const {
+    return join(kLease, fmt::format("{:016x}:{}", checksum, name));
+  }
 
   /// Written when a version was raised, for processes with an invalidation channel: a version's own key changes for
   /// other reasons, too. `token` has no colon.

@@ -139,8 +139,8 @@ bool LeaseStore::give_back(std::string_view key, const LeaseToken& generation) {
 std::vector<Done> LeaseStore::take_for_refresh(const std::vector<RefreshTake>& takes, Duration life) {
   if (takes.empty()) return {};
   Request request;
-  for (const auto& [name, token] : takes) {
-    request.add({"SET", keys_.refresh_lease(name), encode_lease(token), "NX", "PX", milliseconds(life)});
+  for (const auto& [name, checksum, token] : takes) {
+    request.add({"SET", keys_.refresh_lease(name, checksum), encode_lease(token), "NX", "PX", milliseconds(life)});
   }
   return take(request, takes.size());
 }

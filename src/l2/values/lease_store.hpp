@@ -40,9 +40,10 @@ class LeaseStore {
     std::string bytes = {};
   };
   std::vector<Done> replace(std::span<const Replace> replaces);
-  /// Identifies the load that refreshes.
+  /// Identifies the load that refreshes the value that has this checksum.
   struct RefreshTake {
     std::string name;
+    std::uint64_t checksum;
     LeaseToken token;
   };
   std::vector<Done> take_for_refresh(const std::vector<RefreshTake>& takes, Duration life);
