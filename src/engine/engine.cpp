@@ -95,16 +95,28 @@ void Engine::keep(std::shared_ptr<void> token) {
 }
 
 void Engine::sweep_behind() noexcept {
+  /// An executor may as well drop it without having run it.
+  struct Sweep {
+    explicit Sweep(std::weak_ptr<Engine> of) : engine(std::move(of)) {}
+    Sweep(const Sweep&) = delete;
+    Sweep& operator=(const Sweep&) = delete;
+    ~Sweep() {
+      if (const auto held = begun ? nullptr : engine.lock()) held->sweep_posted_ = 0;
+    }
+    void run() {
+      const auto held = engine.lock();
+      if (!held) return;
+      begun = true;
+      held->sweep_posted_ = 0;
+      held->context_.store.sweep(held->now());
+    }
+    const std::weak_ptr<Engine> engine;
+    bool begun = false;
+  };
   const std::uint32_t here = 1 + fork_count();
   if (sweep_posted_.exchange(here) == here) return;
   try {
-    const bool posted = context_.background->post([weak = weak_from_this()] {
-      const auto engine = weak.lock();
-      if (!engine) return;
-      engine->sweep_posted_ = 0;
-      engine->context_.store.sweep(engine->now());
-    });
-    if (posted) return;
+    if (context_.background->post([sweep = std::make_shared<Sweep>(weak_from_this())] { sweep->run(); })) return;
   } catch (const std::exception&) {  // no memory: entries that no longer count are found by other ways, too
   }
   sweep_posted_ = 0;

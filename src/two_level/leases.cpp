@@ -52,7 +52,11 @@ std::vector<Leases::Record> Leases::due(TimePoint now, TimePoint& next) {
   for (Record& record : held_) {
     if (now > record.deserted_after) {
       const auto flight = record.flight.lock();
-      if (flight && flight->callers.load(std::memory_order_relaxed) == 0) continue;
+      if (flight && flight->callers.load(std::memory_order_relaxed) == 0) {
+        // A caller may come while it still stands.
+        if (now < record.due - kRenewal + kLife) next = std::min<TimePoint>(next, now + kRenewal);
+        continue;
+      }
     }
     if (record.due <= now) {
       due.push_back(record);

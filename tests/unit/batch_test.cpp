@@ -8,14 +8,17 @@
 #include <algorithm>
 #include <atomic>
 #include <cctype>
+#include <functional>
 #include <latch>
 #include <map>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <thread>
 #include <unordered_map>
 #include <vector>
 
+#include "base/time_budget.hpp"
 #include "hand_executor.hpp"
 
 namespace dsta::cache {
@@ -319,6 +322,19 @@ TEST_F(BatchTest, CountsEarlyRefreshesAndNegativeHitsAsSingleCallsDo) {
   f.many({1, 2, 3});
   EXPECT_EQ(cache.get_stats().early_refreshes, 2u);
   EXPECT_EQ(cache.get_stats().negative_hits, 2u);
+}
+
+TEST(BatchOfAClosedManager, ItsLoaderHasTimeOfItsOwn) {
+  auto cache = std::make_unique<CacheManager>("redis://127.0.0.1:1?connect_timeout=1ms");
+  TimePoint end{};
+  const auto f = cache->cached({.prefix = "f"}, std::function<int(int)>([](int n) { return n; }))
+                     .bulk_loader([&](const std::vector<int>& keys) {
+                       end = detail::TimeBudget::end();
+                       return keys;
+                     });
+  cache.reset();
+  EXPECT_EQ(f.many(std::vector<int>{1, 2})[1].value(), 2);
+  EXPECT_EQ(end, TimePoint::max());
 }
 
 }  // namespace

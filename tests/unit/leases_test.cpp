@@ -272,6 +272,9 @@ TEST_F(DesertedLease, IsRenewedOnlyForAsLongAsALoadMayTake) {
   EXPECT_TRUE(due(limit + 2s).empty());
   TimePoint next = TimePoint::max();
   leases->due(limit + 2s, next);
+  EXPECT_LT(next, limit + Leases::kLife + 1s) << "somebody may come while it stands";
+  next = TimePoint::max();
+  leases->due(limit + 4s, next);
   EXPECT_EQ(next, TimePoint::max()) << "and is asked for no more";
 }
 

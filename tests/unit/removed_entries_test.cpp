@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -110,6 +111,27 @@ TEST(FlushAll, IsSeenAtOnceAndFreesBehind) {
     EXPECT_TRUE(cache.get<Counted>("key7"));
     EXPECT_EQ(cache.get_stats().entries, 1u);
   }
+  EXPECT_EQ(living, 0);
+}
+
+TEST(FlushAll, FreesBehindThoughAnExecutorDroppedWhatItWasGiven) {
+  struct DropsTheFirst final : Executor {
+    bool try_post(std::function<void()> task) override {
+      if (std::exchange(drops, false)) return true;
+      task();
+      return true;
+    }
+    bool drops = true;
+  };
+  Counted::Count living{0};
+  CacheManager cache({.executor = std::make_shared<DropsTheFirst>()});
+  const auto fill = [&] {
+    for (int i = 0; i < 100; ++i) ASSERT_TRUE(cache.set("key" + std::to_string(i), Counted(living)));
+  };
+  fill();
+  cache.flush_all();
+  fill();
+  cache.flush_all();
   EXPECT_EQ(living, 0);
 }
 
