@@ -148,7 +148,7 @@ std::optional<std::int64_t> Engine::increment_l1(const KeyView& key, std::int64_
 void Engine::invalidate_tag(std::string_view tag, bool hard) {
   context_.tags.invalidate(tag, context_.next_point(), hard);
   if (!levels_.reachable()) return;
-  l2_.invalidate(tag, hard);
+  l2_.invalidate(TagName(tag).view(), hard);
   context_.tags.invalidate(tag, context_.next_point(), hard);
 }
 

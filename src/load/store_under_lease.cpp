@@ -7,6 +7,7 @@
 #include <dsta/cache/error.hpp>
 #include <dsta/cache/key.hpp>
 
+#include "entry/dependency.hpp"
 #include "entry/entry.hpp"
 #include "load/lease_coordinator.hpp"
 
@@ -135,6 +136,10 @@ EntryAction LeaseCoordinator::store_action(const Flight& flight, const Claim& cl
       flight.forced && claim.joined && !loaded.error && !loaded.skipped && !context_.store.fenced(flight);
   if (!kept) return mine.landing.remove || ends_older ? EntryAction::remove : EntryAction::leave;
   mine.landing.replace_by.reset();
+  if (kept->extra && kept->extra->tags.size() >= kMaxDependencies) {  // handed out, not stored: no entry can note them
+    mine.landing.remove = true;
+    return EntryAction::remove;
+  }
   try {
     auto encoded = encode_value(*kept, flight, claim, spec, mine.negative, took);
     if (!encoded) {

@@ -5,6 +5,7 @@
 #include <dsta/cache/key.hpp>
 
 #include "base/time_budget.hpp"
+#include "entry/dependency.hpp"
 #include "entry/entry.hpp"
 #include "entry/tags.hpp"
 #include "l1/store.hpp"
@@ -29,6 +30,8 @@ constexpr std::chrono::hours kLifeByOtherClock{1};
 
 /// Reading it would end the connection, and so does writing it where the server's own limit is the default, the same.
 constexpr std::string_view kTooLarge = "the value is larger than max_reply_bytes, so it could not be read";
+
+constexpr std::string_view kTooManyTags = "the value has more tags than an entry at the server can note (65534)";
 
 std::int64_t microseconds(Duration duration) {
   return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
@@ -196,6 +199,10 @@ SendOrder L2Cache::write_entries(const std::vector<NodeRef>& nodes, const EntryT
                                  std::vector<PutOutcome>& outcomes) {
   Versions versions;
   SendOrder order;
+  if (dependencies.size() >= kMaxDependencies) {
+    std::ranges::fill(outcomes, PutOutcome{PutOutcome::not_stored_server, kTooManyTags});
+    return order;
+  }
   bool known = l2_store().versions().guess(dependencies, life, versions);
   bool stands = false;  // and counts, with times that are not the server's
   for (int attempt = 0; attempt < kTries && known; ++attempt) {
