@@ -1,7 +1,5 @@
 /// After a load: storing what was loaded at L2, only where its claim still stands, since whatever removed that has
 /// revoked the load.
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include <dsta/cache/error.hpp>
@@ -151,15 +149,9 @@ EntryAction LeaseCoordinator::store_action(const Flight& flight, const Claim& cl
   } catch (const std::bad_alloc&) {  // handed out, not stored; what it was to replace is older than it
     mine.landing.remove = true;
     return EntryAction::remove;
-  } catch (const std::exception& refused) {  // the user's codec, or too much for the format
+  } catch (...) {  // the user's codec, or too much for the format: converted
     l2_.count_undecoded("encoding");
-    if (dynamic_cast<const ValueError*>(&refused)) {
-      loaded.error = std::current_exception();
-    } else {
-      loaded.error =
-          std::make_exception_ptr(ValueError(fmt::format("the codec '{}' cannot write a value under prefix '{}': {}",
-                                                         kept->type->codec, spec.identity->prefix, refused.what())));
-    }
+    loaded.error = as_value_error(*kept->type, spec.identity->prefix);
     loaded.node.reset();
     mine.wanted = false;
     mine.landing.remove = true;

@@ -1,6 +1,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <span>
@@ -20,6 +21,9 @@
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
+
+/// The exception that is being handled, the codec's of `type`, as a ValueError. `prefix`: of its function, or empty.
+std::exception_ptr as_value_error(const TypeOps& type, std::string_view prefix);
 
 /// The operations of a manager on L2: read, write, remove, count, sweep, invalidate. Those that change a key fence L1
 /// too. Only with an L2, but for what says otherwise. Thread-safe.

@@ -29,7 +29,7 @@ NodeRef L2Cache::decode(const KeyView& key, const TypeOps& type, std::string_vie
     NodeRef node = type.decode(key, payload);
     if (node) node->type = &type;
     return node;
-  } catch (const std::exception&) {  // the user's codec: these bytes are no value to it
+  } catch (...) {  // the user's codec: these bytes are no value to it
     return {};
   }
 }

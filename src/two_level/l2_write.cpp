@@ -1,7 +1,11 @@
 /// Storing values at L2.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdlib>
+#include <new>
 
+#include <dsta/cache/error.hpp>
 #include <dsta/cache/key.hpp>
 
 #include "base/time_budget.hpp"
@@ -37,6 +41,18 @@ std::int64_t microseconds(Duration duration) {
   return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
 }
 
+/// The bytes of a value of this type, which `write` returns. What the user's codec throws becomes a ValueError.
+template <class Write>
+std::string written(const TypeOps& type, const Write& write) {
+  try {
+    return write();
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (...) {  // converted
+    std::rethrow_exception(as_value_error(type, {}));
+  }
+}
+
 PutOutcome to_outcome(const Done& done) {
   switch (done.status) {
     case Done::yes:
@@ -51,6 +67,23 @@ PutOutcome to_outcome(const Done& done) {
 }
 
 }  // namespace
+
+std::exception_ptr as_value_error(const TypeOps& type, std::string_view prefix) {
+  const auto refused = [&](std::string_view why) {
+    const std::string where = prefix.empty() ? std::string() : fmt::format(" under prefix '{}'", prefix);
+    return std::make_exception_ptr(
+        ValueError(fmt::format("the codec '{}' cannot write a value{}: {}", type.codec, where, why)));
+  };
+  try {
+    throw;
+  } catch (const ValueError&) {
+    return std::current_exception();
+  } catch (const std::exception& error) {
+    return refused(error.what());
+  } catch (...) {
+    return refused("it threw an exception that is not a std::exception");
+  }
+}
 
 Duration L2Cache::physical_life(TimePoint stale_until) const {
   if (stale_until == TimePoint::max()) return Duration::zero();
@@ -151,8 +184,11 @@ std::vector<PutOutcome> L2Cache::write(std::vector<NodeRef>& nodes, const EntryT
 
 void L2Cache::write_raw(const std::vector<NodeRef>& nodes, std::vector<PutOutcome>& outcomes) {
   for (std::size_t i = 0; i < nodes.size(); ++i) {
-    std::string bytes;
-    nodes[i]->type->encode(nodes[i]->value(), bytes);
+    const std::string bytes = written(*nodes[i]->type, [&] {
+      std::string out;
+      nodes[i]->type->encode(nodes[i]->value(), out);
+      return out;
+    });
     if (pending().concerns_key(nodes[i]->name())) continue;
     if (bytes.size() > context_.options.pool.max_reply_bytes) {
       outcomes[i] = {PutOutcome::not_stored_server, kTooLarge};
@@ -183,7 +219,9 @@ std::vector<EntryWriter::Put> L2Cache::encode_entries(const std::vector<NodeRef>
       outcomes[i] = {PutOutcome::not_stored_server, "no time was left to ask the server"};
       continue;
     }
-    std::string bytes = pack(*nodes[i], terms, dependencies, versions, {}, false, new_lease_token(), 0);
+    std::string bytes = written(*nodes[i]->type, [&] {
+      return pack(*nodes[i], terms, dependencies, versions, {}, false, new_lease_token(), 0);
+    });
     if (bytes.size() > context_.options.pool.max_reply_bytes) {
       outcomes[i] = {PutOutcome::not_stored_server, kTooLarge};
       continue;
