@@ -29,7 +29,7 @@ BatchPlan::Step BatchPlan::add(const KeyView& key) {
   if (!first) return Step::repeated;
   NodeRef& node = items_->values.emplace_back();
   items_->errors.emplace_back();
-  if (wrapper_.reads_here() && wrapper_.core->read(key, type_, wrapper_.identity, node) == Freshness::fresh) {
+  if (wrapper_.reads_here(type_) && wrapper_.core->read(key, type_, wrapper_.identity, node) == Freshness::fresh) {
     wrapper_.identity->counters.add(Count::hits);
     return Step::found;
   }
