@@ -28,7 +28,7 @@ void LoadRunner::run_load(const Batch& batch, const LoadSpec& spec, LoadUrgency 
 
 void LoadRunner::acquire_and_load(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run) {
   const TimeBudget::Operation budget(context_.time_limit(spec.terms->load_timeout));
-  LoadPlace place(limits_.of(spec.identity->prefix));
+  LoadPlace place(limits_.of(spec.prefix()));
   Batch left = batch;
   const TimePoint begun = std::chrono::steady_clock::now();
   const auto may_ask = [&] {

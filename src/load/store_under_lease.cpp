@@ -151,7 +151,7 @@ EntryAction LeaseCoordinator::store_action(const Flight& flight, const Claim& cl
     return EntryAction::remove;
   } catch (...) {  // the user's codec, or too much for the format: converted
     l2_.count_undecoded("encoding");
-    loaded.error = as_value_error(*kept->type, spec.identity->prefix);
+    loaded.error = as_value_error(*kept->type, spec.prefix());
     loaded.node.reset();
     mine.wanted = false;
     mine.landing.remove = true;

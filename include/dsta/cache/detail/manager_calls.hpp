@@ -62,8 +62,12 @@ std::optional<T> take_value(const NodeRef& node) {
 template <class R, class Load>
 class PlainLoader final : public Loader {
  public:
-  PlainLoader(Load load, EntryTerms given, Identity& counted) : load_(std::move(load)) {
+  PlainLoader(Load load, EntryTerms given, const std::string& prefix, Identity& counted) : load_(std::move(load)) {
     describe_load(*this, std::move(given), counted, kTypeOps<R>);
+    if (prefix != counted.prefix) {
+      prefix_ = prefix;
+      given_prefix = &prefix_;
+    }
     wants_previous = names_tags = kTakesContext<Load>;
   }
   Loaded load(const KeyView& key, const NodeRef& previous) override {
@@ -78,6 +82,7 @@ class PlainLoader final : public Loader {
 
  private:
   Load load_;
+  std::string prefix_;
 };
 
 template <class Load>
@@ -166,7 +171,7 @@ auto CacheManager::get_or_load(std::string_view key, Load load, const EntryOptio
     const auto core = core_;  // `load` may destroy the manager
     detail::Identity& identity = core->manual_writer(options.prefix);
     const auto loader = detail::make_block<detail::PlainLoader<R, Load>, detail::Loader>(
-        std::move(load), core->resolve(options), identity);
+        std::move(load), core->resolve(options), options.prefix, identity);
     return R(core->load(stored.view(), loader, detail::LoadMode::get).template as<R>());
   } else {
     return detail::refused<Result>();
