@@ -150,7 +150,7 @@ EntryAction LeaseCoordinator::store_action(const Flight& flight, const Claim& cl
     mine.landing.remove = true;
     return EntryAction::remove;
   } catch (...) {  // the user's codec, or too much for the format: converted
-    l2_.count_undecoded("encoding");
+    l2_.count_undecoded("encoding", spec.identity);
     loaded.error = as_value_error(*kept->type, spec.prefix());
     loaded.node.reset();
     mine.wanted = false;

@@ -72,7 +72,8 @@ class L2Cache {
   std::string pack(const Node& node, const EntryTerms& terms, std::span<const std::string> dependencies,
                    const Versions& versions, Duration load_cost, bool negative, const LeaseToken& generation,
                    std::uint32_t order) const;
-  void count_undecoded(std::string_view why);
+  /// `counted`: as Reach::counted.
+  void count_undecoded(std::string_view why, const Identity* counted);
   /// An invalidation of the value is pending, or may have been when it was read (`confirmed`: Pending's count before
   /// that).
   bool concerned(const EnvelopeView& view, std::string_view key, std::uint64_t confirmed) const;
@@ -88,9 +89,10 @@ class L2Cache {
   const Pending& pending() const { return confirmations().pending(); }
 
   struct Reading;
-  /// `keeps_found`: as Fetched::found. False: L2 is not used.
+  /// `counted`: as Reach::counted. `keeps_found`: as Fetched::found. False: L2 is not used.
   bool read(std::span<Fetched> items, std::span<const TypeOps* const> types, const Identity* reader,
-            const EntryTerms& terms, std::span<const std::string> dependencies, Versions& versions, bool keeps_found);
+            const Identity* counted, const EntryTerms& terms, std::span<const std::string> dependencies,
+            Versions& versions, bool keeps_found);
   void take_found(Fetched& item, Found& found, const Reading& reading);
   void take_plain(Fetched& item, const Found& found, const Reading& reading);
   void take_value(Fetched& item, const Found& found, const Reading& reading);

@@ -140,6 +140,8 @@ struct Reach {
   bool l1 = true;
   bool l2 = false;
   bool raw = false;
+  const Identity* counted =
+      nullptr;  ///< for whom what cannot be decoded is counted; null: manual calls without a prefix
 };
 
 /// A key that L2 is asked for.

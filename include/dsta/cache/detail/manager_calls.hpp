@@ -197,7 +197,7 @@ Lookup<T> CacheManager::lookup(std::string_view key, const EntryOptions& options
     }
     found.source = Source::l1;
     if (!found.value && reach.l2) {
-      detail::Fetched item = detail::fetch_manual(*core_, stored.view(), kTypes.data(), kTypes.size(), reach);
+      detail::Fetched item = detail::fetch_manual(*core_, stored.view(), options, kTypes.data(), kTypes.size(), reach);
       node = std::move(item.node);
       if (node) found.value = detail::take_value<T>(node);
       freshness = item.freshness;
@@ -240,7 +240,7 @@ std::vector<std::optional<T>> CacheManager::get_many(const std::vector<std::stri
   if constexpr (detail::check_codable<T>()) {
     constexpr const auto& kTypes = detail::kReadableTypes<T>;
     detail::ManualReads reads(*core_, options, *kTypes[0], keys.size());
-    std::uint64_t hits = 0;
+    std::uint64_t hits = 0, stale = 0;
     for (std::size_t i = 0; i < keys.size(); ++i) {
       reads.add(keys[i]);
       for (const detail::TypeOps* type : kTypes) {
@@ -251,6 +251,7 @@ std::vector<std::optional<T>> CacheManager::get_many(const std::vector<std::stri
       }
       if (found[i]) {
         ++hits;
+        stale += reads.stale() ? 1 : 0;
       } else {
         reads.want();
       }
@@ -258,10 +259,13 @@ std::vector<std::optional<T>> CacheManager::get_many(const std::vector<std::stri
     reads.fetch(kTypes.data(), kTypes.size());
     for (std::size_t n = 0; n < reads.wanted(); ++n) {
       const detail::NodeRef& node = reads.fetched(n);
-      if (node && (found[reads.place(n)] = detail::take_value<T>(node))) ++hits;
+      if (!node || !(found[reads.place(n)] = detail::take_value<T>(node))) continue;
+      ++hits;
+      stale += reads.fetched_stale(n) ? 1 : 0;
     }
     detail::Counters& counters = core_->manual(options.prefix).counters;
     if (hits != 0) counters.add(detail::Count::hits, hits);
+    if (stale != 0) counters.add(detail::Count::stale_served, stale);
     if (hits != keys.size()) counters.add(detail::Count::misses, keys.size() - hits);
   }
   return found;
