@@ -8,6 +8,7 @@
 #include "load/load_errors.hpp"
 #include "load/load_scope.hpp"
 #include "load/loads.hpp"
+#include "load/uncached_load.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -69,9 +70,9 @@ std::optional<NodeRef> Loads::attempt(Call& call) {
   Loader& loader = *call.loader;
   if (context_.closed()) {
     call.count(Count::misses);
-    call.counters().add(Count::loads);
-    const TimeBudget::Pause pause;
-    return loader.load(call.key, {}).node;
+    const auto flight = new_flight(call.key, loader, loader.tags);
+    return run_uncached(std::span(&flight, 1), *context_.options.clock, call.counters(),
+                        [&] { return loader.load(call.key, {}).node; });
   }
   Fetched seen{call.key};
   if (loader.identity->function) seen.tags = &loader.tags;
