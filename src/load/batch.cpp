@@ -58,7 +58,8 @@ class Loads::BatchCall {
         loader_(loader),
         limit_(deadline(loads.context_.now(), loader->terms->load_timeout)),
         open_(items.size()),
-        counted_(items.size()) {
+        counted_(items.size()),
+        coalesced_(items.size()) {
     std::iota(open_.begin(), open_.end(), std::size_t{0});
   }
 
@@ -92,7 +93,8 @@ class Loads::BatchCall {
   const std::shared_ptr<BatchLoader>& loader_;
   const TimePoint limit_;
   std::vector<std::size_t> open_;
-  std::vector<bool> counted_;  ///< by item: as a hit or a miss
+  std::vector<bool> counted_;    ///< by item: as a hit or a miss
+  std::vector<bool> coalesced_;  ///< by item: counted as that
 };
 
 void Loads::load_batch(std::vector<BatchItem>& items, const std::shared_ptr<BatchLoader>& loader) {
@@ -156,7 +158,9 @@ std::vector<Waiting> Loads::BatchCall::join(Batch& wanted, Batch& behind, std::s
   }
   drop_superseded(waiting);
   for (const Waiting& one : waiting) {
-    if (one.flight && !one.leads) counters().add(Count::coalesced);
+    if (!one.flight || one.leads || coalesced_[one.item]) continue;
+    coalesced_[one.item] = true;
+    counters().add(Count::coalesced);
   }
   return waiting;
 }

@@ -42,8 +42,9 @@ struct Loads::Call {
   const std::shared_ptr<Loader>& loader;
   const LoadMode mode;
   const TimePoint called;
-  bool counted;        ///< as a hit or a miss
-  bool again = false;  ///< not the first attempt
+  bool counted;            ///< as a hit or a miss
+  bool coalesced = false;  ///< counted as that
+  bool again = false;      ///< not the first attempt
 };
 
 std::shared_ptr<Flight> Loads::new_flight(const KeyView& key, const LoadSpec& spec,
@@ -107,7 +108,7 @@ std::optional<NodeRef> Loads::attempt(Call& call) {
       context_.store.supersede(*joined.flight);
       return std::nullopt;
     }
-    call.counters().add(Count::coalesced);
+    if (!std::exchange(call.coalesced, true)) call.counters().add(Count::coalesced);
   } else if (loads_here) {
     // A loader inside a loader runs where it is: a pool whose threads all wait for their children has none left.
     const CallersOf caller(std::span(&joined.flight, 1));
