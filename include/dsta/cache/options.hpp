@@ -62,6 +62,7 @@ struct EntryOptions {
   /// not expire together. Default 0.
   std::optional<double> jitter = {};
   /// Negative caching: the ttl of an empty std::optional that a wrapped function returned. Default: not stored.
+  /// Zero or less: not stored.
   OptionalDuration negative_ttl = {};
   /// An entry that nobody reads for this time expires. Default 0: never. L1 only.
   OptionalDuration idle_ttl = {};
