@@ -160,6 +160,11 @@ void Core::clear(Identity& identity) {
   std::string dependency;
   L2Cache::RawPatterns raw_values;
   const bool raw = shared && identity.raw.load(std::memory_order_relaxed);
+  if (raw && identity.text().empty()) {
+    throw ConfigError(
+        "cache_clear of a raw function without prefix and name: its values at the server cannot be told from others: "
+        "give it a prefix, or invalidate each");
+  }
   if (shared) dependency = function_dependency(identity.text());
   if (raw) raw_values = L2Cache::raw_values_of(identity);
   raise(identity.cleared, engine.context_.next_point());

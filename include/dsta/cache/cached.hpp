@@ -118,6 +118,7 @@ class cached : public detail::BracedCall<cached<F>, F> {
   std::size_t invalidate_matching(const Leading&... leading) const;
 
   /// Invalidates every value of this function and of no other. Constant cost; memory is reclaimed later.
+  /// Throws ConfigError for a raw function without prefix and name, with a server.
   void cache_clear() const;
 
   // --- information
