@@ -135,13 +135,13 @@ auto cached<F>::many(const Range& items) const {
     }
     std::map<std::string, std::size_t> first;
     for (const Item& item : items) {
-      auto key = detail::with_item(item, [&](const auto&... arguments) { return key_for(arguments...); });
-      const auto [known, fresh] = first.try_emplace(std::move(key), outcomes.size());
-      if (!fresh) {
-        outcomes.push_back(outcomes[known->second]);
-        continue;
-      }
       try {
+        auto key = detail::with_item(item, [&](const auto&... arguments) { return key_for(arguments...); });
+        const auto [known, fresh] = first.try_emplace(std::move(key), outcomes.size());
+        if (!fresh) {
+          outcomes.push_back(outcomes[known->second]);
+          continue;
+        }
         outcomes.emplace_back(detail::with_item(item, [&](const auto&... arguments) { return call(arguments...); }));
       } catch (...) {  // handed over in the outcome
         outcomes.emplace_back(std::current_exception());
