@@ -205,7 +205,8 @@ int main() {
   auto get_top_trading_symbols = [](int limit) {
     return std::vector<std::string>(static_cast<std::size_t>(limit), "BTCUSDT");
   };
-  auto warm_cache = [&] {
+  // The job may run until the warmer ends: what is declared behind the warmer is captured by value
+  auto warm_cache = [&warmer, get_top_trading_symbols] {
     auto top_symbols = get_top_trading_symbols(50);
     warmer.warm_market_data(top_symbols);
     warmer.warm_indicators(top_symbols, {"rsi", "macd"});
@@ -313,7 +314,7 @@ int main() {
 
   // [pre_market]
   auto get_active_symbols = [] { return std::vector<std::string>{"BTCUSDT", "ETHUSDT"}; };
-  auto pre_market_cache_warming = [&] {
+  auto pre_market_cache_warming = [&, get_active_symbols] {
     for (const std::string& symbol : get_active_symbols()) {
       get_ticker.refresh(symbol);  // a call would return what is cached
       get_candlesticks.refresh(symbol, "1h");

@@ -1,5 +1,6 @@
 #include <dsta/cache/detail/batch_call.hpp>
 
+#include <exception>
 #include <string_view>
 #include <unordered_map>
 
@@ -29,7 +30,7 @@ BatchPlan::Step BatchPlan::add(const KeyView& key) {
   if (!first) return Step::repeated;
   NodeRef& node = items_->values.emplace_back();
   items_->errors.emplace_back();
-  if (wrapper_.reads_here() && wrapper_.core->read(key, type_, wrapper_.identity, node) == Freshness::fresh) {
+  if (wrapper_.reads_here(type_) && wrapper_.core->read(key, type_, wrapper_.identity, node) == Freshness::fresh) {
     wrapper_.identity->counters.add(Count::hits);
     return Step::found;
   }
@@ -39,6 +40,18 @@ BatchPlan::Step BatchPlan::add(const KeyView& key) {
 }
 
 void BatchPlan::set_tags(std::vector<std::string> tags) { items_->open.back().tags = std::move(tags); }
+
+void BatchPlan::add_failed() {
+  items_->place_of.push_back(items_->values.size());
+  items_->values.emplace_back();
+  items_->errors.push_back(std::current_exception());
+}
+
+void BatchPlan::fail_open() {
+  items_->errors[items_->open_places.back()] = std::current_exception();
+  items_->open.pop_back();
+  items_->open_places.pop_back();
+}
 
 void BatchPlan::load(const std::shared_ptr<BatchLoader>& loader) {
   if (!items_->open.empty()) wrapper_.core->load_batch(items_->open, loader);

@@ -12,6 +12,7 @@
 #include <dsta/cache/detail/call_loader.hpp>
 
 #include "engine/engine.hpp"
+#include "entry/entry.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -50,9 +51,10 @@ void count_manual_miss(Core& core, const KeyView& key, const EntryOptions& optio
   if (core.options().log.level == LogLevel::debug) log_other_type(core, key, options, type);
 }
 
-Fetched fetch_manual(Core& core, const KeyView& key, const TypeOps* const* types, std::size_t count,
-                     const Reach& reach) {
+Fetched fetch_manual(Core& core, const KeyView& key, const EntryOptions& options, const TypeOps* const* types,
+                     std::size_t count, Reach reach) {
   if (reach.raw) check_raw_codec(*types[0]);
+  reach.counted = &core.manual(options.prefix);
   Fetched item{key};
   core.fetch(std::span(&item, 1), std::span(types, count), reach);
   return item;
@@ -84,6 +86,7 @@ struct ManualReads::Items {
   const bool has_l1;
   std::size_t count = 0;
   KeyView last = {};
+  Freshness freshness = Freshness::miss;  ///< of what was read last
   std::vector<std::unique_ptr<char[]>> blocks = {};
   char* next = nullptr;
   std::size_t left = 0;
@@ -93,7 +96,8 @@ struct ManualReads::Items {
 
 ManualReads::ManualReads(Core& core, const EntryOptions& options, const TypeOps& type, std::size_t count)
     : items_(nullptr) {
-  const Reach reach = type.shareable ? core.reach(options) : Reach();
+  Reach reach = type.shareable ? core.reach(options) : Reach();
+  if (reach.l2) reach.counted = &core.manual(options.prefix);
   const bool has_l1 = reach.l1 && engine_of(core).keeps_l1();
   auto items = std::unique_ptr<Items>(new Items{core, options, reach, has_l1});
   if (reach.l2) {
@@ -112,9 +116,12 @@ void ManualReads::add(std::string_view key) {
 
 NodeRef ManualReads::read(const TypeOps& type) {
   NodeRef node;
-  if (items_->has_l1) items_->core.read(items_->last, type, nullptr, node);
+  items_->freshness = Freshness::miss;
+  if (items_->has_l1) items_->freshness = items_->core.read(items_->last, type, nullptr, node);
   return node;
 }
+
+bool ManualReads::stale() const noexcept { return is_past_ttl(items_->freshness); }
 
 void ManualReads::want() {
   if (!items_->reach.l2) return;
@@ -129,6 +136,7 @@ void ManualReads::fetch(const TypeOps* const* types, std::size_t count) {
 
 std::size_t ManualReads::wanted() const noexcept { return items_->open.size(); }
 const NodeRef& ManualReads::fetched(std::size_t i) const noexcept { return items_->open[i].node; }
+bool ManualReads::fetched_stale(std::size_t i) const noexcept { return is_past_ttl(items_->open[i].freshness); }
 std::size_t ManualReads::place(std::size_t i) const noexcept { return items_->places[i]; }
 
 void describe_load(Loader& load, EntryTerms terms, Identity& counted, const TypeOps& type) {

@@ -1,6 +1,8 @@
 #include <dsta/cache/detail/call_loader.hpp>
 #include <dsta/cache/detail/leading.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <atomic>
 #include <span>
@@ -11,6 +13,7 @@
 #include <dsta/cache/detail/tag_name.hpp>
 #include <dsta/cache/error.hpp>
 
+#include "entry/dependency.hpp"
 #include "entry/entry.hpp"
 #include "entry/key_pattern.hpp"
 
@@ -67,6 +70,11 @@ WrapperBase::WrapperBase(std::shared_ptr<Core> core_, const EntryOptions& option
       registration(*core, *identity),
       head(identity->text()),
       open_head(identity->text().empty() ? "" : identity->text() + ":") {
+  // Entries at the server note it as one of the things that they depend on.
+  if (core->has_l2() && terms->level != Level::l1 && identity->text().size() >= kMaxDependencyBytes) {
+    throw ConfigError(fmt::format("prefix and name are {} bytes long together: with a server give them less than {}",
+                                  identity->text().size(), kMaxDependencyBytes));
+  }
   core->note_tags(*identity, terms->tags, plain);
   if (is_raw()) identity->raw.store(true, std::memory_order_relaxed);
 }

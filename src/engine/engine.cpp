@@ -84,9 +84,12 @@ std::map<std::string, CacheStats> Engine::stats_by_prefix() const {
 }
 
 void Engine::clear_stats() {
+  const MutexLock lock(clear_mutex_);
+  stats_cleared_.fetch_add(1, std::memory_order_acq_rel);
   context_.identities.each([](const std::string&, Counters& counters) { counters.clear(); });
   context_.store.clear_counts();
   counters_.clear();
+  stats_cleared_.fetch_add(1, std::memory_order_acq_rel);
 }
 
 void Engine::keep(std::shared_ptr<void> token) {

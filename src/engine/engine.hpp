@@ -58,6 +58,8 @@ class Engine final : public Core, public std::enable_shared_from_this<Engine> {
   CacheStats stats();
   std::map<std::string, CacheStats> stats_by_prefix() const;
   void clear_stats();
+  /// Two more after each clear_stats(). Odd while one is under way.
+  std::uint64_t stats_cleared() const { return stats_cleared_.load(std::memory_order_acquire); }
   /// Until close().
   void keep(std::shared_ptr<void> token);
 
@@ -89,6 +91,8 @@ class Engine final : public Core, public std::enable_shared_from_this<Engine> {
   Loads loads_{context_, trust_, levels_, l2_, runner_, backoffs_, counters_};
   /// 1 + fork_count() of the process in which a sweep has been posted and has not begun.
   std::atomic<std::uint32_t> sweep_posted_{0};
+  Mutex clear_mutex_;
+  std::atomic<std::uint64_t> stats_cleared_{0};  ///< written under the mutex
   Mutex kept_mutex_;
   std::vector<std::shared_ptr<void>> kept_ DSTA_GUARDED_BY(kept_mutex_);
 };

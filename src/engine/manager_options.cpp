@@ -48,6 +48,7 @@ ManagerOptions checked(ManagerOptions options) {
     throw ConfigError("space is empty: the server may hold other keys, so the cache needs a name for its own");
   }
   resolve(options.defaults, {});
+  refuse_names(options.defaults, "ManagerOptions::defaults", {});
   if (has_server) say_what_has_no_effect(options);
   return options;
 }

@@ -148,7 +148,7 @@ std::optional<std::int64_t> Engine::increment_l1(const KeyView& key, std::int64_
 void Engine::invalidate_tag(std::string_view tag, bool hard) {
   context_.tags.invalidate(tag, context_.next_point(), hard);
   if (!levels_.reachable()) return;
-  l2_.invalidate(tag, hard);
+  l2_.invalidate(TagName(tag).view(), hard);
   context_.tags.invalidate(tag, context_.next_point(), hard);
 }
 
@@ -160,6 +160,11 @@ void Core::clear(Identity& identity) {
   std::string dependency;
   L2Cache::RawPatterns raw_values;
   const bool raw = shared && identity.raw.load(std::memory_order_relaxed);
+  if (raw && identity.text().empty()) {
+    throw ConfigError(
+        "cache_clear of a raw function without prefix and name: its values at the server cannot be told from others: "
+        "give it a prefix, or invalidate each");
+  }
   if (shared) dependency = function_dependency(identity.text());
   if (raw) raw_values = L2Cache::raw_values_of(identity);
   raise(identity.cleared, engine.context_.next_point());

@@ -68,6 +68,15 @@ double factor(const std::optional<double>& value, const char* name) {
 
 }  // namespace
 
+void refuse_names(const EntryOptions& options, std::string_view scope, std::string_view prefix) {
+  const bool names_prefix = !options.prefix.empty() && options.prefix != prefix;
+  if (!names_prefix && options.name.empty()) return;
+  throw ConfigError(
+      fmt::format("{} has .{} '{}', which would have no effect: give prefix and name where you wrap a function or "
+                  "call, and leave them out here",
+                  scope, names_prefix ? "prefix" : "name", names_prefix ? options.prefix : options.name));
+}
+
 EntryTerms resolve(const OptionLayers& layers, Duration default_ttl) {
   // By reference: each write comes here, and a copy of the options costs more than the write.
   const auto last = [&]<class Field>(Field EntryOptions::*field) -> const Field& {

@@ -12,6 +12,7 @@ namespace detail {
 
 void Presets::set(const std::string& prefix, const EntryOptions& preset) {
   detail::resolve(preset, {});
+  refuse_names(preset, "the preset of prefix '" + prefix + "'", prefix);
   EntryOptions copy = preset;
   const MutexLock lock(mutex_);
   presets_.insert_or_assign(prefix, std::move(copy));

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <map>
 #include <string>
+#include <string_view>
 
 #include <dsta/cache/detail/load.hpp>
 #include <dsta/cache/options.hpp>
@@ -23,6 +24,10 @@ EntryTerms resolve(const OptionLayers& layers, Duration default_ttl);
 inline EntryTerms resolve(const EntryOptions& options, Duration default_ttl) {
   return resolve(OptionLayers{&options}, default_ttl);
 }
+
+/// Throws ConfigError when options of a scope wider than a call say what only a call can: its prefix or its name.
+/// `scope`: where they are given. `prefix`: that of the scope, which they may repeat.
+void refuse_names(const EntryOptions& options, std::string_view scope, std::string_view prefix);
 
 /// From the options of a call to the terms of its entry: the manager's defaults, over them the preset of the prefix,
 /// over that what the call says itself. The one place where this is done, for every operation. Thread-safe.

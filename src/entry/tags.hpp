@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/mutex.hpp"
+#include "entry/dependency.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -79,13 +80,15 @@ class TagSet {
   }
 
   bool empty() const { return tags_.empty(); }
+  std::size_t size() const { return tags_.size(); }
   bool includes(const TagSet& other) const {
     return std::all_of(other.tags_.begin(), other.tags_.end(),
                        [&](const Tag* tag) { return std::find(tags_.begin(), tags_.end(), tag) != tags_.end(); });
   }
   bool includes(const std::vector<std::string>& names) const {
     return std::all_of(names.begin(), names.end(), [&](const std::string& name) {
-      return std::any_of(tags_.begin(), tags_.end(), [&](const Tag* tag) { return tag->name == name; });
+      const TagName wanted(name);
+      return std::any_of(tags_.begin(), tags_.end(), [&](const Tag* tag) { return tag->name == wanted.view(); });
     });
   }
   /// Appends them.
@@ -172,12 +175,16 @@ class TagTable {
   TagSet find(const std::vector<std::string>& names) {
     TagSet found;
     found.reserve(names.size());
-    for (const auto& name : names) found.adopt(stripe(name).find(name));
+    for (const auto& tag : names) {
+      const TagName name(tag);
+      found.adopt(stripe(name.view()).find(name.view()));
+    }
     return found;
   }
   /// `point` is a new value of the invalidation sequence.
-  void invalidate(std::string_view name, std::uint64_t point, bool hard) noexcept {
-    stripe(name).invalidate(name, point, hard);
+  void invalidate(std::string_view tag, std::uint64_t point, bool hard) noexcept {
+    const TagName name(tag);
+    stripe(name.view()).invalidate(name.view(), point, hard);
   }
 
  private:

@@ -4,6 +4,7 @@
 #include <dsta/cache/key.hpp>
 
 #include "base/time_budget.hpp"
+#include "entry/dependency.hpp"
 #include "entry/entry.hpp"
 #include "load/acquisition.hpp"
 #include "load/load_scope.hpp"
@@ -98,8 +99,10 @@ bool LeaseCoordinator::Acquisition::read(const LoadPlace& place) {
       std::ranges::any_of(dependencies_, [&](const auto& name) { return pending.concerns_dependency(name); });
   for (std::size_t i = 0; i < batch_.flights.size(); ++i) {
     Flight& flight = *batch_.flights[i];
-    // L2 has not confirmed an invalidation that the flight depends on: what stands there may be out of date.
-    if (blocked || pending.concerns_key(flight.name)) {
+    // L2 has not confirmed an invalidation that the flight depends on: what stands there may be out of date. Or nothing
+    // that depends on so much can be stored there.
+    const bool too_many_tags = flight.tag_names.size() >= kMaxDependencies;  // its function is one, too
+    if (blocked || too_many_tags || pending.concerns_key(flight.name)) {
       load_alone(i);
       continue;
     }

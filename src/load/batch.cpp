@@ -8,6 +8,7 @@
 #include "load/load_errors.hpp"
 #include "load/load_scope.hpp"
 #include "load/loads.hpp"
+#include "load/uncached_load.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -57,7 +58,8 @@ class Loads::BatchCall {
         loader_(loader),
         limit_(deadline(loads.context_.now(), loader->terms->load_timeout)),
         open_(items.size()),
-        counted_(items.size()) {
+        counted_(items.size()),
+        coalesced_(items.size()) {
     std::iota(open_.begin(), open_.end(), std::size_t{0});
   }
 
@@ -91,7 +93,8 @@ class Loads::BatchCall {
   const std::shared_ptr<BatchLoader>& loader_;
   const TimePoint limit_;
   std::vector<std::size_t> open_;
-  std::vector<bool> counted_;  ///< by item: as a hit or a miss
+  std::vector<bool> counted_;    ///< by item: as a hit or a miss
+  std::vector<bool> coalesced_;  ///< by item: counted as that
 };
 
 void Loads::load_batch(std::vector<BatchItem>& items, const std::shared_ptr<BatchLoader>& loader) {
@@ -155,7 +158,9 @@ std::vector<Waiting> Loads::BatchCall::join(Batch& wanted, Batch& behind, std::s
   }
   drop_superseded(waiting);
   for (const Waiting& one : waiting) {
-    if (one.flight && !one.leads) counters().add(Count::coalesced);
+    if (!one.flight || one.leads || coalesced_[one.item]) continue;
+    coalesced_[one.item] = true;
+    counters().add(Count::coalesced);
   }
   return waiting;
 }
@@ -277,21 +282,28 @@ void Loads::BatchCall::refresh_behind(const std::vector<std::size_t>& aged) {
 }
 
 void Loads::BatchCall::load_uncached() {
-  counters().add(Count::loads);
   std::vector<BatchLoader::Call> calls;
+  std::vector<std::shared_ptr<Flight>> flights;
   for (const std::size_t i : open_) {
+    BatchItem& item = items_[i];
     count(i, false);
-    calls.push_back({i, items_[i].key});
+    if (LoadScope::loading(item.key, spec())) {
+      item.error = asks_for_its_own_key(spec());
+      continue;
+    }
+    calls.push_back({i, item.key});
+    flights.push_back(loads_.new_flight(item.key, spec(), item.tags));
   }
+  if (calls.empty()) return;
   try {
-    const TimeBudget::Pause pause;
-    std::vector<Loaded> loaded = loader_->load(calls);
-    for (std::size_t n = 0; n < open_.size(); ++n) {
-      items_[open_[n]].value = std::move(loaded[n].node);
-      items_[open_[n]].error = std::move(loaded[n].error);
+    std::vector<Loaded> loaded =
+        run_uncached(flights, *loads_.context_.options.clock, counters(), [&] { return loader_->load(calls); });
+    for (std::size_t n = 0; n < calls.size(); ++n) {
+      items_[calls[n].item].value = std::move(loaded[n].node);
+      items_[calls[n].item].error = std::move(loaded[n].error);
     }
   } catch (...) {  // handed over in the outcomes
-    for (const std::size_t i : open_) items_[i].error = std::current_exception();
+    for (const auto& call : calls) items_[call.item].error = std::current_exception();
   }
 }
 

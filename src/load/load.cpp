@@ -8,6 +8,7 @@
 #include "load/load_errors.hpp"
 #include "load/load_scope.hpp"
 #include "load/loads.hpp"
+#include "load/uncached_load.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -41,8 +42,9 @@ struct Loads::Call {
   const std::shared_ptr<Loader>& loader;
   const LoadMode mode;
   const TimePoint called;
-  bool counted;        ///< as a hit or a miss
-  bool again = false;  ///< not the first attempt
+  bool counted;            ///< as a hit or a miss
+  bool coalesced = false;  ///< counted as that
+  bool again = false;      ///< not the first attempt
 };
 
 std::shared_ptr<Flight> Loads::new_flight(const KeyView& key, const LoadSpec& spec,
@@ -69,9 +71,9 @@ std::optional<NodeRef> Loads::attempt(Call& call) {
   Loader& loader = *call.loader;
   if (context_.closed()) {
     call.count(Count::misses);
-    call.counters().add(Count::loads);
-    const TimeBudget::Pause pause;
-    return loader.load(call.key, {}).node;
+    const auto flight = new_flight(call.key, loader, loader.tags);
+    return run_uncached(std::span(&flight, 1), *context_.options.clock, call.counters(),
+                        [&] { return loader.load(call.key, {}).node; });
   }
   Fetched seen{call.key};
   if (loader.identity->function) seen.tags = &loader.tags;
@@ -106,7 +108,7 @@ std::optional<NodeRef> Loads::attempt(Call& call) {
       context_.store.supersede(*joined.flight);
       return std::nullopt;
     }
-    call.counters().add(Count::coalesced);
+    if (!std::exchange(call.coalesced, true)) call.counters().add(Count::coalesced);
   } else if (loads_here) {
     // A loader inside a loader runs where it is: a pool whose threads all wait for their children has none left.
     const CallersOf caller(std::span(&joined.flight, 1));

@@ -10,24 +10,23 @@ std::exception_ptr asks_for_its_own_key(const LoadSpec& spec) {
   return std::make_exception_ptr(
       RecursiveLoadError(fmt::format("the function cached under prefix '{}' requests the key that it is loading: get "
                                      "the value from the source instead",
-                                     spec.identity->prefix)));
+                                     spec.prefix())));
 }
 
 std::exception_ptr took_too_long(const LoadSpec& spec) {
   return std::make_exception_ptr(LoadTimeoutError(fmt::format(
       "a load under prefix '{}' took longer than its load_timeout; its result will be stored when it finishes",
-      spec.identity->prefix)));
+      spec.prefix())));
 }
 
 std::exception_ptr executor_is_full(const LoadSpec& spec) {
-  return std::make_exception_ptr(OverloadError(fmt::format(
-      "a load under prefix '{}' was not started: the executor is full or dropped it", spec.identity->prefix)));
+  return std::make_exception_ptr(OverloadError(
+      fmt::format("a load under prefix '{}' was not started: the executor is full or dropped it", spec.prefix())));
 }
 
 std::exception_ptr no_place_in_queue(const LoadSpec& spec) {
-  return std::make_exception_ptr(OverloadError(
-      fmt::format("a load under prefix '{}' was not started: limit_loads is reached and its queue is full",
-                  spec.identity->prefix)));
+  return std::make_exception_ptr(OverloadError(fmt::format(
+      "a load under prefix '{}' was not started: limit_loads is reached and its queue is full", spec.prefix())));
 }
 
 void check_raw_codec(const TypeOps& type) {

@@ -29,7 +29,7 @@ void LoadRunner::run_load(const Batch& batch, const LoadSpec& spec, LoadUrgency 
 void LoadRunner::acquire_and_load(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run) {
   const Duration limit = context_.time_limit(spec.terms->load_timeout);
   const TimeBudget::Operation budget(limit);
-  LoadPlace place(limits_.of(spec.identity->prefix));
+  LoadPlace place(limits_.of(spec.prefix()));
   Batch left = batch;
   const TimePoint begun = std::chrono::steady_clock::now();
   const auto may_ask = [&] {

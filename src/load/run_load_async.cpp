@@ -39,11 +39,11 @@ bool LoadRunner::run_load_async(const Batch& batch, const LoadSpec& spec, std::f
   context_.probes.at(Probes::Point::before_queue, batch.flights.front()->name);
   const std::shared_ptr<void> owner = owner_.lock();
   auto queued = std::make_shared<PostedLoad>(
-      [this, owner, flights = batch.flights, identity = spec.identity, run = std::move(run)] {
+      [this, owner, flights = batch.flights, about = &spec, run = std::move(run)] {
         run();
         const auto failed = [](const auto& flight) { return flight->error != nullptr; };
         if (std::ranges::any_of(flights, failed)) {
-          context_.log(LogLevel::info, fmt::format("a background load under prefix '{}' failed", identity->prefix));
+          context_.log(LogLevel::info, fmt::format("a background load under prefix '{}' failed", about->prefix()));
         }
       },
       [this, owner, flights = batch.flights] {
@@ -60,7 +60,7 @@ bool LoadRunner::run_load_async(const Batch& batch, const LoadSpec& spec, std::f
   }
   if (context_.background->post([queued] { queued->run(); })) return true;
   context_.log(LogLevel::info,
-               fmt::format("the executor is full: a load under prefix '{}' was not started", spec.identity->prefix));
+               fmt::format("the executor is full: a load under prefix '{}' was not started", spec.prefix()));
   return false;
 }
 

@@ -1,13 +1,12 @@
 /// After a load: storing what was loaded at L2, only where its claim still stands, since whatever removed that has
 /// revoked the load.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <set>
 
 #include <dsta/cache/error.hpp>
 #include <dsta/cache/key.hpp>
 
+#include "entry/dependency.hpp"
 #include "entry/entry.hpp"
 #include "load/lease_coordinator.hpp"
 
@@ -152,6 +151,10 @@ EntryAction LeaseCoordinator::store_action(std::size_t i, const OwnedLoads& owne
       flight.forced && claim.joined && !loaded.error && !loaded.skipped && !context_.store.fenced(flight);
   if (!kept) return mine.landing.remove || ends_older ? EntryAction::remove : EntryAction::leave;
   mine.landing.replace_by.reset();
+  if (kept->extra && kept->extra->tags.size() >= kMaxDependencies) {  // handed out, not stored: no entry can note them
+    mine.landing.remove = true;
+    return EntryAction::remove;
+  }
   try {
     auto encoded = encode_value(i, *kept, claim, spec, mine.negative, took, requests);
     if (!encoded) {
@@ -163,15 +166,9 @@ EntryAction LeaseCoordinator::store_action(std::size_t i, const OwnedLoads& owne
   } catch (const std::bad_alloc&) {  // handed out, not stored; what it was to replace is older than it
     mine.landing.remove = true;
     return EntryAction::remove;
-  } catch (const std::exception& refused) {  // the user's codec, or too much for the format
-    l2_.count_undecoded("encoding");
-    if (dynamic_cast<const ValueError*>(&refused)) {
-      loaded.error = std::current_exception();
-    } else {
-      loaded.error =
-          std::make_exception_ptr(ValueError(fmt::format("the codec '{}' cannot write a value under prefix '{}': {}",
-                                                         kept->type->codec, spec.identity->prefix, refused.what())));
-    }
+  } catch (...) {  // the user's codec, or too much for the format: converted
+    l2_.count_undecoded("encoding", spec.identity);
+    loaded.error = as_value_error(*kept->type, spec.prefix());
     loaded.node.reset();
     mine.wanted = false;
     mine.landing.remove = true;

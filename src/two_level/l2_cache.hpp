@@ -1,6 +1,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <span>
@@ -20,6 +21,9 @@
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
+
+/// The exception that is being handled, the codec's of `type`, as a ValueError. `prefix`: of its function, or empty.
+std::exception_ptr as_value_error(const TypeOps& type, std::string_view prefix);
 
 /// The operations of a manager on L2: read, write, remove, count, sweep, invalidate. Those that change a key fence L1
 /// too. Only with an L2, but for what says otherwise. Thread-safe.
@@ -68,7 +72,8 @@ class L2Cache {
   std::string pack(const Node& node, const EntryTerms& terms, std::span<const std::string> dependencies,
                    const Versions& versions, Duration load_cost, bool negative, const LeaseToken& generation,
                    std::uint32_t order) const;
-  void count_undecoded(std::string_view why);
+  /// `counted`: as Reach::counted.
+  void count_undecoded(std::string_view why, const Identity* counted);
   /// An invalidation of the value is pending, or may have been when it was read (`confirmed`: Pending's count before
   /// that).
   bool concerned(const EnvelopeView& view, std::string_view key, std::uint64_t confirmed) const;
@@ -84,9 +89,10 @@ class L2Cache {
   const Pending& pending() const { return confirmations().pending(); }
 
   struct Reading;
-  /// `keeps_found`: as Fetched::found. False: L2 is not used.
+  /// `counted`: as Reach::counted. `keeps_found`: as Fetched::found. False: L2 is not used.
   bool read(std::span<Fetched> items, std::span<const TypeOps* const> types, const Identity* reader,
-            const EntryTerms& terms, std::span<const std::string> dependencies, Versions& versions, bool keeps_found);
+            const Identity* counted, const EntryTerms& terms, std::span<const std::string> dependencies,
+            Versions& versions, bool keeps_found);
   void take_found(Fetched& item, Found& found, const Reading& reading);
   void take_plain(Fetched& item, const Found& found, const Reading& reading);
   void take_value(Fetched& item, const Found& found, const Reading& reading);

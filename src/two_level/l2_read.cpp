@@ -29,7 +29,7 @@ NodeRef L2Cache::decode(const KeyView& key, const TypeOps& type, std::string_vie
     NodeRef node = type.decode(key, payload);
     if (node) node->type = &type;
     return node;
-  } catch (const std::exception&) {  // the user's codec: these bytes are no value to it
+  } catch (...) {  // the user's codec: these bytes are no value to it
     return {};
   }
 }
@@ -113,6 +113,7 @@ class Fills {
 struct L2Cache::Reading {
   std::span<const TypeOps* const> types;
   const Identity* reader;
+  const Identity* counted;
   bool raw;
   const Versions& versions;
   bool keeps_found = true;  ///< what was found is wanted beside the value: a load decides by it
@@ -124,15 +125,15 @@ struct L2Cache::Reading {
 void L2Cache::read(std::span<Fetched> items, std::span<const TypeOps* const> types, const Identity* reader,
                    const EntryTerms& terms, std::span<const std::string> dependencies) {
   const auto kept = std::make_shared<Versions>();
-  if (!read(items, types, reader, terms, dependencies, *kept, true)) return;
+  if (!read(items, types, reader, reader, terms, dependencies, *kept, true)) return;
   for (Fetched& item : items) {
     if (item.asked) item.versions = kept;
   }
 }
 
 bool L2Cache::read(std::span<Fetched> items, std::span<const TypeOps* const> types, const Identity* reader,
-                   const EntryTerms& terms, std::span<const std::string> dependencies, Versions& versions,
-                   bool keeps_found) {
+                   const Identity* counted, const EntryTerms& terms, std::span<const std::string> dependencies,
+                   Versions& versions, bool keeps_found) {
   if (!levels_.used_by(terms)) return false;
   const TimeBudget::Operation budget(context_.time_limit());
   const std::uint64_t sequence_before = context_.sequence();
@@ -155,9 +156,15 @@ bool L2Cache::read(std::span<Fetched> items, std::span<const TypeOps* const> typ
   }
   const bool plain = terms.raw || std::ranges::any_of(types, [](const TypeOps* type) { return may_be_counter(*type); });
   const bool answered = !queries.empty() && l2_store().reader().read(queries, dependencies, versions, plain, !fill);
-  const Reading reading{types,           reader,          terms.raw,
-                        versions,        keeps_found,     l2_store().clock().to_server(context_.now()),
-                        sequence_before, confirmed_before};
+  const Reading reading{types,
+                        reader,
+                        counted,
+                        terms.raw,
+                        versions,
+                        keeps_found,
+                        l2_store().clock().to_server(context_.now()),
+                        sequence_before,
+                        confirmed_before};
   for (std::size_t n = 0; n < queries.size(); ++n) {
     Fetched& item = items[places[n]];
     if (answered) take_found(item, queries[n].found, reading);
@@ -175,7 +182,7 @@ void L2Cache::read(std::span<Fetched> items, std::span<const TypeOps* const> typ
   terms.level = !reach.l2 ? Level::l1 : reach.l1 ? Level::both : Level::l2;
   terms.raw = reach.raw;
   Versions versions;
-  read(items, types, nullptr, terms, {}, versions, false);
+  read(items, types, nullptr, reach.counted, terms, {}, versions, false);
   const auto found = std::ranges::count_if(items, [](const Fetched& item) { return bool(item.node); });
   counters_.add_hits(static_cast<std::uint64_t>(found));
 }
@@ -188,7 +195,7 @@ void L2Cache::take_found(Fetched& item, Found& found, const Reading& reading) {
     if (plain && !found.of_other_type) take_plain(item, found, reading);
     return;
   }
-  if (found.kind == Found::Kind::other) count_undecoded(decode_error_name(found.decode_error));
+  if (found.kind == Found::Kind::other) count_undecoded(decode_error_name(found.decode_error), reading.counted);
   if (found.kind == Found::Kind::value) take_value(item, found, reading);
   if (reading.keeps_found) item.found = std::make_shared<Found>(std::move(found));
 }
@@ -199,7 +206,7 @@ void L2Cache::take_plain(Fetched& item, const Found& found, const Reading& readi
     if (item.node || !(reading.raw || may_be_counter(*type))) continue;
     item.node = decode(item.key, *type, found.bytes);
   }
-  if (!item.node) return count_undecoded(reading.raw ? "raw" : "not_an_envelope");
+  if (!item.node) return count_undecoded(reading.raw ? "raw" : "not_an_envelope", reading.counted);
   item.node->created = item.node->refresh_at = item.node->fresh_until = item.node->stale_until = context_.now();
   item.freshness = Freshness::fresh;
 }
@@ -216,12 +223,12 @@ void L2Cache::take_value(Fetched& item, const Found& found, const Reading& readi
     if (item.node) return;
   }
   const auto has_codec = [&](const TypeOps* type) { return found.view.terms.codec == codec_fingerprint(type->codec); };
-  if (std::ranges::any_of(reading.types, has_codec)) count_undecoded("payload");
+  if (std::ranges::any_of(reading.types, has_codec)) count_undecoded("payload", reading.counted);
   item.freshness = Freshness::miss;
 }
 
-void L2Cache::count_undecoded(std::string_view why) {
-  context_.identities.manual({}).counters.add(Count::codec_errors);
+void L2Cache::count_undecoded(std::string_view why, const Identity* counted) {
+  (counted ? *counted : context_.identities.manual({})).counters.add(Count::codec_errors);
   if (undecoded_.first(why)) {
     context_.log(LogLevel::warning,
                  fmt::format("an entry at L2 could not be decoded ({}): such entries are misses (logged once)", why));

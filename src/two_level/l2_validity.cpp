@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <unordered_set>
 
 #include "entry/dependency.hpp"
 
@@ -35,8 +36,9 @@ bool carries_all(const EnvelopeView& entry, const std::vector<std::string>& name
   bool of_function = false;
   for (const TagVersion& tag : entry.tags) of_function = of_function || tag.name.starts_with(kFunctionMark);
   return !of_function || std::ranges::all_of(names, [&](const auto& name) {
+    const TagName wanted(name);
     for (const TagVersion& tag : entry.tags) {
-      if (tag.name == name) return true;
+      if (tag.name == wanted.view()) return true;
     }
     return false;
   });
@@ -51,9 +53,17 @@ bool may_be_counter(const TypeOps& type) { return type.codec == "i64"; }
 
 std::vector<std::string> dependencies_of(const Identity* identity, const std::vector<std::string>& tags) {
   std::vector<std::string> dependencies;
+  dependencies.reserve(tags.size() + 1);  // so that `known` refers to what does not move
   if (identity && identity->function) dependencies.push_back(function_dependency(identity->text()));
+  constexpr std::size_t kMany = 32;  // from which on a set is quicker than a look at each
+  std::unordered_set<std::string_view> known;
   for (const auto& tag : tags) {
-    if (std::ranges::find(dependencies, tag) == dependencies.end()) dependencies.push_back(tag);
+    const TagName name(tag);
+    const bool there = tags.size() < kMany ? std::ranges::find(dependencies, name.view()) != dependencies.end()
+                                           : known.contains(name.view());
+    if (there) continue;
+    dependencies.emplace_back(name.view());
+    if (tags.size() >= kMany) known.insert(dependencies.back());
   }
   return dependencies;
 }

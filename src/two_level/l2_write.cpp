@@ -1,10 +1,15 @@
 /// Storing values at L2.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdlib>
+#include <new>
 
+#include <dsta/cache/error.hpp>
 #include <dsta/cache/key.hpp>
 
 #include "base/time_budget.hpp"
+#include "entry/dependency.hpp"
 #include "entry/entry.hpp"
 #include "entry/tags.hpp"
 #include "l1/store.hpp"
@@ -30,8 +35,22 @@ constexpr std::chrono::hours kLifeByOtherClock{1};
 /// Reading it would end the connection, and so does writing it where the server's own limit is the default, the same.
 constexpr std::string_view kTooLarge = "the value is larger than max_reply_bytes, so it could not be read";
 
+constexpr std::string_view kTooManyTags = "the value has more tags than an entry at the server can note (65534)";
+
 std::int64_t microseconds(Duration duration) {
   return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
+}
+
+/// The bytes of a value of this type, which `write` returns. What the user's codec throws becomes a ValueError.
+template <class Write>
+std::string written(const TypeOps& type, const Write& write) {
+  try {
+    return write();
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (...) {  // converted
+    std::rethrow_exception(as_value_error(type, {}));
+  }
 }
 
 PutOutcome to_outcome(const Done& done) {
@@ -48,6 +67,23 @@ PutOutcome to_outcome(const Done& done) {
 }
 
 }  // namespace
+
+std::exception_ptr as_value_error(const TypeOps& type, std::string_view prefix) {
+  const auto refused = [&](std::string_view why) {
+    const std::string where = prefix.empty() ? std::string() : fmt::format(" under prefix '{}'", prefix);
+    return std::make_exception_ptr(
+        ValueError(fmt::format("the codec '{}' cannot write a value{}: {}", type.codec, where, why)));
+  };
+  try {
+    throw;
+  } catch (const ValueError&) {
+    return std::current_exception();
+  } catch (const std::exception& error) {
+    return refused(error.what());
+  } catch (...) {
+    return refused("it threw an exception that is not a std::exception");
+  }
+}
 
 Duration L2Cache::physical_life(TimePoint stale_until) const {
   if (stale_until == TimePoint::max()) return Duration::zero();
@@ -150,8 +186,11 @@ void L2Cache::write_raw(const std::vector<NodeRef>& nodes, std::vector<PutOutcom
   std::vector<EntryWriter::Put> puts;
   std::vector<std::size_t> places;
   for (std::size_t i = 0; i < nodes.size(); ++i) {
-    std::string bytes;
-    nodes[i]->type->encode(nodes[i]->value(), bytes);
+    const std::string bytes = written(*nodes[i]->type, [&] {
+      std::string out;
+      nodes[i]->type->encode(nodes[i]->value(), out);
+      return out;
+    });
     if (pending().concerns_key(nodes[i]->name())) continue;
     if (bytes.size() > context_.options.pool.max_reply_bytes) {
       outcomes[i] = {PutOutcome::not_stored_server, kTooLarge};
@@ -184,7 +223,9 @@ std::vector<EntryWriter::Put> L2Cache::encode_entries(const std::vector<NodeRef>
       outcomes[i] = {PutOutcome::not_stored_server, "no time was left to ask the server"};
       continue;
     }
-    std::string bytes = pack(*nodes[i], terms, dependencies, versions, {}, false, new_lease_token(), 0);
+    std::string bytes = written(*nodes[i]->type, [&] {
+      return pack(*nodes[i], terms, dependencies, versions, {}, false, new_lease_token(), 0);
+    });
     if (bytes.size() > context_.options.pool.max_reply_bytes) {
       outcomes[i] = {PutOutcome::not_stored_server, kTooLarge};
       continue;
@@ -200,6 +241,10 @@ SendOrder L2Cache::write_entries(const std::vector<NodeRef>& nodes, const EntryT
                                  std::vector<PutOutcome>& outcomes) {
   Versions versions;
   SendOrder order;
+  if (dependencies.size() >= kMaxDependencies) {
+    std::ranges::fill(outcomes, PutOutcome{PutOutcome::not_stored_server, kTooManyTags});
+    return order;
+  }
   bool known = l2_store().versions().guess(dependencies, life, versions);
   bool stands = false;  // and counts, with times that are not the server's
   for (int attempt = 0; attempt < kTries && known; ++attempt) {

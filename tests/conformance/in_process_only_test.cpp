@@ -120,5 +120,40 @@ TEST_P(InProcessOnly, WhateverTheLevel) {
   }
 }
 
+/// Every call that reads finds them, and every removal ends them.
+TEST_P(InProcessOnly, EveryReadFindsThemWhateverTheLevelAlsoRaw) {
+  const auto check = [&](auto f, auto value) {
+    SCOPED_TRACE(f.key_for(value));
+    EXPECT_FALSE(f.peek(value));
+    (void)f(value);
+    EXPECT_TRUE(f.peek(value));
+    (void)f.shared(value);
+    EXPECT_EQ(f.cache_info().loads, 1U);
+    EXPECT_TRUE(f.invalidate(value));
+    EXPECT_FALSE(f.peek(value));
+    EXPECT_TRUE(f.put(value, f(value)));
+    EXPECT_TRUE(f.peek(value));
+    f.cache_clear();
+    EXPECT_FALSE(f.peek(value));
+  };
+  for (const bool raw : {false, true}) {
+    for (const Level level : {Level::both, Level::l1, Level::l2}) {
+      const std::string prefix = std::to_string(static_cast<int>(level)) + (raw ? "raw" : "");
+      const EntryOptions options{.ttl = 60s, .prefix = "model" + prefix, .level = level, .raw = raw};
+      check(cache.cached(options, adding), 1);
+      // Keys of such calls say the type of their argument only roughly.
+      check(cache.cached({.ttl = 60s, .prefix = "open" + prefix, .level = level, .raw = raw},
+                         [](const auto& list) { return list.size(); }),
+            std::vector<std::vector<int>>{{1}, {2}});
+      const auto f = cache.cached(options, adding);
+      (void)f.many({1, 2});
+      const auto before = f.cache_info();
+      EXPECT_EQ(f.many({1, 2, 2})[1]->run(1), 3);
+      EXPECT_EQ(f.cache_info().loads, before.loads);
+      EXPECT_EQ(f.cache_info().hits, before.hits + 2);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace dsta::cache

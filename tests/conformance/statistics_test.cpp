@@ -100,6 +100,39 @@ TEST_P(Statistics, OfAFunctionAndAPrefix) {
   EXPECT_EQ(by_prefix.at("manual").sets, 1u);
 }
 
+TEST_P(Statistics, StaleHitsAreCountedAsSuchByEveryRead) {
+  const EntryOptions options{.ttl = 60s, .prefix = "p", .tags = {"t"}, .stale_for = 60s};
+  cache.set("a", 1, options), cache.set("b", 2, options), cache.set("c", 3, {.ttl = 60s, .prefix = "p"});
+  cache.invalidate_tag("t", TagMode::expire);
+  cache.clear_stats();
+  const auto expect_stale = [&](const char* call, std::uint64_t hits, std::uint64_t stale) {
+    EXPECT_EQ(cache.get_stats().hits, hits) << call;
+    EXPECT_EQ(cache.get_stats().stale_served, stale) << call;
+    cache.clear_stats();
+  };
+  (void)cache.get<int>("a", {.prefix = "p"});
+  expect_stale("get", 1, 1);
+  (void)cache.lookup<int>("a", {.prefix = "p"});
+  expect_stale("lookup", 1, 1);
+  (void)cache.get_many<int>({"a", "absent", "b", "c"}, {.prefix = "p"});
+  expect_stale("get_many", 3, 2);
+}
+
+TEST_P(Statistics, WhatCannotBeDecodedIsCountedForWhoAsked) {
+  if (embedded()) GTEST_SKIP() << "nothing is decoded";
+  const auto f = cache.cached({.ttl = 60s, .prefix = "f"}, [](int i) { return i; });
+  for (const std::string& key : {std::string("p:b"), f.key_for(1)})
+    server->command({"SET", at_server(key), "\xC1\xFF\xD5?"});
+  (void)cache.get<int>("b", {.prefix = "p"});
+  (void)cache.get_many<int>({"b"}, {.prefix = "p"});
+  (void)f.peek(1);
+  const auto by_prefix = cache.get_stats_by_prefix();
+  EXPECT_EQ(by_prefix.at("p").codec_errors, 2u);
+  ASSERT_TRUE(by_prefix.contains("f"));
+  EXPECT_EQ(by_prefix.at("f").codec_errors, 1u);
+  EXPECT_FALSE(by_prefix.contains("")) << "nobody asked without a prefix";
+}
+
 TEST_P(Statistics, RatesAreOfRequests) {
   cache.set("k", 1);
   for (int i = 0; i < 10; ++i) (void)cache.get<int>("k");

@@ -194,5 +194,32 @@ TEST_P(Tagged, OfAnyBytesAndMany) {
   }
 }
 
+TEST_P(Tagged, ClearingARawFunctionNeedsAPrefixOrNameAndSaysSo) {
+  const auto add_one = [](int n) { return n + 1; };
+  const EntryOptions cases[] = {{.ttl = 60s, .prefix = "f", .raw = true}, {.ttl = 60s, .name = "f", .raw = true}};
+  for (const EntryOptions& options : cases) {
+    const auto f = cache.cached(options, add_one);
+    EXPECT_EQ(f(1), 2);
+    f.cache_clear();
+    EXPECT_FALSE(f.peek(1));
+  }
+  const auto nameless = cache.cached({.ttl = 60s, .raw = true}, add_one);
+  EXPECT_EQ(nameless(1), 2);
+  cache.set("user:1", "Ada");
+  if (embedded()) {
+    nameless.cache_clear();
+    EXPECT_FALSE(nameless.peek(1));
+  } else {
+    try {
+      nameless.cache_clear();
+      ADD_FAILURE() << "its values cannot be told from others";
+    } catch (const ConfigError& error) {
+      EXPECT_NE(std::string(error.what()).find("give it a prefix"), std::string::npos) << error.what();
+    }
+    EXPECT_EQ(nameless.peek(1), 2) << "nothing was cleared";
+  }
+  EXPECT_EQ(cache.get("user:1"), "Ada");
+}
+
 }  // namespace
 }  // namespace dsta::cache

@@ -10,6 +10,7 @@
 #include <cctype>
 #include <functional>
 #include <latch>
+#include <list>
 #include <map>
 #include <memory>
 #include <stdexcept>
@@ -335,6 +336,58 @@ TEST(BatchOfAClosedManager, ItsLoaderHasTimeOfItsOwn) {
   cache.reset();
   EXPECT_EQ(f.many(std::vector<int>{1, 2})[1].value(), 2);
   EXPECT_EQ(end, TimePoint::max());
+}
+
+TEST(Batch, WhatAKeyBuilderThrowsOfAnItemIsItsOutcomeAlone) {
+  const auto evens_alone = [](int n) { return n % 2 != 0 ? throw std::domain_error("odd") : n; };
+  CacheManager cache;
+  std::vector<int> loaded;
+  const auto one_by_one =
+      cache.cached({.ttl = 60s, .prefix = "one"}, [](int n) { return 10 * n; }).key_builder(evens_alone);
+  const auto bulk = cache.cached({.ttl = 60s, .prefix = "bulk", .tags = {"t:{0}"}}, [](int n) { return 10 * n; })
+                        .key_builder(evens_alone)
+                        .bulk_loader([&](const std::vector<int>& items) {
+                          std::vector<int> answers;
+                          for (const int n : items) loaded.push_back(n), answers.push_back(10 * n);
+                          return answers;
+                        });
+  for (const auto& many :
+       {one_by_one.many({1, 2, 3, 4, 2, 1}), bulk.many({1, 2, 3, 4, 2, 1}), bulk.many({1, 2, 3, 4, 2, 1})}) {
+    ASSERT_EQ(many.size(), 6u);
+    EXPECT_EQ(many[1], 20);
+    EXPECT_EQ(many[3], 40);
+    EXPECT_EQ(many[4], 20);
+    for (const std::size_t odd : {0u, 2u, 5u}) EXPECT_THROW((void)many[odd].value(), std::domain_error);
+  }
+  EXPECT_EQ(loaded, (std::vector<int>{2, 4}));
+}
+
+/// An argument that can be made into a key and a tag, but not copied a second time.
+struct Fragile {
+  explicit Fragile(int value) : n(value) {}
+  Fragile(const Fragile& other) : n(other.n) {
+    if (n < 0) throw std::domain_error("negative");
+  }
+  int n;
+};
+inline void append_key(KeyWriter& key, const Fragile& value) { key(value.n); }
+
+TEST(Batch, AnItemThatCannotBeKeptFailsAlone) {
+  CacheManager cache;
+  const auto bulk = cache.cached({.ttl = 60s, .prefix = "bulk"}, [](const Fragile& one) { return 10 * one.n; })
+                        .bulk_loader([&](const std::vector<Fragile>& items) {
+                          std::vector<int> answers;
+                          for (const Fragile& one : items) answers.push_back(10 * one.n);
+                          return answers;
+                        });
+  std::list<Fragile> items;
+  for (const int n : {1, -2, 3, -4}) items.emplace_back(n);
+  const auto found = bulk.many(items);
+  ASSERT_EQ(found.size(), 4u);
+  EXPECT_EQ(found[0], 10);
+  EXPECT_EQ(found[2], 30);
+  EXPECT_THROW((void)found[1].value(), std::domain_error);
+  EXPECT_THROW((void)found[3].value(), std::domain_error);
 }
 
 }  // namespace

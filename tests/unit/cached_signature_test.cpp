@@ -1,9 +1,17 @@
 // What a wrapper knows of its function: names of templates, key builders of fewer arguments, tags of arguments,
 // wrappers of wrappers.
+#include <array>
+#include <deque>
+#include <map>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
 #include <typeinfo>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -77,6 +85,23 @@ namespace {
 
 using namespace std::chrono_literals;
 using namespace signature_test;
+
+template <class... T>
+inline constexpr bool all_borrowed = (detail::has_borrowed<detail::TypeList<T>> && ...);
+template <class... T>
+inline constexpr bool none_borrowed = (!detail::has_borrowed<detail::TypeList<T>> && ...);
+
+TEST(CachedSignature, AnArgumentOwnsItsTextAtEveryDepthOrIsRefused) {
+  using Text = const char*;
+  EXPECT_TRUE((all_borrowed<std::vector<Text>, std::array<Text, 2>, const std::deque<Text>&, std::span<const Text>,
+                            std::map<int, Text>, std::map<Text, int>>));
+  EXPECT_TRUE(
+      (all_borrowed<std::variant<int, Text>, std::optional<std::vector<Text>>, std::vector<std::pair<int, Text>>,
+                    std::tuple<int, std::vector<Text>>, std::vector<std::vector<char*>>>));
+  EXPECT_TRUE((all_borrowed<std::vector<int*>, std::vector<std::string_view>, std::variant<int, std::string_view>>));
+  EXPECT_TRUE((none_borrowed<std::string_view, std::optional<std::string_view>, std::span<const std::string>,
+                             std::pair<int, Text>, std::vector<std::string>, std::vector<int (*)(int)>>));
+}
 
 TEST(NameOfAFunction, AnInstanceOfATemplateHasItsArguments) {
   CacheManager cache;

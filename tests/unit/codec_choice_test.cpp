@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -13,6 +14,8 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -263,6 +266,28 @@ constexpr std::string_view name_of = codec<T>::name;
 template <class T>
 void expect_back(const T& value) {
   EXPECT_EQ(codec<T>::decode(encoded(value)), value) << name_of<T>;
+}
+
+/// An order, a hash and an equality, which a value read back would not have.
+template <class T>
+using OrderOf = bool (*)(const T&, const T&);
+template <class T>
+using HashOf = std::function<std::size_t(const T&)>;
+template <class... T>
+inline constexpr bool none_codable = (... &&
+                                      (!Codable<T> && !Codable<std::vector<T>> && !Codable<std::optional<T>> &&
+                                       !Codable<std::map<std::string, T>> && !Codable<std::shared_ptr<const T>>));
+
+TEST(CodecChoice, ASetOrMapWhoseFunctionsHaveStateHasNoCodecOfAnyKind) {
+  using Text = std::string;
+  EXPECT_TRUE((none_codable<std::set<int, OrderOf<int>>, std::multiset<Text, OrderOf<Text>>,
+                            std::map<Text, int, OrderOf<Text>>, std::multimap<int, int, OrderOf<int>>>));
+  EXPECT_TRUE((none_codable<std::unordered_set<Text, HashOf<Text>>, std::unordered_multiset<int, HashOf<int>>,
+                            std::unordered_map<Text, int, std::hash<Text>, OrderOf<Text>>,
+                            std::unordered_multimap<int, int, HashOf<int>>>));
+  EXPECT_TRUE((none_codable<std::map<Text, codec_choice::Position, OrderOf<Text>>>)) << "of a type with JSON";
+  EXPECT_TRUE(
+      (Codable<std::set<int, std::greater<>>> && Codable<std::map<Text, codec_choice::Position, std::greater<>>>));
 }
 
 TEST(CodecChoice, OnesOwnCodecComesFirstAlsoInsideOthers) {

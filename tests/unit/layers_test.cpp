@@ -186,6 +186,27 @@ TEST_F(LowHitRate, SurvivesClearedStatisticsAndACallbackThatThrows) {
   EXPECT_EQ(alarms[1].misses, 5000u);
 }
 
+TEST_F(LowHitRate, IsOfTheRequestsSinceStatisticsWereCleared) {
+  clean.cache.on_low_hit_rate(0.8, [&](const CacheStats& window) { alarms.push_back(window); });
+  requests(900, 100), look();
+  clean.cache.clear_stats();
+  requests(1000, 250), look();  // more than before, of each kind: the differences are no rate
+  EXPECT_EQ(alarms.size(), 0u);
+  clean.cache.clear_stats(), clean.cache.clear_stats();
+  requests(1000, 260), look();
+  ASSERT_EQ(alarms.size(), 1u);
+  EXPECT_EQ(std::tuple(alarms[0].hits, alarms[0].misses), std::tuple(1000u, 260u));
+}
+
+TEST_F(LowHitRate, IsNotReportedWithoutRequests) {
+  clean.cache.on_low_hit_rate(0.8, [&](const CacheStats& window) { alarms.push_back(window); }, {.min_requests = 0});
+  requests(10, 10), look();
+  EXPECT_EQ(alarms.size(), 1u);
+  look(), look();
+  requests(10, 10), look();
+  EXPECT_EQ(alarms.size(), 1u) << "an interval without requests has no rate, and so ends no fall";
+}
+
 TEST_F(LowHitRate, RefusesWhatIsNoRateAndWhatCannotBeCalled) {
   EXPECT_THROW(clean.cache.on_low_hit_rate(1.1, [](const CacheStats&) {}), ConfigError);
   EXPECT_THROW(clean.cache.on_low_hit_rate(-0.1, [](const CacheStats&) {}), ConfigError);

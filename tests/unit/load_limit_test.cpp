@@ -9,6 +9,7 @@
 #include <future>
 #include <latch>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -140,6 +141,30 @@ TEST_F(LoadLimits, OtherPrefixesAreNotConcerned) {
   room.await(1);
   EXPECT_EQ(api(1), 1);
   EXPECT_EQ(api(2), 2);
+  room.open();
+}
+
+TEST_F(LoadLimits, APrefixOfManualCallsIsLimitedHoweverManyThereAre) {
+  for (int i = 0; i < 600; ++i) cache.set("k", i, {.prefix = "p" + std::to_string(i)});
+  std::vector<std::string> prefixes = {"", "db", "p1", "p599", "(other)"};
+  for (const std::string& prefix : prefixes) cache.limit_loads(prefix, {.concurrent = 1, .queue = 0});
+  int there = 0;
+  for (const std::string& prefix : prefixes) {
+    const EntryOptions options{.prefix = prefix};
+    threads.emplace_back([&, options] {
+      cache.get_or_load(
+          "first", [&] { return room.stay(), 1; }, options);
+    });
+    room.await(++there);
+    try {
+      cache.get_or_load(
+          "second", [] { return 2; }, options);
+      ADD_FAILURE() << "loads beyond the limit of '" << prefix << "'";
+    } catch (const OverloadError& error) {
+      EXPECT_NE(std::string(error.what()).find("prefix '" + prefix + "'"), std::string::npos) << error.what();
+    }
+  }
+  cache.get_or_load("free", [] { return 3; }, {.prefix = "p598"});
   room.open();
 }
 

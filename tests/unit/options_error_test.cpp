@@ -55,6 +55,24 @@ TEST(OptionErrors, OfAPresetAreFoundWhereItIsSet) {
   EXPECT_EQ(clean.cache.get_ttl("k", {.prefix = "api"}), 5s);
 }
 
+TEST(OptionErrors, NameThePrefixOrNameThatWouldHaveNoEffect) {
+  CleanCache clean;
+  const EntryOptions with_prefix{.ttl = 5s, .prefix = "db"}, with_name{.ttl = 5s, .name = "f"};
+  for (const auto& [options, words] : {std::pair{with_prefix, ".prefix 'db'"}, std::pair{with_name, ".name 'f'"}}) {
+    const std::string of_manager = error_of([&] { CacheManager other(ManagerOptions{.defaults = options}); });
+    expect_says(of_manager, words);
+    expect_says(of_manager, "ManagerOptions::defaults");
+    const std::string of_preset = error_of([&] { clean.cache.set_preset("api", options); });
+    expect_says(of_preset, words);
+    expect_says(of_preset, "'api'");
+  }
+  EXPECT_TRUE(clean.cache.set("k", 1, {.prefix = "api"}));
+  EXPECT_EQ(clean.cache.get_ttl("k", {.prefix = "api"}), 300s) << "a preset that was refused has no effect";
+  clean.cache.set_preset("db", with_prefix);
+  EXPECT_TRUE(clean.cache.set("k", 1, {.prefix = "db"}));
+  EXPECT_EQ(clean.cache.get_ttl("k", {.prefix = "db"}), 5s) << "its own prefix";
+}
+
 TEST(OptionErrors, NameTheTimeThatMayNotBeNegative) {
   CacheManager cache;
   expect_says(error_of([&] { cache.set("k", 1, {.stale_for = -1s}); }), "stale_for");

@@ -3,9 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <limits>
+#include <optional>
+#include <ratio>
 #include <string>
+#include <type_traits>
 
 #include <dsta/cache/testing.hpp>
 
@@ -172,6 +177,47 @@ TEST(Options, DurationsThatDoNotFitBecomeForever) {
   EXPECT_EQ(kept(std::chrono::years(290)), std::chrono::years(290));
   EXPECT_EQ(kept(std::chrono::duration<double>(0.25)), 250ms);
   EXPECT_EQ(kept(std::chrono::duration<float, std::milli>(1.5F)), 1500us);
+}
+
+/// `Period`: of units whose counts need more than 64 bits on the way to nanoseconds.
+template <class Rep, class Period>
+void expect_exact(std::int64_t seconds) {
+  using Unit = std::chrono::duration<Rep, Period>;
+  constexpr std::int64_t kBillion = 1'000'000'000;
+  __extension__ using Wide = __int128;
+  const auto count = static_cast<Rep>(static_cast<Wide>(seconds) * Period::den / Period::num);
+  const auto exact = static_cast<std::int64_t>(static_cast<Wide>(count) * Period::num * kBillion / Period::den);
+  EXPECT_EQ(OptionalDuration(Unit(count)).value_or({}).count(), exact) << Period::num << '/' << Period::den;
+  if constexpr (std::is_signed_v<Rep>) {
+    EXPECT_EQ(OptionalDuration(Unit(-count)).value_or({}).count(), -exact) << Period::num << '/' << Period::den;
+  }
+}
+
+TEST(Options, DurationsThatFitAreExactWhateverTheirUnit) {
+  for (const std::int64_t days : {1, 241, 1'000, 100'000}) {
+    const std::int64_t seconds = days * 86'400;
+    expect_exact<std::int64_t, std::ratio<1, 44'100>>(seconds);
+    expect_exact<std::uint64_t, std::ratio<1, 48'000>>(seconds);
+    expect_exact<std::int64_t, std::ratio<1, 0x7fff'ffff>>(std::min<std::int64_t>(seconds, 4'000'000'000));
+    expect_exact<std::int64_t, std::ratio<1'001, 30'000>>(seconds);
+    expect_exact<std::int64_t, std::milli>(seconds);
+    expect_exact<std::int32_t, std::ratio<86'400>>(seconds);
+  }
+  expect_exact<std::int64_t, std::pico>(9'000'000);
+  static_assert(
+      OptionalDuration(std::chrono::duration<std::int64_t, std::ratio<1, 44'100>>(44'100'000'000'000)).value_or({}) ==
+      1'000'000'000s);
+}
+
+TEST(Options, ANegativeTtlOfZeroOrLessTurnsNegativeCachingOffAgain) {
+  for (const Duration none : {Duration(0), Duration(-1s), Duration::min()}) {
+    CleanCache clean({.defaults = {.negative_ttl = 30s}});
+    int runs = 0;
+    const auto f = clean.cache.cached({.negative_ttl = none}, [&](int) { return ++runs, std::optional<int>(); });
+    EXPECT_FALSE(f(1));
+    EXPECT_FALSE(f(1));
+    EXPECT_EQ(runs, 2);
+  }
 }
 
 TEST(Options, OfATtlJustUnderForeverTheShareOfItsFractionsIsTaken) {

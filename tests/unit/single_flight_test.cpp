@@ -61,6 +61,37 @@ TEST_F(SingleFlight, WaitersGetTheLeadersObjectItself) {
   for (const auto& value : values) EXPECT_EQ(value.get(), values[0].get());
 }
 
+TEST_F(SingleFlight, ACallerThatHasToWaitTwiceIsCountedOnce) {
+  std::latch first_loads(1), both_wait(2), again(3);
+  std::atomic<int> loads{0}, waits{0};
+  cache.core()->probe = [&](Core::Point point, std::string_view) {
+    if (point == Core::Point::before_wait) ++waits < 3 ? both_wait.count_down() : again.count_down();
+    if (point == Core::Point::before_load && loads == 1) again.count_down(2);  // the caller that leads now
+  };
+  const auto f = cache
+                     .cached({.ttl = 60s, .prefix = "named"},
+                             [&](int n) {
+                               if (++loads == 1) {
+                                 first_loads.count_down();
+                                 both_wait.wait();
+                               } else {
+                                 again.wait();
+                               }
+                               return n;
+                             })
+                     .adaptive_tags([](int) { return std::vector<std::string>{"t"}; });
+  std::vector<std::jthread> threads;
+  threads.emplace_back([&] { f(1); });
+  first_loads.wait();
+  cache.invalidate_tag("t");  // only the value says that it has this tag, so callers join the load
+  for (int i = 0; i < 2; ++i) threads.emplace_back([&] { f(1); });
+  threads.clear();
+  EXPECT_EQ(loads, 2);
+  EXPECT_EQ(waits, 3);
+  EXPECT_EQ(f.cache_info().coalesced, 2u);
+  EXPECT_EQ(f.cache_info().misses, 3u);
+}
+
 TEST_F(SingleFlight, AnErrorGoesToEveryWaiterAndTheNextCallLoads) {
   count_waiters(63);
   std::atomic<int> loads{0};

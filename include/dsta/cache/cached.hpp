@@ -91,7 +91,8 @@ class cached : public detail::BracedCall<cached<F>, F> {
   [[nodiscard]] std::optional<detail::result_t<F, const Arguments&...>> peek(const Arguments&... arguments) const;
 
   /// One call for each item of a range: an argument, or a tuple of arguments. Returns a std::vector<Outcome<R>> in the
-  /// order of the items. Equal items are loaded once, and each item has its own outcome.
+  /// order of the items. Equal items are loaded once, and each item has its own outcome. What a key_builder throws of an
+  /// item is that item's outcome.
   ///
   /// With a bulk_loader, one call of it loads all missing items that nobody else is loading; the others are waited for.
   /// Without one, F is called for one item after another.
@@ -118,6 +119,7 @@ class cached : public detail::BracedCall<cached<F>, F> {
   std::size_t invalidate_matching(const Leading&... leading) const;
 
   /// Invalidates every value of this function and of no other. Constant cost; memory is reclaimed later.
+  /// Throws ConfigError for a raw function without prefix and name, with a server.
   void cache_clear() const;
 
   // --- information

@@ -31,7 +31,15 @@ constexpr Duration saturate(std::chrono::duration<Rep, Period> d) {
   constexpr auto limit = std::chrono::duration_cast<Seconds>(Duration::max()).count();
   if (seconds >= limit) return Duration::max();
   if (seconds <= -limit) return Duration::min();
-  return std::chrono::duration_cast<Duration>(d);
+  if constexpr (std::integral<Rep>) {
+    // Of a time that fits, count * num is below 2^97 whatever the unit, and so fits with nine more digits. The standard
+    // cast multiplies in 64 bits: 240 days of samples at 44100 Hz overflow it.
+    __extension__ using Wide = __int128;
+    return Duration(
+        static_cast<Duration::rep>(static_cast<Wide>(d.count()) * Period::num * 1'000'000'000 / Period::den));
+  } else {
+    return std::chrono::duration_cast<Duration>(d);
+  }
 }
 }  // namespace detail
 

@@ -210,7 +210,8 @@ class CacheManager {
 
   // --- options
 
-  /// Defaults for everything under a prefix. Existing wrappers keep theirs. Throws ConfigError.
+  /// Defaults for everything under a prefix. Existing wrappers keep theirs. Throws ConfigError, also for a `name` or
+  /// another prefix among the options: those are given where a function is wrapped.
   void set_preset(const std::string& prefix, const EntryOptions& options);
 
   /// Runs at most `limit.concurrent` loads of functions under this prefix at once. At most `limit.queue` more calls

@@ -37,7 +37,7 @@ struct NamedPrefix {
 struct EntryOptions {
   /// How long a value is fresh. Default 300 s (ManagerOptions::default_ttl). Zero or less: do not store.
   OptionalDuration ttl = {};
-  /// First part of the key, as given. Default none.
+  /// First part of the key, as given. Default none. Only of a wrapper or a call, like `name`.
   std::string prefix = {};
   /// Name of the wrapped function, the key's part after the prefix. Default none: the prefix alone names it.
   std::string name = {};
@@ -62,6 +62,7 @@ struct EntryOptions {
   /// not expire together. Default 0.
   std::optional<double> jitter = {};
   /// Negative caching: the ttl of an empty std::optional that a wrapped function returned. Default: not stored.
+  /// Zero or less: not stored.
   OptionalDuration negative_ttl = {};
   /// An entry that nobody reads for this time expires. Default 0: never. L1 only.
   OptionalDuration idle_ttl = {};
@@ -162,7 +163,7 @@ struct ManagerOptions {
   std::string space = "dsta";
   /// The ttl if no other scope gives one. Default 300 s.
   OptionalDuration default_ttl = std::chrono::seconds(300);
-  /// Defaults of all entry options. Default: those of EntryOptions.
+  /// Defaults of all entry options but prefix and name, which are a ConfigError here. Default: those of EntryOptions.
   EntryOptions defaults = {};
   /// L1, the in-process store.
   L1Options l1 = {};

@@ -22,10 +22,10 @@ struct CacheStats {
   std::uint64_t early_refreshes = 0;  ///< refreshes started before the ttl ran out (refresh_ahead, xfetch)
   std::uint64_t fenced = 0;           ///< loaded values not stored: invalidated or refreshed again during the load
   std::uint64_t negative_hits = 0;    ///< hits on a cached empty optional (negative_ttl)
-  std::uint64_t rejected = 0;         ///< values not stored: too large for a shard
+  std::uint64_t rejected = 0;         ///< values not stored (too large, or of too long a key); counters not changed
   std::uint64_t codec_errors = 0;     ///< values that could not be encoded or decoded
   std::uint64_t shed = 0;             ///< loads refused because too many were running (OverloadError)
-  std::uint64_t invalidations = 0;    ///< tags, patterns, clears and flushes
+  std::uint64_t invalidations = 0;    ///< of calls (invalidate), tags, patterns, clears and flushes
 
   std::uint64_t evictions = 0;    ///< entries removed to stay within the budget (whole manager only)
   std::uint64_t expirations = 0;  ///< entries removed after their ttl and stale_for (whole manager only)

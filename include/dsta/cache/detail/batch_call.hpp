@@ -183,6 +183,10 @@ class BatchPlan {
   Step add(const KeyView& key);
   /// The tags of the last item, which is open.
   void set_tags(std::vector<std::string> tags);
+  /// The next item has no key: the exception that is being handled is its outcome.
+  void add_failed();
+  /// The same of the last item, which is open, and is not any more.
+  void fail_open();
   void load(const std::shared_ptr<BatchLoader>& loader);
 
   std::size_t size() const noexcept;
@@ -197,6 +201,35 @@ class BatchPlan {
   Items* items_;  // owned
 };
 
+/// Adds an item to the plan. What the user's code throws of it, the key_builder's above all, is its outcome alone.
+template <class R, class F, class... Arguments>
+void plan_item(const state_t<F>& state, std::deque<CallKey<F>>& keys, BatchPlan& plan, CallBatch<R, F>& loader,
+               const Arguments&... arguments) {
+  try {
+    keys.emplace_back(state, arguments...);
+  } catch (...) {  // handed over in the outcome
+    return plan.add_failed();
+  }
+  switch (plan.add(keys.back().view())) {
+    case BatchPlan::Step::repeated:
+      return keys.pop_back();
+    case BatchPlan::Step::found:
+      if constexpr (is_optional<R>) {
+        const bool empty = !plan.value(plan.size() - 1).template as<R>();
+        if (empty) state.identity->counters.add(Count::negative_hits);
+      }
+      return;
+    case BatchPlan::Step::open:
+      try {
+        auto tags = tags_for<F>(state, arguments...);
+        loader.add(arguments...);
+        plan.set_tags(std::move(tags));
+      } catch (...) {  // the same
+        plan.fail_open();
+      }
+  }
+}
+
 /// wrapper.many with a bulk loader.
 template <class R, class F, class Range>
 std::vector<Outcome<R>> call_batch(const std::shared_ptr<state_t<F>>& state, const Range& items) {
@@ -204,22 +237,7 @@ std::vector<Outcome<R>> call_batch(const std::shared_ptr<state_t<F>>& state, con
   BatchPlan plan(*state, kTypeOps<R>);
   auto loader = std::make_shared<CallBatch<R, F>>(state);
   for (const auto& item : items) {
-    with_item(item, [&](const auto&... arguments) {
-      const CallKey<F>& key = keys.emplace_back(*state, arguments...);
-      switch (plan.add(key.view())) {
-        case BatchPlan::Step::repeated:
-          return keys.pop_back();
-        case BatchPlan::Step::found:
-          if constexpr (is_optional<R>) {
-            const bool empty = !plan.value(plan.size() - 1).template as<R>();
-            if (empty) state->identity->counters.add(Count::negative_hits);
-          }
-          return;
-        case BatchPlan::Step::open:
-          plan.set_tags(tags_for<F>(*state, arguments...));
-          loader->add(arguments...);
-      }
-    });
+    with_item(item, [&](const auto&... arguments) { plan_item<R, F>(*state, keys, plan, *loader, arguments...); });
   }
   plan.load(loader);
   std::vector<Outcome<R>> outcomes;

@@ -42,20 +42,20 @@ detail::result_t<F, Arguments...> cached<F>::call(Arguments&&... arguments) cons
   const detail::CallKey<F> key(*state_, arguments...);
   if constexpr (kType.bitwise) {
     detail::Raw<R> raw;
-    if (state_->reads_here() && state_->core->hit_bitwise(key.view(), kType, *state_->identity, raw.bytes)) {
+    if (state_->reads_here(kType) && state_->core->hit_bitwise(key.view(), kType, *state_->identity, raw.bytes)) {
       count_negative(raw.value());
       return raw.value();
     }
   } else if constexpr (detail::kCopiesQuietly<R>) {
     std::optional<R> value;
-    if (state_->reads_here() &&
+    if (state_->reads_here(kType) &&
         state_->core->hit_by(key.view(), kType, *state_->identity, &detail::copy_into<R>, &value)) {
       count_negative(*value);
       return *std::move(value);
     }
   } else {
     detail::NodeRef node;
-    if (state_->reads_here() &&
+    if (state_->reads_here(kType) &&
         state_->core->read(key.view(), kType, state_->identity, node) == detail::Freshness::fresh) {
       state_->identity->counters.add(detail::Count::hits);
       count_negative(node.template as<R>());
@@ -73,7 +73,7 @@ std::shared_ptr<const detail::result_t<F, Arguments...>> cached<F>::shared(Argum
     constexpr const auto& kType = detail::call_type<F, R, Arguments...>();
     const detail::CallKey<F> key(*state_, arguments...);
     detail::NodeRef node;
-    if (state_->reads_here() &&
+    if (state_->reads_here(kType) &&
         state_->core->read(key.view(), kType, state_->identity, node) == detail::Freshness::fresh) {
       state_->identity->counters.add(detail::Count::hits);
     } else {
@@ -108,9 +108,9 @@ std::optional<detail::result_t<F, const Arguments&...>> cached<F>::peek(const Ar
     constexpr const auto& kType = detail::call_type<F, R, Arguments...>();
     const detail::CallKey<F> key(*state_, arguments...);
     detail::NodeRef node;
-    if (state_->reads_here()) {
+    if (state_->reads_here(kType)) {
       state_->core->read(key.view(), kType, state_->identity, node);
-    } else if (state_->may_read_here()) {
+    } else if (state_->may_read_here(kType)) {
       node = detail::read_with_tags(*state_, key.view(), kType, detail::tags_for<F>(*state_, arguments...));
     }
     if (!node && state_->core->has_l2() && kType.shareable) {
@@ -135,13 +135,13 @@ auto cached<F>::many(const Range& items) const {
     }
     std::map<std::string, std::size_t> first;
     for (const Item& item : items) {
-      auto key = detail::with_item(item, [&](const auto&... arguments) { return key_for(arguments...); });
-      const auto [known, fresh] = first.try_emplace(std::move(key), outcomes.size());
-      if (!fresh) {
-        outcomes.push_back(outcomes[known->second]);
-        continue;
-      }
       try {
+        auto key = detail::with_item(item, [&](const auto&... arguments) { return key_for(arguments...); });
+        const auto [known, fresh] = first.try_emplace(std::move(key), outcomes.size());
+        if (!fresh) {
+          outcomes.push_back(outcomes[known->second]);
+          continue;
+        }
         outcomes.emplace_back(detail::with_item(item, [&](const auto&... arguments) { return call(arguments...); }));
       } catch (...) {  // handed over in the outcome
         outcomes.emplace_back(std::current_exception());

@@ -196,7 +196,7 @@ class CallLoader<R, F, std::index_sequence<I...>, Kept...> final : public Loader
 template <class R, class F, std::size_t... I, class... Arguments>
 std::shared_ptr<Loader> make_indexed_loader(const std::shared_ptr<state_t<F>>& state, std::index_sequence<I...>,
                                             Arguments&&... arguments) {
-  if constexpr (check_result<R>()) {
+  if constexpr (check_result<R>() && (Signature<F>::known || check_kept<owned_t<parameter_t<F, I, Arguments>>...>())) {
     using Call = CallLoader<R, F, std::index_sequence<I...>, owned_t<parameter_t<F, I, Arguments>>...>;
     return make_block<Call, Loader>(state, std::forward<Arguments>(arguments)...);
   }

@@ -48,7 +48,7 @@ struct Identity {
   /// Wrappers of the function name different tags: each compares the tags of a value with its own before it takes it.
   std::atomic<bool> mixed_tags{false};
   // What a hit reads stands above the counters, and what changes with each entry below: so they share no cache line.
-  Counters counters = {};
+  mutable Counters counters = {};
   mutable std::atomic<std::uint32_t> references{0};  ///< of a function
   /// Manual calls stored something under this prefix; whatever tags they gave, others may not.
   std::atomic<bool> written_by_hand{false};

@@ -29,7 +29,7 @@ namespace detail {
 template <class T>
 concept JsonConvertible =
     std::same_as<T, nlohmann::json> ||
-    (!is_builtin<T> && !BinaryCodable<T> && (!MessageLike<T> || PrefersJson<T>) &&
+    (!is_builtin<T> && !BinaryCodable<T> && !holds<KeepsFunctions, T> && (!MessageLike<T> || PrefersJson<T>) &&
      std::default_initializable<T> && !std::convertible_to<T, std::string_view> &&
      requires(nlohmann::json& json, const nlohmann::json& read, const T& value, T& out) {
        nlohmann::to_json(json, value);

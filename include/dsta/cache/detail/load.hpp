@@ -70,11 +70,15 @@ std::string_view etag_of(const Node& node) noexcept;
 
 /// Whose value is loaded, and how it is to be kept.
 struct LoadSpec {
+  /// By which its loads are limited, and which errors name.
+  const std::string& prefix() const { return given_prefix ? *given_prefix : identity->prefix; }
+
   std::shared_ptr<const EntryTerms> terms;
   Identity* identity = nullptr;
   const TypeOps* type = nullptr;
-  bool names_tags = false;      ///< the value may name tags that are not known before
-  bool wants_previous = false;  ///< the loader is shown the value that it replaces
+  const std::string* given_prefix = nullptr;  ///< of a manual call that is counted under another
+  bool names_tags = false;                    ///< the value may name tags that are not known before
+  bool wants_previous = false;                ///< the loader is shown the value that it replaces
 };
 
 /// A load that outlives the call that asked for it: owns the function and its arguments.
@@ -136,6 +140,8 @@ struct Reach {
   bool l1 = true;
   bool l2 = false;
   bool raw = false;
+  const Identity* counted =
+      nullptr;  ///< for whom what cannot be decoded is counted; null: manual calls without a prefix
 };
 
 /// A key that L2 is asked for.

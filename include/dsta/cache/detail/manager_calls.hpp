@@ -62,8 +62,12 @@ std::optional<T> take_value(const NodeRef& node) {
 template <class R, class Load>
 class PlainLoader final : public Loader {
  public:
-  PlainLoader(Load load, EntryTerms given, Identity& counted) : load_(std::move(load)) {
+  PlainLoader(Load load, EntryTerms given, const std::string& prefix, Identity& counted) : load_(std::move(load)) {
     describe_load(*this, std::move(given), counted, kTypeOps<R>);
+    if (prefix != counted.prefix) {
+      prefix_ = prefix;
+      given_prefix = &prefix_;
+    }
     wants_previous = names_tags = kTakesContext<Load>;
   }
   Loaded load(const KeyView& key, const NodeRef& previous) override {
@@ -78,6 +82,7 @@ class PlainLoader final : public Loader {
 
  private:
   Load load_;
+  std::string prefix_;
 };
 
 template <class Load>
@@ -166,7 +171,7 @@ auto CacheManager::get_or_load(std::string_view key, Load load, const EntryOptio
     const auto core = core_;  // `load` may destroy the manager
     detail::Identity& identity = core->manual_writer(options.prefix);
     const auto loader = detail::make_block<detail::PlainLoader<R, Load>, detail::Loader>(
-        std::move(load), core->resolve(options), identity);
+        std::move(load), core->resolve(options), options.prefix, identity);
     return R(core->load(stored.view(), loader, detail::LoadMode::get).template as<R>());
   } else {
     return detail::refused<Result>();
@@ -192,7 +197,7 @@ Lookup<T> CacheManager::lookup(std::string_view key, const EntryOptions& options
     }
     found.source = Source::l1;
     if (!found.value && reach.l2) {
-      detail::Fetched item = detail::fetch_manual(*core_, stored.view(), kTypes.data(), kTypes.size(), reach);
+      detail::Fetched item = detail::fetch_manual(*core_, stored.view(), options, kTypes.data(), kTypes.size(), reach);
       node = std::move(item.node);
       if (node) found.value = detail::take_value<T>(node);
       freshness = item.freshness;
@@ -235,7 +240,7 @@ std::vector<std::optional<T>> CacheManager::get_many(const std::vector<std::stri
   if constexpr (detail::check_codable<T>()) {
     constexpr const auto& kTypes = detail::kReadableTypes<T>;
     detail::ManualReads reads(*core_, options, *kTypes[0], keys.size());
-    std::uint64_t hits = 0;
+    std::uint64_t hits = 0, stale = 0;
     for (std::size_t i = 0; i < keys.size(); ++i) {
       reads.add(keys[i]);
       for (const detail::TypeOps* type : kTypes) {
@@ -246,6 +251,7 @@ std::vector<std::optional<T>> CacheManager::get_many(const std::vector<std::stri
       }
       if (found[i]) {
         ++hits;
+        stale += reads.stale() ? 1 : 0;
       } else {
         reads.want();
       }
@@ -253,10 +259,13 @@ std::vector<std::optional<T>> CacheManager::get_many(const std::vector<std::stri
     reads.fetch(kTypes.data(), kTypes.size());
     for (std::size_t n = 0; n < reads.wanted(); ++n) {
       const detail::NodeRef& node = reads.fetched(n);
-      if (node && (found[reads.place(n)] = detail::take_value<T>(node))) ++hits;
+      if (!node || !(found[reads.place(n)] = detail::take_value<T>(node))) continue;
+      ++hits;
+      stale += reads.fetched_stale(n) ? 1 : 0;
     }
     detail::Counters& counters = core_->manual(options.prefix).counters;
     if (hits != 0) counters.add(detail::Count::hits, hits);
+    if (stale != 0) counters.add(detail::Count::stale_served, stale);
     if (hits != keys.size()) counters.add(detail::Count::misses, keys.size() - hits);
   }
   return found;

@@ -72,8 +72,8 @@ void count_manual_miss(Core& core, const KeyView& key, const EntryOptions& optio
 std::vector<SetResult> put_manual(Core& core, std::vector<NodeRef> nodes, const EntryOptions& options);
 
 /// An entry at L2, as one of the types.
-Fetched fetch_manual(Core& core, const KeyView& key, const TypeOps* const* types, std::size_t count,
-                     const Reach& reach);
+Fetched fetch_manual(Core& core, const KeyView& key, const EntryOptions& options, const TypeOps* const* types,
+                     std::size_t count, Reach reach);
 
 /// The keys of get_many, read from L1 and then from L2 at once. One thread.
 class ManualReads {
@@ -88,6 +88,8 @@ class ManualReads {
   void add(std::string_view key);
   /// The entry of the last key in L1; null when there is none.
   NodeRef read(const TypeOps& type);
+  /// What was read last is past its ttl.
+  bool stale() const noexcept;
   /// The last key is to be read from L2, if there is one.
   void want();
 
@@ -97,6 +99,7 @@ class ManualReads {
   /// Of those wanted, the entry and its place among all keys.
   const NodeRef& fetched(std::size_t i) const noexcept;
   std::size_t place(std::size_t i) const noexcept;
+  bool fetched_stale(std::size_t i) const noexcept;
 
  private:
   struct Items;

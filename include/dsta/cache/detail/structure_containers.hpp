@@ -29,6 +29,27 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
+/// An order, a hash or an equality that needs no state: decoding default-constructs it, and a function pointer would be
+/// null then.
+template <class... Functions>
+concept Stateless = (... && (std::is_empty_v<Functions> && std::default_initializable<Functions>));
+
+/// Sets and maps whose functions have state, which no codec can make again.
+struct KeepsFunctions {
+  static constexpr bool through_pointers = true;
+  template <class T>
+  static constexpr bool of = false;
+};
+template <class T>
+  requires requires { typename T::key_compare; }
+inline constexpr bool KeepsFunctions::of<T> = !Stateless<typename T::key_compare>;
+template <class T>
+  requires requires {
+    typename T::hasher;
+    typename T::key_equal;
+  }
+inline constexpr bool KeepsFunctions::of<T> = !Stateless<typename T::hasher, typename T::key_equal>;
+
 template <class C, class Traits, class A>
 inline constexpr bool has_structure<std::basic_string<C, Traits, A>> = Scalar<C>;
 template <class T, std::size_t N>
@@ -42,21 +63,23 @@ inline constexpr bool has_structure<std::list<T, A>> = can_be_part<T>;
 template <class T, class A>
 inline constexpr bool has_structure<std::forward_list<T, A>> = can_be_part<T>;
 template <class T, class C, class A>
-inline constexpr bool has_structure<std::set<T, C, A>> = can_be_part<T>;
+inline constexpr bool has_structure<std::set<T, C, A>> = can_be_part<T>&& Stateless<C>;
 template <class T, class C, class A>
-inline constexpr bool has_structure<std::multiset<T, C, A>> = can_be_part<T>;
+inline constexpr bool has_structure<std::multiset<T, C, A>> = can_be_part<T>&& Stateless<C>;
 template <class T, class H, class E, class A>
-inline constexpr bool has_structure<std::unordered_set<T, H, E, A>> = can_be_part<T>;
+inline constexpr bool has_structure<std::unordered_set<T, H, E, A>> = can_be_part<T>&& Stateless<H, E>;
 template <class T, class H, class E, class A>
-inline constexpr bool has_structure<std::unordered_multiset<T, H, E, A>> = can_be_part<T>;
+inline constexpr bool has_structure<std::unordered_multiset<T, H, E, A>> = can_be_part<T>&& Stateless<H, E>;
 template <class K, class V, class C, class A>
-inline constexpr bool has_structure<std::map<K, V, C, A>> = can_be_part<K>&& can_be_part<V>;
+inline constexpr bool has_structure<std::map<K, V, C, A>> = can_be_part<K>&& can_be_part<V>&& Stateless<C>;
 template <class K, class V, class C, class A>
-inline constexpr bool has_structure<std::multimap<K, V, C, A>> = can_be_part<K>&& can_be_part<V>;
+inline constexpr bool has_structure<std::multimap<K, V, C, A>> = can_be_part<K>&& can_be_part<V>&& Stateless<C>;
 template <class K, class V, class H, class E, class A>
-inline constexpr bool has_structure<std::unordered_map<K, V, H, E, A>> = can_be_part<K>&& can_be_part<V>;
+inline constexpr bool has_structure<std::unordered_map<K, V, H, E, A>> =
+    can_be_part<K>&& can_be_part<V>&& Stateless<H, E>;
 template <class K, class V, class H, class E, class A>
-inline constexpr bool has_structure<std::unordered_multimap<K, V, H, E, A>> = can_be_part<K>&& can_be_part<V>;
+inline constexpr bool has_structure<std::unordered_multimap<K, V, H, E, A>> =
+    can_be_part<K>&& can_be_part<V>&& Stateless<H, E>;
 
 /// Elements that lie in bytes of any alignment, for the constructors of containers: so each is written once, and not
 /// set to zero before.
@@ -249,11 +272,6 @@ template <class Container>
 concept Hashed = requires {
   typename Container::hasher;
 };
-
-/// An order, a hash or an equality that needs no state: decoding default-constructs it, and a function pointer would be
-/// null then.
-template <class... Functions>
-concept Stateless = (... && (std::is_empty_v<Functions> && std::default_initializable<Functions>));
 
 /// What a node of a tree or a hash table takes besides its element; of a hash table its bucket, too, and what lies
 /// behind the element as well as before it.

@@ -3,6 +3,7 @@
 #include <concepts>
 #include <cstddef>
 #include <memory>
+#include <new>
 #include <optional>
 #include <ranges>
 #include <string>
@@ -14,7 +15,6 @@
 
 #include <dsta/cache/codec.hpp>
 #include <dsta/cache/detail/std_types.hpp>
-#include <dsta/cache/error.hpp>
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -131,7 +131,9 @@ std::size_t heap_size(const T& value, int depth = 0) {
     std::string encoded;
     try {
       codec<T>::encode(value, encoded);
-    } catch (const Error&) {  // a value that cannot be written can be kept in memory all the same
+    } catch (const std::bad_alloc&) {
+      throw;
+    } catch (...) {  // the codec's own: a value that cannot be written can be kept in memory all the same
       return allocation(sizeof(T));
     }
     return allocation(encoded.size());

@@ -37,10 +37,20 @@ template <class... P>
 inline constexpr bool has_out_parameter<TypeList<P...>> =
     ((std::is_lvalue_reference_v<P> && !std::is_const_v<std::remove_reference_t<P>>) || ...);
 
+/// What a copy of an argument would still refer to: the caller's text or elements.
+struct BorrowsElements {
+  static constexpr bool through_pointers = false;
+  template <class T>
+  static constexpr bool of = RefersElsewhere::of<T>;
+};
+template <class T>
+  requires(!std::is_function_v<T>)
+inline constexpr bool BorrowsElements::of<T*> = true;
+
 template <class List>
 inline constexpr bool has_borrowed = false;
 template <class... P>
-inline constexpr bool has_borrowed<TypeList<P...>> = (holds_view<owned_t<P>> || ...);
+inline constexpr bool has_borrowed<TypeList<P...>> = (holds<BorrowsElements, owned_t<P>> || ...);
 
 /// The load can pass its own copy of an argument, which it keeps.
 template <class P>
@@ -99,6 +109,27 @@ consteval bool check_result() {
   return false;
 }
 
+/// Text of the caller's, which a key can say. Of other pointers the key says why not.
+template <class T>
+inline constexpr bool borrows_text = RefersElsewhere::of<T>;
+template <class T>
+inline constexpr bool borrows_text<T*> = TextLike<T*>;
+struct BorrowsText {
+  static constexpr bool through_pointers = false;
+  template <class T>
+  static constexpr bool of = borrows_text<T>;
+};
+
+/// Says in one sentence why arguments of a call with open parameter types cannot be kept; true when they can.
+template <class... Kept>
+consteval bool check_kept() {
+  constexpr bool borrowed = (holds<BorrowsText, Kept> || ...);
+  static_assert(!borrowed,
+                "an argument holds views or pointers to text that the cache cannot keep alive while it loads: pass a "
+                "container that owns its elements, such as std::vector<std::string>");
+  return !borrowed;
+}
+
 /// Says in one sentence why F cannot be wrapped; true when it can (or when only a call can tell).
 template <class F>
 consteval bool check_function() {
@@ -118,9 +149,10 @@ consteval bool check_function() {
                     "return everything it works out");
       return false;
     } else if constexpr (has_borrowed<Parameters>) {
-      static_assert(always_false<F>,
-                    "the function takes views that the cache cannot keep alive while it loads: take a container that "
-                    "owns its elements, such as std::vector<std::string>");
+      static_assert(
+          always_false<F>,
+          "the function takes views or pointers that the cache cannot keep alive while it loads: take a container "
+          "that owns its elements, such as std::vector<std::string>");
       return false;
     } else if constexpr (!take_copies<Parameters>) {
       static_assert(

@@ -148,10 +148,12 @@ struct WrapperBase {
   WrapperBase& operator=(const WrapperBase&) = delete;
 
   bool is_raw() const { return terms->raw; }
-  /// False where L1 is not to be used although it is there.
-  bool reads_here() const { return may_read_here() && !identity->mixed_tags.load(std::memory_order_relaxed); }
-  /// The same where the tags of what is found are compared.
-  bool may_read_here() const { return in_process || !core->has_l2(); }
+  /// False where L1 is not to be used for values of this type although it is there.
+  bool reads_here(const TypeOps& type) const {
+    return may_read_here(type) && !identity->mixed_tags.load(std::memory_order_relaxed);
+  }
+  /// The same where the tags of what is found are compared. What never leaves the process is here, whatever the level.
+  bool may_read_here(const TypeOps& type) const { return in_process || !type.shareable || !core->has_l2(); }
 
   std::shared_ptr<Core> core;
   std::shared_ptr<const EntryTerms> terms;
