@@ -1,7 +1,9 @@
 #include <dsta/cache/executor.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
+#include <cstdint>
 #include <list>
 #include <memory>
 #include <thread>
@@ -9,6 +11,7 @@
 
 #include <dsta/cache/error.hpp>
 
+#include "base/fork_count.hpp"
 #include "base/mutex.hpp"
 #include "base/thread.hpp"
 
@@ -21,19 +24,24 @@ namespace {
 /// thread cannot be joined: it ends by itself, and what it still touches is shared with it.
 class ThreadPool final : public Executor {
  public:
-  ThreadPool(std::size_t threads, std::size_t queue)
-      : most_threads_(threads), most_waiting_(queue), state_(std::make_shared<State>()) {}
+  ThreadPool(std::size_t threads, std::size_t queue) : most_threads_(threads), most_waiting_(queue), home_(new Home) {}
 
   ~ThreadPool() override {
+    const std::unique_ptr<Home> home(home_.load());
+    if (home->forks != detail::fork_count()) {
+      detail::leave_to_parent(home->state);
+      return;
+    }
+    State& state = *home->state;
     Tasks dropped;  // unlike a deque it needs no memory
     std::vector<std::thread> threads;
     {
-      const detail::MutexLock lock(state_->mutex);
-      state_->closed = true;
-      dropped.swap(state_->waiting);
-      threads.swap(state_->threads);
+      const detail::MutexLock lock(state.mutex);
+      state.closed = true;
+      dropped.swap(state.waiting);
+      threads.swap(state.threads);
     }
-    state_->wake.notify_all();
+    state.wake.notify_all();
     dropped.clear();  // before joining: what runs may wait for what will never run
     for (auto& thread : threads) {
       thread.get_id() == std::this_thread::get_id() ? thread.detach() : thread.join();
@@ -41,13 +49,14 @@ class ThreadPool final : public Executor {
   }
 
   bool try_post(std::function<void()> task) override {
-    State& state = *state_;
+    const Home& home = this_process();
+    State& state = *home.state;
     const detail::MutexLock lock(state.mutex);
     if (state.closed || state.waiting.size() >= most_waiting_) return false;
     std::vector<std::thread>& threads = state.threads;
     if (state.idle <= state.waiting.size() && threads.size() < most_threads_) {
       threads.reserve(threads.size() + 1);
-      std::thread started = detail::start_thread("dsta-pool", [own = state_] { work(*own); });
+      std::thread started = detail::start_thread("dsta-pool", [own = home.state] { work(*own); });
       // Those that there are take the task; without any it is refused, and the next task tries again.
       if (started.joinable()) threads.push_back(std::move(started));
       if (threads.empty()) return false;
@@ -68,6 +77,21 @@ class ThreadPool final : public Executor {
     std::vector<std::thread> threads DSTA_GUARDED_BY(mutex);
   };
 
+  /// The state of one process. In the child of a fork the threads are missing, and whatever the parent's were doing to
+  /// theirs will never be finished.
+  struct Home {
+    std::uint32_t forks = detail::fork_count();
+    std::shared_ptr<State> state = std::make_shared<State>();
+  };
+
+  const Home& this_process() {
+    Home* home = home_.load(std::memory_order_acquire);
+    if (home->forks == detail::fork_count()) return *home;
+    auto mine = std::make_unique<Home>();
+    // Of several threads one replaces it; the parent's is left as it is.
+    return home_.compare_exchange_strong(home, mine.get(), std::memory_order_acq_rel) ? *mine.release() : *home;
+  }
+
   static void work(State& state) {
     detail::MutexLock lock(state.mutex);
     for (;;) {
@@ -87,7 +111,7 @@ class ThreadPool final : public Executor {
 
   const std::size_t most_threads_;
   const std::size_t most_waiting_;
-  const std::shared_ptr<State> state_;
+  std::atomic<Home*> home_;  ///< owned
 };
 
 }  // namespace

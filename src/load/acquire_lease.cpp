@@ -161,6 +161,9 @@ void LeaseCoordinator::Acquisition::act_on(std::size_t n) {
     case LeaseStep::back_off:
       coordinator_.back_off(flight, std::nullopt);
       break;
+    case LeaseStep::refresh:  // without a lease what it brings could not be stored
+      coordinator_.back_off(flight, coordinator_.l2_store().clock().to_local(found.view.terms.created));
+      break;
     default:
       load_alone(i);
   }

@@ -64,11 +64,20 @@ class LoadRunner {
   void load_alone(Batch& batch, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run, LoadPlace& place);
   /// Gets a place among the loads of the prefix. False: the flights have landed without one.
   bool enter(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, LoadPlace& place);
-  bool wait_for_unclaimed(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, LoadPlace& place);
+  /// Which loads run without a claim: those that got none at L2, or all that this process keeps for itself while it
+  /// cannot learn what others invalidate.
+  struct IsUnclaimed {
+    bool with_l2, lags;
+    bool operator()(const OwnedLoads& owned, std::size_t i) const {
+      return with_l2 ? owned.claims[i].kind == Claim::Kind::none : lags;
+    }
+  };
+  bool wait_for_landing(const Batch& waiting, const std::shared_ptr<Flight>& running, TimePoint limit);
+  bool begin_unclaimed(OwnedLoads& owned, const LoadSpec& spec, LoadUrgency urgency, LoadPlace& place,
+                       const IsUnclaimed& is_unclaimed);
   void load_owned(OwnedLoads& owned, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run, LoadPlace& place);
   std::vector<Loaded> call_loader(const OwnedLoads& owned, const LoadSpec& spec, const RunLoader& run, LoadPlace& place,
                                   Duration& took);
-  void mark_begun(const OwnedLoads& owned, bool with_l2, bool lags);
   NodeRef previous_value(const Flight& flight, const Claim& claim);
 
   /// Decides what is to become of what a flight brought.

@@ -100,32 +100,65 @@ bool LoadRunner::enter(const Batch& batch, const LoadSpec& spec, LoadUrgency urg
   return false;
 }
 
-/// Case 7 of flight.hpp: of loads of one key without a claim one runs at a time, for those who came before it began.
-/// Who waits for it holds no place, which that load, or one that it waits for, may need. False: the queue for a place
-/// is full, and the flight has ended.
-bool LoadRunner::wait_for_unclaimed(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, LoadPlace& place) {
-  const std::shared_ptr<Flight>& flight = batch.flights[0];
+/// Waits until `running` has landed. False: it has not by `limit`, or waits for this thread's load itself.
+bool LoadRunner::wait_for_landing(const Batch& waiting, const std::shared_ptr<Flight>& running, TimePoint limit) {
   const TimeBudget::Pause others_time;
-  const TimePoint limit = std::chrono::steady_clock::now() + Leases::kLife;
-  bool waits = true;
-  while (const auto running = waits ? context_.store.begin_unclaimed(*flight) : nullptr) {
-    place.give_up();
+  for (const auto& flight : waiting.flights) {
     flight->wait_for({}, running->leader.load(std::memory_order_acquire));
-    try {
-      const WaitScope scope(running);
-      const PlacesLent lent;
-      MutexLock lock(running->mutex);
-      while (!running->landed && running->landing.wait_until(lock.native(), limit) != std::cv_status::timeout) {
-      }
-      waits = running->landed;
-    } catch (const RecursiveLoadError&) {  // that load waits for this thread's
-      waits = false;
-    }
-    if (!enter(batch, spec, urgency, place)) return false;
   }
-  if (!waits) context_.store.begin_unclaimed_beside(*flight);
-  flight->wait_no_more();
-  return true;
+  bool landed = false;
+  try {
+    const WaitScope scope(running);
+    const PlacesLent lent;
+    MutexLock lock(running->mutex);
+    while (!running->landed && running->landing.wait_until(lock.native(), limit) != std::cv_status::timeout) {
+    }
+    landed = running->landed;
+  } catch (const RecursiveLoadError&) {
+  }
+  for (const auto& flight : waiting.flights) flight->wait_no_more();
+  return landed;
+}
+
+/// Case 7 of flight.hpp: of loads of one key without a claim one runs at a time, for those who came before it began. Of
+/// a batch the other keys do not wait for that: it is given up, and its callers ask again. Who waits holds no place,
+/// which the load that runs may need. False: nothing is left to be loaded here.
+bool LoadRunner::begin_unclaimed(OwnedLoads& owned, const LoadSpec& spec, LoadUrgency urgency, LoadPlace& place,
+                                 const IsUnclaimed& is_unclaimed) {
+  bool any = false;
+  for (std::size_t i = 0; i < owned.flights.size(); ++i) any = any || is_unclaimed(owned, i);
+  if (!any) return true;
+  const TimePoint limit = std::chrono::steady_clock::now() + Leases::kLife;
+  bool waits = urgency != LoadUrgency::beside;
+  for (;;) {
+    OwnedLoads begun;
+    Batch put_off;
+    std::shared_ptr<Flight> running;
+    for (std::size_t i = 0; i < owned.flights.size(); ++i) {
+      const auto& flight = owned.flights[i];
+      auto other = is_unclaimed(owned, i) && waits ? context_.store.begin_unclaimed(*flight) : nullptr;
+      if (other) {
+        put_off.add(owned.items[i], flight);
+        running = std::move(other);
+        continue;
+      }
+      if (is_unclaimed(owned, i) && !waits) context_.store.begin_unclaimed_beside(*flight);
+      begun.add(owned.items[i], flight, std::move(owned.claims[i]));
+    }
+    if (!begun.empty()) {
+      defer(put_off);
+      owned = std::move(begun);
+      return true;
+    }
+    place.give_up();
+    waits = wait_for_landing(owned, running, limit);
+    const auto is_wanted = [](const auto& flight) { return flight->callers.load(std::memory_order_relaxed) != 0; };
+    if (!waits && Background::on_task() && std::ranges::none_of(owned.flights, is_wanted)) {
+      for (const auto& flight : owned.flights) abandon(*flight);  // a hung loader is to fill no pool
+      return false;
+    }
+    if (!enter(owned, spec, urgency, place)) return false;
+  }
 }
 
 void LoadRunner::load_owned(OwnedLoads& owned, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run,
@@ -136,19 +169,18 @@ void LoadRunner::load_owned(OwnedLoads& owned, const LoadSpec& spec, LoadUrgency
   // Whatever is to be kept by this process alone while it cannot learn what others invalidate. Asked once, as a flight
   // is either without a claim from here on or begins its loader as one that may be joined.
   const bool lags = !with_l2 && trust_.lags();
-  if (owned.flights.size() == 1 && (with_l2 ? owned.claims[0].kind == Claim::Kind::none : lags)) {
-    if (urgency == LoadUrgency::beside) {
-      context_.store.begin_unclaimed_beside(*owned.flights[0]);
-    } else if (!wait_for_unclaimed(owned, spec, urgency, place)) {
-      return;
-    }
-  }
+  const IsUnclaimed is_unclaimed{with_l2, lags};
+  if (!begin_unclaimed(owned, spec, urgency, place, is_unclaimed)) return;
   if (background && context_.closed()) {
     for (const auto& flight : owned.flights) abandon(*flight);
     return;
   }
   Duration took{};
-  if (trust_.limited()) mark_begun(owned, with_l2, lags);
+  if (trust_.limited()) {
+    for (std::size_t i = 0; i < owned.flights.size(); ++i) {
+      if (!is_unclaimed(owned, i)) context_.store.begin_loading(*owned.flights[i]);
+    }
+  }
   std::vector<Loaded> loaded = call_loader(owned, spec, run, place, took);
   std::vector<Prepared> prepared;
   prepared.reserve(loaded.size());
@@ -189,17 +221,6 @@ std::vector<Loaded> LoadRunner::call_loader(const OwnedLoads& owned, const LoadS
     for (Loaded& one : loaded) one.error = error;
   }
   return loaded;
-}
-
-void LoadRunner::mark_begun(const OwnedLoads& owned, bool with_l2, bool lags) {
-  for (std::size_t i = 0; i < owned.flights.size(); ++i) {
-    Flight& flight = *owned.flights[i];
-    if (with_l2 ? owned.claims[i].kind != Claim::Kind::none : !lags) {
-      context_.store.begin_loading(flight);
-    } else if (owned.flights.size() > 1) {
-      context_.store.begin_unclaimed_beside(flight);
-    }
-  }
 }
 
 void LoadRunner::run_load(const std::shared_ptr<Flight>& flight, Loader& loader, LoadUrgency urgency) noexcept {

@@ -1,11 +1,15 @@
 /// Counters at L2: the server's own integers, and entries that hold one.
 
+#include <string>
+#include <variant>
+
 #include <dsta/cache/key.hpp>
 
 #include "base/time_budget.hpp"
 #include "entry/entry.hpp"
 #include "entry/integer_errors.hpp"
 #include "l1/store.hpp"
+#include "l2/values/compression.hpp"
 #include "two_level/l2_cache.hpp"
 
 namespace dsta::cache {
@@ -20,7 +24,11 @@ std::optional<std::int64_t> decode_integer(const EnvelopeView& view) {
       &kTypeOps<std::uint64_t>, &kTypeOps<std::uint32_t>, &kTypeOps<std::uint16_t>, &kTypeOps<std::uint8_t>};
   for (const TypeOps* type : kIntegers) {
     if (codec_fingerprint(type->codec) != view.terms.codec) continue;
-    return codec<std::int64_t>::decode(view.payload);
+    if (view.terms.uncompressed_size == 0) return codec<std::int64_t>::decode(view.payload);
+    constexpr std::size_t kLongest = 32;
+    const auto bytes = decompress(view.payload, view.terms.uncompressed_size, kLongest);
+    const auto* const text = std::get_if<std::string>(&bytes);
+    return text ? codec<std::int64_t>::decode(*text) : std::nullopt;
   }
   return std::nullopt;
 }

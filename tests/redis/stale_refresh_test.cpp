@@ -124,5 +124,23 @@ TEST_P(StaleRefresh, ThatFailedPutsOffNoneOfALaterValue) {
   EXPECT_TRUE(eventually([&] { return theirs(1) == 9; })) << "the pause was for the value before";
 }
 
+// Nor again and again where what it brings cannot be stored.
+TEST_P(StaleRefresh, WithoutScriptsIsPaused) {
+  CacheManager here(over_redis(server->url(), GetParam(), 5s));
+  ASSERT_TRUE(!GetParam() || l1_is_up(here));
+  const EntryOptions options{.ttl = 60s, .prefix = "f", .tags = {"prices"}, .stale_for = 60s};
+  std::atomic<int> loads{0};
+  const auto f = here.cached(options, std::function<int(int)>([&](int) { return ++loads; }));
+  ASSERT_TRUE(f.put(1, 7));
+  here.invalidate_tag("prices", TagMode::expire);
+  server->command({"ACL", "SETUSER", "default", "-eval", "-evalsha"});
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_EQ(f(1), 7);
+    std::this_thread::sleep_for(1ms);
+  }
+  server->command({"ACL", "SETUSER", "default", "+eval", "+evalsha"});
+  EXPECT_LE(loads, 3);
+}
+
 }  // namespace
 }  // namespace dsta::cache

@@ -3,6 +3,8 @@
 #include <dsta/cache/testing.hpp>
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <future>
@@ -90,6 +92,30 @@ TEST(ThreadPool, AManagersLastTraceMayBeDroppedOnItsOwnPool) {
 }
 
 TEST(ThreadPool, WithoutThreadsIsRefused) { EXPECT_THROW(thread_pool(0), ConfigError); }
+
+TEST(ThreadPool, RunsTasksInTheChildOfAFork) {
+  auto pool = thread_pool(1, 2);
+  const auto runs = [&] {
+    auto done = std::make_shared<std::promise<void>>();
+    auto future = done->get_future();
+    return pool->try_post([done] { done->set_value(); }) && future.wait_for(10s) == std::future_status::ready;
+  };
+  std::promise<void> goes_on;
+  ASSERT_TRUE(runs());
+  ASSERT_TRUE(pool->try_post([waits = goes_on.get_future().share()] { waits.wait(); })) << "its thread is busy";
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    const bool all = runs() && runs();
+    pool.reset();
+    ::_exit(all ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  goes_on.set_value();
+  EXPECT_TRUE(runs());
+}
 
 }  // namespace
 }  // namespace dsta::cache

@@ -256,5 +256,31 @@ INSTANTIATE_TEST_SUITE_P(That, UselessExecutor,
                                            std::make_shared<testing_support::DroppingExecutor>(),
                                            std::make_shared<testing_support::ThrowingExecutor>()));
 
+// A function's key may be used by hand: its loads share no flight with others, and yet no older value comes back.
+TEST_F(SingleFlight, AnOlderLoadOfAKeyByOthersReplacesNoNewerOne) {
+  std::atomic<int> source{1};
+  for (const bool by_function : {false, true}) {
+    source = 1;
+    cache.flush_all();
+    std::latch begun(1), goes_on(1);
+    const auto held = [&] {
+      const int seen = source;
+      begun.count_down();
+      goes_on.wait();
+      return seen;
+    };
+    const auto f = cache.cached({.ttl = 60s, .prefix = "p"},
+                                std::function<int(std::string)>([&](const std::string&) { return held(); }));
+    std::jthread older(
+        [&] { EXPECT_EQ(by_function ? f("k") : cache.get_or_load("k", held, {.ttl = 60s, .prefix = "p"}), 1); });
+    begun.wait();
+    source = 2;
+    EXPECT_EQ(cache.get_or_load("p:k", [&] { return source.load(); }, {.ttl = 60s}), 2);
+    goes_on.count_down();
+    older.join();
+    EXPECT_EQ(cache.get<int>("p:k"), 2);
+  }
+}
+
 }  // namespace
 }  // namespace dsta::cache
