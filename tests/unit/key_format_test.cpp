@@ -275,5 +275,21 @@ TEST(OwnKeys, OfATypeItselfCountAndThoseOfABaseOrAConversionDoNot) {
   EXPECT_EQ(key_of(own), "p:(BTC,5,)");
 }
 
+TEST(KeyFormat, WideCharactersAreTheNumbersThatTheyAre) {
+  EXPECT_EQ(key_of(L'a', u8'a', u'a', U'a'), "p:97:97:97:97");
+  EXPECT_EQ(key_of(L'\x1F600', u'\xFFFF', U'\x1F600'), "p:128512:65535:128512");
+  EXPECT_EQ(key_of(L'\0', u8'\xFF'), "p:0:255");
+  CacheManager cache;
+  const auto f =
+      cache.cached({.ttl = 1h, .prefix = "f", .tags = {"t:{0}"}}, [](wchar_t c, char16_t d) { return c + d; });
+  EXPECT_EQ(f(L'a', u'b'), 195);
+  EXPECT_EQ(f.peek(L'a', u'b'), 195);
+  EXPECT_FALSE(f.peek(L'b', u'a'));
+  const auto open = cache.cached({.ttl = 1h, .prefix = "open"}, [](auto c) { return sizeof c; });
+  EXPECT_EQ(open(U'a'), 4u);
+  EXPECT_EQ(open(u'a'), 2u);
+  EXPECT_NE(open.key_for(U'a'), open.key_for(u'a'));
+}
+
 }  // namespace
 }  // namespace dsta::cache
