@@ -52,14 +52,14 @@ class ThreadPool final : public Executor {
     const Home& home = this_process();
     State& state = *home.state;
     const detail::MutexLock lock(state.mutex);
-    if (state.closed || state.waiting.size() >= most_waiting_) return false;
+    if (state.closed || !state.has_room(most_threads_, most_waiting_)) return false;
     std::vector<std::thread>& threads = state.threads;
     if (state.idle <= state.waiting.size() && threads.size() < most_threads_) {
       threads.reserve(threads.size() + 1);
       std::thread started = detail::start_thread("dsta-pool", [own = home.state] { work(*own); });
       // Those that there are take the task; without any it is refused, and the next task tries again.
       if (started.joinable()) threads.push_back(std::move(started));
-      if (threads.empty()) return false;
+      if (threads.empty() || !state.has_room(threads.size(), most_waiting_)) return false;
     }
     state.waiting.push_back(std::move(task));
     state.wake.notify_one();
@@ -73,8 +73,15 @@ class ThreadPool final : public Executor {
     std::condition_variable wake;
     Tasks waiting DSTA_GUARDED_BY(mutex);
     std::size_t idle DSTA_GUARDED_BY(mutex) = 0;
+    std::size_t busy DSTA_GUARDED_BY(mutex) = 0;  ///< threads that run a task
     bool closed DSTA_GUARDED_BY(mutex) = false;
     std::vector<std::thread> threads DSTA_GUARDED_BY(mutex);
+
+    /// For one more task, with so many threads. What one is free for, or is just going to take, does not wait.
+    bool has_room(std::size_t of_threads, std::size_t most_waiting) const DSTA_REQUIRES(mutex) {
+      const std::size_t taken = waiting.size() + busy;
+      return taken < of_threads || taken - of_threads < most_waiting;
+    }
   };
 
   /// The state of one process. In the child of a fork the threads are missing, and whatever the parent's were doing to
@@ -102,10 +109,12 @@ class ThreadPool final : public Executor {
       {
         const std::function<void()> task = std::move(state.waiting.front());
         state.waiting.pop_front();
+        ++state.busy;
         lock.unlock();
         task();
       }
       lock.lock();
+      --state.busy;
     }
   }
 

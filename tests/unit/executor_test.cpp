@@ -54,6 +54,21 @@ TEST(ThreadPool, RefusesAtOnceWhenItsQueueIsFull) {
   release.count_down();
 }
 
+TEST(ThreadPool, WithoutAQueueItTakesWhatAThreadIsFreeFor) {
+  for (const std::size_t threads : {1u, 3u}) {
+    std::latch begun(static_cast<std::ptrdiff_t>(threads)), release(1), again(1);
+    const auto pool = thread_pool(threads, 0);
+    for (std::size_t i = 0; i < threads; ++i) {
+      EXPECT_TRUE(pool->try_post([&] { begun.count_down(), release.wait(); })) << i;
+    }
+    begun.wait();
+    EXPECT_FALSE(pool->try_post([] {}));
+    release.count_down();
+    while (!pool->try_post([&] { again.count_down(); })) std::this_thread::yield();
+    again.wait();
+  }
+}
+
 TEST(ThreadPool, ItsDestructorDropsWhatWaitsAndWaitsForWhatRuns) {
   std::latch begun(1);
   std::promise<void> dropped;

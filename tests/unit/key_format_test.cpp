@@ -23,6 +23,82 @@
 
 #include "random_values.hpp"
 
+/// Every way to write an append_key, and what derives from it.
+namespace own_keys {
+using dsta::cache::KeyWriter;
+
+struct ByReference {
+  int n = 0;
+};
+inline void append_key(KeyWriter& key, const ByReference& value) { key(value.n); }
+struct ByValue {
+  int n = 0;
+};
+inline void append_key(KeyWriter& key, ByValue value) { key(value.n); }
+struct Friend {
+  int n = 0;
+  friend void append_key(KeyWriter& key, const Friend& value) { key(value.n); }
+};
+template <class T>
+struct Box {
+  T held{};
+};
+template <class T>
+void append_key(KeyWriter& key, const Box<T>& box) {
+  key(box.held);
+}
+enum class Side { buy, sell };
+inline void append_key(KeyWriter& key, Side side) { key(side == Side::buy ? "buy" : "sell"); }
+namespace constrained {
+struct One {
+  int number = 0;
+};
+template <class T>
+  requires requires(const T& value) { value.number; }
+void append_key(KeyWriter& key, const T& value) { key(value.number); }
+}  // namespace constrained
+namespace open {
+struct One {
+  int number = 0;
+};
+template <class T>
+void append_key(KeyWriter& key, const T& value) {
+  key(value.number);
+}
+}  // namespace open
+template <class Base>
+struct Derived : Base {
+  int more = 0;
+};
+struct Converts {
+  int more = 0;
+  operator ByReference() const { return {}; }
+};
+struct Overrides : ByReference {
+  int more = 0;
+};
+inline void append_key(KeyWriter& key, const Overrides& value) { key(value.n, value.more); }
+struct Text : std::string {
+  using std::string::string;
+};
+struct Listing : std::string {
+  int market = 0;
+};
+struct OwnListing : std::string {
+  int market = 0;
+};
+inline void append_key(KeyWriter& key, const OwnListing& value) { key(std::string_view(value), value.market); }
+
+template <class... T>
+constexpr bool have_keys() {
+  return (... && (dsta::cache::detail::HasAppendKey<T> && !dsta::cache::detail::BorrowsAppendKey<T>));
+}
+template <class... T>
+constexpr bool borrow_keys() {
+  return (... && dsta::cache::detail::BorrowsAppendKey<T>);
+}
+}  // namespace own_keys
+
 namespace dsta::cache {
 namespace {
 
@@ -182,6 +258,37 @@ TEST(KeyFormat, IsTheSameInEveryBuild) {
                   << ". Stored keys are public: a change of their form is a new format.";
   }
   ASSERT_EQ(expected.size(), 200U);
+}
+
+TEST(OwnKeys, OfATypeItselfCountAndThoseOfABaseOrAConversionDoNot) {
+  using namespace own_keys;
+  EXPECT_TRUE(
+      (have_keys<ByReference, ByValue, Friend, Box<int>, own_keys::Side, constrained::One, open::One, Overrides>()));
+  EXPECT_TRUE((borrow_keys<Derived<ByReference>, Derived<ByValue>, Derived<Friend>, Derived<Box<int>>,
+                           Derived<Overrides>, Converts>()));
+  EXPECT_FALSE((detail::BorrowsAppendKey<int> || detail::BorrowsAppendKey<std::string>)) << "nothing to borrow";
+  EXPECT_TRUE((!detail::ExtendsText<Text> && detail::ExtendsText<Listing>)) << "a name for text is text";
+  EXPECT_EQ(key_of(Overrides{{1}, 2}), "p:(1,2,)");
+  EXPECT_EQ(key_of(Text("BTC")), "p:BTC");
+  OwnListing own;
+  own.append("BTC"), own.market = 5;
+  EXPECT_EQ(key_of(own), "p:(BTC,5,)");
+}
+
+TEST(KeyFormat, WideCharactersAreTheNumbersThatTheyAre) {
+  EXPECT_EQ(key_of(L'a', u8'a', u'a', U'a'), "p:97:97:97:97");
+  EXPECT_EQ(key_of(L'\x1F600', u'\xFFFF', U'\x1F600'), "p:128512:65535:128512");
+  EXPECT_EQ(key_of(L'\0', u8'\xFF'), "p:0:255");
+  CacheManager cache;
+  const auto f =
+      cache.cached({.ttl = 1h, .prefix = "f", .tags = {"t:{0}"}}, [](wchar_t c, char16_t d) { return c + d; });
+  EXPECT_EQ(f(L'a', u'b'), 195);
+  EXPECT_EQ(f.peek(L'a', u'b'), 195);
+  EXPECT_FALSE(f.peek(L'b', u'a'));
+  const auto open = cache.cached({.ttl = 1h, .prefix = "open"}, [](auto c) { return sizeof c; });
+  EXPECT_EQ(open(U'a'), 4u);
+  EXPECT_EQ(open(u'a'), 2u);
+  EXPECT_NE(open.key_for(U'a'), open.key_for(u'a'));
 }
 
 }  // namespace

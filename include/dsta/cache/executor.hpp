@@ -17,7 +17,8 @@ class Executor {
   virtual bool try_post(std::function<void()> task) = 0;
 };
 
-/// A pool of at most `threads` threads, each started when first needed, with a queue of at most `queue` waiting tasks.
+/// A pool of at most `threads` threads, each started when first needed, with a queue of at most `queue` waiting tasks
+/// (0: a task is refused unless a thread is free for it).
 /// Its destructor drops waiting tasks and waits for running ones. Throws ConfigError for 0 threads.
 std::shared_ptr<Executor> thread_pool(std::size_t threads = 4, std::size_t queue = 1024);
 

@@ -34,6 +34,26 @@ concept HasAppendKey = requires(KeyWriter& writer, const T& value) {
   append_key(writer, value);
 };
 
+/// Competes with the append_key of a type: loses against one for the type itself, wins over one that the type must be
+/// converted for.
+namespace own_key {
+struct None {};
+template <class T>
+None append_key(KeyWriter& writer, const T& value);
+template <class T>
+concept Missing = requires(KeyWriter& writer, const T& value) {
+  { append_key(writer, value) } -> std::same_as<None>;
+};
+}  // namespace own_key
+/// The append_key that a T has is a base's, or of what it converts to. It does not know what makes two Ts unequal.
+template <class T>
+concept BorrowsAppendKey = HasAppendKey<T> && own_key::Missing<T>;
+
+/// A text with more members than the text.
+template <class T>
+concept ExtendsText = (std::is_base_of_v<std::string, T> && sizeof(T) > sizeof(std::string)) ||
+                      (std::is_base_of_v<std::string_view, T> && sizeof(T) > sizeof(std::string_view));
+
 template <class T>
 concept TextLike = std::convertible_to<const T&, std::string_view> && !std::same_as<T, std::nullptr_t>;
 
@@ -119,7 +139,13 @@ void append_range(KeyBuffer& out, const T& range) {
 
 template <class T>
 void append_part(KeyBuffer& out, const T& value) {
-  if constexpr (HasAppendKey<T>) {
+  if constexpr (BorrowsAppendKey<T> || (ExtendsText<T> && !HasAppendKey<T>)) {
+    static_assert(
+        always_false<T>,
+        "the key of this argument type would be that of its base, or of a type that it converts to, without its "
+        "own members: write void append_key(dsta::cache::KeyWriter& key, const T& value) { ... } for the type "
+        "itself");
+  } else if constexpr (HasAppendKey<T>) {
     out.push('(');
     KeyWriter writer(out);
     append_key(writer, value);

@@ -228,14 +228,18 @@ void append_argument(KeyBuffer& out, const Argument& argument) {
   }
 }
 
+/// Not spelled as the number that it is, or not a type that std::cmp_less takes.
+template <class P>
+concept CharacterOrBool = std::same_as<P, bool> || std::same_as<P, char> || std::same_as<P, wchar_t> ||
+    std::same_as<P, char8_t> || std::same_as<P, char16_t> || std::same_as<P, char32_t>;
+
 /// The usual arguments, short text of letters and digits and small numbers, without leaving registers. False: it is
 /// none of these and nothing was written.
 template <class P, bool Separated, class Argument>
 [[gnu::always_inline]] inline bool put_argument(KeyCursor& at, std::uint64_t* words, const Argument& argument) {
   if constexpr (TextParameter<P> && requires { put_alphanumeric<Separated>(at, words, argument); }) {
     return put_alphanumeric<Separated>(at, words, argument);
-  } else if constexpr (std::integral<P> && !std::same_as<P, bool> && !std::same_as<P, char> &&
-                       std::convertible_to<const Argument&, P>) {
+  } else if constexpr (std::integral<P> && !CharacterOrBool<P> && std::convertible_to<const Argument&, P>) {
     return put_small<Separated>(at, words, static_cast<P>(argument));
   } else {
     return false;
