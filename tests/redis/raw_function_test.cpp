@@ -163,5 +163,40 @@ TEST_P(RawFunction, AServerThatWasStoppedKeepsNoLeaseOfAnEndedLoad) {
   EXPECT_TRUE(eventually(no_lease_is_left, 1500ms)) << "before they run out by themselves";
 }
 
+// A key that is refreshed as often as its ttl ends is there.
+TEST_P(RawFunction, ARefreshThatOutlivesTheOldValueIsStored) {
+  EntryOptions brief = options;
+  brief.ttl = 50ms;
+  const auto mine = here.cached(brief, Function([](int) { return 1; }));
+  for (const bool was_set : {false, true}) {
+    ASSERT_EQ(mine.refresh(1), 1);
+    GatedSource gate;
+    gate.value = 2;
+    const auto slow = there.cached(options, Function([&](int) { return gate.read(); }));
+    gate.stop_next();
+    auto refresh = std::async(std::launch::async, [&] { return slow.refresh(1); });
+    ASSERT_TRUE(gate.has_stopped_one());
+    ASSERT_TRUE(eventually([] { return stored("dsta:f:1").empty(); })) << "the old value has expired";
+    if (was_set) server->command({"SET", "dsta:f:1", "7"});
+    gate.go_on();
+    EXPECT_EQ(refresh.get(), 2);
+    EXPECT_EQ(stored("dsta:f:1"), was_set ? "7" : "2") << "what another program wrote stays";
+    server->command({"DEL", "dsta:f:1"});
+  }
+}
+
+TEST_P(RawFunction, ARefreshWhoseOldValueIsRemovedIsNotStored) {
+  GatedSource gate;
+  const auto mine = here.cached(options, Function([&](int) { return gate.read(); }));
+  ASSERT_EQ(mine.refresh(1), 1);
+  gate.stop_next();
+  auto refresh = std::async(std::launch::async, [&] { return mine.refresh(1); });
+  ASSERT_TRUE(gate.has_stopped_one());
+  server->command({"DEL", "dsta:f:1"});
+  gate.go_on();
+  refresh.get();
+  EXPECT_EQ(stored("dsta:f:1"), "") << "another program removed it long before its end";
+}
+
 }  // namespace
 }  // namespace dsta::cache

@@ -67,27 +67,35 @@ elseif action ~= 'leave' then
 end
 return 1)"};
 
-const Script kRawLease{"1c64faef9c61fa03d7ccbf5b4a471f7c5b9f4dd5",
+const Script kRawLease{"e24f5515c45d8516615dd5d4691de43b7e101745",
                        R"(local action, mine, order, life, bytes = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local function print()
   local held = redis.call('GET', KEYS[1])
   return held and redis.sha1hex(held) or '-'
 end
-local function write(holders, done, seen)
-  redis.call('SET', KEYS[2], mine .. ' ' .. holders .. ' ' .. done .. ' ' .. seen, 'PX', life)
+local function now()
+  local time = redis.pcall('TIME')
+  return time.err and 0 or time[1] * 1000 + math.floor(time[2] / 1000)
 end
-local token, holders, done, seen = string.match(redis.call('GET', KEYS[2]) or '', '^(%x+) (%d+) (%d+) (%S+)$')
+local function ends()
+  local left, time = redis.pcall('PTTL', KEYS[1]), now()
+  return type(left) == 'number' and left > 0 and time > 0 and string.format('%.0f', time + left) or '0'
+end
+local function write(holders, done, seen, ends)
+  redis.call('SET', KEYS[2], mine .. ' ' .. holders .. ' ' .. done .. ' ' .. seen .. ' ' .. ends, 'PX', life)
+end
+local token, holders, done, seen, past = string.match(redis.call('GET', KEYS[2]) or '', '^(%x+) (%d+) (%d+) (%S+) ?(%d*)$')
 if action == 'take' or action == 'join' then
   if token and action == 'join' and print() == seen then
     mine = token
-    write(holders + 1, done, seen)
+    write(holders + 1, done, seen, past)
   elseif token and action == 'join' then
-    write(1, 0, print())
+    write(1, 0, print(), ends())
     token = mine
   elseif not token and bytes == 'absent' and redis.call('GET', KEYS[1]) then
     return string.rep('0', 32)
   elseif not token then
-    write(1, 0, print())
+    write(1, 0, print(), ends())
     token = mine
   end
   return token
@@ -99,7 +107,9 @@ if action == 'keep' then
 end
 local overtaken = tonumber(done) > order
 if action ~= 'leave' then
-  if print() ~= seen then
+  local there = print()
+  local expired = there == '-' and tonumber(past) and tonumber(past) > 0 and now() >= tonumber(past)
+  if there ~= seen and not expired then
     redis.call('UNLINK', KEYS[2])
     return 0
   end
@@ -111,12 +121,12 @@ if action ~= 'leave' then
     else
       redis.call('SET', KEYS[1], bytes, 'PX', life)
     end
-    done, seen = order, print()
+    done, seen, past = order, print(), ends()
   end
 end
 if tonumber(holders) > 1 then
   life = ARGV[6]
-  write(holders - 1, done, seen)
+  write(holders - 1, done, seen, past)
 else
   redis.call('UNLINK', KEYS[2])
 end

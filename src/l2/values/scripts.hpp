@@ -30,13 +30,13 @@ struct Script {
 extern const Script kReplaceIf;
 
 /// KEYS: a raw entry; the lease beside it, text: generation (hexadecimal), holders, highest order that stored, hash of
-/// the entry's bytes as they were then. ARGV: what to do, the generation, the order, for how long (ms; 0: for ever),
+/// the entry's bytes as they were then, when these expire (ms; 0: never). ARGV: what to do, the generation, the order, for how long (ms; 0: for ever),
 /// the bytes.
 ///
 /// `take` makes the lease, `join` makes it or adds a holder to what is there, unless the entry has
 /// other bytes than that knows, when a new one takes its place; both return the generation that stands
 /// there then; zeros when the entry was said to be `absent` and is there. Else as kReplaceIf, and only if the entry
-/// still has the bytes that the lease knows.
+/// still has the bytes that the lease knows, or these have expired and nothing took their place.
 extern const Script kRawLease;
 
 /// KEYS: a version; the space's clock; for versions that are kept for ever the version's copy. ARGV: `remove` or
