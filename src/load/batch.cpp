@@ -292,7 +292,8 @@ void Loads::BatchCall::load_uncached() {
       continue;
     }
     calls.push_back({i, item.key});
-    flights.push_back(loads_.new_flight(item.key, spec(), item.tags));
+    flights.push_back(
+        std::make_shared<Flight>(item.key, spec(), std::vector<std::string>(), loads_.context_.sequence()));
   }
   if (calls.empty()) return;
   try {

@@ -71,7 +71,7 @@ std::optional<NodeRef> Loads::attempt(Call& call) {
   Loader& loader = *call.loader;
   if (context_.closed()) {
     call.count(Count::misses);
-    const auto flight = new_flight(call.key, loader, loader.tags);
+    const auto flight = std::make_shared<Flight>(call.key, loader, std::vector<std::string>(), context_.sequence());
     return run_uncached(std::span(&flight, 1), *context_.options.clock, call.counters(),
                         [&] { return loader.load(call.key, {}).node; });
   }
