@@ -67,7 +67,7 @@ elseif action ~= 'leave' then
 end
 return 1)"};
 
-const Script kRawLease{"e24f5515c45d8516615dd5d4691de43b7e101745",
+const Script kRawLease{"271d094c6e523a1362f3cea87224723f6457f8f2",
                        R"(local action, mine, order, life, bytes = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local function print()
   local held = redis.call('GET', KEYS[1])
@@ -121,7 +121,7 @@ if action ~= 'leave' then
     else
       redis.call('SET', KEYS[1], bytes, 'PX', life)
     end
-    done, seen, past = order, print(), ends()
+    if tonumber(holders) > 1 then done, seen, past = order, print(), ends() end
   end
 end
 if tonumber(holders) > 1 then
