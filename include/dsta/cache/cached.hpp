@@ -91,8 +91,8 @@ class cached : public detail::BracedCall<cached<F>, F> {
   [[nodiscard]] std::optional<detail::result_t<F, const Arguments&...>> peek(const Arguments&... arguments) const;
 
   /// One call for each item of a range: an argument, or a tuple of arguments. Returns a std::vector<Outcome<R>> in the
-  /// order of the items. Equal items are loaded once, and each item has its own outcome. What a key_builder throws of an
-  /// item is that item's outcome.
+  /// order of the items. Equal items are loaded once, and each item has its own outcome. What a key_builder throws of
+  /// an item is that item's outcome.
   ///
   /// With a bulk_loader, one call of it loads all missing items that nobody else is loading; the others are waited for.
   /// Without one, F is called for one item after another.
