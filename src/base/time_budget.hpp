@@ -22,7 +22,9 @@ class TimeBudget {
     explicit Operation(Duration limit) noexcept : outer_(end_) {
       if (outer_ == TimePoint::max()) end_ = std::chrono::steady_clock::now() + limit;
     }
-    ~Operation() { end_ = outer_; }
+    ~Operation() {
+      if (outer_ == TimePoint::max()) end_ = outer_;  // else the time is the outer one's, and what it was given since
+    }
     Operation(const Operation&) = delete;
     Operation& operator=(const Operation&) = delete;
 

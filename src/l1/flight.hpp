@@ -39,6 +39,7 @@
 ///   1. A leads a load of k. Its loader reads v1.
 ///   2. The source changes to v2. B asks for a refresh: only a load that begins now will do. B's loader reads v2.
 ///   3. B's load lands with v2, then A's with v1. The older value would replace the newer one.
+/// (The same where another function, or a call by hand, has the key, too, and loads it in step 2.)
 /// So a refresh supersedes the older flights when it begins: no caller joins them any more. It fences them only when it
 /// lands with an answer: if B's loader fails, v1 is the best that there is, and A's load stores it.
 ///

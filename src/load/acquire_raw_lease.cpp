@@ -23,7 +23,7 @@ Acquired LeaseCoordinator::acquire_raw(const Batch& batch, const LoadSpec& spec,
     }
   }
   const TypeOps* types[] = {spec.type};
-  if (!seen.empty()) l2_.read(seen, types, nullptr, *spec.terms, {});
+  if (!seen.empty()) l2_.read(seen, types, nullptr, *spec.terms, {}, spec.identity);
   std::vector<bool> absent(batch.flights.size());
   for (std::size_t n = 0; n < seen.size(); ++n) {
     const std::size_t i = looked[n];

@@ -191,8 +191,8 @@ void Loads::BatchCall::drop_superseded(std::vector<Waiting>& waiting) {
 }
 
 void Loads::BatchCall::load(const Batch& wanted) {
+  const CallersOf caller(wanted.flights);  // an executor may run them here and now
   if (limit_ == TimePoint::max() || LoadScope::active()) {
-    const CallersOf caller(wanted.flights);
     loads_.runner_.run_load(wanted, *loader_, LoadUrgency::wanted);
   } else {
     loads_.runner_.run_load_async(wanted, loader_, LoadUrgency::wanted);

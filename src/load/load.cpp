@@ -114,6 +114,7 @@ std::optional<NodeRef> Loads::attempt(Call& call) {
     const CallersOf caller(std::span(&joined.flight, 1));
     runner_.run_load(joined.flight, loader, LoadUrgency::wanted);
   } else {
+    const CallersOf caller(std::span(&joined.flight, 1));  // an executor may run it here and now
     runner_.run_load_async(joined.flight, call.loader, LoadUrgency::wanted);
   }
   return wait_for(call, joined, limit, arrived);
@@ -258,7 +259,7 @@ bool Loads::may_join(const Flight& flight, const Fetched& seen) {
   const TypeOps* types[] = {flight.type};
   EntryTerms terms;
   terms.level = Level::l2;
-  l2_.read(std::span(&again, 1), types, nullptr, terms, dependencies);
+  l2_.read(std::span(&again, 1), types, nullptr, terms, dependencies, flight.identity);
   return stands(again);
 }
 

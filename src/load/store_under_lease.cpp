@@ -1,7 +1,7 @@
 /// After a load: storing what was loaded at L2, only where its claim still stands, since whatever removed that has
 /// revoked the load.
 #include <algorithm>
-#include <set>
+#include <map>
 
 #include <dsta/cache/error.hpp>
 #include <dsta/cache/key.hpp>
@@ -231,8 +231,7 @@ void LeaseCoordinator::note_stored(Flight& flight, Claim& claim, Prepared& mine,
 /// not replaced, but the server is to keep it for as long as the values live.
 void LeaseCoordinator::ask_late_versions(const OwnedLoads& owned, const LoadSpec& spec,
                                          std::span<const Prepared> prepared, Requests& requests) {
-  std::set<std::string, std::less<>> asked;
-  Duration life(1);
+  std::map<std::string, Duration> asked;
   bool with_clock = false;
   requests.dependencies.resize(owned.claims.size());
   for (std::size_t i = 0; i < owned.claims.size(); ++i) {
@@ -240,6 +239,7 @@ void LeaseCoordinator::ask_late_versions(const OwnedLoads& owned, const LoadSpec
     if (!value || owned.claims[i].kind != Claim::Kind::entry) continue;
     std::vector<std::string> tags;
     if (value->extra) value->extra->tags.names(tags);
+    if (tags.size() >= kMaxDependencies) continue;  // it is not stored
     auto& [all, late] = requests.dependencies[i];
     all = dependencies_of(spec.identity, tags);
     const auto before_load = dependencies_of(spec.identity, owned.flights[i]->tag_names);
@@ -248,12 +248,13 @@ void LeaseCoordinator::ask_late_versions(const OwnedLoads& owned, const LoadSpec
       if (is_late) late.push_back(name);
       if (!is_late && !is_short_lived(name, *owned.claims[i].versions, value->stale_until, *spec.terms)) continue;
       with_clock |= is_late;
-      asked.insert(name);
-      life = longer(life, l2_.version_life(value->stale_until));
+      const auto [known, is_new] = asked.try_emplace(name, l2_.version_life(value->stale_until));
+      if (!is_new) known->second = longer(known->second, l2_.version_life(value->stale_until));
     }
   }
-  const std::vector<std::string> names(asked.begin(), asked.end());
-  requests.late = l2_store().versions().ask_late(names, life, with_clock);
+  std::vector<VersionStore::Needed> needed;
+  for (const auto& [name, life] : asked) needed.push_back({name, life});
+  requests.late = l2_store().versions().ask_late(needed, with_clock);
 }
 
 /// A value may live longer than its function's terms say, by which the versions were asked for.

@@ -40,8 +40,9 @@ class L2Cache {
 
   /// Reads all items at once, as values of one of the `types` (the first that fits), and keeps in L1 what may be kept
   /// there. `dependencies` are read in the same round trip. Without an L2 it finds nothing.
+  /// `counted`: as Reach::counted; null: the reader's.
   void read(std::span<Fetched> items, std::span<const TypeOps* const> types, const Identity* reader,
-            const EntryTerms& terms, std::span<const std::string> dependencies);
+            const EntryTerms& terms, std::span<const std::string> dependencies, const Identity* counted = nullptr);
   /// The same for manual calls, and counts what was found.
   void read(std::span<Fetched> items, std::span<const TypeOps* const> types, const Reach& reach);
   std::optional<Duration> time_left(const KeyView& key, bool raw);

@@ -123,9 +123,9 @@ struct L2Cache::Reading {
 };
 
 void L2Cache::read(std::span<Fetched> items, std::span<const TypeOps* const> types, const Identity* reader,
-                   const EntryTerms& terms, std::span<const std::string> dependencies) {
+                   const EntryTerms& terms, std::span<const std::string> dependencies, const Identity* counted) {
   const auto kept = std::make_shared<Versions>();
-  if (!read(items, types, reader, reader, terms, dependencies, *kept, true)) return;
+  if (!read(items, types, reader, counted ? counted : reader, terms, dependencies, *kept, true)) return;
   for (Fetched& item : items) {
     if (item.asked) item.versions = kept;
   }

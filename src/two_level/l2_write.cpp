@@ -186,7 +186,7 @@ void L2Cache::write_raw(const std::vector<NodeRef>& nodes, std::vector<PutOutcom
   std::vector<EntryWriter::Put> puts;
   std::vector<std::size_t> places;
   for (std::size_t i = 0; i < nodes.size(); ++i) {
-    const std::string bytes = written(*nodes[i]->type, [&] {
+    std::string bytes = written(*nodes[i]->type, [&] {
       std::string out;
       nodes[i]->type->encode(nodes[i]->value(), out);
       return out;

@@ -260,7 +260,8 @@ TEST_F(L2StoreEntries, WhatTheDocsListIsEnoughForEverything) {
   ASSERT_TRUE(l2_store->versions().guess(dependencies, 600s, versions));
   EXPECT_TRUE(l2_store->versions().raise("tag", true));
   EXPECT_TRUE(l2_store->versions().raise(dependencies[1], false));
-  EXPECT_TRUE(l2_store->versions().ask_late(dependencies, 60s, true));
+  const VersionStore::Needed needed[] = {{dependencies[0], 60s}, {dependencies[1], 60s}};
+  EXPECT_TRUE(l2_store->versions().ask_late(needed, true));
   l2_store->versions().keep_alive();
   const std::string_view names[] = {"k"};
   const std::string leases[] = {encode_lease(a)};
@@ -345,8 +346,8 @@ TEST_F(L2StoreEntries, WithoutAServerEverythingSaysNoAndWhy) {
   EXPECT_FALSE(l2_store->reader().read({&query, 1}, {}, versions));
   EXPECT_EQ(take_raw_lease("k", token('a')), std::nullopt);
   EXPECT_EQ(l2_store->versions().clock(), 0u);
-  const std::vector<std::string> late{"tag"};
-  EXPECT_FALSE(l2_store->versions().ask_late(late, 60s, true));
+  const VersionStore::Needed late[] = {{"tag", 60s}};
+  EXPECT_FALSE(l2_store->versions().ask_late(late, true));
   EXPECT_FALSE(l2_store->leases().give_back("dsta:k", token('a'))) << "to be tried again";
   EXPECT_FALSE(failures.empty()) << "and is counted";
 }

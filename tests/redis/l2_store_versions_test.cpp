@@ -14,7 +14,9 @@ namespace {
 using namespace std::chrono_literals;
 struct L2StoreVersions : testing_support::L2StoreTest {
   bool add_late(const std::vector<std::string>& tags, Duration life, std::uint64_t before, Versions& versions) {
-    const auto late = l2_store->versions().ask_late(tags, life, true);
+    std::vector<VersionStore::Needed> needed;
+    for (const auto& tag : tags) needed.push_back({tag, life});
+    const auto late = l2_store->versions().ask_late(needed, true);
     return late && VersionStore::add_late(tags, *late, before, versions);
   }
 };

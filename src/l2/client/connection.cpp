@@ -40,8 +40,11 @@ std::uint64_t next_number() {
 }
 
 /// For as long as it takes to fall asleep and to be woken.
-void yield_until_signalled(const PendingRequest& request) {
-  for (int i = 0; i < kYields && request.status() == Status::waiting; ++i) ::sched_yield();
+void yield_until_signalled(const PendingRequest& request, TimePoint deadline) {
+  for (int i = 0; i < kYields && request.status() == Status::waiting; ++i) {
+    ::sched_yield();
+    if (std::chrono::steady_clock::now() >= deadline) return;
+  }
 }
 
 /// The reader is about to complete the request, and must find it where it is.
@@ -135,7 +138,7 @@ void Connection::run(PendingRequest& request, Bytes bytes, TimePoint deadline) {
       const TimePoint until = holds_back ? hold_until(deadline) : deadline;
       const bool yields = yield_.pays();
       lock.unlock();
-      if (yields) yield_until_signalled(request);
+      if (yields) yield_until_signalled(request, until);
       const Status seen = request.await(until);
       if (seen == Status::complete) return;
       lock.lock();

@@ -30,8 +30,8 @@ struct Script {
 extern const Script kReplaceIf;
 
 /// KEYS: a raw entry; the lease beside it, text: generation (hexadecimal), holders, highest order that stored, hash of
-/// the entry's bytes as they were then, when these expire (ms; 0: never). ARGV: what to do, the generation, the order, for how long (ms; 0: for ever),
-/// the bytes.
+/// the entry's bytes as they were then, when these expire (ms; 0: never). ARGV: what to do, the generation, the order,
+/// for how long (ms; 0: for ever), the bytes.
 ///
 /// `take` makes the lease, `join` makes it or adds a holder to what is there, unless the entry has
 /// other bytes than that knows, when a new one takes its place; both return the generation that stands

@@ -43,25 +43,24 @@ std::vector<std::string> VersionStore::keys_of(std::string_view dependency) cons
 }
 
 bool VersionStore::need(std::span<const std::string> dependencies, Duration life, Versions& versions) {
-  return need(dependencies, life, versions, !versions.there({}), nullptr);
+  std::vector<Needed> needed;
+  if (!versions.there({})) needed.push_back({{}, life});
+  for (const auto& name : dependencies) needed.push_back({name, life});
+  return need(needed, versions, nullptr);
 }
 
-bool VersionStore::need(std::span<const std::string> dependencies, Duration life, Versions& versions, bool with_epoch,
-                        std::optional<VersionClock>* clock) {
+bool VersionStore::need(std::span<const Needed> needed, Versions& versions, std::optional<VersionClock>* clock) {
+  if (needed.empty()) return true;
   std::vector<ServerCommands::Call> calls;
-  if (with_epoch) calls.push_back(need_call({}, life));
-  const std::size_t first = calls.size();
-  for (const auto& name : dependencies) calls.push_back(need_call(name, life));
-  if (calls.empty()) return true;
+  for (const auto& [name, life] : needed) calls.push_back(need_call(name, life));
   // Behind the versions: it lists each raise that they have seen.
   if (clock) calls.push_back({nullptr, {"GET", keys_.clock()}, {}});
   const std::uint64_t mark = memory_->mark();
   const TimePoint asked = std::chrono::steady_clock::now();
   const Answer answer = commands_.run_calls("version", calls, Purpose::erase);
   if (!answer) return false;
-  for (std::size_t i = 0; i < first + dependencies.size(); ++i) {
-    const std::string_view name = i < first ? std::string_view() : std::string_view(dependencies[i - first]);
-    if (!note_needed(name, answer.replies[i], mark, versions, asked, life)) return false;
+  for (std::size_t i = 0; i < needed.size(); ++i) {
+    if (!note_needed(needed[i].dependency, answer.replies[i], mark, versions, asked, needed[i].life)) return false;
   }
   if (clock) *clock = VersionClock::parse(answer.replies.back().text);
   return true;
@@ -96,10 +95,9 @@ std::uint64_t VersionStore::clock() {
   return clock ? clock->value() : 0;
 }
 
-std::optional<VersionStore::Late> VersionStore::ask_late(std::span<const std::string> dependencies, Duration life,
-                                                         bool with_clock) {
+std::optional<VersionStore::Late> VersionStore::ask_late(std::span<const Needed> needed, bool with_clock) {
   Late late;
-  if (!need(dependencies, life, late.versions, false, with_clock ? &late.clock : nullptr)) return std::nullopt;
+  if (!need(needed, late.versions, with_clock ? &late.clock : nullptr)) return std::nullopt;
   return late;
 }
 

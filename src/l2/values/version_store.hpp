@@ -42,9 +42,14 @@ class VersionStore {
     Versions versions;
     std::optional<VersionClock> clock;
   };
-  /// What these versions are now, made where they are missing, and kept for at least `life` from now (zero: for ever);
-  /// with the clock where one is to be added. Nothing: not to be had.
-  std::optional<Late> ask_late(std::span<const std::string> dependencies, Duration life, bool with_clock);
+  /// For how long the server is to keep a version at least, from now; zero: for ever.
+  struct Needed {
+    std::string_view dependency;
+    Duration life;
+  };
+  /// What these versions are now, made where they are missing; with the clock where one is to be added. Nothing: not to
+  /// be had.
+  std::optional<Late> ask_late(std::span<const Needed> needed, bool with_clock);
   /// Adds a value's own of them. False: one that was not known was raised after the clock showed `before`, or it cannot
   /// be known.
   static bool add_late(std::span<const std::string> dependencies, const Late& late, std::uint64_t before,
@@ -85,8 +90,7 @@ class VersionStore {
   /// Those of a script over a version.
   std::vector<std::string> keys_of(std::string_view dependency) const;
   /// With `clock`: reads that too, after the versions.
-  bool need(std::span<const std::string> dependencies, Duration life, Versions& versions, bool with_epoch,
-            std::optional<VersionClock>* clock);
+  bool need(std::span<const Needed> needed, Versions& versions, std::optional<VersionClock>* clock);
 
   ServerCommands& commands_;
   const KeySpace& keys_;
