@@ -161,12 +161,15 @@ void LeaseCoordinator::Acquisition::act_on(std::size_t n) {
     case LeaseStep::back_off:
       coordinator_.back_off(flight, std::nullopt);
       break;
-    case LeaseStep::refresh:  // without a lease what it brings could not be stored
-      coordinator_.back_off(flight, coordinator_.l2_store().clock().to_local(found.view.terms.created));
-      break;
     default:
-      load_alone(i);
+      go_without_claim(i, step, found);
   }
+}
+
+/// What it brings cannot be stored: a refresh that nobody waits for is left for a while.
+void LeaseCoordinator::Acquisition::go_without_claim(std::size_t i, LeaseStep step, const Found& found) {
+  if (step != LeaseStep::refresh) return load_alone(i);
+  coordinator_.back_off(batch_.flights[i], coordinator_.l2_store().clock().to_local(found.view.terms.created));
 }
 
 LeaseStep LeaseCoordinator::Acquisition::decide_step(const Flight& flight, const Found& found, NodeRef& node,
@@ -203,7 +206,7 @@ void LeaseCoordinator::Acquisition::claim(LoadPlace& place) {
     return;
   }
   if (!know_versions()) {
-    for (const Wanted& one : wanted_) load_alone(one.place);
+    for (const Wanted& one : wanted_) go_without_claim(one.place, one.step, *one.found);
     return;
   }
   // Decided once more, by the versions that the new value will be stored with: the loader may hand on the value that it

@@ -36,6 +36,7 @@ class LeaseCoordinator::Acquisition {
   TimePoint kept_until() const;
 
   void load_alone(std::size_t i) { acquired_.owned.add(batch_.items[i], batch_.flights[i], {}); }
+  void go_without_claim(std::size_t i, LeaseStep step, const Found& found);
   bool fills() const { return coordinator_.levels_.coherence().fills(*spec_.terms); }
 
   LeaseCoordinator& coordinator_;

@@ -176,7 +176,7 @@ TEST_P(RawFunction, ARefreshThatOutlivesTheOldValueIsStored) {
     gate.stop_next();
     auto refresh = std::async(std::launch::async, [&] { return slow.refresh(1); });
     ASSERT_TRUE(gate.has_stopped_one());
-    ASSERT_TRUE(eventually([] { return stored("dsta:f:1").empty(); })) << "the old value has expired";
+    ASSERT_TRUE(eventually([] { return stored("dsta:f:1") == "(nil)"; })) << "the old value has expired";
     if (was_set) server->command({"SET", "dsta:f:1", "7"});
     gate.go_on();
     EXPECT_EQ(refresh.get(), 2);
@@ -195,7 +195,7 @@ TEST_P(RawFunction, ARefreshWhoseOldValueIsRemovedIsNotStored) {
   server->command({"DEL", "dsta:f:1"});
   gate.go_on();
   refresh.get();
-  EXPECT_EQ(stored("dsta:f:1"), "") << "another program removed it long before its end";
+  EXPECT_EQ(stored("dsta:f:1"), "(nil)") << "another program removed it long before its end";
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "eventually.hpp"
 #include "l2_store_test.hpp"
 #include "stored_bytes.hpp"
 
@@ -334,13 +335,13 @@ DSTA_FOR_ALL_RIGHTS(RawLease);
 
 TEST_P(RawLease, StandsBesideTheEntryAsTextThatKnowsTheEntrysBytes) {
   EXPECT_EQ(take('a'), name('a'));
-  EXPECT_EQ(at("lease"), name('a') + " 1 0 -");
+  EXPECT_EQ(at("lease"), name('a') + " 1 0 - 0");
   EXPECT_TRUE(lives("lease", 3'000));
   EXPECT_FALSE(there("k"));
   command({"DEL", "lease"});
   put("42");
   EXPECT_EQ(take('b'), name('b'));
-  EXPECT_EQ(at("lease"), name('b') + " 1 0 92cfceb39d57d914ed8b14d0e37643de0797ae56") << "the sha1 of 42";
+  EXPECT_EQ(at("lease"), name('b') + " 1 0 92cfceb39d57d914ed8b14d0e37643de0797ae56 0") << "the sha1 of 42";
   EXPECT_EQ(at("k"), "42");
 }
 
@@ -349,7 +350,7 @@ TEST_P(RawLease, IsTakenByOneWhoseNameTheOthersLearn) {
   command({"PEXPIRE", "lease", "60000"});
   EXPECT_EQ(take('b'), name('a'));
   EXPECT_EQ(take('b', "absent"), name('a'));
-  EXPECT_EQ(at("lease"), name('a') + " 1 0 -");
+  EXPECT_EQ(at("lease"), name('a') + " 1 0 - 0");
   EXPECT_TRUE(lives("lease", 60'000)) << "who only looks changes nothing";
   put("42");
   EXPECT_EQ(take('b', "absent"), name('a'));
@@ -367,10 +368,10 @@ TEST_P(RawLease, IsNotTakenByWhoSawNothingWhereSomethingIs) {
 
 TEST_P(RawLease, IsSharedByWhoJoins) {
   EXPECT_EQ(join('a'), name('a')) << "nobody has it: it is taken";
-  EXPECT_EQ(at("lease"), name('a') + " 1 0 -");
+  EXPECT_EQ(at("lease"), name('a') + " 1 0 - 0");
   command({"PEXPIRE", "lease", "100"});
   EXPECT_EQ(join('b'), name('a'));
-  EXPECT_EQ(at("lease"), name('a') + " 2 0 -");
+  EXPECT_EQ(at("lease"), name('a') + " 2 0 - 0");
   EXPECT_TRUE(lives("lease", 3'000));
 }
 
@@ -495,8 +496,24 @@ TEST_P(RawLease, IsKeptForLonger) {
   EXPECT_TRUE(lives("lease", 3'000));
   EXPECT_EQ(run("keep", 'a'), "1");
   EXPECT_TRUE(lives("lease", 60'000));
-  EXPECT_EQ(at("lease"), name('a') + " 1 0 -");
+  EXPECT_EQ(at("lease"), name('a') + " 1 0 - 0");
   EXPECT_FALSE(there("k"));
+}
+
+TEST_P(RawLease, KnowsWhenTheEntryExpires) {
+  command({"SET", "k", "old", "PX", "30"});
+  take('a');
+  EXPECT_TRUE(testing_support::eventually([&] { return !there("k"); }));
+  EXPECT_EQ(run("set", 'a'), "1") << "nobody has removed it";
+  EXPECT_EQ(at("k"), "new");
+  for (const bool is_written : {false, true}) {
+    command({"SET", "k", "old", "PX", is_written ? "30" : "60000"});
+    take('a');
+    EXPECT_TRUE(!is_written || testing_support::eventually([&] { return !there("k"); }));
+    is_written ? command({"SET", "k", "other"}) : command({"DEL", "k"});
+    EXPECT_EQ(run("set", 'a'), "0");
+    EXPECT_EQ(there("k"), is_written);
+  }
 }
 
 TEST_P(RawLease, WithoutALeaseNothingIsDone) {
@@ -513,7 +530,7 @@ TEST_P(RawLease, WhatIsNoLeaseIsNobodys) {
     command({"SET", "lease", bytes});
     EXPECT_EQ(run("set", 'a'), "0") << bytes;
     EXPECT_EQ(take('b'), name('b')) << bytes;
-    EXPECT_EQ(at("lease"), name('b') + " 1 0 -");
+    EXPECT_EQ(at("lease"), name('b') + " 1 0 - 0");
   }
 }
 
