@@ -251,7 +251,7 @@ std::vector<std::optional<T>> CacheManager::get_many(const std::vector<std::stri
       }
       if (found[i]) {
         ++hits;
-        stale += reads.stale() ? 1 : 0;
+        stale += reads.stale() ? 1U : 0U;
       } else {
         reads.want();
       }
@@ -261,7 +261,7 @@ std::vector<std::optional<T>> CacheManager::get_many(const std::vector<std::stri
       const detail::NodeRef& node = reads.fetched(n);
       if (!node || !(found[reads.place(n)] = detail::take_value<T>(node))) continue;
       ++hits;
-      stale += reads.fetched_stale(n) ? 1 : 0;
+      stale += reads.fetched_stale(n) ? 1U : 0U;
     }
     detail::Counters& counters = core_->manual(options.prefix).counters;
     if (hits != 0) counters.add(detail::Count::hits, hits);
