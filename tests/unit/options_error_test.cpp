@@ -58,7 +58,9 @@ TEST(OptionErrors, OfAPresetAreFoundWhereItIsSet) {
 TEST(OptionErrors, NameThePrefixOrNameThatWouldHaveNoEffect) {
   CleanCache clean;
   const EntryOptions with_prefix{.ttl = 5s, .prefix = "db"}, with_name{.ttl = 5s, .name = "f"};
-  for (const auto& [options, words] : {std::pair{with_prefix, ".prefix 'db'"}, std::pair{with_name, ".name 'f'"}}) {
+  for (const auto& given : {std::pair{with_prefix, ".prefix 'db'"}, std::pair{with_name, ".name 'f'"}}) {
+    const EntryOptions& options = given.first;
+    const std::string words = given.second;
     const std::string of_manager = error_of([&] { CacheManager other(ManagerOptions{.defaults = options}); });
     expect_says(of_manager, words);
     expect_says(of_manager, "ManagerOptions::defaults");
