@@ -100,7 +100,7 @@ bool LoadRunner::enter(const Batch& batch, const LoadSpec& spec, LoadUrgency urg
   return false;
 }
 
-/// Waits until `running` has landed. False: it has not by `limit`, or waits for this thread's load itself.
+/// Waits until `running` has landed. False: it has not by `limit`, or never will while this waits.
 bool LoadRunner::wait_for_landing(const Batch& waiting, const std::shared_ptr<Flight>& running, TimePoint limit) {
   const TimeBudget::Pause others_time;
   for (const auto& flight : waiting.flights) {
@@ -114,7 +114,7 @@ bool LoadRunner::wait_for_landing(const Batch& waiting, const std::shared_ptr<Fl
     while (!running->landed && running->landing.wait_until(lock.native(), limit) != std::cv_status::timeout) {
     }
     landed = running->landed;
-  } catch (const RecursiveLoadError&) {
+  } catch (const RecursiveLoadError&) {  // that load waits for this thread's
   }
   for (const auto& flight : waiting.flights) flight->wait_no_more();
   return landed;
