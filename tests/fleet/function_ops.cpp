@@ -61,12 +61,14 @@ void Worker::refresh(Op operation, std::size_t cell) {
     const auto reader = oracle_.reader(cell);
     Oracle::Change change(oracle_, Oracle::Change::refresh, {cell});
     Cell& known = board_.cells[cell];
+    const std::uint64_t begun = oracle_.milliseconds();
     try {
       if (operation == Op::warm) {
         subject(cell)->warm(warmer_, cell % kArguments);
       } else {
         const Seen seen = subject(cell)->refresh(cell % kArguments);
         oracle_.saw(reader, seen.stamp, seen.empty);
+        oracle_.refreshed(reader, seen.stamp, begun);
         version = seen.stamp ? seen.stamp->version : 0;
         if (seen.stamp && kind_of(cell).kept && !oracle_.faulty(reader.begun)) change.brought(version);
         if (known.removed < reader.begun) raise(known.stored, now());

@@ -103,6 +103,13 @@ void Oracle::saw(const Reader& reader, const std::optional<Stamp>& stamp, bool e
   check_age(reader, *stamp);
 }
 
+/// Nobody gives a refresh what was there, or what was under way: it loads by itself.
+void Oracle::refreshed(const Reader& reader, const std::optional<Stamp>& stamp, std::uint64_t begun) {
+  if (!stamp || kind_of(reader.cell).keeps_previous) return;
+  const bool is_older = stamp->origin == Stamp::written || stamp->made_at + 1 < begun;
+  if (is_older) wrong(reader.cell, reader.begun, "a refresh that did not load", "v" + std::to_string(stamp->version));
+}
+
 /// A ttl counts from the end of the load. It is looked up, since some take longer than the ttl.
 void Oracle::check_age(const Reader& reader, const Stamp& stamp) {
   const Kind& kind = kind_of(reader.cell);

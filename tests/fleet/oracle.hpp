@@ -44,6 +44,8 @@ class Oracle {
   Reader reader(std::size_t cell, bool at_server = false) const;
   /// Checks what a reader got.
   void saw(const Reader& reader, const std::optional<Stamp>& stamp, bool empty = false);
+  /// Checks what a refresh returned that was asked for at `begun` (milliseconds of the run).
+  void refreshed(const Reader& reader, const std::optional<Stamp>& stamp, std::uint64_t begun);
   /// Checks how long a call took; `own`: what its own loads took.
   void took(const Reader& reader, std::int64_t own);
   /// That what was stored since `begun` must be there, as far as anybody knows.
