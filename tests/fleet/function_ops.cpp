@@ -70,8 +70,10 @@ void Worker::refresh(Op operation, std::size_t cell) {
         oracle_.saw(reader, seen.stamp, seen.empty);
         oracle_.refreshed(reader, seen.stamp, begun);
         version = seen.stamp ? seen.stamp->version : 0;
-        if (seen.stamp && kind_of(cell).kept && !oracle_.faulty(reader.begun)) change.brought(version);
-        if (known.removed < reader.begun) raise(known.stored, now());
+        // A removal that crosses it keeps it from being stored, and while that goes on the old value may be read.
+        const bool crossed = known.removed >= reader.begun;
+        if (seen.stamp && kind_of(cell).kept && !crossed && !oracle_.faulty(reader.begun)) change.brought(version);
+        if (!crossed) raise(known.stored, now());
       }
       outcome = Outcome::value;
     } catch (...) {
