@@ -49,7 +49,7 @@ class TimeBudget {
     int parts_ = 0;
   };
 
-  /// Gives the operation `limit` anew: it waited for somebody else, and the server has answered meanwhile.
+  /// Starts the operation's time again: it has `limit` from now. For waits of others, while the server answers.
   static void renew(Duration limit) noexcept {
     if (end_ != TimePoint::max()) end_ = std::max(end_, std::chrono::steady_clock::now() + limit);
   }

@@ -109,13 +109,14 @@ std::optional<NodeRef> Loads::attempt(Call& call) {
       return std::nullopt;
     }
     if (!std::exchange(call.coalesced, true)) call.counters().add(Count::coalesced);
-  } else if (loads_here) {
-    // A loader inside a loader runs where it is: a pool whose threads all wait for their children has none left.
-    const CallersOf caller(std::span(&joined.flight, 1));
-    runner_.run_load(joined.flight, loader, LoadUrgency::wanted);
   } else {
-    const CallersOf caller(std::span(&joined.flight, 1));  // an executor may run it here and now
-    runner_.run_load_async(joined.flight, call.loader, LoadUrgency::wanted);
+    const CallersOf caller(std::span(&joined.flight, 1));  // an executor, too, may run it here and now
+    // A loader inside a loader runs where it is: a pool whose threads all wait for their children has none left.
+    if (loads_here) {
+      runner_.run_load(joined.flight, loader, LoadUrgency::wanted);
+    } else {
+      runner_.run_load_async(joined.flight, call.loader, LoadUrgency::wanted);
+    }
   }
   return wait_for(call, joined, limit, arrived);
 }

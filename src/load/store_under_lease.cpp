@@ -243,13 +243,14 @@ void LeaseCoordinator::ask_late_versions(const OwnedLoads& owned, const LoadSpec
     auto& [all, late] = requests.dependencies[i];
     all = dependencies_of(spec.identity, tags);
     const auto before_load = dependencies_of(spec.identity, owned.flights[i]->tag_names);
+    const Duration life = l2_.version_life(value->stale_until);
     for (const auto& name : all) {
       const bool is_late = std::ranges::find(before_load, name) == before_load.end();
       if (is_late) late.push_back(name);
       if (!is_late && !is_short_lived(name, *owned.claims[i].versions, value->stale_until, *spec.terms)) continue;
       with_clock |= is_late;
-      const auto [known, is_new] = asked.try_emplace(name, l2_.version_life(value->stale_until));
-      if (!is_new) known->second = longer(known->second, l2_.version_life(value->stale_until));
+      const auto [known, is_new] = asked.try_emplace(name, life);
+      if (!is_new) known->second = longer(known->second, life);
     }
   }
   std::vector<VersionStore::Needed> needed;
