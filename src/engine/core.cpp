@@ -101,7 +101,8 @@ void Core::log(LogLevel level, std::string_view message) const { engine_of(*this
 std::shared_ptr<Core> Core::pin() noexcept {
   Engine& engine = engine_of(*this);
   std::shared_ptr<Core> pinned = engine.pins_->take(thread_record().index);
-  return pinned ? pinned : engine.shared_from_this();  // closed: rare enough for the one count
+  if (pinned) return pinned;
+  return engine.shared_from_this();  // closed: rare enough for the one count
 }
 
 void Core::set_fault(bool on) {
