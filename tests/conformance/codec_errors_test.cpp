@@ -17,26 +17,26 @@ namespace dsta::cache {
 namespace codec_errors_test {
 
 /// What a codec may throw.
-enum class Fault { none, length, runtime, no_exception, own };
-constexpr Fault kFaults[] = {Fault::length, Fault::runtime, Fault::no_exception, Fault::own};
+enum class Failure { none, length, runtime, no_exception, own };
+constexpr Failure kFailures[] = {Failure::length, Failure::runtime, Failure::no_exception, Failure::own};
 
-void raise(Fault fault) {
-  switch (fault) {
-    case Fault::none:
+void raise(Failure failure) {
+  switch (failure) {
+    case Failure::none:
       return;
-    case Fault::length:
+    case Failure::length:
       throw std::length_error("too long");
-    case Fault::runtime:
+    case Failure::runtime:
       throw std::runtime_error("cannot");
-    case Fault::no_exception:
+    case Failure::no_exception:
       throw 5;
-    case Fault::own:
+    case Failure::own:
       throw ConfigError("of the library");
   }
 }
 
 struct Fragile {
-  Fault write = Fault::none, read = Fault::none;
+  Failure write = Failure::none, read = Failure::none;
   std::string text = {};
 };
 /// Converted by nlohmann::json.
@@ -62,7 +62,7 @@ struct codec<codec_errors_test::Fragile> {
     out += value.text;
   }
   static std::optional<T> decode(std::string_view bytes) {
-    raise(static_cast<codec_errors_test::Fault>(bytes[0] - '0'));
+    raise(static_cast<codec_errors_test::Failure>(bytes[0] - '0'));
     return T{.text = std::string(bytes.substr(1))};
   }
 };
@@ -87,11 +87,11 @@ struct CodecErrors : BackendTest {
 INSTANTIATE_TEST_SUITE_P(On, CodecErrors, all_backends(), backend_name);
 
 TEST_P(CodecErrors, OfEncodingAreValueErrorsWhereAServerIsUsedAndNothingElsewhere) {
-  for (const Fault fault : kFaults) {
+  for (const Failure failure : kFailures) {
     for (const bool raw : {false, true}) {
-      const std::string prefix = "f" + std::to_string(static_cast<int>(fault)) + (raw ? "raw" : "");
+      const std::string prefix = "f" + std::to_string(static_cast<int>(failure)) + (raw ? "raw" : "");
       const EntryOptions options{.ttl = 60s, .prefix = prefix, .raw = raw};
-      const Fragile value{.write = fault};
+      const Fragile value{.write = failure};
       ASSERT_TRUE(cache.set("k", Fragile{.text = "before"}, options));
       expect_refusal([&] { EXPECT_TRUE(cache.set("k", value, options)); });
       EXPECT_EQ(cache.get<Fragile>("k", options).value().text, embedded() ? "" : "before");
@@ -117,11 +117,11 @@ TEST_P(CodecErrors, OfJsonAreLikeAnyOther) {
 }
 
 TEST_P(CodecErrors, OfDecodingAreMisses) {
-  for (const Fault fault : kFaults) {
+  for (const Failure failure : kFailures) {
     for (const bool raw : {false, true}) {
-      const std::string prefix = "f" + std::to_string(static_cast<int>(fault)) + (raw ? "raw" : "");
+      const std::string prefix = "f" + std::to_string(static_cast<int>(failure)) + (raw ? "raw" : "");
       const EntryOptions options{.ttl = 60s, .prefix = prefix, .raw = raw};
-      ASSERT_TRUE(cache.set("k", Fragile{.read = fault}, options));
+      ASSERT_TRUE(cache.set("k", Fragile{.read = failure}, options));
       const bool found = embedded() || (has_l1() && !raw);  // as an object, which needs no decoding
       EXPECT_EQ(cache.get<Fragile>("k", options).has_value(), found);
       if (embedded()) continue;
@@ -129,7 +129,7 @@ TEST_P(CodecErrors, OfDecodingAreMisses) {
       EXPECT_FALSE(other.get<Fragile>("k", options));
       EXPECT_FALSE(other.get_many<Fragile>({"k"}, options)[0]);
       auto f = cache.cached({.ttl = 60s, .prefix = prefix, .name = "f", .raw = raw}, [&](int) { return Fragile{}; });
-      EXPECT_TRUE(f.put(1, Fragile{.read = fault, .text = "unreadable"}));
+      EXPECT_TRUE(f.put(1, Fragile{.read = failure, .text = "unreadable"}));
       CacheManager third = manager();
       auto again =
           third.cached({.ttl = 60s, .prefix = prefix, .name = "f", .raw = raw}, [&](int) { return Fragile{}; });

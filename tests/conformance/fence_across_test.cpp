@@ -18,6 +18,7 @@
 #include "fault_proxy.hpp"
 #include "hand_executor.hpp"
 #include "has_invalidated.hpp"
+#include "name_in.hpp"
 #include "over_redis.hpp"
 #include "redis_server.hpp"
 
@@ -41,10 +42,6 @@ constexpr const char* kBys[] = {"del", "set", "tag_remove", "tag_expire", "delet
 constexpr const char* kMoments[] = {"before the load", "in the loader", "before the shared store",
                                     "before the L1 store"};
 constexpr const char* kWords[] = {"WithoutL1", "HeardAtOnce", "HeardLate"};
-template <class Names, class One>
-std::string name_in(const Names& names, One one) {
-  return names[static_cast<std::size_t>(one)];
-}
 
 /// Keeps background work until the test runs it, or from some moment on runs it where it is posted.
 class Hand final : public Executor {

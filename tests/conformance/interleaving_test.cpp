@@ -22,6 +22,7 @@
 #include "eventually.hpp"
 #include "has_invalidated.hpp"
 #include "l2/values/keyspace.hpp"
+#include "name_in.hpp"
 #include "over_redis.hpp"
 #include "redis_server.hpp"
 #include "wire_client.hpp"
@@ -88,10 +89,6 @@ constexpr const char* kChangeNames[] = {"invalidate",
                                         "a refresh that fails"};
 constexpr const char* kStepNames[] = {"before its load",     "in its loader",       "before it is prepared",
                                       "before its L2 store", "before its L1 store", "when stored"};
-template <class Names, class One>
-std::string name_in(const Names& names, One one) {
-  return names[static_cast<std::size_t>(one)];
-}
 
 /// Stops one thread of a manager at one point of one key.
 class Stop {

@@ -35,7 +35,7 @@ using testing_support::RedisOptions;
 using testing_support::RedisServer;
 using testing_support::scaled;
 using testing_support::WireClient;
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 using Bad = testing_support::Fault;
 
 constexpr auto kPeriod = 300ms;
@@ -67,7 +67,7 @@ class Notes : public ChannelListener {
       EXPECT_FALSE(why.empty());
       is_up = false;
       ++times_down;
-      last_down = Clock::now();
+      last_down = SteadyClock::now();
     });
   }
 
@@ -97,7 +97,7 @@ class Notes : public ChannelListener {
   std::size_t largest = 0;
   int flushes = 0, times_up = 0, times_down = 0;
   bool is_up = false;
-  Clock::time_point last_down;
+  SteadyClock::time_point last_down;
 
  private:
   template <class Change>
@@ -411,7 +411,7 @@ struct TwoWays : ChannelTest {
   }
   /// From now on, and within two periods (and what a busy machine takes).
   void expect_down_soon() {
-    const auto begun = Clock::now();
+    const auto begun = SteadyClock::now();
     ASSERT_TRUE(notes.await_down());
     const std::lock_guard lock(notes.mutex);
     EXPECT_LE(notes.last_down - begun, 2 * kPeriod + 250ms);
@@ -451,23 +451,23 @@ TEST_F(TwoWays, AHalfOpenDataConnectionIsDownWithinTwoPeriods) {
 
 TEST_F(TwoWays, ASlowDataConnectionDoesNotHoldUpReports) {
   data_way->set(Bad::hold());
-  const auto begun = Clock::now();
+  const auto begun = SteadyClock::now();
   for (int i = 0; i < 20; ++i) {
     const std::string key = "dsta:" + std::to_string(i);
     server->command({"SET", key, "1"});
     ASSERT_TRUE(notes.await_key(key));
     std::this_thread::sleep_for(10ms);
   }
-  EXPECT_LT(Clock::now() - begun, 2s);
+  EXPECT_LT(SteadyClock::now() - begun, 2s);
 }
 
 TEST_F(TwoWays, TheLastGoodMomentAdvancesOnlyWhileBothLive) {
   const TimePoint first = channel->last_known_good();
-  EXPECT_GT(first, Clock::now() - kLong);
+  EXPECT_GT(first, SteadyClock::now() - kLong);
   std::this_thread::sleep_for(3 * kPeriod);
   EXPECT_GT(channel->last_known_good(), first);
   data_way->set(Bad::blackhole());
-  const TimePoint end = Clock::now();
+  const TimePoint end = SteadyClock::now();
   expect_down_soon();
   EXPECT_LE(channel->last_known_good(), end);
 }
@@ -553,9 +553,9 @@ TEST_F(ChannelTest, ItEndsAtOnceInEveryState) {
     Notes notes;
     std::optional<Channel> channel(std::in_place, listening(), link, notes);
     then(notes);
-    const auto begun = Clock::now();
+    const auto begun = SteadyClock::now();
     channel.reset();
-    EXPECT_LT(Clock::now() - begun, kSanitized ? 500ms : 100ms);
+    EXPECT_LT(SteadyClock::now() - begun, kSanitized ? 500ms : 100ms);
   };
   const auto soon = [](Notes&) { std::this_thread::sleep_for(50ms); };
   const auto nothing = [] {};

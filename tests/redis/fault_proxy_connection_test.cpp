@@ -13,7 +13,7 @@ namespace dsta::cache::testing_support {
 namespace {
 
 using namespace std::chrono_literals;
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 using Kind = NetError::Kind;
 
 using FaultProxyConnections = ProxiedServer;
@@ -25,7 +25,7 @@ bool soon(Condition condition) {
 }
 
 TEST_F(FaultProxyConnections, CountsThemAndSaysWhenTheyCame) {
-  const auto begin = Clock::now();
+  const auto begin = SteadyClock::now();
   {
     WireClient one = connect(), other = connect();
     one.call({"PING"});

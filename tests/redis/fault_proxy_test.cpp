@@ -17,7 +17,7 @@ namespace dsta::cache::testing_support {
 namespace {
 
 using namespace std::chrono_literals;
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 using Kind = NetError::Kind;
 using Way = Fault::Way;
 
@@ -65,9 +65,9 @@ TEST_F(FaultProxyTest, DelaysEachWay) {
   WireClient client = connect();
   for (const Way way : {Way::requests, Way::replies}) {
     proxy->set(Fault::delay(60ms, way));
-    const auto begin = Clock::now();
+    const auto begin = SteadyClock::now();
     EXPECT_EQ(client.call({"PING"}), "PONG");
-    EXPECT_GE(Clock::now() - begin, 60ms);
+    EXPECT_GE(SteadyClock::now() - begin, 60ms);
   }
 }
 
@@ -75,9 +75,9 @@ TEST_F(FaultProxyTest, DripsAReplyAndARequest) {
   WireClient client = connect();
   for (const Way way : {Way::requests, Way::replies}) {
     proxy->set(Fault::drip(2, 15ms, way));
-    const auto begin = Clock::now();
+    const auto begin = SteadyClock::now();
     EXPECT_EQ(client.call({"ECHO", "0123456789"}), "0123456789");  // 17 bytes and more
-    EXPECT_GE(Clock::now() - begin, 8 * 15ms);
+    EXPECT_GE(SteadyClock::now() - begin, 8 * 15ms);
   }
 }
 

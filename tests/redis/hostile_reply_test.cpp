@@ -22,7 +22,7 @@ using namespace std::chrono_literals;
 using namespace std::string_view_literals;
 using testing_support::kSanitized;
 using testing_support::ScriptedServer;
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 
 constexpr Duration kPatience = 300ms;
 constexpr std::size_t kAllowedGrowth = std::size_t{1} << 20;
@@ -109,9 +109,9 @@ void expect_refused(const Hostile& how, bool at_login) {
   ScriptedServer server(answering(how, at_login));
   for (const Purpose purpose : {Purpose::read, Purpose::write}) {
     Link link(to(server));
-    const auto begun = Clock::now();
+    const auto begun = SteadyClock::now();
     const Answer answer = link.run(Request{"GET", "k"}, purpose);
-    const Duration took = Clock::now() - begun;
+    const Duration took = SteadyClock::now() - begun;
     const bool surplus = std::string_view(how.name).starts_with("more replies");
     if (!surplus || purpose == Purpose::write) {
       EXPECT_FALSE(answer) << how.name;
@@ -121,8 +121,8 @@ void expect_refused(const Hostile& how, bool at_login) {
       EXPECT_EQ(answer.fault, Fault::no_connection) << how.name;
     }
   }
-  const auto end = Clock::now() + 2s;
-  while (server.connections() != 0 && Clock::now() < end) std::this_thread::sleep_for(1ms);
+  const auto end = SteadyClock::now() + 2s;
+  while (server.connections() != 0 && SteadyClock::now() < end) std::this_thread::sleep_for(1ms);
   EXPECT_EQ(server.connections(), 0u) << how.name;
 }
 

@@ -18,7 +18,7 @@ namespace dsta::cache::detail {
 namespace {
 
 using namespace std::chrono_literals;
-using testing_support::Random;
+using testing_support::RandomValues;
 using Kind = Found::Kind;
 
 struct L2StoreRemoval : testing_support::L2StoreTest {
@@ -144,7 +144,7 @@ TEST_F(L2StoreRemoval, APatternTakesNamesThatBeginWithAByteOne) {
     names.emplace_back(first);
     for (const std::string_view second : {"\x01", "a", "b"}) names.push_back(std::string(first) += second);
   }
-  Random random(1);
+  RandomValues random(1);
   for (int round = 0; round < 150; ++round) {
     std::string pattern(random.pick(kPieces));
     for (std::size_t more = random.below(3); more != 0; --more) pattern += random.pick(kPieces);

@@ -20,7 +20,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using namespace testing_support;
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 
 const EntryOptions kThere{.ttl = 600s, .level = Level::l2};
 constexpr std::size_t kMB = std::size_t{1} << 20;
@@ -45,14 +45,14 @@ TEST_F(LargeValues, PastADeadlineKeepTheConnectionAndL1) {
   std::atomic<bool> over = false;
   std::thread small([&] {
     while (!over) {
-      const auto begun = Clock::now();
+      const auto begun = SteadyClock::now();
       (void)cache.get<int>("small", kThere);
-      EXPECT_LT(Clock::now() - begun, 300ms + 150ms);
+      EXPECT_LT(SteadyClock::now() - begun, 300ms + 150ms);
     }
   });
-  const auto begun = Clock::now();
+  const auto begun = SteadyClock::now();
   EXPECT_FALSE(cache.get("big", kThere));
-  EXPECT_LT(Clock::now() - begun, 300ms + 150ms);
+  EXPECT_LT(SteadyClock::now() - begun, 300ms + 150ms);
   EXPECT_EQ(cache.lookup<int>("k").source, Source::l1);
   EXPECT_TRUE(eventually([&] { return cache.get<int>("small", kThere) == 1; }, 5s));
   over = true;
@@ -66,10 +66,10 @@ TEST_F(LargeValues, ThatDoNotEndEndTheConnectionAfterAWhile) {
   ASSERT_EQ(cache.get<int>("small", kThere), 1);
   const std::uint64_t made = connections_made(*server);
   proxy->set(Fault::drip(70 << 10, 50ms).on("MGET"));  // 8 MB in 6 s
-  const auto begun = Clock::now();
+  const auto begun = SteadyClock::now();
   EXPECT_FALSE(cache.get("big", kThere));
   EXPECT_TRUE(eventually([&] { return cache.get<int>("small", kThere) == 1; }, 5s));
-  EXPECT_LT(Clock::now() - begun, 4s);
+  EXPECT_LT(SteadyClock::now() - begun, 4s);
   EXPECT_GT(connections_made(*server), made + 1);
 }
 
@@ -78,9 +78,9 @@ TEST_F(LargeValues, AreWrittenWithinTheDeadlineOrNot) {
   ASSERT_TRUE(cache.set("k", 1));
   const std::string value(30 * kMB, 'v');
   server->pause();
-  const auto begun = Clock::now();
+  const auto begun = SteadyClock::now();
   const SetResult result = cache.set("huge", value, kThere);
-  const auto took = Clock::now() - begun;
+  const auto took = SteadyClock::now() - begun;
   server->resume();
   EXPECT_FALSE(result);
   EXPECT_LT(took, kSanitized ? 5s : 1800ms) << "the deadline, and copying and summing up 30 MB";
@@ -157,12 +157,12 @@ TEST_F(LargeValues, WhoLeavesNeverGetsNorLeavesAnothersReply) {
   CacheManager cache(over_redis(proxy->url(), false, 60ms));
   proxy->schedule(7, {{Fault::pass(), 9}, {Fault::drip(96 << 10, 5ms).on("MGET"), 1}});  // 8 MB in 0.4 s
   std::atomic<std::size_t> got = 0;
-  const auto end = Clock::now() + (kSanitized ? 3s : 2s);
+  const auto end = SteadyClock::now() + (kSanitized ? 3s : 2s);
   std::vector<std::thread> threads;
   for (int t = 0; t < 6; ++t) {
     threads.emplace_back([&, t] {
-      for (int i = t; Clock::now() < end; ++i) {
-        const auto begun = Clock::now();
+      for (int i = t; SteadyClock::now() < end; ++i) {
+        const auto begun = SteadyClock::now();
         if (i % 40 == 0) {
           const auto big = cache.get("big", kThere);
           if (big) {
@@ -175,7 +175,7 @@ TEST_F(LargeValues, WhoLeavesNeverGetsNorLeavesAnothersReply) {
           }
           got += value ? 1 : 0;
         }
-        EXPECT_LT(Clock::now() - begun, kSanitized ? 2s : 500ms);
+        EXPECT_LT(SteadyClock::now() - begun, kSanitized ? 2s : 500ms);
       }
     });
   }

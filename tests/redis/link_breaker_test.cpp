@@ -19,11 +19,11 @@ namespace dsta::cache::detail {
 namespace {
 
 using namespace std::chrono_literals;
-using testing_support::Fault;
+using NetworkFault = testing_support::Fault;
 using testing_support::FaultProxy;
 using testing_support::on_threads;
 using testing_support::RedisServer;
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 
 struct LinkBreaker : ::testing::Test {
   void SetUp() override {
@@ -46,9 +46,9 @@ struct LinkBreaker : ::testing::Test {
   }
   /// From now until a request succeeds.
   static Duration until_good(Link& link) {
-    const auto begun = Clock::now();
+    const auto begun = SteadyClock::now();
     while (!get(link)) std::this_thread::sleep_for(1ms);
-    return Clock::now() - begun;
+    return SteadyClock::now() - begun;
   }
   void expect_two_attempts_a_second() const {
     const auto accepted = proxy->accepted();
@@ -64,18 +64,18 @@ struct LinkBreaker : ::testing::Test {
 TEST_F(LinkBreaker, AServerThatAnswersOnlyPingCostsThreeDeadlines) {
   Link link(options());
   ASSERT_TRUE(set(link));
-  proxy->set(Fault::hold().on("GET"));
+  proxy->set(NetworkFault::hold().on("GET"));
   int waited = 0;
   for (; link.up() && waited < 10; ++waited) EXPECT_FALSE(get(link));
   EXPECT_EQ(waited, 3);
   EXPECT_EQ(link.counters().breaker_changes, 1u);
 
   std::atomic<int> refused = 0, slow = 0;
-  const auto end = Clock::now() + 3s;
+  const auto end = SteadyClock::now() + 3s;
   on_threads(8, [&](std::size_t) {
-    while (Clock::now() < end) {
-      const auto begun = Clock::now();
-      ++(get(link).fault == detail::Fault::no_connection && Clock::now() - begun < 50ms ? refused : slow);
+    while (SteadyClock::now() < end) {
+      const auto begun = SteadyClock::now();
+      ++(get(link).fault == detail::Fault::no_connection && SteadyClock::now() - begun < 50ms ? refused : slow);
       std::this_thread::sleep_for(1ms);
     }
   });
@@ -90,7 +90,7 @@ TEST_F(LinkBreaker, SixtyFourTimeoutsTogetherAreOneFailure) {
   Link link(options(400ms));
   ASSERT_TRUE(set(link));
   for (int round = 0; round < 2; ++round) {
-    proxy->set(Fault::hold().on("GET"));
+    proxy->set(NetworkFault::hold().on("GET"));
     std::barrier together(64);
     on_threads(64, [&](std::size_t) {
       together.arrive_and_wait();
@@ -107,7 +107,7 @@ TEST_F(LinkBreaker, ASuccessBetweenTimeoutsKeepsItUp) {
   Link link(options(50ms));
   ASSERT_TRUE(set(link));
   for (int round = 0; round < 4; ++round) {
-    proxy->set(Fault::hold().on("GET"));
+    proxy->set(NetworkFault::hold().on("GET"));
     EXPECT_FALSE(get(link));
     EXPECT_FALSE(get(link));
     proxy->clear();
@@ -131,7 +131,7 @@ TEST_F(LinkBreaker, ErrorsThatConcernOneKeyNeverCount) {
 TEST_F(LinkBreaker, ALoadingServerIsAskedThreeTimes) {
   Link link(options(2s));
   ASSERT_TRUE(set(link));
-  proxy->set(Fault::error_reply("LOADING Redis is loading the dataset in memory"));
+  proxy->set(NetworkFault::error_reply("LOADING Redis is loading the dataset in memory"));
   for (int i = 0; i < 3; ++i) {
     const Answer answer = i == 1 ? set(link) : get(link);
     ASSERT_TRUE(answer) << "it is an answer";
@@ -139,8 +139,8 @@ TEST_F(LinkBreaker, ALoadingServerIsAskedThreeTimes) {
   }
   EXPECT_FALSE(link.up());
   const auto asked = proxy->counters().requests;
-  const auto end = Clock::now() + 2s;
-  while (Clock::now() < end) EXPECT_EQ(get(link).fault, detail::Fault::no_connection);
+  const auto end = SteadyClock::now() + 2s;
+  while (SteadyClock::now() < end) EXPECT_EQ(get(link).fault, detail::Fault::no_connection);
   EXPECT_LE(proxy->counters().requests, asked + 5) << "the probes' PING";
   expect_two_attempts_a_second();
   proxy->clear();
@@ -153,7 +153,7 @@ TEST_F(LinkBreaker, AHolderLearnsThatTheConnectionWasReplaced) {
   ASSERT_TRUE(set(link));
   const auto before = link.current();
   const auto ends = watch->ends.load();
-  proxy->set(Fault::error_reply("LOADING").on("GET"));
+  proxy->set(NetworkFault::error_reply("LOADING").on("GET"));
   until_down(link);  // the connection itself is well
   proxy->clear();
   until_good(link);
@@ -165,9 +165,9 @@ TEST_F(LinkBreaker, AHolderLearnsThatTheConnectionWasReplaced) {
 TEST_F(LinkBreaker, AServerThatEndsEachConnectionIsTriedTwiceASecond) {
   Link link(options(2s));
   ASSERT_TRUE(set(link));
-  proxy->set(Fault::reset_before().on("GET"));
-  const auto end = Clock::now() + 3s;
-  while (Clock::now() < end) {
+  proxy->set(NetworkFault::reset_before().on("GET"));
+  const auto end = SteadyClock::now() + 3s;
+  while (SteadyClock::now() < end) {
     EXPECT_FALSE(get(link));
     std::this_thread::sleep_for(100us);
   }
@@ -187,23 +187,23 @@ TEST_F(LinkBreaker, SeveralConnectionsStayWithinTheLimit) {
 }
 
 TEST_F(LinkBreaker, TheFirstRequestSucceedsASecondAfterTheReturn) {
-  const std::pair<const char*, Fault> ways[] = {{"refuse", Fault::refuse()},
-                                                {"hanging connect", Fault::hang_connect()},
-                                                {"reset", Fault::reset_on_accept()},
-                                                {"never answers", Fault::never_answer()},
-                                                {"black hole", Fault::blackhole()},
-                                                {"hold", Fault::hold()},
-                                                {"drip", Fault::drip(1, 80ms)},
-                                                {"drip of GET", Fault::drip(1, 80ms).on("GET")},
-                                                {"LOADING", Fault::error_reply("LOADING")}};
+  const std::pair<const char*, NetworkFault> ways[] = {{"refuse", NetworkFault::refuse()},
+                                                       {"hanging connect", NetworkFault::hang_connect()},
+                                                       {"reset", NetworkFault::reset_on_accept()},
+                                                       {"never answers", NetworkFault::never_answer()},
+                                                       {"black hole", NetworkFault::blackhole()},
+                                                       {"hold", NetworkFault::hold()},
+                                                       {"drip", NetworkFault::drip(1, 80ms)},
+                                                       {"drip of GET", NetworkFault::drip(1, 80ms).on("GET")},
+                                                       {"LOADING", NetworkFault::error_reply("LOADING")}};
   server->command({"SET", "k", std::string(1000, 'v')});
   for (const auto& [name, fault] : ways) {
     Link link(options(200ms));
     ASSERT_TRUE(get(link));
     proxy->set(fault);
     proxy->reset_connections();
-    const auto end = Clock::now() + 1300ms;
-    while (Clock::now() < end) {
+    const auto end = SteadyClock::now() + 1300ms;
+    while (SteadyClock::now() < end) {
       get(link);
       std::this_thread::sleep_for(1ms);
     }
@@ -231,7 +231,7 @@ TEST_F(LinkBreaker, WritesThatHangAreRefusedWhileReadsGoOn) {
   EXPECT_NE(refused.why.find("did not answer in time"), std::string_view::npos) << refused.why;
 
   int failed = 0, passed = 0, reads = 0;
-  for (const auto end = Clock::now() + 2500ms; Clock::now() < end; ++reads) {
+  for (const auto end = SteadyClock::now() + 2500ms; SteadyClock::now() < end; ++reads) {
     failed += get(link) ? 0 : 1;
     passed += writes() ? 1 : 0;
     std::this_thread::sleep_for(1ms);
@@ -239,9 +239,9 @@ TEST_F(LinkBreaker, WritesThatHangAreRefusedWhileReadsGoOn) {
   EXPECT_EQ(failed, 0) << "of " << reads << " reads: the probes have a connection of their own";
   EXPECT_EQ(passed, 0);
   server->command({"CLIENT", "UNPAUSE"});
-  const auto back = Clock::now();
-  while (!set(link) && Clock::now() - back < 10s) std::this_thread::sleep_for(1ms);
-  EXPECT_LT(Clock::now() - back, 1900ms) << "a probe that waited for the server, and one after a pause";
+  const auto back = SteadyClock::now();
+  while (!set(link) && SteadyClock::now() - back < 10s) std::this_thread::sleep_for(1ms);
+  EXPECT_LT(SteadyClock::now() - back, 1900ms) << "a probe that waited for the server, and one after a pause";
   EXPECT_EQ(link.counters().breaker_changes, 2u);
 }
 
@@ -249,7 +249,7 @@ TEST_F(LinkBreaker, AWriteThatSucceedsForgetsThoseThatFailed) {
   Link link(options(200ms));
   ASSERT_TRUE(set(link));
   for (int round = 0; round < 3; ++round) {
-    proxy->set(Fault::hold().on("SET"));
+    proxy->set(NetworkFault::hold().on("SET"));
     for (int i = 0; i < 2; ++i) {
       EXPECT_FALSE(set(link));
       EXPECT_TRUE(get(link));
@@ -263,7 +263,7 @@ TEST_F(LinkBreaker, AWriteThatSucceedsForgetsThoseThatFailed) {
 TEST_F(LinkBreaker, WhereReadsFailTooOneBreakerOpensForAll) {
   Link link(options(200ms));
   ASSERT_TRUE(set(link));
-  proxy->set(Fault::hold());
+  proxy->set(NetworkFault::hold());
   int waited = 0;
   for (; link.up() && waited < 10; ++waited) waited % 2 == 0 ? set(link) : get(link);
   EXPECT_LE(waited, 3);
@@ -279,14 +279,14 @@ TEST_F(LinkBreaker, WritesGoOnWhereThereIsNoConnectionToTestThem) {
   server->command({"CLIENT", "PAUSE", "60000", "WRITE"});
   for (int i = 0; i < 10 && set(link).fault != detail::Fault::no_connection; ++i) EXPECT_TRUE(get(link));
   ASSERT_TRUE(get(link)) << "its connection stays";
-  proxy->set(Fault::refuse());
+  proxy->set(NetworkFault::refuse());
   server->command({"CLIENT", "UNPAUSE"});
-  const auto begun = Clock::now();
-  while (!set(link) && Clock::now() - begun < 10s) {
+  const auto begun = SteadyClock::now();
+  while (!set(link) && SteadyClock::now() - begun < 10s) {
     EXPECT_TRUE(get(link));
     std::this_thread::sleep_for(1ms);
   }
-  EXPECT_LT(Clock::now() - begun, 10s);
+  EXPECT_LT(SteadyClock::now() - begun, 10s);
 }
 
 }  // namespace

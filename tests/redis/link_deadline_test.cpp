@@ -25,12 +25,12 @@ namespace dsta::cache::detail {
 namespace {
 
 using namespace std::chrono_literals;
-using testing_support::Fault;
+using NetworkFault = testing_support::Fault;
 using testing_support::FaultProxy;
 using testing_support::on_threads;
 using testing_support::RedisServer;
 using testing_support::ScriptedServer;
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 
 constexpr Duration kPatience = 200ms;
 /// 20 ms on a quiet machine; this leaves room for one that is not.
@@ -69,9 +69,9 @@ class Sleeper {
   std::atomic<Duration::rep> latest_{0};
   std::jthread thread_{[this] {
     while (!stop_) {
-      const auto due = Clock::now() + 2ms;
+      const auto due = SteadyClock::now() + 2ms;
       std::this_thread::sleep_until(due);
-      latest_ = std::max<Duration::rep>(latest_, Duration(Clock::now() - due).count());
+      latest_ = std::max<Duration::rep>(latest_, Duration(SteadyClock::now() - due).count());
     }
   }};
 };
@@ -107,11 +107,11 @@ struct LinkDeadline : ::testing::Test {
     std::atomic<Duration::rep> latest{0};
     const Sleeper sleeper;
     const auto ask = [&](Link& link, Purpose purpose) {
-      const auto begun = Clock::now();
+      const auto begun = SteadyClock::now();
       const Answer answer = purpose == Purpose::read
                                 ? link.run(Request{"GET", "k"}, purpose)
                                 : link.run(Request{"SET", "other", std::string(100'000, 'w')}, purpose);
-      const Duration over = Clock::now() - begun - kPatience;
+      const Duration over = SteadyClock::now() - begun - kPatience;
       EXPECT_FALSE(answer) << name;
       EXPECT_LT(over, kSlack + sleeper.latest()) << name;
       raise(latest, over.count());
@@ -135,7 +135,7 @@ struct LinkDeadline : ::testing::Test {
     }
     report(name, latest);
   }
-  void expect_held(const char* name, const Fault& fault, bool works_first, bool new_connections = false) {
+  void expect_held(const char* name, const NetworkFault& fault, bool works_first, bool new_connections = false) {
     expect_held(
         name, to(proxy->port()), works_first,
         [&] {
@@ -150,8 +150,8 @@ struct LinkDeadline : ::testing::Test {
 };
 
 TEST_F(LinkDeadline, HoldsWhenAnswersTrickle) {
-  expect_held("drip", Fault::drip(1, 80ms), true);
-  expect_held("drip, from connecting on", Fault::drip(1, 80ms), false);
+  expect_held("drip", NetworkFault::drip(1, 80ms), true);
+  expect_held("drip, from connecting on", NetworkFault::drip(1, 80ms), false);
 }
 
 TEST_F(LinkDeadline, HoldsWhenAnAnswerStopsInTheMiddle) {
@@ -164,17 +164,17 @@ TEST_F(LinkDeadline, HoldsWhenAnAnswerStopsInTheMiddle) {
 }
 
 TEST_F(LinkDeadline, HoldsWhenNothingComes) {
-  expect_held("hold", Fault::hold(), true);
-  expect_held("hold, of replies", Fault::hold(Fault::Way::replies), true);
-  expect_held("black hole", Fault::blackhole(), true);
-  expect_held("black hole, from connecting on", Fault::blackhole(), false);
-  expect_held("half-open connection", Fault::half_open(), true);
+  expect_held("hold", NetworkFault::hold(), true);
+  expect_held("hold, of replies", NetworkFault::hold(NetworkFault::Way::replies), true);
+  expect_held("black hole", NetworkFault::blackhole(), true);
+  expect_held("black hole, from connecting on", NetworkFault::blackhole(), false);
+  expect_held("half-open connection", NetworkFault::half_open(), true);
 }
 
 TEST_F(LinkDeadline, HoldsWhenConnectingHangs) {
-  expect_held("hanging connect", Fault::hang_connect(), false);
-  expect_held("hanging connect, after a loss", Fault::hang_connect(), true, true);
-  expect_held("accepted and never answered", Fault::never_answer(), true, true);
+  expect_held("hanging connect", NetworkFault::hang_connect(), false);
+  expect_held("hanging connect, after a loss", NetworkFault::hang_connect(), true, true);
+  expect_held("accepted and never answered", NetworkFault::never_answer(), true, true);
 }
 
 TEST_F(LinkDeadline, HoldsWhenTheKernelTakesNoMoreBytes) {
@@ -193,13 +193,13 @@ TEST_F(LinkDeadline, HoldsWhenAllConnectionsAreBusy) {
     Link link(options);
     on_threads(12, [&](std::size_t i) {
       if (i >= 4) std::this_thread::sleep_for(20ms);
-      const auto begun = Clock::now();
+      const auto begun = SteadyClock::now();
       const std::string list = "list " + std::to_string(i);
       link.run(i < 4        ? Request{"BLPOP", list, "0"}
                : i % 2 == 0 ? Request{"GET", "k"}
                             : Request{"SET", "other", "w"},
                i >= 4 && i % 2 != 0 ? Purpose::write : Purpose::read);
-      const Duration over = Clock::now() - begun - kPatience;
+      const Duration over = SteadyClock::now() - begun - kPatience;
       EXPECT_LT(over, kSlack + sleeper.latest()) << i;
       raise(latest, over.count());
     });
@@ -223,7 +223,7 @@ TEST_F(LinkDeadline, HoldsWhenATlsHandshakeDoesNotEnd) {
   };
   expect_held(
       "TLS, a plain port", encrypted(server->port()), false, [] {}, [] {});
-  proxy->set(Fault::never_answer());
+  proxy->set(NetworkFault::never_answer());
   expect_held(
       "TLS, a peer that never answers", encrypted(proxy->port()), false, [] {}, [] {});
 }

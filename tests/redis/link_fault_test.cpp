@@ -16,7 +16,7 @@ namespace dsta::cache::detail {
 namespace {
 
 using namespace std::chrono_literals;
-using testing_support::Fault;
+using NetworkFault = testing_support::Fault;
 using testing_support::FaultProxy;
 using testing_support::RedisServer;
 using testing_support::scaled;
@@ -53,19 +53,19 @@ struct LinkFault : ::testing::Test {
 TEST_F(LinkFault, AnUnexecutedRequestIsRepeatedOnlyWhenItMayBe) {
   Link link(through(*proxy, 2s));
   ASSERT_TRUE(link.run(Request{"SET", "n", "0"}, Purpose::write));
-  proxy->set(Fault::reset_before().on("INCR").times(1));
+  proxy->set(NetworkFault::reset_before().on("INCR").times(1));
   const Answer lost = link.run(Request{"INCR", "n"}, Purpose::write);
   EXPECT_EQ(lost.fault, detail::Fault::lost);
   EXPECT_TRUE(lost.maybe_executed) << "the link cannot know that it was not";
   EXPECT_EQ(again(link, "n"), "0");
-  proxy->set(Fault::reset_before().on("GET").times(1));
+  proxy->set(NetworkFault::reset_before().on("GET").times(1));
   EXPECT_EQ(text(link.run(Request{"GET", "n"}, Purpose::read)), "0") << "a read is asked again";
 }
 
 TEST_F(LinkFault, AnExecutedRequestWithoutReplyIsNotRepeated) {
   Link link(through(*proxy, 2s));
   ASSERT_TRUE(link.run(Request{"SET", "n", "0"}, Purpose::write));
-  proxy->set(Fault::reset_after().on("INCR").times(1));
+  proxy->set(NetworkFault::reset_after().on("INCR").times(1));
   const Answer unknown = link.run(Request{"INCR", "n"}, Purpose::write);
   EXPECT_FALSE(unknown);
   EXPECT_TRUE(unknown.maybe_executed);
@@ -73,8 +73,9 @@ TEST_F(LinkFault, AnExecutedRequestWithoutReplyIsNotRepeated) {
 }
 
 TEST_F(LinkFault, EachMissingReplyIsAFaultByTheDeadline) {
-  for (const Fault& fault : {Fault::hold(), Fault::blackhole(), Fault::drip(1, 80ms), Fault::truncate(3),
-                             Fault::hold(Fault::Way::replies), Fault::half_open()}) {
+  for (const NetworkFault& fault :
+       {NetworkFault::hold(), NetworkFault::blackhole(), NetworkFault::drip(1, 80ms), NetworkFault::truncate(3),
+        NetworkFault::hold(NetworkFault::Way::replies), NetworkFault::half_open()}) {
     Link link(through(*proxy, 150ms));
     ASSERT_TRUE(link.run(Request{"SET", "k", std::string(1000, 'v')}, Purpose::write));
     proxy->set(fault);
@@ -85,7 +86,8 @@ TEST_F(LinkFault, EachMissingReplyIsAFaultByTheDeadline) {
 }
 
 TEST_F(LinkFault, AConnectionThatCannotBeMadeIsAFaultByTheDeadline) {
-  for (const Fault& fault : {Fault::refuse(), Fault::hang_connect(), Fault::reset_on_accept(), Fault::never_answer()}) {
+  for (const NetworkFault& fault : {NetworkFault::refuse(), NetworkFault::hang_connect(),
+                                    NetworkFault::reset_on_accept(), NetworkFault::never_answer()}) {
     proxy->set(fault);
     Link link(through(*proxy, 150ms));
     EXPECT_EQ(link.run(Request{"GET", "k"}, Purpose::read).fault, detail::Fault::no_connection)
@@ -96,10 +98,11 @@ TEST_F(LinkFault, AConnectionThatCannotBeMadeIsAFaultByTheDeadline) {
 }
 
 TEST_F(LinkFault, BytesThatAreNoReplyEndTheConnectionAndNothingElse) {
-  for (const Fault& fault : {Fault::garbage(4), Fault::wrong_length(1), Fault::wrong_length(-1)}) {
+  for (const NetworkFault& fault :
+       {NetworkFault::garbage(4), NetworkFault::wrong_length(1), NetworkFault::wrong_length(-1)}) {
     Link link(through(*proxy, 300ms));
     ASSERT_TRUE(link.run(Request{"SET", "k", "value"}, Purpose::write));
-    proxy->set(Fault(fault).on("GET").times(2));
+    proxy->set(NetworkFault(fault).on("GET").times(2));
     EXPECT_FALSE(link.run(Request{"GET", "k"}, Purpose::read)) << static_cast<int>(fault.kind);
     EXPECT_EQ(again(link, "k"), "value");
   }
@@ -108,10 +111,10 @@ TEST_F(LinkFault, BytesThatAreNoReplyEndTheConnectionAndNothingElse) {
 TEST_F(LinkFault, ALostOrRepeatedReplyNeverAnswersAnotherWrite) {
   Link link(through(*proxy, 300ms));
   ASSERT_TRUE(link.run(Request{"SET", "n", "0"}, Purpose::write));
-  proxy->set(Fault::duplicate_reply().on("INCR").times(1));
+  proxy->set(NetworkFault::duplicate_reply().on("INCR").times(1));
   const Answer twice = link.run(Request{"INCR", "n"}, Purpose::write);
   EXPECT_FALSE(twice) << "the ECHO behind it was not answered by its own word";
-  proxy->set(Fault::swallow_reply().on("INCR").times(1));
+  proxy->set(NetworkFault::swallow_reply().on("INCR").times(1));
   while (true) {
     const Answer swallowed = link.run(Request{"INCR", "n"}, Purpose::write);
     if (swallowed.fault == detail::Fault::no_connection) continue;
@@ -124,7 +127,7 @@ TEST_F(LinkFault, ALostOrRepeatedReplyNeverAnswersAnotherWrite) {
 TEST_F(LinkFault, WhileTheServerIsAwayItIsTriedAtMostTwiceASecond) {
   Link link(through(*proxy, 200ms));
   ASSERT_TRUE(link.run(Request{"SET", "k", "v"}, Purpose::write));
-  proxy->set(Fault::reset_on_accept());
+  proxy->set(NetworkFault::reset_on_accept());
   proxy->reset_connections();
   const auto begun = std::chrono::steady_clock::now();
   while (std::chrono::steady_clock::now() - begun < 3s) {
@@ -199,15 +202,15 @@ TEST_F(LinkFault, InChaosNoReadIsOlderThanAnAcknowledgedWrite) {
     server->command({"FLUSHALL"});
     Link link(through(*proxy, 200ms));
     Chaos chaos{link};
-    proxy->schedule(seed, {{Fault::pass(), 3000},
-                           {Fault::delay(5ms), 10},
-                           {Fault::reset_before(), 2},
-                           {Fault::reset_after(), 2},
-                           {Fault::truncate(2), 2},
-                           {Fault::garbage(3), 1},
-                           {Fault::duplicate_reply(), 1},
-                           {Fault::swallow_reply(), 1},
-                           {Fault::error_reply("LOADING Redis is loading the dataset in memory"), 2}});
+    proxy->schedule(seed, {{NetworkFault::pass(), 3000},
+                           {NetworkFault::delay(5ms), 10},
+                           {NetworkFault::reset_before(), 2},
+                           {NetworkFault::reset_after(), 2},
+                           {NetworkFault::truncate(2), 2},
+                           {NetworkFault::garbage(3), 1},
+                           {NetworkFault::duplicate_reply(), 1},
+                           {NetworkFault::swallow_reply(), 1},
+                           {NetworkFault::error_reply("LOADING Redis is loading the dataset in memory"), 2}});
     std::atomic<bool> stop = false;
     {
       std::vector<std::jthread> threads;

@@ -24,7 +24,7 @@ enum class Removal { tag, clear, flush };
 struct LocalFunction : ProxiedServer, ::testing::WithParamInterface<std::tuple<bool, Removal>> {
   using Function = std::function<int(int)>;
 };
-std::string name_of(const ::testing::TestParamInfo<LocalFunction::ParamType>& tested) {
+std::string removal_name(const ::testing::TestParamInfo<LocalFunction::ParamType>& tested) {
   constexpr const char* kNames[] = {"Tag", "Clear", "Flush"};
   const auto [l1, removal] = tested.param;
   return levels_name(l1) + kNames[static_cast<int>(removal)];
@@ -32,7 +32,7 @@ std::string name_of(const ::testing::TestParamInfo<LocalFunction::ParamType>& te
 INSTANTIATE_TEST_SUITE_P(Over, LocalFunction,
                          ::testing::Combine(::testing::Bool(),
                                             ::testing::Values(Removal::tag, Removal::clear, Removal::flush)),
-                         name_of);
+                         removal_name);
 
 TEST_P(LocalFunction, LetsNobodyJoinALoadInvalidatedElsewhere) {
   const auto [l1, removal] = GetParam();

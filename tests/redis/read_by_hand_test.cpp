@@ -50,7 +50,7 @@ struct ReadByHand : ProxiedServer, ::testing::WithParamInterface<std::tuple<bool
 
   CacheManager here, there;
 };
-std::string name_of(const ::testing::TestParamInfo<ReadByHand::ParamType>& tested) {
+std::string reading_name(const ::testing::TestParamInfo<ReadByHand::ParamType>& tested) {
   constexpr const char* kNames[] = {"NotRead", "Get", "GetMany", "Lookup"};
   const auto [l1, reading, wrapped_before] = tested.param;
   return levels_name(l1) + kNames[static_cast<int>(reading)] + (wrapped_before ? "OfAKnownFunction" : "");
@@ -60,7 +60,7 @@ INSTANTIATE_TEST_SUITE_P(Over, ReadByHand,
                                             ::testing::Values(Reading::none, Reading::get, Reading::get_many,
                                                               Reading::lookup),
                                             ::testing::Bool()),
-                         name_of);
+                         reading_name);
 
 TEST_P(ReadByHand, AnEntryWithFewerTagsIsNoHitOfTheFunction) {
   std::atomic<int> source{1};

@@ -30,7 +30,7 @@ enum class Later { behind, asked };
 struct RefreshOrder : ProxiedServer, ::testing::WithParamInterface<std::tuple<bool, Earlier, Later>> {
   using Function = std::function<int(int)>;
 };
-std::string name_of(const ::testing::TestParamInfo<RefreshOrder::ParamType>& tested) {
+std::string order_name(const ::testing::TestParamInfo<RefreshOrder::ParamType>& tested) {
   constexpr const char* kEarlier[] = {"Behind", "Asked", "Refused"};
   constexpr const char* kLater[] = {"ThenBehind", "ThenAsked"};
   const auto [l1, earlier, later] = tested.param;
@@ -40,7 +40,7 @@ INSTANTIATE_TEST_SUITE_P(Over, RefreshOrder,
                          ::testing::Combine(::testing::Bool(),
                                             ::testing::Values(Earlier::behind, Earlier::asked, Earlier::refused),
                                             ::testing::Values(Later::behind, Later::asked)),
-                         name_of);
+                         order_name);
 
 TEST_P(RefreshOrder, TheOneThatBeganLastStands) {
   const bool l1 = std::get<bool>(GetParam());

@@ -21,7 +21,7 @@ namespace {
 using namespace std::chrono_literals;
 using testing_support::Certificates;
 using testing_support::error_of;
-using testing_support::Fault;
+using NetworkFault = testing_support::Fault;
 using testing_support::FaultProxy;
 using testing_support::RedisOptions;
 using testing_support::RedisServer;
@@ -74,13 +74,15 @@ TEST_F(Secrets, AreKeptByFailedConnectionsAndRefusedRequests) {
   EXPECT_NE(said.find("WRONGPASS"), std::string::npos) << "so messages are logged: " << said;
   use(url(server.port()));  // NOPERM
   FaultProxy proxy(server.port());
-  for (const Fault& fault :
-       {Fault::refuse(), Fault::reset_on_accept(), Fault::never_answer(), Fault::blackhole(), Fault::reset_before(),
-        Fault::reset_after(), Fault::truncate(3), Fault::garbage(4), Fault::wrong_length(), Fault::drip(1, 80ms),
-        Fault::duplicate_reply(), Fault::swallow_reply(), Fault::error_reply("LOADING canary-password"),
-        Fault::error_reply("CANARYPASSWORD canary-value"), Fault::error_reply("canary-user")}) {
+  for (const NetworkFault& fault :
+       {NetworkFault::refuse(), NetworkFault::reset_on_accept(), NetworkFault::never_answer(),
+        NetworkFault::blackhole(), NetworkFault::reset_before(), NetworkFault::reset_after(), NetworkFault::truncate(3),
+        NetworkFault::garbage(4), NetworkFault::wrong_length(), NetworkFault::drip(1, 80ms),
+        NetworkFault::duplicate_reply(), NetworkFault::swallow_reply(),
+        NetworkFault::error_reply("LOADING canary-password"), NetworkFault::error_reply("CANARYPASSWORD canary-value"),
+        NetworkFault::error_reply("canary-user")}) {
     for (const bool from_the_start : {true, false}) {
-      proxy.set(from_the_start ? Fault(fault) : Fault(fault).on("SET"));
+      proxy.set(from_the_start ? NetworkFault(fault) : NetworkFault(fault).on("SET"));
       use(url(proxy.port()));
       proxy.clear();
     }

@@ -30,9 +30,9 @@ struct TradingPair {
 };
 inline void append_key(KeyWriter& key, const TradingPair& pair) { key(pair.base, pair.quote); }
 
-class Random {
+class RandomValues {
  public:
-  explicit Random(std::uint64_t seed) : engine_(seed) {}
+  explicit RandomValues(std::uint64_t seed) : engine_(seed) {}
 
   std::uint64_t bits() { return engine_(); }
   std::size_t below(std::size_t n) { return static_cast<std::size_t>(engine_() % n); }

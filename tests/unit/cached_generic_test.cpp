@@ -23,7 +23,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-enum class Side { buy, sell };
+enum class OrderSide { buy, sell };
 enum class Kind { limit, market };
 
 struct Pair {
@@ -77,11 +77,11 @@ void expect_apart(CacheManager& cache, const A& a, const B& b) {
 }
 
 TEST_F(Generic, EnumsAndOwnTypesThatReadAlikeAreKeptApart) {
-  expect_apart(cache, Side::buy, Kind::limit);
+  expect_apart(cache, OrderSide::buy, Kind::limit);
   expect_apart(cache, Pair{"a", "b"}, Route{"a", "b"});
-  expect_apart(cache, std::vector{Side::buy}, std::vector{Kind::limit});
+  expect_apart(cache, std::vector{OrderSide::buy}, std::vector{Kind::limit});
   expect_apart(cache, std::pair(1, Pair{"a", "b"}), std::pair(1, Route{"a", "b"}));
-  expect_apart(cache, std::optional(Side::buy), std::optional(Kind::limit));
+  expect_apart(cache, std::optional(OrderSide::buy), std::optional(Kind::limit));
 }
 
 TEST_F(Generic, ContainersThatReadAlikeAreKeptApart) {
@@ -128,51 +128,51 @@ TEST_F(Generic, TextIsOneArgumentHoweverItIsHeld) {
 }
 
 TEST_F(Generic, PutPeekRefreshAndManyKnowTheArgumentsTypes) {
-  const auto f = cache.cached({.ttl = 1h, .prefix = "p"}, Which<Side>{runs});
+  const auto f = cache.cached({.ttl = 1h, .prefix = "p"}, Which<OrderSide>{runs});
   EXPECT_TRUE(f.put(Kind::limit, 7));
   EXPECT_EQ(f.peek(Kind::limit), 7);
-  EXPECT_FALSE(f.peek(Side::buy));
+  EXPECT_FALSE(f.peek(OrderSide::buy));
   EXPECT_EQ(f(Kind::limit), 7);
-  EXPECT_EQ(f.refresh(Side::buy), 1);
-  EXPECT_EQ(f.peek(Side::buy), 1);
+  EXPECT_EQ(f.refresh(OrderSide::buy), 1);
+  EXPECT_EQ(f.peek(OrderSide::buy), 1);
   EXPECT_FALSE(f.peek(Kind::limit));
   for (const auto& outcome : f.many({Kind::limit, Kind::market})) EXPECT_EQ(outcome.value(), 2);
-  EXPECT_FALSE(f.peek(Side::buy));
+  EXPECT_FALSE(f.peek(OrderSide::buy));
 }
 
 TEST_F(Generic, ManualCallsReachItsValuesAndItTakesTheirs) {
-  const auto f = cache.cached({.ttl = 1h, .prefix = "p"}, Which<Side>{runs});
-  EXPECT_EQ(f(Side::buy), 1);
-  EXPECT_EQ(cache.get<int>(f.key_for(Side::buy)), 1);
-  EXPECT_FALSE(cache.get<std::string>(f.key_for(Side::buy)));
-  EXPECT_EQ(cache.increment(f.key_for(Side::buy)), 2);
-  cache.set(f.key_for(Side::buy), 9);
-  EXPECT_EQ(f(Side::buy), 9);
-  EXPECT_TRUE(f.invalidate(Side::buy));
-  EXPECT_EQ(f(Side::buy), 1);
+  const auto f = cache.cached({.ttl = 1h, .prefix = "p"}, Which<OrderSide>{runs});
+  EXPECT_EQ(f(OrderSide::buy), 1);
+  EXPECT_EQ(cache.get<int>(f.key_for(OrderSide::buy)), 1);
+  EXPECT_FALSE(cache.get<std::string>(f.key_for(OrderSide::buy)));
+  EXPECT_EQ(cache.increment(f.key_for(OrderSide::buy)), 2);
+  cache.set(f.key_for(OrderSide::buy), 9);
+  EXPECT_EQ(f(OrderSide::buy), 9);
+  EXPECT_TRUE(f.invalidate(OrderSide::buy));
+  EXPECT_EQ(f(OrderSide::buy), 1);
 }
 
 TEST_F(Generic, AValueOfOneTypeMayBeMadeOfThatOfAnother) {
   std::function<int(Kind)> inner;
   const auto f = cache.cached({.ttl = 1h, .prefix = "p"}, [&](const auto& value) {
     ++runs;
-    if constexpr (std::same_as<decltype(value), const Side&>) {
+    if constexpr (std::same_as<decltype(value), const OrderSide&>) {
       return inner(Kind::limit) + 1;
     } else {
       return 10;
     }
   });
   inner = [&](Kind kind) { return f(kind); };
-  EXPECT_EQ(f(Side::buy), 11);
-  EXPECT_EQ(f(Side::buy), 11);
+  EXPECT_EQ(f(OrderSide::buy), 11);
+  EXPECT_EQ(f(OrderSide::buy), 11);
   EXPECT_EQ(runs, 2);
 }
 
 TEST_F(Generic, AnInvalidationReachesTheValuesOfAllTypes) {
-  const auto f = cache.cached({.ttl = 1h, .prefix = "p"}, Which<Side>{runs});
-  f(Side::buy), f(Kind::market), f(1), f("1");
+  const auto f = cache.cached({.ttl = 1h, .prefix = "p"}, Which<OrderSide>{runs});
+  f(OrderSide::buy), f(Kind::market), f(1), f("1");
   f.cache_clear();
-  EXPECT_FALSE(f.peek(Side::buy) || f.peek(Kind::market) || f.peek(1) || f.peek("1"));
+  EXPECT_FALSE(f.peek(OrderSide::buy) || f.peek(Kind::market) || f.peek(1) || f.peek("1"));
 }
 
 }  // namespace

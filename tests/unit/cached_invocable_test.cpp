@@ -32,14 +32,14 @@ struct Amount {
 };
 void append_key(KeyWriter& key, const Amount& amount) { key(amount.text); }
 
-enum class Interval { minute, hour };
+enum class Period { minute, hour };
 
 double price(const std::string& symbol) { return static_cast<double>(symbol.size()); }
 std::int64_t wait_for(std::chrono::seconds time) { return time.count(); }
 [[maybe_unused]] std::size_t count(const std::vector<int>& values) { return values.size(); }
 int user(const UserId& id) { return id.id; }
 std::string amount(const Amount& given) { return given.text; }
-[[maybe_unused]] int interval(Interval i) { return static_cast<int>(i); }
+[[maybe_unused]] int interval(Period i) { return static_cast<int>(i); }
 std::size_t consume(std::string&& text) { return std::exchange(text, "").size(); }
 [[maybe_unused]] int nothing() { return 7; }
 
@@ -71,7 +71,7 @@ static_assert(agrees<decltype(&count), std::vector<int>>(true) && agrees<decltyp
 static_assert(agrees<decltype(&count), std::initializer_list<int>>(true));
 static_assert(agrees<decltype(&user), UserId>(true) && agrees<decltype(&user), int>(false));
 static_assert(agrees<decltype(&amount), int>(true) && agrees<decltype(&amount), std::string>(false));
-static_assert(agrees<decltype(&interval), Interval>(true) && agrees<decltype(&interval), int>(false));
+static_assert(agrees<decltype(&interval), Period>(true) && agrees<decltype(&interval), int>(false));
 static_assert(agrees<decltype(&consume), std::string>(true) && agrees<decltype(&consume), const char*>(true));
 static_assert(agrees<decltype(&consume), std::string&>(false) && agrees<decltype(&consume), const std::string&>(false));
 static_assert(agrees<decltype(&nothing)>(true) && agrees<decltype(&nothing), int>(false));

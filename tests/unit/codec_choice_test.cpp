@@ -264,7 +264,7 @@ template <class T>
 constexpr std::string_view name_of = codec<T>::name;
 
 template <class T>
-void expect_back(const T& value) {
+void expect_round_trip(const T& value) {
   EXPECT_EQ(codec<T>::decode(encoded(value)), value) << name_of<T>;
 }
 
@@ -293,12 +293,12 @@ TEST(CodecChoice, ASetOrMapWhoseFunctionsHaveStateHasNoCodecOfAnyKind) {
 TEST(CodecChoice, OnesOwnCodecComesFirstAlsoInsideOthers) {
   EXPECT_EQ(name_of<Mine>, "mine/1");
   EXPECT_EQ(name_of<std::vector<Mine>>, "bin1:[=6:mine/1]");
-  expect_back(std::vector<Mine>{{1}, {22}});
+  expect_round_trip(std::vector<Mine>{{1}, {22}});
 }
 
 TEST(CodecChoice, AnArrayIsWrittenAsItsElementsAre) {
   EXPECT_EQ(name_of<Arrays>, "bin1:{mine:[=6:mine/1;2],grid:[[i32;3];2],names:[str;2]}");
-  expect_back(Arrays{{{1}, {22}}, {{1, 2, 3}, {4, 5, 6}}, {"a", ""}});
+  expect_round_trip(Arrays{{{1}, {22}}, {{1, 2, 3}, {4, 5, 6}}, {"a", ""}});
   static_assert(!detail::can_be_part<std::vector<Kind>[2]> && !detail::can_be_part<Position[2]>, "those are JSON");
 }
 
@@ -343,14 +343,14 @@ TEST(CodecChoice, AFieldOfATemplateHasItsName) {
 
 TEST(CodecChoice, AClassMayListItsPrivateMembersItself) {
   EXPECT_EQ(name_of<Account>, "bin1:{owner_:str,balance_:f64}");
-  expect_back(std::vector<Account>{{"ann", 1.5}, {"", 0}});
+  expect_round_trip(std::vector<Account>{{"ann", 1.5}, {"", 0}});
 }
 
 TEST(CodecChoice, TheOrderOfTheListIsTheOrderOfTheBytes) {
   EXPECT_EQ(name_of<Swapped>, name_of<Straight>);
   const std::vector<Swapped> swapped = {{.second = 2, .first = 1}};
   EXPECT_EQ(encoded(swapped), encoded(std::vector<Straight>{{1, 2}}));
-  expect_back(swapped);
+  expect_round_trip(swapped);
 }
 
 TEST(CodecChoice, WhatADefaultConstructorPutThereIsReplaced) {
@@ -364,18 +364,18 @@ TEST(CodecChoice, WhatADefaultConstructorPutThereIsReplaced) {
 
 TEST(CodecChoice, ACodecThatInheritsFromOneOfTheLibrarysIsTheUsers) {
   EXPECT_EQ(name_of<std::vector<Id>>, "bin1:[=4:id/1]");
-  expect_back(std::vector<Id>{Id(1), Id(-22)});
+  expect_round_trip(std::vector<Id>{Id(1), Id(-22)});
 }
 
 TEST(CodecChoice, AClockOfOnesOwnIsNamed) {
   EXPECT_EQ(name_of<ExchangeClock::time_point>, "bin1:t(8:exchange,d(i64,1/1))");
-  expect_back(ExchangeClock::time_point(std::chrono::seconds(-5)));
+  expect_round_trip(ExchangeClock::time_point(std::chrono::seconds(-5)));
 }
 
 TEST(MessageCodec, WritesWhatTheMessageWrites) {
   EXPECT_EQ(encoded(Message{"x"}), "mx");
-  expect_back(Message{"x"});
-  expect_back(TextMessage{"x"});
+  expect_round_trip(Message{"x"});
+  expect_round_trip(TextMessage{"x"});
   EXPECT_FALSE(codec<Message>::decode("x"));
   EXPECT_FALSE(codec<Message>::decode(""));
   EXPECT_THROW(encoded(Message{"broken"}), ValueError);
@@ -388,8 +388,8 @@ TEST(MessageCodec, IsNamedByTheTypeOrByTheUser) {
 }
 
 TEST(MessageCodec, MayBePartOfAValue) {
-  expect_back(std::vector<Message>{{"a"}, {""}});
-  expect_back(std::map<std::string, std::pair<TextMessage, int>>{{"k", {{"v"}, 1}}});
+  expect_round_trip(std::vector<Message>{{"a"}, {""}});
+  expect_round_trip(std::map<std::string, std::pair<TextMessage, int>>{{"k", {{"v"}, 1}}});
 }
 
 TEST(MessageCodec, ComesBeforeJsonUnlessTheTypeSaysOtherwise) {
@@ -409,8 +409,8 @@ TEST(MessageCodec, ServesAWrapper) {
 #if __has_include(<boost/pfr.hpp>)
 TEST(ReflectedCodec, FindsTheFields) {
   EXPECT_EQ(name_of<Reflected>, "bin1:{:i32,:[f64;2],:[str]}");
-  expect_back(Reflected{5, {0.5, 1}, {"a", ""}});
-  expect_back(std::vector<Reflected>(3));
+  expect_round_trip(Reflected{5, {0.5, 1}, {"a", ""}});
+  expect_round_trip(std::vector<Reflected>(3));
 }
 
 TEST(ReflectedCodec, OfOneFieldIsNoSet) {
@@ -423,7 +423,7 @@ TEST(ReflectedCodec, CopiesAVectorWithoutPadding) {
   EXPECT_TRUE(detail::Structure<PlainTick>::in_order());
   const std::vector<PlainTick> ticks = {{1, 0.5}, {2, -1}};
   EXPECT_EQ(encoded(ticks).size(), 1 + 2 * sizeof(PlainTick));
-  expect_back(ticks);
+  expect_round_trip(ticks);
 }
 #endif
 

@@ -74,7 +74,7 @@ namespace dsta::cache {
 namespace {
 
 using testing_support::encoded;
-using testing_support::Random;
+using testing_support::RandomValues;
 using testing_support::scaled;
 
 template <class T>
@@ -165,7 +165,7 @@ TEST(Codec, GivesBackFloatingPointToTheLastBit) {
   expect_back(std::numeric_limits<float>::denorm_min());
   expect_back(0.1F);
   expect_back(1.0L / 3);
-  Random random(21);
+  RandomValues random(21);
   for (std::size_t left = scaled(20'000); left > 0; --left) expect_back(random.value<double>());
 }
 

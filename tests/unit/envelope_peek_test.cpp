@@ -17,7 +17,7 @@ namespace dsta::cache::detail {
 namespace {
 
 using testing_support::as_first_version;
-using testing_support::Random;
+using testing_support::RandomValues;
 using testing_support::scaled;
 
 /// What an envelope says beside its payload.
@@ -40,7 +40,7 @@ struct Parts {
   std::size_t size() const { return encoded("").size() - 8; }
 };
 
-Parts copy(const EnvelopeView& view, const std::string& key) {
+Parts parts_of(const EnvelopeView& view, const std::string& key) {
   Parts out{.terms = view.terms,
             .generation = view.generation,
             .order = view.order,
@@ -53,13 +53,13 @@ Parts copy(const EnvelopeView& view, const std::string& key) {
   return out;
 }
 
-std::string text(Random& random, std::size_t size) {
+std::string text(RandomValues& random, std::size_t size) {
   std::string out(size, '\0');
   for (char& c : out) c = static_cast<char>(random.bits());
   return out;
 }
 
-Parts random_parts(Random& random) {
+Parts random_parts(RandomValues& random) {
   Parts out;
   out.terms = {.codec = random.bits(),
                .created = static_cast<std::int64_t>(random.below(1000)),
@@ -85,11 +85,11 @@ std::optional<Parts> peek(std::string_view head, const std::string& key) {
   const auto view = peek_envelope({bytes.data(), bytes.size()}, key);
   if (!view) return std::nullopt;
   EXPECT_TRUE(view->payload.empty()) << "of which nobody knows whether it is whole";
-  return copy(*view, key);
+  return parts_of(*view, key);
 }
 
 TEST(PeekEnvelope, ShowsEachPartAsSoonAsItIsThere) {
-  Random random(1);
+  RandomValues random(1);
   for (std::size_t left = scaled(1'000); left != 0; --left) {
     const Parts parts = random_parts(random);
     const std::string bytes = parts.encoded(text(random, random.below(30)));
@@ -105,7 +105,7 @@ TEST(PeekEnvelope, ShowsEachPartAsSoonAsItIsThere) {
 }
 
 TEST(PeekEnvelope, TellsAllPartsOfAValueOfVersion1AsWell) {
-  Random random(3);
+  RandomValues random(3);
   for (std::size_t left = scaled(1'000); left != 0; --left) {
     Parts parts = random_parts(random);
     if (left % 8 == 0)
@@ -153,7 +153,7 @@ TEST(PeekEnvelope, WhatIsNoEnvelopeIsNone) {
 }
 
 TEST(PeekEnvelope, DamageLeadsNowhereOutsideOfWhatIsThere) {
-  Random random(2);
+  RandomValues random(2);
   for (std::size_t left = scaled(20'000); left != 0; --left) {
     const Parts parts = random_parts(random);
     const bool first = left % 2 == 0;

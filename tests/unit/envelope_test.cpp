@@ -29,7 +29,7 @@ namespace dsta::cache::detail {
 namespace {
 
 using testing_support::as_first_version;
-using testing_support::Random;
+using testing_support::RandomValues;
 using testing_support::scaled;
 using testing_support::signed_again;
 using testing_support::with_number;
@@ -61,7 +61,7 @@ struct Sample {
   }
 };
 
-Sample copy(const EnvelopeView& view, std::string key) {
+Sample sample_of(const EnvelopeView& view, std::string key) {
   Sample out{.terms = view.terms,
              .generation = view.generation,
              .order = view.order,
@@ -77,7 +77,7 @@ Sample copy(const EnvelopeView& view, std::string key) {
 
 std::optional<Sample> read(std::string_view bytes, const std::string& key) {
   const auto decoded = decode(bytes, key);
-  if (const auto* view = std::get_if<EnvelopeView>(&decoded)) return copy(*view, key);
+  if (const auto* view = std::get_if<EnvelopeView>(&decoded)) return sample_of(*view, key);
   return std::nullopt;
 }
 
@@ -89,19 +89,19 @@ std::string_view refusal_in(const std::variant<T, DecodeError>& result) {
 
 std::string_view refusal_of(std::string_view bytes, std::string_view key) { return refusal_in(decode(bytes, key)); }
 
-std::string random_bytes(Random& random, std::size_t size) {
+std::string random_bytes(RandomValues& random, std::size_t size) {
   std::string out(size, '\0');
   for (char& c : out) c = static_cast<char>(random.bits());
   return out;
 }
 
-LeaseToken random_token(Random& random) {
+LeaseToken random_token(RandomValues& random) {
   LeaseToken token;
   for (char& c : token) c = static_cast<char>(random.bits());
   return token;
 }
 
-Sample random_sample(Random& random) {
+Sample random_sample(RandomValues& random) {
   std::array<std::int64_t, 3> times{};
   for (auto& time : times) time = random.one_in(4) ? kNever : static_cast<std::int64_t>(random.bits());
   std::sort(times.begin(), times.end());
@@ -147,7 +147,7 @@ constexpr std::size_t kFreshUntilAt = 52, kUncompressedSizeAt = 84, kEtagSizeAt 
                       kZeroAt = 99, kVariable = 100, kSinceVersion2 = 20;
 
 TEST(Envelope, EveryValueIsReadBackAsItWasWritten) {
-  Random random(1);
+  RandomValues random(1);
   for (std::size_t i = 0; i < scaled(100'000); ++i) {
     const Sample sample = random_sample(random);
     ASSERT_EQ(read(sample.encoded(), sample.key), sample) << i;
@@ -155,7 +155,7 @@ TEST(Envelope, EveryValueIsReadBackAsItWasWritten) {
 }
 
 TEST(Envelope, EveryValueOfVersion1IsReadBackAndHasNoGeneration) {
-  Random random(8);
+  RandomValues random(8);
   for (std::size_t i = 0; i < scaled(20'000); ++i) {
     const Sample sample = random_sample(random);
     const std::string bytes = sample.first_encoded();
@@ -189,7 +189,7 @@ TEST(Envelope, AnotherKeysValueIsRefused) {
 }
 
 TEST(Envelope, ASingleFlippedBitIsRefused) {
-  Random random(2);
+  RandomValues random(2);
   std::vector<Sample> samples{full_sample(), Sample{}};
   for (int i = 0; i < 20; ++i) samples.push_back(random_sample(random));
   for (const Sample& sample : samples) {
@@ -205,7 +205,7 @@ TEST(Envelope, ASingleFlippedBitIsRefused) {
 }
 
 TEST(Envelope, APartOfAValueIsRefusedAndSoAreBytesBehindIt) {
-  Random random(3);
+  RandomValues random(3);
   for (int i = 0; i < 50; ++i) {
     const Sample sample = i == 0 ? full_sample() : random_sample(random);
     const std::string bytes = i % 2 == 0 ? sample.encoded() : sample.first_encoded();
@@ -231,7 +231,7 @@ TEST(Envelope, WhatOtherSoftwareStoresIsNoEnvelope) {
 }
 
 TEST(Envelope, RandomBytesAreRefused) {
-  Random random(4);
+  RandomValues random(4);
   const std::array preludes = {Sample{}.encoded().substr(0, 8), Sample{}.first_encoded().substr(0, 8),
                                encode_lease({}).substr(0, 8)};
   for (std::size_t i = 0; i < scaled(1'000'000); ++i) {
@@ -247,7 +247,7 @@ TEST(Envelope, RandomBytesAreRefused) {
 
 TEST(Envelope, WhateverIsAcceptedIsWhatEncodeWrites) {
   // Damage under a valid checksum, as only malice or a bug can do: refused, or another value in the one true spelling.
-  Random random(5);
+  RandomValues random(5);
   std::size_t accepted = 0;
   for (std::size_t i = 0; i < scaled(200'000); ++i) {
     const Sample sample = random_sample(random);
@@ -380,7 +380,7 @@ std::optional<LeaseSample> read_lease(std::string_view bytes) {
   return out;
 }
 
-LeaseSample random_lease(Random& random) {
+LeaseSample random_lease(RandomValues& random) {
   LeaseSample out{
       .token = random_token(random), .holders = static_cast<std::uint32_t>(random.bits()), .epochs = {}, .tags = {}};
   for (std::size_t n = random.below(3); n != 0; --n) out.epochs.push_back(random.bits());
@@ -401,7 +401,7 @@ LeaseSample full_lease() {
 }
 
 TEST(EnvelopeLease, IsReadBackWithTheVersionsThatItsLoadBeganUnder) {
-  Random random(6);
+  RandomValues random(6);
   for (std::size_t i = 0; i < scaled(20'000); ++i) {
     const LeaseSample lease = random_lease(random);
     ASSERT_EQ(read_lease(lease.encoded()), lease) << i;
@@ -410,7 +410,7 @@ TEST(EnvelopeLease, IsReadBackWithTheVersionsThatItsLoadBeganUnder) {
 }
 
 TEST(EnvelopeLease, IsNeverTakenForAValueNorAValueForALease) {
-  Random random(9);
+  RandomValues random(9);
   for (int i = 0; i < 1000; ++i) {
     const std::string lease = random_lease(random).encoded(), first = as_first_version(encode_lease({}));
     ASSERT_EQ(refusal_of(lease, ""), "other_kind");
@@ -445,7 +445,7 @@ TEST(EnvelopeLease, APartOfOneIsRefusedAndSoAreBytesBehindIt) {
 }
 
 TEST(EnvelopeLease, AFlippedBitIsRefusedButInTheHolderCount) {
-  Random random(10);
+  RandomValues random(10);
   std::vector<std::string> leases{full_lease().encoded(), as_first_version(encode_lease(full_lease().token))};
   for (int i = 0; i < 20; ++i) leases.push_back(random_lease(random).encoded());
   for (const std::string& bytes : leases) {
@@ -467,7 +467,7 @@ TEST(EnvelopeLease, AFlippedBitIsRefusedButInTheHolderCount) {
 }
 
 TEST(EnvelopeLease, WhateverIsAcceptedIsWhatEncodeWrites) {
-  Random random(11);
+  RandomValues random(11);
   std::size_t accepted = 0;
   for (std::size_t i = 0; i < scaled(100'000); ++i) {
     std::string bytes = random_lease(random).encoded();
@@ -613,7 +613,7 @@ TEST(Compression, WithoutZstdCompressedIsAMiss) {
 
 TEST(Compression, IsReadBackAsItWas) {
   if (!kHasZstd) GTEST_SKIP() << "this build has no zstd";
-  Random random(7);
+  RandomValues random(7);
   for (int i = 0; i < 200; ++i) {
     std::string text;
     for (std::size_t n = 50 + random.below(500); n != 0; --n) text += random.one_in(9) ? "4325" : "price:";

@@ -15,7 +15,7 @@
 namespace dsta::cache::detail {
 namespace {
 
-using testing_support::Random;
+using testing_support::RandomValues;
 using testing_support::scaled;
 
 bool matches(std::string_view pattern, std::string_view text) { return Glob(pattern).matches(text); }
@@ -135,14 +135,14 @@ bool defined_to_match(std::string_view pattern, std::string_view text) {
   return match && defined_to_match(pattern.substr(length), text.substr(1));
 }
 
-std::string random_text(Random& random, std::string_view letters, std::size_t longest) {
+std::string random_text(RandomValues& random, std::string_view letters, std::size_t longest) {
   std::string text;
   for (std::size_t left = random.below(longest + 1); left > 0; --left) text += letters[random.below(letters.size())];
   return text;
 }
 
 TEST(Glob, AgreesWithItsDefinition) {
-  Random random(99);
+  RandomValues random(99);
   std::size_t accepted = 0, matched = 0;
   for (std::size_t left = scaled(200'000); left > 0; --left) {
     const std::string pattern = random_text(random, "aabbc*?*[]^-\\", 8);
@@ -171,7 +171,7 @@ std::vector<std::string> all_texts(std::string_view letters, std::size_t longest
 }
 
 TEST(Glob, KnowsWhatTheTextsBeginWithThatItMatches) {
-  Random random(7);
+  RandomValues random(7);
   const auto texts = all_texts("ab", 7);
   for (std::size_t left = scaled(2'000); left > 0; --left) {
     const std::string pattern = random_text(random, "aabb*?", 6);
@@ -195,7 +195,7 @@ TEST(Glob, KnowsWhatTheTextsBeginWithThatItMatches) {
 }
 
 TEST(Glob, KnowsWhenTheHeadOfATextSaysWhetherItMatches) {
-  Random random(8);
+  RandomValues random(8);
   const auto texts = all_texts("ab", 5);
   std::size_t decided = 0;
   for (std::size_t left = scaled(5'000); left > 0; --left) {
@@ -235,7 +235,7 @@ TEST(Glob, ManyStarsDoNotBlowUp) {
 }
 
 TEST(Glob, AnEscapedTextMatchesItselfAlone) {
-  Random random(5);
+  RandomValues random(5);
   EXPECT_EQ(glob_escape("a*b?[c]\\"), "a\\*b\\?\\[c\\]\\\\");
   for (std::size_t left = scaled(20'000); left > 0; --left) {
     const auto text = random.value<std::string>();

@@ -58,7 +58,7 @@ namespace {
 
 using nlohmann::json;
 using testing_support::encoded;
-using testing_support::Random;
+using testing_support::RandomValues;
 using testing_support::scaled;
 
 /// As JSON also where the library has a codec of its own, as for standard containers.
@@ -96,7 +96,7 @@ TYPED_TEST(JsonFormats, RefuseADocumentCutShortOrFollowedByMore) {
 TYPED_TEST(JsonFormats, SurviveDamagedBytes) {
   const auto book = sample<TypeParam>();
   const std::string whole = encoded(book);
-  Random random(11);
+  RandomValues random(11);
   std::size_t refused = 0, equal = 0;
   for (std::size_t left = scaled(20'000); left > 0; --left) {
     std::string damaged = whole;
@@ -126,7 +126,7 @@ TYPED_TEST(JsonFormats, SurviveDamagedBytes) {
 }
 
 TYPED_TEST(JsonFormats, SurviveBytesThatNeverWereADocument) {
-  Random random(12);
+  RandomValues random(12);
   for (std::size_t left = scaled(50'000); left > 0; --left) {
     std::string bytes(random.below(40), '\0');
     for (char& byte : bytes) byte = static_cast<char>(random.below(256));

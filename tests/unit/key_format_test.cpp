@@ -103,7 +103,7 @@ namespace dsta::cache {
 namespace {
 
 using namespace std::chrono_literals;
-using testing_support::Random;
+using testing_support::RandomValues;
 using testing_support::Side;
 using testing_support::TradingPair;
 
@@ -229,7 +229,7 @@ std::vector<std::string> sample_keys() {
   using Mixed = std::tuple<std::string, std::int64_t, double, std::optional<std::string>, std::vector<std::string>,
                            std::variant<int, std::string>, std::map<std::string, int>, std::chrono::milliseconds, Side,
                            TradingPair, bool>;
-  Random random(7);
+  RandomValues random(7);
   std::vector<std::string> keys;
   const auto add = [&](const auto& arguments) {
     keys.push_back(std::apply([](const auto&... each) { return key_of(each...); }, arguments));

@@ -15,10 +15,10 @@
 namespace dsta::cache::detail {
 namespace {
 
-using testing_support::Random;
+using testing_support::RandomValues;
 using testing_support::scaled;
 
-std::string long_key(Random& random) {
+std::string long_key(RandomValues& random) {
   std::string key = random.one_in(2) ? "api:f:" : "db:";
   const std::size_t size = kReadableKeyBytes + 1 + random.below(60);
   while (key.size() < size) key += "ab:,("[random.below(5)];
@@ -27,7 +27,7 @@ std::string long_key(Random& random) {
 std::string shortened(const std::string& key) { return std::string(StoredKey(key).view().name); }
 
 /// The key with some of it replaced by what matches it.
-std::string pattern_for(Random& random, std::string key) {
+std::string pattern_for(RandomValues& random, std::string key) {
   for (std::size_t left = 1 + random.below(3); left > 0; --left) {
     const std::size_t at = random.below(key.size()), size = random.below(key.size() - at);
     const bool stars = key.find('*') != std::string::npos || !random.one_in(3);
@@ -44,7 +44,7 @@ bool finds(const KeyPattern& pattern, const std::string& name) {
 }
 
 TEST(KeyPattern, ConcernsTheShortNameOfEveryLongKeyThatItMatches) {
-  Random random(11);
+  RandomValues random(11);
   for (std::size_t left = scaled(20'000); left > 0; --left) {
     const std::string key = long_key(random), glob = pattern_for(random, key);
     ASSERT_TRUE(Glob(glob).matches(key)) << glob;
@@ -56,7 +56,7 @@ TEST(KeyPattern, ConcernsTheShortNameOfEveryLongKeyThatItMatches) {
 }
 
 TEST(KeyPattern, FindsEveryNameThatItConcerns) {
-  Random random(12);
+  RandomValues random(12);
   std::size_t concerned = 0;
   for (std::size_t left = scaled(20'000); left > 0; --left) {
     const auto pattern = glob_pattern(pattern_for(random, long_key(random)));

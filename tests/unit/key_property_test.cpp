@@ -21,7 +21,7 @@ namespace dsta::cache {
 namespace {
 
 using namespace std::chrono_literals;
-using testing_support::Random;
+using testing_support::RandomValues;
 using testing_support::scaled;
 using testing_support::Side;
 using testing_support::TradingPair;
@@ -80,7 +80,7 @@ TYPED_TEST(KeyProperty, OnlyEqualArgumentsShareAKey) {
   const auto key_of = [&](const auto& arguments) {
     return std::apply([&](const auto&... each) { return f.key_for(each...); }, arguments);
   };
-  Random random(20'240'229);
+  RandomValues random(20'240'229);
   std::unordered_map<std::string, TypeParam> owner;
   for (std::size_t left = scaled(kTuples); left > 0; --left) {
     const auto arguments = random.value<TypeParam>();
@@ -102,7 +102,7 @@ class Mixture {
   template <class Arguments>
   void add(std::size_t count) {
     const std::size_t kind = ++kinds_;
-    Random random(kind);
+    RandomValues random(kind);
     std::unordered_map<std::string, Arguments> mine;
     for (std::size_t left = count; left > 0; --left) {
       const auto arguments = random.value<Arguments>();

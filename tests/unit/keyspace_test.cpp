@@ -17,14 +17,14 @@
 namespace dsta::cache::detail {
 namespace {
 
-using testing_support::Random;
+using testing_support::RandomValues;
 using testing_support::scaled;
 using Kind = KeySpace::Kind;
 
 const KeySpace kKeys("dsta");
 
 /// Made of what the library's own keys are made of, so that a confusion of two would show.
-std::string tricky_name(Random& random) {
+std::string tricky_name(RandomValues& random) {
   using namespace std::string_view_literals;
   static constexpr std::array kPieces = {"\x01"sv,   "\x01"sv,  "epoch"sv, "v:"sv, "n:"sv,     "lease:"sv,
                                          "copy:{"sv, "raw:{"sv, "clock"sv, "}"sv,  "order:"sv, ":"sv,
@@ -34,10 +34,10 @@ std::string tricky_name(Random& random) {
   return name;
 }
 
-std::string token(Random& random) { return "t" + std::to_string(random.below(3)); }
+std::string token(RandomValues& random) { return "t" + std::to_string(random.below(3)); }
 
 TEST(KeySpace, EveryNameOfAnEntryIsReadBack) {
-  Random random(1);
+  RandomValues random(1);
   for (std::size_t left = scaled(50'000); left != 0; --left) {
     const std::string name = random.one_in(2) ? tricky_name(random) : random.value<std::string>();
     const std::string key = kKeys.entry(name);
@@ -71,7 +71,7 @@ TEST(KeySpace, TheNamesInTheServerAreThoseThatOtherVersionsKnow) {
 }
 
 TEST(KeySpace, WhatIsOfTheLibraryIsReadBackAndIsNoEntry) {
-  Random random(2);
+  RandomValues random(2);
   EXPECT_EQ(kKeys.parse(kKeys.epoch()).kind, Kind::epoch);
   EXPECT_EQ(kKeys.parse(kKeys.clock()).kind, Kind::own);
   EXPECT_EQ(kKeys.parse(kKeys.copy(kKeys.epoch())).kind, Kind::own);
@@ -92,7 +92,7 @@ TEST(KeySpace, WhatIsOfTheLibraryIsReadBackAndIsNoEntry) {
 }
 
 TEST(KeySpace, NoTwoThingsHaveOneName) {
-  Random random(3);
+  RandomValues random(3);
   std::map<std::string, std::string> owners;
   const auto claim = [&](const std::string& key, const std::string& owner) {
     const auto& held = owners.emplace(key, owner).first->second;
@@ -149,7 +149,7 @@ TEST(KeySpace, AGlobFindsEachMatchingKeyAndItsRawLease) {
   static constexpr std::array kPieces = {"\x01"sv,     "a"sv,    "b"sv,    "*"sv,      "?"sv,
                                          "[\x01-a]"sv, "[^b]"sv, "[ab]"sv, "\\\x01"sv, "\\a"sv};
   static constexpr std::array kLetters = {"\x01"sv, "a"sv, "b"sv};
-  Random random(4);
+  RandomValues random(4);
   std::size_t matched = 0;
   for (std::size_t left = scaled(50'000); left != 0; --left) {
     std::string pattern(random.pick(kPieces)), name(random.pick(kLetters));

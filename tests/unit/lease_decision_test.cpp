@@ -8,13 +8,12 @@
 namespace dsta::cache::detail {
 namespace {
 
-using Step = LeaseStep;
 using Kind = SeenEntry::Kind;
 
 struct Row {
   std::string_view there;
   SeenEntry seen;
-  Step wanted, refresh_ahead, asked_to_refresh;
+  LeaseStep wanted, refresh_ahead, asked_to_refresh;
 };
 
 SeenEntry value(Freshness freshness) { return {.kind = Kind::value, .freshness = freshness}; }
@@ -23,16 +22,17 @@ SeenEntry callers_lease() { return {.kind = Kind::lease, .lease_counts = true, .
 SeenEntry other(bool of_other_type) { return {.kind = Kind::other, .of_other_type = of_other_type}; }
 
 const Row kTable[] = {
-    {"nothing", {}, Step::acquire, Step::acquire, Step::acquire},
-    {"value, fresh", value(Freshness::fresh), Step::use, Step::use, Step::replace},
-    {"value, due", value(Freshness::due), Step::use, Step::refresh, Step::replace},
-    {"value, stale", value(Freshness::stale), Step::use, Step::refresh, Step::replace},
-    {"value that does not count", value(Freshness::miss), Step::take_over, Step::take_over, Step::take_over},
-    {"lease", lease(true), Step::wait, Step::back_off, Step::join},
-    {"lease of the caller's own", callers_lease(), Step::load_alone, Step::back_off, Step::join},
-    {"lease of older versions", lease(false), Step::take_over, Step::take_over, Step::take_over},
-    {"bytes of something else", other(false), Step::take_over, Step::take_over, Step::take_over},
-    {"a list, a set", other(true), Step::load_alone, Step::load_alone, Step::load_alone},
+    {"nothing", {}, LeaseStep::acquire, LeaseStep::acquire, LeaseStep::acquire},
+    {"value, fresh", value(Freshness::fresh), LeaseStep::use, LeaseStep::use, LeaseStep::replace},
+    {"value, due", value(Freshness::due), LeaseStep::use, LeaseStep::refresh, LeaseStep::replace},
+    {"value, stale", value(Freshness::stale), LeaseStep::use, LeaseStep::refresh, LeaseStep::replace},
+    {"value that does not count", value(Freshness::miss), LeaseStep::take_over, LeaseStep::take_over,
+     LeaseStep::take_over},
+    {"lease", lease(true), LeaseStep::wait, LeaseStep::back_off, LeaseStep::join},
+    {"lease of the caller's own", callers_lease(), LeaseStep::load_alone, LeaseStep::back_off, LeaseStep::join},
+    {"lease of older versions", lease(false), LeaseStep::take_over, LeaseStep::take_over, LeaseStep::take_over},
+    {"bytes of something else", other(false), LeaseStep::take_over, LeaseStep::take_over, LeaseStep::take_over},
+    {"a list, a set", other(true), LeaseStep::load_alone, LeaseStep::load_alone, LeaseStep::load_alone},
 };
 
 TEST(LeaseDecision, IsWhatTheTableSays) {

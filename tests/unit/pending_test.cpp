@@ -14,7 +14,7 @@
 namespace dsta::cache::detail {
 namespace {
 
-using testing_support::Random;
+using testing_support::RandomValues;
 using testing_support::scaled;
 using Kind = Pending::Kind;
 
@@ -199,7 +199,7 @@ TEST(Pending, IsBoundedWhateverComes) {
 }
 
 TEST(Pending, AgreesWithItsDefinition) {
-  Random random(5);
+  RandomValues random(5);
   Pending pending;
   std::map<std::pair<Kind, std::string>, std::size_t> wanted;  // when last
   std::vector<std::pair<Pending::Intent, std::size_t>> applied;

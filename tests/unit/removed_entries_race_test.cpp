@@ -16,7 +16,7 @@
 namespace dsta::cache::detail {
 namespace {
 
-const TimePoint kNow{std::chrono::hours(1)};
+const TimePoint kStart{std::chrono::hours(1)};
 
 struct Key {
   explicit Key(std::uint32_t number) {
@@ -32,7 +32,7 @@ std::string value_of(std::uint32_t number) { return std::string(40, 'v') + std::
 
 TEST(RemovedEntriesRace, AReaderFindsAWholeValueOrNone) {
   constexpr std::uint32_t kKeys = 3'000;
-  Store store({.max_bytes = std::size_t{8} << 20, .max_entries = 1'500}, kNow);
+  Store store({.max_bytes = std::size_t{8} << 20, .max_entries = 1'500}, kStart);
   std::atomic<bool> stop{false};
   std::atomic<std::uint64_t> hits{0};
   testing_support::on_threads(5, [&](std::size_t thread) {
@@ -43,12 +43,12 @@ TEST(RemovedEntriesRace, AReaderFindsAWholeValueOrNone) {
         const Key key(number = (number + step) % kKeys);
         std::string copied;
         const auto copy = [&](const Node& node) { copied = *static_cast<const std::string*>(node.value()); };
-        if (store.copy(thread_record(), key.view, kTypeOps<std::string>, nullptr, kNow, copy) == Freshness::fresh) {
+        if (store.copy(thread_record(), key.view, kTypeOps<std::string>, nullptr, kStart, copy) == Freshness::fresh) {
           EXPECT_EQ(copied, value_of(number));
           ++hits;
         }
         NodeRef found;
-        if (store.find(key.view, kTypeOps<std::string>, nullptr, kNow, found) == Freshness::fresh) {
+        if (store.find(key.view, kTypeOps<std::string>, nullptr, kStart, found) == Freshness::fresh) {
           EXPECT_EQ(found.as<std::string>(), value_of(number));
         }
       }
@@ -56,20 +56,20 @@ TEST(RemovedEntriesRace, AReaderFindsAWholeValueOrNone) {
       for (int i = 0; i < 40'000; ++i) {
         const Key key(number = (number + step) % kKeys);
         if (i % 10 == 0) {
-          store.erase(key.view, kNow);
+          store.erase(key.view, kStart);
           continue;
         }
         NodeRef made = make_node<std::string>(key.view, value_of(number));
         made->refresh_at = made->fresh_until = made->stale_until = TimePoint::max();
-        store.put(std::move(made), kNow);
+        store.put(std::move(made), kStart);
       }
       stop = true;
     } else {
       for (std::uint64_t round = 1; !stop; ++round) {
         if (round % 8 == 0) store.clear(round);
         if (round % 3 == 0) store.free_removed();
-        if (round % 5 == 0) store.sweep(kNow);
-        EXPECT_LE(store.contents(kNow).bytes, std::size_t{8} << 20);
+        if (round % 5 == 0) store.sweep(kStart);
+        EXPECT_LE(store.contents(kStart).bytes, std::size_t{8} << 20);
       }
     }
   });
@@ -80,13 +80,13 @@ TEST(RemovedEntriesRace, AReaderFindsAWholeValueOrNone) {
 TEST(RemovedEntriesRace, NoneOutlivesTheCallThatFreesThemAll) {
   for (std::uint64_t round = 1; round <= 20; ++round) {
     testing_support::Counted::Count count{0};
-    Store store({.max_bytes = std::size_t{64} << 20}, kNow);
+    Store store({.max_bytes = std::size_t{64} << 20}, kStart);
     std::atomic<bool> closed{false};
     std::atomic<std::uint32_t> numbers{0};
     const auto put = [&] {
       NodeRef made = make_node<testing_support::Counted>(Key(numbers++).view, count);
       made->refresh_at = made->fresh_until = made->stale_until = TimePoint::max();
-      store.put(std::move(made), kNow);
+      store.put(std::move(made), kStart);
     };
     for (int i = 0; i < 50'000; ++i) put();
     testing_support::on_threads(4, [&](std::size_t thread) {
@@ -98,7 +98,7 @@ TEST(RemovedEntriesRace, NoneOutlivesTheCallThatFreesThemAll) {
     });
     const std::int64_t living = count;
     // What was put after the others were removed is there.
-    EXPECT_LE(living, static_cast<std::int64_t>(store.contents(kNow).entries)) << "round " << round;
+    EXPECT_LE(living, static_cast<std::int64_t>(store.contents(kStart).entries)) << "round " << round;
   }
 }
 

@@ -24,7 +24,7 @@ using namespace std::chrono_literals;
 using testing_support::Counted;
 using testing_support::HandExecutor;
 
-const TimePoint kNow{std::chrono::hours(1)};
+const TimePoint kTestTime{std::chrono::hours(1)};
 
 class RemovedEntries : public ::testing::Test {
  protected:
@@ -35,17 +35,17 @@ class RemovedEntries : public ::testing::Test {
   bool read(std::uint32_t number) {
     char name[16] = {};
     NodeRef found;
-    return store_.find(key_of(number, name), kTypeOps<std::uint32_t>, nullptr, kNow, found) == Freshness::fresh;
+    return store_.find(key_of(number, name), kTypeOps<std::uint32_t>, nullptr, kTestTime, found) == Freshness::fresh;
   }
   void put(std::uint32_t number) {
     char name[16] = {};
     NodeRef made = make_node<std::uint32_t>(key_of(number, name), number);
     made->refresh_at = made->fresh_until = made->stale_until = TimePoint::max();
-    store_.put(std::move(made), kNow);
+    store_.put(std::move(made), kTestTime);
   }
 
   static constexpr std::size_t kBudget = std::size_t{96} << 10;
-  Store store_{{.max_bytes = kBudget}, kNow};
+  Store store_{{.max_bytes = kBudget}, kTestTime};
 };
 
 TEST_F(RemovedEntries, GiveNewcomersNoPlaceWithoutAContest) {
@@ -76,20 +76,20 @@ TEST_F(RemovedEntries, TheBudgetHoldsForAllTogether) {
   for (int round = 0; round < 20; ++round) {
     for (std::uint32_t i = 0; i < 2'000; ++i) put(static_cast<std::uint32_t>(round) * 1'000 + i);
     if (round % 3 == 0) store_.clear(static_cast<std::uint64_t>(round));
-    const Store::Contents contents = store_.contents(kNow);
+    const Store::Contents contents = store_.contents(kTestTime);
     EXPECT_LE(contents.bytes, kBudget);
   }
-  EXPECT_GE(store_.contents(kNow).bytes, kBudget * 8 / 10) << "it is there to be used";
+  EXPECT_GE(store_.contents(kTestTime).bytes, kBudget * 8 / 10) << "it is there to be used";
 }
 
 TEST_F(RemovedEntries, WhatWasClearedMakesRoomAsItIsWrittenOver) {
   for (std::uint32_t i = 0; i < 1'000; ++i) put(i);
-  const std::uint64_t fit = store_.contents(kNow).entries;
+  const std::uint64_t fit = store_.contents(kTestTime).entries;
   store_.clear(1);
   EXPECT_FALSE(read(999));
   // Nobody frees what was cleared but those who write.
   for (std::uint32_t i = 0; i < 1'000; ++i) put(10'000 + i);
-  const Store::Contents contents = store_.contents(kNow);
+  const Store::Contents contents = store_.contents(kTestTime);
   EXPECT_EQ(contents.entries, fit);
   EXPECT_LE(contents.bytes, kBudget);
   EXPECT_TRUE(read(10'999));

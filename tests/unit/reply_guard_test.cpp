@@ -62,12 +62,12 @@ Reply random_reply(std::mt19937_64& random, std::string& wire, int depth = 0) {
   return reply;
 }
 
-void expect_same(const Reply& a, const Reply& b) {
+void expect_equal(const Reply& a, const Reply& b) {
   ASSERT_EQ(a.kind, b.kind);
   EXPECT_EQ(a.integer, b.integer);
   EXPECT_EQ(a.text, b.text);
   ASSERT_EQ(a.elements.size(), b.elements.size());
-  for (std::size_t i = 0; i < a.elements.size(); ++i) expect_same(a.elements[i], b.elements[i]);
+  for (std::size_t i = 0; i < a.elements.size(); ++i) expect_equal(a.elements[i], b.elements[i]);
 }
 
 TEST(ReplyGuard, FindsTheEndOfEveryReplyHoweverTheBytesAreCut) {
@@ -92,7 +92,7 @@ TEST(ReplyGuard, FindsTheEndOfEveryReplyHoweverTheBytesAreCut) {
         ASSERT_EQ(begin + guard.size(), ends[found]);
         Reply read;
         ASSERT_TRUE(parser.read(std::string_view(wire).substr(begin, guard.size()), read));
-        expect_same(read, sent[found]);
+        expect_equal(read, sent[found]);
         begin = ends[found++];
         if (found == sent.size()) break;
       }

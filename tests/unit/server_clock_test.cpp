@@ -13,7 +13,7 @@ namespace dsta::cache::detail {
 namespace {
 
 using namespace std::chrono_literals;
-using testing_support::Random;
+using testing_support::RandomValues;
 using testing_support::scaled;
 using Microseconds = std::chrono::microseconds;
 
@@ -74,7 +74,7 @@ TEST(ServerClock, ReadsEachTimeBackToTheMicrosecond) {
   EXPECT_EQ(clock.to_server(kAsked + 5s), kServerNow + 5'000'000);
   EXPECT_EQ(clock.to_server(kAsked - 5s), kServerNow - 5'000'000);
   EXPECT_EQ(clock.to_local(kServerNow + 1), kAsked + 1us);
-  Random random(1);
+  RandomValues random(1);
   for (std::size_t left = scaled(10'000); left != 0; --left) {
     const TimePoint time{Microseconds(random.below(1'000'000'000'000'000))};
     ASSERT_EQ(clock.to_local(clock.to_server(time)), time);
@@ -82,7 +82,7 @@ TEST(ServerClock, ReadsEachTimeBackToTheMicrosecond) {
 }
 
 TEST(ServerClock, AnEntryEndsHereAtMostARoundTripBeforeItEndsThere) {
-  Random random(2);
+  RandomValues random(2);
   for (std::size_t left = scaled(10'000); left != 0; --left) {
     const auto ahead = static_cast<std::int64_t>(random.below(2'000'000'000'000'000)) - 100'000'000'000'000;
     const auto round_trip = static_cast<std::int64_t>(random.below(1'000'000));
@@ -100,7 +100,7 @@ TEST(ServerClock, AnEntryEndsHereAtMostARoundTripBeforeItEndsThere) {
 
 /// Whatever the round trips of the process that wrote it and of the one that reads it.
 TEST(ServerClock, NoEntryLivesLongerThanItWasGiven) {
-  Random random(3);
+  RandomValues random(3);
   const std::int64_t ttl = 10'000'000;
   for (std::size_t left = scaled(10'000); left != 0; --left) {
     ServerClock writer(kAsked), reader(kAsked);

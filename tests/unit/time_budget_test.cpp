@@ -10,7 +10,7 @@ namespace dsta::cache::detail {
 namespace {
 
 using namespace std::chrono_literals;
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 using Operation = TimeBudget::Operation;
 using Pause = TimeBudget::Pause;
 
@@ -20,11 +20,11 @@ TEST(TimeBudget, OutsideOfAnOperationThereIsNone) {
 }
 
 TEST(TimeBudget, AnOperationEndsItsTimeFromNowAndGivesItBack) {
-  const TimePoint before = Clock::now();
+  const TimePoint before = SteadyClock::now();
   {
     const Operation operation(1h);
     EXPECT_GE(TimeBudget::end(), before + 1h);
-    EXPECT_LE(TimeBudget::end(), Clock::now() + 1h);
+    EXPECT_LE(TimeBudget::end(), SteadyClock::now() + 1h);
     EXPECT_FALSE(TimeBudget::used_up());
   }
   EXPECT_EQ(TimeBudget::end(), TimePoint::max());
@@ -60,8 +60,8 @@ TEST(TimeBudget, WhatRunsInAPauseHasTimeOfItsOwn) {
   EXPECT_EQ(TimeBudget::end(), TimePoint::max());
   {
     const Operation inner(1h);
-    EXPECT_GT(TimeBudget::end(), Clock::now());
-    EXPECT_LE(TimeBudget::end(), Clock::now() + 1h);
+    EXPECT_GT(TimeBudget::end(), SteadyClock::now());
+    EXPECT_LE(TimeBudget::end(), SteadyClock::now() + 1h);
   }
   EXPECT_EQ(TimeBudget::end(), TimePoint::max());
 }
@@ -69,16 +69,16 @@ TEST(TimeBudget, WhatRunsInAPauseHasTimeOfItsOwn) {
 TEST(TimeBudget, APausePutsTheEndOffByWhatItTook) {
   const Operation operation(1h);
   const TimePoint end = TimeBudget::end();
-  const TimePoint before = Clock::now();
+  const TimePoint before = SteadyClock::now();
   Duration inside{};
   {
     const Pause pause;
-    const TimePoint begun = Clock::now();
-    while ((inside = Clock::now() - begun) < 1ms) {
+    const TimePoint begun = SteadyClock::now();
+    while ((inside = SteadyClock::now() - begun) < 1ms) {
     }
   }
   EXPECT_GE(TimeBudget::end() - end, inside);
-  EXPECT_LE(TimeBudget::end() - end, Clock::now() - before);
+  EXPECT_LE(TimeBudget::end() - end, SteadyClock::now() - before);
 }
 
 TEST(TimeBudget, APauseOutsideOfAnOperationChangesNothing) {
@@ -89,16 +89,16 @@ TEST(TimeBudget, APauseOutsideOfAnOperationChangesNothing) {
 TEST(TimeBudget, APauseInsideAPauseCountsOnce) {
   const Operation operation(1h);
   const TimePoint end = TimeBudget::end();
-  const TimePoint before = Clock::now();
+  const TimePoint before = SteadyClock::now();
   {
     const Pause outer;
     const Pause inner;
-    const TimePoint begun = Clock::now();
-    while (Clock::now() - begun < 1ms) {
+    const TimePoint begun = SteadyClock::now();
+    while (SteadyClock::now() - begun < 1ms) {
     }
   }
   EXPECT_GE(TimeBudget::end() - end, 1ms);
-  EXPECT_LE(TimeBudget::end() - end, Clock::now() - before);
+  EXPECT_LE(TimeBudget::end() - end, SteadyClock::now() - before);
 }
 
 TEST(TimeBudget, ASweepGoesOnBeyondItsEndOnlyAfterManyParts) {
@@ -107,10 +107,10 @@ TEST(TimeBudget, ASweepGoesOnBeyondItsEndOnlyAfterManyParts) {
   TimeBudget::Sweep sweep(4h);
   for (int part = 0; part < 8; ++part) sweep.part_done();
   EXPECT_EQ(TimeBudget::end(), end) << "a few parts are an operation like others";
-  const TimePoint before = Clock::now();
+  const TimePoint before = SteadyClock::now();
   sweep.part_done();
   EXPECT_GE(TimeBudget::end(), before + 1h) << "a quarter of the limit for the next part";
-  EXPECT_LE(TimeBudget::end(), Clock::now() + 1h);
+  EXPECT_LE(TimeBudget::end(), SteadyClock::now() + 1h);
 }
 
 TEST(TimeBudget, ASweepNeverShortensItsTime) {

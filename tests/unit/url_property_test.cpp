@@ -21,9 +21,9 @@ namespace {
 using detail::Endpoint;
 using detail::parse_url;
 
-class Random {
+class RandomValues {
  public:
-  explicit Random(std::uint64_t seed) : engine_(seed) {}
+  explicit RandomValues(std::uint64_t seed) : engine_(seed) {}
 
   std::size_t below(std::size_t n) { return static_cast<std::size_t>(engine_() % n); }
 
@@ -63,7 +63,7 @@ std::string words_of_refusal(std::string_view url) {
 }
 
 TEST(UrlProperty, AnyBytesAreReadOrRefused) {
-  Random random(1);
+  RandomValues random(1);
   for (int i = 0; i < 20'000; ++i) {
     const std::string url = random.text(60);
     words_of_refusal(url);
@@ -73,7 +73,7 @@ TEST(UrlProperty, AnyBytesAreReadOrRefused) {
 }
 
 TEST(UrlProperty, AnyOrderOfPiecesIsReadOrRefused) {
-  Random random(2);
+  RandomValues random(2);
   int read = 0;
   for (int i = 0; i < 100'000; ++i) {
     std::string url(random.one_of({"redis://", "rediss://", "unix:///", "memory:?", ""}));
@@ -88,7 +88,7 @@ TEST(UrlProperty, AnyOrderOfPiecesIsReadOrRefused) {
 
 TEST(UrlProperty, ReadingUndoesWriting) {
   constexpr std::string_view kHost = "abcdefghijklmnopqrstuvwxyzABCXYZ0123456789-._";
-  Random random(3);
+  RandomValues random(3);
   for (int i = 0; i < 20'000; ++i) {
     Endpoint endpoint;
     endpoint.transport = random.one_of({Endpoint::Transport::memory, Endpoint::Transport::tcp, Endpoint::Transport::tls,
@@ -131,7 +131,7 @@ constexpr std::string_view kHolders[] = {
 };
 
 /// Inserts, removes or replaces a few bytes, anywhere but in the "$".
-std::string mutated(Random& random, std::string url, std::string_view inserted) {
+std::string mutated(RandomValues& random, std::string url, std::string_view inserted) {
   for (std::size_t left = random.below(6); left > 0; --left) {
     const std::size_t place = random.below(url.size() + 1);
     switch (random.below(3)) {
@@ -174,7 +174,7 @@ constexpr std::string_view kBytes = ":/?#@%&=[]!abcxyzABC0123456789-_.,+ \t\n\x0
 
 // Also where the changes make a host, a path, an option or a scheme of the secret.
 TEST(UrlProperty, NoErrorHoldsTheSecretHoweverTheUrlIsBroken) {
-  Random random(4);
+  RandomValues random(4);
   for (int i = 0; i < 60'000; ++i) {
     const std::string_view secret = random.one_of({std::string_view("hunter2"), std::string_view("Zyzzyva"),
                                                    std::string_view("70731988"), std::string_view("s3:c%72/t?x=y")});
@@ -189,7 +189,7 @@ TEST(UrlProperty, NoErrorHoldsTheSecretHoweverTheUrlIsBroken) {
 
 // A secret that looks like the name of an option or a scheme, in a URL whose last '@' stands behind it.
 TEST(UrlProperty, NoErrorHoldsASecretThatLooksLikeAName) {
-  Random random(5);
+  RandomValues random(5);
   int tried = 0;
   for (int i = 0; i < 60'000; ++i) {
     const std::string holder = mutated(random, std::string(random.one_of(kHolders)), kBytes);
@@ -204,7 +204,7 @@ TEST(UrlProperty, NoErrorHoldsASecretThatLooksLikeAName) {
 }
 
 TEST(UrlProperty, RedactedHoldsTheSecretOnlyWhereItIsAHostOrAPath) {
-  Random random(6);
+  RandomValues random(6);
   int readable = 0;
   for (int i = 0; i < 60'000; ++i) {
     const std::string url = with_secret(mutated(random, std::string(random.one_of(kHolders)), kBytes), "hunter2");
