@@ -89,6 +89,7 @@
 ///   1. A leads a load of k. B reads k from L2, and the server answers v1; the reply is on its way.
 ///   2. A's load stores v2 at L2, keeps it in L1, and returns it.
 ///   3. B's read lands. If it kept v1 in L1, A's next call would get v1.
+/// (The same where A's load removes the value, and where B leads a load, of which reading L2 is the first step.)
 /// The reply may as well be newer than v2, if P wrote v3 after step 2. So L1 keeps neither: the next caller reads L2.
 #include <atomic>
 #include <condition_variable>

@@ -140,13 +140,15 @@ struct alignas(64) Shard {
       if (older && (last.kind != FlightKind::fill || flight->kind == FlightKind::fill)) flight->state.fenced = true;
     });
   }
-  /// Case 12 of flight.hpp: fences the values on their way from L2 that were asked for after `loaded` began. True:
-  /// there are some.
-  bool fence_later_fills(const Flight& loaded) DSTA_REQUIRES(lock) {
+  /// Case 12 of flight.hpp: keeps out of L1 what is on its way from L2 and was asked for after `loaded` began. True:
+  /// there is some. A later load is not fenced: it may find nothing there, and store what it then loads.
+  bool keep_out_later_fills(const Flight& loaded) DSTA_REQUIRES(lock) {
     bool any = false;
     flights.each(loaded.key(), [&](const std::shared_ptr<Flight>& flight) {
-      if (flight->kind != FlightKind::fill || flight->state.number < loaded.state.number) return;
-      any = flight->state.fenced = true;
+      Flight::State& state = flight->state;
+      if (state.number < loaded.state.number || state.fill_epoch == FillEpoch::kNever) return;
+      if (flight->kind == FlightKind::fill) any = state.fenced = true;
+      if (flight->kind == FlightKind::load && !state.loading) any = state.revoked = true;
     });
     return any;
   }

@@ -15,6 +15,13 @@ bool carries_all_of(const Flight& mine, const TagSet* tags) {
   return mine.tags.empty() || (tags && tags->includes(mine.tags));
 }
 
+/// What it brings does not count any more: something that it depends on was invalidated since it began.
+bool is_invalidated(const Flight& flight, std::uint64_t store_cleared) {
+  return flight.state.fenced || flight.sequence < store_cleared ||
+         flight.sequence < flight.identity->cleared.load(std::memory_order_acquire) ||
+         flight.sequence < flight.tags.invalidated();
+}
+
 /// True when a caller that comes now may take what this flight brings.
 bool joinable(const Flight& flight, const Flight& mine, std::uint64_t store_cleared, std::uint64_t fill_epoch) {
   const Flight::State& state = flight.state;
@@ -22,11 +29,9 @@ bool joinable(const Flight& flight, const Flight& mine, std::uint64_t store_clea
   // Case 9: its value may name a tag whose invalidation was not reported.
   const bool unreported = flight.names_tags && (mine.closes_at_load || state.epoch_at_load != fill_epoch);
   const bool closed = state.closed || (state.loading && (without_claim || flight.closes_at_load || unreported));
-  return flight.kind == FlightKind::load && !state.fenced && !closed && !state.superseded &&
-         flight.type->same(*mine.type) && flight.identity == mine.identity && flight.name == mine.name &&
-         flight.full == mine.full && flight.sequence >= store_cleared &&
-         flight.sequence >= mine.identity->cleared.load(std::memory_order_acquire) &&
-         flight.sequence >= flight.tags.invalidated() && carries_all_of(mine, &flight.tags);
+  return flight.kind == FlightKind::load && !closed && !state.superseded && flight.type->same(*mine.type) &&
+         flight.identity == mine.identity && flight.name == mine.name && flight.full == mine.full &&
+         !is_invalidated(flight, store_cleared) && carries_all_of(mine, &flight.tags);
 }
 
 }  // namespace
@@ -97,9 +102,10 @@ std::shared_ptr<Flight> Store::begin_unclaimed(Flight& flight) {
   Shard& home = shard(flight.hash);
   const SpinGuard lock(home.lock);
   std::shared_ptr<Flight> running;
+  const std::uint64_t cleared = home.cleared;
   home.flights.each(flight.key(), [&](const std::shared_ptr<Flight>& other) {
     const Flight::State& state = other->state;
-    const bool out_of_date = state.fenced || state.revoked || state.superseded;
+    const bool out_of_date = state.revoked || state.superseded || is_invalidated(*other, cleared);
     if (state.unclaimed && state.loading && !out_of_date) running = other;
   });
   if (running) return running;

@@ -19,7 +19,7 @@ Store::Published Store::land(Flight& flight, Landing landing, TimePoint now) {
   const bool brings = (landing.replace_by && !landing.found) || landing.remove;
   if (brings) home.fence_superseded(flight);
   const bool loaded = brings && flight.kind == FlightKind::load;
-  const bool crossed = loaded && home.fence_later_fills(flight) && landing.replace_by && landing.replace_by->shared;
+  const bool crossed = loaded && home.keep_out_later_fills(flight) && landing.replace_by && landing.replace_by->shared;
   if (landing.replace_by && (crossed || !keeps(flight, *landing.replace_by))) {
     landing.replace_by.reset();
     landing.remove = !landing.found && held && held->shared;

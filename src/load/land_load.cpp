@@ -38,9 +38,11 @@ Prepared LoadRunner::prepare(Flight& flight, const LoadSpec& spec, Loaded& loade
         prepared.landing.replace_by = loaded.node;
       }
     }
-    prepared.invalidated = loaded.node && (prepared.invalidated ||
-                                           flight.sequence < spec.identity->cleared.load(std::memory_order_acquire));
-    prepared.wanted = prepared.landing.replace_by || prepared.invalidated;
+    // That there is no value is an answer, too, and may be out of date.
+    const bool answered = loaded.node || (!loaded.error && !loaded.skipped);
+    prepared.invalidated = answered && (prepared.invalidated || flight.tags.invalidated() > flight.sequence ||
+                                        flight.sequence < spec.identity->cleared.load(std::memory_order_acquire));
+    prepared.wanted = prepared.landing.replace_by || (prepared.invalidated && loaded.node);
     prepared.negative = loaded.negative;
     if (prepared.invalidated) {
       prepared.landing.replace_by.reset();

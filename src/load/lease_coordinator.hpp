@@ -91,6 +91,7 @@ class LeaseCoordinator {
                            Duration took, const Requests& requests, std::string& bytes);
   std::optional<std::string> encode_value(std::size_t i, const Node& value, const Claim& claim, const LoadSpec& spec,
                                           bool negative, Duration took, const Requests& requests);
+  void owe_removal(const Flight& flight, const Prepared& mine);
   void note_stored(Flight& flight, Claim& claim, Prepared& mine, const Done& done, bool stores);
 
   Context& context_;

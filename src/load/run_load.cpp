@@ -46,6 +46,8 @@ void LoadRunner::acquire_and_load(const Batch& batch, const LoadSpec& spec, Load
       defer(acquired.queued);
       return load_owned(acquired.owned, spec, urgency, run, place);
     }
+    // Who waits for another process's load does not wait for a place, too, which only other keys need.
+    if (!acquired.queued.empty()) defer(std::exchange(acquired.foreign, {}));
     left = std::move(acquired.foreign);
     if (!acquired.queued.empty() && !enter(acquired.queued, spec, urgency, place)) acquired.queued = {};
     for (std::size_t i = 0; i < acquired.queued.flights.size(); ++i) {
@@ -239,12 +241,12 @@ void LoadRunner::run_load(const std::shared_ptr<Flight>& flight, Loader& loader,
 
 /// The value that the load is to replace, where one may still be served.
 NodeRef LoadRunner::previous_value(const Flight& flight, const Claim& claim) {
+  // L2 knows better than L1 what it is, and whether it still counts.
+  if (claim.kind != Claim::Kind::none) return claim.previous;
   const L1View view(trust_);
   NodeRef previous = context_.store.previous(flight, context_.now());
   if (previous && view.hides(*previous)) previous.reset();
-  // L2 knows better than L1 whether it still counts.
-  if (claim.kind != Claim::Kind::none && !claim.previous) previous.reset();
-  return previous ? previous : claim.previous;
+  return previous;
 }
 
 void LoadRunner::run_load(const Batch& batch, BatchLoader& loader, LoadUrgency urgency) noexcept {

@@ -29,8 +29,11 @@ struct FillOrder : ::testing::Test {
   std::shared_ptr<Flight> begin_refresh() {
     return store.join(flight(FlightKind::load), Store::Wants::refresh, now).flight;
   }
-  Store::Published land(const std::shared_ptr<Flight>& flight, int value, bool shared = true) {
+  /// Reads L2 first, as loads do.
+  std::shared_ptr<Flight> begin_load() { return store.join(flight(FlightKind::load), Store::Wants::any, now).flight; }
+  Store::Published land(const std::shared_ptr<Flight>& flight, int value, bool shared = true, bool found = false) {
     Store::Landing landing;
+    landing.found = found;
     landing.replace_by = make_node<int>(key, value);
     landing.replace_by->fresh_until = landing.replace_by->refresh_at = landing.replace_by->stale_until =
         TimePoint::max();
@@ -71,6 +74,32 @@ TEST_F(FillOrder, OfALoadAndALaterReadNeitherIsKept) {
     EXPECT_EQ(land(fill, 1), Store::Published::fenced);
     EXPECT_EQ(held(), 0);
   }
+}
+
+TEST_F(FillOrder, OfALoadAndWhatALaterLoadFoundAtL2NeitherIsKept) {
+  for (const bool removes : {false, true}) {
+    const auto refresh = begin_refresh();
+    store.stop_joining(*refresh);
+    const auto load = begin_load();
+    ASSERT_TRUE(load && load != refresh);
+    if (removes) {
+      store.land(*refresh, {.remove = true}, now);
+    } else {
+      EXPECT_EQ(land(refresh, 2), Store::Published::nothing);
+    }
+    land(load, 1, true, true);
+    EXPECT_EQ(held(), 0) << "its reply may be older than what the load brought";
+  }
+}
+
+TEST_F(FillOrder, ALaterLoadThatFindsNothingAtL2IsStored) {
+  const auto refresh = begin_refresh();
+  store.stop_joining(*refresh);
+  const auto load = begin_load();
+  store.land(*refresh, {.remove = true}, now);
+  store.begin_loading(*load);
+  EXPECT_EQ(land(load, 3), Store::Published::stored);
+  EXPECT_EQ(held(), 3);
 }
 
 TEST_F(FillOrder, AValueOfThisProcessAloneIsKeptBesideALaterRead) {

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <functional>
 #include <future>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -75,6 +76,34 @@ TEST_F(UnclaimedBatch, AnotherKeyDoesNotWait) {
   EXPECT_EQ(other_loaded.get_future().wait_for(2s), std::future_status::ready);
   goes_on.set_value();
   EXPECT_EQ(first.get() + both.get(), 2);
+}
+
+TEST_F(UnclaimedBatch, AfterAnyInvalidationACallerDoesNotWaitForAnOlderLoad) {
+  enum class Change { key, tag, clear, flush };
+  for (const Change change : {Change::key, Change::tag, Change::clear, Change::flush}) {
+    std::atomic<int> loads{0};
+    std::promise<void> begun, goes_on;
+    const auto f =
+        cache.cached({.ttl = 60s, .prefix = "g", .name = std::to_string(static_cast<int>(change)), .tags = {"t"}},
+                     std::function<int(int)>([&](int) {
+                       if (++loads > 1) return 2;
+                       begun.set_value();
+                       goes_on.get_future().wait();
+                       return 1;
+                     }));
+    auto older = std::async(std::launch::async, [&] { return f(1); });
+    begun.get_future().wait();
+    if (change == Change::key) f.invalidate(1);
+    if (change == Change::tag) cache.invalidate_tag("t");
+    if (change == Change::clear) f.cache_clear();
+    if (change == Change::flush) cache.flush_all();
+    auto asked = std::async(std::launch::async, [&] { return f(1); });
+    const bool returned = asked.wait_for(2s) == std::future_status::ready;
+    goes_on.set_value();
+    EXPECT_TRUE(returned) << static_cast<int>(change);
+    EXPECT_EQ(asked.get(), 2);
+    older.get();
+  }
 }
 
 }  // namespace
