@@ -147,6 +147,11 @@ struct Flight {
         sequence(now) {}
 
   KeyView key() const { return {name, full, hash}; }
+  /// Its function, or a tag that was known before its value, was invalidated since it began. Of a load: a fill or a
+  /// write may have no identity.
+  bool is_invalidated() const {
+    return identity->cleared.load(std::memory_order_acquire) > sequence || tags.invalidated() > sequence;
+  }
 
   /// As valid_before: no caller is too late for the value.
   static constexpr std::uint64_t kValid = std::numeric_limits<std::uint64_t>::max();

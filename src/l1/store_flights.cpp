@@ -15,11 +15,9 @@ bool carries_all_of(const Flight& mine, const TagSet* tags) {
   return mine.tags.empty() || (tags && tags->includes(mine.tags));
 }
 
-/// What it brings does not count any more: something that it depends on was invalidated since it began.
-bool is_invalidated(const Flight& flight, std::uint64_t store_cleared) {
-  return flight.state.fenced || flight.sequence < store_cleared ||
-         flight.sequence < flight.identity->cleared.load(std::memory_order_acquire) ||
-         flight.sequence < flight.tags.invalidated();
+/// What the load brings does not count any more: something that it depends on was invalidated since it began.
+bool is_invalidated(const Flight& load, std::uint64_t store_cleared) {
+  return load.state.fenced || load.sequence < store_cleared || load.is_invalidated();
 }
 
 /// True when a caller that comes now may take what this flight brings.
@@ -105,8 +103,8 @@ std::shared_ptr<Flight> Store::begin_unclaimed(Flight& flight) {
   const std::uint64_t cleared = home.cleared;
   home.flights.each(flight.key(), [&](const std::shared_ptr<Flight>& other) {
     const Flight::State& state = other->state;
-    const bool out_of_date = state.revoked || state.superseded || is_invalidated(*other, cleared);
-    if (state.unclaimed && state.loading && !out_of_date) running = other;
+    if (!state.unclaimed || !state.loading || state.revoked || state.superseded) return;
+    if (!is_invalidated(*other, cleared)) running = other;
   });
   if (running) return running;
   flight.state.revoked = false;

@@ -40,8 +40,7 @@ Prepared LoadRunner::prepare(Flight& flight, const LoadSpec& spec, Loaded& loade
     }
     // That there is no value is an answer, too, and may be out of date.
     const bool answered = loaded.node || (!loaded.error && !loaded.skipped);
-    prepared.invalidated = answered && (prepared.invalidated || flight.tags.invalidated() > flight.sequence ||
-                                        flight.sequence < spec.identity->cleared.load(std::memory_order_acquire));
+    prepared.invalidated = answered && (prepared.invalidated || flight.is_invalidated());
     prepared.wanted = prepared.landing.replace_by || (prepared.invalidated && loaded.node);
     prepared.negative = loaded.negative;
     if (prepared.invalidated) {

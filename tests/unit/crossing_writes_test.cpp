@@ -27,6 +27,7 @@ struct Crossing : ::testing::Test {
   std::shared_ptr<Flight> begun(FlightKind kind) {
     LoadSpec spec;
     spec.type = &kTypeOps<int>;
+    if (kind == FlightKind::load) spec.identity = &function;  // others may have none
     auto flight = std::make_shared<Flight>(key, spec, std::vector<std::string>(), 0);
     flight->kind = kind;
     store.begin(flight);
@@ -47,6 +48,7 @@ struct Crossing : ::testing::Test {
     return held ? std::optional(held.as<int>()) : std::nullopt;
   }
 
+  Identity function;
   TimePoint now = std::chrono::steady_clock::now();
   KeyView key{"key", {}, 42, true};
   Store store{L1Options{.max_bytes = 1 << 20}, now};
@@ -61,6 +63,14 @@ TEST_F(Crossing, TheOneSentLastStaysWhicheverEndsFirst) {
     EXPECT_EQ(kept(), last_ends_first ? 2 : 1);
     end(last_ends_first ? first : last);
     EXPECT_EQ(kept(), 2);
+  }
+}
+
+TEST_F(Crossing, ALoadWithoutAClaimWaitsForNoWriteAndNoFill) {
+  for (const FlightKind kind : {FlightKind::write, FlightKind::fill}) {
+    const auto beside = begun(kind), load = begun(FlightKind::load);
+    EXPECT_FALSE(store.begin_unclaimed(*load));
+    store.land(*load, {}, now);
   }
 }
 
