@@ -46,15 +46,14 @@ void LoadRunner::acquire_and_load(const Batch& batch, const LoadSpec& spec, Load
       defer(acquired.queued);
       return load_owned(acquired.owned, spec, urgency, run, place);
     }
-    // Who waits for another process's load does not wait for a place, too, which only other keys need.
-    if (!acquired.queued.empty()) defer(std::exchange(acquired.foreign, {}));
-    left = std::move(acquired.foreign);
-    if (!acquired.queued.empty() && !enter(acquired.queued, spec, urgency, place)) acquired.queued = {};
-    for (std::size_t i = 0; i < acquired.queued.flights.size(); ++i) {
-      left.add(acquired.queued.items[i], std::move(acquired.queued.flights[i]));
+    if (!acquired.queued.empty()) {
+      defer(acquired.foreign);  // the callers of these keys need no place
+      if (!enter(acquired.queued, spec, urgency, place)) return;
+      left = std::move(acquired.queued);
+      continue;  // with its place: what was not there then may be there now
     }
+    left = std::move(acquired.foreign);
     if (left.empty()) return;
-    if (!acquired.queued.empty()) continue;  // with its place: what was not there then may be there now
     place.give_up();
     try {
       const WaitScope scope(leases_.load_waited_for(left));

@@ -68,8 +68,7 @@ void LeaseCoordinator::store(OwnedLoads& owned, const LoadSpec& spec, std::vecto
     if (owned.claims[i].kind == Claim::Kind::none) {
       // It may be stored in-process only where that is the only level: others would not see it, nor it them.
       prepared[i].landing.replace_by.reset();
-      const Flight& flight = *owned.flights[i];
-      if (flight.forced && !context_.store.fenced(flight)) owe_removal(flight, prepared[i]);
+      if (owned.flights[i]->forced) owe_removal(*owned.flights[i], prepared[i]);
     } else {
       request_store(i, owned, spec, prepared[i], loaded[i], took, requests);
     }
@@ -208,7 +207,7 @@ void LeaseCoordinator::note_stored(Flight& flight, Claim& claim, Prepared& mine,
   mine.landing.replace_by.reset();
   // A lease in the place of an entry expires by itself; the value that a refresh was to remove does not.
   const bool replaces = flight.forced || claim.refresh || claim.previous;
-  if (!done.executed() && replaces && !context_.store.fenced(flight)) owe_removal(flight, mine);
+  if (!done.executed() && replaces) owe_removal(flight, mine);
   // Another process has changed the entry, and its report may be on its way: what L1 has is older than what the callers
   // of this load are given, and must not be found by them afterwards. (It may be newer, and is read once more. Times
   // of two machines do not tell.) What this process changed itself stays.
@@ -234,7 +233,8 @@ void LeaseCoordinator::note_stored(Flight& flight, Claim& claim, Prepared& mine,
 /// L2 has not confirmed that the value is gone which the source no longer has: it is removed as an invalidation is.
 /// It may be a newer one by then, which costs a load.
 void LeaseCoordinator::owe_removal(const Flight& flight, const Prepared& mine) {
-  if (mine.landing.remove) levels_.confirmations().add(Pending::Kind::key, flight.name);
+  if (!mine.landing.remove || context_.store.fenced(flight)) return;
+  levels_.confirmations().add(Pending::Kind::key, flight.name);
 }
 
 /// What the values depend on, and by one request for the whole batch the versions of what only they name: those count

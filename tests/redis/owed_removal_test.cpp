@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "eventually.hpp"
+#include "name_in.hpp"
 #include "over_redis.hpp"
 #include "proxied_server.hpp"
 
@@ -23,7 +24,7 @@ struct OwedRemoval : ProxiedServer, ::testing::WithParamInterface<std::tuple<boo
 std::string trouble_name(const ::testing::TestParamInfo<OwedRemoval::ParamType>& tested) {
   constexpr const char* kNames[] = {"OutOfMemory", "SilentBefore", "SilentLater"};
   const auto [l1, trouble] = tested.param;
-  return levels_name(l1) + kNames[static_cast<int>(trouble)];
+  return levels_name(l1) + name_in(kNames, trouble);
 }
 INSTANTIATE_TEST_SUITE_P(Over, OwedRemoval,
                          ::testing::Combine(::testing::Bool(),

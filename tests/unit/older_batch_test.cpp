@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "name_in.hpp"
+
 namespace dsta::cache {
 namespace {
 
@@ -22,7 +24,7 @@ struct OlderBatch : ::testing::TestWithParam<Change> {
 };
 std::string change_name(const ::testing::TestParamInfo<Change>& tested) {
   constexpr const char* kNames[] = {"Tag", "ExpiredTag", "Clear", "Flush", "Key", "Pattern"};
-  return kNames[static_cast<int>(tested.param)];
+  return testing_support::name_in(kNames, tested.param);
 }
 INSTANTIATE_TEST_SUITE_P(By, OlderBatch,
                          ::testing::Values(Change::tag, Change::expired_tag, Change::clear, Change::flush, Change::key,
