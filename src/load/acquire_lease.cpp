@@ -41,6 +41,25 @@ bool is_current(const LeaseView& lease, const Versions& versions) {
   return true;
 }
 
+/// Bytes that other programs, or a later version of this library, may read.
+bool is_others(const Found& found) {
+  return !found.of_other_type &&
+         (found.decode_error == DecodeError::not_an_envelope || found.decode_error == DecodeError::newer_version);
+}
+
+/// What the lease's load stores is of use to the callers of the flight, as far as the lease says.
+bool is_for(const LeaseView& lease, const Flight& flight) {
+  if (lease.codec != 0 && lease.codec != codec_fingerprint(flight.type->codec)) return false;
+  if (!flight.identity->function) return true;
+  const auto is_foreign = [&](const TagVersion& tag) {
+    return tag.name.starts_with(kFunctionMark) && tag.name.substr(1) != flight.identity->text();
+  };
+  for (const TagVersion& tag : lease.tags) {
+    if (is_foreign(tag)) return false;
+  }
+  return carries_all(lease.tags, flight.tag_names);
+}
+
 SeenEntry::Kind kind_of(const Found& found) {
   switch (found.kind) {
     case Found::Kind::nothing:
@@ -177,25 +196,35 @@ LeaseStep LeaseCoordinator::Acquisition::decide_step(const Flight& flight, const
   L2Cache& l2 = coordinator_.l2_;
   SeenEntry seen{.kind = kind_of(found), .of_other_type = found.of_other_type};
   if (found.kind == Found::Kind::value) {
+    const bool concerned = l2.concerned(found.view, flight.name, confirmed_before_);
     const std::int64_t server_now = coordinator_.l2_store().clock().to_server(coordinator_.context_.now());
-    const auto validity = validity_of(found.view, *versions_, spec_.identity);
-    const Freshness its = evaluate(validity, server_now);
-    const bool carries_tags = !spec_.identity->function || carries_all(found.view, flight.tag_names);
-    if (its != Freshness::miss && carries_tags && !l2.concerned(found.view, flight.name, confirmed_before_)) {
+    auto validity = validity_of(found.view, *versions_, spec_.identity);
+    const Freshness its = concerned ? Freshness::miss : evaluate(validity, server_now);
+    const bool carries_tags = !spec_.identity->function || carries_all(found.view.tags, flight.tag_names);
+    if (its != Freshness::miss && carries_tags) {
       node = l2.unpack(flight.key(), *spec_.type, found, validity.expired, flight.sequence, spec_.identity);
+      if (!node) {
+        node = l2.unpack_integer(flight.key(), *spec_.type, found, validity.expired, flight.sequence, spec_.identity);
+      }
     }
     if (node) seen.freshness = freshness = its;
-  } else if (counts_plain(found, false) && may_be_counter(*spec_.type)) {
-    node = l2.decode(flight.key(), *spec_.type, found.bytes);
+    validity.foreign = false;  // it counts for the function that stored it
+    seen.others_use_it = !node && !concerned && evaluate(validity, server_now) != Freshness::miss;
+  } else if (found.kind == Found::Kind::other) {
+    if (counts_plain(found, false) && may_be_counter(*spec_.type)) {
+      node = l2.decode(flight.key(), *spec_.type, found.bytes);
+    }
     if (node) {
       node->created = node->refresh_at = node->fresh_until = node->stale_until = coordinator_.context_.now();
       seen.kind = SeenEntry::Kind::value;
       seen.freshness = freshness = Freshness::fresh;
     }
+    seen.others_use_it = !node && is_others(found);
   } else if (found.kind == Found::Kind::lease) {
     seen.lease_counts =
         is_current(found.lease, *versions_) && !coordinator_.levels_.leases()->is_given_back(found.lease.token);
     seen.lease_is_callers = LoadScope::holds_lease(found.lease.token);
+    seen.others_use_it = !is_for(found.lease, flight);
   }
   return decide(seen, flight.forced, urgency_);
 }
@@ -209,13 +238,36 @@ void LeaseCoordinator::Acquisition::claim(LoadPlace& place) {
     for (const Wanted& one : wanted_) go_without_claim(one.place, one.step, *one.found);
     return;
   }
+  if (spec_.names_tags && clock_ == 0) clock_ = coordinator_.l2_store().versions().clock();
   // Decided once more, by the versions that the new value will be stored with: the loader may hand on the value that it
   // is shown, which must not count again.
   for (Wanted& one : wanted_) {
     Freshness freshness = Freshness::miss;
     one.step = decide_step(*batch_.flights[one.place], *one.found, one.claim.previous, freshness);
   }
-  Claims(coordinator_, batch_, spec_, versions_, clock_, wanted_).take(acquired_);
+  claim_beside_bytes();
+  Claims(coordinator_, batch_, spec_, urgency_, versions_, clock_, wanted_).take(acquired_);
+}
+
+/// Bytes without an envelope stay until the load ends, and only what stands beside them shows that they are still the
+/// same and not written again: the lease of a raw value, which every writer removes.
+void LeaseCoordinator::Acquisition::claim_beside_bytes() {
+  std::vector<std::size_t> open;
+  std::vector<std::string> read(batch_.flights.size());
+  std::erase_if(wanted_, [&](const Wanted& one) {
+    const bool beside = one.step == LeaseStep::displace && one.found->kind == Found::Kind::other;
+    if (!beside) return false;
+    open.push_back(one.place);
+    read[one.place] = one.found->mark();
+    return true;
+  });
+  if (open.empty()) return;
+  const std::size_t before = acquired_.owned.claims.size();
+  coordinator_.take_raw_claims(batch_, spec_, urgency_, open, read, acquired_);
+  for (std::size_t n = before; n < acquired_.owned.claims.size(); ++n) {
+    acquired_.owned.claims[n].versions = versions_;
+    acquired_.owned.claims[n].clock = clock_;
+  }
 }
 
 /// The versions before the load are what it is stored with. False: they are not to be had.

@@ -24,10 +24,10 @@ Acquired LeaseCoordinator::acquire_raw(const Batch& batch, const LoadSpec& spec,
   }
   const TypeOps* types[] = {spec.type};
   if (!seen.empty()) l2_.read(seen, types, nullptr, *spec.terms, {}, spec.identity);
-  std::vector<bool> absent(batch.flights.size());
+  std::vector<std::string> read(batch.flights.size());
   for (std::size_t n = 0; n < seen.size(); ++n) {
     const std::size_t i = looked[n];
-    absent[i] = seen[n].nothing;
+    if (seen[n].nothing) read[i] = LeaseStore::kAbsent;
     if (seen[n].node) {
       land_found(*batch.flights[i], *spec.terms, std::move(seen[n].node), Freshness::fresh);
     } else if (seen[n].asked) {
@@ -38,7 +38,7 @@ Acquired LeaseCoordinator::acquire_raw(const Batch& batch, const LoadSpec& spec,
   }
   if (open.empty()) return acquired;
   if (place.try_hold()) {
-    take_raw_claims(batch, spec, urgency, open, absent, acquired);
+    take_raw_claims(batch, spec, urgency, open, read, acquired);
   } else {
     for (const std::size_t i : open) acquired.queued.add(batch.items[i], batch.flights[i]);
   }
@@ -47,7 +47,7 @@ Acquired LeaseCoordinator::acquire_raw(const Batch& batch, const LoadSpec& spec,
 
 /// Each of `open`, which are places in `batch`, becomes one of `acquired`.
 void LeaseCoordinator::take_raw_claims(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency,
-                                       std::span<const std::size_t> open, const std::vector<bool>& absent,
+                                       std::span<const std::size_t> open, const std::vector<std::string>& read,
                                        Acquired& acquired) {
   std::vector<LeaseStore::RawTake> takes;
   std::vector<Claim> claims;
@@ -59,7 +59,7 @@ void LeaseCoordinator::take_raw_claims(const Batch& batch, const LoadSpec& spec,
       acquired.owned.add(batch.items[i], flight, {});
       continue;
     }
-    takes.push_back({flight->name, new_lease_token(), flight->forced, absent[i]});
+    takes.push_back({flight->name, new_lease_token(), flight->forced, read[i]});
     claims.emplace_back();
     places.push_back(i);
     if (flight->forced) forced.push_back({.name = flight->name, .orders = true});

@@ -31,6 +31,7 @@ class LeaseCoordinator::Acquisition {
   void act_on(std::size_t n);
   LeaseStep decide_step(const Flight& flight, const Found& found, NodeRef& node, Freshness& freshness);
   void claim(LoadPlace& place);
+  void claim_beside_bytes();
   bool know_versions();
   Duration life_of_versions() const;
   TimePoint kept_until() const;

@@ -18,6 +18,8 @@ namespace {
 
 /// Longer than a load that began before the refresh is likely to take.
 constexpr std::chrono::minutes kTombstoneLife{1};
+/// A process that has read a value asks for the lease of its refresh within this time.
+constexpr std::chrono::seconds kReadJustNow{1};
 
 /// What a refresh leaves whose answer is not to be kept: a value that counts for nobody. Loads of its generation that
 /// began earlier do not store over it, those that began later do.
@@ -88,7 +90,7 @@ void LeaseCoordinator::store(OwnedLoads& owned, const LoadSpec& spec, std::vecto
   if (!requests.entries.empty()) note(requests.of_entries, l2_store().leases().replace(requests.entries));
   if (!requests.raw.empty()) note(requests.of_raw, l2_store().leases().replace_raw(requests.raw));
   for (std::size_t i = 0; i < owned.claims.size(); ++i) {
-    if (owned.claims[i].kind != Claim::Kind::raw || !prepared[i].landing.replace_by) continue;
+    if (!spec.terms->raw || owned.claims[i].kind == Claim::Kind::none || !prepared[i].landing.replace_by) continue;
     spec.identity->counters.add(Count::sets);
     prepared[i].landing.replace_by.reset();  // it is at L2, and there only
   }
@@ -131,12 +133,15 @@ void LeaseCoordinator::request_store(std::size_t i, OwnedLoads& owned, const Loa
     backoffs_.begin(flight.name, claim.previous->created, mine.landing.retry_after);
   }
   if (!claim.refresh) return;
-  // After a failure nobody in the fleet tries for a while.
+  // After a failed refresh nobody in the fleet tries for a while. What could not be displaced the next caller tries at
+  // once. After a load whose value is stored, whoever has read the older one just now does not load it again.
   const Leases::Record& lease = claim.refresh.record();
+  const bool pauses = failed ? bool(claim.previous) : action == EntryAction::set;
+  const Duration pause = failed ? Duration(spec.terms->refresh_backoff) : Duration(kReadJustNow);
   requests.entries.push_back({.key = lease.key,
                               .claim = {.generation = lease.generation},
-                              .action = failed ? EntryAction::keep : EntryAction::leave,
-                              .life = std::max<Duration>(spec.terms->refresh_backoff, std::chrono::milliseconds(1))});
+                              .action = pauses ? EntryAction::keep : EntryAction::leave,
+                              .life = std::max<Duration>(pause, std::chrono::milliseconds(1))});
   requests.of_entries.push_back({i, false, true});
 }
 
@@ -188,7 +193,7 @@ std::optional<std::string> LeaseCoordinator::encode_value(std::size_t i, const N
                                                           const LoadSpec& spec, bool negative, Duration took,
                                                           const Requests& requests) {
   std::string bytes;
-  if (claim.kind == Claim::Kind::raw) {
+  if (spec.terms->raw) {
     value.type->encode(value.value(), bytes);
     return bytes;
   }
@@ -247,7 +252,7 @@ void LeaseCoordinator::ask_late_versions(const OwnedLoads& owned, const LoadSpec
   requests.dependencies.resize(owned.claims.size());
   for (std::size_t i = 0; i < owned.claims.size(); ++i) {
     const NodeRef& value = prepared[i].landing.replace_by;
-    if (!value || owned.claims[i].kind != Claim::Kind::entry) continue;
+    if (!value || owned.claims[i].kind == Claim::Kind::none || spec.terms->raw) continue;
     std::vector<std::string> tags;
     if (value->extra) value->extra->tags.names(tags);
     if (tags.size() >= kMaxDependencies) continue;  // it is not stored

@@ -21,8 +21,9 @@ struct LeaseCoordinator::Ahead {
   Done done = {};
 };
 
-/// What a lease of these dependencies says.
-std::string lease_bytes(const LeaseToken& token, std::span<const std::string> dependencies, const Versions& versions);
+/// What a lease says whose load stores a value of this codec and with these dependencies.
+std::string lease_bytes(const LeaseToken& token, std::span<const std::string> dependencies, const Versions& versions,
+                        std::string_view codec);
 
 /// An entry that is to be loaded, and how.
 struct LeaseCoordinator::Wanted {
@@ -38,8 +39,8 @@ struct LeaseCoordinator::Wanted {
 /// thread.
 class LeaseCoordinator::Claims {
  public:
-  /// `clock`: see Claim::clock. 0: it is still to be asked for.
-  Claims(LeaseCoordinator& coordinator, const Batch& batch, const LoadSpec& spec,
+  /// `clock`: see Claim::clock.
+  Claims(LeaseCoordinator& coordinator, const Batch& batch, const LoadSpec& spec, LoadUrgency urgency,
          std::shared_ptr<const Versions> versions, std::uint64_t clock, std::vector<Wanted>& wanted);
 
   /// Each of the wanted becomes one of `acquired`, or has landed.
@@ -51,7 +52,9 @@ class LeaseCoordinator::Claims {
   void plan_ahead(std::size_t n);
   void plan_join(std::size_t n);
   void plan_refresh(std::size_t n);
-  void take_refresh_leases();
+  void take_leases_beside(Acquired& acquired);
+  void leave_to_others(Wanted& one, const Done& done, const std::string& lease_key, Acquired& acquired);
+  std::uint64_t beside(const Wanted& one) const;
   void ask();
   void hand_out(std::size_t n, Acquired& acquired);
 
@@ -60,6 +63,7 @@ class LeaseCoordinator::Claims {
   LeaseCoordinator& coordinator_;
   const Batch& batch_;
   const LoadSpec& spec_;
+  const LoadUrgency urgency_;
   const std::shared_ptr<const Versions> versions_;
   const std::uint64_t clock_;
   std::vector<Wanted>& wanted_;

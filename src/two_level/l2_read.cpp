@@ -34,10 +34,25 @@ NodeRef L2Cache::decode(const KeyView& key, const TypeOps& type, std::string_vie
   }
 }
 
+NodeRef L2Cache::unpack_integer(const KeyView& key, const TypeOps& type, const Found& found, bool expired,
+                                std::uint64_t sequence, const Identity* reader) const {
+  NodeRef node;
+  if (may_be_counter(type)) {
+    node = unpack_as(kTypeOps<std::int64_t>.codec, key, type, found, expired, sequence, reader);
+  }
+  if (node) node->shared = false;
+  return node;
+}
+
 NodeRef L2Cache::unpack(const KeyView& key, const TypeOps& type, const Found& found, bool expired,
                         std::uint64_t sequence, const Identity* reader) const {
+  return unpack_as(type.codec, key, type, found, expired, sequence, reader);
+}
+
+NodeRef L2Cache::unpack_as(std::string_view codec, const KeyView& key, const TypeOps& type, const Found& found,
+                           bool expired, std::uint64_t sequence, const Identity* reader) const {
   const EnvelopeView& view = found.view;
-  if (view.terms.codec != codec_fingerprint(type.codec)) return {};
+  if (view.terms.codec != codec_fingerprint(codec)) return {};
   std::string uncompressed;
   std::string_view payload = view.payload;
   if (view.terms.uncompressed_size != 0) {
@@ -216,12 +231,14 @@ void L2Cache::take_value(Fetched& item, const Found& found, const Reading& readi
   item.freshness = evaluate(validity, reading.server_now);
   if (concerned(found.view, item.key.name, reading.confirmed)) item.freshness = Freshness::miss;
   // Stored by a release whose function did not name the tag: its invalidation would not reach the entry.
-  if (item.tags && !carries_all(found.view, *item.tags)) item.freshness = Freshness::miss;
+  if (item.tags && !carries_all(found.view.tags, *item.tags)) item.freshness = Freshness::miss;
   if (item.freshness == Freshness::miss) return;
   for (const TypeOps* type : reading.types) {
     item.node = unpack(item.key, *type, found, validity.expired, reading.sequence, reading.reader);
     if (item.node) return;
   }
+  item.node = unpack_integer(item.key, *reading.types[0], found, validity.expired, reading.sequence, reading.reader);
+  if (item.node) return;
   const auto has_codec = [&](const TypeOps* type) { return found.view.terms.codec == codec_fingerprint(type->codec); };
   if (std::ranges::any_of(reading.types, has_codec)) count_undecoded("payload", reading.counted);
   item.freshness = Freshness::miss;

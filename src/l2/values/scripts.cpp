@@ -67,7 +67,7 @@ elseif action ~= 'leave' then
 end
 return 1)"};
 
-const Script kRawLease{"271d094c6e523a1362f3cea87224723f6457f8f2",
+const Script kRawLease{"461f34cc8aea843e862ce464bb72d657616f462a",
                        R"(local action, mine, order, life, bytes = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local function print()
   local held = redis.call('GET', KEYS[1])
@@ -84,6 +84,14 @@ end
 local function write(holders, done, seen, ends)
   redis.call('SET', KEYS[2], mine .. ' ' .. holders .. ' ' .. done .. ' ' .. seen .. ' ' .. ends, 'PX', life)
 end
+local function as_read()
+  if bytes == '' then return true end
+  local held = redis.call('GET', KEYS[1])
+  if bytes == 'absent' then return not held end
+  local mark = string.sub(bytes, 2)
+  if string.sub(bytes, 1, 1) == '=' then return held == mark end
+  return held and string.sub(held, -#mark) == mark
+end
 local token, holders, done, seen, past = string.match(redis.call('GET', KEYS[2]) or '', '^(%x+) (%d+) (%d+) (%S+) ?(%d*)$')
 if action == 'take' or action == 'join' then
   if token and action == 'join' and print() == seen then
@@ -92,7 +100,7 @@ if action == 'take' or action == 'join' then
   elseif token and action == 'join' then
     write(1, 0, print(), ends())
     token = mine
-  elseif not token and bytes == 'absent' and redis.call('GET', KEYS[1]) then
+  elseif not token and not as_read() then
     return string.rep('0', 32)
   elseif not token then
     write(1, 0, print(), ends())
