@@ -111,11 +111,13 @@ bool integer_of(T value, std::int64_t& out) {
 }
 template <class T>
 constexpr bool (*fits_integer())(std::int64_t) {
-  if constexpr (Counter<T>) {
-    return [](std::int64_t number) { return std::in_range<T>(number); };
-  } else {
-    return nullptr;
+  if constexpr (Counter<T> && Number<T> && !stays_in_process<T>) {
+    // A codec of the user's own reads other text.
+    if constexpr (codec_name<T>() == number_name<T>()) {
+      return [](std::int64_t number) { return std::in_range<T>(number); };
+    }
   }
+  return nullptr;
 }
 
 template <class T>
