@@ -138,7 +138,7 @@ bool LeaseCoordinator::Acquisition::read(const LoadPlace& place) {
   // What only reads may be answered where that was not.
   if (!answered && (!ahead || (l2_store.link().up() && !TimeBudget::used_up()))) {
     *versions_ = Versions();
-    answered = l2_store.reader().read(queries_, dependencies_, *versions_, may_be_counter(*spec_.type), !fills());
+    answered = l2_store.reader().read(queries_, dependencies_, *versions_, expects_counter(*spec_.type), !fills());
   }
   if (answered) {
     note_found();
@@ -152,11 +152,10 @@ void LeaseCoordinator::Acquisition::act_on(std::size_t n) {
   const std::size_t i = places_[n];
   const auto& flight = batch_.flights[i];
   const Found& found = queries_[n].found;
-  NodeRef node;
+  Claim claim;
   Freshness freshness = Freshness::miss;
-  const LeaseStep step = decide_step(*flight, found, node, freshness);
+  const LeaseStep step = decide_step(*flight, found, claim, freshness);
   if (needs_claim(step) && coordinator_.l2_store().leases().may_lease()) {
-    Claim claim;
     claim.kind = Claim::Kind::entry;
     claim.order = queries_[n].order;
     wanted_.push_back({i, step, &found, std::move(claim)});
@@ -169,7 +168,7 @@ void LeaseCoordinator::Acquisition::act_on(std::size_t n) {
           looks_ < kRereads) {  // case 3 of flight.hpp: it is read again
         acquired_.foreign.add(batch_.items[i], flight);
       } else {
-        coordinator_.land_found(*flight, *spec_.terms, std::move(node), freshness);
+        coordinator_.land_found(*flight, *spec_.terms, std::move(claim.previous), freshness);
       }
       break;
     case LeaseStep::wait:
@@ -191,9 +190,11 @@ void LeaseCoordinator::Acquisition::go_without_claim(std::size_t i, LeaseStep st
   coordinator_.back_off(batch_.flights[i], coordinator_.l2_store().clock().to_local(found.view.terms.created));
 }
 
-LeaseStep LeaseCoordinator::Acquisition::decide_step(const Flight& flight, const Found& found, NodeRef& node,
+LeaseStep LeaseCoordinator::Acquisition::decide_step(const Flight& flight, const Found& found, Claim& claim,
                                                      Freshness& freshness) {
   L2Cache& l2 = coordinator_.l2_;
+  NodeRef& node = claim.previous;
+  node.reset();
   SeenEntry seen{.kind = kind_of(found), .of_other_type = found.of_other_type};
   if (found.kind == Found::Kind::value) {
     const bool concerned = l2.concerned(found.view, flight.name, confirmed_before_);
@@ -226,6 +227,8 @@ LeaseStep LeaseCoordinator::Acquisition::decide_step(const Flight& flight, const
     seen.lease_is_callers = LoadScope::holds_lease(found.lease.token);
     seen.others_use_it = !is_for(found.lease, flight);
   }
+  // A refresh replaces whatever is there: nothing that began before it may stand after it.
+  claim.displaces = seen.others_use_it && !flight.forced;
   return decide(seen, flight.forced, urgency_);
 }
 
@@ -243,31 +246,9 @@ void LeaseCoordinator::Acquisition::claim(LoadPlace& place) {
   // is shown, which must not count again.
   for (Wanted& one : wanted_) {
     Freshness freshness = Freshness::miss;
-    one.step = decide_step(*batch_.flights[one.place], *one.found, one.claim.previous, freshness);
+    one.step = decide_step(*batch_.flights[one.place], *one.found, one.claim, freshness);
   }
-  claim_beside_bytes();
   Claims(coordinator_, batch_, spec_, urgency_, versions_, clock_, wanted_).take(acquired_);
-}
-
-/// Bytes without an envelope stay until the load ends, and only what stands beside them shows that they are still the
-/// same and not written again: the lease of a raw value, which every writer removes.
-void LeaseCoordinator::Acquisition::claim_beside_bytes() {
-  std::vector<std::size_t> open;
-  std::vector<std::string> read(batch_.flights.size());
-  std::erase_if(wanted_, [&](const Wanted& one) {
-    const bool beside = one.step == LeaseStep::displace && one.found->kind == Found::Kind::other;
-    if (!beside) return false;
-    open.push_back(one.place);
-    read[one.place] = one.found->mark();
-    return true;
-  });
-  if (open.empty()) return;
-  const std::size_t before = acquired_.owned.claims.size();
-  coordinator_.take_raw_claims(batch_, spec_, urgency_, open, read, acquired_);
-  for (std::size_t n = before; n < acquired_.owned.claims.size(); ++n) {
-    acquired_.owned.claims[n].versions = versions_;
-    acquired_.owned.claims[n].clock = clock_;
-  }
 }
 
 /// The versions before the load are what it is stored with. False: they are not to be had.

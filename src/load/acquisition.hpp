@@ -29,9 +29,9 @@ class LeaseCoordinator::Acquisition {
   void note_found();
   /// Does what the decision about the flight says, or adds it to wanted_.
   void act_on(std::size_t n);
-  LeaseStep decide_step(const Flight& flight, const Found& found, NodeRef& node, Freshness& freshness);
+  /// Notes in the claim what it would replace.
+  LeaseStep decide_step(const Flight& flight, const Found& found, Claim& claim, Freshness& freshness);
   void claim(LoadPlace& place);
-  void claim_beside_bytes();
   bool know_versions();
   Duration life_of_versions() const;
   TimePoint kept_until() const;

@@ -48,6 +48,7 @@ struct LeaseCoordinator::Requests {
     std::size_t flight;
     bool stores;              ///< or removes: the answer decides what becomes of the value in L1
     bool is_refresh = false;  ///< about the lease that keeps others from refreshing
+    bool if_stored = false;   ///< which stays for a while if the value is there, and else is given back
   };
   std::vector<LeaseStore::Replace> entries;
   std::vector<About> of_entries;
@@ -77,18 +78,23 @@ void LeaseCoordinator::store(OwnedLoads& owned, const LoadSpec& spec, std::vecto
   }
   if (requests.entries.empty() && requests.raw.empty()) return;
   for (const auto& flight : owned.flights) context_.probes.at(Probes::Point::before_l2_store, flight->name);
+  std::vector<bool> stored(owned.claims.size());
   const auto note = [&](std::span<const Requests::About> of, const std::vector<Done>& done) {
     for (std::size_t n = 0; n < of.size(); ++n) {
-      Claim& claim = owned.claims[of[n].flight];
-      if (!of[n].is_refresh) {
-        note_stored(*owned.flights[of[n].flight], claim, prepared[of[n].flight], done[n], of[n].stores);
-      } else if (done[n].executed()) {
-        claim.refresh.dropped();
-      }
+      if (of[n].is_refresh) continue;
+      stored[of[n].flight] = bool(done[n]);
+      note_stored(*owned.flights[of[n].flight], owned.claims[of[n].flight], prepared[of[n].flight], done[n],
+                  of[n].stores);
     }
   };
-  if (!requests.entries.empty()) note(requests.of_entries, l2_store().leases().replace(requests.entries));
+  std::vector<Done> of_entries;
   if (!requests.raw.empty()) note(requests.of_raw, l2_store().leases().replace_raw(requests.raw));
+  if (!requests.entries.empty()) note(requests.of_entries, of_entries = l2_store().leases().replace(requests.entries));
+  for (std::size_t n = 0; n < of_entries.size(); ++n) {
+    const Requests::About& about = requests.of_entries[n];
+    const bool ends = about.is_refresh && of_entries[n].executed() && (!about.if_stored || stored[about.flight]);
+    if (ends) owned.claims[about.flight].refresh.dropped();
+  }
   for (std::size_t i = 0; i < owned.claims.size(); ++i) {
     if (!spec.terms->raw || owned.claims[i].kind == Claim::Kind::none || !prepared[i].landing.replace_by) continue;
     spec.identity->counters.add(Count::sets);
@@ -106,7 +112,8 @@ void LeaseCoordinator::request_store(std::size_t i, OwnedLoads& owned, const Loa
     mine.landing = {};
   }
   std::string bytes;
-  const EntryAction action = store_action(i, owned, spec, mine, loaded, took, requests, bytes);
+  EntryAction action = store_action(i, owned, spec, mine, loaded, took, requests, bytes);
+  if (claim.displaces && action == EntryAction::remove) action = EntryAction::leave;
   Duration life = Leases::kLife;
   if (action == EntryAction::set) {
     life = l2_.physical_life(mine.landing.replace_by->stale_until);
@@ -123,7 +130,7 @@ void LeaseCoordinator::request_store(std::size_t i, OwnedLoads& owned, const Loa
   if (claim.kind == Claim::Kind::raw) {
     requests.raw.push_back({flight.name, claim.at_server(), action, life, std::move(bytes)});
     requests.of_raw.push_back({i, stores});
-  } else {
+  } else if (!claim.displaces || stores) {  // else nothing stands there that is this load's
     requests.entries.push_back({keys.entry(flight.name), claim.at_server(), action, life, std::move(bytes)});
     requests.of_entries.push_back({i, stores});
   }
@@ -142,7 +149,7 @@ void LeaseCoordinator::request_store(std::size_t i, OwnedLoads& owned, const Loa
                               .claim = {.generation = lease.generation},
                               .action = pauses ? EntryAction::keep : EntryAction::leave,
                               .life = std::max<Duration>(pause, std::chrono::milliseconds(1))});
-  requests.of_entries.push_back({i, false, true});
+  requests.of_entries.push_back({i, false, true, pauses && !failed});
 }
 
 EntryAction LeaseCoordinator::store_action(std::size_t i, const OwnedLoads& owned, const LoadSpec& spec, Prepared& mine,

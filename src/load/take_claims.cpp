@@ -45,10 +45,13 @@ LeaseCoordinator::Claims::Claims(LeaseCoordinator& coordinator, const Batch& bat
 
 void LeaseCoordinator::Claims::take(Acquired& acquired) {
   take_leases_beside(acquired);
+  for (Wanted& one : wanted_) {
+    one.claim.versions = versions_;
+    one.claim.clock = clock_;
+  }
+  take_raw_leases(acquired);
   for (std::size_t n = 0; n < wanted_.size(); ++n) {
     Claim& claim = wanted_[n].claim;
-    claim.versions = versions_;
-    claim.clock = clock_;
     if (claim.kind != Claim::Kind::none) plan(n, acquired);
     // Before the request is sent: the coordinator's first invariant.
     if (claim.kind != Claim::Kind::none && claim.hold.ready()) claim.hold.begin();
@@ -68,7 +71,8 @@ void LeaseCoordinator::Claims::plan(std::size_t n, Acquired& acquired) {
     case LeaseStep::join:
       return plan_join(n);
     case LeaseStep::displace:
-      return one.found->kind == Found::Kind::lease ? plan_join(n) : plan_refresh(n);
+      if (one.found->kind == Found::Kind::lease) return plan_join(n);
+      return plan_refresh(n);
     case LeaseStep::refresh:
     case LeaseStep::replace:
       return plan_refresh(n);
@@ -122,14 +126,16 @@ void LeaseCoordinator::Claims::plan_ahead(std::size_t n) {
   claim.hold = coordinator_.make_hold(flight, spec_, key, token, claim.order, true);
 }
 
-/// A share in the lease of the load that is under way.
+/// A share in the lease of the load that is under way. Where its value is for others, none: who waits for that load
+/// goes by what its lease says, so it must end with that load.
 void LeaseCoordinator::Claims::plan_join(std::size_t n) {
   auto& [place, step, found, claim, ahead] = wanted_[n];
   const auto& flight = batch_.flights[place];
-  const std::string key = l2_store_.keys().entry(flight->name);
-  claim.joined = true;
   claim.generation = found->lease.token;
   claim.order = std::max<std::uint32_t>(claim.order, 1);
+  if (claim.displaces) return;
+  const std::string key = l2_store_.keys().entry(flight->name);
+  claim.joined = true;
   replacing_.push_back(n);
   replaces_.push_back({key, claim.at_server(), EntryAction::join, Leases::kLife});
   claim.hold = coordinator_.make_hold(flight, spec_, key, claim.generation, claim.order, true);
@@ -142,8 +148,10 @@ void LeaseCoordinator::Claims::plan_refresh(std::size_t n) {
   const EnvelopeView& view = found->view;
   if (view.has_generation) {
     claim.generation = view.generation;
-    // Of several refreshes the one that began last stands, whether a caller asked for it or the value was due.
-    claim.order = std::max(claim.order, view.order + 1);
+    // Of several refreshes the one that began last stands, whether a caller asked for it or the value was due. What
+    // displaces the value comes before all of them: which of the loads began first is not known.
+    claim.order = claim.displaces ? view.order : std::max(claim.order, view.order + 1);
+    if (claim.displaces) claim.mark = found->mark();
   } else {
     claim.mark = found->mark();
     claim.generation = new_lease_token();  // of what takes its place
@@ -164,8 +172,8 @@ void LeaseCoordinator::Claims::take_leases_beside(Acquired& acquired) {
   std::vector<Wanted*> asked;
   std::vector<std::string> keys;
   for (Wanted& one : wanted_) {
-    if (one.step != LeaseStep::refresh && one.step != LeaseStep::displace) continue;
     const auto& flight = flight_of(one);
+    if (one.step != LeaseStep::refresh && (one.step != LeaseStep::displace || flight->forced)) continue;
     takes.push_back({flight->name, beside(one), new_lease_token()});
     keys.push_back(l2_store_.keys().refresh_lease(flight->name, takes.back().checksum));
     one.claim.refresh = coordinator_.make_hold(flight, spec_, keys.back(), takes.back().token, 0, true);
@@ -181,16 +189,32 @@ void LeaseCoordinator::Claims::take_leases_beside(Acquired& acquired) {
 
 /// Names the lease: for a refresh by the value. Those who displace it wait for none whose value they could not use.
 std::uint64_t LeaseCoordinator::Claims::beside(const Wanted& one) const {
-  const std::uint64_t there = one.found->checksum();
-  if (one.step == LeaseStep::refresh) return there;
+  if (one.step == LeaseStep::refresh) return one.found->checksum();
   std::string all;
-  append_little(all, there);
+  append_little(all, stable_hash(one.found->bytes).first);
   all += spec_.type->codec;
   for (const auto& name : dependencies_of(spec_.identity, flight_of(one)->tag_names)) {
     append_little(all, name.size());
     all += name;
   }
   return stable_hash(all).first;
+}
+
+/// Bytes without an envelope stay until the load ends, and only what stands beside them shows that they are still the
+/// same and not written again: the lease of a raw value, which every writer removes. The loads share it.
+void LeaseCoordinator::Claims::take_raw_leases(Acquired& acquired) {
+  std::vector<RawWish> wishes;
+  for (Wanted& one : wanted_) {
+    const bool beside = one.step == LeaseStep::displace && one.found->kind == Found::Kind::other;
+    if (!beside || one.claim.kind == Claim::Kind::none) continue;
+    const bool forced = flight_of(one)->forced;  // it loads whatever is there by now
+    wishes.push_back({.place = one.place,
+                      .claim = std::move(one.claim),
+                      .read = forced ? std::string() : one.found->mark(),
+                      .joins = true});
+    one.claim.kind = Claim::Kind::none;
+  }
+  if (!wishes.empty()) coordinator_.take_raw_claims(batch_, spec_, urgency_, wishes, acquired);
 }
 
 /// Another process has the lease: what it refreshes is put off, what it displaces is waited for.
@@ -234,7 +258,8 @@ void LeaseCoordinator::Claims::hand_out(std::size_t n, Acquired& acquired) {
     flight->generation = claim.generation;
     flight->order = claim.order;
     flight->versions = versions_;
-    flight->claimed.store(true, std::memory_order_release);
+    // Who comes later and cannot know whether the claim stands waits for its end.
+    flight->claimed.store(!claim.displaces, std::memory_order_release);
     const bool takes_place = step == LeaseStep::acquire || step == LeaseStep::take_over;
     flight->leased.store(takes_place || claim.joined, std::memory_order_release);
     acquired.owned.add(item, flight, std::move(claim));

@@ -34,6 +34,14 @@ struct LeaseCoordinator::Wanted {
   std::optional<Ahead> ahead = {};  ///< where there is one and nothing was found
 };
 
+/// An entry whose load is to have the lease of a raw value.
+struct LeaseCoordinator::RawWish {
+  std::size_t place;  ///< in its batch
+  Claim claim = {};
+  std::string read = {};  ///< see LeaseStore::RawTake
+  bool joins = false;     ///< the lease is shared with other loads
+};
+
 /// The claims of one batch while they are taken: what each step asks of the server is gathered, asked for by at most
 /// three requests, and what it answers decides which flights are this process's. One
 /// thread.
@@ -53,6 +61,7 @@ class LeaseCoordinator::Claims {
   void plan_join(std::size_t n);
   void plan_refresh(std::size_t n);
   void take_leases_beside(Acquired& acquired);
+  void take_raw_leases(Acquired& acquired);
   void leave_to_others(Wanted& one, const Done& done, const std::string& lease_key, Acquired& acquired);
   std::uint64_t beside(const Wanted& one) const;
   void ask();

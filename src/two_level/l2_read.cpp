@@ -169,7 +169,8 @@ bool L2Cache::read(std::span<Fetched> items, std::span<const TypeOps* const> typ
     queries.push_back({items[i].key.name});
     places.push_back(i);
   }
-  const bool plain = terms.raw || std::ranges::any_of(types, [](const TypeOps* type) { return may_be_counter(*type); });
+  const bool plain =
+      terms.raw || std::ranges::any_of(types, [](const TypeOps* type) { return expects_counter(*type); });
   const bool answered = !queries.empty() && l2_store().reader().read(queries, dependencies, versions, plain, !fill);
   const Reading reading{types,
                         reader,

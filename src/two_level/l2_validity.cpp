@@ -49,6 +49,8 @@ bool counts_plain(const Found& found, bool raw) {
          !found.of_other_type && (raw || codec<std::int64_t>::decode(found.bytes));
 }
 
+bool expects_counter(const TypeOps& type) { return type.codec == kTypeOps<std::int64_t>.codec; }
+
 std::vector<std::string> dependencies_of(const Identity* identity, const std::vector<std::string>& tags) {
   std::vector<std::string> dependencies;
   dependencies.reserve(tags.size() + 1);  // so that `known` refers to what does not move

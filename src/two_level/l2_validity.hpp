@@ -29,6 +29,8 @@ bool carries_all(const TagList& tags, const std::vector<std::string>& names);
 bool counts_plain(const Found& found, bool raw);
 /// A counter is plain decimal digits, from which an integer may be read.
 inline bool may_be_counter(const TypeOps& type) { return type.fits != nullptr; }
+/// The type in which counters are usually read.
+bool expects_counter(const TypeOps& type);
 /// What an entry of the function (null: none) with these tags depends on.
 std::vector<std::string> dependencies_of(const Identity* identity, const std::vector<std::string>& tags);
 

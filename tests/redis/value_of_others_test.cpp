@@ -152,6 +152,45 @@ TEST_P(ValueOfOthers, ThatIsRemovedMeanwhileIsNotReplaced) {
   EXPECT_EQ(load([] { return 5; }), 5) << "what was removed while it was loaded is not stored";
 }
 
+TEST_P(ValueOfOthers, IsNotReplacedByAnOlderLoad) {
+  GatedSource older;
+  older.stop_next();
+  auto began_first = std::async(std::launch::async, [&] { return load([&] { return older.read(); }); });
+  ASSERT_TRUE(older.has_stopped_one());
+  // Another release of the function, which does not wait for it.
+  auto here = manager();
+  const auto newer = release(here, {"another"}, [] { return 2; });
+  auto by_hand = manager();
+  const bool is_function = of().name == "MissingTag" || of().name == "OtherResult" || of().name == "Batch";
+  const auto load_newer = [&]() -> std::string {
+    if (is_function) return std::to_string(newer(1));
+    if (of().name.starts_with("Refresh")) return std::to_string(newer.refresh(1));
+    return by_hand.get_or_load("k", [] { return 2.5; }) == 2.5 ? "2" : "no";
+  };
+  EXPECT_EQ(load_newer(), "2");
+  older.go_on();
+  EXPECT_EQ(began_first.get(), 1);
+  if (is_function || of().name.starts_with("Refresh")) {
+    EXPECT_EQ(newer(1), 2);
+  } else {
+    EXPECT_EQ(manager().get<double>("k"), 2.5);
+  }
+}
+
+TEST_P(ValueOfOthers, IsReplacedAtOnceAfterAStoreThatWasRefused) {
+  GatedSource source;
+  source.stop_next();
+  auto loaded = std::async(std::launch::async, [&] { return load([&] { return source.read(); }); });
+  ASSERT_TRUE(source.has_stopped_one());
+  server->command({"CONFIG", "SET", "maxmemory", "1000"});
+  source.go_on();
+  EXPECT_EQ(loaded.get(), 1);
+  server->command({"CONFIG", "SET", "maxmemory", "0"});
+  const auto begun = std::chrono::steady_clock::now();
+  EXPECT_EQ(load([] { return 2; }), 2);
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, 900ms) << "no lease is left behind";
+}
+
 // --- a load of another codec is under way
 
 struct LoadOfOthers : ProxiedServer, ::testing::WithParamInterface<bool> {
@@ -163,11 +202,16 @@ struct LoadOfOthers : ProxiedServer, ::testing::WithParamInterface<bool> {
     ASSERT_TRUE(!GetParam() || (l1_is_up(here) && l1_is_up(there)));
     source.stop_next();
     theirs = std::async(std::launch::async, [&] {
-      return there.get_or_load("k", [&] { return "theirs " + std::to_string(source.read()); });
+      return there.get_or_load("k", [&] {
+        const int read = source.read();
+        if (fails) throw std::runtime_error("the source is away");
+        return "theirs " + std::to_string(read);
+      });
     });
     ASSERT_TRUE(source.has_stopped_one());
   }
   GatedSource source;
+  std::atomic<bool> fails = false;
   CacheManager here, there;
   std::future<std::string> theirs;
 };
@@ -190,6 +234,37 @@ TEST_P(LoadOfOthers, IsNotEndedByALoadThatFails) {
   source.go_on();
   EXPECT_EQ(theirs.get(), "theirs 1");
   EXPECT_EQ(there.get_or_load("k", [] { return std::string("again"); }), "theirs 1");
+}
+
+TEST_P(LoadOfOthers, IsNotWaitedForWhenItFailsBesideAnother) {
+  GatedSource mine;
+  mine.stop_next();
+  auto beside = std::async(std::launch::async, [&] { return here.get_or_load("k", [&] { return mine.read(); }); });
+  ASSERT_TRUE(mine.has_stopped_one());
+  fails = true;
+  source.go_on();
+  EXPECT_THROW(theirs.get(), std::runtime_error);
+  EXPECT_EQ(there.get_or_load("k", [] { return std::string("again"); }), "again");
+  mine.go_on();
+  EXPECT_EQ(beside.get(), 1);
+}
+
+TEST_P(LoadOfOthers, IsStoredWhenOneBesideKeepsNothing) {
+  GatedSource slow;
+  slow.stop_next();
+  auto loaded = std::async(std::launch::async, [&] {
+    return there.cached({.ttl = 60s, .prefix = "f", .name = "f"}, [&](int) { return std::to_string(slow.read()); })(1);
+  });
+  ASSERT_TRUE(slow.has_stopped_one());
+  EXPECT_EQ(here.cached({.ttl = 60s, .prefix = "f", .name = "f"}, [](int) { return 1; }).condition([](int) {
+    return false;
+  })(1),
+            1);
+  slow.go_on();
+  EXPECT_EQ(loaded.get(), "1");
+  EXPECT_EQ(there.get("f:f:1"), "1");
+  source.go_on();
+  EXPECT_EQ(theirs.get(), "theirs 1");
 }
 
 TEST_P(LoadOfOthers, IsRevokedByAnInvalidationAllTheSame) {

@@ -17,7 +17,7 @@ namespace detail {
 /// What identifies a load at the server.
 struct LoadClaim {
   LeaseToken generation{};
-  std::uint32_t order = 0;
+  std::int64_t order = 0;      ///< below that of every value: it replaces a lease only
   std::string_view mark = {};  ///< of what has no generation
 };
 

@@ -67,7 +67,7 @@ elseif action ~= 'leave' then
 end
 return 1)"};
 
-const Script kRawLease{"461f34cc8aea843e862ce464bb72d657616f462a",
+const Script kRawLease{"192cd050bc702fe902d4184961175e40479414e7",
                        R"(local action, mine, order, life, bytes = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local function print()
   local held = redis.call('GET', KEYS[1])
@@ -94,14 +94,14 @@ local function as_read()
 end
 local token, holders, done, seen, past = string.match(redis.call('GET', KEYS[2]) or '', '^(%x+) (%d+) (%d+) (%S+) ?(%d*)$')
 if action == 'take' or action == 'join' then
-  if token and action == 'join' and print() == seen then
+  if (action == 'join' or not token) and not as_read() then
+    return string.rep('0', 32)
+  elseif token and action == 'join' and print() == seen then
     mine = token
     write(holders + 1, done, seen, past)
   elseif token and action == 'join' then
     write(1, 0, print(), ends())
     token = mine
-  elseif not token and not as_read() then
-    return string.rep('0', 32)
   elseif not token then
     write(1, 0, print(), ends())
     token = mine
@@ -129,7 +129,7 @@ if action ~= 'leave' then
     else
       redis.call('SET', KEYS[1], bytes, 'PX', life)
     end
-    if tonumber(holders) > 1 then done, seen, past = order, print(), ends() end
+    if tonumber(holders) > 1 then done, seen, past = math.max(order, 1), print(), ends() end
   end
 end
 if tonumber(holders) > 1 then
