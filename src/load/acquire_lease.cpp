@@ -83,7 +83,7 @@ LeaseCoordinator::Acquisition::Acquisition(LeaseCoordinator& coordinator, const 
       urgency_(urgency),
       looks_(looks),
       dependencies_(dependencies_of(batch, spec)),
-      confirmed_before_(coordinator.pending().confirmed()) {}
+      before_(coordinator.pending().mark()) {}
 
 Acquired LeaseCoordinator::Acquisition::run(LoadPlace& place) {
   if (read(place)) {
@@ -120,6 +120,11 @@ bool LeaseCoordinator::Acquisition::read(const LoadPlace& place) {
   if (!answered && (!ahead || (l2_store.link().up() && !TimeBudget::used_up()))) {
     *versions_ = Versions();
     answered = l2_store.reader().read(queries_, dependencies_, *versions_, may_be_counter(*spec_.type), !fills());
+  }
+  // By another server than was asked first: what it has missed may have been pending and be confirmed by now.
+  if (answered && pending.new_server_since(before_)) {
+    ahead_.clear();
+    answered = false;
   }
   if (answered) {
     note_found();
@@ -181,7 +186,7 @@ LeaseStep LeaseCoordinator::Acquisition::decide_step(const Flight& flight, const
     const auto validity = validity_of(found.view, *versions_, spec_.identity);
     const Freshness its = evaluate(validity, server_now);
     const bool carries_tags = !spec_.identity->function || carries_all(found.view, flight.tag_names);
-    if (its != Freshness::miss && carries_tags && !l2.concerned(found.view, flight.name, confirmed_before_)) {
+    if (its != Freshness::miss && carries_tags && !l2.concerned(found.view, flight.name, before_)) {
       node = l2.unpack(flight.key(), *spec_.type, found, validity.expired, flight.sequence, spec_.identity);
     }
     if (node) seen.freshness = freshness = its;

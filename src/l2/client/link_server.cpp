@@ -1,0 +1,112 @@
+/// Where the server of a link may move: finding it, noticing that it is another one, leaving the former.
+#include <algorithm>
+#include <system_error>
+
+#include "l2/client/link_state.hpp"
+#include "l2/client/server_role.hpp"
+#include "l2/net/wake.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+}  // namespace
+
+/// An attempt to connect: while it lives it is given up at once when the server is said to be elsewhere, as its own may
+/// be a machine that swallows all packets.
+class Link::State::Attempt {
+ public:
+  explicit Attempt(State& state) : state_(state), interruptible_(wake_.descriptor()) {
+    const MutexLock lock(state_.mutex);
+    state_.attempts_under_way.push_back(&wake_);
+  }
+  ~Attempt() {
+    const MutexLock lock(state_.mutex);
+    std::erase(state_.attempts_under_way, &wake_);
+  }
+  Attempt(const Attempt&) = delete;
+  Attempt& operator=(const Attempt&) = delete;
+
+ private:
+  State& state_;
+  const Wake wake_;
+  const Interruptible interruptible_;
+};
+
+std::shared_ptr<Link::State::Pooled> Link::State::find_and_connect(TimePoint deadline, std::string& error,
+                                                                   std::string_view& refusal) {
+  // Of several that know where the master is one may not have heard of the last failover: another is asked then.
+  constexpr int kRounds = 2;
+  const Attempt attempt(*this);
+  for (int round = 0; round < kRounds; ++round) {
+    const TimePoint now = Clock::now();
+    const Duration left = (deadline - now) / (kRounds - round);
+    // Half of the time is for the server itself.
+    const auto address = options.finder->find(now + left / 2, error);
+    if (!address) return nullptr;
+    refusal = {};
+    if (auto made = connect_to(*address, now + left, error, refusal)) return made;
+    options.finder->found_wrong();
+    if (!refusal.empty() && refusal != kNotMaster) return nullptr;
+    error = refusal.empty() ? fmt::format(
+                                  "{}, which the sentinels name: {} (if it has another address from here, give "
+                                  "it in address_map)",
+                                  endpoint_name(*address), error)
+                            : fmt::format("{}, which the sentinels name: {}", endpoint_name(*address), refusal);
+    refusal = {};
+  }
+  return nullptr;
+}
+
+/// A connection was made to the server at `address`, whose history is `run`. See LinkOptions::on_new_server.
+void Link::State::note_server(Pooled& made, const Address& address, std::string run) {
+  const MutexLock change(server_change);
+  {
+    const MutexLock lock(mutex);
+    const bool first = server.number == 0;
+    const bool same =
+        !run.empty() && server.run == run && server.address.host == address.host && server.address.port == address.port;
+    if (!first && same) {
+      made.server = server.number;
+      return;
+    }
+    if (!first) end_connections("the master has changed");
+    server = {.address = address, .run = std::move(run), .number = server.number + 1};
+    made.server = server.number;
+    if (first) return;
+  }
+  server_changes.fetch_add(1, std::memory_order_relaxed);
+  say(options.log, LogLevel::warning, "{} is now {}", endpoint, endpoint_name(address));
+  if (options.on_new_server) options.on_new_server();
+}
+
+void Link::State::server_moved(std::string_view why) {
+  const MutexLock lock(mutex);
+  if (closed) return;
+  end_connections(why);
+  interrupt_attempts();
+  attempts.forget();
+  pauses.reset();
+  last_recovery = {};
+  if (breaker.is_open() || write_breaker.is_open()) start_recovery();
+  changed.notify_all();
+}
+
+void Link::State::interrupt_attempts() {
+  for (const Wake* const attempt : attempts_under_way) attempt->ring();
+}
+
+void Link::State::end_connections(std::string_view why) {
+  for (auto& slot : slots) {
+    if (slot.connection) slot.connection->close_as_corrupt(why);
+  }
+  if (write_test) write_test->close_as_corrupt(why);
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,254 @@
+// A manager over sentinels that say what they are told, and real servers: it uses a master and nothing else.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include <dsta/cache/health.hpp>
+#include <dsta/cache/manager.hpp>
+
+#include "eventually.hpp"
+#include "fault_proxy.hpp"
+#include "over_redis.hpp"
+#include "redis_server.hpp"
+#include "scripted_sentinel.hpp"
+#include "server_info.hpp"
+
+namespace dsta::cache {
+namespace {
+
+using namespace std::chrono_literals;
+using testing_support::eventually;
+using testing_support::FaultProxy;
+using testing_support::RedisServer;
+using testing_support::ReservedPort;
+using testing_support::ScriptedSentinel;
+
+struct SentinelMaster : ::testing::Test {
+  void SetUp() override {
+    if (!RedisServer::available()) GTEST_SKIP() << "no redis-server on this machine";
+    first = std::make_unique<RedisServer>();
+    second = std::make_unique<RedisServer>();
+    sentinel = std::make_unique<ScriptedSentinel>(ScriptedSentinel::address(first->port()));
+  }
+  ManagerOptions options(bool l1, const std::string& more = "") {
+    auto made = testing_support::over_redis("redis-sentinel://" + sentinel->place() + "/mymaster" + more, l1, 500ms);
+    made.l1.ping_period = 100ms;
+    made.log.level = LogLevel::info;
+    made.log.sink = [this](LogLevel, std::string_view message) {
+      const std::lock_guard lock(mutex);
+      (logged += message) += '\n';
+    };
+    return made;
+  }
+  std::string log() {
+    const std::lock_guard lock(mutex);
+    return logged;
+  }
+  static std::string address(const RedisServer& server) { return "127.0.0.1:" + std::to_string(server.port()); }
+  static void follow(RedisServer& replica, const RedisServer& master) {
+    ASSERT_EQ(replica.command({"REPLICAOF", "127.0.0.1", std::to_string(master.port())}), "OK");
+    ASSERT_TRUE(eventually([&] {
+      return replica.command({"INFO", "replication"}).find("master_link_status:up") != std::string::npos;
+    }));
+  }
+  static void promote(RedisServer& replica) { ASSERT_EQ(replica.command({"REPLICAOF", "NO", "ONE"}), "OK"); }
+  static bool is_kept(CacheManager& cache, const std::string& key) {
+    return eventually([&] { return cache.get(key) && cache.lookup<std::string>(key).source == Source::l1; });
+  }
+
+  std::unique_ptr<RedisServer> first, second;
+  std::unique_ptr<ScriptedSentinel> sentinel;
+  std::mutex mutex;
+  std::string logged;  // under mutex
+};
+
+TEST_F(SentinelMaster, IsUsedAsASingleServerIs) {
+  CacheManager cache(options(true));
+  ASSERT_TRUE(cache.set("k", "v", {.ttl = 1h}));
+  EXPECT_TRUE(is_kept(cache, "k"));
+  EXPECT_EQ(first->command({"DBSIZE"}).empty(), false);
+  const Health health = check_health(cache);
+  EXPECT_TRUE(health.healthy) << health.error;
+  EXPECT_EQ(health.server, address(*first));
+  EXPECT_EQ(cache.get_stats().topology, "sentinel");
+  EXPECT_EQ(cache.get_stats().master_changes, 0u);
+}
+
+TEST_F(SentinelMaster, IsFollowedWhenItIsAnnounced) {
+  follow(*second, *first);
+  CacheManager cache(options(true));
+  ASSERT_TRUE(cache.set("k", "v", {.ttl = 1h}));
+  ASSERT_TRUE(is_kept(cache, "k"));
+  ASSERT_EQ(first->command({"WAIT", "1", "5000"}), "1");
+  promote(*second);
+  second->command({"SET", "dsta:marker", "x"});
+  sentinel->answer(ScriptedSentinel::address(second->port()));
+  // The former one still says that it is a master.
+  sentinel->announce("mymaster 127.0.0.1 " + std::to_string(first->port()) + " 127.0.0.1 " +
+                     std::to_string(second->port()));
+  ASSERT_TRUE(eventually([&] { return cache.get_stats().server == address(*second); }));
+  EXPECT_TRUE(is_kept(cache, "k")) << "L1 follows, too";
+  EXPECT_EQ(cache.get_stats().master_changes, 1u);
+  EXPECT_GE(cache.get_stats().l1_suspensions, 1u);
+  ASSERT_TRUE(cache.set("new", "v"));
+  EXPECT_NE(second->command({"GET", "dsta:new"}), "(nil)");
+  EXPECT_EQ(first->command({"GET", "dsta:new"}), "(nil)");
+}
+
+TEST_F(SentinelMaster, IsLeftWhenItIsDemotedAndNobodySaysSo) {
+  for (const bool l1 : {true, false}) {
+    promote(*first), promote(*second);
+    sentinel->answer(ScriptedSentinel::address(first->port()));
+    CacheManager cache(options(l1));
+    ASSERT_TRUE(eventually([&] { return bool(cache.set("k", "v", {.ttl = 1h})); }));
+    sentinel->answer(ScriptedSentinel::address(second->port()));
+    ASSERT_EQ(first->command({"REPLICAOF", "127.0.0.1", std::to_string(second->port())}), "OK");
+    ASSERT_TRUE(eventually([&] { return cache.get_stats().server == address(*second); })) << log();
+  }
+}
+
+TEST_F(SentinelMaster, IsLeftWhenItRefusesAWrite) {
+  follow(*second, *first);
+  auto slow = options(false);
+  slow.l1.ping_period = 1min;  // so nothing else notices it
+  CacheManager cache(slow);
+  ASSERT_TRUE(cache.set("k", "v", {.ttl = 1h}));
+  promote(*second);
+  sentinel->answer(ScriptedSentinel::address(second->port()));
+  ASSERT_EQ(first->command({"REPLICAOF", "127.0.0.1", std::to_string(second->port())}), "OK");
+  EXPECT_TRUE(eventually([&] { return bool(cache.set("other", "v")); }));
+  EXPECT_EQ(cache.get_stats().server, address(*second));
+}
+
+TEST_F(SentinelMaster, IsTheOnlyOneWhoseValuesAreRead) {
+  follow(*second, *first);
+  {
+    CacheManager cache(options(false));
+    ASSERT_TRUE(cache.set("k", "v", {.ttl = 1h}));
+  }
+  ASSERT_EQ(first->command({"WAIT", "1", "5000"}), "1");
+  sentinel->answer(ScriptedSentinel::address(second->port()));  // a replica
+  CacheManager cache(options(true));
+  EXPECT_FALSE(cache.get("k"));
+  EXPECT_FALSE(cache.get("k", {.level = Level::l2}));
+  const SetResult result = cache.set("other", "v");
+  EXPECT_FALSE(result);
+  EXPECT_NE(result.reason().find("the server there is not a master"), std::string::npos) << result.reason();
+  EXPECT_EQ(testing_support::calls_of(*second, "get") + testing_support::calls_of(*second, "mget"), 0u);
+  // As soon as it is one it is used.
+  promote(*second);
+  EXPECT_TRUE(eventually([&] { return cache.get("k") == "v"; }));
+}
+
+TEST_F(SentinelMaster, IsNotTakenFromASentinelThatIsLate) {
+  ScriptedSentinel knows(ScriptedSentinel::address(second->port()));
+  follow(*first, *second);
+  auto both = options(false);
+  both.url = "redis-sentinel://" + sentinel->place() + "," + knows.place() + "/mymaster";
+  CacheManager cache(both);
+  EXPECT_TRUE(cache.set("k", "v")) << "the first attempt finds the master";
+  EXPECT_EQ(cache.get_stats().server, address(*second));
+}
+
+TEST_F(SentinelMaster, IsReachedWhereTheMapSays) {
+  sentinel->answer(ScriptedSentinel::address("10.255.255.7", "6379"));
+  CacheManager cache(options(true, "?address_map=10.255.255.7:6379=" + address(*first)));
+  EXPECT_TRUE(cache.set("k", "v"));
+  EXPECT_TRUE(is_kept(cache, "k"));
+  EXPECT_EQ(check_health(cache).server, address(*first));
+  // What is announced is what is used already.
+  sentinel->announce("mymaster 10.255.255.6 6379 10.255.255.7 6379");
+  std::this_thread::sleep_for(300ms);
+  EXPECT_EQ(cache.get_stats().l1_suspensions, 0u);
+}
+
+TEST_F(SentinelMaster, ThatCannotBeReachedIsNamedWithinTheDeadline) {
+  const ReservedPort nobody;
+  sentinel->answer(ScriptedSentinel::address(nobody.port()));
+  CacheManager cache(options(false));
+  const auto begun = std::chrono::steady_clock::now();
+  const SetResult result = cache.set("k", "v");
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, 2s);
+  EXPECT_FALSE(result);
+  EXPECT_NE(result.reason().find("127.0.0.1:" + std::to_string(nobody.port())), std::string::npos) << result.reason();
+  EXPECT_NE(result.reason().find("address_map"), std::string::npos) << result.reason();
+  EXPECT_FALSE(cache.get("k"));
+  sentinel->answer("*-1\r\n");
+  EXPECT_TRUE(eventually([&] {
+    return check_health(cache).error.find("it knows no master of that name") != std::string::npos;
+  })) << check_health(cache).error;
+}
+
+TEST_F(SentinelMaster, ThatSwallowsEverythingIsLeftOnceAnotherIsAnnounced) {
+  FaultProxy hole(first->port());
+  sentinel->answer(ScriptedSentinel::address(hole.port()));
+  auto patient = options(true);
+  patient.pool.socket_timeout = patient.pool.connect_timeout = 20s;
+  CacheManager cache(patient);
+  ASSERT_TRUE(cache.set("k", "v", {.ttl = 1h}));
+  hole.set(testing_support::Fault::blackhole());
+  std::atomic<bool> ended{false};
+  std::thread caller([&] {
+    (void)cache.get("k", {.level = Level::l2});
+    ended = true;
+  });
+  sentinel->answer(ScriptedSentinel::address(second->port()));
+  sentinel->announce("mymaster 127.0.0.1 1 127.0.0.1 " + std::to_string(second->port()));
+  EXPECT_TRUE(eventually([&] { return ended && cache.get_stats().server == address(*second); }, 10s));
+  caller.join();
+}
+
+TEST_F(SentinelMaster, IsFollowedByAnotherSentinelWhenOneFallsSilent) {
+  ScriptedSentinel other(ScriptedSentinel::address(first->port()));
+  auto both = options(false);
+  both.url = "redis-sentinel://" + sentinel->place() + "," + other.place() + "/mymaster";
+  CacheManager cache(both);
+  ASSERT_TRUE(cache.set("k", "v"));
+  ASSERT_TRUE(eventually([&] { return sentinel->received().find("SUBSCRIBE") != std::string::npos; }));
+  sentinel->fall_silent();
+  ASSERT_TRUE(eventually([&] { return other.received().find("SUBSCRIBE") != std::string::npos; }));
+  EXPECT_NE(log().find("cannot be listened to (no answer in time)"), std::string::npos) << log();
+  other.answer(ScriptedSentinel::address(second->port()));
+  other.announce("mymaster 127.0.0.1 " + std::to_string(first->port()) + " 127.0.0.1 " +
+                 std::to_string(second->port()));
+  EXPECT_TRUE(eventually([&] { return bool(cache.set("k", "v")) && cache.get_stats().server == address(*second); }));
+}
+
+TEST_F(SentinelMaster, RestartedInPlaceIsAnother) {
+  CacheManager cache(options(true));
+  ASSERT_TRUE(cache.set("k", "old", {.ttl = 1h}));
+  ASSERT_EQ(first->command({"SAVE"}), "OK");
+  ASSERT_TRUE(cache.del("k"));
+  first->kill();
+  first->start();  // with what was saved: the removal is undone
+  ASSERT_NE(first->command({"GET", "dsta:k"}), "(nil)");
+  EXPECT_TRUE(eventually([&] { return cache.get_stats().master_changes == 1; }));
+  EXPECT_FALSE(cache.get("k"));
+  EXPECT_TRUE(eventually([&] { return first->command({"GET", "dsta:k"}) == "(nil)"; }));
+}
+
+TEST_F(SentinelMaster, IsNotReadBeforeWhatItMissedIsPending) {
+  follow(*second, *first);
+  CacheManager cache(options(true));
+  for (const char* const key : {"k", "n"}) ASSERT_TRUE(cache.set(key, "old", {.ttl = 1h}));
+  ASSERT_EQ(first->command({"WAIT", "1", "5000"}), "1");
+  promote(*second);  // and hears nothing of what follows
+  ASSERT_TRUE(cache.del("k"));
+  // Writes hang there, so what is repeated stays pending.
+  ASSERT_EQ(second->command({"CLIENT", "PAUSE", "3000", "WRITE"}), "OK");
+  sentinel->answer(ScriptedSentinel::address(second->port()));
+  first->kill();
+  ASSERT_TRUE(eventually([&] { return cache.get("n", {.level = Level::l2}) == "old"; })) << "it is read";
+  EXPECT_FALSE(cache.get("k", {.level = Level::l2}));
+  EXPECT_FALSE(cache.exists("k"));
+  EXPECT_NE(second->command({"GET", "dsta:k"}), "(nil)") << "although the former value is there";
+  second->command({"CLIENT", "UNPAUSE"});
+  EXPECT_TRUE(eventually([&] { return second->command({"GET", "dsta:k"}) == "(nil)"; }));
+}
+
+}  // namespace
+}  // namespace dsta::cache
