@@ -33,9 +33,11 @@ void Failover::start() {
 }
 
 void Failover::announced(const Address& master) {
-  const ServerPlace now = l2_store_.link().server();
-  if (now.number != 0 && now.address.host == master.host && now.address.port == master.port) return;
-  l2_store_.link().server_moved("the master has changed");
+  Link& link = l2_store_.link();
+  const ServerPlace now = link.server();
+  const bool same = now.number == 0 || (now.address.host == master.host && now.address.port == master.port);
+  // Where it is the same and out of reach, it is tried once more at once.
+  if (!same || !link.up()) link.server_moved("the master has changed");
 }
 
 TimePoint Failover::check_master() {

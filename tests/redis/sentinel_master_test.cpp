@@ -23,6 +23,7 @@ namespace {
 using namespace std::chrono_literals;
 using testing_support::eventually;
 using testing_support::FaultProxy;
+using testing_support::RedisOptions;
 using testing_support::RedisServer;
 using testing_support::ReservedPort;
 using testing_support::ScriptedSentinel;
@@ -30,8 +31,10 @@ using testing_support::ScriptedSentinel;
 struct SentinelMaster : ::testing::Test {
   void SetUp() override {
     if (!RedisServer::available()) GTEST_SKIP() << "no redis-server on this machine";
-    first = std::make_unique<RedisServer>();
-    second = std::make_unique<RedisServer>();
+    RedisOptions prompt;
+    prompt.config = {"repl-diskless-sync-delay 0"};
+    first = std::make_unique<RedisServer>(prompt);
+    second = std::make_unique<RedisServer>(prompt);
     sentinel = std::make_unique<ScriptedSentinel>(ScriptedSentinel::address(first->port()));
   }
   ManagerOptions options(bool l1, const std::string& more = "") {

@@ -1,6 +1,6 @@
 /// Where the server of a link may move: finding it, noticing that it is another one, leaving the former.
 #include <algorithm>
-#include <system_error>
+#include <utility>
 
 #include "l2/client/link_state.hpp"
 #include "l2/client/server_role.hpp"
@@ -16,32 +16,54 @@ using Clock = std::chrono::steady_clock;
 
 }  // namespace
 
-/// An attempt to connect: while it lives it is given up at once when the server is said to be elsewhere, as its own may
-/// be a machine that swallows all packets.
+/// An attempt to connect: while it lives it begins anew at once when the server is said to be elsewhere, as what it
+/// waits for may be a machine that swallows all packets.
 class Link::State::Attempt {
  public:
   explicit Attempt(State& state) : state_(state), interruptible_(wake_.descriptor()) {
     const MutexLock lock(state_.mutex);
-    state_.attempts_under_way.push_back(&wake_);
+    state_.attempts_under_way.push_back(this);
   }
   ~Attempt() {
     const MutexLock lock(state_.mutex);
-    std::erase(state_.attempts_under_way, &wake_);
+    std::erase(state_.attempts_under_way, this);
   }
   Attempt(const Attempt&) = delete;
   Attempt& operator=(const Attempt&) = delete;
 
+  /// Under the link's mutex.
+  void interrupt() {
+    interrupted_ = true;
+    wake_.ring();
+  }
+  /// True: it was interrupted, and is to begin anew.
+  bool begins_anew() {
+    const MutexLock lock(state_.mutex);
+    if (!std::exchange(interrupted_, false) || state_.closed) return false;
+    wake_.clear();
+    return true;
+  }
+
  private:
   State& state_;
   const Wake wake_;
+  bool interrupted_ = false;  ///< under the link's mutex
   const Interruptible interruptible_;
 };
 
 std::shared_ptr<Link::State::Pooled> Link::State::find_and_connect(TimePoint deadline, std::string& error,
                                                                    std::string_view& refusal) {
+  Attempt attempt(*this);
+  while (true) {
+    auto made = find_and_connect_once(deadline, error, refusal);
+    if (made || !attempt.begins_anew() || Clock::now() >= deadline) return made;
+  }
+}
+
+std::shared_ptr<Link::State::Pooled> Link::State::find_and_connect_once(TimePoint deadline, std::string& error,
+                                                                        std::string_view& refusal) {
   // Of several that know where the master is one may not have heard of the last failover: another is asked then.
   constexpr int kRounds = 2;
-  const Attempt attempt(*this);
   for (int round = 0; round < kRounds; ++round) {
     const TimePoint now = Clock::now();
     const Duration left = (deadline - now) / (kRounds - round);
@@ -52,14 +74,18 @@ std::shared_ptr<Link::State::Pooled> Link::State::find_and_connect(TimePoint dea
     if (auto made = connect_to(*address, now + left, error, refusal)) return made;
     options.finder->found_wrong();
     if (!refusal.empty() && refusal != kNotMaster) return nullptr;
-    error = refusal.empty() ? fmt::format(
-                                  "{}, which the sentinels name: {} (if it has another address from here, give "
-                                  "it in address_map)",
-                                  endpoint_name(*address), error)
-                            : fmt::format("{}, which the sentinels name: {}", endpoint_name(*address), refusal);
+    const bool refused = !refusal.empty();
+    error = fmt::format(
+        "{}, which the sentinels name: {}{}", endpoint_name(*address), refused ? refusal : std::string_view(error),
+        refused || was_reached() ? "" : " (if it has another address from here, give it in address_map)");
     refusal = {};
   }
   return nullptr;
+}
+
+bool Link::State::was_reached() {
+  const MutexLock lock(mutex);
+  return server.number != 0;
 }
 
 /// A connection was made to the server at `address`, whose history is `run`. See LinkOptions::on_new_server.
@@ -97,7 +123,7 @@ void Link::State::server_moved(std::string_view why) {
 }
 
 void Link::State::interrupt_attempts() {
-  for (const Wake* const attempt : attempts_under_way) attempt->ring();
+  for (Attempt* const attempt : attempts_under_way) attempt->interrupt();
 }
 
 void Link::State::end_connections(std::string_view why) {

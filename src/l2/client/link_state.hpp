@@ -88,8 +88,9 @@ struct Link::State {
   Mutex mutex;
   std::condition_variable changed;
   ServerPlace server DSTA_GUARDED_BY(mutex);
-  /// Of attempts to connect under way: what interrupts them where they wait.
-  std::vector<const Wake*> attempts_under_way DSTA_GUARDED_BY(mutex);
+  /// To connect to a server that may move.
+  class Attempt;
+  std::vector<Attempt*> attempts_under_way DSTA_GUARDED_BY(mutex);
   std::vector<Slot> slots DSTA_GUARDED_BY(mutex);
   AttemptLimit attempts DSTA_GUARDED_BY(mutex);
   /// Its reason is that of the last attempt to connect, too.
@@ -156,10 +157,11 @@ struct Link::State {
   void close();
 
   // link_server.cpp: where the server may move.
-  class Attempt;
   std::shared_ptr<Pooled> find_and_connect(TimePoint deadline, std::string& error, std::string_view& refusal);
+  std::shared_ptr<Pooled> find_and_connect_once(TimePoint deadline, std::string& error, std::string_view& refusal);
   void note_server(Pooled& made, const Address& address, std::string run);
   void server_moved(std::string_view why);
+  bool was_reached();
   void end_connections(std::string_view why) DSTA_REQUIRES(mutex);
   void interrupt_attempts() DSTA_REQUIRES(mutex);
 
