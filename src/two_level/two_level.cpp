@@ -103,6 +103,7 @@ void TwoLevel::connect() {
     coherence_->listen();
   } catch (...) {
     Forkable::remove(coherence_.get());
+    l2_store_->link().close();  // its threads use what goes before it
     throw;
   }
   coherence_->wait_briefly();

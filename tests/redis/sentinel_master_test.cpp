@@ -1,20 +1,27 @@
 // A manager over sentinels that say what they are told, and real servers: it uses a master and nothing else.
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <thread>
 
 #include <dsta/cache/health.hpp>
 #include <dsta/cache/manager.hpp>
 
+#include "certificates.hpp"
 #include "eventually.hpp"
 #include "fault_proxy.hpp"
 #include "over_redis.hpp"
 #include "redis_server.hpp"
+#include "scale.hpp"
 #include "scripted_sentinel.hpp"
+#include "sentinel_group.hpp"
 #include "server_info.hpp"
 
 namespace dsta::cache {
@@ -219,6 +226,85 @@ TEST_F(SentinelMaster, IsFollowedByAnotherSentinelWhenOneFallsSilent) {
   other.announce("mymaster 127.0.0.1 " + std::to_string(first->port()) + " 127.0.0.1 " +
                  std::to_string(second->port()));
   EXPECT_TRUE(eventually([&] { return bool(cache.set("k", "v")) && cache.get_stats().server == address(*second); }));
+}
+
+TEST_F(SentinelMaster, IsFollowedByTheChildOfAFork) {
+  if (testing_support::kSanitized) GTEST_SKIP() << "sanitizers do not follow a fork with threads";
+  for (const bool l1 : {true, false}) {
+    promote(*first), promote(*second);
+    sentinel->answer(ScriptedSentinel::address(first->port()));
+    CacheManager cache(options(l1));
+    ASSERT_TRUE(eventually([&] { return bool(cache.set("k", "v", {.ttl = 1h})); }));
+    const pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      const bool here = eventually([&] { return bool(cache.set("child", "v")); });
+      first->command({"SET", "forked", "1"});
+      const bool moved =
+          eventually([&] { return (void)cache.set("child", "v"), cache.get_stats().server == address(*second); });
+      ::_exit(here && moved ? 0 : 1);
+    }
+    ASSERT_TRUE(eventually([&] { return first->command({"GET", "forked"}) == "1"; }));
+    sentinel->answer(ScriptedSentinel::address(second->port()));
+    ASSERT_EQ(first->command({"REPLICAOF", "127.0.0.1", std::to_string(second->port())}), "OK");
+    EXPECT_TRUE(eventually([&] { return cache.get_stats().server == address(*second); }));
+    int status = -1;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0) << "the child has followed";
+  }
+}
+
+TEST_F(SentinelMaster, MustLetItsUserSeeWhatItIs) {
+  RedisOptions guarded;
+  guarded.users = {"app on >canary ~* &* +@all -role -info", "some on >canary ~* &* +@all -info"};
+  RedisServer server(guarded);
+  sentinel->answer(ScriptedSentinel::address(server.port()));
+  const auto as = [&](const std::string& user) {
+    auto made = options(true);
+    made.url = "redis-sentinel://" + user + ":canary@" + sentinel->place() + "/mymaster";
+    return made;
+  };
+  CacheManager refused(as("app"));
+  EXPECT_NE(check_health(refused).error.find("ROLE: the user may not run it (NOPERM)"), std::string::npos)
+      << check_health(refused).error;
+  CacheManager cache(as("some"));
+  EXPECT_TRUE(check_health(cache).healthy) << check_health(cache).error;
+  ASSERT_TRUE(cache.set("k", "v"));
+  EXPECT_TRUE(is_kept(cache, "k"));
+  EXPECT_EQ(log().find("canary"), std::string::npos) << log();
+}
+
+TEST_F(SentinelMaster, IsReachedOverTlsAsItsSentinelsAre) {
+  const testing_support::Certificates certificates;
+  if (!certificates.made()) GTEST_SKIP() << "there is no openssl tool to make certificates";
+  const testing_support::RedisTls tls{certificates.certificate("server"), certificates.key("server"),
+                                      certificates.certificate("ca"), true};
+  RedisOptions serving;
+  serving.tls = tls;
+  serving.users = {"app on >canary ~* &* +@all", "default off"};
+  RedisServer server(serving);
+  testing_support::SentinelServer encrypted(
+      {"sentinel monitor mymaster 127.0.0.1 " + std::to_string(server.port()) + " 1", "requirepass other-canary"}, tls);
+  auto made = options(true);
+  made.url = "rediss-sentinel://app:canary@127.0.0.1:" + std::to_string(encrypted.port()) + "/mymaster";
+  made.sentinel.password = "other-canary";
+  made.tls.ca_file = certificates.certificate("ca");
+  made.tls.cert_file = certificates.certificate("client");
+  made.tls.key_file = certificates.key("client");
+  made.pool.connect_timeout = made.pool.socket_timeout = 2s;
+  std::optional<CacheManager> cache;
+  try {
+    cache.emplace(made);
+  } catch (const ConfigError& e) {
+    GTEST_SKIP() << e.what();  // built without TLS
+  }
+  EXPECT_TRUE(check_health(*cache).healthy) << check_health(*cache).error;
+  ASSERT_TRUE(cache->set("k", "v"));
+  EXPECT_TRUE(is_kept(*cache, "k"));
+  made.sentinel.password = "canary-wrong";
+  CacheManager refused(made);
+  EXPECT_NE(check_health(refused).error.find("WRONGPASS"), std::string::npos) << check_health(refused).error;
+  EXPECT_EQ((log() + check_health(refused).error).find("canary"), std::string::npos) << log();
 }
 
 TEST_F(SentinelMaster, RestartedInPlaceIsAnother) {

@@ -25,7 +25,8 @@ bool holds(const std::string& text, const std::string& part) { return text.find(
 
 }  // namespace
 
-SentinelServer::SentinelServer(std::vector<std::string> lines) : lines_(std::move(lines)), directory_(make_folder()) {
+SentinelServer::SentinelServer(std::vector<std::string> lines, std::optional<RedisTls> tls)
+    : lines_(std::move(lines)), tls_(std::move(tls)), directory_(make_folder()) {
   start();
 }
 
@@ -39,20 +40,28 @@ void SentinelServer::start() {
   const std::string path = directory_ + "/sentinel.conf";
   if (!fs::exists(path)) {  // it writes into it what it learns
     std::ofstream file(path);
-    file << "bind 127.0.0.1\nport " << port() << "\ndir " << directory_
-         << "\ndaemonize no\nuser harness on >harness-secret ~* &* +@all\n";
+    const std::string number = std::to_string(port());
+    file << "bind 127.0.0.1\ndir " << directory_ << "\ndaemonize no\nuser harness on >harness-secret ~* &* +@all\n"
+         << (tls_ ? "port 0\ntls-port " : "port ") << number << '\n';
+    if (tls_) {
+      file << "tls-cert-file " << tls_->certificate << "\ntls-key-file " << tls_->key << "\ntls-ca-cert-file "
+           << tls_->authority << "\ntls-auth-clients " << (tls_->ask_clients ? "yes" : "no") << '\n';
+    }
     for (const std::string& line : lines_) file << line << '\n';
   }
   process_ = std::make_unique<ChildProcess>(
       RedisServer::program(), std::vector<std::string>{"redis-server", path, "--sentinel"}, directory_ + "/log");
-  const auto answers = [&] {
-    try {
-      return command({"PING"}) == "PONG";
-    } catch (const NetError&) {
-      return false;
-    }
-  };
-  if (!eventually(answers)) throw std::runtime_error("a sentinel does not start");
+  if (!eventually([&] { return answers(); })) throw std::runtime_error("a sentinel does not start");
+}
+
+bool SentinelServer::answers() const {
+  try {
+    if (!tls_) return command({"PING"}) == "PONG";
+    connect_tcp(port(), std::chrono::steady_clock::now() + 1s);
+    return true;
+  } catch (const NetError&) {
+    return false;
+  }
 }
 
 std::string SentinelServer::command(const std::vector<std::string>& words) const {

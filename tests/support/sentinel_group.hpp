@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,8 +16,9 @@ namespace dsta::cache::testing_support {
 /// A real sentinel on a loopback port of its own, in a directory of its own. One thread.
 class SentinelServer {
  public:
-  /// `lines`: of its configuration, as "sentinel monitor mymaster 127.0.0.1 6379 2".
-  explicit SentinelServer(std::vector<std::string> lines);
+  /// `lines`: of its configuration, as "sentinel monitor mymaster 127.0.0.1 6379 2". With `tls` it speaks nothing else,
+  /// and there is no `command`.
+  explicit SentinelServer(std::vector<std::string> lines, std::optional<RedisTls> tls = {});
   ~SentinelServer();
 
   std::uint16_t port() const { return port_.port(); }
@@ -30,7 +32,10 @@ class SentinelServer {
   std::string command(const std::vector<std::string>& words) const;
 
  private:
+  bool answers() const;
+
   const std::vector<std::string> lines_;
+  const std::optional<RedisTls> tls_;
   ReservedPort port_;
   std::string directory_;
   std::unique_ptr<ChildProcess> process_;
