@@ -66,12 +66,11 @@ std::shared_ptr<Link::State::Pooled> Link::State::find_and_connect_once(TimePoin
   constexpr int kRounds = 2;
   for (int round = 0; round < kRounds; ++round) {
     const TimePoint now = Clock::now();
-    const Duration left = (deadline - now) / (kRounds - round);
     // Half of the time is for the server itself.
-    const auto address = options.finder->find(now + left / 2, error);
+    const auto address = options.finder->find(now + (deadline - now) / 2, error);
     if (!address) return nullptr;
     refusal = {};
-    if (auto made = connect_to(*address, now + left, error, refusal)) return made;
+    if (auto made = connect_to(*address, deadline, error, refusal)) return made;
     options.finder->found_wrong();
     if (!refusal.empty() && refusal != kNotMaster) return nullptr;
     const bool refused = !refusal.empty();
@@ -90,10 +89,11 @@ bool Link::State::was_reached() {
 
 /// A connection was made to the server at `address`, whose history is `run`. See LinkOptions::on_new_server.
 void Link::State::note_server(Pooled& made, const Address& address, std::string run) {
-  const MutexLock change(server_change);
+  bool first = false;
   {
-    const MutexLock lock(mutex);
-    const bool first = server.number == 0;
+    const MutexLock change(server_change);
+    MutexLock lock(mutex);
+    first = server.number == 0;
     const bool same =
         !run.empty() && server.run == run && server.address.host == address.host && server.address.port == address.port;
     if (!first && same) {
@@ -103,11 +103,15 @@ void Link::State::note_server(Pooled& made, const Address& address, std::string 
     if (!first) end_connections("the master has changed");
     server = {.address = address, .run = std::move(run), .number = server.number + 1};
     made.server = server.number;
-    if (first) return;
+    lock.unlock();
+    if (!first) {
+      server_changes.fetch_add(1, std::memory_order_relaxed);
+      if (options.on_new_server) options.on_new_server();
+    }
   }
-  server_changes.fetch_add(1, std::memory_order_relaxed);
+  // Without the locks: the user's sink may ask the cache.
+  if (first) return say(options.log, LogLevel::info, "{} is {}", endpoint, endpoint_name(address));
   say(options.log, LogLevel::warning, "{} is now {}", endpoint, endpoint_name(address));
-  if (options.on_new_server) options.on_new_server();
 }
 
 void Link::State::server_moved(std::string_view why) {

@@ -77,7 +77,8 @@ std::optional<Address> MasterFinder::find(TimePoint deadline, std::string& error
     const std::size_t sentinel = (begin + n) % count();
     const TimePoint now = Clock::now();
     if (now >= deadline) break;
-    const SentinelAnswer answer = ask(sentinel, now + (deadline - now) / static_cast<int>(count() - n));
+    const bool last = n + 1 == count();
+    const SentinelAnswer answer = ask(sentinel, last ? deadline : now + (deadline - now) / 2);
     if (answer.master) {
       if (n != 0) first_.store(sentinel, std::memory_order_relaxed);
       return reachable(*answer.master);

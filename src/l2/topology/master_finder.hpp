@@ -36,7 +36,7 @@ class MasterFinder final : public ServerFinder {
   explicit MasterFinder(Options options);
 
   const std::string& name() const override { return name_; }
-  /// Each sentinel has an equal share of the time that is left, so one that swallows everything cannot use it up.
+  /// Each sentinel but the last has half of the time that is left, so one that swallows everything cannot use it up.
   std::optional<Address> find(TimePoint deadline, std::string& error) override;
   void found_wrong() noexcept override { first_.fetch_add(1, std::memory_order_relaxed); }
 
