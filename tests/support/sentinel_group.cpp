@@ -23,6 +23,17 @@ std::string make_folder() {
 
 bool holds(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
+/// As `eventually`, and asks seldom: sentinels that get no time think that their master is dead.
+template <class Condition>
+bool before_long(Condition condition, std::chrono::milliseconds patience) {
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(30ms);
+  }
+  return true;
+}
+
 }  // namespace
 
 SentinelServer::SentinelServer(std::vector<std::string> lines, std::optional<RedisTls> tls)
@@ -85,7 +96,7 @@ SentinelGroup::SentinelGroup(SentinelGroupOptions options) : options_(std::move(
     const std::string name = kMaster, quorum = std::to_string(options_.sentinels / 2 + 1);
     std::vector<std::string> lines{
         "sentinel monitor " + name + " 127.0.0.1 " + std::to_string(servers_[0]->port()) + " " + quorum,
-        "sentinel down-after-milliseconds " + name + " 500", "sentinel failover-timeout " + name + " 3000",
+        "sentinel down-after-milliseconds " + name + " 1500", "sentinel failover-timeout " + name + " 3000",
         "sentinel parallel-syncs " + name + " 4"};
     if (!options_.server.password.empty()) {
       lines.push_back("sentinel auth-pass " + name + " " + options_.server.password);
@@ -138,7 +149,7 @@ void SentinelGroup::pause_replication() {
 }
 
 bool SentinelGroup::wait_for_failover(std::size_t former, std::chrono::milliseconds patience) {
-  return eventually(
+  return before_long(
       [&] {
         const std::size_t now = master();
         return now != former && now < servers_.size() && holds(servers_[now]->command({"ROLE"}), "master");
@@ -185,7 +196,7 @@ void SentinelGroup::wait_until_whole() {
       return false;
     }
   };
-  if (!eventually(quietly, 60s)) throw std::runtime_error("the sentinels do not find their group");
+  if (!before_long(quietly, 60s)) throw std::runtime_error("the sentinels do not find their group");
 }
 
 }  // namespace dsta::cache::testing_support

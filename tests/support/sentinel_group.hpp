@@ -49,7 +49,8 @@ struct SentinelGroupOptions {
   RedisOptions server = {};
 };
 
-/// A master, its replicas and sentinels that watch them and hold a master for dead after half a second. One thread.
+/// A master, its replicas and sentinels that watch them and hold a master for dead after 1.5 s. (With less than a
+/// second they hold the next one for dead at once: they connect to a server no more than once a second.) One thread.
 class SentinelGroup {
  public:
   static constexpr const char* kMaster = "mymaster";

@@ -63,6 +63,9 @@ std::shared_ptr<Link::State::Pooled> Link::State::connect_to(const Address& addr
 /// found.
 bool Link::State::install(Slot& slot, const std::shared_ptr<Pooled>& made) {
   if (made->server != server.number) return false;
+  if (std::exchange(installed_server, made->server) != made->server && write_breaker.is_open()) {
+    write_breaker.probe_succeeded();  // it was the former server that took no writes
+  }
   made->report_to(watch);
   if (const auto replaced = std::exchange(slot.connection, made)) {
     replaced->close_as_corrupt("it was replaced");

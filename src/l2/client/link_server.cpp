@@ -1,6 +1,8 @@
 /// Where the server of a link may move: finding it, noticing that it is another one, leaving the former.
 #include <algorithm>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "l2/client/link_state.hpp"
 #include "l2/client/server_role.hpp"
@@ -62,22 +64,30 @@ std::shared_ptr<Link::State::Pooled> Link::State::find_and_connect(TimePoint dea
 
 std::shared_ptr<Link::State::Pooled> Link::State::find_and_connect_once(TimePoint deadline, std::string& error,
                                                                         std::string_view& refusal) {
-  // Of several that know where the master is one may not have heard of the last failover: another is asked then.
-  constexpr int kRounds = 2;
-  for (int round = 0; round < kRounds; ++round) {
+  // After a failover some of those who say where the master is hear of it later than others.
+  std::vector<std::string> tried;
+  for (std::size_t round = 0; round < options.finder->sources(); ++round) {
     const TimePoint now = Clock::now();
+    std::string unanswered;
     // Half of the time is for the server itself.
-    const auto address = options.finder->find(now + (deadline - now) / 2, error);
-    if (!address) return nullptr;
-    refusal = {};
-    if (auto made = connect_to(*address, deadline, error, refusal)) return made;
+    const auto address = options.finder->find(now + (deadline - now) / 2, unanswered);
+    if (!address) {
+      if (tried.empty()) error = unanswered;
+      break;
+    }
+    const std::string name = endpoint_name(*address);
+    if (std::ranges::find(tried, name) == tried.end()) {
+      tried.push_back(name);
+      refusal = {};
+      if (auto made = connect_to(*address, deadline, error, refusal)) return made;
+      const bool refused = !refusal.empty();
+      if (refused && refusal != kNotMaster) return nullptr;
+      error =
+          fmt::format("{}, which the sentinels name: {}{}", name, refused ? refusal : std::string_view(error),
+                      refused || was_reached() ? "" : " (if it has another address from here, give it in address_map)");
+      refusal = {};
+    }
     options.finder->found_wrong();
-    if (!refusal.empty() && refusal != kNotMaster) return nullptr;
-    const bool refused = !refusal.empty();
-    error = fmt::format(
-        "{}, which the sentinels name: {}{}", endpoint_name(*address), refused ? refusal : std::string_view(error),
-        refused || was_reached() ? "" : " (if it has another address from here, give it in address_map)");
-    refusal = {};
   }
   return nullptr;
 }

@@ -88,6 +88,7 @@ struct Link::State {
   Mutex mutex;
   std::condition_variable changed;
   ServerPlace server DSTA_GUARDED_BY(mutex);
+  std::uint64_t installed_server DSTA_GUARDED_BY(mutex) = 0;  ///< number of the one that was used last
   /// To connect to a server that may move.
   class Attempt;
   std::vector<Attempt*> attempts_under_way DSTA_GUARDED_BY(mutex);

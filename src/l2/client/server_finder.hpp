@@ -1,4 +1,5 @@
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -20,8 +21,10 @@ class ServerFinder {
   virtual const std::string& name() const = 0;
   /// Nothing when it did not come out by `deadline`; `error` says why.
   virtual std::optional<Address> find(TimePoint deadline, std::string& error) = 0;
-  /// What was found is not there, or is no master: whoever said so may know less than others.
+  /// What was found is not there, or is no master: whoever said so may know less than others, who are asked next.
   virtual void found_wrong() noexcept = 0;
+  /// How many there are to be asked.
+  virtual std::size_t sources() const noexcept = 0;
 };
 
 /// The server that a link uses.

@@ -80,7 +80,7 @@ std::optional<Address> MasterFinder::find(TimePoint deadline, std::string& error
     const bool last = n + 1 == count();
     const SentinelAnswer answer = ask(sentinel, last ? deadline : now + (deadline - now) / 2);
     if (answer.master) {
-      if (n != 0) first_.store(sentinel, std::memory_order_relaxed);
+      if (n != 0) ask_first(sentinel);
       return reachable(*answer.master);
     }
     tried += fmt::format("{}{}: {}", tried.empty() ? "" : "; ", name_of(sentinel), answer.why);

@@ -38,6 +38,7 @@ class MasterFinder final : public ServerFinder {
   const std::string& name() const override { return name_; }
   /// Each sentinel but the last has half of the time that is left, so one that swallows everything cannot use it up.
   std::optional<Address> find(TimePoint deadline, std::string& error) override;
+  std::size_t sources() const noexcept override { return count(); }
   void found_wrong() noexcept override { first_.fetch_add(1, std::memory_order_relaxed); }
 
   // For those who listen to a sentinel.
@@ -46,13 +47,13 @@ class MasterFinder final : public ServerFinder {
   std::size_t count() const { return options_.sentinels.size(); }
   /// Which one is asked first.
   std::size_t first() const { return first_.load(std::memory_order_relaxed) % count(); }
+  void ask_first(std::size_t sentinel) { first_.store(sentinel, std::memory_order_relaxed); }
+  SentinelAnswer ask(std::size_t sentinel, TimePoint deadline) const;
   LinkOptions link_to(std::size_t sentinel) const;
   std::string name_of(std::size_t sentinel) const { return host_port_text(options_.sentinels[sentinel]); }
   Address reachable(const HostPort& announced) const { return options_.addresses.reachable(announced); }
 
  private:
-  SentinelAnswer ask(std::size_t sentinel, TimePoint deadline) const;
-
   const Options options_;
   const std::string name_;
   std::atomic<std::size_t> first_{0};

@@ -26,6 +26,12 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::string_view kAnnouncements = "+switch-master";
 
+/// Until a sentinel is connected to again: at random, so that a fleet does not come as one.
+Duration pause() {
+  constexpr std::uint64_t kLeast = 500, kSpread = 1000;
+  return std::chrono::milliseconds(kLeast + random_word() % kSpread);
+}
+
 }  // namespace
 
 std::optional<HostPort> announced_master(std::string_view message, std::string_view master) {
@@ -44,6 +50,9 @@ std::optional<HostPort> announced_master(std::string_view message, std::string_v
   return place;
 }
 
+SentinelWatch::SentinelWatch(std::shared_ptr<MasterFinder> finder, Options options)
+    : finder_(std::move(finder)), options_(std::move(options)), ears_(finder_->count()) {}
+
 void SentinelWatch::try_to_start() noexcept {
   constexpr std::chrono::milliseconds kPause{500};
   if (!mutex_.try_lock()) return;
@@ -58,108 +67,142 @@ void SentinelWatch::try_to_start() noexcept {
 
 void SentinelWatch::stop() noexcept {
   stopping_ = true;
-  stop_wake_.ring();
+  watch_->wake.ring();
+  worker_.end();
   std::thread ended;
   {
     const MutexLock lock(mutex_);
     ended.swap(thread_);
   }
   if (ended.joinable()) ended.join();
+  worker_.join();
 }
+
+// --- the thread
 
 void SentinelWatch::run() noexcept {
-  const Interruptible at_the_end(stop_wake_.descriptor());
-  constexpr std::chrono::seconds kShort{1};
-  std::size_t sentinel = finder_->first(), failed = 0;
+  constexpr std::chrono::milliseconds kPauseWithoutMemory{10};
   while (!stopping_) {
-    bool began = false;
-    const TimePoint at = Clock::now();
     try {
-      began = listen_to(sentinel);
-    } catch (const std::exception&) {  // no memory, or no descriptor: as good as lost
+      step();
+    } catch (const std::exception&) {  // no memory: what could not be received is as good as lost
+      for (Ear& ear : ears_) ear.subscriber.reset();
+      std::this_thread::sleep_for(kPauseWithoutMemory);
     }
-    failed = began ? 0 : failed + 1;
-    sentinel = (sentinel + 1) % finder_->count();
-    const bool went_at_once = began && Clock::now() - at < kShort;
-    if (went_at_once || (failed != 0 && failed % finder_->count() == 0)) pause();
   }
 }
 
-void SentinelWatch::pause() {
-  static constexpr int kLeast = 100, kMost = 900;  // milliseconds; at random, so that a fleet does not come as one
-  const auto drawn = static_cast<int>(random_word() % (kMost - kLeast));
-  if (!stopping_) wait_ready(stop_wake_.descriptor(), false, Clock::now() + std::chrono::milliseconds(kLeast + drawn));
+void SentinelWatch::step() {
+  watch_->wake.clear();
+  finish_job();
+  more_ = false;
+  for (std::size_t i = 0; i < ears_.size(); ++i) {
+    if (ears_[i].subscriber) ping(i);
+    if (ears_[i].subscriber) listen(i);
+  }
+  start_job();
+  if (!more_ && !stopping_) wait();
 }
 
-bool SentinelWatch::listen_to(std::size_t sentinel) {
-  const LinkOptions link = finder_->link_to(sentinel);
-  const std::string name = finder_->name_of(sentinel);
-  std::string error;
-  bool refused = false;
-  auto subscriber = Subscriber::open(link, link.address, kAnnouncements,
-                                     saturating_add(Clock::now(), link.connect_timeout), error, refused);
-  if (!subscriber) {
-    lost(name, error);
-    return false;
+void SentinelWatch::start_job() {
+  if (job_) return;
+  const TimePoint now = Clock::now();
+  for (std::size_t n = 0; n < ears_.size(); ++n) {
+    const std::size_t sentinel = (finder_->first() + n) % ears_.size();
+    Ear& ear = ears_[sentinel];
+    if (ear.subscriber || now < ear.retry) continue;
+    ear.retry = now + pause();
+    auto job = std::make_shared<Job>();
+    job->sentinel = sentinel;
+    const bool runs = worker_.run([job, finder = finder_] {
+      const LinkOptions link = finder->link_to(job->sentinel);
+      const TimePoint deadline = saturating_add(Clock::now(), link.connect_timeout);
+      bool refused = false;
+      job->subscriber = Subscriber::open(link, link.address, kAnnouncements, deadline, job->error, refused);
+      // After it: what is not in the answer will be announced.
+      if (job->subscriber) job->answer = finder->ask(job->sentinel, deadline);
+    });
+    if (runs) {
+      job_ = std::move(job);
+    } else {
+      lost(sentinel, job->error);
+    }
+    return;
   }
-  if (lost_) options_.log.write(LogLevel::info, fmt::format("listening to sentinel {}", name));
-  lost_ = false;
-  // What was announced before, to nobody here.
-  tell_master(saturating_add(Clock::now(), link.connect_timeout));
-  Heartbeat heartbeat(options_.ping_period);
-  heartbeat.channel_opened(Clock::now());
+}
+
+void SentinelWatch::finish_job() {
+  if (!job_ || !worker_.idle()) return;
+  const auto job = std::exchange(job_, nullptr);
+  Ear& ear = ears_[job->sentinel];
+  ear.retry = Clock::now() + pause();
+  if (!job->subscriber) return lost(job->sentinel, job->error);
+  ear.subscriber = std::move(job->subscriber);
+  ear.heartbeat.emplace(options_.ping_period);
+  ear.heartbeat->channel_opened(Clock::now());
+  if (std::exchange(ear.lost, false)) {
+    options_.log.write(LogLevel::info, fmt::format("listening to sentinel {}", finder_->name_of(job->sentinel)));
+  }
+  if (job->answer.master) announce(job->sentinel, *job->answer.master);
+}
+
+void SentinelWatch::ping(std::size_t sentinel) {
+  Ear& ear = ears_[sentinel];
+  const TimePoint now = Clock::now();
+  if (now < ear.heartbeat->next_ping()) return;
+  if (ear.heartbeat->awaits_pong()) return lost(sentinel, "no answer in time");
+  ear.subscriber->send(Request{"PING", ear.heartbeat->begin_ping(now)}.bytes());
+}
+
+void SentinelWatch::listen(std::size_t sentinel) {
+  Ear& ear = ears_[sentinel];
+  std::vector<Reply> messages;
   bool more = false;
-  while (!stopping_) {
-    const TimePoint now = Clock::now();
-    if (now >= heartbeat.next_ping()) {
-      if (heartbeat.awaits_pong()) break;
-      subscriber->send(Request{"PING", heartbeat.begin_ping(now)}.bytes());
-    }
-    std::vector<Reply> messages;
-    const bool open = subscriber->receive(messages, more);
-    for (const Reply& message : messages) {
-      if (message.is(Reply::Kind::error)) heartbeat.take_refusal();
-      if (message.elements.size() == 2 && message.elements[0].text == "pong") {
-        heartbeat.take_pong(message.elements[1].text);
-      }
-      take(message);
-    }
-    if (!open) {
-      lost(name, subscriber->why());
-      return true;
-    }
-    if (more) continue;
-    pollfd wanted[] = {
-        {.fd = stop_wake_.descriptor(), .events = POLLIN, .revents = 0},
-        {.fd = subscriber->descriptor(), .events = subscriber->events(), .revents = 0},
-    };
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(heartbeat.next_ping() - Clock::now());
-    ::poll(wanted, std::size(wanted), static_cast<int>(std::max<std::int64_t>(0, left.count())));
-  }
-  if (!stopping_) lost(name, "no answer in time");
-  return true;
+  const bool open = ear.subscriber->receive(messages, more);
+  more_ = more_ || (open && more);
+  for (const Reply& message : messages) take(sentinel, message);
+  if (!open) lost(sentinel, std::string(ear.subscriber->why()));
 }
 
-void SentinelWatch::tell_master(TimePoint deadline) {
-  std::string error;
-  if (const auto address = finder_->find(deadline, error)) options_.announced(*address);
+void SentinelWatch::take(std::size_t sentinel, const Reply& message) {
+  Heartbeat& heartbeat = *ears_[sentinel].heartbeat;
+  if (message.is(Reply::Kind::error)) heartbeat.take_refusal();
+  const auto& parts = message.elements;
+  if (parts.size() == 2 && parts[0].text == "pong") heartbeat.take_pong(parts[1].text);
+  if (parts.size() != 3 || parts[0].text != "message") return;
+  if (const auto place = announced_master(parts[2].text, finder_->master())) announce(sentinel, *place);
 }
 
-void SentinelWatch::take(const Reply& message) {
-  if (message.elements.size() != 3 || message.elements[0].text != "message") return;
-  if (const auto place = announced_master(message.elements[2].text, finder_->master())) {
-    options_.announced(finder_->reachable(*place));
-  }
+void SentinelWatch::announce(std::size_t sentinel, const HostPort& master) {
+  const Address address = finder_->reachable(master);
+  finder_->ask_first(sentinel);  // others may not have heard of it
+  options_.announced(address);
 }
 
-/// Once until one is listened to again: the others may know as much.
-void SentinelWatch::lost(std::string_view sentinel, std::string_view why) {
-  if (lost_ || stopping_) return;
-  lost_ = true;
+/// Logged once until it is listened to again.
+void SentinelWatch::lost(std::size_t sentinel, std::string_view why) {
+  Ear& ear = ears_[sentinel];
+  ear.subscriber.reset();
+  if (stopping_ || std::exchange(ear.lost, true)) return;
   options_.log.write(LogLevel::warning,
-                     fmt::format("sentinel {} cannot be listened to ({}): the next one is tried; until then a failover "
-                                 "is noticed by its effects",
-                                 sentinel, why));
+                     fmt::format("sentinel {} cannot be listened to ({}): it is tried again, and the others are "
+                                 "listened to",
+                                 finder_->name_of(sentinel), why));
+}
+
+void SentinelWatch::wait() {
+  TimePoint next = saturating_add(Clock::now(), options_.ping_period);
+  std::vector<pollfd> wanted{{.fd = watch_->wake.descriptor(), .events = POLLIN, .revents = 0}};
+  for (const Ear& ear : ears_) {
+    if (ear.subscriber) {
+      next = std::min(next, ear.heartbeat->next_ping());
+      wanted.push_back({.fd = ear.subscriber->descriptor(), .events = ear.subscriber->events(), .revents = 0});
+    } else if (!job_) {
+      next = std::min(next, ear.retry);
+    }
+  }
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(next - Clock::now());
+  ::poll(wanted.data(), wanted.size(), static_cast<int>(std::max<std::int64_t>(0, left.count())));
 }
 
 }  // namespace detail
