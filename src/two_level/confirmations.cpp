@@ -32,6 +32,8 @@ void Confirmations::note(const KeyPatternPtr& pattern) noexcept {
 void Confirmations::repeat_all() noexcept {
   {
     const MutexLock quiet(quiet_);
+    // Their leases and versions are another server's, whose clock of versions may have been ahead of this one's.
+    context_.store.fence_loads();
     journal_.repeat(pending_);
     pending_.new_server();
   }

@@ -164,6 +164,31 @@ TEST_F(SentinelMaster, IsNotTakenFromASentinelThatIsLate) {
   EXPECT_EQ(cache.get_stats().server, address(*second));
 }
 
+TEST_F(SentinelMaster, GetsNoLoadThatBeganUnderTheFormerOne) {
+  for (const bool l1 : {true, false}) {
+    promote(*second);
+    follow(*second, *first);
+    sentinel->answer(ScriptedSentinel::address(first->port()));
+    CacheManager cache(options(l1, l1 ? "?space=both" : "?space=l2"));
+    ASSERT_TRUE(eventually([&] { return bool(cache.set("other", "v")); }));
+    int loads = 0;
+    auto load = cache.cached({.ttl = 1h, .prefix = "f"}, [&](int i) {
+      if (++loads > 1) return i;
+      EXPECT_EQ(first->command({"WAIT", "1", "5000"}), "1") << "the new master has the lease, too";
+      promote(*second);
+      sentinel->answer(ScriptedSentinel::address(second->port()));
+      EXPECT_EQ(first->command({"CLIENT", "KILL", "TYPE", "normal"}).empty(), false);
+      sentinel->announce("mymaster 127.0.0.1 1 127.0.0.1 " + std::to_string(second->port()));
+      EXPECT_TRUE(eventually([&] { return cache.get_stats().server == address(*second); }));
+      return i;
+    });
+    EXPECT_EQ(load(1), 1);
+    EXPECT_EQ(cache.get_stats().fenced, 1u);
+    EXPECT_TRUE(eventually([&] { return load(1) == 1 && load.peek(1) == 1; }));
+    EXPECT_EQ(loads, 2);
+  }
+}
+
 TEST_F(SentinelMaster, IsReachedWhereTheMapSays) {
   sentinel->answer(ScriptedSentinel::address("10.255.255.7", "6379"));
   CacheManager cache(options(true, "?address_map=10.255.255.7:6379=" + address(*first)));
