@@ -21,6 +21,7 @@ void Failover::replace_threads() {
   auto watch = std::make_unique<SentinelWatch>(
       finder_, SentinelWatch::Options{.ping_period = context_.options.l1.ping_period.value_or({}),
                                       .log = context_.options.log,
+                                      .is_current = [this](const Address& master) { return is_current(master); },
                                       .announced = [this](const Address& master) { announced(master); }});
   auto check = std::make_unique<PeriodicTask>([this] { return check_master(); }, "dsta-master");
   replace_in_child(watch_, std::move(watch));
@@ -32,12 +33,15 @@ void Failover::start() {
   check_->wake();
 }
 
+bool Failover::is_current(const Address& master) const {
+  const Address now = l2_store_.link().looked_at();
+  return now.host.empty() || (now.host == master.host && now.port == master.port);
+}
+
 void Failover::announced(const Address& master) {
   Link& link = l2_store_.link();
-  const ServerPlace now = link.server();
-  const bool same = now.number == 0 || (now.address.host == master.host && now.address.port == master.port);
   // Where it is the same and out of reach, it is tried once more at once.
-  if (!same || !link.up()) link.server_moved("the master has changed");
+  if (!is_current(master) || !link.up()) link.server_moved("the master has changed");
 }
 
 TimePoint Failover::check_master() {

@@ -32,6 +32,7 @@ class Failover {
   void start();
 
  private:
+  bool is_current(const Address& master) const;
   void announced(const Address& master);
   TimePoint check_master();
 

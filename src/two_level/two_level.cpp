@@ -177,7 +177,7 @@ void TwoLevel::revive() {
 
 std::string TwoLevel::server() const {
   if (!l2_store_) return {};
-  const Address address = l2_store_->link().server().address;
+  const Address address = l2_store_->link().server().address;  // of sentinels' none until one was reached
   if (address.host.empty()) return address.socket_path;
   return host_port_text({.host = address.host, .port = address.port});
 }

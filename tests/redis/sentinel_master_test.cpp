@@ -66,6 +66,12 @@ struct SentinelMaster : ::testing::Test {
     }));
   }
   static void promote(RedisServer& replica) { ASSERT_EQ(replica.command({"REPLICAOF", "NO", "ONE"}), "OK"); }
+  /// And was asked for the master afterwards.
+  static bool is_listened_to(const ScriptedSentinel& sentinel) {
+    const std::string received = sentinel.received();
+    const std::size_t at = received.find("SUBSCRIBE");
+    return at != std::string::npos && received.find("GET-MASTER", at) != std::string::npos;
+  }
   static bool is_kept(CacheManager& cache, const std::string& key) {
     return eventually([&] { return cache.get(key) && cache.lookup<std::string>(key).source == Source::l1; });
   }
@@ -115,6 +121,7 @@ TEST_F(SentinelMaster, IsLeftWhenItIsDemotedAndNobodySaysSo) {
     sentinel->answer(ScriptedSentinel::address(first->port()));
     CacheManager cache(options(l1));
     ASSERT_TRUE(eventually([&] { return bool(cache.set("k", "v", {.ttl = 1h})); }));
+    ASSERT_TRUE(eventually([&] { return testing_support::calls_of(*first, "role") > 2; })) << "by the look";
     sentinel->answer(ScriptedSentinel::address(second->port()));
     ASSERT_EQ(first->command({"REPLICAOF", "127.0.0.1", std::to_string(second->port())}), "OK");
     ASSERT_TRUE(eventually([&] { return cache.get_stats().server == address(*second); })) << log();
@@ -127,6 +134,7 @@ TEST_F(SentinelMaster, IsLeftWhenItRefusesAWrite) {
   slow.l1.ping_period = 1min;  // so nothing else notices it
   CacheManager cache(slow);
   ASSERT_TRUE(cache.set("k", "v", {.ttl = 1h}));
+  ASSERT_TRUE(eventually([&] { return is_listened_to(*sentinel); }));
   promote(*second);
   sentinel->answer(ScriptedSentinel::address(second->port()));
   ASSERT_EQ(first->command({"REPLICAOF", "127.0.0.1", std::to_string(second->port())}), "OK");
@@ -237,6 +245,36 @@ TEST_F(SentinelMaster, ThatSwallowsEverythingIsLeftOnceAnotherIsAnnounced) {
   caller.join();
 }
 
+TEST_F(SentinelMaster, IsFoundAtOnceWhileAnAttemptToConnectHangs) {
+  testing_support::ScriptedServer silent([](std::string_view) { return testing_support::ScriptedServer::Reply{""}; });
+  sentinel->answer(ScriptedSentinel::address(silent.port()));
+  auto patient = options(false);
+  patient.pool.socket_timeout = patient.pool.connect_timeout = 30s;
+  CacheManager cache(patient);
+  std::atomic<bool> stored{false};
+  std::thread caller([&] { stored = bool(cache.set("k", "v")); });
+  EXPECT_TRUE(eventually([&] { return silent.received().find("ROLE") != std::string::npos; }));
+  EXPECT_TRUE(eventually([&] { return is_listened_to(*sentinel); }));
+  sentinel->answer(ScriptedSentinel::address(first->port()));
+  sentinel->announce("mymaster 127.0.0.1 1 127.0.0.1 " + std::to_string(first->port()));
+  EXPECT_TRUE(eventually([&] { return stored.load(); }, 10s)) << "by the same call";
+  caller.join();
+}
+
+TEST_F(SentinelMaster, IsNotLeftSinceOneSentinelOfThreeIsLate) {
+  ScriptedSentinel b(ScriptedSentinel::address(first->port())), c(ScriptedSentinel::address(first->port()));
+  auto three = options(true);
+  three.url = "redis-sentinel://" + b.place() + "," + c.place() + "," + sentinel->place() + "/mymaster";
+  sentinel->answer(ScriptedSentinel::address(second->port()));
+  CacheManager cache(three);
+  ASSERT_TRUE(cache.set("k", "v", {.ttl = 1h}));
+  ASSERT_TRUE(eventually([&] { return is_listened_to(*sentinel) && is_listened_to(b) && is_listened_to(c); }));
+  ASSERT_TRUE(is_kept(cache, "k"));
+  std::this_thread::sleep_for(200ms);
+  EXPECT_EQ(cache.get_stats().l1_suspensions, 0u);
+  EXPECT_EQ(cache.get_stats().server, address(*first));
+}
+
 TEST_F(SentinelMaster, IsFollowedByAnotherSentinelWhenOneFallsSilent) {
   ScriptedSentinel other(ScriptedSentinel::address(first->port()));
   auto both = options(false);
@@ -265,8 +303,8 @@ TEST_F(SentinelMaster, IsFollowedByTheChildOfAFork) {
     if (child == 0) {
       const bool here = eventually([&] { return bool(cache.set("child", "v")); });
       first->command({"SET", "forked", "1"});
-      const bool moved =
-          eventually([&] { return (void)cache.set("child", "v"), cache.get_stats().server == address(*second); });
+      const bool moved = eventually(
+          [&] { return (void)cache.get("child", {.level = Level::l2}), cache.get_stats().server == address(*second); });
       ::_exit(here && moved ? 0 : 1);
     }
     ASSERT_TRUE(eventually([&] { return first->command({"GET", "forked"}) == "1"; }));

@@ -104,6 +104,13 @@ ServerPlace Link::server() const {
   return own.server;
 }
 
+Address Link::looked_at() const {
+  State& own = *state_.load(std::memory_order_acquire);
+  if (own.forks != fork_count()) return {};
+  const MutexLock lock(own.mutex);
+  return own.looked_at;
+}
+
 void Link::server_moved(std::string_view why) { state().server_moved(why); }
 
 Answer Link::run(const Request& request, Purpose purpose) {

@@ -113,6 +113,9 @@ class Link {
   LinkCounters counters() const;
   /// The server that was connected to last; without a finder, the one that there is.
   ServerPlace server() const;
+  /// Where a connection was looked for last, whether or not it came about. Only with a finder; without a host until
+  /// then.
+  Address looked_at() const;
   /// The server has moved, or is no master any more: ends the connections to it, and lets the next one be made at once.
   /// Only with a finder.
   void server_moved(std::string_view why);

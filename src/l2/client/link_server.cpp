@@ -79,6 +79,7 @@ std::shared_ptr<Link::State::Pooled> Link::State::find_and_connect_once(TimePoin
     if (std::ranges::find(tried, name) == tried.end()) {
       tried.push_back(name);
       refusal = {};
+      look_at(*address);
       if (auto made = connect_to(*address, deadline, error, refusal)) return made;
       const bool refused = !refusal.empty();
       if (refused && refusal != kNotMaster) return nullptr;
@@ -90,6 +91,11 @@ std::shared_ptr<Link::State::Pooled> Link::State::find_and_connect_once(TimePoin
     options.finder->found_wrong();
   }
   return nullptr;
+}
+
+void Link::State::look_at(const Address& address) {
+  const MutexLock lock(mutex);
+  looked_at = address;
 }
 
 bool Link::State::was_reached() {

@@ -88,6 +88,7 @@ struct Link::State {
   Mutex mutex;
   std::condition_variable changed;
   ServerPlace server DSTA_GUARDED_BY(mutex);
+  Address looked_at DSTA_GUARDED_BY(mutex);
   std::uint64_t installed_server DSTA_GUARDED_BY(mutex) = 0;  ///< number of the one that was used last
   /// To connect to a server that may move.
   class Attempt;
@@ -163,6 +164,7 @@ struct Link::State {
   void note_server(Pooled& made, const Address& address, std::string run);
   void server_moved(std::string_view why);
   bool was_reached();
+  void look_at(const Address& address);
   void end_connections(std::string_view why) DSTA_REQUIRES(mutex);
   void interrupt_attempts() DSTA_REQUIRES(mutex);
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <utility>
@@ -68,6 +69,19 @@ SentinelAnswer MasterFinder::ask(std::size_t sentinel, TimePoint deadline) const
     return answer;
   }
   return read_master(pending.replies.back());
+}
+
+std::optional<HostPort> MasterFinder::named_by_most(TimePoint deadline) const {
+  std::vector<HostPort> named;
+  for (std::size_t sentinel = 0; sentinel < count(); ++sentinel) {
+    const TimePoint now = Clock::now();
+    const TimePoint share = now + (deadline - now) / static_cast<int>(count() - sentinel);
+    if (auto answer = ask(sentinel, share); answer.master) named.push_back(std::move(*answer.master));
+  }
+  for (const HostPort& each : named) {
+    if (2 * static_cast<std::size_t>(std::ranges::count(named, each)) > named.size()) return each;
+  }
+  return std::nullopt;
 }
 
 std::optional<Address> MasterFinder::find(TimePoint deadline, std::string& error) {

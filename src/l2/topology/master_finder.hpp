@@ -49,6 +49,8 @@ class MasterFinder final : public ServerFinder {
   std::size_t first() const { return first_.load(std::memory_order_relaxed) % count(); }
   void ask_first(std::size_t sentinel) { first_.store(sentinel, std::memory_order_relaxed); }
   SentinelAnswer ask(std::size_t sentinel, TimePoint deadline) const;
+  /// Asks all of them. Nothing when none is named by more than half of those that answer.
+  std::optional<HostPort> named_by_most(TimePoint deadline) const;
   LinkOptions link_to(std::size_t sentinel) const;
   std::string name_of(std::size_t sentinel) const { return host_port_text(options_.sentinels[sentinel]); }
   Address reachable(const HostPort& announced) const { return options_.addresses.reachable(announced); }

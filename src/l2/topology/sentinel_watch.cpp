@@ -114,21 +114,28 @@ void SentinelWatch::start_job() {
     ear.retry = now + pause();
     auto job = std::make_shared<Job>();
     job->sentinel = sentinel;
-    const bool runs = worker_.run([job, finder = finder_] {
-      const LinkOptions link = finder->link_to(job->sentinel);
-      const TimePoint deadline = saturating_add(Clock::now(), link.connect_timeout);
-      bool refused = false;
-      job->subscriber = Subscriber::open(link, link.address, kAnnouncements, deadline, job->error, refused);
-      // After it: what is not in the answer will be announced.
-      if (job->subscriber) job->answer = finder->ask(job->sentinel, deadline);
-    });
-    if (runs) {
+    if (worker_.run([this, job] { run_job(*job); })) {
       job_ = std::move(job);
     } else {
       lost(sentinel, job->error);
     }
     return;
   }
+}
+
+/// On the worker's thread.
+void SentinelWatch::run_job(Job& job) const {
+  const LinkOptions link = finder_->link_to(job.sentinel);
+  bool refused = false;
+  job.subscriber = Subscriber::open(link, link.address, kAnnouncements,
+                                    saturating_add(Clock::now(), link.connect_timeout), job.error, refused);
+  if (!job.subscriber) return;
+  // After it: what is not in the answer will be announced.
+  const TimePoint deadline = saturating_add(Clock::now(), link.connect_timeout);
+  job.master = finder_->ask(job.sentinel, deadline).master;
+  if (!job.master || options_.is_current(finder_->reachable(*job.master))) return;
+  // It may know more than was heard, or less.
+  job.master = finder_->named_by_most(deadline);
 }
 
 void SentinelWatch::finish_job() {
@@ -143,7 +150,7 @@ void SentinelWatch::finish_job() {
   if (std::exchange(ear.lost, false)) {
     options_.log.write(LogLevel::info, fmt::format("listening to sentinel {}", finder_->name_of(job->sentinel)));
   }
-  if (job->answer.master) announce(job->sentinel, *job->answer.master);
+  if (job->master) announce(job->sentinel, *job->master);
 }
 
 void SentinelWatch::ping(std::size_t sentinel) {

@@ -37,8 +37,10 @@ class SentinelWatch {
   struct Options {
     Duration ping_period = std::chrono::seconds(1);
     Log log = {};
-    /// Where the master is: called for each announcement, and when a sentinel was connected to. By the watch's thread,
-    /// which hears nothing until it returns.
+    /// The master is taken to be there.
+    std::function<bool(const Address&)> is_current;
+    /// Where the master is: called for each announcement, and when a sentinel was connected to which may have announced
+    /// it before. By the watch's thread, which hears nothing until it returns.
     std::function<void(const Address&)> announced;
   };
   /// Begins with tend().
@@ -67,13 +69,14 @@ class SentinelWatch {
     std::size_t sentinel = 0;
     std::unique_ptr<Subscriber> subscriber = nullptr;  ///< null: see error
     std::string error = "there is no thread or no memory for it";
-    SentinelAnswer answer = {};
+    std::optional<HostPort> master = {};
   };
 
   void try_to_start() noexcept;
   void run() noexcept;
   void step();
   void start_job();
+  void run_job(Job& job) const;
   void finish_job();
   void listen(std::size_t sentinel);
   void ping(std::size_t sentinel);
