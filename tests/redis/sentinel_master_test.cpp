@@ -138,7 +138,7 @@ TEST_F(SentinelMaster, IsLeftWhenItRefusesAWrite) {
   promote(*second);
   sentinel->answer(ScriptedSentinel::address(second->port()));
   ASSERT_EQ(first->command({"REPLICAOF", "127.0.0.1", std::to_string(second->port())}), "OK");
-  EXPECT_TRUE(eventually([&] { return bool(cache.set("other", "v")); }));
+  EXPECT_TRUE(eventually([&] { return bool(cache.set("other", "v")); }, 3s));
   EXPECT_EQ(cache.get_stats().server, address(*second));
 }
 
