@@ -119,6 +119,19 @@ TEST(MasterFinder, AsksAnotherFirstWhenWhatItFoundWasWrong) {
   EXPECT_EQ(find_by(finder).address->port, 2);
 }
 
+TEST(MasterFinder, CountsWhatMostSentinelsSay) {
+  ScriptedSentinel a(ScriptedSentinel::address(1)), b(ScriptedSentinel::address(2)), c(ScriptedSentinel::address(2));
+  const ReservedPort nobody;
+  const auto named = [&](std::initializer_list<std::uint16_t> ports) {
+    const auto most = MasterFinder(sentinels_at(ports)).named_by_most(SteadyTime::now() + 2s);
+    return most ? most->port : 0;
+  };
+  EXPECT_EQ(named({a.port(), b.port(), c.port()}), 2);
+  EXPECT_EQ(named({a.port(), b.port()}), 0) << "neither";
+  EXPECT_EQ(named({a.port(), nobody.port(), nobody.port()}), 1) << "of those that answer";
+  EXPECT_EQ(named({nobody.port()}), 0);
+}
+
 TEST(MasterFinder, LogsInAtARealSentinelWithItsOwnPassword) {
   if (!RedisServer::available()) GTEST_SKIP() << "no redis-server on this machine";
   SentinelServer sentinel({"sentinel monitor mymaster 127.0.0.1 7001 1", "requirepass canary-right",

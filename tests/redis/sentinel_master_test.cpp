@@ -197,6 +197,26 @@ TEST_F(SentinelMaster, GetsNoLoadThatBeganUnderTheFormerOne) {
   }
 }
 
+TEST_F(SentinelMaster, IsFlushedWhenItsPredecessorWas) {
+  follow(*second, *first);
+  CacheManager cache(options(true));
+  ASSERT_TRUE(cache.set("k", "old", {.ttl = 1h}));
+  ASSERT_TRUE(cache.set("raw", "old", {.ttl = 1h, .raw = true}));
+  ASSERT_EQ(cache.increment("counter", 7), 7);
+  ASSERT_EQ(first->command({"WAIT", "1", "5000"}), "1");
+  promote(*second);  // and hears nothing of what follows
+  cache.flush_all();
+  ASSERT_EQ(cache.get_stats().pending_invalidations, 0u);
+  sentinel->answer(ScriptedSentinel::address(second->port()));
+  first->kill();
+  ASSERT_TRUE(eventually([&] { return cache.get_stats().server == address(*second); }));
+  EXPECT_FALSE(cache.get("k"));
+  EXPECT_FALSE(cache.get("raw", {.raw = true}));
+  for (const char* const key : {"dsta:k", "dsta:raw", "dsta:counter"}) {
+    EXPECT_TRUE(eventually([&] { return second->command({"GET", key}) == "(nil)"; })) << key;
+  }
+}
+
 TEST_F(SentinelMaster, IsReachedWhereTheMapSays) {
   sentinel->answer(ScriptedSentinel::address("10.255.255.7", "6379"));
   CacheManager cache(options(true, "?address_map=10.255.255.7:6379=" + address(*first)));
