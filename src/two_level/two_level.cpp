@@ -74,8 +74,8 @@ std::shared_ptr<MasterFinder> TwoLevel::follow_master(const Endpoint& endpoint, 
   link.finder = finder;
   link.on_new_server = [this] {
     if (!confirmations_) return;  // nothing was invalidated yet
-    l2_store_->versions().forget_all();
     confirmations_->repeat_all();
+    l2_store_->versions().forget_all();
   };
   return finder;
 }
