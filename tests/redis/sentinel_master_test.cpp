@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <fstream>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -388,6 +389,20 @@ TEST_F(SentinelMaster, IsReachedOverTlsAsItsSentinelsAre) {
   CacheManager refused(made);
   EXPECT_NE(check_health(refused).error.find("WRONGPASS"), std::string::npos) << check_health(refused).error;
   EXPECT_EQ((log() + check_health(refused).error).find("canary"), std::string::npos) << log();
+}
+
+TEST_F(SentinelMaster, IsReachedByIpVersion6) {
+  if (std::ifstream("/proc/net/if_inet6").peek() == std::ifstream::traits_type::eof()) GTEST_SKIP() << "no IPv6 here";
+  RedisOptions both_versions;
+  both_versions.config = {"bind 127.0.0.1 ::1"};
+  RedisServer server(both_versions);
+  testing_support::SentinelServer watching({"sentinel monitor mymaster ::1 " + std::to_string(server.port()) + " 1"});
+  auto made = options(true);
+  made.url = "redis-sentinel://[::1]:" + std::to_string(watching.port()) + "/mymaster";
+  CacheManager cache(made);
+  EXPECT_TRUE(cache.set("k", "v")) << check_health(cache).error;
+  EXPECT_TRUE(is_kept(cache, "k"));
+  EXPECT_EQ(cache.get_stats().server, "[::1]:" + std::to_string(server.port()));
 }
 
 TEST_F(SentinelMaster, RestartedInPlaceIsAnother) {

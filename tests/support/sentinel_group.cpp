@@ -52,7 +52,7 @@ void SentinelServer::start() {
   if (!fs::exists(path)) {  // it writes into it what it learns
     std::ofstream file(path);
     const std::string number = std::to_string(port());
-    file << "bind 127.0.0.1\ndir " << directory_ << "\ndaemonize no\nuser harness on >harness-secret ~* &* +@all\n"
+    file << "bind 127.0.0.1 -::1\ndir " << directory_ << "\ndaemonize no\nuser harness on >harness-secret ~* &* +@all\n"
          << (tls_ ? "port 0\ntls-port " : "port ") << number << '\n';
     if (tls_) {
       file << "tls-cert-file " << tls_->certificate << "\ntls-key-file " << tls_->key << "\ntls-ca-cert-file "
