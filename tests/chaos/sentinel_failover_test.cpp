@@ -77,10 +77,11 @@ class Announcement {
 };
 
 /// Reads all the time, and knows when that failed last.
-class Reader {
+class FailoverReader {
  public:
-  Reader(CacheManager& cache, Level level) : cache_(cache), options_{.level = level}, thread_([this] { run(); }) {}
-  ~Reader() {
+  FailoverReader(CacheManager& cache, Level level)
+      : cache_(cache), options_{.level = level}, thread_([this] { run(); }) {}
+  ~FailoverReader() {
     stop_ = true;
     thread_.join();
   }
@@ -124,7 +125,7 @@ TEST_F(SentinelFailover, ReadsGoOnASecondAfterTheAnnouncement) {
   for (int n = 0; n < failovers(); ++n) {
     const std::size_t former = group.master();
     ASSERT_EQ(group.server(former).command({"WAIT", "2", "5000"}), "2");
-    Reader of_l2(cache, Level::l2), of_both(cache, Level::both);
+    FailoverReader of_l2(cache, Level::l2), of_both(cache, Level::both);
     Announcement announcement(group);
     hangs ? group.server(former).pause() : group.server(former).kill();
     ASSERT_TRUE(group.wait_for_failover(former));
@@ -154,7 +155,8 @@ TEST_F(SentinelFailover, ReadsGoOnASecondAfterTheAnnouncement) {
 }
 
 /// How many of the removed keys are there after the failover, of a process with this window.
-std::size_t undone(SentinelGroup& group, const std::string& space, const std::string& window, std::size_t keys) {
+std::size_t undone_by_failover(SentinelGroup& group, const std::string& space, const std::string& window,
+                               std::size_t keys) {
   CacheManager cache(over_sentinels(group, true, "?space=" + space + "&failover_window=" + window));
   CacheManager other(over_sentinels(group, false, "?space=" + space));
   const EntryOptions tagged{.ttl = 1h, .tags = {"t"}};
@@ -206,8 +208,9 @@ std::size_t undone(SentinelGroup& group, const std::string& space, const std::st
 TEST_F(SentinelFailover, UndoesNoAcknowledgedInvalidation) {
   SentinelGroup group;
   const std::size_t keys = testing_support::scaled(10'000);
-  EXPECT_GT(undone(group, "control", "0s", keys), 2 * keys) << "replication was paused, so all must be back";
-  EXPECT_EQ(undone(group, "journal", "30s", keys), 0u);
+  EXPECT_GT(undone_by_failover(group, "control", "0s", keys), 2 * keys)
+      << "replication was paused, so all must be back";
+  EXPECT_EQ(undone_by_failover(group, "journal", "30s", keys), 0u);
 }
 
 }  // namespace
