@@ -145,7 +145,7 @@ TEST_F(SentinelFailover, ReadsGoOnASecondAfterTheAnnouncement) {
       << "and L1 is used again";
   // One that was asked for, whose former master is alive, and says for a while that it is one.
   const std::size_t former = group.master();
-  ASSERT_EQ(group.sentinel(1).command({"SENTINEL", "FAILOVER", SentinelGroup::kMaster}), "OK");
+  ASSERT_TRUE(group.ask_for_failover());
   ASSERT_TRUE(group.wait_for_failover(former));
   EXPECT_TRUE(eventually([&] { return cache.get_stats().server == group.address(group.master()); }));
   EXPECT_TRUE(eventually([&] { return bool(cache.set("there", "value", {.ttl = 1h})); }));

@@ -148,6 +148,10 @@ void SentinelGroup::pause_replication() {
   now.command({"CLIENT", "KILL", "TYPE", "replica"});
 }
 
+bool SentinelGroup::ask_for_failover() {
+  return before_long([&] { return sentinels_[0]->command({"SENTINEL", "FAILOVER", kMaster}) == "OK"; }, 20s);
+}
+
 bool SentinelGroup::wait_for_failover(std::size_t former, std::chrono::milliseconds patience) {
   return before_long(
       [&] {

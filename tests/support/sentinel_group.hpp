@@ -70,6 +70,8 @@ class SentinelGroup {
 
   /// The replicas hear nothing of the master any more, and do not come back to it.
   void pause_replication();
+  /// Asks for another master, until a sentinel sees one that will do. False: not in time.
+  bool ask_for_failover();
   /// Returns when the sentinels name another master than `former`, and it is one. False: not in time.
   bool wait_for_failover(std::size_t former, std::chrono::milliseconds patience = std::chrono::seconds(30));
   /// Starts a killed server again as a replica, and returns when the group is whole as after construction.

@@ -143,13 +143,10 @@ void Link::State::recover() noexcept {
   std::minstd_rand random(static_cast<std::uint32_t>(random_word()));
   MutexLock lock(mutex);
   while (!closed) {
-    const Duration pause = pauses.next(random);
-    // Looked at anew each time: the next attempt may be wanted at once by now.
-    const auto next = [&]() DSTA_REQUIRES(mutex) {
-      const TimePoint last = std::max(attempts.last(), last_recovery);
-      return last == TimePoint{} ? last : std::max(saturating_add(last, pause), attempts.next());
-    };
-    while (!closed && Clock::now() < next()) changed.wait_until(lock.native(), next());
+    const TimePoint last = std::max(attempts.last(), last_recovery);
+    const TimePoint next = std::max(saturating_add(last, pauses.next(random)), attempts.next());
+    while (!closed && !hurries && Clock::now() < next) changed.wait_until(lock.native(), next);
+    hurries = false;
     if (closed || try_recovery(saturating_add(Clock::now(), patience.next(options.connect_timeout)))) break;
   }
   move_to(Recovery::none);

@@ -138,7 +138,8 @@ void Link::State::server_moved(std::string_view why) {
   attempts.forget();
   pauses.reset();
   last_recovery = {};
-  if (breaker.is_open() || write_breaker.is_open()) start_recovery();
+  hurries = breaker.is_open() || write_breaker.is_open();
+  if (hurries) start_recovery();
   changed.notify_all();
 }
 

@@ -103,6 +103,7 @@ struct Link::State {
   ProbePatience patience DSTA_GUARDED_BY(mutex);
   bool closed DSTA_GUARDED_BY(mutex) = false;
   TimePoint last_recovery DSTA_GUARDED_BY(mutex) = {};  ///< when it was tried last
+  bool hurries DSTA_GUARDED_BY(mutex) = false;  ///< it is to be tried at once: the server was said to have moved
   Recovery recovery DSTA_GUARDED_BY(mutex) = Recovery::none;
   std::shared_ptr<Pooled> write_test DSTA_GUARDED_BY(mutex);  ///< the connection of the probe that writes
   std::thread recovery_thread DSTA_GUARDED_BY(mutex);
