@@ -5,6 +5,7 @@
 #include <dsta/cache/manager.hpp>
 
 #include "base/time_budget.hpp"
+#include "engine/engine.hpp"
 #include "l2/client/reason.hpp"
 
 namespace dsta::cache {
@@ -63,6 +64,12 @@ Health check_health(CacheManager& cache) {
     }
   } catch (const std::exception& e) {  // a health check reports, whatever happens
     health.error = e.what();
+  }
+  try {
+    const detail::Engine& engine = detail::engine_of(*cache.core());
+    health.server = engine.server();
+    health.topology = engine.topology();
+  } catch (const std::exception&) {  // no memory, or no cache: the error says so
   }
   health.latency = std::chrono::steady_clock::now() - begun;
   health.healthy = health.error.empty();

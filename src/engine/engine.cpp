@@ -69,6 +69,9 @@ CacheStats Engine::stats() {
   if (levels_.has_l2()) {
     counters_.write_to(stats);
     stats.pending_invalidations = levels_.confirmations().pending().size();
+    stats.master_changes = levels_.master_changes();
+    stats.server = levels_.server();
+    stats.topology = levels_.topology();
   }
   return stats;
 }

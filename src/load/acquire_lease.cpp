@@ -102,7 +102,7 @@ LeaseCoordinator::Acquisition::Acquisition(LeaseCoordinator& coordinator, const 
       urgency_(urgency),
       looks_(looks),
       dependencies_(dependencies_of(batch, spec)),
-      confirmed_before_(coordinator.pending().confirmed()) {}
+      before_(coordinator.pending().mark()) {}
 
 Acquired LeaseCoordinator::Acquisition::run(LoadPlace& place) {
   if (read(place)) {
@@ -139,6 +139,11 @@ bool LeaseCoordinator::Acquisition::read(const LoadPlace& place) {
   if (!answered && (!ahead || (l2_store.link().up() && !TimeBudget::used_up()))) {
     *versions_ = Versions();
     answered = l2_store.reader().read(queries_, dependencies_, *versions_, expects_counter(*spec_.type), !fills());
+  }
+  // By another server than was asked first: what it has missed may have been pending and be confirmed by now.
+  if (answered && pending.new_server_since(before_)) {
+    ahead_.clear();
+    answered = false;
   }
   if (answered) {
     note_found();
@@ -197,7 +202,7 @@ LeaseStep LeaseCoordinator::Acquisition::decide_step(const Flight& flight, const
   node.reset();
   SeenEntry seen{.kind = kind_of(found), .of_other_type = found.of_other_type};
   if (found.kind == Found::Kind::value) {
-    const bool concerned = l2.concerned(found.view, flight.name, confirmed_before_);
+    const bool concerned = l2.concerned(found.view, flight.name, before_);
     const std::int64_t server_now = coordinator_.l2_store().clock().to_server(coordinator_.context_.now());
     auto validity = validity_of(found.view, *versions_, spec_.identity);
     const Freshness its = concerned ? Freshness::miss : evaluate(validity, server_now);

@@ -46,7 +46,7 @@ class LeaseCoordinator::Acquisition {
   const LoadUrgency urgency_;
   const int looks_;
   const std::vector<std::string> dependencies_;
-  const std::uint64_t confirmed_before_;  ///< Pending's count before the request
+  const Pending::Mark before_;  ///< Pending's, before the request
   const std::shared_ptr<Versions> versions_ = std::make_shared<Versions>();
   std::vector<EntryQuery> queries_;
   std::vector<std::size_t> places_;  ///< in the batch, of each query

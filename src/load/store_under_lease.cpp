@@ -126,6 +126,10 @@ void LeaseCoordinator::request_store(std::size_t i, OwnedLoads& owned, const Loa
     bytes = tombstone(claim, keys.entry(flight.name));
     life = kTombstoneLife;
   }
+  // As an invalidation: the source has no such value any more.
+  if (action == EntryAction::remove && (flight.forced || claim.refresh || claim.previous)) {
+    levels_.confirmations().note(Pending::Kind::key, flight.name);
+  }
   const bool stores = action != EntryAction::leave;
   if (claim.kind == Claim::Kind::raw) {
     requests.raw.push_back({flight.name, claim.at_server(), action, life, std::move(bytes)});

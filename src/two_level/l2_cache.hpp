@@ -78,9 +78,8 @@ class L2Cache {
                    std::uint32_t order) const;
   /// `counted`: as Reach::counted.
   void count_undecoded(std::string_view why, const Identity* counted);
-  /// An invalidation of the value is pending, or may have been when it was read (`confirmed`: Pending's count before
-  /// that).
-  bool concerned(const EnvelopeView& view, std::string_view key, std::uint64_t confirmed) const;
+  /// An invalidation of the value is pending, or may have been when it was read (`before`: Pending's mark before that).
+  bool concerned(const EnvelopeView& view, std::string_view key, const Pending::Mark& before) const;
   /// How long the server keeps an entry.
   Duration physical_life(TimePoint stale_until) const;
   /// How long it keeps the versions that the entry depends on.

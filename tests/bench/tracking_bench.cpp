@@ -71,7 +71,8 @@ struct Client {
     options.address = {.host = "127.0.0.1", .port = server.port(), .socket_path = {}};
     std::string error;
     bool refused = false;
-    channel = Subscriber::open(options, kInvalidations, Clock::now() + std::chrono::seconds(5), error, refused);
+    channel = Subscriber::open(options, options.address, kInvalidations, Clock::now() + std::chrono::seconds(5), error,
+                               refused);
     if (!channel) throw std::runtime_error(error);
     std::vector<std::string> words = {"CLIENT", "TRACKING", "ON", "REDIRECT", std::to_string(channel->id())};
     if (mode == Mode::broadcast) words.insert(words.end(), {"BCAST", "PREFIX", "dsta:"});

@@ -13,6 +13,8 @@ struct Health {
   std::string backend;   ///< "memory" or "redis"
   TimeSpan latency;      ///< duration of a write, a read and a removal together
   std::string error;     ///< empty when healthy; otherwise the step that failed and why
+  std::string server;    ///< the server's address, or its socket; with Sentinel the master's, empty when never reached
+  std::string topology;  ///< "single" or "sentinel"; empty without a server
 };
 
 /// Writes, reads and removes a value of its own; with a server, at the server. Takes at most one socket_timeout.

@@ -77,11 +77,12 @@ struct Channel::State {
   /// The data connection that is registered, or is being; set from `registering` on.
   std::shared_ptr<Connection> registered;
   TrackingRegistration registration;
+  std::uint64_t server = 0;         ///< ServerPlace::number of the one that the channel's connection goes to
   std::uint64_t ends = 0;           ///< watch->ends before the data connection was looked for
   std::uint64_t moved = 0;          ///< by the data connection when it was checked last
   bool owes_listener_down = false;  ///< the channel went down, and on_down is still to be called
   RetryTimes retry;
-  FailureLog failures{endpoint_name(data.options().address), [this](LogLevel level, std::string message) {
+  FailureLog failures{server_name(data.options()), [this](LogLevel level, std::string message) {
                         options.say ? options.say(level, std::move(message)) : data.options().log.write(level, message);
                       }};
   std::thread thread;
@@ -271,6 +272,7 @@ void Channel::State::finish_connect(ChannelJob& job) {
     return failures.failed(job.refused ? LogLevel::error : LogLevel::warning, job.error);
   }
   registration = {.prefix = options.prefix, .channel_id = job.subscriber->id()};
+  server = job.server;
   feed.open(std::move(job.subscriber));
   heartbeat.channel_opened(Clock::now());
   retry.registration = {};
@@ -322,6 +324,10 @@ void Channel::State::advance() {
     return;
   }
   if (auto connection = data.current()) {
+    if (phase == Phase::subscribed && server != data.server().number) {
+      retry.connect = {};  // another server: there is nothing to wait for
+      return channel_lost("the data connection is to another server now");
+    }
     return phase == Phase::down ? start_connect(now) : register_tracking(std::move(connection), now);
   }
   // While the server is away the link alone reconnects, so that there are no more attempts than one may make.
@@ -332,9 +338,11 @@ void Channel::State::advance() {
 
 void Channel::State::start_connect(TimePoint now) {
   retry.connect = retry.after(now);
-  worker.prepare({.kind = JobKind::connect});
+  const ServerPlace place = data.server();
+  worker.prepare({.kind = JobKind::connect, .server = place.number});
   move(Event::connect_started);
-  if (worker.start_connect(data.options(), saturating_add(Clock::now(), data.options().connect_timeout))) return;
+  if (worker.start_connect(data.options(), place.address, saturating_add(Clock::now(), data.options().connect_timeout)))
+    return;
   move(Event::connect_failed);
   failures.failed(LogLevel::warning, std::string(kNoThread));
 }

@@ -3,9 +3,11 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <span>
 
 #include "l2/client/handshake.hpp"
 #include "l2/client/reason.hpp"
+#include "l2/client/server_role.hpp"
 #include "l2/net/buffer_limits.hpp"
 #include "l2/resp/parse_replies.hpp"
 
@@ -20,10 +22,11 @@ constexpr int kReads = 16;
 
 }  // namespace
 
-std::unique_ptr<Subscriber> Subscriber::open(const LinkOptions& options, std::string_view channel, TimePoint deadline,
-                                             std::string& error, bool& refused) {
+std::unique_ptr<Subscriber> Subscriber::open(const LinkOptions& options, const Address& server,
+                                             std::string_view channel, TimePoint deadline, std::string& error,
+                                             bool& refused) {
   refused = false;
-  auto stream = connect_stream(options, deadline, error);
+  auto stream = connect_stream(options, server, deadline, error);
   if (!stream) return nullptr;
   std::unique_ptr<Subscriber> made(new Subscriber(std::move(stream), options.limits));
   if (made->log_in(options, channel, deadline, refused)) return made;
@@ -33,6 +36,8 @@ std::unique_ptr<Subscriber> Subscriber::open(const LinkOptions& options, std::st
 
 bool Subscriber::log_in(const LinkOptions& options, std::string_view channel, TimePoint deadline, bool& refused) {
   Request request = handshake_request(options);
+  const std::size_t roles = request.commands();  // where they stand
+  if (options.finder) ServerRole::add_request(request);
   request.add({"CLIENT", "ID"}).add({"SUBSCRIBE", channel});
   send(request.bytes());
   std::vector<Reply> replies;
@@ -44,11 +49,22 @@ bool Subscriber::log_in(const LinkOptions& options, std::string_view channel, Ti
     }
     if (!receive(replies, more)) return false;
   }
+  return take_login(request, replies, options.finder ? roles : request.commands(), refused);
+}
+
+/// `roles`: where the replies of ServerRole stand, or no place in `replies`.
+bool Subscriber::take_login(const Request& request, std::vector<Reply>& replies, std::size_t roles, bool& refused) {
   name_errors(request, replies);
-  for (const Reply& reply : replies) {
-    if (!reply.is(Reply::Kind::error)) continue;
-    why_ = reply.why;
+  const std::size_t roles_end = roles + ServerRole::kCommands;
+  for (std::size_t i = 0; i < replies.size(); ++i) {
+    if (!replies[i].is(Reply::Kind::error) || (i >= roles && i < roles_end)) continue;
+    why_ = replies[i].why;
     refused = true;
+    return false;
+  }
+  if (roles_end <= replies.size() &&
+      ServerRole::read(std::span(replies).subspan(roles, ServerRole::kCommands)).kind != ServerRole::Kind::master) {
+    why_ = kNotMaster;
     return false;
   }
   const Reply& id = replies[request.commands() - 2];

@@ -18,10 +18,10 @@ namespace detail {
 /// `descriptor()` for `events()`.
 class Subscriber {
  public:
-  /// Connects, logs in and subscribes. Null when that did not come about by `deadline`; `error` says why, and `refused`
-  /// whether the server itself refused.
-  static std::unique_ptr<Subscriber> open(const LinkOptions& options, std::string_view channel, TimePoint deadline,
-                                          std::string& error, bool& refused);
+  /// Connects, logs in and subscribes; with a ServerFinder the server must be a master. Null when that did not come
+  /// about by `deadline`; `error` says why, and `refused` whether the server itself refused.
+  static std::unique_ptr<Subscriber> open(const LinkOptions& options, const Address& server, std::string_view channel,
+                                          TimePoint deadline, std::string& error, bool& refused);
   ~Subscriber() { stream_->shut(); }
 
   /// The server's number for this connection.
@@ -40,6 +40,7 @@ class Subscriber {
   Subscriber(std::unique_ptr<Stream> stream, ReplyLimits limits) : stream_(std::move(stream)), guard_(limits) {}
 
   bool log_in(const LinkOptions& options, std::string_view channel, TimePoint deadline, bool& refused);
+  bool take_login(const Request& request, std::vector<Reply>& replies, std::size_t roles, bool& refused);
   bool write();
   bool parse(std::vector<Reply>& messages);
   bool ended(Step step);
