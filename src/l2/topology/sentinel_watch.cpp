@@ -28,8 +28,8 @@ constexpr std::string_view kAnnouncements = "+switch-master";
 
 /// Until a sentinel is connected to again: at random, so that a fleet does not come as one.
 Duration pause() {
-  constexpr std::uint64_t kLeast = 500, kSpread = 1000;
-  return std::chrono::milliseconds(kLeast + random_word() % kSpread);
+  constexpr std::uint64_t kLeastPause = 500, kSpread = 1000;
+  return std::chrono::milliseconds(kLeastPause + random_word() % kSpread);
 }
 
 }  // namespace
