@@ -31,12 +31,6 @@ class LoadPlace {
     const PlacesLent lent;
     return held_ = admission_->enter();
   }
-  /// Takes again what it gave up, without waiting, over the limit if need be.
-  void hold_again() {
-    if (!admission_ || held_) return;
-    admission_->enter_again();
-    held_ = true;
-  }
   void give_up() noexcept {
     if (std::exchange(held_, false)) admission_->leave();
   }

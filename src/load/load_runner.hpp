@@ -73,7 +73,8 @@ class LoadRunner {
     }
   };
   bool wait_for_landing(const Batch& waiting, const std::shared_ptr<Flight>& running, TimePoint limit);
-  bool begin_unclaimed(OwnedLoads& owned, LoadUrgency urgency, LoadPlace& place, const IsUnclaimed& is_unclaimed);
+  bool begin_unclaimed(OwnedLoads& owned, const LoadSpec& spec, LoadUrgency urgency, LoadPlace& place,
+                       const IsUnclaimed& is_unclaimed);
   void load_owned(OwnedLoads& owned, const LoadSpec& spec, LoadUrgency urgency, const RunLoader& run, LoadPlace& place);
   std::vector<Loaded> call_loader(const OwnedLoads& owned, const LoadSpec& spec, const RunLoader& run, LoadPlace& place,
                                   Duration& took);

@@ -124,7 +124,7 @@ bool LoadRunner::wait_for_landing(const Batch& waiting, const std::shared_ptr<Fl
 /// Case 7 of flight.hpp: of loads of one key without a claim one runs at a time, for those who came before it began. Of
 /// a batch the other keys do not wait for that: it is given up, and its callers ask again. Who waits holds no place,
 /// which the load that runs may need. False: nothing is left to be loaded here.
-bool LoadRunner::begin_unclaimed(OwnedLoads& owned, LoadUrgency urgency, LoadPlace& place,
+bool LoadRunner::begin_unclaimed(OwnedLoads& owned, const LoadSpec& spec, LoadUrgency urgency, LoadPlace& place,
                                  const IsUnclaimed& is_unclaimed) {
   bool any = false;
   for (std::size_t i = 0; i < owned.flights.size(); ++i) any = any || is_unclaimed(owned, i);
@@ -158,7 +158,7 @@ bool LoadRunner::begin_unclaimed(OwnedLoads& owned, LoadUrgency urgency, LoadPla
       for (const auto& flight : owned.flights) abandon(*flight);  // a hung loader is to fill no pool
       return false;
     }
-    place.hold_again();
+    if (!enter(owned, spec, urgency, place)) return false;
   }
 }
 
@@ -171,7 +171,7 @@ void LoadRunner::load_owned(OwnedLoads& owned, const LoadSpec& spec, LoadUrgency
   // is either without a claim from here on or begins its loader as one that may be joined.
   const bool lags = !with_l2 && trust_.lags();
   const IsUnclaimed is_unclaimed{with_l2, lags};
-  if (!begin_unclaimed(owned, urgency, place, is_unclaimed)) return;
+  if (!begin_unclaimed(owned, spec, urgency, place, is_unclaimed)) return;
   if (background && context_.closed()) {
     for (const auto& flight : owned.flights) abandon(*flight);
     return;

@@ -41,6 +41,21 @@ struct RawFunction : ProxiedServer, ::testing::WithParamInterface<bool> {
 INSTANTIATE_TEST_SUITE_P(Over, RawFunction, ::testing::Bool(),
                          [](const auto& tested) { return levels_name(tested.param); });
 
+TEST_P(RawFunction, AFlushAfterTheServerWasEmptiedFencesLoads) {
+  GatedSource source;
+  const auto f = here.cached(options, Function([&](int) { return source.read(); }));
+  EXPECT_EQ(f(1), 1);
+  server->command({"FLUSHDB"});
+  source.stop_next();
+  auto load = std::async(std::launch::async, [&] { return f(2); });
+  ASSERT_TRUE(source.has_stopped_one());
+  source.value = 2;
+  there.flush_all();
+  source.go_on();
+  EXPECT_EQ(load.get(), 1);
+  EXPECT_EQ(f(2), 2) << "what was flushed while it was loaded is not stored";
+}
+
 TEST_P(RawFunction, DelManyReadInPartsFencesLoads) {
   constexpr int kLoads = 12;
   std::atomic<int> loading{0};

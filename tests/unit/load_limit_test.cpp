@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "hand_executor.hpp"
+#include "on_threads.hpp"
 
 namespace dsta::cache {
 namespace {
@@ -94,6 +95,24 @@ TEST(LoadLimitsWithoutServer, ACallThatWaitsForAnotherLoadHoldsNoPlace) {
     std::this_thread::yield();
   }
   room.open();
+}
+
+TEST(LoadLimitsWithoutServer, ACallThatHasWaitedForAnotherLoadKeepsTheLimit) {
+  CacheManager cache("redis://127.0.0.1:1?connect_timeout=1ms");
+  cache.limit_loads("db", {.concurrent = 2});
+  std::atomic<int> running = 0, most = 0;
+  const auto f = cache.cached({.prefix = "db"}, [&](int i) {
+    const int now = ++running;
+    for (int seen = most; seen < now && !most.compare_exchange_weak(seen, now);) {
+    }
+    std::this_thread::sleep_for(1ms);
+    --running;
+    return i;
+  });
+  testing_support::on_threads(12, [&](std::size_t thread) {
+    for (std::size_t call = 0; call < 20; ++call) f(static_cast<int>((thread + call) % 3));
+  });
+  EXPECT_LE(most, 2);
 }
 
 TEST_F(LoadLimits, CallsBeyondTheQueueAreTurnedAwayAtOnceAndCounted) {

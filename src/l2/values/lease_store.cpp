@@ -174,9 +174,11 @@ std::vector<LeaseStore::RawTaken> LeaseStore::take_raw(std::span<const RawTake> 
   if (!mark_raw()) return taken;
   std::vector<ServerCommands::Call> calls;
   for (const RawTake& take : takes) {
-    calls.push_back({&kRawLease,
-                     {keys_.entry(take.name), keys_.raw_lease(take.name)},
-                     {take.join ? "join" : "take", hexadecimal(take.token), "0", milliseconds(life), take.read}});
+    // The mark once more, since the server may have been emptied meanwhile, and who empties the space goes by it.
+    calls.push_back(
+        {&kRawLease,
+         {keys_.entry(take.name), keys_.raw_lease(take.name), keys_.raw_marker()},
+         {take.join ? "join" : "take", hexadecimal(take.token), "0", milliseconds(life), take.read, kRawMarkerLife}});
   }
   const Answer answer = commands_.run_calls("lease", calls, Purpose::write);
   for (std::size_t i = 0; i < takes.size(); ++i) {

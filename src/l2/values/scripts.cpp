@@ -67,7 +67,7 @@ elseif action ~= 'leave' then
 end
 return 1)"};
 
-const Script kRawLease{"192cd050bc702fe902d4184961175e40479414e7",
+const Script kRawLease{"c0277eece3970d9cea5f74588cf134ed8ff71def",
                        R"(local action, mine, order, life, bytes = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local function print()
   local held = redis.call('GET', KEYS[1])
@@ -94,6 +94,7 @@ local function as_read()
 end
 local token, holders, done, seen, past = string.match(redis.call('GET', KEYS[2]) or '', '^(%x+) (%d+) (%d+) (%S+) ?(%d*)$')
 if action == 'take' or action == 'join' then
+  if KEYS[3] and not redis.call('GET', KEYS[3]) then redis.call('SET', KEYS[3], '1', 'PX', ARGV[6]) end
   if (action == 'join' or not token) and not as_read() then
     return string.rep('0', 32)
   elseif token and action == 'join' and print() == seen then
