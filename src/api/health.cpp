@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
+
 #include <dsta/cache/manager.hpp>
 
 #include "base/time_budget.hpp"
@@ -9,6 +11,24 @@
 
 namespace dsta::cache {
 inline namespace v1 {
+
+namespace {
+
+void add_coherence(CacheManager& cache, Health& health) {
+  const L1Options& l1 = cache.core()->options().l1;
+  health.coherence = cache.get_stats().coherence;
+  if (health.coherence == CoherenceMode::announcements) {
+    health.warning = fmt::format(
+        "L1 hears of changes by processes of this library only, so it keeps a copy for at most {} (l1.untracked_ttl)",
+        TimeSpan(l1.untracked_ttl.value_or({})).text());
+  } else if (cache.core()->has_l2() && health.coherence == CoherenceMode::off && l1.enabled &&
+             l1.coherence != CoherenceMode::off) {
+    health.warning =
+        "L1 keeps no copies of what L2 has: the server offers neither tracking nor announcements (the log says why)";
+  }
+}
+
+}  // namespace
 
 Health check_health(CacheManager& cache) {
   Health health;
@@ -65,6 +85,10 @@ Health check_health(CacheManager& cache) {
     health.error = e.what();
   }
   health.latency = std::chrono::steady_clock::now() - begun;
+  try {
+    add_coherence(cache, health);
+  } catch (const std::exception&) {  // no memory: the mode alone
+  }
   health.healthy = health.error.empty();
   return health;
 }

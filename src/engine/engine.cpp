@@ -68,6 +68,7 @@ CacheStats Engine::stats() {
   stats.expirations = contents.expirations;
   if (levels_.has_l2()) {
     counters_.write_to(stats);
+    stats.coherence = levels_.coherence().mode();
     stats.pending_invalidations = levels_.confirmations().pending().size();
   }
   return stats;

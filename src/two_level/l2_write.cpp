@@ -154,6 +154,10 @@ std::vector<PutOutcome> L2Cache::write(std::vector<NodeRef>& nodes, const EntryT
     }
   };
   const bool keep = coherence().fills(terms);
+  std::vector<std::string> names;  // the nodes may be gone by then
+  if (l2_store().announcer().on()) {
+    for (const NodeRef& node : nodes) names.emplace_back(node->name());
+  }
   SendOrder order;
   const auto end = [&] {
     for (std::size_t i = 0; i < nodes.size(); ++i) {
@@ -179,7 +183,15 @@ std::vector<PutOutcome> L2Cache::write(std::vector<NodeRef>& nodes, const EntryT
   for (const PutOutcome& outcome : outcomes) {
     if (outcome == PutOutcome::unknown) counters_.add_unknown_write();
   }
+  owe_announcements(names, outcomes);
   return outcomes;
+}
+
+/// Of a write whose outcome is unknown others may not have been told: it is undone, which they are told of.
+void L2Cache::owe_announcements(std::span<const std::string> names, std::span<const PutOutcome> outcomes) {
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (outcomes[i] == PutOutcome::unknown) confirmations().add(Pending::Kind::key, names[i]);
+  }
 }
 
 void L2Cache::write_raw(const std::vector<NodeRef>& nodes, std::vector<PutOutcome>& outcomes) {

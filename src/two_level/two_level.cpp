@@ -65,6 +65,7 @@ void TwoLevel::connect() {
   ServerCommands::Options options;
   options.link = link_options(endpoint, context_.options);
   options.space = context_.options.space;
+  options.coherence = context_.options.l1.coherence;
   options.link.probe_key = KeySpace(options.space).probe();
   options.clock = context_.options.clock;
   options.failed = [this](std::string_view operation, std::string_view kind) { note_failure(operation, kind); };
@@ -72,9 +73,9 @@ void TwoLevel::connect() {
   coherence_ = std::make_unique<Coherence>(context_, *l2_store_, trust_, foreign_loads_, counters_);
   lease_renewal_ = std::make_unique<LeaseRenewal>(*l2_store_, coherence_->quiet());
   confirmations_ = std::make_unique<Confirmations>(context_, *l2_store_, coherence_->quiet());
-  l2_store_->versions().are_reported = [this] { return coherence_->up(); };
+  l2_store_->versions().are_reported = [this] { return coherence_->tracks(); };
   Forkable::add(coherence_.get());
-  if (!context_.options.l1.enabled) return;
+  if (!coherence_->wants_channel()) return;
   try {
     coherence_->listen();
   } catch (...) {

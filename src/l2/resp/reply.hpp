@@ -26,6 +26,11 @@ struct Reply {
     if (kind != Kind::error) return {};
     return std::string_view(text).substr(0, text.find(' '));
   }
+  /// The server does not know the command or its arguments, or the user may not run it: asking again is of no use.
+  bool means_never() const {
+    const std::string_view code = error_code();
+    return code == "NOPERM" || code == "ERR";
+  }
   /// The server says that it serves nobody for now; other errors concern one key or one client.
   bool means_not_now() const {
     if (kind != Kind::error) return false;

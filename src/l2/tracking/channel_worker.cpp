@@ -8,9 +8,9 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-bool ChannelWorker::start_connect(const LinkOptions& link, TimePoint deadline) {
-  return run([job = job_, link, deadline] {
-    job->subscriber = Subscriber::open(link, kInvalidations, deadline, job->error, job->refused);
+bool ChannelWorker::start_connect(const LinkOptions& link, Subscriber::Wanted wanted, TimePoint deadline) {
+  return run([job = job_, link, channels = std::move(wanted), deadline] {
+    job->subscriber = Subscriber::open(link, channels, deadline, job->failure);
   });
 }
 

@@ -28,8 +28,7 @@ struct ChannelJob {
 
   // Of `connect`.
   std::unique_ptr<Subscriber> subscriber = nullptr;  ///< null: see error
-  std::string error = "there is no thread or no memory for it";
-  bool refused = false;  ///< by the server itself
+  Subscriber::Failure failure = {.why = "there is no thread or no memory for it"};
 
   // Of the others: requests over the data connection.
   std::int64_t channel_id = 0;
@@ -52,7 +51,7 @@ class ChannelWorker {
   // Only when not busy. `prepare` makes the job, `start...` runs it: false, there is no thread to be had, and it was
   // dropped. Throws std::bad_alloc; after `prepare` the job then ends as one that failed.
   void prepare(ChannelJob job) { job_ = std::make_shared<ChannelJob>(std::move(job)); }
-  bool start_connect(const LinkOptions& link, TimePoint deadline);
+  bool start_connect(const LinkOptions& link, Subscriber::Wanted wanted, TimePoint deadline);
   bool start_request(Request request, TimePoint deadline);
 
   /// The job that has ended since it was asked last; null: none.

@@ -20,20 +20,22 @@ constexpr int kReads = 16;
 
 }  // namespace
 
-std::unique_ptr<Subscriber> Subscriber::open(const LinkOptions& options, std::string_view channel, TimePoint deadline,
-                                             std::string& error, bool& refused) {
-  refused = false;
-  auto stream = connect_stream(options, deadline, error);
+std::unique_ptr<Subscriber> Subscriber::open(const LinkOptions& options, const Wanted& wanted, TimePoint deadline,
+                                             Failure& failure) {
+  failure = {};
+  auto stream = connect_stream(options, deadline, failure.why);
   if (!stream) return nullptr;
   std::unique_ptr<Subscriber> made(new Subscriber(std::move(stream), options.limits));
-  if (made->log_in(options, channel, deadline, refused)) return made;
-  error = made->why_;
+  if (made->log_in(options, wanted, deadline, failure)) return made;
+  failure.why = made->why_;
   return nullptr;
 }
 
-bool Subscriber::log_in(const LinkOptions& options, std::string_view channel, TimePoint deadline, bool& refused) {
+bool Subscriber::log_in(const LinkOptions& options, const Wanted& wanted, TimePoint deadline, Failure& failure) {
   Request request = handshake_request(options);
-  request.add({"CLIENT", "ID"}).add({"SUBSCRIBE", channel});
+  const std::size_t first = request.commands();
+  if (wanted.id) request.add({"CLIENT", "ID"});
+  for (const std::string& channel : wanted.channels) request.add({"SUBSCRIBE", channel});
   send(request.bytes());
   std::vector<Reply> replies;
   bool more = true;
@@ -42,23 +44,31 @@ bool Subscriber::log_in(const LinkOptions& options, std::string_view channel, Ti
       why_ = "no answer in time";
       return false;
     }
-    if (!receive(replies, more)) return false;
+    if (!receive(replies, more)) {
+      failure.ended = replies.size() >= first;
+      return false;
+    }
   }
   name_errors(request, replies);
-  for (const Reply& reply : replies) {
-    if (!reply.is(Reply::Kind::error)) continue;
-    why_ = reply.why;
-    refused = true;
+  for (std::size_t i = 0; i < replies.size(); ++i) {
+    if (!replies[i].is(Reply::Kind::error)) continue;
+    why_ = replies[i].why;
+    failure.refused = true;
+    failure.unsupported = i >= first && replies[i].means_never();
     return false;
   }
-  const Reply& id = replies[request.commands() - 2];
-  const Reply& subscribed = replies[request.commands() - 1];
-  if (!id.is(Reply::Kind::integer) || subscribed.elements.size() != 3 || subscribed.elements[0].text != "subscribe") {
-    why_ = "the server's replies are not those to CLIENT ID and SUBSCRIBE";
-    return false;
+  const auto is_subscribed = [](const Reply& reply) {
+    return reply.elements.size() == 3 && reply.elements[0].text == "subscribe";
+  };
+  auto reply = replies.begin() + static_cast<std::ptrdiff_t>(first);
+  bool expected = true;
+  if (wanted.id) {
+    expected = reply->is(Reply::Kind::integer);
+    id_ = (reply++)->integer;
   }
-  id_ = id.integer;
-  return true;
+  for (std::size_t i = 0; i < wanted.channels.size(); ++i) expected = is_subscribed(*reply++) && expected;
+  if (!expected) why_ = "the server's replies are not those to CLIENT ID and SUBSCRIBE";
+  return expected;
 }
 
 short Subscriber::events() const {

@@ -61,7 +61,9 @@ Done EntryRemover::remove(std::string_view name, Found& before) {
   const std::string key = keys_.entry(name);
   Request request;
   request.add({"GET", key}).add({"UNLINK", key, keys_.raw_lease(name)});
-  Answer answer = commands_.run("remove", request, Purpose::erase);
+  Changes changes(commands_.announcer());
+  changes.add_key([&] { return key; });
+  Answer answer = commands_.run("remove", request, Purpose::erase, changes);
   if (!answer) return ServerCommands::to_done(answer);
   if (answer.replies[1].is(Reply::Kind::error)) return commands_.refused("remove", answer.replies[1]);
   before = found_in(keys_.entry(name), answer.replies[0]);
@@ -71,13 +73,15 @@ Done EntryRemover::remove(std::string_view name, Found& before) {
 Done EntryRemover::remove_many(std::span<const std::string_view> names) {
   if (names.empty()) return {Done::yes};
   std::vector<std::string> keys{"UNLINK"};
+  Changes changes(commands_.announcer());
   for (const auto name : names) {
     keys.push_back(keys_.entry(name));
+    changes.add_key([&] { return keys.back(); });
     keys.push_back(keys_.raw_lease(name));
   }
   Request request;
   request.add(std::vector<std::string_view>(keys.begin(), keys.end()));
-  const Answer answer = commands_.run("remove", request, Purpose::erase);
+  const Answer answer = commands_.run("remove", request, Purpose::erase, changes);
   if (!answer) return ServerCommands::to_done(answer);
   return answer.replies[0].is(Reply::Kind::error) ? commands_.refused("remove", answer.replies[0]) : Done{Done::yes};
 }
@@ -92,14 +96,16 @@ void EntryRemover::remove_each(std::span<Erasure> erasures, Versions& versions) 
   std::vector<std::string> leases{"UNLINK"};
   for (const Erasure& erasure : erasures) leases.push_back(keys_.raw_lease(erasure.name));
   request.add(std::vector<std::string_view>(leases.begin(), leases.end()));
+  Changes changes(commands_.announcer());
   for (const Erasure& erasure : erasures) {
     const std::string key = keys_.entry(erasure.name);
+    changes.add_key([&] { return key; });
     if (erasure.look) request.add({"GETRANGE", key, "0", kLastShown});
     request.add({"UNLINK", key});
   }
   request.add({"MGET", keys_.epoch()});
   const std::uint64_t mark = versions_.mark();
-  Answer answer = commands_.run("remove", request, Purpose::erase);
+  Answer answer = commands_.run("remove", request, Purpose::erase, changes);
   if (!answer) {
     for (Erasure& erasure : erasures) erasure.done = ServerCommands::to_done(answer);
     return;
@@ -253,7 +259,19 @@ Done EntryRemover::remove_matching(const KeyPattern& pattern,
   for (const std::string& glob : pattern.globs()) {
     if (const Done done = scan(keys_.glob(glob), remove); !done) return done;
   }
+  if (const Done done = announce(pattern); !done) return done;
   return raw_in_use() ? remove_old(pattern) : Done{Done::yes};
+}
+
+/// By the globs, not the keys that were found: where L2 has evicted an entry, L1 of a process that only hears
+/// announcements may still have it.
+Done EntryRemover::announce(const KeyPattern& pattern) {
+  Changes changes(commands_.announcer());
+  if (!changes) return {Done::yes};
+  for (const std::string& glob : pattern.globs()) changes.add_glob(glob);
+  Request nothing_else;
+  const Answer answer = commands_.run("announce", nothing_else, Purpose::erase, changes);
+  return answer ? Done{Done::yes} : ServerCommands::to_done(answer);
 }
 
 bool EntryRemover::raw_in_use() {

@@ -47,6 +47,8 @@ class EntryRemover {
   Done remove_old(const KeyPattern& pattern);
 
  private:
+  /// To those that hear only announcements.
+  Done announce(const KeyPattern& pattern);
   /// A load of a raw value that ends while SCAN goes by leaves neither its lease nor its entry to be found for sure:
   /// both are looked for once more.
   bool raw_in_use();

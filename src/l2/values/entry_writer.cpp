@@ -23,14 +23,18 @@ void add_set(Request& request, std::string_view key, std::string_view bytes, Dur
 std::vector<Done> EntryWriter::put(std::span<const Put> puts, std::span<const std::string> dependencies,
                                    Versions* versions) {
   Request request;
-  for (const Put& put : puts) add_set(request, keys_.entry(put.name), put.bytes, put.life);
+  Changes changes(commands_.announcer());
+  for (const Put& put : puts) {
+    add_set(request, keys_.entry(put.name), put.bytes, put.life);
+    changes.add_key([&] { return keys_.entry(put.name); });
+  }
   if (versions) {
     std::vector<std::string> keys{"MGET", keys_.epoch()};
     for (const auto& name : dependencies) keys.push_back(versions_.key_of(name));
     request.add(std::vector<std::string_view>(keys.begin(), keys.end()));
   }
   const std::uint64_t mark = versions_.mark();
-  const Answer answer = commands_.run("write", request, Purpose::write);
+  const Answer answer = commands_.run("write", request, Purpose::write, changes);
   if (!answer) return std::vector<Done>(puts.size(), ServerCommands::to_done(answer));
   std::vector<Done> done;
   for (std::size_t i = 0; i < puts.size(); ++i) {
@@ -53,11 +57,13 @@ std::vector<Done> EntryWriter::put(std::span<const Put> puts, std::span<const st
 std::vector<Done> EntryWriter::put_raw(std::span<const Put> puts) {
   if (puts.empty()) return {};
   Request request;
+  Changes changes(commands_.announcer());
   for (const Put& put : puts) {
     add_set(request, keys_.entry(put.name), put.bytes, put.life);
     request.add({"UNLINK", keys_.raw_lease(put.name)});  // a load that is running is older
+    changes.add_key([&] { return keys_.entry(put.name); });
   }
-  const Answer answer = commands_.run("write", request, Purpose::write);
+  const Answer answer = commands_.run("write", request, Purpose::write, changes);
   if (!answer) return std::vector<Done>(puts.size(), ServerCommands::to_done(answer));
   std::vector<Done> done;
   done.reserve(puts.size());
@@ -79,7 +85,9 @@ EntryWriter::Counted EntryWriter::increment(std::string_view name, std::int64_t 
     request.add({"MULTI"}).add({"SET", key, "0", "NX", "PX", milliseconds(life)}).add({"INCRBY", key, amount});
     request.add({"EXEC"});
   }
-  Answer answer = commands_.run("increment", request, Purpose::write);
+  Changes changes(commands_.announcer());
+  changes.add_key([&] { return key; });
+  Answer answer = commands_.run("increment", request, Purpose::write, changes);
   Counted counted;
   if (!answer) {
     counted.done = ServerCommands::to_done(answer);

@@ -21,6 +21,7 @@ class L2Store {
   Link& link() { return commands_.link(); }
   const KeySpace& keys() const { return commands_.keys(); }
   const ServerClock& clock() const { return commands_.clock(); }
+  Announcer& announcer() { return commands_.announcer(); }
 
   VersionStore& versions() { return versions_; }
   EntryReader& reader() { return reader_; }

@@ -34,7 +34,8 @@ ServerCommands::ServerCommands(Options options)
     : options_(std::move(options)),
       keys_(options_.space),
       link_(LinkOptions(options_.link)),
-      clock_(options_.clock->now()) {}
+      clock_(options_.clock->now()),
+      announcer_(keys_.head(), options_.coherence) {}
 
 std::string ServerCommands::own_time() const { return std::to_string(clock_.to_server(options_.clock->now())); }
 
@@ -50,6 +51,27 @@ Answer ServerCommands::run(std::string_view operation, const Request& request, P
     know_time();
   }
   return answer;
+}
+
+Answer ServerCommands::run(std::string_view operation, Request& request, Purpose purpose, const Changes& changes) {
+  if (!changes) [[likely]]
+    return run(operation, request, purpose);
+  request.add({"PUBLISH", announcer_.channel(), changes.text()});
+  Answer answer = run(operation, request, purpose);
+  if (answer) take_announced(answer);
+  return answer;
+}
+
+/// A user who may not publish changes things all the same.
+void ServerCommands::take_announced(Answer& answer) {
+  const Reply& reply = answer.replies.back();
+  if (reply.is(Reply::Kind::error) && !reply.means_not_now()) {
+    announcer_.refused();
+    const std::string_view before = LastReason::get();
+    refused("announce", reply);
+    LastReason::set(before);
+  }
+  answer.replies.pop_back();
 }
 
 namespace {
@@ -71,8 +93,12 @@ std::optional<std::int64_t> time_in(const Reply& reply) {
 
 void ServerCommands::know_time() {
   const TimePoint asked = options_.clock->now();
-  const Answer answer = link_.run(Request{"TIME"}, Purpose::erase);
+  // Those who track are told of listeners; the others look for them here.
+  Request request{"TIME"};
+  if (!announcer_.always()) request.add({"GET", keys_.listener()});
+  const Answer answer = link_.run(request, Purpose::erase);
   if (!answer || answer.replies[0].means_not_now()) return;
+  if (answer.replies.back().is(Reply::Kind::text)) announcer_.heard_of_listener();
   if (const auto time = time_in(answer.replies[0])) {
     clock_.set(*time, asked, options_.clock->now(), answer.order.connection);
   } else {
@@ -129,6 +155,18 @@ Answer ServerCommands::run_calls(std::string_view operation, std::span<const Cal
     if (refused) whole_scripts_.store(true, std::memory_order_relaxed);
     first = std::move(second.replies[n]);
   }
+  return answer;
+}
+
+Answer ServerCommands::run_calls(std::string_view operation, std::vector<Call>& calls, Purpose purpose,
+                                 const Changes& changes) {
+  if (!changes) [[likely]]
+    return run_calls(operation, calls, purpose);
+  // A plain call: it goes again where the scripts before it have to.
+  calls.push_back({nullptr, {"PUBLISH", announcer_.channel(), changes.text()}, {}});
+  Answer answer = run_calls(operation, std::span<const Call>(calls), purpose);
+  if (answer) take_announced(answer);
+  calls.pop_back();
   return answer;
 }
 

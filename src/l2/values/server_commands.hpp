@@ -10,6 +10,7 @@
 #include <dsta/cache/clock.hpp>
 
 #include "l2/client/link.hpp"
+#include "l2/values/announcer.hpp"
 #include "l2/values/done.hpp"
 #include "l2/values/keyspace.hpp"
 #include "l2/values/scripts.hpp"
@@ -27,6 +28,7 @@ class ServerCommands {
   struct Options {
     LinkOptions link;
     std::string space;
+    CoherenceMode coherence = CoherenceMode::automatic;  ///< as asked for
     std::shared_ptr<Clock> clock;
     /// Counts and logs: the operation, and the server's error code or the fault.
     std::function<void(std::string_view operation, std::string_view kind)> failed;
@@ -36,13 +38,19 @@ class ServerCommands {
   Link& link() { return link_; }
   const KeySpace& keys() const { return keys_; }
   const ServerClock& clock() const { return clock_; }
+  Announcer& announcer() { return announcer_; }
   Duration operation_timeout() const { return options_.link.operation_timeout; }
   /// The server's time as this process knows it, for scripts whose server may not run TIME.
   std::string own_time() const;
   /// In the child of a fork.
-  void forget_parent() { clock_.forked(); }
+  void forget_parent() {
+    clock_.forked();
+    announcer_.forked();
+  }
 
   Answer run(std::string_view operation, const Request& request, Purpose purpose);
+  /// The same, and behind it the announcement of what it changes, whose reply is taken away.
+  Answer run(std::string_view operation, Request& request, Purpose purpose, const Changes& changes);
   /// Null as script: a plain command, which may be run twice; its words are `keys`.
   struct Call {
     const Script* script;
@@ -52,6 +60,7 @@ class ServerCommands {
   /// Runs calls of scripts; those that the server has not seen yet once more, with their text, and the plain commands
   /// after them once more, too.
   Answer run_calls(std::string_view operation, std::span<const Call> calls, Purpose purpose);
+  Answer run_calls(std::string_view operation, std::vector<Call>& calls, Purpose purpose, const Changes& changes);
   /// As run_calls sends it first.
   void add(Request& request, const Call& call) const { add(request, call, sends_whole_scripts()); }
   /// The user may not call scripts by name: they are sent with their texts.
@@ -68,11 +77,13 @@ class ServerCommands {
  private:
   static void add(Request& request, const Call& call, bool whole);
   void know_time();
+  void take_announced(Answer& answer);
 
   const Options options_;
   const KeySpace keys_;
   Link link_;
   ServerClock clock_;
+  Announcer announcer_;
   std::atomic<bool> whole_scripts_{false};
 };
 

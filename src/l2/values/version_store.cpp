@@ -179,8 +179,11 @@ Done VersionStore::raise(std::string_view dependency, bool hard) {
     notices_->add(token);
     Request request;
     add_call(request, kRaiseVersion, whole, key_words, arguments);
-    request.add({"SET", keys_.notice(token, dependency), "", "PX", "1000"});
-    const Answer answer = commands_.run("invalidate", request, Purpose::erase);
+    const std::string notice = keys_.notice(token, dependency);
+    request.add({"SET", notice, "", "PX", "1000"});
+    Changes changes(commands_.announcer());
+    changes.add_key([&] { return notice; });
+    const Answer answer = commands_.run("invalidate", request, Purpose::erase, changes);
     memory_->forget(dependency);
     if (!answer) return ServerCommands::to_done(answer);
     if (!whole && ServerCommands::wants_text(answer.replies[0])) continue;
