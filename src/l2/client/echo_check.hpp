@@ -1,5 +1,7 @@
 #pragma once
 #include <algorithm>
+#include <atomic>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -11,27 +13,66 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
+/// By what the echo check of a server's connections is made: it may not know ECHO, or the user may not run it.
+/// Thread-safe.
+class EchoWay {
+ public:
+  enum class By : std::uint8_t {
+    echo,
+    ping,     ///< PING with the word
+    nothing,  ///< replies are known by their place alone
+  };
+  By by() const { return by_.load(std::memory_order_relaxed); }
+  /// The server refused that way: the next one. True: nobody has noticed it before.
+  bool refused(By by) {
+    return by_.compare_exchange_strong(by, static_cast<By>(static_cast<int>(by) + 1), std::memory_order_relaxed);
+  }
+
+ private:
+  std::atomic<By> by_{By::echo};
+};
+
 /// Echo check (desync check): an ECHO of a nonce, sent behind a request so that its replies are known to be its own. A
 /// lost or repeated reply would else shift all that follow. One thread.
 class EchoCheck {
  public:
-  // Not PING, which a server refuses when it refuses writes (MISCONF).
-  EchoCheck() : word_(new_nonce()) { request_.add({"ECHO", word_}); }
+  using By = EchoWay::By;
+  // PING only where ECHO is not to be had: a server refuses it when it refuses writes (MISCONF).
+  explicit EchoCheck(By by = By::echo) : by_(by), word_(by == By::nothing ? std::string() : new_nonce()) {
+    if (by_ != By::nothing) request_.add({by_ == By::echo ? "ECHO" : "PING", word_});
+  }
 
+  By by() const { return by_; }
   const Request& request() const { return request_; }
 
-  /// True when the last of the replies is this one's, which is then taken away. A server that serves nobody says so to
-  /// the ECHO, too: where all say it, none says anything else.
-  bool confirms(std::vector<Reply>& replies) const {
+  enum class Verdict : std::uint8_t {
+    confirmed,
+    refused,  ///< its last reply says that the check itself is not to be had. It is taken for a reply to it.
+    failed,
+  };
+  /// Confirmed when the last of the replies is this one's, which is then taken away. A server that serves nobody says
+  /// so to the ECHO, too: where all say it, none says anything else.
+  Verdict judge(std::vector<Reply>& replies) const {
+    if (by_ == By::nothing) return Verdict::confirmed;
     const Reply& last = replies.back();
     const bool mine =
         (last.is(Reply::Kind::text) && last.text == word_) ||
         std::all_of(replies.begin(), replies.end(), [](const Reply& reply) { return reply.means_not_now(); });
-    if (mine) replies.pop_back();
-    return mine;
+    const bool refused = !mine && is_refused(last);
+    if (!mine && !refused) return Verdict::failed;
+    replies.pop_back();
+    return mine ? Verdict::confirmed : Verdict::refused;
   }
 
  private:
+  /// An error that names the command: no other request brings it.
+  bool is_refused(const Reply& last) const {
+    if (by_ == By::ping && last.is(Reply::Kind::status) && last.text == "PONG") return true;  // it takes no word
+    if (by_ == By::ping && last.error_code() == "MISCONF") return true;
+    return last.refuses(by_ == By::echo ? "echo" : "ping");
+  }
+
+  const By by_;
   const std::string word_;
   Request request_;
 };

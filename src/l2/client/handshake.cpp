@@ -42,6 +42,7 @@ bool run_handshake(Connection& connection, const LinkOptions& options, TimePoint
   for (const Reply& reply : pending.replies) {
     // MISCONF: it cannot save and takes no writes, but reads go on.
     if (!reply.is(Reply::Kind::error) || reply.error_code() == "MISCONF") continue;
+    if (reply.refuses("ping")) continue;  // it has answered all the same
     name_errors(request, pending.replies);
     refusal = reply.why;
     return false;

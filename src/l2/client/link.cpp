@@ -22,17 +22,28 @@ std::string_view why_of(Fault fault, const Request& request, const Connection& c
                                  : reason_of(command, connection.why());
 }
 
+void say_check(const LinkOptions& options, EchoWay::By refused) {
+  say(options.log, LogLevel::warning, "{}: {} is refused, so replies are checked {}", endpoint_name(options.address),
+      refused == EchoWay::By::echo ? "ECHO" : "PING",
+      refused == EchoWay::By::echo ? "by PING" : "by their order alone");
+}
+
 /// Runs the request once, and checks that the replies are its own. What came of it is in `answer`; true: a byte of the
 /// request was sent.
-bool run_once(Connection& connection, const Request& request, const EchoCheck* check, TimePoint deadline,
-              Answer& answer) {
+bool run_once(Connection& connection, const Request& request, bool verified, TimePoint deadline, Answer& answer,
+              const LinkOptions& options) {
+  std::optional<EchoCheck> check;
+  if (verified) check.emplace(connection.echo_way().by());
   PendingRequest pending(request.commands() + (check ? check->request().commands() : 0));
   connection.run(pending, {request.bytes(), check ? check->request().bytes() : std::string_view()}, deadline);
   answer.fault = pending.fault;
   answer.maybe_executed = answer.maybe_executed || pending.sent;
   if (answer.fault != Fault::none) {
     answer.why = why_of(answer.fault, request, connection);
-  } else if (check && !check->confirms(pending.replies)) {
+    return pending.sent;
+  }
+  const auto verdict = check ? check->judge(pending.replies) : EchoCheck::Verdict::confirmed;
+  if (verdict == EchoCheck::Verdict::failed) {
     // Where the server refuses the ECHO itself, that is what to say; it may be the answer to something else, too.
     name_errors(check->request(), pending.replies, request.commands());
     answer.why = pending.replies.back().why;
@@ -40,6 +51,9 @@ bool run_once(Connection& connection, const Request& request, const EchoCheck* c
     connection.close_as_corrupt("the echo check failed: replies are out of step");
     answer.fault = Fault::protocol;
   } else {
+    if (verdict == EchoCheck::Verdict::refused && connection.echo_way().refused(check->by())) {
+      say_check(options, check->by());
+    }
     answer.why = {};
     answer.replies = std::move(pending.replies);
     answer.order = pending.order;
@@ -102,9 +116,6 @@ Answer Link::run(const Request& request, Purpose purpose) {
   const TimePoint deadline = std::min(by(options_.operation_timeout), TimeBudget::end());
   State& own = state();
 
-  std::optional<EchoCheck> check;
-  if (purpose != Purpose::read) check.emplace();
-
   Answer answer;
   // A request that gets no reply in time may end the connection for all that use it.
   const Duration least = options_.operation_timeout / 8;
@@ -123,7 +134,7 @@ Answer Link::run(const Request& request, Purpose purpose) {
       }
       return answer;
     }
-    const bool sent = run_once(*checkout.connection, request, check ? &*check : nullptr, deadline, answer);
+    const bool sent = run_once(*checkout.connection, request, purpose != Purpose::read, deadline, answer, options_);
     if (answer) {
       own.record(checkout, answer.replies);
       return answer;

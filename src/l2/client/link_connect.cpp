@@ -31,6 +31,7 @@ std::shared_ptr<Link::State::Pooled> Link::State::connect(TimePoint deadline) no
   try {
     if (auto stream = connect_stream(options, deadline, error)) {
       auto made = std::make_shared<Pooled>(std::move(stream), options.limits);
+      made->share(echo_way);
       if (run_handshake(*made, options, deadline, error, refusal)) return made;
     }
   } catch (const std::system_error&) {

@@ -68,6 +68,7 @@ struct Link::State {
   const std::string endpoint;  ///< for messages
   const std::uint32_t forks;
   std::atomic<std::uint64_t> attempts_made{0}, breaker_changes{0};
+  const std::shared_ptr<EchoWay> echo_way = std::make_shared<EchoWay>();
   std::atomic<bool> awaits_success{false};  ///< see BreakerSignals
   std::atomic<bool> awaits_write{false};    ///< likewise, of requests that write
 

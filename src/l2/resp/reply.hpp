@@ -1,4 +1,6 @@
 #pragma once
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -30,6 +32,18 @@ struct Reply {
   bool means_never() const {
     const std::string_view code = error_code();
     return code == "NOPERM" || code == "ERR";
+  }
+  /// And it names the command, which is given in lower case.
+  bool refuses(std::string_view command) const {
+    if (!means_never()) return false;
+    const auto same = [](char there, char wanted) {
+      return (there >= 'A' && there <= 'Z' ? static_cast<char>(there + ('a' - 'A')) : there) == wanted;
+    };
+    const auto at = std::search(text.begin(), text.end(), command.begin(), command.end(), same);
+    const auto is_quote = [](char c) { return c == '\'' || c == '`'; };
+    if (at == text.begin() || at == text.end() || !is_quote(*(at - 1))) return false;
+    const auto behind = at + static_cast<std::ptrdiff_t>(command.size());
+    return behind != text.end() && is_quote(*behind);
   }
   /// The server says that it serves nobody for now; other errors concern one key or one client.
   bool means_not_now() const {

@@ -92,14 +92,16 @@ bool means_unsupported(const Answer& answer) {
 }
 
 Answer run_on(Connection& connection, const Request& request, TimePoint deadline) {
-  const EchoCheck check;
+  const EchoCheck check(connection.echo_way().by());
   PendingRequest pending(request.commands() + check.request().commands());
   connection.run(pending, {request.bytes(), check.request().bytes()}, deadline);
   Answer answer;
   answer.fault = pending.fault;
   answer.maybe_executed = pending.sent;
   if (answer.fault != Fault::none) return answer;
-  if (!check.confirms(pending.replies)) {
+  const auto verdict = check.judge(pending.replies);
+  if (verdict == EchoCheck::Verdict::refused) connection.echo_way().refused(check.by());
+  if (verdict == EchoCheck::Verdict::failed) {
     connection.close_as_corrupt("the echo check failed: replies are out of step");
     answer.fault = Fault::protocol;
     return answer;
