@@ -124,7 +124,8 @@ void LeaseStore::note_refusal(EntryAction action, const Done& done) {
 }
 
 bool LeaseStore::may_lease() const {
-  return std::chrono::steady_clock::now() >= no_leases_until_.load(std::memory_order_relaxed);
+  return commands_.has_scripts() &&
+         std::chrono::steady_clock::now() >= no_leases_until_.load(std::memory_order_relaxed);
 }
 
 bool LeaseStore::give_back(std::string_view key, const LeaseToken& generation) {

@@ -1,9 +1,11 @@
 #include "l2/values/server_commands.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <set>
 #include <utility>
 
+#include "l2/client/handshake.hpp"
 #include "l2/client/reason.hpp"
 
 namespace dsta::cache {
@@ -35,7 +37,8 @@ ServerCommands::ServerCommands(Options options)
       keys_(options_.space),
       link_(LinkOptions(options_.link)),
       clock_(options_.clock->now()),
-      announcer_(keys_.head(), options_.coherence) {}
+      announcer_(keys_.head(), options_.coherence),
+      missing_(options_.link.log, endpoint_name(options_.link.address)) {}
 
 std::string ServerCommands::own_time() const { return std::to_string(clock_.to_server(options_.clock->now())); }
 
@@ -91,20 +94,47 @@ std::optional<std::int64_t> time_in(const Reply& reply) {
 
 }  // namespace
 
+/// With the time comes what else is to be known of the server from time to time.
 void ServerCommands::know_time() {
   const TimePoint asked = options_.clock->now();
-  // Those who track are told of listeners; the others look for them here.
   Request request{"TIME"};
-  if (!announcer_.always()) request.add({"GET", keys_.listener()});
+  // Those who track are told of listeners; the others look for them here.
+  const bool asks_listener = !announcer_.always();
+  if (asks_listener) request.add({"GET", keys_.listener()});
+  const bool asks_scripts = !has_scripts();
+  if (asks_scripts) request.add({"EVAL", "return 1", "1", keys_.probe()});
   const Answer answer = link_.run(request, Purpose::erase);
   if (!answer || answer.replies[0].means_not_now()) return;
-  if (answer.replies.back().is(Reply::Kind::text)) announcer_.heard_of_listener();
-  if (const auto time = time_in(answer.replies[0])) {
-    clock_.set(*time, asked, options_.clock->now(), answer.order.connection);
-  } else {
-    refused("time", answer.replies[0]);
-    clock_.assume(asked, answer.order.connection);
+  if (asks_scripts && answer.replies.back().is(Reply::Kind::integer)) {
+    has_scripts_.store(true, std::memory_order_relaxed);
+    missing_.remove("EVAL");
   }
+  if (asks_listener && answer.replies[1].is(Reply::Kind::text)) announcer_.heard_of_listener();
+  learn_time(answer, asked);
+}
+
+void ServerCommands::learn_time(const Answer& answer, TimePoint asked) {
+  const Reply& reply = answer.replies[0];
+  if (const auto time = time_in(reply)) {
+    missing_.remove("TIME");
+    return clock_.set(*time, asked, options_.clock->now(), answer.order.connection);
+  }
+  if (reply.means_never()) {
+    missing_.add("TIME", "this machine's clock is used, and those of all machines must agree", reply.why);
+  } else {
+    refused("time", reply);
+  }
+  clock_.assume(asked, answer.order.connection);
+}
+
+void ServerCommands::note_script_reply(const Reply& reply) {
+  const bool no_names = reply.error_code() == "ERR" && reply.refuses("evalsha");
+  if (!no_names && !reply.refuses("eval")) return;
+  has_scripts_.store(false, std::memory_order_relaxed);
+  missing_.add("EVAL",
+               "there are no leases, so processes may load a key at the same time, and what is loaded lives at the "
+               "server for l1.untracked_ttl at most",
+               reply.why);
 }
 
 /// The user may not call scripts by name, but may call them (and not: a command that the script runs).
@@ -128,6 +158,10 @@ Answer ServerCommands::run_calls(std::string_view operation, std::span<const Cal
   Request request;
   for (const Call& call : calls) add(request, call, whole);
   Answer answer = run(operation, request, purpose);
+  const auto note = [&](const Reply& reply) {
+    if (reply.is(Reply::Kind::error)) note_script_reply(reply);
+  };
+  if (answer) std::ranges::for_each(answer.replies, note);
   if (!answer || whole) return answer;
   // A server that has not seen the script, or a user that may run scripts but not by name: nothing was executed.
   std::vector<std::size_t> unseen;
@@ -148,6 +182,7 @@ Answer ServerCommands::run_calls(std::string_view operation, std::span<const Cal
     second.maybe_executed = second.maybe_executed || unseen.size() < calls.size();
     return second;
   }
+  std::ranges::for_each(second.replies, note);
   for (std::size_t n = 0; n < unseen.size(); ++n) {
     Reply& first = answer.replies[unseen[n]];
     const bool refused =

@@ -13,6 +13,7 @@
 #include "l2/values/announcer.hpp"
 #include "l2/values/done.hpp"
 #include "l2/values/keyspace.hpp"
+#include "l2/values/missing_commands.hpp"
 #include "l2/values/scripts.hpp"
 #include "l2/values/server_clock.hpp"
 
@@ -39,6 +40,11 @@ class ServerCommands {
   const KeySpace& keys() const { return keys_; }
   const ServerClock& clock() const { return clock_; }
   Announcer& announcer() { return announcer_; }
+  MissingCommands& missing() { return missing_; }
+  /// The server runs scripts, as far as is known. Where it does not, that is asked again with its time.
+  bool has_scripts() const { return has_scripts_.load(std::memory_order_relaxed); }
+  /// The reply to a script that was sent with its text, or by name to a server that knows no names.
+  void note_script_reply(const Reply& reply);
   Duration operation_timeout() const { return options_.link.operation_timeout; }
   /// The server's time as this process knows it, for scripts whose server may not run TIME.
   std::string own_time() const;
@@ -77,6 +83,7 @@ class ServerCommands {
  private:
   static void add(Request& request, const Call& call, bool whole);
   void know_time();
+  void learn_time(const Answer& answer, TimePoint asked);
   void take_announced(Answer& answer);
 
   const Options options_;
@@ -84,6 +91,8 @@ class ServerCommands {
   Link link_;
   ServerClock clock_;
   Announcer announcer_;
+  MissingCommands missing_;
+  std::atomic<bool> has_scripts_{true};
   std::atomic<bool> whole_scripts_{false};
 };
 
