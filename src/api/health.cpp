@@ -7,6 +7,7 @@
 #include <dsta/cache/manager.hpp>
 
 #include "base/time_budget.hpp"
+#include "engine/engine.hpp"
 #include "l2/client/reason.hpp"
 
 namespace dsta::cache {
@@ -14,7 +15,7 @@ inline namespace v1 {
 
 namespace {
 
-void add_coherence(CacheManager& cache, Health& health) {
+void add_what_is_missing(CacheManager& cache, Health& health) {
   const L1Options& l1 = cache.core()->options().l1;
   health.coherence = cache.get_stats().coherence;
   if (health.coherence == CoherenceMode::announcements) {
@@ -26,6 +27,8 @@ void add_coherence(CacheManager& cache, Health& health) {
     health.warning =
         "L1 keeps no copies of what L2 has: the server offers neither tracking nor announcements (the log says why)";
   }
+  const std::string missing = detail::engine_of(*cache.core()).missing_commands();
+  if (!missing.empty()) health.warning.append(health.warning.empty() ? "" : "; ").append(missing);
 }
 
 }  // namespace
@@ -86,7 +89,7 @@ Health check_health(CacheManager& cache) {
   }
   health.latency = std::chrono::steady_clock::now() - begun;
   try {
-    add_coherence(cache, health);
+    add_what_is_missing(cache, health);
   } catch (const std::exception&) {  // no memory: the mode alone
   }
   health.healthy = health.error.empty();

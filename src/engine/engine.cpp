@@ -74,6 +74,10 @@ CacheStats Engine::stats() {
   return stats;
 }
 
+std::string Engine::missing_commands() const {
+  return levels_.has_l2() ? levels_.l2_store().missing().text() : std::string();
+}
+
 std::map<std::string, CacheStats> Engine::stats_by_prefix() const {
   std::map<std::string, Totals> sums;
   context_.identities.each([&](const std::string& prefix, const Counters& counters) { counters.add_to(sums[prefix]); });

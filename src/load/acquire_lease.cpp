@@ -136,7 +136,7 @@ void LeaseCoordinator::Acquisition::act_on(std::size_t n) {
   NodeRef node;
   Freshness freshness = Freshness::miss;
   const LeaseStep step = decide_step(*flight, found, node, freshness);
-  if (needs_claim(step) && coordinator_.l2_store().leases().may_lease()) {
+  if (needs_claim(step) && (without_scripts() || coordinator_.l2_store().leases().may_lease())) {
     Claim claim;
     claim.kind = Claim::Kind::entry;
     claim.order = queries_[n].order;
@@ -215,7 +215,32 @@ void LeaseCoordinator::Acquisition::claim(LoadPlace& place) {
     Freshness freshness = Freshness::miss;
     one.step = decide_step(*batch_.flights[one.place], *one.found, one.claim.previous, freshness);
   }
+  if (without_scripts()) return claim_plain();
   Claims(coordinator_, batch_, spec_, versions_, clock_, wanted_).take(acquired_);
+}
+
+/// What does not count goes, so that the load stores only where nobody has stored in the meantime.
+void LeaseCoordinator::Acquisition::claim_plain() {
+  std::vector<std::string_view> dead;
+  const std::uint64_t clock = spec_.names_tags ? coordinator_.l2_store().versions().clock() : 0;
+  for (Wanted& one : wanted_) {
+    const auto& flight = batch_.flights[one.place];
+    if (!needs_claim(one.step) && one.step != LeaseStep::load_alone) {  // what another process brought meanwhile
+      acquired_.foreign.add(batch_.items[one.place], flight);
+      continue;
+    }
+    if (one.step == LeaseStep::join || one.step == LeaseStep::load_alone) {
+      load_alone(one.place);
+      continue;
+    }
+    one.claim.kind = Claim::Kind::plain;
+    one.claim.replaces = one.step == LeaseStep::replace || one.step == LeaseStep::refresh;
+    if (one.step == LeaseStep::take_over) dead.push_back(flight->name);
+    one.claim.versions = versions_;
+    one.claim.clock = clock;
+    acquired_.owned.add(batch_.items[one.place], flight, std::move(one.claim));
+  }
+  if (!dead.empty()) coordinator_.l2_store().remover().remove_many(dead);
 }
 
 /// The versions before the load are what it is stored with. False: they are not to be had.

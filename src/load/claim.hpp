@@ -21,6 +21,9 @@ struct Claim {
     none,   ///< by none: L2 is out of reach or not to be used, and the value is stored nowhere it could be wrong
     entry,  ///< as long as the lease, or the value to be replaced, of `generation` stands in the entry's place
     raw,    ///< as long as the lease beside the raw value stands
+    /// Where the server runs no scripts: by none either, but the value is stored for a short time, if what stands in
+    /// its place is there (`replaces`), or nothing is.
+    plain,
   };
   Kind kind = Kind::none;
   LeaseToken generation{};
@@ -28,6 +31,7 @@ struct Claim {
   std::string mark = {};   ///< of a value without a generation
   LeaseHold hold = {};     ///< the lease, or the value that must not run out meanwhile
   LeaseHold refresh = {};  ///< the lease that keeps others from refreshing
+  bool replaces = false;   ///< see Kind::plain
   bool joined = false;     ///< the lease is another load's, which began earlier
   NodeRef previous = {};   ///< the value that is to be replaced
   /// Of all that the value will depend on, as far as it is known before the load. Nothing read later replaces them.
@@ -35,6 +39,8 @@ struct Claim {
   /// The clock of versions before the load; 0 when nobody will ask.
   std::uint64_t clock = 0;
 
+  /// Nothing stands for the load at L2, so nothing there tells that it is out of date.
+  bool unclaimed() const { return kind == Kind::none || kind == Kind::plain; }
   LoadClaim at_server() const { return {generation, order, mark}; }
 };
 

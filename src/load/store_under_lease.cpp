@@ -51,6 +51,8 @@ struct LeaseCoordinator::Requests {
   std::vector<About> of_entries;
   std::vector<LeaseStore::RawReplace> raw;
   std::vector<About> of_raw;
+  std::vector<EntryWriter::PlainPut> plain;
+  std::vector<About> of_plain;
 
   /// What a value depends on.
   struct Dependencies {
@@ -65,7 +67,9 @@ void LeaseCoordinator::store(OwnedLoads& owned, const LoadSpec& spec, std::vecto
   Requests requests;
   ask_late_versions(owned, spec, prepared, requests);
   for (std::size_t i = 0; i < owned.claims.size(); ++i) {
-    if (owned.claims[i].kind == Claim::Kind::none) {
+    if (owned.claims[i].kind == Claim::Kind::plain) {
+      request_plain_store(i, owned, spec, prepared[i], loaded[i], took, requests);
+    } else if (owned.claims[i].kind == Claim::Kind::none) {
       // It may be stored in-process only where that is the only level: others would not see it, nor it them.
       prepared[i].landing.replace_by.reset();
       if (owned.flights[i]->forced) owe_removal(*owned.flights[i], prepared[i]);
@@ -73,7 +77,7 @@ void LeaseCoordinator::store(OwnedLoads& owned, const LoadSpec& spec, std::vecto
       request_store(i, owned, spec, prepared[i], loaded[i], took, requests);
     }
   }
-  if (requests.entries.empty() && requests.raw.empty()) return;
+  if (requests.entries.empty() && requests.raw.empty() && requests.plain.empty()) return;
   for (const auto& flight : owned.flights) context_.probes.at(Probes::Point::before_l2_store, flight->name);
   const auto note = [&](std::span<const Requests::About> of, const std::vector<Done>& done) {
     for (std::size_t n = 0; n < of.size(); ++n) {
@@ -87,6 +91,7 @@ void LeaseCoordinator::store(OwnedLoads& owned, const LoadSpec& spec, std::vecto
   };
   if (!requests.entries.empty()) note(requests.of_entries, l2_store().leases().replace(requests.entries));
   if (!requests.raw.empty()) note(requests.of_raw, l2_store().leases().replace_raw(requests.raw));
+  if (!requests.plain.empty()) note_plain(requests, owned, spec, prepared);
   for (std::size_t i = 0; i < owned.claims.size(); ++i) {
     if (owned.claims[i].kind != Claim::Kind::raw || !prepared[i].landing.replace_by) continue;
     spec.identity->counters.add(Count::sets);
@@ -125,11 +130,7 @@ void LeaseCoordinator::request_store(std::size_t i, OwnedLoads& owned, const Loa
     requests.entries.push_back({keys.entry(flight.name), claim.at_server(), action, life, std::move(bytes)});
     requests.of_entries.push_back({i, stores});
   }
-  const bool failed = mine.landing.retry_after != TimePoint{};
-  if (failed && claim.previous) {
-    mine.landing.retry_of = saturating_add(claim.previous->created, l2_store().clock().precision());
-    backoffs_.begin(flight.name, claim.previous->created, mine.landing.retry_after);
-  }
+  const bool failed = note_failed(flight, claim, mine);
   if (!claim.refresh) return;
   // After a failure nobody in the fleet tries for a while.
   const Leases::Record& lease = claim.refresh.record();
@@ -138,6 +139,63 @@ void LeaseCoordinator::request_store(std::size_t i, OwnedLoads& owned, const Loa
                               .action = failed ? EntryAction::keep : EntryAction::leave,
                               .life = std::max<Duration>(spec.terms->refresh_backoff, std::chrono::milliseconds(1))});
   requests.of_entries.push_back({i, false, true});
+}
+
+/// True: the source could not be asked. What the load was to replace is left alone for a while.
+bool LeaseCoordinator::note_failed(const Flight& flight, const Claim& claim, Prepared& mine) {
+  const bool failed = mine.landing.retry_after != TimePoint{};
+  if (failed && claim.previous) {
+    mine.landing.retry_of = saturating_add(claim.previous->created, l2_store().clock().precision());
+    backoffs_.begin(flight.name, claim.previous->created, mine.landing.retry_after);
+  }
+  return failed;
+}
+
+/// Without a lease nothing at L2 revokes the load: what this process has heard does, and what it has not heard is
+/// bounded by the value's life there.
+void LeaseCoordinator::request_plain_store(std::size_t i, const OwnedLoads& owned, const LoadSpec& spec, Prepared& mine,
+                                           Loaded& loaded, Duration took, Requests& requests) {
+  const Claim& claim = owned.claims[i];
+  const Flight& flight = *owned.flights[i];
+  if (context_.store.fenced(flight) || context_.store.revoked(flight)) {
+    mine.revoked = mine.revoked || mine.landing.replace_by;
+    mine.landing = {};
+    return;
+  }
+  if (mine.landing.replace_by) limit_life(*mine.landing.replace_by);
+  std::string bytes;
+  const EntryAction action = store_action(i, owned, spec, mine, loaded, took, requests, bytes);
+  if (action != EntryAction::set) {
+    mine.landing.replace_by.reset();
+    note_failed(flight, claim, mine);
+    if (claim.replaces) owe_removal(flight, mine);
+    return;
+  }
+  requests.plain.push_back(
+      {{flight.name, std::move(bytes), l2_.physical_life(mine.landing.replace_by->stale_until)}, claim.replaces});
+  requests.of_plain.push_back({i, true});
+}
+
+void LeaseCoordinator::limit_life(Node& node) const {
+  const TimePoint end = saturating_add(context_.now(), context_.options.l1.untracked_ttl.value_or({}));
+  node.refresh_at = std::min(node.refresh_at, end);
+  node.fresh_until = std::min(node.fresh_until, end);
+  node.stale_until = std::min(node.stale_until, end);
+}
+
+/// It is at L2, and there only: the next reader brings it here.
+void LeaseCoordinator::note_plain(const Requests& requests, const OwnedLoads& owned, const LoadSpec& spec,
+                                  std::vector<Prepared>& prepared) {
+  const std::vector<Done> done = l2_store().writer().put_plain(requests.plain);
+  for (std::size_t n = 0; n < done.size(); ++n) {
+    const std::size_t i = requests.of_plain[n].flight;
+    prepared[i].landing.replace_by.reset();
+    if (done[n]) spec.identity->counters.add(Count::sets);
+    if (done[n].status == Done::unknown) counters_.add_unknown_write();
+    if (done[n].executed() && !done[n]) prepared[i].revoked = true;  // somebody has stored there, or removed it
+    // What L1 has of it is older.
+    context_.store.revoke(owned.flights[i]->key());
+  }
 }
 
 EntryAction LeaseCoordinator::store_action(std::size_t i, const OwnedLoads& owned, const LoadSpec& spec, Prepared& mine,
@@ -247,7 +305,8 @@ void LeaseCoordinator::ask_late_versions(const OwnedLoads& owned, const LoadSpec
   requests.dependencies.resize(owned.claims.size());
   for (std::size_t i = 0; i < owned.claims.size(); ++i) {
     const NodeRef& value = prepared[i].landing.replace_by;
-    if (!value || owned.claims[i].kind != Claim::Kind::entry) continue;
+    const Claim::Kind kind = owned.claims[i].kind;
+    if (!value || (kind != Claim::Kind::entry && kind != Claim::Kind::plain)) continue;
     std::vector<std::string> tags;
     if (value->extra) value->extra->tags.names(tags);
     if (tags.size() >= kMaxDependencies) continue;  // it is not stored

@@ -146,6 +146,12 @@ Answer Link::run(const Request& request, Purpose purpose) {
   return answer;
 }
 
+void Link::give_up_check() {
+  EchoWay& way = *state().echo_way;
+  const EchoWay::By by = way.by();
+  if (by != EchoWay::By::nothing && way.refused(by)) say_check(options_, by);
+}
+
 void Link::close() noexcept { state().close(); }
 
 void Link::close_as_corrupt(std::string_view why) {

@@ -74,6 +74,26 @@ std::vector<Done> EntryWriter::put_raw(std::span<const Put> puts) {
   return done;
 }
 
+std::vector<Done> EntryWriter::put_plain(std::span<const PlainPut> puts) {
+  Request request;
+  Changes changes(commands_.announcer());
+  for (const auto& [put, replaces] : puts) {
+    const std::string key = keys_.entry(put.name);
+    changes.add_key([&] { return key; });
+    request.add({"SET", key, put.bytes, replaces ? "XX" : "NX", "PX", milliseconds(put.life)});
+  }
+  const Answer answer = commands_.run("write", request, Purpose::write, changes);
+  if (!answer) return std::vector<Done>(puts.size(), ServerCommands::to_done(answer));
+  std::vector<Done> done;
+  done.reserve(puts.size());
+  for (const Reply& reply : answer.replies) {
+    done.push_back(reply.is_ok()                  ? Done{Done::yes}
+                   : reply.is(Reply::Kind::error) ? commands_.refused("write", reply)
+                                                  : Done{Done::no});
+  }
+  return done;
+}
+
 EntryWriter::Counted EntryWriter::increment(std::string_view name, std::int64_t by, Duration life) {
   const std::string key = keys_.entry(name);
   const std::string amount = std::to_string(by);

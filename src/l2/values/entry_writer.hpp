@@ -28,6 +28,14 @@ class EntryWriter {
   std::vector<Done> put(std::span<const Put> puts, std::span<const std::string> dependencies, Versions* versions);
   std::vector<Done> put_raw(std::span<const Put> puts);
 
+  /// What a load without a lease brings.
+  struct PlainPut {
+    Put put;
+    bool replaces = false;  ///< only if something stands there; else only if nothing does
+  };
+  /// `no` without a reason: it was otherwise.
+  std::vector<Done> put_plain(std::span<const PlainPut> puts);
+
   struct Counted {
     Done done;
     std::int64_t value = 0;

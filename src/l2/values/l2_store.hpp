@@ -22,6 +22,8 @@ class L2Store {
   const KeySpace& keys() const { return commands_.keys(); }
   const ServerClock& clock() const { return commands_.clock(); }
   Announcer& announcer() { return commands_.announcer(); }
+  MissingCommands& missing() { return commands_.missing(); }
+  bool has_scripts() const { return commands_.has_scripts(); }
 
   VersionStore& versions() { return versions_; }
   EntryReader& reader() { return reader_; }

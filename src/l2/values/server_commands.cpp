@@ -70,9 +70,7 @@ void ServerCommands::take_announced(Answer& answer) {
   const Reply& reply = answer.replies.back();
   if (reply.is(Reply::Kind::error) && !reply.means_not_now()) {
     announcer_.refused();
-    const std::string_view before = LastReason::get();
-    refused("announce", reply);
-    LastReason::set(before);
+    missing_.add("PUBLISH", "processes that hear only announcements do not hear of what this one changes", reply.why);
   }
   answer.replies.pop_back();
 }
@@ -97,14 +95,25 @@ std::optional<std::int64_t> time_in(const Reply& reply) {
 /// With the time comes what else is to be known of the server from time to time.
 void ServerCommands::know_time() {
   const TimePoint asked = options_.clock->now();
-  Request request{"TIME"};
+  Request request;
+  if (has_time_.load(std::memory_order_relaxed)) {
+    request.add({"TIME"});
+  } else {
+    request.add({"GET", keys_.probe()});  // never there: for the number of the connection
+  }
   // Those who track are told of listeners; the others look for them here.
   const bool asks_listener = !announcer_.always();
   if (asks_listener) request.add({"GET", keys_.listener()});
   const bool asks_scripts = !has_scripts();
   if (asks_scripts) request.add({"EVAL", "return 1", "1", keys_.probe()});
   const Answer answer = link_.run(request, Purpose::erase);
+  if (answer.fault == Fault::lost && answer.maybe_executed) {
+    constexpr int kOften = 2;
+    if (lost_asking_.fetch_add(1, std::memory_order_relaxed) + 1 >= kOften) find_what_ends_connections();
+    return;
+  }
   if (!answer || answer.replies[0].means_not_now()) return;
+  lost_asking_.store(0, std::memory_order_relaxed);
   if (asks_scripts && answer.replies.back().is(Reply::Kind::integer)) {
     has_scripts_.store(true, std::memory_order_relaxed);
     missing_.remove("EVAL");
@@ -113,14 +122,36 @@ void ServerCommands::know_time() {
   learn_time(answer, asked);
 }
 
+namespace {
+constexpr std::string_view kWithoutTime = "this machine's clock is used, and those of all machines must agree";
+}  // namespace
+
+/// Some proxies do not say that they do not know a command, but end the connection. Which one it was is found out one
+/// by one; that the server is there is seen by what it must know.
+void ServerCommands::find_what_ends_connections() {
+  if (has_time_.load(std::memory_order_relaxed) && ends_connection(Request{"TIME"}, Purpose::read)) {
+    has_time_.store(false, std::memory_order_relaxed);
+    missing_.add("TIME", kWithoutTime, "it ends the connection");
+  }
+  if (ends_connection(Request{"GET", keys_.probe()}, Purpose::erase)) link_.give_up_check();
+  lost_asking_.store(0, std::memory_order_relaxed);
+}
+
+bool ServerCommands::ends_connection(const Request& request, Purpose purpose) {
+  const auto is_lost = [](const Answer& answer) { return answer.fault == Fault::lost && answer.maybe_executed; };
+  return is_lost(link_.run(request, purpose)) && link_.run(Request{"GET", keys_.probe()}, Purpose::read) &&
+         is_lost(link_.run(request, purpose));
+}
+
 void ServerCommands::learn_time(const Answer& answer, TimePoint asked) {
   const Reply& reply = answer.replies[0];
+  if (!has_time_.load(std::memory_order_relaxed)) return clock_.assume(asked, answer.order.connection);
   if (const auto time = time_in(reply)) {
     missing_.remove("TIME");
     return clock_.set(*time, asked, options_.clock->now(), answer.order.connection);
   }
   if (reply.means_never()) {
-    missing_.add("TIME", "this machine's clock is used, and those of all machines must agree", reply.why);
+    missing_.add("TIME", kWithoutTime, reply.why);
   } else {
     refused("time", reply);
   }

@@ -84,6 +84,8 @@ class ServerCommands {
   static void add(Request& request, const Call& call, bool whole);
   void know_time();
   void learn_time(const Answer& answer, TimePoint asked);
+  void find_what_ends_connections();
+  bool ends_connection(const Request& request, Purpose purpose);
   void take_announced(Answer& answer);
 
   const Options options_;
@@ -93,6 +95,8 @@ class ServerCommands {
   Announcer announcer_;
   MissingCommands missing_;
   std::atomic<bool> has_scripts_{true};
+  std::atomic<bool> has_time_{true};  ///< false: to ask for it ends the connection
+  std::atomic<int> lost_asking_{0};   ///< how often in a row the connection ended instead of an answer
   std::atomic<bool> whole_scripts_{false};
 };
 
