@@ -198,7 +198,7 @@ TEST_F(MissingCommandsTest, WithoutScriptsNoLeaseIsLeftBehind) {
 }
 
 /// As twemproxy does, it ends the connection.
-TEST_F(MissingCommandsTest, AServerThatEndsTheConnectionIsLearntToKnow) {
+TEST_F(MissingCommandsTest, AServerThatEndsConnectionsIsUnderstood) {
   server = std::make_unique<RedisServer>();
   const RefusingProxy proxy(
       server->port(),

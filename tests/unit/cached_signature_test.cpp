@@ -43,7 +43,7 @@ struct Quotes {
 };
 
 template <class T>
-struct Box {
+struct Crate {
   static std::size_t f(int n) { return sizeof(T) + static_cast<std::size_t>(n); }
   static std::string g(int n) { return std::to_string(n); }
   template <class U>
@@ -72,11 +72,11 @@ inline void append_key(KeyWriter& key, Interval interval) {
 }
 
 /// Not every one has a text.
-enum class Depth { text, no_text, nothing, number };
-inline void append_key(KeyWriter& key, Depth depth) {
-  if (depth == Depth::text) key(std::string_view("full"), 5);
-  if (depth == Depth::no_text) key(std::string_view());
-  if (depth == Depth::number) key(20);
+enum class Rungs { text, no_text, nothing, number };
+inline void append_key(KeyWriter& key, Rungs depth) {
+  if (depth == Rungs::text) key(std::string_view("full"), 5);
+  if (depth == Rungs::no_text) key(std::string_view());
+  if (depth == Rungs::number) key(20);
 }
 
 }  // namespace signature_test
@@ -140,20 +140,20 @@ TEST(NameOfAFunction, AnonymousNamespacesAreNotInIt) {
   EXPECT_EQ(name(cache.cached<hidden>({})), "hidden");
   EXPECT_EQ(name(cache.cached<hidden_instance<int>>({})), "hidden_instance<int>");
   EXPECT_EQ(name(cache.cached<Hidden::f>({.prefix = "h"})), "f");
-  EXPECT_EQ(name(cache.cached<Box<Hidden>::f>({})), "Box<dsta.cache.(anonymous_namespace).Hidden>.f");
+  EXPECT_EQ(name(cache.cached<Crate<Hidden>::f>({})), "Crate<dsta.cache.(anonymous_namespace).Hidden>.f");
 }
 
 TEST(NameOfAFunction, AMemberOfAClassTemplateHasTheArgumentsOfTheClass) {
   CacheManager cache;
   const auto name = [&](auto wrapper) { return wrapper.cache_info().name; };
-  auto of_int = cache.cached<Box<int>::f>({});
-  auto of_double = cache.cached<Box<double>::f>({});
+  auto of_int = cache.cached<Crate<int>::f>({});
+  auto of_double = cache.cached<Crate<double>::f>({});
   EXPECT_NE(of_int(1), of_double(1));
-  EXPECT_EQ(of_int.key_for(1), "Box<int>.f:1");
-  EXPECT_EQ(of_double.key_for(1), "Box<double>.f:1");
-  EXPECT_EQ(name(cache.cached<Box<std::string>::g>({})), "Box<std.string>.g");
-  EXPECT_EQ(name(cache.cached<Box<int>::h<double>>({})), "Box<int>.h<double>");
-  EXPECT_EQ(name(cache.cached<Box<int>::Inner::f>({})), "Box<int>.Inner.f");
+  EXPECT_EQ(of_int.key_for(1), "Crate<int>.f:1");
+  EXPECT_EQ(of_double.key_for(1), "Crate<double>.f:1");
+  EXPECT_EQ(name(cache.cached<Crate<std::string>::g>({})), "Crate<std.string>.g");
+  EXPECT_EQ(name(cache.cached<Crate<int>::h<double>>({})), "Crate<int>.h<double>");
+  EXPECT_EQ(name(cache.cached<Crate<int>::Inner::f>({})), "Crate<int>.Inner.f");
   EXPECT_EQ(name(cache.cached<Quotes::of<int>>({})), "of<int>")
       << "of a class without arguments its own name is enough";
   EXPECT_EQ(name(cache.cached<text_of>({})), "text_of");
@@ -264,15 +264,15 @@ TEST(TagsOfArguments, AnEnumIsSpelledAsItWritesItsKeys) {
 }
 
 TEST(TagsOfArguments, AnEnumWithoutATextIsAnEmptyOne) {
-  const auto tag = [](Depth depth) {
+  const auto tag = [](Rungs depth) {
     const std::string text[] = {detail::tag_text(depth)};
     return detail::fill_tags({"{0}", "depth:{0}"}, text, 1);
   };
   using Tags = std::vector<std::string>;
-  EXPECT_EQ(tag(Depth::text), (Tags{"full,5", "depth:full,5"}));
-  EXPECT_EQ(tag(Depth::number), (Tags{"20", "depth:20"}));
-  EXPECT_EQ(tag(Depth::no_text), (Tags{"depth:"})) << "as an empty text: what has no name is no tag";
-  EXPECT_EQ(tag(Depth::nothing), (Tags{"depth:"}));
+  EXPECT_EQ(tag(Rungs::text), (Tags{"full,5", "depth:full,5"}));
+  EXPECT_EQ(tag(Rungs::number), (Tags{"20", "depth:20"}));
+  EXPECT_EQ(tag(Rungs::no_text), (Tags{"depth:"})) << "as an empty text: what has no name is no tag";
+  EXPECT_EQ(tag(Rungs::nothing), (Tags{"depth:"}));
 }
 
 TEST(WrapperOfAWrapper, KeepsTheSignature) {
