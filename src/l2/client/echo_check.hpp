@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/nonce.hpp"
@@ -22,13 +24,20 @@ class EchoWay {
     ping,     ///< PING with the word
     nothing,  ///< replies are known by their place alone
   };
+  /// `say` is called once for each way that is refused.
+  explicit EchoWay(std::function<void(By refused)> say = nullptr) : say_(std::move(say)) {}
+
   By by() const { return by_.load(std::memory_order_relaxed); }
-  /// The server refused that way: the next one. True: nobody has noticed it before.
-  bool refused(By by) {
-    return by_.compare_exchange_strong(by, static_cast<By>(static_cast<int>(by) + 1), std::memory_order_relaxed);
+  /// The server refused that way: the next one.
+  void refused(By by) {
+    if (by == By::nothing) return;
+    By now = by;
+    const bool first = by_.compare_exchange_strong(now, static_cast<By>(static_cast<int>(by) + 1));
+    if (first && say_) say_(by);
   }
 
  private:
+  const std::function<void(By refused)> say_;
   std::atomic<By> by_{By::echo};
 };
 

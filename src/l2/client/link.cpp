@@ -22,16 +22,9 @@ std::string_view why_of(Fault fault, const Request& request, const Connection& c
                                  : reason_of(command, connection.why());
 }
 
-void say_check(const LinkOptions& options, EchoWay::By refused) {
-  say(options.log, LogLevel::warning, "{}: {} is refused, so replies are checked {}", endpoint_name(options.address),
-      refused == EchoWay::By::echo ? "ECHO" : "PING",
-      refused == EchoWay::By::echo ? "by PING" : "by their order alone");
-}
-
 /// Runs the request once, and checks that the replies are its own. What came of it is in `answer`; true: a byte of the
 /// request was sent.
-bool run_once(Connection& connection, const Request& request, bool verified, TimePoint deadline, Answer& answer,
-              const LinkOptions& options) {
+bool run_once(Connection& connection, const Request& request, bool verified, TimePoint deadline, Answer& answer) {
   std::optional<EchoCheck> check;
   if (verified) check.emplace(connection.echo_way().by());
   PendingRequest pending(request.commands() + (check ? check->request().commands() : 0));
@@ -51,9 +44,7 @@ bool run_once(Connection& connection, const Request& request, bool verified, Tim
     connection.close_as_corrupt("the echo check failed: replies are out of step");
     answer.fault = Fault::protocol;
   } else {
-    if (verdict == EchoCheck::Verdict::refused && connection.echo_way().refused(check->by())) {
-      say_check(options, check->by());
-    }
+    if (verdict == EchoCheck::Verdict::refused) connection.echo_way().refused(check->by());
     answer.why = {};
     answer.replies = std::move(pending.replies);
     answer.order = pending.order;
@@ -134,7 +125,7 @@ Answer Link::run(const Request& request, Purpose purpose) {
       }
       return answer;
     }
-    const bool sent = run_once(*checkout.connection, request, purpose != Purpose::read, deadline, answer, options_);
+    const bool sent = run_once(*checkout.connection, request, purpose != Purpose::read, deadline, answer);
     if (answer) {
       own.record(checkout, answer.replies);
       return answer;
@@ -146,10 +137,10 @@ Answer Link::run(const Request& request, Purpose purpose) {
   return answer;
 }
 
-void Link::give_up_check() {
+bool Link::give_up_check() {
   EchoWay& way = *state().echo_way;
-  const EchoWay::By by = way.by();
-  if (by != EchoWay::By::nothing && way.refused(by)) say_check(options_, by);
+  way.refused(way.by());
+  return way.by() != EchoWay::By::nothing;
 }
 
 void Link::close() noexcept { state().close(); }

@@ -92,8 +92,9 @@ class Link {
   void close() noexcept;
   /// Ends the connections: a read brought what it cannot have asked for.
   void close_as_corrupt(std::string_view why);
-  /// The server ends connections over the present echo check: the next way is used. See EchoWay.
-  void give_up_check();
+  /// The server ends connections over the present echo check: the next way is used. See EchoWay. False: there
+  /// is none left.
+  bool give_up_check();
   /// False while requests are refused at once.
   bool up() const;
   /// False until a write has succeeded after others failed: what need not be written now had better wait.

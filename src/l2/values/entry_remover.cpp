@@ -47,6 +47,15 @@ class Pace {
   TimePoint begun_{};
 };
 
+/// By the head of an entry, as kRemoveOld does.
+bool is_lease_or_depends_on(std::string_view head, std::string_view epoch) {
+  constexpr std::size_t kVersionAt = 3, kKindAt = 4, kEpochsInFirst = 78, kEpochs = 98;
+  if (!looks_like_envelope(head) || head.size() <= kKindAt) return false;
+  if (head[kKindAt] == 2) return true;
+  const std::size_t at = head[kVersionAt] == 1 ? kEpochsInFirst : kEpochs;
+  return head[kKindAt] == 1 && head.size() >= at + 10 && head[at] == 1 && head.substr(at + 2, 8) == epoch;
+}
+
 bool is_of_another(const EnvelopeView& entry, std::string_view function) {
   bool others = false;
   for (const TagVersion& tag : entry.tags) {
@@ -166,9 +175,11 @@ Done EntryRemover::scan(const std::string& match, const std::function<Done(std::
 Done EntryRemover::heads(std::span<const std::string_view> keys, std::size_t size, std::vector<Reply>& heads) {
   const std::string last = std::to_string(size - 1);
   const ServerCommands::Call call{&kHeads, {keys.begin(), keys.end()}, {last}};
-  Answer answer = commands_.run_calls("remove", std::span(&call, 1), Purpose::erase);
+  Answer answer;
+  if (commands_.has_scripts()) answer = commands_.run_calls("remove", std::span(&call, 1), Purpose::erase);
   if (!answer) return ServerCommands::to_done(answer);
-  if (answer.replies[0].is(Reply::Kind::array) && answer.replies[0].elements.size() == keys.size()) {
+  if (!answer.replies.empty() && answer.replies[0].is(Reply::Kind::array) &&
+      answer.replies[0].elements.size() == keys.size()) {
     heads = std::move(answer.replies[0].elements);
     return {Done::yes};
   }
@@ -288,6 +299,26 @@ Done EntryRemover::remove_old(const KeyPattern& pattern) {
   return done && raw_in_use() ? remove_old_pass(pattern, epoch) : done;
 }
 
+/// What kRemoveOld does. A value that is stored between the look and the removal goes too, which costs a load.
+Done EntryRemover::remove_old_by_commands(std::span<const ServerCommands::Call> calls, const std::string& epoch) {
+  std::vector<std::string_view> keys;
+  for (const auto& call : calls) keys.push_back(call.keys[0]);
+  std::vector<Reply> shown;
+  if (const Done done = heads(keys, kShown, shown); !done) return done;
+  std::vector<std::string_view> words{"UNLINK"};
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const bool stays = shown[i].is(Reply::Kind::nil) ||
+                       (shown[i].is(Reply::Kind::text) && is_lease_or_depends_on(shown[i].text, epoch));
+    if (!stays) words.push_back(keys[i]);
+  }
+  if (words.size() == 1) return {Done::yes};
+  Request request;
+  request.add(words);
+  const Answer answer = commands_.run("remove", request, Purpose::erase);
+  if (!answer) return ServerCommands::to_done(answer);
+  return answer.replies[0].is(Reply::Kind::error) ? commands_.refused("remove", answer.replies[0]) : Done{Done::yes};
+}
+
 Done EntryRemover::remove_old_pass(const KeyPattern& pattern, const std::string& epoch) {
   const auto remove = [&](std::span<const std::string_view> keys) -> Done {
     std::vector<ServerCommands::Call> calls;
@@ -296,6 +327,7 @@ Done EntryRemover::remove_old_pass(const KeyPattern& pattern, const std::string&
       if (pattern.concerns(keys_.parse(key).name)) calls.push_back({&kRemoveOld, {std::string(key)}, {epoch}});
     }
     if (calls.empty()) return {Done::yes};
+    if (!commands_.has_scripts()) return remove_old_by_commands(calls, epoch);
     const Answer answer = commands_.run_calls("remove", calls, Purpose::erase);
     if (!answer) return ServerCommands::to_done(answer);
     for (const Reply& reply : answer.replies) {

@@ -94,6 +94,11 @@ std::optional<std::int64_t> time_in(const Reply& reply) {
 
 /// With the time comes what else is to be known of the server from time to time.
 void ServerCommands::know_time() {
+  constexpr int kOften = 2;
+  if (lost_asking_.load(std::memory_order_relaxed) >= kOften) {
+    if (!find_what_ends_connections()) return;
+    lost_asking_.store(0, std::memory_order_relaxed);
+  }
   const TimePoint asked = options_.clock->now();
   Request request;
   if (has_time_.load(std::memory_order_relaxed)) {
@@ -108,8 +113,7 @@ void ServerCommands::know_time() {
   if (asks_scripts) request.add({"EVAL", "return 1", "1", keys_.probe()});
   const Answer answer = link_.run(request, Purpose::erase);
   if (answer.fault == Fault::lost && answer.maybe_executed) {
-    constexpr int kOften = 2;
-    if (lost_asking_.fetch_add(1, std::memory_order_relaxed) + 1 >= kOften) find_what_ends_connections();
+    lost_asking_.fetch_add(1, std::memory_order_relaxed);
     return;
   }
   if (!answer || answer.replies[0].means_not_now()) return;
@@ -127,20 +131,29 @@ constexpr std::string_view kWithoutTime = "this machine's clock is used, and tho
 }  // namespace
 
 /// Some proxies do not say that they do not know a command, but end the connection. Which one it was is found out one
-/// by one; that the server is there is seen by what it must know.
-void ServerCommands::find_what_ends_connections() {
-  if (has_time_.load(std::memory_order_relaxed) && ends_connection(Request{"TIME"}, Purpose::read)) {
+/// by one. False: the server did not answer anything else either, so it is not known.
+bool ServerCommands::find_what_ends_connections() {
+  bool known = true;
+  if (has_time_.load(std::memory_order_relaxed) && ends_connection(Request{"TIME"}, Purpose::read, known)) {
     has_time_.store(false, std::memory_order_relaxed);
     missing_.add("TIME", kWithoutTime, "it ends the connection");
   }
-  if (ends_connection(Request{"GET", keys_.probe()}, Purpose::erase)) link_.give_up_check();
-  lost_asking_.store(0, std::memory_order_relaxed);
+  while (ends_connection(Request{"GET", keys_.probe()}, Purpose::erase, known) && link_.give_up_check()) {
+  }
+  return known;
 }
 
-bool ServerCommands::ends_connection(const Request& request, Purpose purpose) {
-  const auto is_lost = [](const Answer& answer) { return answer.fault == Fault::lost && answer.maybe_executed; };
-  return is_lost(link_.run(request, purpose)) && link_.run(Request{"GET", keys_.probe()}, Purpose::read) &&
-         is_lost(link_.run(request, purpose));
+/// Twice, between requests that the server answers: it is not that it is restarting.
+bool ServerCommands::ends_connection(const Request& request, Purpose purpose, bool& known) {
+  const auto answers = [&] {
+    known = known && link_.run(Request{"GET", keys_.probe()}, Purpose::read);
+    return known;
+  };
+  const auto is_lost = [&] {
+    const Answer answer = link_.run(request, purpose);
+    return answer.fault == Fault::lost && answer.maybe_executed;
+  };
+  return answers() && is_lost() && answers() && is_lost() && answers();
 }
 
 void ServerCommands::learn_time(const Answer& answer, TimePoint asked) {

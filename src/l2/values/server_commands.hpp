@@ -84,8 +84,8 @@ class ServerCommands {
   static void add(Request& request, const Call& call, bool whole);
   void know_time();
   void learn_time(const Answer& answer, TimePoint asked);
-  void find_what_ends_connections();
-  bool ends_connection(const Request& request, Purpose purpose);
+  bool find_what_ends_connections();
+  bool ends_connection(const Request& request, Purpose purpose, bool& known);
   void take_announced(Answer& answer);
 
   const Options options_;

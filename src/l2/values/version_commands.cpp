@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/nonce.hpp"
+#include "base/random_word.hpp"
 #include "l2/values/life_text.hpp"
 #include "l2/values/version_store.hpp"
 
@@ -20,10 +21,12 @@ namespace {
 
 /// Raises that were crossed by others in a row: then something else is wrong.
 constexpr int kCrossed = 16;
+/// In microseconds; none that matters beside the time.
+constexpr std::uint64_t kRandomPart = 4096;
 
 /// What one version's keys hold: the version, the clock, and the copy where there is one.
 struct Held {
-  std::string version_text, clock_text, copy_text;
+  std::string version_text = {}, clock_text = {}, copy_text = {};
   std::int64_t life = -1;  ///< PTTL of the version
 
   std::optional<Version> version() const {
@@ -107,12 +110,14 @@ bool VersionStore::need_by_commands(std::span<const Needed> needed, Versions& ve
   return true;
 }
 
-/// SET says what it has replaced. Where that is not what was looked at, another process has raised it, perhaps to the
-/// same number, and it is raised once more: what was stored between the two counts no more either. The clock is told of
-/// this raise alone: readers take what they do not find listed there for raised.
+/// SET says what it has replaced. Where that is not what was looked at, another process has raised it meanwhile, and
+/// it is raised once more, above both: what was stored between the two counts no more either, and what the other one
+/// removed stays so. Numbers have a random part, so that none comes twice by that. The clock is told of this raise
+/// alone: readers take what they do not find listed there for raised.
 Done VersionStore::raise_by_commands(std::string_view dependency, bool hard) {
   const std::vector<std::string> keys = keys_of(dependency);
   const bool for_ever = is_kept_for_ever(dependency);
+  std::uint64_t above = 0;
   for (int attempt = 0; attempt < kCrossed; ++attempt) {
     Request look;
     add_mget(look, keys);
@@ -123,8 +128,8 @@ Done VersionStore::raise_by_commands(std::string_view dependency, bool hard) {
       return commands_.refused("invalidate", looked.replies[0]);
     }
     const auto old = held.version();
-    const std::uint64_t raised =
-        std::max({(old ? old->expired : 0) + 1, held.clock() + 1, number(commands_.own_time())});
+    above = std::max({above, old ? old->expired : 0, held.clock()});
+    const std::uint64_t raised = std::max(above + 1, number(commands_.own_time())) + random_word() % kRandomPart;
     const std::string high = std::to_string(raised);
     const std::string text = (hard || !old ? high : std::to_string(old->removed)) + " " + high;
     const std::string clock_text = high + " " + high + "-" + VersionClock::hash_of(dependency);
@@ -148,7 +153,12 @@ Done VersionStore::raise_by_commands(std::string_view dependency, bool hard) {
     for (const Reply& reply : answer.replies) {
       if (reply.is(Reply::Kind::error)) return commands_.refused("invalidate", reply);
     }
-    if (answer.replies[0].text == held.clock_text && answer.replies[1].text == held.version_text) return {Done::yes};
+    const Reply& old_clock = answer.replies[0];
+    const Reply& old_version = answer.replies[1];
+    if (old_clock.text == held.clock_text && old_version.text == held.version_text) return {Done::yes};
+    above = std::max(above, Held{.clock_text = old_clock.text}.clock());
+    if (const auto crossed = parse_version(old_version.text)) above = std::max(above, crossed->expired);
+    hard = true;
   }
   return {Done::no, "other processes raise the version all the time"};
 }
