@@ -1,5 +1,6 @@
 #include "l2/tracking/channel.hpp"
 
+#include <fmt/format.h>
 #include <poll.h>
 
 #include <algorithm>
@@ -156,6 +157,8 @@ void Channel::State::check_data_connection() {
 }
 
 void Channel::State::start_check(TimePoint now) {
+  // A probe is a write to the server: while it lets those wait, all reads would wait behind it.
+  if (!registration.tracks() && data.refuses_writes()) return heartbeat.check_again(now + options.ping_period);
   moved = registered->moved();
   heartbeat.check_begun(now);
   if (!registration.tracks()) new_probe(now);
