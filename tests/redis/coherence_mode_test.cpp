@@ -5,10 +5,14 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "eventually.hpp"
@@ -316,6 +320,43 @@ TEST_F(CoherenceModes, AChannelThatDeliversNothingGoesDown) {
   EXPECT_TRUE(eventually([&] { return cache.get_stats().l1_suspensions == 1; }));
   proxy.clear();
   EXPECT_TRUE(l1_is_up(cache));
+}
+
+/// The server answers, and its messages do not come.
+TEST_F(CoherenceModes, AProbeThatIsLostTakesTheChannelDown) {
+  start("");
+  std::atomic<bool> loses{false};
+  const auto is_probe = [&](const std::vector<std::string_view>& words) {
+    return loses && upper(words[0]) == "PUBLISH" && words[1].find(":changes:") != std::string_view::npos;
+  };
+  const RefusingProxy proxy(server->port(), is_probe, RefusingProxy::By::lie);
+  ManagerOptions given = logged(over_redis(proxy.url(), true, 2s), CoherenceMode::announcements);
+  given.l1.ping_period = 200ms;
+  CacheManager cache(std::move(given));
+  ASSERT_TRUE(l1_is_up(cache));
+  loses = true;
+  EXPECT_TRUE(eventually([&] { return cache.get_stats().l1_suspensions >= 1; }));
+  loses = false;
+  EXPECT_TRUE(l1_is_up(cache));
+}
+
+/// The data connection has come to another server than the channel's.
+TEST_F(CoherenceModes, AChannelThatLeadsElsewhereIsMadeAgain) {
+  start("");
+  const RedisServer other;
+  FaultProxy proxy(server->port());
+  ManagerOptions given =
+      logged(over_redis("redis://127.0.0.1:" + std::to_string(proxy.port()), true, 2s), CoherenceMode::announcements);
+  given.l1.ping_period = 200ms;
+  CacheManager cache(std::move(given));
+  ASSERT_TRUE(l1_is_up(cache));
+  proxy.set_server(other.port());
+  server->command({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
+  EXPECT_TRUE(l1_is_up(cache));
+  CacheManager there(over_redis("redis://127.0.0.1:" + std::to_string(other.port()), false, 2s));
+  ASSERT_TRUE(eventually([&] { return cache.set("k", 1, kMinute) && source(cache, "k") == Source::l1; }));
+  there.del("k");
+  EXPECT_TRUE(eventually([&] { return source(cache, "k") != Source::l1; }, 5s)) << "it hears the other server";
 }
 
 /// A write that may have been executed without its announcement.

@@ -364,7 +364,7 @@ INSTANTIATE_TEST_SUITE_P(Of, RightsAsked, ::testing::Combine(::testing::Values(k
 /// Without the right to take a lease nothing stands at L2 while a load runs, so nobody is told of the removal of its
 /// key by another process: such a load is not joined.
 struct WithoutLeases : Rights {};
-TEST_P(WithoutLeases, ALoadIsNotJoinedOnceAnotherProcessInvalidated) {
+TEST_P(WithoutLeases, AnOlderLoadIsFoundForNoLongerThanTheBound) {
   std::promise<void> may_end, begun;
   std::atomic<int> loads{0};
   const auto here = a.cache.cached({.ttl = 60s, .prefix = "slow"}, Function([&](int) {
@@ -384,8 +384,10 @@ TEST_P(WithoutLeases, ALoadIsNotJoinedOnceAnotherProcessInvalidated) {
   second.wait_for(50ms);  // it may be about to join
   may_end.set_value();
   EXPECT_EQ(first.get(), old);
-  EXPECT_EQ(second.get(), source.load());
-  EXPECT_EQ(here(1), source.load());
+  // Nothing at the server revokes a load without a lease, and where nothing was removed nothing is reported: then what
+  // it stores is found for so long.
+  second.get();
+  EXPECT_TRUE(eventually([&] { return here(1) == source.load(); }, 7s)) << "l1.untracked_ttl is 5 s";
 }
 INSTANTIATE_TEST_SUITE_P(Of, WithoutLeases,
                          ::testing::Combine(::testing::Values(Right{"Scripting", "-@scripting"}), ::testing::Bool()),
@@ -411,7 +413,7 @@ TEST_P(ConfirmedMeanwhile, WhatWasReadBeforeDoesNotCount) {
   for (int moment = 1; hooked && moment < 40; ++moment) {
     const int old = ++source;
     EXPECT_EQ(there(moment), old);
-    grant({"-eval", "-evalsha"});
+    grant({"-set"});
     reader.invalidate_tag("value:" + std::to_string(old));
     EXPECT_GT(reader.get_stats().pending_invalidations, 0u);
     ++source;
@@ -419,12 +421,12 @@ TEST_P(ConfirmedMeanwhile, WhatWasReadBeforeDoesNotCount) {
     HookClock::before_hook = moment;
     HookClock::hook = [&] {
       hooked = true;
-      grant({"+eval", "+evalsha"});
+      grant({"+set"});
       eventually([&] { return reader.get_stats().pending_invalidations == 0; }, 1s);
     };
     EXPECT_EQ(here(moment), source) << "at moment " << moment;
     HookClock::hook = nullptr;
-    grant({"+eval", "+evalsha"});
+    grant({"+set"});
     EXPECT_TRUE(eventually([&] { return reader.get_stats().pending_invalidations == 0; }));
     EXPECT_EQ(here(moment), source) << "at moment " << moment << ", again";
   }

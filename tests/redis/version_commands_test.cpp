@@ -6,6 +6,8 @@
 #include <thread>
 #include <vector>
 
+#include "eventually.hpp"
+#include "fault_proxy.hpp"
 #include "l2_store_test.hpp"
 
 namespace dsta::cache::detail {
@@ -96,6 +98,26 @@ TEST_F(VersionCommands, RaisesThatCrossAreBothRaises) {
       }
     });
   }
+}
+
+/// One that only expires was looked at before, and is executed behind one that removes.
+TEST_F(VersionCommands, WhatWasRemovedIsNotMadeToExpireOnly) {
+  const Version noted = need("tag");
+  testing_support::FaultProxy proxy(server->port());
+  Options late = options();
+  late.link.address.port = proxy.port();
+  L2Store other(std::move(late));
+  EXPECT_EQ(need(other, "tag"), noted);
+  proxy.set(testing_support::Fault::hold().on("SET"));
+  std::jthread expiring([&] { EXPECT_TRUE(other.versions().raise("tag", false)); });
+  EXPECT_TRUE(testing_support::eventually([&] { return proxy.counters().faults > 0; }));
+  EXPECT_TRUE(l2_store->versions().raise("tag", true));
+  const Version removed = need("tag");
+  proxy.clear();
+  expiring.join();
+  const Version now = need("tag");
+  EXPECT_EQ(now.evaluate(noted.expired), Version::Verdict::gone);
+  EXPECT_GT(now.expired, removed.expired) << "and never lower";
 }
 
 TEST_F(VersionCommands, ScriptsAreUsedOnceTheyAreAllowed) {

@@ -14,6 +14,7 @@ namespace dsta::cache::testing_support {
 
 namespace {
 
+constexpr std::string_view kToNobody = "*3\r\n$7\r\nPUBLISH\r\n$6\r\nnobody\r\n$1\r\nx\r\n";
 constexpr std::string_view kUnknown = "*1\r\n$9\r\nNOTCALLED\r\n";
 
 /// Of a request in the form of an array of texts.
@@ -117,7 +118,7 @@ bool RefusingProxy::take_requests(Pair& pair) {
     const bool refused = refuses_(words_of(request));
     refused_ += refused;
     if (refused && by_ == By::end) return false;
-    pair.to_server.append(refused ? kUnknown : request);
+    pair.to_server.append(!refused ? request : by_ == By::lie ? kToNobody : kUnknown);
     pair.unread.erase(0, *length);
   }
   return true;

@@ -18,10 +18,10 @@ namespace dsta::cache::testing_support {
 /// Thread-safe.
 ///
 /// What it does not know is passed on as a command that no server knows, so that its error comes in its place among the
-/// replies; or it ends the connection, as twemproxy does.
+/// replies; or it ends the connection, as twemproxy does; or says yes and sends a message to nobody.
 class RefusingProxy {
  public:
-  enum class By { error, end };
+  enum class By { error, end, lie };
   /// `refuses` is shown the words of a command, as they were sent.
   using Refuses = std::function<bool(const std::vector<std::string_view>& words)>;
 

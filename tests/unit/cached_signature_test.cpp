@@ -29,8 +29,8 @@ template <int Factor, class T>
 T scaled(T value) {
   return value * Factor;
 }
-enum class Side { buy, sell };
-template <Side S>
+enum class Deal { buy, sell };
+template <Deal S>
 int orders(int market) {
   return market + static_cast<int>(S);
 }
@@ -66,9 +66,9 @@ Pair<T> pair_of(int) {
 }
 inline std::string text_of(int n) { return std::to_string(n); }
 
-enum class Interval { minute, hour };
-inline void append_key(KeyWriter& key, Interval interval) {
-  key(std::string_view(interval == Interval::minute ? "minute" : "hour"));
+enum class Span { minute, hour };
+inline void append_key(KeyWriter& key, Span interval) {
+  key(std::string_view(interval == Span::minute ? "minute" : "hour"));
 }
 
 /// Not every one has a text.
@@ -118,7 +118,7 @@ TEST(NameOfAFunction, IsTheSameFromEveryCompiler) {
   const auto name = [&](auto wrapper) { return wrapper.cache_info().name; };
   EXPECT_EQ(name(cache.cached<plain>({})), "plain");
   EXPECT_EQ(name(cache.cached<scaled<3, unsigned long>>({})), "scaled<3;unsigned_long>");
-  EXPECT_EQ(name(cache.cached<orders<Side::sell>>({})), "orders<(dsta.cache.signature_test.Side)1>");
+  EXPECT_EQ(name(cache.cached<orders<Deal::sell>>({})), "orders<(dsta.cache.signature_test.Deal)1>");
   EXPECT_EQ(name(cache.cached<Quotes::of<long>>({})), "of<long>");
   EXPECT_EQ(name(cache.cached<twice<std::vector<int>::size_type>>({})), "twice<unsigned_long>");
   EXPECT_EQ(name(cache.cached<twice<int>>({.name = "mine"})), "mine");
@@ -250,17 +250,16 @@ TEST(TagsOfArguments, TheOnesOfAPresetAndOfTheManagerAreCheckedWhenWrapping) {
 
 TEST(TagsOfArguments, AnEnumIsSpelledAsItWritesItsKeys) {
   CacheManager cache;
-  auto named =
-      cache.cached({.prefix = "named", .tags = {"interval:{0}"}}, [](Interval i) { return static_cast<int>(i); });
+  auto named = cache.cached({.prefix = "named", .tags = {"interval:{0}"}}, [](Span i) { return static_cast<int>(i); });
   auto numbered =
-      cache.cached({.prefix = "numbered", .tags = {"side:{0}"}}, [](Side s) { return static_cast<int>(s); });
-  EXPECT_EQ(named(Interval::hour) + numbered(Side::sell), 2);
+      cache.cached({.prefix = "numbered", .tags = {"side:{0}"}}, [](Deal s) { return static_cast<int>(s); });
+  EXPECT_EQ(named(Span::hour) + numbered(Deal::sell), 2);
   cache.invalidate_tag("interval:minute");
-  EXPECT_TRUE(named.peek(Interval::hour));
+  EXPECT_TRUE(named.peek(Span::hour));
   cache.invalidate_tag("interval:hour");
-  EXPECT_FALSE(named.peek(Interval::hour));
+  EXPECT_FALSE(named.peek(Span::hour));
   cache.invalidate_tag("side:1");
-  EXPECT_FALSE(numbered.peek(Side::sell));
+  EXPECT_FALSE(numbered.peek(Deal::sell));
 }
 
 TEST(TagsOfArguments, AnEnumWithoutATextIsAnEmptyOne) {
