@@ -155,7 +155,7 @@ std::vector<PutOutcome> L2Cache::write(std::vector<NodeRef>& nodes, const EntryT
   };
   const bool keep = coherence().fills(terms);
   std::vector<std::string> names;  // the nodes may be gone by then
-  if (l2_store().announcer().on()) {
+  if (l2_store().announces()) {
     for (const NodeRef& node : nodes) names.emplace_back(node->name());
   }
   SendOrder order;

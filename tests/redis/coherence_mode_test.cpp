@@ -352,6 +352,7 @@ TEST_F(CoherenceModes, AChannelThatLeadsElsewhereIsMadeAgain) {
   ASSERT_TRUE(l1_is_up(cache));
   proxy.set_server(other.port());
   server->command({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
+  EXPECT_TRUE(eventually([&] { return cache.get_stats().l1_suspensions >= 1; }));
   EXPECT_TRUE(l1_is_up(cache));
   CacheManager there(over_redis("redis://127.0.0.1:" + std::to_string(other.port()), false, 2s));
   ASSERT_TRUE(eventually([&] { return cache.set("k", 1, kMinute) && source(cache, "k") == Source::l1; }));

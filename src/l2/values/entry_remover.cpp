@@ -70,7 +70,7 @@ Done EntryRemover::remove(std::string_view name, Found& before) {
   const std::string key = keys_.entry(name);
   Request request;
   request.add({"GET", key}).add({"UNLINK", key, keys_.raw_lease(name)});
-  Changes changes(commands_.announcer());
+  Changes changes = commands_.changes();
   changes.add_key([&] { return key; });
   Answer answer = commands_.run("remove", request, Purpose::erase, changes);
   if (!answer) return ServerCommands::to_done(answer);
@@ -82,7 +82,7 @@ Done EntryRemover::remove(std::string_view name, Found& before) {
 Done EntryRemover::remove_many(std::span<const std::string_view> names) {
   if (names.empty()) return {Done::yes};
   std::vector<std::string> keys{"UNLINK"};
-  Changes changes(commands_.announcer());
+  Changes changes = commands_.changes();
   for (const auto name : names) {
     keys.push_back(keys_.entry(name));
     changes.add_key([&] { return keys.back(); });
@@ -105,7 +105,7 @@ void EntryRemover::remove_each(std::span<Erasure> erasures, Versions& versions) 
   std::vector<std::string> leases{"UNLINK"};
   for (const Erasure& erasure : erasures) leases.push_back(keys_.raw_lease(erasure.name));
   request.add(std::vector<std::string_view>(leases.begin(), leases.end()));
-  Changes changes(commands_.announcer());
+  Changes changes = commands_.changes();
   for (const Erasure& erasure : erasures) {
     const std::string key = keys_.entry(erasure.name);
     changes.add_key([&] { return key; });
@@ -277,7 +277,7 @@ Done EntryRemover::remove_matching(const KeyPattern& pattern,
 /// By the globs, not the keys that were found: where L2 has evicted an entry, L1 of a process that only hears
 /// announcements may still have it.
 Done EntryRemover::announce(const KeyPattern& pattern) {
-  Changes changes(commands_.announcer());
+  Changes changes = commands_.changes();
   if (!changes) return {Done::yes};
   for (const std::string& glob : pattern.globs()) changes.add_glob(glob);
   Request nothing_else;

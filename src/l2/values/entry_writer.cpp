@@ -23,7 +23,7 @@ void add_set(Request& request, std::string_view key, std::string_view bytes, Dur
 std::vector<Done> EntryWriter::put(std::span<const Put> puts, std::span<const std::string> dependencies,
                                    Versions* versions) {
   Request request;
-  Changes changes(commands_.announcer());
+  Changes changes = commands_.changes();
   for (const Put& put : puts) {
     add_set(request, keys_.entry(put.name), put.bytes, put.life);
     changes.add_key([&] { return keys_.entry(put.name); });
@@ -57,7 +57,7 @@ std::vector<Done> EntryWriter::put(std::span<const Put> puts, std::span<const st
 std::vector<Done> EntryWriter::put_raw(std::span<const Put> puts) {
   if (puts.empty()) return {};
   Request request;
-  Changes changes(commands_.announcer());
+  Changes changes = commands_.changes();
   for (const Put& put : puts) {
     add_set(request, keys_.entry(put.name), put.bytes, put.life);
     request.add({"UNLINK", keys_.raw_lease(put.name)});  // a load that is running is older
@@ -76,7 +76,7 @@ std::vector<Done> EntryWriter::put_raw(std::span<const Put> puts) {
 
 std::vector<Done> EntryWriter::put_plain(std::span<const PlainPut> puts) {
   Request request;
-  Changes changes(commands_.announcer());
+  Changes changes = commands_.changes();
   for (const auto& [put, replaces] : puts) {
     const std::string key = keys_.entry(put.name);
     changes.add_key([&] { return key; });
@@ -105,7 +105,7 @@ EntryWriter::Counted EntryWriter::increment(std::string_view name, std::int64_t 
     request.add({"MULTI"}).add({"SET", key, "0", "NX", "PX", milliseconds(life)}).add({"INCRBY", key, amount});
     request.add({"EXEC"});
   }
-  Changes changes(commands_.announcer());
+  Changes changes = commands_.changes();
   changes.add_key([&] { return key; });
   Answer answer = commands_.run("increment", request, Purpose::write, changes);
   Counted counted;

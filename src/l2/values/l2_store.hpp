@@ -22,6 +22,8 @@ class L2Store {
   const KeySpace& keys() const { return commands_.keys(); }
   const ServerClock& clock() const { return commands_.clock(); }
   Announcer& announcer() { return commands_.announcer(); }
+  /// Changes are announced.
+  bool announces() { return bool(commands_.changes()); }
   MissingCommands& missing() { return commands_.missing(); }
   bool has_scripts() const { return commands_.has_scripts(); }
 

@@ -91,7 +91,7 @@ std::vector<Done> outcomes(ServerCommands& commands, const Answer& answer, std::
 /// `calls` are those of `replaces`, of entries or of raw values.
 template <class Replaces>
 std::vector<Done> LeaseStore::run_replaces(const Replaces& replaces, std::vector<ServerCommands::Call>& calls) {
-  Changes changes(commands_.announcer());
+  Changes changes = commands_.changes();
   bool changes_any = false;
   for (std::size_t i = 0; i < calls.size(); ++i) {
     if (replaces[i].action != EntryAction::set && replaces[i].action != EntryAction::remove) continue;

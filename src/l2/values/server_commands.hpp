@@ -40,6 +40,12 @@ class ServerCommands {
   const KeySpace& keys() const { return keys_; }
   const ServerClock& clock() const { return clock_; }
   Announcer& announcer() { return announcer_; }
+  /// To be announced behind a request that is about to be made. What is to be known of the server is asked for before:
+  /// also the first change of a process is heard by those who listen.
+  Changes changes() {
+    if (clock_.due()) know_time();
+    return Changes(announcer_);
+  }
   MissingCommands& missing() { return missing_; }
   /// The server runs scripts, as far as is known. Where it does not, that is asked again with its time.
   bool has_scripts() const { return has_scripts_.load(std::memory_order_relaxed); }

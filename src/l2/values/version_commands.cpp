@@ -145,7 +145,7 @@ Done VersionStore::raise_by_commands(std::string_view dependency, bool hard) {
       if (held.life != -1) raise.add({"PEXPIRE", keys[0], std::to_string(std::max(held.life, least))});
     }
     raise.add({"SET", notice, "", "PX", "1000"});
-    Changes changes(commands_.announcer());
+    Changes changes = commands_.changes();
     changes.add_key([&] { return notice; });
     const Answer answer = commands_.run("invalidate", raise, Purpose::erase, changes);
     memory_->forget(dependency);

@@ -181,7 +181,7 @@ Done VersionStore::raise(std::string_view dependency, bool hard) {
     add_call(request, kRaiseVersion, whole, key_words, arguments);
     const std::string notice = keys_.notice(token, dependency);
     request.add({"SET", notice, "", "PX", "1000"});
-    Changes changes(commands_.announcer());
+    Changes changes = commands_.changes();
     changes.add_key([&] { return notice; });
     const Answer answer = commands_.run("invalidate", request, Purpose::erase, changes);
     memory_->forget(dependency);
