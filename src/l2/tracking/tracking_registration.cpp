@@ -114,7 +114,8 @@ Answer run_on(Connection& connection, const Request& request, TimePoint deadline
 std::string_view remedy_for(std::string_view message) {
   if (message.find("NOPERM") == std::string_view::npos) return {};
   return " (the ACL of the user must allow +client|id +client|tracking +client|getredir +subscribe +ping, the channel "
-         "&__redis__:invalidate, and writing keys of the namespace)";
+         "&__redis__:invalidate, and writing keys of the namespace; without tracking +subscribe +publish +ping and the "
+         "channels &SPACE:changes*)";
 }
 
 }  // namespace detail
