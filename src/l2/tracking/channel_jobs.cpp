@@ -101,6 +101,8 @@ void Channel::State::advance() {
 void Channel::State::start_connect(TimePoint now) {
   retry.connect = retry.after(now);
   registration = {.mode = choice.next(), .prefix = options.prefix, .process = options.process};
+  // Two attempts were made then.
+  if (choice.is_second(registration.mode)) retry.connect = retry.after(retry.connect);
   worker.prepare({.kind = JobKind::connect});
   move(Event::connect_started);
   const TimePoint deadline = saturating_add(Clock::now(), data.options().connect_timeout);

@@ -30,6 +30,8 @@ class ModeChoice {
     if (now == first()) refusal_.clear();
     return now;
   }
+  /// It follows an attempt with another one, without a pause.
+  bool is_second(CoherenceMode mode) const { return mode != first(); }
   void came_up() { ended_ = unreported_ = 0; }
 
   /// The server does not offer what the connection asked for. One that ends the connection instead of saying so (it may
