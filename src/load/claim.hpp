@@ -21,14 +21,14 @@ struct Claim {
     none,   ///< by none: L2 is out of reach or not to be used, and the value is stored nowhere it could be wrong
     entry,  ///< as long as the lease, or the value to be replaced, of `generation` stands in the entry's place
     raw,    ///< as long as the lease beside the raw value stands
-    /// Where the server runs no scripts: by none either, but the value is stored for a short time, if what stands in
-    /// its place is there (`replaces`), or nothing is.
+    /// Where the server runs no scripts: `mark` stands in the entry's place, which counts for nobody, and whatever
+    /// invalidates the entry takes it away; or the value that is to be replaced stands there (`replaces`).
     plain,
   };
   Kind kind = Kind::none;
   LeaseToken generation{};
   std::uint32_t order = 0;
-  std::string mark = {};   ///< of a value without a generation
+  std::string mark = {};   ///< of a value without a generation; or see Kind::plain
   LeaseHold hold = {};     ///< the lease, or the value that must not run out meanwhile
   LeaseHold refresh = {};  ///< the lease that keeps others from refreshing
   bool replaces = false;   ///< see Kind::plain

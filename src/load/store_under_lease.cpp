@@ -151,15 +151,16 @@ bool LeaseCoordinator::note_failed(const Flight& flight, const Claim& claim, Pre
   return failed;
 }
 
-/// Without a lease nothing at L2 revokes the load: what this process has heard does, and what it has not heard is
-/// bounded by the value's life there.
+/// Where a value is to be replaced, only its removal revokes the load at L2, and a change that this process has heard
+/// of here. A change that it has not heard of is overwritten: the value's life is the bound.
 void LeaseCoordinator::request_plain_store(std::size_t i, const OwnedLoads& owned, const LoadSpec& spec, Prepared& mine,
                                            Loaded& loaded, Duration took, Requests& requests) {
   const Claim& claim = owned.claims[i];
   const Flight& flight = *owned.flights[i];
-  if (context_.store.fenced(flight) || context_.store.revoked(flight)) {
+  if (context_.store.fenced(flight) || (claim.replaces && context_.store.revoked(flight))) {
     mine.revoked = mine.revoked || mine.landing.replace_by;
     mine.landing = {};
+    if (!claim.replaces && !context_.store.revoked(flight)) remove_mark(flight);
     return;
   }
   if (mine.landing.replace_by) limit_life(*mine.landing.replace_by);
@@ -168,12 +169,22 @@ void LeaseCoordinator::request_plain_store(std::size_t i, const OwnedLoads& owne
   if (action != EntryAction::set) {
     mine.landing.replace_by.reset();
     note_failed(flight, claim, mine);
-    if (claim.replaces) owe_removal(flight, mine);
+    if (claim.replaces) {
+      owe_removal(flight, mine);
+    } else {
+      remove_mark(flight);
+    }
     return;
   }
   requests.plain.push_back(
-      {{flight.name, std::move(bytes), l2_.physical_life(mine.landing.replace_by->stale_until)}, claim.replaces});
+      {{flight.name, std::move(bytes), l2_.physical_life(mine.landing.replace_by->stale_until)}, claim.mark});
   requests.of_plain.push_back({i, true});
+}
+
+/// So that the next load can store. What stands there by now goes as well, which costs a load.
+void LeaseCoordinator::remove_mark(const Flight& flight) const {
+  const std::string_view name = flight.name;
+  l2_store().remover().remove_many({&name, 1});
 }
 
 void LeaseCoordinator::limit_life(Node& node) const {

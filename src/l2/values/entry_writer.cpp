@@ -77,21 +77,44 @@ std::vector<Done> EntryWriter::put_raw(std::span<const Put> puts) {
 std::vector<Done> EntryWriter::put_plain(std::span<const PlainPut> puts) {
   Request request;
   Changes changes = commands_.changes();
-  for (const auto& [put, replaces] : puts) {
+  for (const auto& [put, in_place_of] : puts) {
     const std::string key = keys_.entry(put.name);
     changes.add_key([&] { return key; });
-    request.add({"SET", key, put.bytes, replaces ? "XX" : "NX", "PX", milliseconds(put.life)});
+    const std::string life = milliseconds(put.life);
+    if (in_place_of.empty()) {
+      request.add({"SET", key, put.bytes, "XX", "PX", life});
+    } else {
+      request.add({"SET", key, put.bytes, "XX", "GET", "PX", life});
+    }
   }
   const Answer answer = commands_.run("write", request, Purpose::write, changes);
   if (!answer) return std::vector<Done>(puts.size(), ServerCommands::to_done(answer));
   std::vector<Done> done;
-  done.reserve(puts.size());
-  for (const Reply& reply : answer.replies) {
-    done.push_back(reply.is_ok()                  ? Done{Done::yes}
-                   : reply.is(Reply::Kind::error) ? commands_.refused("write", reply)
-                                                  : Done{Done::no});
+  std::vector<std::string> overwritten;
+  for (std::size_t i = 0; i < puts.size(); ++i) {
+    const Reply& reply = answer.replies[i];
+    const bool stored = puts[i].in_place_of.empty() ? reply.is_ok() : reply.text == puts[i].in_place_of;
+    if (reply.is(Reply::Kind::error)) {
+      done.push_back(commands_.refused("write", reply));
+    } else {
+      done.push_back({stored ? Done::yes : Done::no});
+      if (!stored && !reply.is(Reply::Kind::nil)) overwritten.push_back(keys_.entry(puts[i].put.name));
+    }
   }
+  if (!overwritten.empty()) unlink(overwritten);
   return done;
+}
+
+void EntryWriter::unlink(std::span<const std::string> keys) {
+  std::vector<std::string_view> words{"UNLINK"};
+  Changes changes = commands_.changes();
+  for (const std::string& key : keys) {
+    words.emplace_back(key);
+    changes.add_key([&] { return key; });
+  }
+  Request request;
+  request.add(words);
+  commands_.run("write", request, Purpose::erase, changes);
 }
 
 EntryWriter::Counted EntryWriter::increment(std::string_view name, std::int64_t by, Duration life) {
