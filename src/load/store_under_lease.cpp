@@ -151,13 +151,13 @@ bool LeaseCoordinator::note_failed(const Flight& flight, const Claim& claim, Pre
   return failed;
 }
 
-/// Where a value is to be replaced, only its removal revokes the load at L2, and a change that this process has heard
-/// of here. A change that it has not heard of is overwritten: the value's life is the bound.
+/// What another process has put there since the loader began stays where this one has heard of it. Else the mark that
+/// is gone shows it when it is too late to leave it, and where a value is replaced nothing does: its life is the bound.
 void LeaseCoordinator::request_plain_store(std::size_t i, const OwnedLoads& owned, const LoadSpec& spec, Prepared& mine,
                                            Loaded& loaded, Duration took, Requests& requests) {
   const Claim& claim = owned.claims[i];
   const Flight& flight = *owned.flights[i];
-  if (context_.store.fenced(flight) || (claim.replaces && context_.store.revoked(flight))) {
+  if (context_.store.fenced(flight) || context_.store.revoked(flight)) {
     mine.revoked = mine.revoked || mine.landing.replace_by;
     mine.landing = {};
     if (!claim.replaces && !context_.store.revoked(flight)) remove_mark(flight);
