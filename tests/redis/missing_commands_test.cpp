@@ -185,6 +185,24 @@ TEST_F(MissingCommandsTest, WithoutScriptsALoadIsFencedByWhatIsHeard) {
   }
 }
 
+/// Nothing is heard here: what was removed or put shows at the server alone.
+TEST_F(MissingCommandsTest, WithoutScriptsALoadIsFencedByItsMark) {
+  start("-@scripting");
+  CacheManager a(options(false)), b(options(false));
+  std::function<void()> once;
+  const auto f = a.cached({.ttl = 60s, .prefix = "f"}, Function([&](int) {
+                            if (const auto now = std::exchange(once, nullptr)) now();
+                            return 1;
+                          }));
+  EXPECT_EQ(f(0), 1);
+  once = [&] { b.del("f:1"); };
+  EXPECT_EQ(f(1), 1);
+  EXPECT_EQ(server->command({"EXISTS", "dsta:f:1"}), "0");
+  once = [&] { b.set("f:2", 3, {.ttl = 60s}); };
+  EXPECT_EQ(f(2), 1);
+  EXPECT_NE(b.get<int>("f:2"), 1) << "nobody finds the older value";
+}
+
 TEST_F(MissingCommandsTest, WithoutScriptsNoLeaseIsLeftBehind) {
   start("-@scripting");
   // The version is there, so nothing but storing under a lease shows that there are no scripts.
