@@ -8,7 +8,7 @@
 
 using namespace std::chrono_literals;
 using dsta::cache::L1Options, dsta::cache::ManagerOptions, dsta::cache::Log, dsta::cache::LogLevel;
-using dsta::cache::PoolOptions, dsta::cache::TlsOptions;
+using dsta::cache::PoolOptions, dsta::cache::SentinelOptions, dsta::cache::TlsOptions;
 
 // [helper]
 template <class F>  // a helper that wraps for others passes on where it was called: errors name that place
@@ -44,6 +44,15 @@ int main() {
       .tls = TlsOptions{.ca_file = "/etc/shop/ca.pem"},                  // default: the system's authorities
   };
   // [/server]
+  // [sentinel]
+  const ManagerOptions group{
+      .url = "redis-sentinel://app:p%40ss@sentinel1,sentinel2,sentinel3/mymaster",  // port 26379
+      .sentinel = SentinelOptions{.password = "other",                              // the sentinels have their own
+                                  .address_map = {{"10.0.0.7:6379", "203.0.113.7:7007"}},  // announced, and from here
+                                  .failover_window = 30s},                                 // the default
+  };
+  // [/sentinel]
+  check(group.sentinel.address_map.size() == 1, "one server that is seen under another address");
   std::string refused;
   try {
     dsta::cache::CacheManager remote{server};

@@ -26,7 +26,8 @@ esac
 
 CMAKE_BUILD_PARALLEL_LEVEL=$(nproc)
 CTEST_PARALLEL_LEVEL=$((2 * CMAKE_BUILD_PARALLEL_LEVEL))  # most tests wait most of the time
-export CMAKE_BUILD_PARALLEL_LEVEL CTEST_PARALLEL_LEVEL
+DSTA_CACHE_CHAOS=${DSTA_CACHE_CHAOS:-short}  # see docs/testing.md
+export CMAKE_BUILD_PARALLEL_LEVEL CTEST_PARALLEL_LEVEL DSTA_CACHE_CHAOS
 
 # Older ThreadSanitizer runtimes abort on kernels that randomize addresses by more than 28 bits.
 if [ "$preset" = tsan ] && setarch -R true 2>/dev/null; then

@@ -87,6 +87,12 @@ Health check_health(CacheManager& cache) {
   } catch (const std::exception& e) {  // a health check reports, whatever happens
     health.error = e.what();
   }
+  try {
+    const detail::Engine& engine = detail::engine_of(*cache.core());
+    health.server = engine.server();
+    health.topology = engine.topology();
+  } catch (const std::exception&) {  // no memory, or no cache: the error says so
+  }
   health.latency = std::chrono::steady_clock::now() - begun;
   try {
     add_what_is_missing(cache, health);

@@ -70,6 +70,9 @@ CacheStats Engine::stats() {
     counters_.write_to(stats);
     stats.coherence = levels_.coherence().mode();
     stats.pending_invalidations = levels_.confirmations().pending().size();
+    stats.master_changes = levels_.master_changes();
+    stats.server = levels_.server();
+    stats.topology = levels_.topology();
   }
   return stats;
 }

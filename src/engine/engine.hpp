@@ -60,6 +60,9 @@ class Engine final : public Core, public std::enable_shared_from_this<Engine> {
   std::string missing_commands() const;
   std::map<std::string, CacheStats> stats_by_prefix() const;
   void clear_stats();
+  /// See TwoLevel.
+  std::string server() const { return levels_.server(); }
+  std::string_view topology() const noexcept { return levels_.topology(); }
   /// Two more after each clear_stats(). Odd while one is under way.
   std::uint64_t stats_cleared() const { return stats_cleared_.load(std::memory_order_acquire); }
   /// Until close().

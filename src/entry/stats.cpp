@@ -16,6 +16,20 @@ double rate(std::uint64_t hits, std::uint64_t misses) {
   return total == 0 ? 0.0 : static_cast<double>(hits) / static_cast<double>(total);
 }
 
+/// The path of a socket may hold anything.
+std::string json_text(const std::string& text) {
+  std::string quoted;
+  for (const char c : text) {
+    if (c == '"' || c == '\\') quoted += '\\';
+    if (static_cast<unsigned char>(c) < 0x20) {
+      quoted += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+    } else {
+      quoted += c;
+    }
+  }
+  return quoted;
+}
+
 }  // namespace
 
 namespace detail {
@@ -54,11 +68,12 @@ std::string CacheStats::to_json() const {
       R"("load_failures":{},"load_seconds":{:.6f},"coalesced":{},"stale_served":{},"early_refreshes":{},"fenced":{},)"
       R"("negative_hits":{},"rejected":{},"codec_errors":{},"shed":{},"invalidations":{},"evictions":{},)"
       R"("expirations":{},"entries":{},"bytes":{},"l2_hits":{},"l2_errors":{},"unknown_writes":{},)"
-      R"("l1_suspensions":{},"pending_invalidations":{},"coherence":"{}"}})",
+      R"("l1_suspensions":{},"pending_invalidations":{},"coherence":"{}","master_changes":{},)"
+      R"("server":"{}","topology":"{}"}})",
       hits, misses, sets, deletes, total_requests, hit_rate, loads, load_failures, load_seconds, coalesced,
       stale_served, early_refreshes, fenced, negative_hits, rejected, codec_errors, shed, invalidations, evictions,
       expirations, entries, bytes, l2_hits, l2_errors, unknown_writes, l1_suspensions, pending_invalidations,
-      to_string(coherence));
+      to_string(coherence), master_changes, json_text(server), json_text(topology));
 }
 
 FunctionInfo function_info(const detail::Identity& identity) {

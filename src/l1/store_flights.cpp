@@ -1,6 +1,7 @@
 /// Single flight: which load a caller joins, and what keeps callers from joining.
 #include "l1/store.hpp"
 
+#include "entry/integer_type.hpp"
 #include "l1/hit.hpp"
 
 namespace dsta::cache {
@@ -45,7 +46,7 @@ Store::Joined Store::join(std::shared_ptr<Flight> mine, Wants wants, TimePoint n
     Node* const node = wants == Wants::load ? nullptr : home.find(key);
     const bool by_function = node && node->identity;
     const bool meant = node && !(wants == Wants::own && node->shared);
-    if (meant && node->type->serves(*mine->type) &&
+    if (meant && (node->type->serves(*mine->type) || serves_as_integer(*node, *mine->type)) &&
         (!by_function || carries_all_of(*mine, node->extra ? &node->extra->tags : nullptr))) {
       joined.freshness = evaluate(*node, mine->identity, now);
       if (joined.freshness != Freshness::miss) joined.entry = home.use(*node, now);

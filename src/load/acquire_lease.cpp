@@ -41,6 +41,25 @@ bool is_current(const LeaseView& lease, const Versions& versions) {
   return true;
 }
 
+/// Bytes that other programs, or a later version of this library, may read.
+bool is_others(const Found& found) {
+  return !found.of_other_type &&
+         (found.decode_error == DecodeError::not_an_envelope || found.decode_error == DecodeError::newer_version);
+}
+
+/// What the lease's load stores is of use to the callers of the flight, as far as the lease says.
+bool is_for(const LeaseView& lease, const Flight& flight) {
+  if (lease.codec != 0 && lease.codec != codec_fingerprint(flight.type->codec)) return false;
+  if (!flight.identity->function) return true;
+  const auto is_foreign = [&](const TagVersion& tag) {
+    return tag.name.starts_with(kFunctionMark) && tag.name.substr(1) != flight.identity->text();
+  };
+  for (const TagVersion& tag : lease.tags) {
+    if (is_foreign(tag)) return false;
+  }
+  return carries_all(lease.tags, flight.tag_names);
+}
+
 SeenEntry::Kind kind_of(const Found& found) {
   switch (found.kind) {
     case Found::Kind::nothing:
@@ -99,7 +118,7 @@ LeaseCoordinator::Acquisition::Acquisition(LeaseCoordinator& coordinator, const 
       urgency_(urgency),
       looks_(looks),
       dependencies_(dependencies_of(batch, spec)),
-      confirmed_before_(coordinator.pending().confirmed()) {}
+      before_(coordinator.pending().mark()) {}
 
 Acquired LeaseCoordinator::Acquisition::run(LoadPlace& place) {
   if (read(place)) {
@@ -135,7 +154,12 @@ bool LeaseCoordinator::Acquisition::read(const LoadPlace& place) {
   // What only reads may be answered where that was not.
   if (!answered && (!ahead || (l2_store.link().up() && !TimeBudget::used_up()))) {
     *versions_ = Versions();
-    answered = l2_store.reader().read(queries_, dependencies_, *versions_, may_be_counter(*spec_.type), !fills());
+    answered = l2_store.reader().read(queries_, dependencies_, *versions_, expects_counter(*spec_.type), !fills());
+  }
+  // By another server than was asked first: what it has missed may have been pending and be confirmed by now.
+  if (answered && pending.new_server_since(before_)) {
+    ahead_.clear();
+    answered = false;
   }
   if (answered) {
     note_found();
@@ -149,11 +173,10 @@ void LeaseCoordinator::Acquisition::act_on(std::size_t n) {
   const std::size_t i = places_[n];
   const auto& flight = batch_.flights[i];
   const Found& found = queries_[n].found;
-  NodeRef node;
+  Claim claim;
   Freshness freshness = Freshness::miss;
-  const LeaseStep step = decide_step(*flight, found, node, freshness);
+  const LeaseStep step = decide_step(*flight, found, claim, freshness);
   if (needs_claim(step) && (without_scripts() || coordinator_.l2_store().leases().may_lease())) {
-    Claim claim;
     claim.kind = Claim::Kind::entry;
     claim.order = queries_[n].order;
     wanted_.push_back({i, step, &found, std::move(claim)});
@@ -166,7 +189,7 @@ void LeaseCoordinator::Acquisition::act_on(std::size_t n) {
           looks_ < kRereads) {  // case 3 of flight.hpp: it is read again
         acquired_.foreign.add(batch_.items[i], flight);
       } else {
-        coordinator_.land_found(*flight, *spec_.terms, std::move(node), freshness);
+        coordinator_.land_found(*flight, *spec_.terms, std::move(claim.previous), freshness);
       }
       break;
     case LeaseStep::wait:
@@ -188,31 +211,45 @@ void LeaseCoordinator::Acquisition::go_without_claim(std::size_t i, LeaseStep st
   coordinator_.back_off(batch_.flights[i], coordinator_.l2_store().clock().to_local(found.view.terms.created));
 }
 
-LeaseStep LeaseCoordinator::Acquisition::decide_step(const Flight& flight, const Found& found, NodeRef& node,
+LeaseStep LeaseCoordinator::Acquisition::decide_step(const Flight& flight, const Found& found, Claim& claim,
                                                      Freshness& freshness) {
   L2Cache& l2 = coordinator_.l2_;
+  NodeRef& node = claim.previous;
+  node.reset();
   SeenEntry seen{.kind = kind_of(found), .of_other_type = found.of_other_type};
   if (found.kind == Found::Kind::value) {
+    const bool concerned = l2.concerned(found.view, flight.name, before_);
     const std::int64_t server_now = coordinator_.l2_store().clock().to_server(coordinator_.context_.now());
-    const auto validity = validity_of(found.view, *versions_, spec_.identity);
-    const Freshness its = evaluate(validity, server_now);
-    const bool carries_tags = !spec_.identity->function || carries_all(found.view, flight.tag_names);
-    if (its != Freshness::miss && carries_tags && !l2.concerned(found.view, flight.name, confirmed_before_)) {
+    auto validity = validity_of(found.view, *versions_, spec_.identity);
+    const Freshness its = concerned ? Freshness::miss : evaluate(validity, server_now);
+    const bool carries_tags = !spec_.identity->function || carries_all(found.view.tags, flight.tag_names);
+    if (its != Freshness::miss && carries_tags) {
       node = l2.unpack(flight.key(), *spec_.type, found, validity.expired, flight.sequence, spec_.identity);
+      if (!node) {
+        node = l2.unpack_integer(flight.key(), *spec_.type, found, validity.expired, flight.sequence, spec_.identity);
+      }
     }
     if (node) seen.freshness = freshness = its;
-  } else if (counts_plain(found, false) && may_be_counter(*spec_.type)) {
-    node = l2.decode(flight.key(), *spec_.type, found.bytes);
+    validity.foreign = false;  // it counts for the function that stored it
+    seen.others_use_it = !node && !concerned && evaluate(validity, server_now) != Freshness::miss;
+  } else if (found.kind == Found::Kind::other) {
+    if (counts_plain(found, false) && may_be_counter(*spec_.type)) {
+      node = l2.decode(flight.key(), *spec_.type, found.bytes);
+    }
     if (node) {
       node->created = node->refresh_at = node->fresh_until = node->stale_until = coordinator_.context_.now();
       seen.kind = SeenEntry::Kind::value;
       seen.freshness = freshness = Freshness::fresh;
     }
+    seen.others_use_it = !node && is_others(found);
   } else if (found.kind == Found::Kind::lease) {
     seen.lease_counts =
         is_current(found.lease, *versions_) && !coordinator_.levels_.leases()->is_given_back(found.lease.token);
     seen.lease_is_callers = LoadScope::holds_lease(found.lease.token);
+    seen.others_use_it = !is_for(found.lease, flight);
   }
+  // A refresh replaces whatever is there: nothing that began before it may stand after it.
+  claim.displaces = seen.others_use_it && !flight.forced;
   return decide(seen, flight.forced, urgency_);
 }
 
@@ -225,21 +262,22 @@ void LeaseCoordinator::Acquisition::claim(LoadPlace& place) {
     for (const Wanted& one : wanted_) go_without_claim(one.place, one.step, *one.found);
     return;
   }
+  if (spec_.names_tags && clock_ == 0) clock_ = coordinator_.l2_store().versions().clock();
   // Decided once more, by the versions that the new value will be stored with: the loader may hand on the value that it
   // is shown, which must not count again.
   for (Wanted& one : wanted_) {
     Freshness freshness = Freshness::miss;
-    one.step = decide_step(*batch_.flights[one.place], *one.found, one.claim.previous, freshness);
+    one.step = decide_step(*batch_.flights[one.place], *one.found, one.claim, freshness);
   }
   if (without_scripts()) return claim_plain();
-  Claims(coordinator_, batch_, spec_, versions_, clock_, wanted_).take(acquired_);
+  Claims(coordinator_, batch_, spec_, urgency_, versions_, clock_, wanted_).take(acquired_);
 }
 
 /// A mark takes the place of nothing, or of what does not count. Nobody waits for it: who finds one loads as well, and
-/// the load that left it is the one that stores.
+/// the load that left it is the one that stores. What others use cannot be replaced on the condition that it is still
+/// the same, so it stays.
 void LeaseCoordinator::Acquisition::claim_plain() {
   L2Store& l2_store = coordinator_.l2_store();
-  const std::uint64_t clock = spec_.names_tags ? l2_store.versions().clock() : 0;
   std::vector<std::string_view> names, dead;
   std::vector<std::string> marks;
   std::vector<Wanted*> marked;
@@ -247,7 +285,7 @@ void LeaseCoordinator::Acquisition::claim_plain() {
     const auto& flight = batch_.flights[one.place];
     one.claim.kind = Claim::Kind::plain;
     one.claim.versions = versions_;
-    one.claim.clock = clock;
+    one.claim.clock = clock_;
     if (one.step == LeaseStep::replace || one.step == LeaseStep::refresh) {
       one.claim.replaces = true;
       acquired_.owned.add(batch_.items[one.place], flight, std::move(one.claim));

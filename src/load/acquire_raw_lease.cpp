@@ -4,6 +4,7 @@
 #include "l1/flight.hpp"
 #include "load/lease_coordinator.hpp"
 #include "load/load_scope.hpp"
+#include "load/take_claims.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -13,10 +14,11 @@ Acquired LeaseCoordinator::acquire_raw(const Batch& batch, const LoadSpec& spec,
                                        LoadPlace& place) {
   Acquired acquired;
   std::vector<Fetched> seen;
-  std::vector<std::size_t> looked, open;
+  std::vector<std::size_t> looked;
+  std::vector<RawWish> wishes;
   for (std::size_t i = 0; i < batch.flights.size(); ++i) {
     if (batch.flights[i]->forced) {
-      open.push_back(i);
+      wishes.push_back({.place = i, .joins = true});
     } else {
       seen.push_back({batch.flights[i]->key()});
       looked.push_back(i);
@@ -24,82 +26,79 @@ Acquired LeaseCoordinator::acquire_raw(const Batch& batch, const LoadSpec& spec,
   }
   const TypeOps* types[] = {spec.type};
   if (!seen.empty()) l2_.read(seen, types, nullptr, *spec.terms, {}, spec.identity);
-  std::vector<bool> absent(batch.flights.size());
   for (std::size_t n = 0; n < seen.size(); ++n) {
     const std::size_t i = looked[n];
-    absent[i] = seen[n].nothing;
     if (seen[n].node) {
       land_found(*batch.flights[i], *spec.terms, std::move(seen[n].node), Freshness::fresh);
     } else if (seen[n].asked) {
-      open.push_back(i);
+      wishes.push_back({.place = i, .read = seen[n].nothing ? LeaseStore::kAbsent : ""});
     } else {  // L2 is out of reach
       acquired.owned.add(batch.items[i], batch.flights[i], {});
     }
   }
-  if (open.empty()) return acquired;
+  if (wishes.empty()) return acquired;
   if (place.try_hold()) {
-    take_raw_claims(batch, spec, urgency, open, absent, acquired);
+    take_raw_claims(batch, spec, urgency, wishes, acquired);
   } else {
-    for (const std::size_t i : open) acquired.queued.add(batch.items[i], batch.flights[i]);
+    for (const RawWish& wish : wishes) acquired.queued.add(batch.items[wish.place], batch.flights[wish.place]);
   }
   return acquired;
 }
 
-/// Each of `open`, which are places in `batch`, becomes one of `acquired`.
+/// Each of `wishes` becomes one of `acquired`.
 void LeaseCoordinator::take_raw_claims(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency,
-                                       std::span<const std::size_t> open, const std::vector<bool>& absent,
-                                       Acquired& acquired) {
+                                       std::span<RawWish> wishes, Acquired& acquired) {
   std::vector<LeaseStore::RawTake> takes;
-  std::vector<Claim> claims;
-  std::vector<std::size_t> places;
-  std::vector<EntryQuery> forced;
-  for (const std::size_t i : open) {
-    const auto& flight = batch.flights[i];
+  std::vector<RawWish*> asked;
+  std::vector<EntryQuery> unnumbered;
+  for (RawWish& wish : wishes) {
+    const auto& flight = batch.flights[wish.place];
     if (pending().concerns_key(flight->name) || !l2_store().leases().may_lease()) {
-      acquired.owned.add(batch.items[i], flight, {});
+      acquired.owned.add(batch.items[wish.place], flight, {});
       continue;
     }
-    takes.push_back({flight->name, new_lease_token(), flight->forced, absent[i]});
-    claims.emplace_back();
-    places.push_back(i);
-    if (flight->forced) forced.push_back({.name = flight->name, .orders = true});
+    takes.push_back({flight->name, new_lease_token(), wish.joins, wish.read});
+    asked.push_back(&wish);
+    if (flight->forced && wish.claim.order == 0) unnumbered.push_back({.name = flight->name, .orders = true});
   }
   if (takes.empty()) return;
   Versions versions;
-  if (!forced.empty()) l2_store().reader().read(forced, {}, versions, true, true);
-  auto numbered = forced.begin();
-  const auto hold = [&](std::size_t n, const LeaseToken& generation) {
-    claims[n].hold.dropped();
-    claims[n].hold = make_hold(batch.flights[places[n]], spec, {}, generation, claims[n].order, true);
-    claims[n].hold.begin();
+  if (!unnumbered.empty()) l2_store().reader().read(unnumbered, {}, versions, true, true);
+  auto numbered = unnumbered.begin();
+  const auto hold = [&](RawWish& wish, const LeaseToken& generation) {
+    wish.claim.hold.dropped();
+    wish.claim.hold = make_hold(batch.flights[wish.place], spec, {}, generation, wish.claim.order, true);
+    wish.claim.hold.begin();
   };
   for (std::size_t n = 0; n < takes.size(); ++n) {
-    if (takes[n].join) claims[n].order = std::max<std::uint32_t>((numbered++)->order, 1);
+    std::uint32_t& order = asked[n]->claim.order;
+    if (batch.flights[asked[n]->place]->forced && order == 0) order = std::max<std::uint32_t>((numbered++)->order, 1);
     // Before the request is sent: the coordinator's first invariant.
-    hold(n, takes[n].token);
+    hold(*asked[n], takes[n].token);
   }
   const auto taken = l2_store().leases().take_raw(takes, Leases::kLife);
   for (std::size_t n = 0; n < takes.size(); ++n) {
-    const std::size_t item = batch.items[places[n]];
-    const auto& flight = batch.flights[places[n]];
+    Claim& claim = asked[n]->claim;
+    const std::size_t item = batch.items[asked[n]->place];
+    const auto& flight = batch.flights[asked[n]->place];
     const auto& held = taken[n].generation;
     if (!held) {
       // A server that was stopped may take it when it goes on. A script that was refused may have done so: then the
       // hold is given back, as always.
-      if (!taken[n].done.refused) claims[n].hold.taken(taken[n].done);
+      if (!taken[n].done.refused) claim.hold.taken(taken[n].done);
       acquired.owned.add(item, flight, {});
       continue;
     }
     const bool is_foreign = *held != takes[n].token;
-    if (!is_foreign || flight->forced) {
-      claims[n].kind = Claim::Kind::raw;
-      claims[n].generation = *held;
-      if (is_foreign) hold(n, *held);
-      flight->generation = claims[n].generation;
-      acquired.owned.add(item, flight, std::move(claims[n]));
+    if (!is_foreign || (asked[n]->joins && *held != LeaseToken{})) {
+      claim.kind = Claim::Kind::raw;
+      claim.generation = *held;
+      if (is_foreign) hold(*asked[n], *held);
+      flight->generation = claim.generation;
+      acquired.owned.add(item, flight, std::move(claim));
       continue;
     }
-    claims[n].hold.dropped();
+    claim.hold.dropped();
     if (urgency == LoadUrgency::behind) {
       back_off(flight, std::nullopt);
     } else if (LoadScope::holds_lease(*held)) {

@@ -29,7 +29,8 @@ class LeaseCoordinator::Acquisition {
   void note_found();
   /// Does what the decision about the flight says, or adds it to wanted_.
   void act_on(std::size_t n);
-  LeaseStep decide_step(const Flight& flight, const Found& found, NodeRef& node, Freshness& freshness);
+  /// Notes in the claim what it would replace.
+  LeaseStep decide_step(const Flight& flight, const Found& found, Claim& claim, Freshness& freshness);
   void claim(LoadPlace& place);
   void claim_plain();
   bool know_versions();
@@ -48,7 +49,7 @@ class LeaseCoordinator::Acquisition {
   const LoadUrgency urgency_;
   const int looks_;
   const std::vector<std::string> dependencies_;
-  const std::uint64_t confirmed_before_;  ///< Pending's count before the request
+  const Pending::Mark before_;  ///< Pending's, before the request
   const std::shared_ptr<Versions> versions_ = std::make_shared<Versions>();
   std::vector<EntryQuery> queries_;
   std::vector<std::size_t> places_;  ///< in the batch, of each query

@@ -5,6 +5,7 @@
 
 #include "base/time_budget.hpp"
 #include "entry/entry.hpp"
+#include "entry/integer_type.hpp"
 #include "load/load_errors.hpp"
 #include "load/load_scope.hpp"
 #include "load/loads.hpp"
@@ -149,7 +150,7 @@ std::vector<Waiting> Loads::BatchCall::join(Batch& wanted, Batch& behind, std::s
         early += past_ttl ? 0 : 1;
         behind.add(i, std::move(joined.flight));
       }
-      item.value = std::move(joined.entry);
+      item.value = as_type(item.key, std::move(joined.entry), *spec().type);
       continue;
     }
     if (joined.lead) wanted.add(i, joined.flight);

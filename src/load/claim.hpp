@@ -33,7 +33,10 @@ struct Claim {
   LeaseHold refresh = {};  ///< the lease that keeps others from refreshing
   bool replaces = false;   ///< see Kind::plain
   bool joined = false;     ///< the lease is another load's, which began earlier
-  NodeRef previous = {};   ///< the value that is to be replaced
+  /// What stands there is others': a value takes its place only while it is exactly what was seen, and nothing else
+  /// does.
+  bool displaces = false;
+  NodeRef previous = {};  ///< the value that is to be replaced
   /// Of all that the value will depend on, as far as it is known before the load. Nothing read later replaces them.
   std::shared_ptr<const Versions> versions = {};
   /// The clock of versions before the load; 0 when nobody will ask.
@@ -41,7 +44,11 @@ struct Claim {
 
   /// Nothing stands for the load at L2, so nothing there tells that it is out of date.
   bool unclaimed() const { return kind == Kind::none || kind == Kind::plain; }
-  LoadClaim at_server() const { return {generation, order, mark}; }
+  LoadClaim at_server() const {
+    if (!displaces || kind != Kind::entry) return {generation, order, mark};
+    // A lease by its name, unless a value has come under it; a value by its checksum.
+    return mark.empty() ? LoadClaim{generation, -1, {}} : LoadClaim{{}, 0, mark};
+  }
 };
 
 /// What the server's answer makes of a claim.

@@ -62,6 +62,7 @@ class LeaseCoordinator {
  private:
   struct Ahead;
   struct Wanted;
+  struct RawWish;
   class Acquisition;
   class Claims;
   struct Requests;
@@ -77,8 +78,8 @@ class LeaseCoordinator {
   /// for a while.
   void back_off(const std::shared_ptr<Flight>& flight, std::optional<TimePoint> created);
   Acquired acquire_raw(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, LoadPlace& place);
-  void take_raw_claims(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, std::span<const std::size_t> open,
-                       const std::vector<bool>& absent, Acquired& acquired);
+  void take_raw_claims(const Batch& batch, const LoadSpec& spec, LoadUrgency urgency, std::span<RawWish> wishes,
+                       Acquired& acquired);
 
   // After it.
   void request_store(std::size_t i, OwnedLoads& owned, const LoadSpec& spec, Prepared& mine, Loaded& loaded,

@@ -21,6 +21,9 @@ struct SeenEntry {
   bool lease_counts = false;              ///< its load is under way, under the versions that hold now
   bool lease_is_callers = false;          ///< the caller's own thread has it: it calls from inside that load
   bool of_other_type = false;             ///< a list, a set: nothing can be put in its place
+  /// It counts, and is of no use to the caller alone: of another codec or function, without a tag that the caller's
+  /// function names, or written by other programs. Of a lease: what its load will store is.
+  bool others_use_it = false;
 };
 
 /// What a load does about it.
@@ -33,6 +36,7 @@ enum class LeaseStep : std::uint8_t {
   join,        ///< load beside the load that is under way, and store under its lease
   acquire,     ///< a lease in the free place, then load
   take_over,   ///< the place of what does not count, by a lease, then load
+  displace,    ///< load under a lease beside what others use, which stays if the load fails
   load_alone,  ///< without a lease: the result is not stored
 };
 
@@ -49,11 +53,14 @@ inline bool needs_claim(LeaseStep step) {
 /// | nothing                    | acquire    | acquire       | acquire          |
 /// | value, fresh               | use        | use           | replace          |
 /// | value, due or stale        | use        | refresh       | replace          |
+/// | value for others           | displace   | displace      | replace          |
 /// | value that does not count  | take_over  | take_over     | take_over        |
 /// | lease                      | wait       | back_off      | join             |
+/// | lease for others           | displace   | back_off      | join             |
 /// | lease of the caller's own  | load_alone | back_off      | join             |
 /// | lease of older versions    | take_over  | take_over     | take_over        |
-/// | bytes of something else    | take_over  | take_over     | take_over        |
+/// | bytes of other programs    | displace   | displace      | displace         |
+/// | damaged bytes              | take_over  | take_over     | take_over        |
 /// | a list, a set              | load_alone | load_alone    | load_alone       |
 ///
 /// A refresh joins a lease instead of taking it: the load that has it must not lose its value when the refresh fails.

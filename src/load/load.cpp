@@ -5,6 +5,7 @@
 #include "base/background.hpp"
 #include "base/time_budget.hpp"
 #include "entry/entry.hpp"
+#include "entry/integer_type.hpp"
 #include "load/load_errors.hpp"
 #include "load/load_scope.hpp"
 #include "load/loads.hpp"
@@ -132,7 +133,8 @@ NodeRef Loads::serve_entry(Call& call, Store::Joined joined, std::uint64_t arriv
       !is_past_ttl(joined.freshness)) {
     call.counters().add(Count::early_refreshes);
   }
-  return serve_stale_or_wait(std::move(joined.entry), joined.freshness, joined.flight, loader, call.called, arrived);
+  auto entry = as_type(call.key, std::move(joined.entry), *loader.type);
+  return serve_stale_or_wait(std::move(entry), joined.freshness, joined.flight, loader, call.called, arrived);
 }
 
 std::optional<NodeRef> Loads::wait_for(Call& call, Store::Joined& joined, TimePoint limit, std::uint64_t arrived) {

@@ -49,7 +49,8 @@ void LeaseCoordinator::Acquisition::plan_leases(const Versions& remembered) {
     const auto& flight = batch_.flights[places_[n]];
     Ahead& ahead = ahead_.emplace_back();
     ahead.token = new_lease_token();
-    ahead.bytes = lease_bytes(ahead.token, detail::dependencies_of(spec_.identity, flight->tag_names), remembered);
+    ahead.bytes = lease_bytes(ahead.token, detail::dependencies_of(spec_.identity, flight->tag_names), remembered,
+                              spec_.type->codec);
     ahead.hold =
         coordinator_.make_hold(flight, spec_, coordinator_.l2_store().keys().entry(flight->name), ahead.token, 0, true);
     // Before the request is sent: the coordinator's first invariant.

@@ -18,6 +18,8 @@ namespace {
 
 /// Longer than a load that began before the refresh is likely to take.
 constexpr std::chrono::minutes kTombstoneLife{1};
+/// A process that has read a value asks for the lease of its refresh within this time.
+constexpr std::chrono::seconds kReadJustNow{1};
 
 /// What a refresh leaves whose answer is not to be kept: a value that counts for nobody. Loads of its generation that
 /// began earlier do not store over it, those that began later do.
@@ -46,6 +48,7 @@ struct LeaseCoordinator::Requests {
     std::size_t flight;
     bool stores;              ///< or removes: the answer decides what becomes of the value in L1
     bool is_refresh = false;  ///< about the lease that keeps others from refreshing
+    bool if_stored = false;   ///< which stays for a while if the value is there, and else is given back
   };
   std::vector<LeaseStore::Replace> entries;
   std::vector<About> of_entries;
@@ -79,21 +82,26 @@ void LeaseCoordinator::store(OwnedLoads& owned, const LoadSpec& spec, std::vecto
   }
   if (requests.entries.empty() && requests.raw.empty() && requests.plain.empty()) return;
   for (const auto& flight : owned.flights) context_.probes.at(Probes::Point::before_l2_store, flight->name);
+  std::vector<bool> stored(owned.claims.size());
   const auto note = [&](std::span<const Requests::About> of, const std::vector<Done>& done) {
     for (std::size_t n = 0; n < of.size(); ++n) {
-      Claim& claim = owned.claims[of[n].flight];
-      if (!of[n].is_refresh) {
-        note_stored(*owned.flights[of[n].flight], claim, prepared[of[n].flight], done[n], of[n].stores);
-      } else if (done[n].executed()) {
-        claim.refresh.dropped();
-      }
+      if (of[n].is_refresh) continue;
+      stored[of[n].flight] = bool(done[n]);
+      note_stored(*owned.flights[of[n].flight], owned.claims[of[n].flight], prepared[of[n].flight], done[n],
+                  of[n].stores);
     }
   };
-  if (!requests.entries.empty()) note(requests.of_entries, l2_store().leases().replace(requests.entries));
+  std::vector<Done> of_entries;
   if (!requests.raw.empty()) note(requests.of_raw, l2_store().leases().replace_raw(requests.raw));
   if (!requests.plain.empty()) note_plain(requests, owned, spec, prepared);
+  if (!requests.entries.empty()) note(requests.of_entries, of_entries = l2_store().leases().replace(requests.entries));
+  for (std::size_t n = 0; n < of_entries.size(); ++n) {
+    const Requests::About& about = requests.of_entries[n];
+    const bool ends = about.is_refresh && of_entries[n].executed() && (!about.if_stored || stored[about.flight]);
+    if (ends) owned.claims[about.flight].refresh.dropped();
+  }
   for (std::size_t i = 0; i < owned.claims.size(); ++i) {
-    if (owned.claims[i].kind != Claim::Kind::raw || !prepared[i].landing.replace_by) continue;
+    if (!spec.terms->raw || owned.claims[i].kind == Claim::Kind::none || !prepared[i].landing.replace_by) continue;
     spec.identity->counters.add(Count::sets);
     prepared[i].landing.replace_by.reset();  // it is at L2, and there only
   }
@@ -109,7 +117,8 @@ void LeaseCoordinator::request_store(std::size_t i, OwnedLoads& owned, const Loa
     mine.landing = {};
   }
   std::string bytes;
-  const EntryAction action = store_action(i, owned, spec, mine, loaded, took, requests, bytes);
+  EntryAction action = store_action(i, owned, spec, mine, loaded, took, requests, bytes);
+  if (claim.displaces && action == EntryAction::remove) action = EntryAction::leave;
   Duration life = Leases::kLife;
   if (action == EntryAction::set) {
     life = l2_.physical_life(mine.landing.replace_by->stale_until);
@@ -122,23 +131,30 @@ void LeaseCoordinator::request_store(std::size_t i, OwnedLoads& owned, const Loa
     bytes = tombstone(claim, keys.entry(flight.name));
     life = kTombstoneLife;
   }
+  // As an invalidation: the source has no such value any more.
+  if (action == EntryAction::remove && (flight.forced || claim.refresh || claim.previous)) {
+    levels_.confirmations().note(Pending::Kind::key, flight.name);
+  }
   const bool stores = action != EntryAction::leave;
   if (claim.kind == Claim::Kind::raw) {
     requests.raw.push_back({flight.name, claim.at_server(), action, life, std::move(bytes)});
     requests.of_raw.push_back({i, stores});
-  } else {
+  } else if (!claim.displaces || stores) {  // else nothing stands there that is this load's
     requests.entries.push_back({keys.entry(flight.name), claim.at_server(), action, life, std::move(bytes)});
     requests.of_entries.push_back({i, stores});
   }
   const bool failed = note_failed(flight, claim, mine);
   if (!claim.refresh) return;
-  // After a failure nobody in the fleet tries for a while.
+  // After a failed refresh nobody in the fleet tries for a while. What could not be displaced the next caller tries at
+  // once. After a load whose value is stored, whoever has read the older one just now does not load it again.
   const Leases::Record& lease = claim.refresh.record();
+  const bool pauses = failed ? bool(claim.previous) : action == EntryAction::set;
+  const Duration pause = failed ? Duration(spec.terms->refresh_backoff) : Duration(kReadJustNow);
   requests.entries.push_back({.key = lease.key,
                               .claim = {.generation = lease.generation},
-                              .action = failed ? EntryAction::keep : EntryAction::leave,
-                              .life = std::max<Duration>(spec.terms->refresh_backoff, std::chrono::milliseconds(1))});
-  requests.of_entries.push_back({i, false, true});
+                              .action = pauses ? EntryAction::keep : EntryAction::leave,
+                              .life = std::max<Duration>(pause, std::chrono::milliseconds(1))});
+  requests.of_entries.push_back({i, false, true, pauses && !failed});
 }
 
 /// True: the source could not be asked. What the load was to replace is left alone for a while.
@@ -257,7 +273,7 @@ std::optional<std::string> LeaseCoordinator::encode_value(std::size_t i, const N
                                                           const LoadSpec& spec, bool negative, Duration took,
                                                           const Requests& requests) {
   std::string bytes;
-  if (claim.kind == Claim::Kind::raw) {
+  if (spec.terms->raw) {
     value.type->encode(value.value(), bytes);
     return bytes;
   }
@@ -316,8 +332,7 @@ void LeaseCoordinator::ask_late_versions(const OwnedLoads& owned, const LoadSpec
   requests.dependencies.resize(owned.claims.size());
   for (std::size_t i = 0; i < owned.claims.size(); ++i) {
     const NodeRef& value = prepared[i].landing.replace_by;
-    const Claim::Kind kind = owned.claims[i].kind;
-    if (!value || (kind != Claim::Kind::entry && kind != Claim::Kind::plain)) continue;
+    if (!value || owned.claims[i].kind == Claim::Kind::none || spec.terms->raw) continue;
     std::vector<std::string> tags;
     if (value->extra) value->extra->tags.names(tags);
     if (tags.size() >= kMaxDependencies) continue;  // it is not stored

@@ -21,8 +21,9 @@ struct LeaseCoordinator::Ahead {
   Done done = {};
 };
 
-/// What a lease of these dependencies says.
-std::string lease_bytes(const LeaseToken& token, std::span<const std::string> dependencies, const Versions& versions);
+/// What a lease says whose load stores a value of this codec and with these dependencies.
+std::string lease_bytes(const LeaseToken& token, std::span<const std::string> dependencies, const Versions& versions,
+                        std::string_view codec);
 
 /// An entry that is to be loaded, and how.
 struct LeaseCoordinator::Wanted {
@@ -33,13 +34,21 @@ struct LeaseCoordinator::Wanted {
   std::optional<Ahead> ahead = {};  ///< where there is one and nothing was found
 };
 
+/// An entry whose load is to have the lease of a raw value.
+struct LeaseCoordinator::RawWish {
+  std::size_t place;  ///< in its batch
+  Claim claim = {};
+  std::string read = {};  ///< see LeaseStore::RawTake
+  bool joins = false;     ///< the lease is shared with other loads
+};
+
 /// The claims of one batch while they are taken: what each step asks of the server is gathered, asked for by at most
 /// three requests, and what it answers decides which flights are this process's. One
 /// thread.
 class LeaseCoordinator::Claims {
  public:
-  /// `clock`: see Claim::clock. 0: it is still to be asked for.
-  Claims(LeaseCoordinator& coordinator, const Batch& batch, const LoadSpec& spec,
+  /// `clock`: see Claim::clock.
+  Claims(LeaseCoordinator& coordinator, const Batch& batch, const LoadSpec& spec, LoadUrgency urgency,
          std::shared_ptr<const Versions> versions, std::uint64_t clock, std::vector<Wanted>& wanted);
 
   /// Each of the wanted becomes one of `acquired`, or has landed.
@@ -51,7 +60,10 @@ class LeaseCoordinator::Claims {
   void plan_ahead(std::size_t n);
   void plan_join(std::size_t n);
   void plan_refresh(std::size_t n);
-  void take_refresh_leases();
+  void take_leases_beside(Acquired& acquired);
+  void take_raw_leases(Acquired& acquired);
+  void leave_to_others(Wanted& one, const Done& done, const std::string& lease_key, Acquired& acquired);
+  std::uint64_t beside(const Wanted& one) const;
   void ask();
   void hand_out(std::size_t n, Acquired& acquired);
 
@@ -60,6 +72,7 @@ class LeaseCoordinator::Claims {
   LeaseCoordinator& coordinator_;
   const Batch& batch_;
   const LoadSpec& spec_;
+  const LoadUrgency urgency_;
   const std::shared_ptr<const Versions> versions_;
   const std::uint64_t clock_;
   std::vector<Wanted>& wanted_;

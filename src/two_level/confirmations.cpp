@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -12,8 +13,31 @@ inline namespace v1 {
 namespace detail {
 
 Confirmations::Confirmations(Context& context, L2Store& l2_store, Mutex& quiet)
-    : context_(context), l2_store_(l2_store), quiet_(quiet) {
+    : context_(context),
+      l2_store_(l2_store),
+      quiet_(quiet),
+      keeps_journal_(l2_store.link().options().finder != nullptr),
+      journal_(context.options.sentinel.failover_window.value_or({})) {
   replace_task();
+}
+
+void Confirmations::note(Pending::Kind kind, std::string_view name) noexcept {
+  if (keeps_journal_) journal_.add(kind, name, std::chrono::steady_clock::now());
+}
+
+void Confirmations::note(const KeyPatternPtr& pattern) noexcept {
+  if (keeps_journal_) journal_.add(pattern, std::chrono::steady_clock::now());
+}
+
+void Confirmations::repeat_all() noexcept {
+  {
+    const MutexLock quiet(quiet_);
+    // Their leases and versions are another server's, whose clock of versions may have been ahead of this one's.
+    context_.store.fence_loads();
+    journal_.repeat(pending_);
+    pending_.new_server();
+  }
+  task_->wake();
 }
 
 void Confirmations::replace_task() {
@@ -75,6 +99,19 @@ void Confirmations::confirmed(const Pending::Intent& intent) {
   pending_.confirm(intent);
 }
 
+/// By the task, which a fork must not find at it.
+void Confirmations::note_all(std::span<const Pending::Intent> intents) {
+  if (!keeps_journal_) return;
+  const MutexLock quiet(quiet_);
+  for (const Pending::Intent& intent : intents) {
+    if (intent.pattern) {
+      note(intent.pattern);
+    } else {
+      note(intent.kind, intent.name);
+    }
+  }
+}
+
 bool Confirmations::apply_all() {
   std::vector<Pending::Intent> all, keys, wider;
   {
@@ -89,6 +126,7 @@ bool Confirmations::apply_all() {
     const std::size_t end = std::min(keys.size(), at + kBatch);
     std::vector<std::string_view> names;
     for (std::size_t i = at; i < end; ++i) names.push_back(keys[i].name);
+    note_all(std::span(keys).subspan(at, end - at));
     const Done done = l2_store_.remover().remove_many(names);
     if (done.status == Done::unknown && !l2_store_.link().up()) return false;
     refused |= !done;
@@ -96,6 +134,7 @@ bool Confirmations::apply_all() {
   }
   // One that is refused, or that ends its connection each time, keeps none of the others waiting.
   for (const Pending::Intent& intent : wider) {
+    note_all(std::span(&intent, 1));
     const Done done = apply(intent);
     if (done.status == Done::unknown && !l2_store_.link().up()) return false;
     refused |= !done;

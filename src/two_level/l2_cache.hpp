@@ -70,20 +70,24 @@ class L2Cache {
   /// `expired`: by a tag. `reader`: the function that reads it; null or no function for manual calls.
   NodeRef unpack(const KeyView& key, const TypeOps& type, const Found& found, bool expired, std::uint64_t sequence,
                  const Identity* reader) const;
+  /// A 64-bit integer as another integer type: for this call, not for L1. Null where it is none or does not fit.
+  NodeRef unpack_integer(const KeyView& key, const TypeOps& type, const Found& found, bool expired,
+                         std::uint64_t sequence, const Identity* reader) const;
   std::string pack(const Node& node, const EntryTerms& terms, std::span<const std::string> dependencies,
                    const Versions& versions, Duration load_cost, bool negative, const LeaseToken& generation,
                    std::uint32_t order) const;
   /// `counted`: as Reach::counted.
   void count_undecoded(std::string_view why, const Identity* counted);
-  /// An invalidation of the value is pending, or may have been when it was read (`confirmed`: Pending's count before
-  /// that).
-  bool concerned(const EnvelopeView& view, std::string_view key, std::uint64_t confirmed) const;
+  /// An invalidation of the value is pending, or may have been when it was read (`before`: Pending's mark before that).
+  bool concerned(const EnvelopeView& view, std::string_view key, const Pending::Mark& before) const;
   /// How long the server keeps an entry.
   Duration physical_life(TimePoint stale_until) const;
   /// How long it keeps the versions that the entry depends on.
   Duration version_life(TimePoint stale_until) const;
 
  private:
+  NodeRef unpack_as(std::string_view codec, const KeyView& key, const TypeOps& type, const Found& found, bool expired,
+                    std::uint64_t sequence, const Identity* reader) const;
   L2Store& l2_store() const { return levels_.l2_store(); }
   Coherence& coherence() const { return levels_.coherence(); }
   Confirmations& confirmations() const { return levels_.confirmations(); }

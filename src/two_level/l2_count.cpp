@@ -57,6 +57,7 @@ std::string with_integer(const EnvelopeView& view, std::string_view key, std::in
 
 std::optional<std::int64_t> L2Cache::increment(const KeyView& key, std::int64_t delta, Duration ttl) {
   const TimeBudget::Operation budget(context_.time_limit());
+  const Pending::Mark before = pending().mark();
   if (pending().concerns_key(key.name)) return std::nullopt;
   const Duration life = ttl == forever ? Duration::zero() : ttl;
   for (int attempt = 0; attempt < 64; ++attempt) {
@@ -78,6 +79,7 @@ std::optional<std::int64_t> L2Cache::increment(const KeyView& key, std::int64_t 
     if (counted.done.status == Done::unknown) counters_.add_unknown_write();
     if (!counted.done) return std::nullopt;
     context_.store.erase(key, context_.now());
+    if (pending().new_server_since(before) && pending().concerns_key(key.name)) return std::nullopt;
     return counted.value;
   }
   return std::nullopt;
@@ -87,7 +89,7 @@ std::optional<std::int64_t> L2Cache::increment_entry(const KeyView& key, std::in
                                                      bool& changed) {
   EntryQuery query{key.name};
   Versions versions;
-  const std::uint64_t confirmed_before = pending().confirmed();
+  const Pending::Mark before = pending().mark();
   if (!l2_store().reader().read(std::span(&query, 1), {}, versions, false, true)) return std::nullopt;
   const Found& found = query.found;
   if (found.kind == Found::Kind::nothing) {
@@ -100,7 +102,7 @@ std::optional<std::int64_t> L2Cache::increment_entry(const KeyView& key, std::in
   const std::string mark = found.mark();
   replace[0].claim.mark = mark;
   const std::int64_t server_now = l2_store().clock().to_server(context_.now());
-  const bool fresh = found.kind == Found::Kind::value && !concerned(found.view, key.name, confirmed_before) &&
+  const bool fresh = found.kind == Found::Kind::value && !concerned(found.view, key.name, before) &&
                      is_within_ttl(evaluate(found.view, versions, nullptr, server_now));
   std::int64_t sum = 0;
   if (!fresh) {  // a lease, or what does not count: a counter takes its place

@@ -34,10 +34,25 @@ NodeRef L2Cache::decode(const KeyView& key, const TypeOps& type, std::string_vie
   }
 }
 
+NodeRef L2Cache::unpack_integer(const KeyView& key, const TypeOps& type, const Found& found, bool expired,
+                                std::uint64_t sequence, const Identity* reader) const {
+  NodeRef node;
+  if (may_be_counter(type)) {
+    node = unpack_as(kTypeOps<std::int64_t>.codec, key, type, found, expired, sequence, reader);
+  }
+  if (node) node->shared = false;
+  return node;
+}
+
 NodeRef L2Cache::unpack(const KeyView& key, const TypeOps& type, const Found& found, bool expired,
                         std::uint64_t sequence, const Identity* reader) const {
+  return unpack_as(type.codec, key, type, found, expired, sequence, reader);
+}
+
+NodeRef L2Cache::unpack_as(std::string_view codec, const KeyView& key, const TypeOps& type, const Found& found,
+                           bool expired, std::uint64_t sequence, const Identity* reader) const {
   const EnvelopeView& view = found.view;
-  if (view.terms.codec != codec_fingerprint(type.codec)) return {};
+  if (view.terms.codec != codec_fingerprint(codec)) return {};
   std::string uncompressed;
   std::string_view payload = view.payload;
   if (view.terms.uncompressed_size != 0) {
@@ -118,8 +133,8 @@ struct L2Cache::Reading {
   const Versions& versions;
   bool keeps_found = true;  ///< what was found is wanted beside the value: a load decides by it
   std::int64_t server_now = 0;
-  std::uint64_t sequence = 0;   ///< before the request
-  std::uint64_t confirmed = 0;  ///< Pending's count before it
+  std::uint64_t sequence = 0;  ///< before the request
+  Pending::Mark before = {};   ///< Pending's, before it
 };
 
 void L2Cache::read(std::span<Fetched> items, std::span<const TypeOps* const> types, const Identity* reader,
@@ -143,7 +158,7 @@ bool L2Cache::read(std::span<Fetched> items, std::span<const TypeOps* const> typ
   queries.reserve(items.size());
   places.reserve(items.size());
   Fills flights(context_.store);
-  const std::uint64_t confirmed_before = pending().confirmed();
+  const Pending::Mark before = pending().mark();
   for (std::size_t i = 0; i < items.size(); ++i) {
     if (fill) flights.begin(items[i].key, *types[0], sequence_before);
     // In this order, a flight first: the first invariant.
@@ -154,17 +169,14 @@ bool L2Cache::read(std::span<Fetched> items, std::span<const TypeOps* const> typ
     queries.push_back({items[i].key.name});
     places.push_back(i);
   }
-  const bool plain = terms.raw || std::ranges::any_of(types, [](const TypeOps* type) { return may_be_counter(*type); });
-  const bool answered = !queries.empty() && l2_store().reader().read(queries, dependencies, versions, plain, !fill);
-  const Reading reading{types,
-                        reader,
-                        counted,
-                        terms.raw,
-                        versions,
-                        keeps_found,
-                        l2_store().clock().to_server(context_.now()),
-                        sequence_before,
-                        confirmed_before};
+  const bool plain =
+      terms.raw || std::ranges::any_of(types, [](const TypeOps* type) { return expects_counter(*type); });
+  // By another server than was asked first: what it has missed may have been pending and be confirmed by now.
+  const bool answered = !queries.empty() && l2_store().reader().read(queries, dependencies, versions, plain, !fill) &&
+                        !pending().new_server_since(before);
+  const Reading reading{
+      types,           reader, counted, terms.raw, versions, keeps_found, l2_store().clock().to_server(context_.now()),
+      sequence_before, before};
   for (std::size_t n = 0; n < queries.size(); ++n) {
     Fetched& item = items[places[n]];
     if (answered) take_found(item, queries[n].found, reading);
@@ -214,14 +226,16 @@ void L2Cache::take_plain(Fetched& item, const Found& found, const Reading& readi
 void L2Cache::take_value(Fetched& item, const Found& found, const Reading& reading) {
   const auto validity = validity_of(found.view, reading.versions, reading.reader);
   item.freshness = evaluate(validity, reading.server_now);
-  if (concerned(found.view, item.key.name, reading.confirmed)) item.freshness = Freshness::miss;
+  if (concerned(found.view, item.key.name, reading.before)) item.freshness = Freshness::miss;
   // Stored by a release whose function did not name the tag: its invalidation would not reach the entry.
-  if (item.tags && !carries_all(found.view, *item.tags)) item.freshness = Freshness::miss;
+  if (item.tags && !carries_all(found.view.tags, *item.tags)) item.freshness = Freshness::miss;
   if (item.freshness == Freshness::miss) return;
   for (const TypeOps* type : reading.types) {
     item.node = unpack(item.key, *type, found, validity.expired, reading.sequence, reading.reader);
     if (item.node) return;
   }
+  item.node = unpack_integer(item.key, *reading.types[0], found, validity.expired, reading.sequence, reading.reader);
+  if (item.node) return;
   const auto has_codec = [&](const TypeOps* type) { return found.view.terms.codec == codec_fingerprint(type->codec); };
   if (std::ranges::any_of(reading.types, has_codec)) count_undecoded("payload", reading.counted);
   item.freshness = Freshness::miss;
@@ -235,22 +249,23 @@ void L2Cache::count_undecoded(std::string_view why, const Identity* counted) {
   }
 }
 
-bool L2Cache::concerned(const EnvelopeView& view, std::string_view key, std::uint64_t confirmed) const {
+bool L2Cache::concerned(const EnvelopeView& view, std::string_view key, const Pending::Mark& before) const {
   if (pending().concerns_key(key)) return true;
   for (const TagVersion& tag : view.tags) {
     if (pending().concerns_dependency(tag.name)) return true;
   }
   // Asked last: one that is confirmed in between is counted before it goes from there.
-  return !view.tags.empty() && pending().confirmed() != confirmed;
+  return pending().new_server_since(before) || (!view.tags.empty() && pending().confirmed_since(before));
 }
 
 std::optional<Duration> L2Cache::time_left(const KeyView& key, bool raw) {
   const TimeBudget::Operation budget(context_.time_limit());
-  const std::uint64_t confirmed_before = pending().confirmed();
+  const Pending::Mark before = pending().mark();
   if (pending().concerns_key(key.name)) return std::nullopt;
   EntryQuery query{key.name};
   Versions versions;
   if (!l2_store().reader().read(std::span(&query, 1), {}, versions, false, true)) return std::nullopt;
+  if (pending().new_server_since(before)) return std::nullopt;
   const Found& found = query.found;
   if (counts_plain(found, raw)) {
     const auto left = l2_store().reader().life_left(key.name);
@@ -259,7 +274,7 @@ std::optional<Duration> L2Cache::time_left(const KeyView& key, bool raw) {
     return *left < 0 ? forever : saturate(std::chrono::milliseconds(*left));
   }
   if (found.kind != Found::Kind::value) return std::nullopt;
-  if (concerned(found.view, key.name, confirmed_before)) return std::nullopt;
+  if (concerned(found.view, key.name, before)) return std::nullopt;
   const TimePoint time = context_.now();
   const Freshness freshness = evaluate(found.view, versions, nullptr, l2_store().clock().to_server(time));
   if (freshness == Freshness::miss) return std::nullopt;

@@ -19,6 +19,7 @@ bool L2Cache::remove(const KeyView& key, bool raw) {
   const TimeBudget::Operation budget(context_.time_limit());
   const bool here = context_.store.erase(key, context_.now());
   Found before;
+  confirmations().note(Pending::Kind::key, key.name);
   const Done done = attempt([&] { return l2_store().remover().remove(key.name, before); });
   // In this order: the first invariant.
   if (!done) confirmations().add(Pending::Kind::key, key.name);
@@ -53,7 +54,9 @@ std::size_t L2Cache::remove_matching(const std::shared_ptr<const KeyPattern>& pa
     std::size_t local = 0;
     const std::size_t here = context_.store.erase_matching(matches, context_.now(), &local);
     std::size_t there = 0;
+    confirmations().note(pattern);
     const Done done = attempt([&] { return sweep(*pattern, &there); });
+    confirmations().note(pattern);  // it may have taken long
     if (!done) confirmations().add(pattern);
     std::size_t local_again = 0;
     context_.store.erase_matching(matches, context_.now(), &local_again);
@@ -89,12 +92,15 @@ Done L2Cache::sweep(const KeyPattern& pattern, std::size_t* counted) {
 
 void L2Cache::invalidate(std::string_view dependency, bool hard) {
   const TimeBudget::Operation budget(context_.time_limit());
+  const Pending::Kind kind = hard ? Pending::Kind::remove : Pending::Kind::expire;
+  confirmations().note(kind, dependency);
   if (attempt([&] { return l2_store().versions().raise(dependency, hard); })) return;
-  confirmations().add(hard ? Pending::Kind::remove : Pending::Kind::expire, dependency);
+  confirmations().add(kind, dependency);
 }
 
 void L2Cache::flush() {
   const TimeBudget::Operation budget(context_.time_limit());
+  confirmations().note(Pending::Kind::flush_all);
   const Done done = attempt([&] { return l2_store().versions().raise_epoch(); });
   l2_store().versions().forget_all();
   if (!done) return confirmations().add(Pending::Kind::flush_all, {});
@@ -111,6 +117,7 @@ L2Cache::RawPatterns L2Cache::raw_values_of(const Identity& identity) {
 void L2Cache::clear_raw(const RawPatterns& patterns) noexcept {
   const TimeBudget::Operation budget(context_.time_limit());
   for (const auto& pattern : patterns) {
+    confirmations().note(pattern);
     if (!attempt([&] { return l2_store().remover().remove_old(*pattern); })) confirmations().add(pattern);
   }
 }

@@ -29,6 +29,7 @@ std::size_t L2Cache::remove_many(std::span<const KeyView> keys, const Reach& rea
     const auto part = keys.subspan(at, std::min(kMostRemovals, keys.size() - at));
     std::vector<Erasure> erasures;
     Versions versions;
+    for (const KeyView& key : part) confirmations().note(Pending::Kind::key, key.name);
     const Done asked = attempt([&]() -> Done {
       for (std::size_t i = 0; i < part.size(); ++i) erasures.push_back({.name = part[i].name, .look = !here[at + i]});
       l2_store().remover().remove_each(erasures, versions);

@@ -32,12 +32,12 @@ Validity<std::int64_t> validity_of(const EnvelopeView& view, const Versions& ver
   return entry;
 }
 
-bool carries_all(const EnvelopeView& entry, const std::vector<std::string>& names) {
+bool carries_all(const TagList& tags, const std::vector<std::string>& names) {
   bool of_function = false;
-  for (const TagVersion& tag : entry.tags) of_function = of_function || tag.name.starts_with(kFunctionMark);
+  for (const TagVersion& tag : tags) of_function = of_function || tag.name.starts_with(kFunctionMark);
   return !of_function || std::ranges::all_of(names, [&](const auto& name) {
     const TagName wanted(name);
-    for (const TagVersion& tag : entry.tags) {
+    for (const TagVersion& tag : tags) {
       if (tag.name == wanted.view()) return true;
     }
     return false;
@@ -49,7 +49,7 @@ bool counts_plain(const Found& found, bool raw) {
          !found.of_other_type && (raw || codec<std::int64_t>::decode(found.bytes));
 }
 
-bool may_be_counter(const TypeOps& type) { return type.codec == "i64"; }
+bool expects_counter(const TypeOps& type) { return type.codec == kTypeOps<std::int64_t>.codec; }
 
 std::vector<std::string> dependencies_of(const Identity* identity, const std::vector<std::string>& tags) {
   std::vector<std::string> dependencies;

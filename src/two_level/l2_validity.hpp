@@ -22,13 +22,15 @@ inline Freshness evaluate(const EnvelopeView& view, const Versions& versions, co
                           std::int64_t server_now) {
   return evaluate(validity_of(view, versions, reader), server_now);
 }
-/// True when an entry carries all of these tags, or was not stored by a function: what a manual call stored has the
-/// tags that it was given.
-bool carries_all(const EnvelopeView& entry, const std::vector<std::string>& names);
+/// True when an entry of these tags has all of `names`, or was not stored by a function: what a manual call stored has
+/// the tags that it was given.
+bool carries_all(const TagList& tags, const std::vector<std::string>& names);
 /// Whether bytes without an envelope count: a counter, or what the caller says is a raw value.
 bool counts_plain(const Found& found, bool raw);
-/// A counter is plain decimal digits, which a 64-bit integer may be read from.
-bool may_be_counter(const TypeOps& type);
+/// A counter is plain decimal digits, from which an integer may be read.
+inline bool may_be_counter(const TypeOps& type) { return type.fits != nullptr; }
+/// The type in which counters are usually read.
+bool expects_counter(const TypeOps& type);
 /// What an entry of the function (null: none) with these tags depends on.
 std::vector<std::string> dependencies_of(const Identity* identity, const std::vector<std::string>& tags);
 

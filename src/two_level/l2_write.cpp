@@ -179,11 +179,15 @@ std::vector<PutOutcome> L2Cache::write(std::vector<NodeRef>& nodes, const EntryT
     for (const auto& flight : flights) context_.store.end_write(*flight, {}, {}, context_.now());
     throw;
   }
-  end();
-  for (const PutOutcome& outcome : outcomes) {
-    if (outcome == PutOutcome::unknown) counters_.add_unknown_write();
+  std::vector<KeyView> refused;
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    if (outcomes[i] == PutOutcome::unknown) counters_.add_unknown_write();
+    if (outcomes[i].why == kTooLarge || outcomes[i].why == kTooManyTags) refused.push_back(flights[i]->key());
   }
+  end();
   owe_announcements(names, outcomes);
+  // What it was to replace is older: as in L1, where an entry goes that is to be replaced by one too large.
+  for (const KeyView& key : refused) remove(key, terms.raw);
   return outcomes;
 }
 

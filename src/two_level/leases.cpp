@@ -130,6 +130,12 @@ std::shared_ptr<Flight> Leases::flight_of(const LeaseToken& generation) const {
   return nullptr;
 }
 
+std::optional<LeaseToken> Leases::held_under(std::string_view key) const {
+  const MutexLock lock(mutex_);
+  const auto record = std::ranges::find(held_, key, &Record::key);
+  return record == held_.end() ? std::nullopt : std::optional(record->generation);
+}
+
 bool Leases::is_given_back(const LeaseToken& generation) const {
   const MutexLock lock(mutex_);
   const auto is_of = [&](const Record& record) { return record.generation == generation; };

@@ -5,7 +5,9 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <dsta/cache/duration.hpp>
@@ -66,6 +68,8 @@ class Leases {
   bool wait_for_answers(TimePoint end);
   /// The load of this process that holds the lease; null when none does.
   std::shared_ptr<Flight> flight_of(const LeaseToken& generation) const;
+  /// The lease of this process that stands under the key at the server.
+  std::optional<LeaseToken> held_under(std::string_view key) const;
   /// True for a lease of this process whose loads have ended.
   bool is_given_back(const LeaseToken& generation) const;
 

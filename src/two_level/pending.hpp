@@ -43,7 +43,7 @@ class Pending {
     KeyPatternPtr pattern = {};  ///< of `pattern` and `rule`
   };
 
-  static constexpr std::size_t kMost = 10'000;
+  static constexpr std::size_t kMost = 32'768;  ///< more than a Journal has
   static constexpr std::size_t kMostBytes = std::size_t{4} << 20;
   static constexpr std::size_t kSpares = 16, kSpareName = 512;
 
@@ -55,9 +55,24 @@ class Pending {
   /// Whether there are any: one load, for the paths that ask all the time.
   bool any() const noexcept { return any_.load(std::memory_order_acquire); }
   std::size_t size() const;
-  /// How many were confirmed so far. What was read before one of them was may be what it was about, although nothing
-  /// that is asked here afterwards says so any more.
-  std::uint64_t confirmed() const noexcept { return confirmed_.load(std::memory_order_acquire); }
+  /// What has happened so far, to be taken before a read. What was read before an invalidation was confirmed may be
+  /// what it was about, although nothing that is asked here afterwards says so any more.
+  struct Mark {
+    std::uint64_t confirmed = 0;
+    std::uint64_t servers = 0;  ///< see new_server()
+  };
+  Mark mark() const noexcept {
+    return {confirmed_.load(std::memory_order_acquire), servers_.load(std::memory_order_acquire)};
+  }
+  bool confirmed_since(const Mark& mark) const noexcept {
+    return confirmed_.load(std::memory_order_acquire) != mark.confirmed;
+  }
+  /// Another server has taken the place of the one that confirmed others: what is to be repeated there is pending now.
+  /// Called before anything is read from it.
+  void new_server() noexcept { servers_.fetch_add(1, std::memory_order_acq_rel); }
+  bool new_server_since(const Mark& mark) const noexcept {
+    return servers_.load(std::memory_order_acquire) != mark.servers;
+  }
   bool concerns_key(std::string_view name) const;
   bool concerns_dependency(std::string_view name) const;
 
@@ -102,7 +117,7 @@ class Pending {
   /// Not 0: there was no memory for an intent of its own, and the namespace is to be invalidated in its place.
   std::uint64_t unnamed_ DSTA_GUARDED_BY(mutex_) = 0;
   std::atomic<bool> any_{false};
-  std::atomic<std::uint64_t> confirmed_{0};
+  std::atomic<std::uint64_t> confirmed_{0}, servers_{0};
 };
 
 }  // namespace detail

@@ -59,6 +59,27 @@ class Forkable {
 
 }  // namespace
 
+/// Makes `link` one to the master that sentinels know. Null: the endpoint is a server's own.
+std::shared_ptr<MasterFinder> TwoLevel::follow_master(const Endpoint& endpoint, LinkOptions& link) {
+  if (endpoint.sentinels.empty()) return nullptr;
+  const SentinelOptions& given = context_.options.sentinel;
+  MasterFinder::Options options{.sentinels = endpoint.sentinels,
+                                .master = endpoint.master,
+                                .link = link,
+                                .addresses = AddressMap(given.address_map)};
+  options.link.user = given.username;
+  options.link.password = given.password;
+  options.link.database = 0;
+  auto finder = std::make_shared<MasterFinder>(std::move(options));
+  link.finder = finder;
+  link.on_new_server = [this] {
+    if (!confirmations_) return;  // nothing was invalidated yet
+    confirmations_->repeat_all();
+    l2_store_->forget_server();
+  };
+  return finder;
+}
+
 void TwoLevel::connect() {
   const Endpoint endpoint = apply_url(context_.options);
   if (endpoint.transport == Endpoint::Transport::memory) return;
@@ -67,19 +88,23 @@ void TwoLevel::connect() {
   options.space = context_.options.space;
   options.coherence = context_.options.l1.coherence;
   options.link.probe_key = KeySpace(options.space).probe();
+  const auto finder = follow_master(endpoint, options.link);
   options.clock = context_.options.clock;
   options.failed = [this](std::string_view operation, std::string_view kind) { note_failure(operation, kind); };
   l2_store_ = std::make_unique<L2Store>(std::move(options));
   coherence_ = std::make_unique<Coherence>(context_, *l2_store_, trust_, foreign_loads_, counters_);
   lease_renewal_ = std::make_unique<LeaseRenewal>(*l2_store_, coherence_->quiet());
   confirmations_ = std::make_unique<Confirmations>(context_, *l2_store_, coherence_->quiet());
+  if (finder) failover_ = std::make_unique<Failover>(context_, *l2_store_, *confirmations_, finder);
   l2_store_->versions().are_reported = [this] { return coherence_->tracks(); };
   Forkable::add(coherence_.get());
+  if (failover_) failover_->start();
   if (!coherence_->wants_channel()) return;
   try {
     coherence_->listen();
   } catch (...) {
     Forkable::remove(coherence_.get());
+    l2_store_->link().close();  // its threads use what goes before it
     throw;
   }
   coherence_->wait_briefly();
@@ -116,14 +141,17 @@ void TwoLevel::tend() {
   confirmations_->tend();
   lease_renewal_->tend();
   coherence_->tend();
+  if (failover_) failover_->tend();
 }
 
 void TwoLevel::disconnect() noexcept {
   Forkable::remove(coherence_.get());
   coherence_->stop();
+  if (failover_) failover_->stop_listening();
   lease_renewal_->give_back_all(context_.time_limit());
   l2_store_->link().close();  // so that nothing that is under way waits for the server
   coherence_->join();
+  if (failover_) failover_->stop();
   confirmations_->stop();
   lease_renewal_->stop();
   coherence_->close();
@@ -138,12 +166,21 @@ void TwoLevel::revive() {
     l2_store_->forget_parent();
     lease_renewal_->start();
     confirmations_->replace_task();
+    if (failover_) failover_->replace_threads();
   }
   replace_in_child(context_.background,
                    std::make_shared<Background>(context_.options.clock, context_.options.executor));
   if (l2_store_) coherence_->revive();
   forks_.store(fork_count());  // until then others wait for this
   if (l2_store_) confirmations_->resume();
+  if (failover_) failover_->start();
+}
+
+std::string TwoLevel::server() const {
+  if (!l2_store_) return {};
+  const Address address = l2_store_->link().server().address;  // of sentinels' none until one was reached
+  if (address.host.empty()) return address.socket_path;
+  return host_port_text({.host = address.host, .port = address.port});
 }
 
 }  // namespace detail

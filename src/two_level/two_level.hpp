@@ -2,16 +2,20 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <string_view>
 
 #include <dsta/cache/detail/load.hpp>
 
 #include "base/fork_count.hpp"
 #include "base/mutex.hpp"
 #include "l1/trust.hpp"
+#include "l2/client/url.hpp"
 #include "l2/values/l2_store.hpp"
 #include "two_level/coherence.hpp"
 #include "two_level/confirmations.hpp"
 #include "two_level/context.hpp"
+#include "two_level/failover.hpp"
 #include "two_level/foreign_loads.hpp"
 #include "two_level/l2_counters.hpp"
 #include "two_level/lease_renewal.hpp"
@@ -41,6 +45,12 @@ class TwoLevel {
   Coherence& coherence() const { return *coherence_; }
   const std::shared_ptr<Leases>& leases() const { return lease_renewal_->leases(); }
   Confirmations& confirmations() const { return *confirmations_; }
+  /// "single" or "sentinel"; empty without an L2.
+  std::string_view topology() const noexcept { return !l2_store_ ? "" : failover_ ? "sentinel" : "single"; }
+  /// The server's address, or its socket; empty where none was reached yet, or there is no L2.
+  std::string server() const;
+  /// Times that another master was found.
+  std::uint64_t master_changes() const { return l2_store_ ? l2_store_->link().counters().server_changes : 0; }
 
   // By each operation that goes beyond a hit. In the child of a fork this is where threads are made again, and threads
   // that were not to be had are tried for again.
@@ -52,6 +62,7 @@ class TwoLevel {
   void notice_fork();
 
  private:
+  std::shared_ptr<MasterFinder> follow_master(const Endpoint& endpoint, LinkOptions& link);
   void note_failure(std::string_view operation, std::string_view kind);
   void tend();
   void revive();
@@ -66,6 +77,7 @@ class TwoLevel {
   std::unique_ptr<Coherence> coherence_;
   std::unique_ptr<LeaseRenewal> lease_renewal_;
   std::unique_ptr<Confirmations> confirmations_;
+  std::unique_ptr<Failover> failover_;  ///< null also where no sentinels are asked
   std::atomic<std::uint32_t> forks_{fork_count()};
   Mutex reviving_;
 };

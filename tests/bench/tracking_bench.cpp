@@ -70,8 +70,8 @@ struct Client {
     LinkOptions options;
     options.address = {.host = "127.0.0.1", .port = server.port(), .socket_path = {}};
     Subscriber::Failure failure;
-    channel =
-        Subscriber::open(options, {{std::string(kInvalidations)}}, Clock::now() + std::chrono::seconds(5), failure);
+    channel = Subscriber::open(options, options.address, {{std::string(kInvalidations)}},
+                               Clock::now() + std::chrono::seconds(5), failure);
     if (!channel) throw std::runtime_error(failure.why);
     std::vector<std::string> words = {"CLIENT", "TRACKING", "ON", "REDIRECT", std::to_string(channel->id())};
     if (mode == Mode::broadcast) words.insert(words.end(), {"BCAST", "PREFIX", "dsta:"});

@@ -31,6 +31,37 @@ TEST_P(Counters, AddUpAndDownFromNothing) {
   EXPECT_TRUE(cache.exists("p:n"));
 }
 
+TEST_P(Counters, AreWhatALoadOfAnIntegerTypeFinds) {
+  ASSERT_EQ(cache.increment("hits", 41), 41);
+  ASSERT_EQ(cache.increment("f:1", 41), 41);
+  const auto f =
+      cache.cached({.ttl = 60s, .prefix = "f"}, [](int) -> int { throw std::runtime_error("not to be loaded"); })
+          .key_builder([](int i) { return std::to_string(i); });
+  for (const int sum : {42, 43}) {
+    EXPECT_EQ(cache.increment("hits"), sum);
+    EXPECT_EQ(cache.get_or_load("hits", [] { return 0; }), sum);
+    EXPECT_EQ(cache.get_or_load("hits", [] { return std::uint8_t{0}; }), sum);
+    EXPECT_EQ(cache.get_or_load("hits", [] { return std::int64_t{0}; }), sum);
+    EXPECT_EQ(cache.increment("f:1"), sum);
+    EXPECT_EQ(f(1), sum);
+    EXPECT_EQ(f.many(std::vector<int>{1}).at(0), sum);
+    ASSERT_TRUE(cache.set("set", std::int64_t{sum}, {.ttl = 60s}));
+    EXPECT_EQ(cache.get_or_load("set", [] { return 0; }), sum) << "what is set by hand likewise";
+  }
+  ASSERT_TRUE(cache.increment("hits", 1000));
+  EXPECT_EQ(cache.get_or_load("hits", [] { return std::uint8_t{7}; }), 7) << "a type that cannot hold it: a miss";
+}
+
+TEST_P(Counters, CountOnWhateverIsStoredAsAnInteger) {
+  enum class Side { buy = 1, sell = 2 };
+  ASSERT_TRUE(cache.set("side", Side::sell, {.ttl = 60s}));
+  ASSERT_TRUE(cache.set("char", 'a', {.ttl = 60s}));
+  ASSERT_TRUE(cache.set("bool", true, {.ttl = 60s}));
+  EXPECT_EQ(cache.increment("side", 40), 42);
+  EXPECT_EQ(cache.increment("char"), 'a' + 1);
+  EXPECT_THROW(cache.increment("bool"), ValueError);
+}
+
 TEST_P(Counters, OnAFunctionsValueGoWithTheFunctionsCacheClear) {
   const auto f = cache.cached({.ttl = 60s, .prefix = "f"}, [](std::int64_t i) { return i; });
   f(1);

@@ -453,7 +453,8 @@ void Interleaving::expect_no_lease() {
     return wire->call({"EXISTS", keys.raw_lease(name)}) != "0" ||
            wire->call({"EVAL", "return #redis.call('KEYS', ARGV[1])", "0", of_refreshes}) != "0" || is_lease();
   };
-  EXPECT_TRUE(eventually([&] { return !leases(); }, 500ms)) << *this;
+  // That of a refresh stays for a second after it; what nobody gives back stays for three.
+  EXPECT_TRUE(eventually([&] { return !leases(); }, 2s)) << *this;
 }
 
 void Interleaving::interleave(Process& by) {

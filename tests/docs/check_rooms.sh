@@ -5,7 +5,7 @@
 set -eu
 cd "${1:-$(dirname "$0")/../..}"
 
-rooms="api engine load two_level l2/values l2/tracking l2/client l2/resp l2/net l1 entry base"
+rooms="api engine load two_level l2/values l2/topology l2/tracking l2/client l2/resp l2/net l1 entry base"
 
 wrong=$(grep -rn '^#include "' src | awk -F'[:"]' -v rooms="$rooms" '
   BEGIN { n = split(rooms, all, " "); for (i = 1; i <= n; ++i) height[all[i]] = n - i + 1 }

@@ -79,7 +79,7 @@ void check_lease(std::string_view bytes) {
   for (std::size_t i = 0; i < view->epochs.size(); ++i) epochs.push_back(view->epochs[i]);
   std::vector<TagVersion> tags;
   for (const TagVersion tag : view->tags) tags.push_back(tag);
-  const std::string written = encode(Lease{view->token, view->holders, epochs, tags});
+  const std::string written = encode(Lease{view->token, view->holders, epochs, tags, view->codec});
   require((is_first_version(bytes) ? as_first_version(written) : written) == bytes,
           "a lease that was decoded is not written that way");
 }

@@ -33,7 +33,8 @@ FUZZ_TARGET(url) {
   try {
     const Endpoint endpoint = detail::parse_url(url);
     require(detail::parse_url(detail::format_url(endpoint)) == endpoint, "a URL is written as another than was read");
-    const bool in_place = holds_secret(endpoint.host) || holds_secret(endpoint.path);
+    bool in_place = holds_secret(endpoint.host) || holds_secret(endpoint.path) || holds_secret(endpoint.master);
+    for (const auto& sentinel : endpoint.sentinels) in_place = in_place || holds_secret(sentinel.host);
     require(in_place || !holds_secret(shown), "the text for messages holds a piece of a password");
   } catch (const ConfigError& error) {
     require(!holds_secret(error.what()), "an error holds a piece of a password");

@@ -146,10 +146,10 @@ TEST_F(L2StoreEntries, ACountOfRefreshesThatWasLostBeginsAboveTheValue) {
 TEST_F(L2StoreEntries, ARawValuesLeaseStandsBesideIt) {
   command({"SET", "dsta:k", "42"});
   const auto a = token('a'), b = token('b');
-  EXPECT_EQ(take_raw_lease("k", a, false, true), LeaseToken{}) << "it was said to be absent";
+  EXPECT_EQ(take_raw_lease("k", a, false, LeaseStore::kAbsent), LeaseToken{}) << "it was said to be absent";
   EXPECT_EQ(take_raw_lease("k", a), a);
   EXPECT_EQ(take_raw_lease("k", b), a) << "whose it is";
-  EXPECT_EQ(take_raw_lease("k", b, true, false), a);
+  EXPECT_EQ(take_raw_lease("k", b, true), a);
   EXPECT_TRUE(lives(l2_store->keys().raw_lease("k"), 60'000));
   EXPECT_EQ(at("dsta:k"), "42");
   const LeaseStore::RawReplace replaces[] = {{"k", of(b), Action::set, 0s, "b"},
@@ -278,8 +278,8 @@ TEST_F(L2StoreEntries, WhatTheDocsListIsEnoughForEverything) {
     const LeaseStore::Replace replace{"dsta:k", of(a), action, 60s, value("k", 1, "v", a)};
     EXPECT_TRUE(l2_store->leases().replace({&replace, 1})[0]) << static_cast<int>(action);
   }
-  EXPECT_EQ(take_raw_lease("r", a, false, true), a);
-  EXPECT_EQ(take_raw_lease("r", a, true, true), a);
+  EXPECT_EQ(take_raw_lease("r", a, false, LeaseStore::kAbsent), a);
+  EXPECT_EQ(take_raw_lease("r", a, true, LeaseStore::kAbsent), a);
   for (const Action action : {Action::keep, Action::leave, Action::set}) {
     const LeaseStore::RawReplace replace{"r", of(a), action, 60s, "v"};
     EXPECT_TRUE(l2_store->leases().replace_raw({&replace, 1})[0]) << static_cast<int>(action);
@@ -310,7 +310,7 @@ TEST_F(L2StoreEntries, WhoMayNotCallScriptsByNameSendsTheirTexts) {
   for (int round = 0; round < 2; ++round) EXPECT_TRUE(l2_store->leases().replace({&keep, 1})[0]);
   EXPECT_TRUE(l2_store->versions().raise("tag", true));
   EXPECT_TRUE(parse_version(at(l2_store->keys().version("tag"))));
-  EXPECT_EQ(take_raw_lease("k", token('a'), true, false), token('a'));
+  EXPECT_EQ(take_raw_lease("k", token('a'), true), token('a'));
 }
 
 TEST_F(L2StoreEntries, AForgottenScriptIsSentAgainWithItsText) {
@@ -331,7 +331,7 @@ TEST_F(L2StoreEntries, AForgottenScriptIsSentAgainWithItsText) {
     EXPECT_EQ(*versions.find("tag"), parse_version(at(l2_store->keys().version("tag"))));
     EXPECT_TRUE(*versions.find("another"));
     forget();
-    EXPECT_EQ(take_raw_lease("raw", token('a'), true, false), token('a'));
+    EXPECT_EQ(take_raw_lease("raw", token('a'), true), token('a'));
     forget();
     EXPECT_TRUE(l2_store->remover().remove_old(*glob_pattern("*")));
     EXPECT_FALSE(there("dsta:old"));

@@ -37,11 +37,11 @@ struct LargeValues : ProxiedServer {
 
 TEST_F(LargeValues, PastADeadlineKeepTheConnectionAndL1) {
   ManagerOptions options = over_redis(proxy->url(), true, 300ms);
-  options.l1.ping_period = 400ms;  // long enough for a busy machine, and shorter than the value takes
+  options.l1.ping_period = 1s;  // long enough for a busy machine, and shorter than the value takes
   CacheManager cache(std::move(options));
   ASSERT_TRUE(eventually([&] { return cache.set("k", 1) && cache.lookup<int>("k").source == Source::l1; }));
   const std::uint64_t made = connections_made(*server);
-  proxy->set(Fault::drip(128 << 10, 10ms).on("MGET"));  // 8 MB in 0.7 s
+  proxy->set(Fault::drip(128 << 10, 20ms).on("MGET"));  // 8 MB in 1.3 s
   std::atomic<bool> over = false;
   std::thread small([&] {
     while (!over) {
@@ -127,6 +127,26 @@ TEST_F(LargeValues, ThatCouldNotBeReadAreNotStoredAndEndNothing) {
   }
   EXPECT_EQ(cache.get<int>("k"), 1);
   EXPECT_EQ(connections_made(*server), made + 1);
+}
+
+TEST_F(LargeValues, ThatAreRefusedLeaveNoOlderValue) {
+  for (const bool l1 : {false, true}) {
+    for (const bool raw : {false, true}) {
+      ManagerOptions options = over_redis(server->url(), l1, 5s);
+      options.pool.max_reply_bytes = kMB;
+      CacheManager cache(std::move(options));
+      const EntryOptions given{.ttl = 60s, .raw = raw};
+      ASSERT_TRUE(cache.set("k", std::string("older"), given));
+      EXPECT_FALSE(cache.set("k", std::string(kMB + 1, 'v'), given));
+      EXPECT_FALSE(cache.get("k", given));
+      ASSERT_TRUE(cache.set("k", std::string("older"), given));
+      const auto both = cache.set_many<std::string>({{"k", std::string(kMB + 1, 'v')}, {"n", "newer"}}, given);
+      EXPECT_FALSE(both[0]);
+      EXPECT_TRUE(both[1]);
+      EXPECT_FALSE(cache.get("k", given));
+      EXPECT_EQ(cache.get("n", given), "newer");
+    }
+  }
 }
 
 TEST_F(LargeValues, AndSmallOnesOfManyThreadsComeBackUnchanged) {

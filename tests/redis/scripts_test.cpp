@@ -356,6 +356,25 @@ TEST_P(RawLease, IsTakenByOneWhoseNameTheOthersLearn) {
   EXPECT_EQ(take('b', "absent"), name('a'));
 }
 
+TEST_P(RawLease, IsNotTakenByWhoReadOtherBytes) {
+  const auto take_having_read = [&](const std::string& mark, const std::string& there) {
+    command({"DEL", "lease"});
+    put(there);
+    return take('a', mark);
+  };
+  EXPECT_EQ(take_having_read("=42", "42"), name('a'));
+  EXPECT_EQ(take_having_read("=42", "43"), name('0'));
+  EXPECT_EQ(take_having_read("=", ""), name('a'));
+  EXPECT_EQ(take_having_read("=", "42"), name('0'));
+  EXPECT_EQ(take_having_read("~5678", "12345678"), name('a'));
+  EXPECT_EQ(take_having_read("~5678", "1234568"), name('0'));
+  EXPECT_EQ(take_having_read("~5678", "8"), name('0'));
+  command({"DEL", "k"});
+  EXPECT_EQ(take('a', "=42"), name('0'));
+  EXPECT_EQ(take('a', "~5678"), name('0'));
+  EXPECT_FALSE(L2StoreTest::there("lease"));
+}
+
 TEST_P(RawLease, IsNotTakenByWhoSawNothingWhereSomethingIs) {
   EXPECT_EQ(take('a', "absent"), name('a'));
   command({"DEL", "lease"});

@@ -153,7 +153,16 @@ TEST_F(Secrets, AreKeptByErrorsOfTheUrl) {
                                "memory:?canary-1=2",
                                "unix://canary-password@/x",
                                "unix://u:canary-password@host/x",
-                               "redis-sentinel://u:canary-password@host/master",
+                               "redis-sentinel://u:canary-password@127.0.0.1:1/master",
+                               "redis-sentinel://u:canary-password@127.0.0.1:1",
+                               "redis-sentinel://u:canary-password@h1;h2/master",
+                               "redis-sentinel://127.0.0.1:1,u:canary-password/master",
+                               "redis-sentinel://127.0.0.1:1/canary password",
+                               "redis-sentinel://127.0.0.1:1/master?sentinel_password=canary-password",
+                               "redis-sentinel://127.0.0.1:1/master?sentinel_username=canary",
+                               "redis-sentinel://127.0.0.1:1/master?address_map=canary",
+                               "redis-sentinel://127.0.0.1:1/master?address_map=canary%20=h",
+                               "redis://127.0.0.1:1?sentinel_password=canary",
                                "redis://u:p@localhost?db=1&db=canary"}) {
     use(mistaken);
     note(redacted(mistaken));

@@ -56,8 +56,8 @@ struct L2StoreTest : ::testing::Test {
     return ::testing::AssertionFailure() << key << " lives for " << left << " ms";
   }
   std::optional<detail::LeaseToken> take_raw_lease(std::string_view name, const detail::LeaseToken& token,
-                                                   bool join = false, bool absent = false) {
-    const LeaseStore::RawTake take{name, token, join, absent};
+                                                   bool join = false, std::string read = {}) {
+    const LeaseStore::RawTake take{name, token, join, std::move(read)};
     return l2_store->leases().take_raw({&take, 1}, std::chrono::seconds(60))[0].generation;
   }
   detail::Found found(std::string_view name) {

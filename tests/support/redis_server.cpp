@@ -48,6 +48,7 @@ std::string make_directory() {
 }  // namespace
 
 bool RedisServer::available() { return !find_program().empty(); }
+std::string RedisServer::program() { return find_program(); }
 
 RedisServer::RedisServer(RedisOptions options)
     : options_(std::move(options)), directory_(make_directory()), unix_path_(directory_ + "/redis.sock") {

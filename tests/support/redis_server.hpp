@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "child_process.hpp"
@@ -37,6 +38,8 @@ class RedisServer {
  public:
   /// Tells whether there is a server to run; a test without one skips itself.
   static bool available();
+  /// The program; empty when there is none.
+  static std::string program();
 
   /// Returns when the server answers. Throws std::runtime_error with the end of its log when it does not start.
   explicit RedisServer(RedisOptions options = {});
@@ -51,6 +54,8 @@ class RedisServer {
   void stop();
   /// Ends it as a crash does.
   void kill();
+  /// More lines of the configuration, in place of those that it was made with, from the next start on.
+  void configure(std::vector<std::string> config) { options_.config = std::move(config); }
   /// Starts it again, empty, on the same port.
   void start();
   bool running() const { return process_ && process_->running(); }

@@ -360,13 +360,14 @@ struct LeaseSample {
   std::uint32_t holders = 1;
   std::vector<std::uint64_t> epochs;
   std::vector<std::pair<std::string, std::uint64_t>> tags;
+  std::uint64_t codec = 0;
 
   bool operator==(const LeaseSample&) const = default;
 
   std::string encoded() const {
     std::vector<TagVersion> views;
     for (const auto& [name, version] : tags) views.push_back({name, version});
-    return encode(Lease{token, holders, epochs, views});
+    return encode(Lease{token, holders, epochs, views, codec});
   }
 };
 
@@ -374,7 +375,7 @@ std::optional<LeaseSample> read_lease(std::string_view bytes) {
   const auto decoded = decode_lease(bytes);
   const auto* view = std::get_if<LeaseView>(&decoded);
   if (!view) return std::nullopt;
-  LeaseSample out{.token = view->token, .holders = view->holders, .epochs = {}, .tags = {}};
+  LeaseSample out{.token = view->token, .holders = view->holders, .epochs = {}, .tags = {}, .codec = view->codec};
   for (std::size_t i = 0; i < view->epochs.size(); ++i) out.epochs.push_back(view->epochs[i]);
   for (const TagVersion tag : view->tags) out.tags.emplace_back(tag.name, tag.version);
   return out;
@@ -387,6 +388,7 @@ LeaseSample random_lease(RandomValues& random) {
   for (std::size_t n = random.below(4); n != 0; --n) {
     out.tags.emplace_back(random_bytes(random, random.below(20)), random.bits());
   }
+  if (random.below(2) == 0) out.codec = random.bits();
   return out;
 }
 
@@ -406,7 +408,7 @@ TEST(EnvelopeLease, IsReadBackWithTheVersionsThatItsLoadBeganUnder) {
     const LeaseSample lease = random_lease(random);
     ASSERT_EQ(read_lease(lease.encoded()), lease) << i;
   }
-  EXPECT_EQ(read_lease(encode_lease(full_lease().token)), (LeaseSample{full_lease().token, 1, {}, {}}));
+  EXPECT_EQ(read_lease(encode_lease(full_lease().token)), (LeaseSample{full_lease().token, 1, {}, {}, 0}));
 }
 
 TEST(EnvelopeLease, IsNeverTakenForAValueNorAValueForALease) {
@@ -425,7 +427,7 @@ TEST(EnvelopeLease, OfVersion1HasOneHolderAndDependsOnNothing) {
   const LeaseToken token = full_lease().token;
   const std::string bytes = as_first_version(encode_lease(token));
   ASSERT_EQ(bytes.size(), 40U);
-  EXPECT_EQ(read_lease(bytes), (LeaseSample{token, 1, {}, {}}));
+  EXPECT_EQ(read_lease(bytes), (LeaseSample{token, 1, {}, {}, 0}));
   EXPECT_EQ(refusal_in(decode_lease(signed_again(with_number(bytes, 6, 2, 1)))), "malformed") << "it has no tags";
   EXPECT_EQ(refusal_in(decode_lease(testing_support::sized_again(bytes + "more"))), "malformed");
   EXPECT_EQ(refusal_in(decode_lease(testing_support::sized_again(bytes.substr(0, 30)))), "malformed");
@@ -492,6 +494,7 @@ TEST(EnvelopeLease, HostileSizesAreRefused) {
     return refusal_in(decode_lease(signed_again(with_number(bytes, at, size, value))));
   };
   EXPECT_EQ(refusal(5, 1, 1), "malformed") << "a flag";
+  EXPECT_EQ(refusal(5, 1, 8), "malformed") << "a codec that is not there";
   EXPECT_EQ(refusal(6, 2, 0), "malformed") << "fewer tags than there are";
   EXPECT_EQ(refusal(6, 2, 3), "malformed");
   EXPECT_EQ(refusal(6, 2, 0xFFFF), "malformed");
@@ -581,7 +584,7 @@ TEST(GoldenEnvelopes, WhatVersion1WroteIsReadAsItWasMeant) {
     EXPECT_EQ(lines[i].second, hex(sample.first_encoded())) << name << ": what the other tests take for version 1";
   }
   EXPECT_EQ(lease.first, "lease");
-  EXPECT_EQ(read_lease(bytes_of(lease.second)), (LeaseSample{full_lease().token, 1, {}, {}}));
+  EXPECT_EQ(read_lease(bytes_of(lease.second)), (LeaseSample{full_lease().token, 1, {}, {}, 0}));
   EXPECT_EQ(lease.second, hex(as_first_version(encode_lease(full_lease().token))));
 }
 
@@ -590,6 +593,9 @@ TEST(GoldenEnvelopes, TheStoredFormatIsTheSameInEveryBuild) {
   for (const auto& [name, sample] : golden_samples()) written.emplace_back(name, hex(sample.encoded()));
   written.emplace_back("lease", hex(encode_lease(full_lease().token)));
   written.emplace_back("lease_with_versions", hex(full_lease().encoded()));
+  LeaseSample with_codec = full_lease();
+  with_codec.codec = codec_fingerprint("i64");
+  written.emplace_back("lease_with_codec", hex(with_codec.encoded()));
   if (written != golden_lines("v2_")) {
     const std::string made = ::testing::TempDir() + "golden_envelopes.txt";
     std::ofstream out(made);

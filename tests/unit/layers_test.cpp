@@ -93,12 +93,14 @@ TEST_F(Statistics, AreOneJsonObjectWithEveryFieldByItsName) {
   const CacheStats stats = cache.get_stats();
   const auto json = nlohmann::json::parse(stats.to_json());
   ASSERT_TRUE(json.is_object());
-  EXPECT_EQ(json.size(), 28u);
+  EXPECT_EQ(json.size(), 31u);
   EXPECT_EQ(json.at("coherence"), "off") << "of the server, too";
   for (const char* of_the_server :
-       {"l2_hits", "l2_errors", "unknown_writes", "l1_suspensions", "pending_invalidations"}) {
+       {"l2_hits", "l2_errors", "unknown_writes", "l1_suspensions", "pending_invalidations", "master_changes"}) {
     EXPECT_EQ(json.at(of_the_server), 0u) << of_the_server;
   }
+  EXPECT_EQ(json.at("server"), "");
+  EXPECT_EQ(json.at("topology"), "");
   EXPECT_EQ(json.at("hits"), 2u);
   EXPECT_EQ(json.at("misses"), 1u);
   EXPECT_EQ(json.at("sets"), 1u);
@@ -106,6 +108,9 @@ TEST_F(Statistics, AreOneJsonObjectWithEveryFieldByItsName) {
   EXPECT_NEAR(json.at("hit_rate").get<double>(), 2.0 / 3, 1e-6);
   EXPECT_EQ(json.at("bytes"), stats.bytes);
   EXPECT_EQ(nlohmann::json::parse(CacheStats{}.to_json()).at("hit_rate"), 0.0);
+  CacheStats odd;
+  odd.server = "/run/\"a\\b\n";
+  EXPECT_EQ(nlohmann::json::parse(odd.to_json()).at("server"), odd.server);
 }
 
 TEST_F(Statistics, CountRememberedEmptyResultsAsNegativeHits) {

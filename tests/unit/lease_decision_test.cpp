@@ -19,6 +19,10 @@ struct Row {
 SeenEntry value(Freshness freshness) { return {.kind = Kind::value, .freshness = freshness}; }
 SeenEntry lease(bool counts) { return {.kind = Kind::lease, .lease_counts = counts}; }
 SeenEntry callers_lease() { return {.kind = Kind::lease, .lease_counts = true, .lease_is_callers = true}; }
+SeenEntry of_others(SeenEntry seen) {
+  seen.others_use_it = true;
+  return seen;
+}
 SeenEntry other(bool of_other_type) { return {.kind = Kind::other, .of_other_type = of_other_type}; }
 
 const Row kTable[] = {
@@ -26,12 +30,16 @@ const Row kTable[] = {
     {"value, fresh", value(Freshness::fresh), LeaseStep::use, LeaseStep::use, LeaseStep::replace},
     {"value, due", value(Freshness::due), LeaseStep::use, LeaseStep::refresh, LeaseStep::replace},
     {"value, stale", value(Freshness::stale), LeaseStep::use, LeaseStep::refresh, LeaseStep::replace},
+    {"value for others", of_others(value(Freshness::miss)), LeaseStep::displace, LeaseStep::displace,
+     LeaseStep::replace},
     {"value that does not count", value(Freshness::miss), LeaseStep::take_over, LeaseStep::take_over,
      LeaseStep::take_over},
     {"lease", lease(true), LeaseStep::wait, LeaseStep::back_off, LeaseStep::join},
+    {"lease for others", of_others(lease(true)), LeaseStep::displace, LeaseStep::back_off, LeaseStep::join},
     {"lease of the caller's own", callers_lease(), LeaseStep::load_alone, LeaseStep::back_off, LeaseStep::join},
     {"lease of older versions", lease(false), LeaseStep::take_over, LeaseStep::take_over, LeaseStep::take_over},
-    {"bytes of something else", other(false), LeaseStep::take_over, LeaseStep::take_over, LeaseStep::take_over},
+    {"bytes of other programs", of_others(other(false)), LeaseStep::displace, LeaseStep::displace, LeaseStep::displace},
+    {"damaged bytes", other(false), LeaseStep::take_over, LeaseStep::take_over, LeaseStep::take_over},
     {"a list, a set", other(true), LeaseStep::load_alone, LeaseStep::load_alone, LeaseStep::load_alone},
 };
 

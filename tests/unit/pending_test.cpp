@@ -129,6 +129,20 @@ TEST(Pending, WhatWasConfirmedAndThenWantedAnewIsAnotherIntent) {
   EXPECT_TRUE(pending.concerns_key("k"));
 }
 
+TEST(Pending, WhatWasReadBeforeIsToldFromWhatIsReadAfter) {
+  Pending pending;
+  pending.add(Kind::key, "k");
+  const Pending::Mark before = pending.mark();
+  EXPECT_FALSE(pending.confirmed_since(before));
+  EXPECT_FALSE(pending.new_server_since(before));
+  pending.confirm(pending.all()[0]);
+  EXPECT_TRUE(pending.confirmed_since(before));
+  EXPECT_FALSE(pending.new_server_since(before));
+  pending.new_server();
+  EXPECT_TRUE(pending.new_server_since(before));
+  EXPECT_FALSE(pending.new_server_since(pending.mark()));
+}
+
 TEST(Pending, UpToTheLimitEachIsKept) {
   Pending pending;
   fill(pending);

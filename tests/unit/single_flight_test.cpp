@@ -282,5 +282,20 @@ TEST_F(SingleFlight, AnOlderLoadOfAKeyByOthersReplacesNoNewerOne) {
   }
 }
 
+TEST_F(SingleFlight, AnOlderLoadOfAnotherTypeReplacesNoNewerOne) {
+  std::latch begun(1), goes_on(1);
+  const auto held = [&] {
+    begun.count_down();
+    goes_on.wait();
+    return 1;
+  };
+  std::jthread older([&] { EXPECT_EQ(cache.get_or_load("k", held), 1); });
+  begun.wait();
+  EXPECT_EQ(cache.get_or_load("k", [] { return std::int64_t{2}; }), 2);
+  goes_on.count_down();
+  older.join();
+  EXPECT_EQ(cache.get<std::int64_t>("k"), 2);
+}
+
 }  // namespace
 }  // namespace dsta::cache

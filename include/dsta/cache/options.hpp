@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <dsta/cache/coherence_mode.hpp>
@@ -162,6 +163,20 @@ struct TlsOptions {
   bool verify = true;
 };
 
+/// Redis Sentinel, for `redis-sentinel://` URLs and their like. See docs/sentinel.md.
+struct SentinelOptions {
+  /// The user at the sentinels, which have users of their own. Default none. Needs password.
+  std::string username = {};
+  /// The password at the sentinels. Default none.
+  std::string password = {};
+  /// Where a server that announces an address is to be reached from here: {"10.0.0.7:6379", "203.0.113.7:7007"}.
+  /// Without the ports it is for all ports of that host. Default none: as announced.
+  std::vector<std::pair<std::string, std::string>> address_map = {};
+  /// The invalidations of this time before a failover are repeated at the new master, which may have missed them. Set
+  /// it to more than replication ever lags behind. Default 30 s. 0: none are. At most 1 h.
+  OptionalDuration failover_window = std::chrono::seconds(30);
+};
+
 /// The options of a CacheManager. Every field has a working default: `CacheManager cache;` is an in-process cache.
 struct ManagerOptions {
   /// The URL of L2: "redis://user:password@host:6379/0?socket_timeout=200ms". Empty or "memory:": no server. An option
@@ -180,6 +195,8 @@ struct ManagerOptions {
   PoolOptions pool = {};
   /// TLS to L2.
   TlsOptions tls = {};
+  /// Redis Sentinel. No effect without such a URL.
+  SentinelOptions sentinel = {};
   /// The clock. Default: system_clock(). See testing.hpp for a ManualClock.
   std::shared_ptr<Clock> clock = {};
   /// Runs background work. Default: a thread_pool() of the manager's own, started when first needed.

@@ -34,7 +34,7 @@ struct CacheStats {
   std::uint64_t entries = 0;      ///< entries now (whole manager only)
   std::uint64_t bytes = 0;        ///< bytes now, of the budget (whole manager only)
 
-  // L2; 0 without a server.
+  // L2; 0 or empty without a server, and of one prefix.
   std::uint64_t l2_hits = 0;                ///< hits that the server answered
   std::uint64_t l2_errors = 0;              ///< requests that failed or that the server refused
   std::uint64_t unknown_writes = 0;         ///< writes with an unknown outcome
@@ -42,6 +42,9 @@ struct CacheStats {
   std::uint64_t pending_invalidations = 0;  ///< invalidations that the server has not confirmed (now)
   /// How L1 learns of changes by others (now); off without a server.
   CoherenceMode coherence = CoherenceMode::off;
+  std::uint64_t master_changes = 0;  ///< times that another master, or a restarted one, was found (Sentinel)
+  std::string server = {};           ///< the server's address (now); with Sentinel the master's
+  std::string topology = {};         ///< "single" or "sentinel" (now)
 
   /// `90.91%`; `0.00%` without requests.
   [[nodiscard]] std::string hit_rate_text() const;

@@ -35,6 +35,8 @@ class EchoWay {
     const bool first = by_.compare_exchange_strong(now, static_cast<By>(static_cast<int>(by) + 1));
     if (first && say_) say_(by);
   }
+  /// It is another server.
+  void begin_anew() { by_.store(By::echo, std::memory_order_relaxed); }
 
  private:
   const std::function<void(By refused)> say_;

@@ -2,8 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <span>
+#include <utility>
+
 #include "l2/client/connection.hpp"
 #include "l2/client/reason.hpp"
+#include "l2/client/server_role.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -13,9 +17,13 @@ std::string endpoint_name(const Address& address) {
   return address.host.empty() ? address.socket_path : fmt::format("{}:{}", address.host, address.port);
 }
 
-std::unique_ptr<Stream> connect_stream(const LinkOptions& options, TimePoint deadline, std::string& error) {
-  return options.connect ? options.connect(options.address, deadline, error)
-                         : connect_plain(options.address, deadline, error);
+std::string server_name(const LinkOptions& options) {
+  return options.finder ? options.finder->name() : endpoint_name(options.address);
+}
+
+std::unique_ptr<Stream> connect_stream(const LinkOptions& options, const Address& address, TimePoint deadline,
+                                       std::string& error) {
+  return options.connect ? options.connect(address, deadline, error) : connect_plain(address, deadline, error);
 }
 
 Request handshake_request(const LinkOptions& options) {
@@ -30,24 +38,32 @@ Request handshake_request(const LinkOptions& options) {
 }
 
 bool run_handshake(Connection& connection, const LinkOptions& options, TimePoint deadline, std::string& error,
-                   std::string_view& refusal) {
+                   std::string_view& refusal, std::string& run) {
   Request request = handshake_request(options);
   request.add({"PING"});
+  const std::size_t own = request.commands();
+  if (options.finder) ServerRole::add_request(request);
   PendingRequest pending(request.commands());
   connection.run(pending, request.bytes(), deadline);
   if (pending.fault != Fault::none) {
     error = connection.why();
     return false;
   }
-  for (const Reply& reply : pending.replies) {
+  name_errors(request, pending.replies);
+  const std::span replies(pending.replies);
+  for (const Reply& reply : replies.first(own)) {
     // MISCONF: it cannot save and takes no writes, but reads go on.
     if (!reply.is(Reply::Kind::error) || reply.error_code() == "MISCONF") continue;
     if (reply.refuses("ping")) continue;  // it has answered all the same
-    name_errors(request, pending.replies);
     refusal = reply.why;
     return false;
   }
-  return true;
+  if (!options.finder) return true;
+  ServerRole role = ServerRole::read(replies.subspan(own));
+  run = std::move(role.run);
+  if (role.kind == ServerRole::Kind::master) return true;
+  refusal = role.kind == ServerRole::Kind::unknown && !replies[own].why.empty() ? replies[own].why : kNotMaster;
+  return false;
 }
 
 }  // namespace detail

@@ -14,17 +14,22 @@ class Connection;
 /// The server's address, for messages.
 std::string endpoint_name(const Address& address);
 
+/// The link's server, for messages.
+std::string server_name(const LinkOptions& options);
+
 /// A connected stream, as the options say: plain or encrypted. Null when it did not come about by `deadline`; `error`
 /// says why.
-std::unique_ptr<Stream> connect_stream(const LinkOptions& options, TimePoint deadline, std::string& error);
+std::unique_ptr<Stream> connect_stream(const LinkOptions& options, const Address& address, TimePoint deadline,
+                                       std::string& error);
 
 /// What a new connection says first: user, password, database.
 Request handshake_request(const LinkOptions& options);
 
-/// Runs the handshake and a PING. False: `refusal` is what the server said, a reason that lives as long as the process;
-/// else `error` says what was wrong.
+/// Runs the handshake and a PING. With a ServerFinder the server must be a master, and `run` is what it says of its
+/// history. False: `refusal` is what the server said, a reason that lives as long as the process; else `error` says
+/// what was wrong.
 bool run_handshake(Connection& connection, const LinkOptions& options, TimePoint deadline, std::string& error,
-                   std::string_view& refusal);
+                   std::string_view& refusal, std::string& run);
 
 }  // namespace detail
 }  // namespace v1

@@ -98,8 +98,25 @@ bool Link::refuses_writes() const {
 LinkCounters Link::counters() const {
   const State& own = *state_.load(std::memory_order_acquire);
   return {.attempts = own.attempts_made.load(std::memory_order_relaxed),
+          .server_changes = own.server_changes.load(std::memory_order_relaxed),
           .breaker_changes = own.breaker_changes.load(std::memory_order_relaxed)};
 }
+
+ServerPlace Link::server() const {
+  State& own = *state_.load(std::memory_order_acquire);
+  if (!options_.finder || own.forks != fork_count()) return {.address = options_.address};
+  const MutexLock lock(own.mutex);
+  return own.server;
+}
+
+Address Link::looked_at() const {
+  State& own = *state_.load(std::memory_order_acquire);
+  if (own.forks != fork_count()) return {};
+  const MutexLock lock(own.mutex);
+  return own.looked_at;
+}
+
+void Link::server_moved(std::string_view why) { state().server_moved(why); }
 
 Answer Link::run(const Request& request, Purpose purpose) {
   static std::atomic<std::size_t> threads{0};

@@ -11,6 +11,7 @@
 #include <dsta/cache/log.hpp>
 
 #include "l2/client/pending_request.hpp"
+#include "l2/client/server_finder.hpp"
 #include "l2/net/stream.hpp"
 #include "l2/net/wake.hpp"
 #include "l2/resp/reply_guard.hpp"
@@ -25,6 +26,11 @@ class Connection;
 /// How to reach one server, and who to log in as.
 struct LinkOptions {
   Address address;
+  /// Says where the server is, in place of `address`, and it must be a master. Null: it is always the same.
+  std::shared_ptr<ServerFinder> finder = nullptr;
+  /// With `finder`: called when another master was connected to than before, or a restarted one, when nothing goes to
+  /// the former any more, and before anything goes to this one. Must not use the link, and not throw.
+  std::function<void()> on_new_server = nullptr;
   std::string user;      ///< empty: the default user
   std::string password;  ///< empty: none. Never in a message.
   unsigned database = 0;
@@ -60,6 +66,7 @@ struct Answer {
 /// What a link has done since it was made.
 struct LinkCounters {
   std::uint64_t attempts = 0;         ///< to connect, by requests and by probes
+  std::uint64_t server_changes = 0;   ///< see LinkOptions::on_new_server
   std::uint64_t breaker_changes = 0;  ///< times it began to refuse requests, and times it stopped to
 };
 
@@ -75,6 +82,10 @@ struct LinkCounters {
 ///
 /// A server may answer reads and let writes wait, as while a failover is prepared (CLIENT PAUSE WRITE). Then a breaker
 /// of their own refuses the requests that write, and the reads go on.
+///
+/// Where the server may move (see ServerFinder), each new connection finds it anew, and is used only if its server says
+/// that it is a master. When that is another than before, or has lost its memory, the connections to the former are
+/// ended first.
 ///
 /// A reply is known by its place alone, so a lost or repeated one would shift all that follow. Requests of Purpose
 /// erase and write therefore end in an EchoCheck, which must come back behind their own replies; a read is verified by
@@ -103,6 +114,14 @@ class Link {
   /// whoever writes next.
   bool refuses_writes() const;
   LinkCounters counters() const;
+  /// The server that was connected to last; without a finder, the one that there is.
+  ServerPlace server() const;
+  /// Where a connection was looked for last, whether or not it came about. Only with a finder; without a host until
+  /// then.
+  Address looked_at() const;
+  /// The server has moved, or is no master any more: ends the connections to it, and lets the next one be made at once.
+  /// Only with a finder.
+  void server_moved(std::string_view why);
 
   // For users that depend on what the server knows of a connection: that ends with it. See Channel.
 

@@ -19,9 +19,10 @@ Duration least_time(const LinkOptions& options) {
 
 /// Where the server has become a replica, its name or address may lead to another by now. Where it was none before, it
 /// will do so as long as the connection lasts.
+/// But one that was said to be a master, and was one, is none any more.
 void leave_replica(Connection& connection, TimePoint made, const LinkOptions& options) {
-  if (!connection.usable() || Clock::now() - made < 10 * options.operation_timeout) return;
-  say(options.log, LogLevel::warning, "{} is a replica and read-only: reconnecting", endpoint_name(options.address));
+  if (!connection.usable() || (!options.finder && Clock::now() - made < 10 * options.operation_timeout)) return;
+  say(options.log, LogLevel::warning, "{} is a replica and read-only: reconnecting", server_name(options));
   connection.close_as_corrupt("the server is a replica");
 }
 
@@ -95,10 +96,10 @@ void Link::State::connect_slot(Checkout& checkout, Slot& slot, TimePoint deadlin
   slot.connecting = false;
   if (closed) {
     made.reset();
-  } else if (made) {
-    install(slot, made);
+  } else if (made && install(slot, made)) {
     patience.connected_in(Clock::now() - begun);
   } else {
+    made.reset();
     checkout.half_open = false;  // as it ends here
     go_down(true);
   }

@@ -29,11 +29,9 @@ std::shared_ptr<Link::State::Pooled> Link::State::connect(TimePoint deadline) no
   std::string error;
   std::string_view refusal;
   try {
-    if (auto stream = connect_stream(options, deadline, error)) {
-      auto made = std::make_shared<Pooled>(std::move(stream), options.limits);
-      made->share(echo_way);
-      if (run_handshake(*made, options, deadline, error, refusal)) return made;
-    }
+    auto made = options.finder ? find_and_connect(deadline, error, refusal)
+                               : connect_to(options.address, deadline, error, refusal);
+    if (made) return made;
   } catch (const std::system_error&) {
     error = "no descriptor";
   } catch (const std::exception&) {
@@ -49,13 +47,32 @@ std::shared_ptr<Link::State::Pooled> Link::State::connect(TimePoint deadline) no
   return nullptr;
 }
 
-/// One that is replaced ends, so that its users, who may hold on to it, know.
-void Link::State::install(Slot& slot, std::shared_ptr<Pooled> made) {
+/// Null, and why.
+std::shared_ptr<Link::State::Pooled> Link::State::connect_to(const Address& address, TimePoint deadline,
+                                                             std::string& error, std::string_view& refusal) {
+  auto stream = connect_stream(options, address, deadline, error);
+  if (!stream) return nullptr;
+  auto made = std::make_shared<Pooled>(std::move(stream), options.limits);
+  made->share(echo_way);
+  std::string run;
+  if (!run_handshake(*made, options, deadline, error, refusal, run)) return nullptr;
+  if (options.finder) note_server(*made, address, std::move(run));
+  return made;
+}
+
+/// One that is replaced ends, so that its users, who may hold on to it, know. False: meanwhile another server was
+/// found.
+bool Link::State::install(Slot& slot, const std::shared_ptr<Pooled>& made) {
+  if (made->server != server.number) return false;
+  if (std::exchange(installed_server, made->server) != made->server && write_breaker.is_open()) {
+    write_breaker.probe_succeeded();  // it was the former server that took no writes
+  }
   made->report_to(watch);
-  if (const auto replaced = std::exchange(slot.connection, std::move(made))) {
+  if (const auto replaced = std::exchange(slot.connection, made)) {
     replaced->close_as_corrupt("it was replaced");
   }
   if (watch) watch->made();
+  return true;
 }
 
 void Link::State::connect_in_background() {
@@ -71,8 +88,7 @@ void Link::State::connect_in_background() {
     auto made = connect(by(options.connect_timeout));
     const MutexLock relock(mutex);
     slots[0].connecting = false;
-    if (made && !closed) {
-      install(slots[0], std::move(made));
+    if (made && !closed && install(slots[0], made)) {
       patience.connected_in(Clock::now() - now);
     } else {
       go_down(true);
@@ -130,7 +146,8 @@ void Link::State::recover() noexcept {
   while (!closed) {
     const TimePoint last = std::max(attempts.last(), last_recovery);
     const TimePoint next = std::max(saturating_add(last, pauses.next(random)), attempts.next());
-    while (!closed && Clock::now() < next) changed.wait_until(lock.native(), next);
+    while (!closed && !hurries && Clock::now() < next) changed.wait_until(lock.native(), next);
+    hurries = false;
     if (closed || try_recovery(saturating_add(Clock::now(), patience.next(options.connect_timeout)))) break;
   }
   move_to(Recovery::none);
@@ -155,9 +172,8 @@ void Link::State::try_connection(TimePoint end) {
     made = connect(end);
     if (made) say(options.log, LogLevel::info, "reconnected to {}", endpoint);
   }
-  if (!made || closed) return;
+  if (!made || closed || !install(slots[0], made)) return;
   patience.connected_in(Clock::now() - begun);
-  install(slots[0], std::move(made));
   if (breaker.probe_succeeded()) pauses.reset();
   changed.notify_all();
 }
@@ -194,10 +210,8 @@ void Link::State::close() {
     closed = true;
     recovering.swap(recovery_thread);
     connecting.swap(background_connect);
-    for (auto& slot : slots) {
-      if (slot.connection) slot.connection->close_as_corrupt("the cache was closed");
-    }
-    if (write_test) write_test->close_as_corrupt("the cache was closed");
+    end_connections("the cache was closed");
+    interrupt_attempts();
     changed.notify_all();
   }
   if (recovering.joinable()) recovering.join();

@@ -58,7 +58,7 @@ constexpr bool is_transition(Recovery from, Recovery to) {
 struct Link::State {
   explicit State(const LinkOptions& given)
       : options(given),
-        endpoint(endpoint_name(given.address)),
+        endpoint(server_name(given)),
         forks(fork_count()),
         slots(given.connections),
         breaker(given.operation_timeout, {breaker_changes, awaits_success}, "the server is out of reach"),
@@ -67,7 +67,7 @@ struct Link::State {
   const LinkOptions& options;
   const std::string endpoint;  ///< for messages
   const std::uint32_t forks;
-  std::atomic<std::uint64_t> attempts_made{0}, breaker_changes{0};
+  std::atomic<std::uint64_t> attempts_made{0}, breaker_changes{0}, server_changes{0};
   const std::shared_ptr<EchoWay> echo_way = std::make_shared<EchoWay>([log = options.log, to = endpoint](auto refused) {
     const bool echo = refused == EchoWay::By::echo;
     say(log, LogLevel::warning, "{} offers no {}: replies are checked by {}", to, echo ? "ECHO" : "PING with a word",
@@ -80,14 +80,24 @@ struct Link::State {
   struct Pooled : Connection {
     using Connection::Connection;
     std::atomic<bool> served{false};
+    std::uint64_t server = 0;  ///< ServerPlace::number of the one that it goes to
     const TimePoint made = std::chrono::steady_clock::now();
   };
   struct Slot {
     std::shared_ptr<Pooled> connection;
     bool connecting = false;
   };
+  /// Held from when another server was found until on_new_server has returned: nobody uses it before. Taken before
+  /// `mutex`.
+  Mutex server_change;
   Mutex mutex;
   std::condition_variable changed;
+  ServerPlace server DSTA_GUARDED_BY(mutex);
+  Address looked_at DSTA_GUARDED_BY(mutex);
+  std::uint64_t installed_server DSTA_GUARDED_BY(mutex) = 0;  ///< number of the one that was used last
+  /// To connect to a server that may move.
+  class Attempt;
+  std::vector<Attempt*> attempts_under_way DSTA_GUARDED_BY(mutex);
   std::vector<Slot> slots DSTA_GUARDED_BY(mutex);
   AttemptLimit attempts DSTA_GUARDED_BY(mutex);
   /// Its reason is that of the last attempt to connect, too.
@@ -98,6 +108,7 @@ struct Link::State {
   ProbePatience patience DSTA_GUARDED_BY(mutex);
   bool closed DSTA_GUARDED_BY(mutex) = false;
   TimePoint last_recovery DSTA_GUARDED_BY(mutex) = {};  ///< when it was tried last
+  bool hurries DSTA_GUARDED_BY(mutex) = false;  ///< it is to be tried at once: the server was said to have moved
   Recovery recovery DSTA_GUARDED_BY(mutex) = Recovery::none;
   std::shared_ptr<Pooled> write_test DSTA_GUARDED_BY(mutex);  ///< the connection of the probe that writes
   std::thread recovery_thread DSTA_GUARDED_BY(mutex);
@@ -138,7 +149,9 @@ struct Link::State {
 
   // link_connect.cpp: making connections, for a request, beforehand, and by itself after the server was away.
   std::shared_ptr<Pooled> connect(TimePoint deadline) noexcept;
-  void install(Slot& slot, std::shared_ptr<Pooled> made) DSTA_REQUIRES(mutex);
+  std::shared_ptr<Pooled> connect_to(const Address& address, TimePoint deadline, std::string& error,
+                                     std::string_view& refusal);
+  bool install(Slot& slot, const std::shared_ptr<Pooled>& made) DSTA_REQUIRES(mutex);
   void connect_in_background();
   void note_attempt(TimePoint now) DSTA_REQUIRES(mutex);
   void go_down(bool probe_closes) DSTA_REQUIRES(mutex);
@@ -150,6 +163,16 @@ struct Link::State {
   void try_connection(TimePoint end) DSTA_REQUIRES(mutex);
   void try_write(TimePoint end) DSTA_REQUIRES(mutex);
   void close();
+
+  // link_server.cpp: where the server may move.
+  std::shared_ptr<Pooled> find_and_connect(TimePoint deadline, std::string& error, std::string_view& refusal);
+  std::shared_ptr<Pooled> find_and_connect_once(TimePoint deadline, std::string& error, std::string_view& refusal);
+  void note_server(Pooled& made, const Address& address, std::string run);
+  void server_moved(std::string_view why);
+  bool was_reached();
+  void look_at(const Address& address);
+  void end_connections(std::string_view why) DSTA_REQUIRES(mutex);
+  void interrupt_attempts() DSTA_REQUIRES(mutex);
 
  private:
   enum class Next : std::uint8_t { use, refuse, wait, connect };

@@ -1,4 +1,5 @@
-// scheme://user:password@host:port/database?options, and unix://user:password@/path?options.
+// scheme://user:password@host:port/database?options, unix://user:password@/path?options, and
+// scheme://user:password@sentinel,sentinel,.../master/database?options.
 //
 // A mistake may shift what is a password to another place: redis://user:secret reads as host and port, and an unescaped
 // '?' makes the rest of a password an option. So an error never repeats what it refuses. It names the part, and of the
@@ -9,7 +10,9 @@
 #include <fmt/format.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <system_error>
 #include <utility>
 
@@ -24,11 +27,16 @@ namespace {
 
 using Transport = Endpoint::Transport;
 
-constexpr std::uint16_t kDefaultPort = 6379;
+constexpr std::uint16_t kDefaultPort = 6379, kSentinelPort = 26379;
 constexpr std::string_view kLocalhost = "localhost";
-constexpr std::string_view kKnownSchemes = "known are 'memory:', redis://, rediss://, valkey://, valkeys://, unix://";
-constexpr std::string_view kSentinel = "redis-sentinel";
-constexpr std::pair<std::string_view, Transport> kSchemes[] = {
+constexpr std::string_view kKnownSchemes =
+    "known are 'memory:', redis://, rediss://, valkey://, valkeys://, unix://, redis-sentinel://, rediss-sentinel://";
+struct Scheme {
+  std::string_view name;
+  Transport transport;
+  bool sentinels = false;  ///< the hosts are those of sentinels
+};
+constexpr Scheme kSchemes[] = {
     {"memory", Transport::memory},
     {"redis", Transport::tcp},
     {"rediss", Transport::tls},
@@ -36,17 +44,19 @@ constexpr std::pair<std::string_view, Transport> kSchemes[] = {
     {"valkeys", Transport::tls},
     {"unix", Transport::unix_socket},
     {"redis+unix", Transport::unix_socket},
+    {"redis-sentinel", Transport::tcp, true},
+    {"rediss-sentinel", Transport::tls, true},
+    {"valkey-sentinel", Transport::tcp, true},
+    {"valkeys-sentinel", Transport::tls, true},
 };
 
-std::optional<Transport> transport_of(std::string_view scheme) {
-  for (const auto& [name, transport] : kSchemes) {
-    if (name == scheme) return transport;
-  }
-  return std::nullopt;
+/// Null: it is not known.
+const Scheme* find_scheme(std::string_view name) {
+  const auto* const found = std::ranges::find(kSchemes, name, &Scheme::name);
+  return found == std::end(kSchemes) ? nullptr : found;
 }
 
 [[noreturn]] void refuse_scheme(std::string_view scheme, std::string_view rest) {
-  if (scheme == kSentinel) throw ConfigError("redis-sentinel:// URLs: Redis Sentinel is not supported yet");
   // What stands in a scheme's place but is none may be a password: it is not repeated.
   constexpr std::string_view kSchemeBytes = "abcdefghijklmnopqrstuvwxyz+-.";
   if (!rest.starts_with("://") || scheme.empty() || scheme.find_first_not_of(kSchemeBytes) != scheme.npos) {
@@ -118,16 +128,16 @@ std::string ipv6(const Parts& parts, std::string_view text) {
   return plain;
 }
 
-void read_host(const Parts& parts, std::string_view text, bool has_user, Endpoint& endpoint) {
-  endpoint.port = kDefaultPort;
+/// `host`, `host:port`; nothing is the local one. `place.port`: the port where none is given.
+void read_host(const Parts& parts, std::string_view text, bool has_user, HostPort& place) {
   if (text.starts_with('[')) {
     const std::size_t close = text.find(']');
     if (close == text.npos) parts.refuse("the host begins with '[' and has no ']'");
-    endpoint.host = ipv6(parts, text.substr(1, close - 1));
+    place.host = ipv6(parts, text.substr(1, close - 1));
     text.remove_prefix(close + 1);
     if (text.empty()) return;
     if (text[0] != ':') parts.refuse("after ']' only ':' and a port may follow");
-    endpoint.port = port_number(parts, text.substr(1));
+    place.port = port_number(parts, text.substr(1));
     return;
   }
   const std::string_view host = text.substr(0, text.find(':'));
@@ -140,17 +150,44 @@ void read_host(const Parts& parts, std::string_view text, bool has_user, Endpoin
   if (host.empty() && !text.empty() && !has_user) {
     parts.refuse("':' without a host: write localhost:port, or :password@host");
   }
-  endpoint.host = host.empty() ? kLocalhost : host;
-  if (host.size() < text.size()) endpoint.port = port_number(parts, text.substr(host.size() + 1));
+  place.host = host.empty() ? kLocalhost : host;
+  if (host.size() < text.size()) place.port = port_number(parts, text.substr(host.size() + 1));
 }
 
-/// True when the path names a database.
-bool read_database(const Parts& parts, Endpoint& endpoint) {
-  if (parts.path.size() < 2) return false;
-  const auto number = database_number(decoded(parts, parts.path.substr(1), "the path"));
+/// `/number`. True when it names a database.
+bool read_database(const Parts& parts, std::string_view path, Endpoint& endpoint) {
+  if (path.size() < 2) return false;
+  const auto number = database_number(decoded(parts, path.substr(1), "the path"));
   if (!number) parts.refuse("the path is not the number of a database, such as /0");
   endpoint.database = *number;
   return true;
+}
+
+/// `sentinel,sentinel` and `/master/database`. True when it names a database.
+bool read_sentinels(const Parts& parts, std::string_view hosts, bool has_user, Endpoint& endpoint) {
+  while (true) {
+    const std::string_view one = hosts.substr(0, hosts.find(','));
+    HostPort place{.host = {}, .port = kSentinelPort};
+    if (one.empty() && one.size() < hosts.size()) parts.refuse("a sentinel between two commas has no host");
+    read_host(parts, one, has_user, place);
+    endpoint.sentinels.push_back(std::move(place));
+    if (one.size() == hosts.size()) break;
+    hosts.remove_prefix(one.size() + 1);
+    if (hosts.empty()) parts.refuse("there is no sentinel after the last comma");
+  }
+  const std::string_view path = parts.path.substr(std::min<std::size_t>(1, parts.path.size()));
+  const std::string_view name = path.substr(0, path.find('/'));
+  // What a sentinel takes as the name of a master.
+  constexpr std::string_view kNameBytes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
+  constexpr std::size_t kLongestName = 200;
+  if (name.empty()) {
+    parts.refuse("the name of the master is missing: write it after the sentinels, as in host1,host2/mymaster");
+  }
+  if (name.size() > kLongestName || name.find_first_not_of(kNameBytes) != name.npos) {
+    parts.refuse("the name of a master may hold letters, digits, '-', '.' and '_' only");
+  }
+  endpoint.master = name;
+  return read_database(parts, path.substr(name.size()), endpoint);
 }
 
 void read_socket_path(const Parts& parts, Endpoint& endpoint) {
@@ -182,25 +219,36 @@ ReadUrl read(std::string_view url) {
   if (url.empty()) return {};
   const std::string_view scheme = url.substr(0, url.find(':'));
   const std::string_view rest = url.substr(scheme.size());
-  const auto transport = rest.empty() ? std::nullopt : transport_of(scheme);
-  if (!transport) refuse_scheme(scheme, rest);
-  if (*transport == Transport::memory) return read_memory(rest.substr(1));
+  const Scheme* const known = rest.empty() ? nullptr : find_scheme(scheme);
+  if (!known) refuse_scheme(scheme, rest);
+  if (known->transport == Transport::memory) return read_memory(rest.substr(1));
   if (!rest.starts_with("://")) throw ConfigError(fmt::format("URL scheme '{}' must be followed by ://", scheme));
 
   const Parts parts = split(scheme, rest.substr(3));
-  ReadUrl found{.endpoint = {.transport = *transport}, .query = parts.query};
+  ReadUrl found{.endpoint = {.transport = known->transport}, .query = parts.query};
   const std::size_t user_end = parts.authority.rfind('@');
   const bool has_user = user_end != parts.authority.npos;
   const std::string_view place = parts.authority.substr(has_user ? user_end + 1 : 0);
   if (has_user) read_user(parts, parts.authority.substr(0, user_end), found.endpoint);
-  if (*transport == Transport::unix_socket) {
+  if (known->transport == Transport::unix_socket) {
     if (!place.empty()) parts.refuse("a socket has no host: write unix:///path/to.sock");
     read_socket_path(parts, found.endpoint);
+  } else if (known->sentinels) {
+    found.has_database = read_sentinels(parts, place, has_user, found.endpoint);
   } else {
-    read_host(parts, place, has_user, found.endpoint);
-    found.has_database = read_database(parts, found.endpoint);
+    HostPort server{.host = {}, .port = kDefaultPort};
+    read_host(parts, place, has_user, server);
+    found.endpoint.host = std::move(server.host);
+    found.endpoint.port = server.port;
+    found.has_database = read_database(parts, parts.path, found.endpoint);
   }
   return found;
+}
+
+/// As it stands in a URL.
+std::string host_text(const std::string& host, std::uint16_t port) {
+  const bool v6 = host.find(':') != std::string::npos;
+  return fmt::format("{}:{}", v6 ? fmt::format("[{}]", percent_encoded(host, ":")) : host, port);
 }
 
 /// The URL of `endpoint`, with `user` for what stands before the host.
@@ -209,10 +257,15 @@ std::string assembled(const Endpoint& endpoint, std::string_view user) {
   if (endpoint.transport == Transport::unix_socket) {
     return fmt::format("unix://{}{}?db={}", user, percent_encoded(endpoint.path, "/"), endpoint.database);
   }
-  const bool v6 = endpoint.host.find(':') != std::string::npos;
-  return fmt::format("{}://{}{}:{}/{}", endpoint.transport == Transport::tls ? "rediss" : "redis", user,
-                     v6 ? fmt::format("[{}]", percent_encoded(endpoint.host, ":")) : endpoint.host, endpoint.port,
-                     endpoint.database);
+  const std::string_view scheme = endpoint.transport == Transport::tls ? "rediss" : "redis";
+  if (endpoint.sentinels.empty()) {
+    return fmt::format("{}://{}{}/{}", scheme, user, host_text(endpoint.host, endpoint.port), endpoint.database);
+  }
+  std::string hosts;
+  for (const HostPort& each : endpoint.sentinels) {
+    hosts.append(hosts.empty() ? "" : ",").append(host_text(each.host, each.port));
+  }
+  return fmt::format("{}-sentinel://{}{}/{}/{}", scheme, user, hosts, endpoint.master, endpoint.database);
 }
 
 bool has_user(const Endpoint& endpoint) { return !endpoint.user.empty() || !endpoint.password.empty(); }
@@ -224,6 +277,7 @@ Endpoint apply_url(ManagerOptions& options) {
   ReadUrl found = read(url);
   apply_url_options(found.query, found.has_database, options, found.endpoint);
   check_connection(options.pool, options.tls);
+  check_sentinel(options.sentinel);
   return found.endpoint;
 }
 
@@ -244,8 +298,8 @@ std::string redacted(std::string_view url) {
     return assembled(endpoint, has_user(endpoint) ? "***@" : "");
   } catch (const ConfigError&) {
     const std::string_view scheme = url.substr(0, url.find(':'));
-    const bool known = scheme == kSentinel || transport_of(scheme).has_value();
-    return known && scheme.size() < url.size() ? fmt::format("{}://...", scheme) : "(a URL that cannot be read)";
+    return find_scheme(scheme) && scheme.size() < url.size() ? fmt::format("{}://...", scheme)
+                                                             : "(a URL that cannot be read)";
   }
 }
 

@@ -2,8 +2,11 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <dsta/cache/options.hpp>
+
+#include "l2/client/address_map.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -20,6 +23,9 @@ struct Endpoint {
   std::string user = {};                    // empty: the server's default user
   std::string password = {};                // both empty: no AUTH
   int database = 0;
+  /// Not empty: these know where the server is, the master of that name; `host` and `port` are not used.
+  std::vector<HostPort> sentinels = {};
+  std::string master = {};
 
   bool operator==(const Endpoint&) const = default;
 };

@@ -93,12 +93,29 @@ CoherenceMode coherence(const Given& given) {
   refuse(given, "automatic, tracking, announcements or off");
 }
 
-/// Where an option is known: one bit a transport.
+/// announced=reachable, more of them behind commas.
+std::vector<std::pair<std::string, std::string>> address_map(const Given& given) {
+  std::vector<std::pair<std::string, std::string>> entries;
+  for (std::string_view text = given.value; !text.empty();) {
+    const std::string_view one = text.substr(0, text.find(','));
+    text.remove_prefix(std::min(text.size(), one.size() + 1));
+    const std::size_t equals = one.find('=');
+    if (equals == one.npos) refuse(given, "announced=reachable, more of them behind commas");
+    entries.emplace_back(one.substr(0, equals), one.substr(equals + 1));
+  }
+  return entries;
+}
+
+/// Where an option is known: one bit a transport, and one for sentinels.
 using Places = unsigned;
 constexpr Places at(Endpoint::Transport transport) { return 1U << static_cast<unsigned>(transport); }
 constexpr Places kTls = at(Endpoint::Transport::tls);
 constexpr Places kServer = kTls | at(Endpoint::Transport::tcp) | at(Endpoint::Transport::unix_socket);
 constexpr Places kAll = kServer | at(Endpoint::Transport::memory);
+constexpr Places kSentinels = 1U << 8;
+Places places_of(const Endpoint& endpoint) {
+  return at(endpoint.transport) | (endpoint.sentinels.empty() ? 0U : kSentinels);
+}
 
 struct Rule {
   std::string_view name;
@@ -143,7 +160,20 @@ constexpr Rule kRules[] = {
     {"key_file", kTls, [](const Given& g, ManagerOptions& o, Endpoint&) { o.tls.key_file = g.value; }},
     {"server_name", kTls, [](const Given& g, ManagerOptions& o, Endpoint&) { o.tls.server_name = g.value; }},
     {"verify", kTls, [](const Given& g, ManagerOptions& o, Endpoint&) { o.tls.verify = yes(g); }},
+    {"sentinel_username", kSentinels,
+     [](const Given& g, ManagerOptions& o, Endpoint&) { o.sentinel.username = g.value; }},
+    {"sentinel_password", kSentinels,
+     [](const Given& g, ManagerOptions& o, Endpoint&) { o.sentinel.password = g.value; }},
+    {"address_map", kSentinels,
+     [](const Given& g, ManagerOptions& o, Endpoint&) { o.sentinel.address_map = address_map(g); }},
+    {"failover_window", kSentinels,
+     [](const Given& g, ManagerOptions& o, Endpoint&) { o.sentinel.failover_window = duration(g); }},
 };
+
+std::string_view schemes_of(Places places) {
+  if (places == kTls) return "rediss:// and valkeys://";
+  return places == kSentinels ? "redis-sentinel:// and its like" : "a server's";
+}
 
 /// How many bytes to insert, delete or replace to get from `a` to `b` (Levenshtein).
 std::size_t edits(std::string_view a, std::string_view b) {
@@ -192,7 +222,7 @@ std::optional<int> database_number(std::string_view text) {
 }
 
 void apply_url_options(std::string_view query, bool has_database, ManagerOptions& options, Endpoint& endpoint) {
-  const Places place = at(endpoint.transport);
+  const Places place = places_of(endpoint);
   std::array<bool, std::size(kRules)> seen{};
   while (!query.empty()) {
     const std::string_view option = query.substr(0, query.find('&'));
@@ -206,8 +236,7 @@ void apply_url_options(std::string_view query, bool has_database, ManagerOptions
     }
     if (!known) refuse_unknown(name, place);
     if (!(rule->places & place)) {
-      throw ConfigError(fmt::format("URL option '{}' is for {} URLs only", name,
-                                    rule->places == kTls ? "rediss:// and valkeys://" : "a server's"));
+      throw ConfigError(fmt::format("URL option '{}' is for {} URLs only", name, schemes_of(rule->places)));
     }
     if (std::exchange(seen[static_cast<std::size_t>(rule - kRules)], true)) {
       throw ConfigError(fmt::format("URL option '{}' is given twice", name));
@@ -247,6 +276,17 @@ void check_connection(PoolOptions& pool, const TlsOptions& tls) {
   for (const auto& [name, text] : texts) {
     if (text.find('\0') != text.npos) throw ConfigError(fmt::format("{} contains a zero byte", name));
   }
+}
+
+void check_sentinel(SentinelOptions& sentinel) {
+  constexpr Duration kMaxWindow = std::chrono::hours(1);
+  if (!sentinel.failover_window.has_value()) sentinel.failover_window = SentinelOptions{}.failover_window;
+  const Duration window = sentinel.failover_window.value_or({});
+  if (window < Duration::zero() || window > kMaxWindow) throw ConfigError("failover_window: give 0 to 1 h");
+  if (!sentinel.username.empty() && sentinel.password.empty()) {
+    throw ConfigError("sentinel_username needs sentinel_password: sentinels take no user without one");
+  }
+  const AddressMap checked(sentinel.address_map);
 }
 
 }  // namespace detail

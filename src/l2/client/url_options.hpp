@@ -17,6 +17,7 @@ std::optional<int> database_number(std::string_view text);
 
 /// Refuses what no connection can be made from, wherever it was set; fills in times that were unset.
 void check_connection(PoolOptions& pool, const TlsOptions& tls);
+void check_sentinel(SentinelOptions& sentinel);
 
 }  // namespace detail
 }  // namespace v1

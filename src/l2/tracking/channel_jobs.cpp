@@ -29,6 +29,7 @@ void Channel::State::finish_connect(ChannelJob& job) {
   if (!job.subscriber) return connect_failed(job.failure);
   registration.channel_id = job.subscriber->id();
   registration.no_loop = false;
+  server = job.server;
   feed.open(std::move(job.subscriber));
   heartbeat.channel_opened(Clock::now());
   retry.registration = {};
@@ -90,6 +91,11 @@ void Channel::State::advance() {
     return;
   }
   if (auto connection = data.current()) {
+    if (phase == Phase::subscribed && server != data.server().number) {
+      retry.connect = {};  // another server: there is nothing to wait for
+      choice.begin_anew();
+      return channel_lost("the data connection is to another server now");
+    }
     return phase == Phase::down ? start_connect(now) : register_tracking(std::move(connection), now);
   }
   // While the server is away the link alone reconnects, so that there are no more attempts than one may make.
@@ -103,10 +109,11 @@ void Channel::State::start_connect(TimePoint now) {
   registration = {.mode = choice.next(), .prefix = options.prefix, .process = options.process};
   // Two attempts were made then.
   if (choice.is_second(registration.mode)) retry.connect = retry.after(retry.connect);
-  worker.prepare({.kind = JobKind::connect});
+  const ServerPlace place = data.server();
+  worker.prepare({.kind = JobKind::connect, .server = place.number});
   move(Event::connect_started);
   const TimePoint deadline = saturating_add(Clock::now(), data.options().connect_timeout);
-  if (worker.start_connect(data.options(), registration.subscriptions(), deadline)) return;
+  if (worker.start_connect(data.options(), place.address, registration.subscriptions(), deadline)) return;
   move(Event::connect_failed);
   failures.failed(LogLevel::warning, std::string(kNoThread));
 }
@@ -184,8 +191,7 @@ bool Channel::State::try_other_mode(std::string_view why) {
 
 /// Once.
 void Channel::State::say_mode() {
-  const std::string text =
-      choice.message(registration.mode, endpoint_name(data.options().address), options.untracked_ttl);
+  const std::string text = choice.message(registration.mode, server_name(data.options()), options.untracked_ttl);
   if (text.empty()) return;
   const bool chosen = options.coherence == CoherenceMode::automatic;
   say(chosen ? LogLevel::warning : LogLevel::info, text);

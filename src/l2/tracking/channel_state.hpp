@@ -72,11 +72,12 @@ struct Channel::State {
   TrackingRegistration registration;  ///< its mode: of the connection that there is, or that is being made
   ModeChoice choice{options.coherence};
   TimePoint renew_listener{};       ///< with announcements: when it is said again that this process listens
+  std::uint64_t server = 0;         ///< ServerPlace::number of the one that the channel's connection goes to
   std::uint64_t ends = 0;           ///< watch->ends before the data connection was looked for
   std::uint64_t moved = 0;          ///< by the data connection when it was checked last
   bool owes_listener_down = false;  ///< the channel went down, and on_down is still to be called
   RetryTimes retry;
-  FailureLog failures{endpoint_name(data.options().address),
+  FailureLog failures{server_name(data.options()),
                       [this](LogLevel level, std::string message) { say(level, std::move(message)); }};
   std::thread thread;
 

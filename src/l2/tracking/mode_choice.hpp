@@ -33,6 +33,11 @@ class ModeChoice {
   /// It follows an attempt with another one, without a pause.
   bool is_second(CoherenceMode mode) const { return mode != first(); }
   void came_up() { ended_ = unreported_ = 0; }
+  /// It is another server.
+  void begin_anew() {
+    came_up();
+    next_ = first();
+  }
 
   /// The server does not offer what the connection asked for. One that ends the connection instead of saying so (it may
   /// as well be about to restart) does not when it has done so twice in a row.

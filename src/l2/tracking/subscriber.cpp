@@ -3,9 +3,11 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <span>
 
 #include "l2/client/handshake.hpp"
 #include "l2/client/reason.hpp"
+#include "l2/client/server_role.hpp"
 #include "l2/net/buffer_limits.hpp"
 #include "l2/resp/parse_replies.hpp"
 
@@ -20,10 +22,10 @@ constexpr int kReads = 16;
 
 }  // namespace
 
-std::unique_ptr<Subscriber> Subscriber::open(const LinkOptions& options, const Wanted& wanted, TimePoint deadline,
-                                             Failure& failure) {
+std::unique_ptr<Subscriber> Subscriber::open(const LinkOptions& options, const Address& server, const Wanted& wanted,
+                                             TimePoint deadline, Failure& failure) {
   failure = {};
-  auto stream = connect_stream(options, deadline, failure.why);
+  auto stream = connect_stream(options, server, deadline, failure.why);
   if (!stream) return nullptr;
   std::unique_ptr<Subscriber> made(new Subscriber(std::move(stream), options.limits));
   if (made->log_in(options, wanted, deadline, failure)) return made;
@@ -33,6 +35,8 @@ std::unique_ptr<Subscriber> Subscriber::open(const LinkOptions& options, const W
 
 bool Subscriber::log_in(const LinkOptions& options, const Wanted& wanted, TimePoint deadline, Failure& failure) {
   Request request = handshake_request(options);
+  const std::size_t roles = request.commands();  // where they stand
+  if (options.finder) ServerRole::add_request(request);
   const std::size_t first = request.commands();
   if (wanted.id) request.add({"CLIENT", "ID"});
   for (const std::string& channel : wanted.channels) request.add({"SUBSCRIBE", channel});
@@ -49,12 +53,24 @@ bool Subscriber::log_in(const LinkOptions& options, const Wanted& wanted, TimePo
       return false;
     }
   }
+  return take_login(request, replies, {roles, first}, wanted, failure);
+}
+
+bool Subscriber::take_login(const Request& request, std::vector<Reply>& replies, Places at, const Wanted& wanted,
+                            Failure& failure) {
+  const auto [roles, first] = at;
   name_errors(request, replies);
+  const auto is_role = [&](std::size_t i) { return i >= roles && i < first; };
   for (std::size_t i = 0; i < replies.size(); ++i) {
-    if (!replies[i].is(Reply::Kind::error)) continue;
+    if (!replies[i].is(Reply::Kind::error) || is_role(i)) continue;
     why_ = replies[i].why;
     failure.refused = true;
     failure.unsupported = i >= first && replies[i].means_never();
+    return false;
+  }
+  if (roles < first &&
+      ServerRole::read(std::span(replies).subspan(roles, first - roles)).kind != ServerRole::Kind::master) {
+    why_ = kNotMaster;
     return false;
   }
   const auto is_subscribed = [](const Reply& reply) {

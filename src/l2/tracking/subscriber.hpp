@@ -29,9 +29,10 @@ class Subscriber {
     bool unsupported = false;  ///< and it will do so again: it does not know the command, or the user may not run it
     bool ended = false;        ///< the server ended the connection in answer to what it was asked
   };
-  /// Connects, logs in and subscribes. Null when that did not come about by `deadline`; `failure` says why.
-  static std::unique_ptr<Subscriber> open(const LinkOptions& options, const Wanted& wanted, TimePoint deadline,
-                                          Failure& failure);
+  /// Connects, logs in and subscribes; with a ServerFinder the server must be a master. Null when that did not come
+  /// about by `deadline`; `failure` says why.
+  static std::unique_ptr<Subscriber> open(const LinkOptions& options, const Address& server, const Wanted& wanted,
+                                          TimePoint deadline, Failure& failure);
   ~Subscriber() { stream_->shut(); }
 
   /// The server's number for this connection; 0 where it was not asked.
@@ -49,7 +50,13 @@ class Subscriber {
  private:
   Subscriber(std::unique_ptr<Stream> stream, ReplyLimits limits) : stream_(std::move(stream)), guard_(limits) {}
 
+  /// Where in the replies to the login those of ServerRole begin, and behind them those to what is wanted.
+  struct Places {
+    std::size_t roles, first;
+  };
   bool log_in(const LinkOptions& options, const Wanted& wanted, TimePoint deadline, Failure& failure);
+  bool take_login(const Request& request, std::vector<Reply>& replies, Places at, const Wanted& wanted,
+                  Failure& failure);
   bool write();
   bool parse(std::vector<Reply>& messages);
   bool ended(Step step);

@@ -41,6 +41,8 @@ class Announcer {
   }
   /// The user may not publish: it is tried again after a while.
   void refused() { refused_until_.store(std::chrono::steady_clock::now() + kRefused, std::memory_order_relaxed); }
+  /// The server took one, or it is another server.
+  void accepted() { refused_until_.store(TimePoint{}, std::memory_order_relaxed); }
 
   const std::string& channel() const { return channel_; }
   const std::string& process() const { return process_; }

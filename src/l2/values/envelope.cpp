@@ -29,6 +29,7 @@ constexpr char kVersion = 2, kFirstVersion = 1;
 enum FrameKind : char { kValue = 1, kLease = 2 };
 
 enum Flag : unsigned char { kNegative = 1, kCompressed = 2, kKeyIsHash = 4, kKnownFlags = 7 };
+enum LeaseFlag : char { kNamesCodec = 8 };
 
 // Magic, version, kind, flags, number of tags, size of the whole.
 constexpr std::size_t kVersionAt = 3, kKindAt = 4, kFlagsAt = 5, kTagsAt = 6, kSizeAt = 8, kPrelude = 16;
@@ -262,14 +263,15 @@ std::optional<EnvelopeView> peek_envelope(std::string_view head, std::string_vie
 std::string encode(const Lease& lease) {
   const auto epochs = narrow<std::uint8_t>(lease.epochs.size(), "a lease holds at most 255 epochs");
   const auto tags = narrow<std::uint16_t>(lease.tags.size(), "a lease holds at most 65535 tags");
-  std::size_t size = kPartsAt + 1 + 8 * lease.epochs.size() + kChecksum;
+  std::size_t size = kPartsAt + 1 + 8 * lease.epochs.size() + (lease.codec != 0 ? 8 : 0) + kChecksum;
   for (const TagVersion& tag : lease.tags) size += TagList::kHead + tag.name.size();
-  std::string out = begin(kLease, 0, tags, size);
+  std::string out = begin(kLease, lease.codec != 0 ? unsigned{kNamesCodec} : 0U, tags, size);
   out.append(lease.token.data(), lease.token.size());
   append_little(out, lease.holders);
   append_little(out, epochs);
   for (const std::uint64_t epoch : lease.epochs) append_little(out, epoch);
   for (const TagVersion& tag : lease.tags) append_tag(out, tag);
+  if (lease.codec != 0) append_little(out, lease.codec);
   append_little(out, lease_checksum(out));
   return out;
 }
@@ -277,6 +279,7 @@ std::string encode(const Lease& lease) {
 std::variant<LeaseView, DecodeError> decode_lease(std::string_view bytes) {
   if (const auto error = check_frame(bytes, kLease)) return *error;
   const auto tags = read_little<std::uint16_t>(bytes.data() + kTagsAt);
+  const bool names_codec = bytes[kFlagsAt] == kNamesCodec;
   LeaseView view;
   Reader reader(bytes.substr(kGenerationAt, bytes.size() - kGenerationAt - kChecksum));
   const std::string_view token = reader.take(view.token.size());
@@ -286,10 +289,13 @@ std::variant<LeaseView, DecodeError> decode_lease(std::string_view bytes) {
     const auto epochs = reader.number<std::uint8_t>();
     view.epochs = EpochList(reader.take(std::size_t{8} * epochs));
     view.tags = TagList(reader.take_tags(tags));
+    if (names_codec) view.codec = reader.number<std::uint64_t>();
   } else if (tags != 0) {
     return DecodeError::malformed;
   }
-  if (reader.failed() || !reader.rest().empty() || bytes[kFlagsAt] != 0) return DecodeError::malformed;
+  if (reader.failed() || !reader.rest().empty()) return DecodeError::malformed;
+  // One spelling for each lease.
+  if ((bytes[kFlagsAt] != 0 && !names_codec) || names_codec != (view.codec != 0)) return DecodeError::malformed;
   return view;
 }
 

@@ -142,6 +142,7 @@ struct Lease {
   /// What the value will depend on, as read before the load. A lease of older versions does not count.
   std::span<const std::uint64_t> epochs = {};
   std::span<const TagVersion> tags = {};
+  std::uint64_t codec = 0;  ///< codec_fingerprint of the value; 0: the lease does not say
 };
 
 /// A lease that was read. Refers to the bytes it was decoded from.
@@ -150,6 +151,7 @@ struct LeaseView {
   std::uint32_t holders = 1;
   EpochList epochs;
   TagList tags;
+  std::uint64_t codec = 0;
 };
 
 /// Throws std::length_error as the other does.

@@ -34,6 +34,11 @@ class L2Store {
   const LeaseStore& leases() const { return leases_; }
   EntryRemover& remover() { return remover_; }
 
+  /// Another server took over.
+  void forget_server() {
+    versions_.forget_all();
+    commands_.forget_server();
+  }
   /// In the child of a fork, before anything else.
   void forget_parent() {
     versions_.forget_parent();

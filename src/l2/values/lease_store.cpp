@@ -184,10 +184,9 @@ std::vector<LeaseStore::RawTaken> LeaseStore::take_raw(std::span<const RawTake> 
   if (!mark_raw()) return taken;
   std::vector<ServerCommands::Call> calls;
   for (const RawTake& take : takes) {
-    calls.push_back(
-        {&kRawLease,
-         {keys_.entry(take.name), keys_.raw_lease(take.name)},
-         {take.join ? "join" : "take", hexadecimal(take.token), "0", milliseconds(life), take.absent ? "absent" : ""}});
+    calls.push_back({&kRawLease,
+                     {keys_.entry(take.name), keys_.raw_lease(take.name)},
+                     {take.join ? "join" : "take", hexadecimal(take.token), "0", milliseconds(life), take.read}});
   }
   const Answer answer = commands_.run_calls("lease", calls, Purpose::write);
   for (std::size_t i = 0; i < takes.size(); ++i) {

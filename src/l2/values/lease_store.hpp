@@ -17,7 +17,7 @@ namespace detail {
 /// What identifies a load at the server.
 struct LoadClaim {
   LeaseToken generation{};
-  std::uint32_t order = 0;
+  std::int64_t order = 0;      ///< below that of every value: it replaces a lease only
   std::string_view mark = {};  ///< of what has no generation
 };
 
@@ -51,11 +51,12 @@ class LeaseStore {
   struct RawTake {
     std::string_view name;
     LeaseToken token{};
-    bool join = false;    ///< it is shared with its other holders
-    bool absent = false;  ///< there was no entry when it was read
+    bool join = false;      ///< it is shared with its other holders
+    std::string read = {};  ///< what was there: Found::mark(), kAbsent, or empty: whatever is there will do
   };
+  static constexpr const char* kAbsent = "absent";
   struct RawTaken {
-    /// `token` where it was taken now. Zeros: an `absent` entry is there. Nothing: not to be had.
+    /// `token` where it was taken now. Zeros: something else is there than was read. Nothing: not to be had.
     std::optional<LeaseToken> generation = {};
     Done done = {};  ///< where it was not to be had
   };

@@ -35,6 +35,10 @@ class MissingCommands {
     const MutexLock lock(mutex_);
     std::erase_if(all_, [&](const Missing& each) { return each.command == command; });
   }
+  void clear() {
+    const MutexLock lock(mutex_);
+    all_.clear();
+  }
   /// `TIME: this process's own clock is used; EVAL: …`, or nothing.
   std::string text() const {
     const MutexLock lock(mutex_);

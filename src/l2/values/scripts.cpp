@@ -67,7 +67,7 @@ elseif action ~= 'leave' then
 end
 return 1)"};
 
-const Script kRawLease{"271d094c6e523a1362f3cea87224723f6457f8f2",
+const Script kRawLease{"192cd050bc702fe902d4184961175e40479414e7",
                        R"(local action, mine, order, life, bytes = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local function print()
   local held = redis.call('GET', KEYS[1])
@@ -84,16 +84,24 @@ end
 local function write(holders, done, seen, ends)
   redis.call('SET', KEYS[2], mine .. ' ' .. holders .. ' ' .. done .. ' ' .. seen .. ' ' .. ends, 'PX', life)
 end
+local function as_read()
+  if bytes == '' then return true end
+  local held = redis.call('GET', KEYS[1])
+  if bytes == 'absent' then return not held end
+  local mark = string.sub(bytes, 2)
+  if string.sub(bytes, 1, 1) == '=' then return held == mark end
+  return held and string.sub(held, -#mark) == mark
+end
 local token, holders, done, seen, past = string.match(redis.call('GET', KEYS[2]) or '', '^(%x+) (%d+) (%d+) (%S+) ?(%d*)$')
 if action == 'take' or action == 'join' then
-  if token and action == 'join' and print() == seen then
+  if (action == 'join' or not token) and not as_read() then
+    return string.rep('0', 32)
+  elseif token and action == 'join' and print() == seen then
     mine = token
     write(holders + 1, done, seen, past)
   elseif token and action == 'join' then
     write(1, 0, print(), ends())
     token = mine
-  elseif not token and bytes == 'absent' and redis.call('GET', KEYS[1]) then
-    return string.rep('0', 32)
   elseif not token then
     write(1, 0, print(), ends())
     token = mine
@@ -121,7 +129,7 @@ if action ~= 'leave' then
     else
       redis.call('SET', KEYS[1], bytes, 'PX', life)
     end
-    if tonumber(holders) > 1 then done, seen, past = order, print(), ends() end
+    if tonumber(holders) > 1 then done, seen, past = math.max(order, 1), print(), ends() end
   end
 end
 if tonumber(holders) > 1 then

@@ -38,9 +38,18 @@ ServerCommands::ServerCommands(Options options)
       link_(LinkOptions(options_.link)),
       clock_(options_.clock->now()),
       announcer_(keys_.head(), options_.coherence),
-      missing_(options_.link.log, endpoint_name(options_.link.address)) {}
+      missing_(options_.link.log, server_name(options_.link)) {}
 
 std::string ServerCommands::own_time() const { return std::to_string(clock_.to_server(options_.clock->now())); }
+
+void ServerCommands::forget_server() {
+  has_scripts_.store(true, std::memory_order_relaxed);
+  has_time_.store(true, std::memory_order_relaxed);
+  whole_scripts_.store(false, std::memory_order_relaxed);
+  lost_asking_.store(0, std::memory_order_relaxed);
+  announcer_.accepted();
+  missing_.clear();
+}
 
 Answer ServerCommands::run(std::string_view operation, const Request& request, Purpose purpose) {
   if (clock_.due()) know_time();

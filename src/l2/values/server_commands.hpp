@@ -59,6 +59,8 @@ class ServerCommands {
     clock_.forked();
     announcer_.forked();
   }
+  /// Another server took over: it may offer what the former did not.
+  void forget_server();
 
   Answer run(std::string_view operation, const Request& request, Purpose purpose);
   /// The same, and behind it the announcement of what it changes, whose reply is taken away.

@@ -44,8 +44,10 @@ struct TypeOps {
   /// Trivially copyable and small: may be copied byte by byte under the shard's lock.
   bool bitwise;
   void (*destroy)(void* value) noexcept;
-  /// False when the type is no integer or the value is out of range.
+  /// False when the type is not stored as an integer or the value is out of range.
   bool (*as_integer)(const void* value, std::int64_t& out);
+  /// Of an integer type, as which counters may be read: whether it can hold the number. Null for other types.
+  bool (*fits)(std::int64_t number);
   /// Of the type's codec; empty when it has none.
   std::string_view codec;
   /// Appends the value's bytes. Throws what the codec throws.
@@ -76,6 +78,19 @@ template <class T>
 concept Counter = std::integral<T> && !std::same_as<T, bool> && !std::same_as<T, char> && !std::same_as<T, wchar_t> &&
                   !std::same_as<T, char8_t> && !std::same_as<T, char16_t> && !std::same_as<T, char32_t>;
 
+/// Stored as the decimal digits of an integer, which increment() counts on.
+template <class T>
+constexpr bool written_as_integer() {
+  if constexpr (std::is_enum_v<T>) {
+    if constexpr (!stays_in_process<T> && Codable<T> && Codable<std::underlying_type_t<T>>) {
+      return codec<T>::name == codec<std::underlying_type_t<T>>::name &&
+             written_as_integer<std::underlying_type_t<T>>();
+    }
+    return false;
+  }
+  return std::integral<T> && !std::same_as<T, bool>;
+}
+
 template <class T>
 constexpr std::string_view codec_name() {
   if constexpr (!stays_in_process<T> && Codable<T>) return codec<T>::name;
@@ -89,19 +104,35 @@ template <class T>
 NodeRef decode_node(const KeyView& key, std::string_view bytes);
 
 template <class T>
+bool integer_of(T value, std::int64_t& out) {
+  out = static_cast<std::int64_t>(value);
+  if constexpr (Counter<T>) return std::in_range<std::int64_t>(value);
+  return out >= 0 || value < T{};  // characters and enumerators: it has not wrapped around
+}
+template <class T>
+constexpr bool (*fits_integer())(std::int64_t) {
+  if constexpr (Counter<T> && Number<T> && !stays_in_process<T>) {
+    // A codec of the user's own reads other text.
+    if constexpr (codec_name<T>() == number_name<T>()) {
+      return [](std::int64_t number) { return std::in_range<T>(number); };
+    }
+  }
+  return nullptr;
+}
+
+template <class T>
 inline constexpr TypeOps kTypeOps = {
     sizeof(T),
     std::is_trivially_copyable_v<T> && sizeof(T) <= 64,
     [](void* value) noexcept { static_cast<T*>(value)->~T(); },
     [](const void* value, std::int64_t& out) {
-      if constexpr (Counter<T>) {
-        const T number = *static_cast<const T*>(value);
-        out = static_cast<std::int64_t>(number);
-        return std::in_range<std::int64_t>(number);
+      if constexpr (written_as_integer<T>()) {
+        return integer_of(*static_cast<const T*>(value), out);
       } else {
         return false;
       }
     },
+    fits_integer<T>(),
     codec_name<T>(),
     encode_value<T>,
     decode_node<T>,

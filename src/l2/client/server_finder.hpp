@@ -1,0 +1,41 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include <dsta/cache/duration.hpp>
+
+#include "l2/net/stream.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+/// Says where the server of a link is now, where that changes: the master of a group that replicates. Thread-safe, also
+/// in the child of a fork.
+class ServerFinder {
+ public:
+  virtual ~ServerFinder() = default;
+  /// For messages: `master NAME`.
+  virtual const std::string& name() const = 0;
+  /// Nothing when it did not come out by `deadline`; `error` says why.
+  virtual std::optional<Address> find(TimePoint deadline, std::string& error) = 0;
+  /// What was found is not there, or is no master: whoever said so may know less than others, who are asked next.
+  virtual void found_wrong() noexcept = 0;
+  /// How many there are to be asked.
+  virtual std::size_t sources() const noexcept = 0;
+};
+
+/// The server that a link uses.
+struct ServerPlace {
+  Address address = {};
+  /// Of the server's history, where there is a ServerFinder: another master, or one that was restarted, has another.
+  std::string run = {};
+  /// Counts the runs, from 1; 0 before the first and where there is no ServerFinder.
+  std::uint64_t number = 0;
+};
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,108 @@
+#include "l2/topology/master_finder.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <utility>
+
+#include "l2/client/connection.hpp"
+#include "l2/client/handshake.hpp"
+#include "l2/client/reason.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+}  // namespace
+
+void add_master_request(Request& request, std::string_view master) {
+  request.add({"SENTINEL", "GET-MASTER-ADDR-BY-NAME", master});
+}
+
+SentinelAnswer read_master(const Reply& reply) {
+  if (reply.is(Reply::Kind::nil)) return {.why = "it knows no master of that name"};
+  HostPort place;
+  const auto& parts = reply.elements;
+  if (reply.is(Reply::Kind::array) && parts.size() == 2) {
+    const bool v6 = parts[0].text.find(':') != std::string::npos;
+    const std::string host = v6 ? fmt::format("[{}]", parts[0].text) : parts[0].text;
+    if (read_host_port(fmt::format("{}:{}", host, parts[1].text), place)) return {.master = std::move(place)};
+  }
+  return {.why = "its answer is not the address of a master"};
+}
+
+MasterFinder::MasterFinder(Options options)
+    : options_(std::move(options)), name_(fmt::format("master {}", options_.master)) {}
+
+LinkOptions MasterFinder::link_to(std::size_t sentinel) const {
+  LinkOptions link = options_.link;
+  const HostPort& place = options_.sentinels[sentinel];
+  link.address = {.host = place.host, .port = place.port, .socket_path = {}};
+  return link;
+}
+
+SentinelAnswer MasterFinder::ask(std::size_t sentinel, TimePoint deadline) const {
+  const LinkOptions link = link_to(sentinel);
+  SentinelAnswer answer;
+  auto stream = connect_stream(link, link.address, deadline, answer.why);
+  if (!stream) return answer;
+  Connection connection(std::move(stream), link.limits);
+  Request request = handshake_request(link);
+  add_master_request(request, options_.master);
+  PendingRequest pending(request.commands());
+  connection.run(pending, request.bytes(), deadline);
+  if (pending.fault != Fault::none) {
+    answer.why = pending.fault == Fault::timeout ? "no answer in time" : connection.why();
+    return answer;
+  }
+  name_errors(request, pending.replies);
+  // A password that was refused says more than what came of it.
+  for (const Reply& reply : pending.replies) {
+    if (!reply.is(Reply::Kind::error)) continue;
+    answer.why = reply.why;
+    return answer;
+  }
+  return read_master(pending.replies.back());
+}
+
+std::optional<HostPort> MasterFinder::named_by_most(TimePoint deadline) const {
+  std::vector<HostPort> named;
+  for (std::size_t sentinel = 0; sentinel < count(); ++sentinel) {
+    const TimePoint now = Clock::now();
+    const TimePoint share = now + (deadline - now) / static_cast<int>(count() - sentinel);
+    if (auto answer = ask(sentinel, share); answer.master) named.push_back(std::move(*answer.master));
+  }
+  for (const HostPort& each : named) {
+    if (2 * static_cast<std::size_t>(std::ranges::count(named, each)) > named.size()) return each;
+  }
+  return std::nullopt;
+}
+
+std::optional<Address> MasterFinder::find(TimePoint deadline, std::string& error) {
+  std::string tried;
+  const std::size_t begin = first();
+  for (std::size_t n = 0; n < count(); ++n) {
+    const std::size_t sentinel = (begin + n) % count();
+    const TimePoint now = Clock::now();
+    if (now >= deadline) break;
+    const bool last = n + 1 == count();
+    const SentinelAnswer answer = ask(sentinel, last ? deadline : now + (deadline - now) / 2);
+    if (answer.master) {
+      if (n != 0) ask_first(sentinel);
+      return reachable(*answer.master);
+    }
+    tried += fmt::format("{}{}: {}", tried.empty() ? "" : "; ", name_of(sentinel), answer.why);
+  }
+  error = tried.empty() ? "no time was left to ask a sentinel" : fmt::format("no sentinel named it: {}", tried);
+  return std::nullopt;
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache
