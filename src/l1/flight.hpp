@@ -171,6 +171,8 @@ struct Flight {
   bool forced = false;
   /// Its caller has asked L2 in vain: the rest of its load_timeout is for the loader.
   bool skips_l2 = false;
+  /// The thread whose loader asked for it; 0: it was no loader.
+  std::uint64_t inside = 0;
   /// No caller joins once its loader runs: a caller could not learn whether the value still counts. Set by its leader
   /// before it is attached.
   bool closes_at_load = false;

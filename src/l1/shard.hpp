@@ -132,14 +132,16 @@ struct alignas(64) Shard {
   }
 
   /// Case 5 of flight.hpp: what superseded flights bring is older than what `last`, begun later, has just brought; so
-  /// is what the loads of others bring that have the key, too: of another function, type or set of tags. A value on its
-  /// way from L2 makes no load older.
+  /// is what the loads of others bring that have the key, too: of another function, type or set of tags, unless their
+  /// loader asked for `last`. A value on its way from L2 makes no load older.
   void fence_superseded(const Flight& last) DSTA_REQUIRES(lock) {
     flights.each(last.key(), [&](const std::shared_ptr<Flight>& flight) {
       const bool of_others =
           flight->kind == FlightKind::load &&
           (flight->identity != last.identity || !flight->type->same(*last.type) || flight->tag_names != last.tag_names);
-      const bool older = (flight->state.superseded || of_others) && flight->state.number < last.state.number;
+      const bool asked = last.inside != 0 && flight->leader.load(std::memory_order_relaxed) == last.inside;
+      const bool older =
+          (flight->state.superseded || (of_others && !asked)) && flight->state.number < last.state.number;
       if (older && (last.kind != FlightKind::fill || flight->kind == FlightKind::fill)) flight->state.fenced = true;
     });
   }

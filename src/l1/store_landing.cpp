@@ -31,7 +31,8 @@ Store::Published Store::land(Flight& flight, Landing landing, TimePoint now) {
   }
   if (held && landing.remove) {
     home.remove(held, dead);
-  } else if (held && landing.retry_after != TimePoint{} && held->created <= landing.retry_of) {
+  } else if (held && landing.retry_after != TimePoint{} && held->created <= landing.retry_of &&
+             held->type->serves(*flight.type)) {
     held->retry_after.store(landing.retry_after, std::memory_order_relaxed);
   }
   return Published::nothing;

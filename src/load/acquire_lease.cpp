@@ -248,9 +248,10 @@ LeaseStep LeaseCoordinator::Acquisition::decide_step(const Flight& flight, const
     seen.lease_is_callers = LoadScope::holds_lease(found.lease.token);
     seen.others_use_it = !is_for(found.lease, flight);
   }
+  const LeaseStep step = decide(seen, flight.forced, urgency_);
   // A refresh replaces whatever is there: nothing that began before it may stand after it.
-  claim.displaces = seen.others_use_it && !flight.forced;
-  return decide(seen, flight.forced, urgency_);
+  claim.displaces = step == LeaseStep::displace && !flight.forced;
+  return step;
 }
 
 void LeaseCoordinator::Acquisition::claim(LoadPlace& place) {

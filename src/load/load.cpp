@@ -52,6 +52,7 @@ std::shared_ptr<Flight> Loads::new_flight(const KeyView& key, const LoadSpec& sp
                                           const std::vector<std::string>& tags) {
   auto flight = std::make_shared<Flight>(key, spec, tags, context_.sequence());
   flight->tags = context_.tags.find(tags);
+  if (LoadScope::active()) flight->inside = this_thread_number();
   // A caller that reads L2 itself does so before it joins; what it sees shows neither what tags the value will
   // name nor whether a raw value was invalidated.
   flight->closes_at_load = (spec.names_tags || spec.terms->raw) && reads_l2_itself(spec);

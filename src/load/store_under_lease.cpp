@@ -118,7 +118,10 @@ void LeaseCoordinator::request_store(std::size_t i, OwnedLoads& owned, const Loa
   }
   std::string bytes;
   EntryAction action = store_action(i, owned, spec, mine, loaded, took, requests, bytes);
-  if (claim.displaces && action == EntryAction::remove) action = EntryAction::leave;
+  if (claim.displaces && action == EntryAction::remove) {  // it keeps nothing, and revokes nobody
+    action = EntryAction::leave;
+    mine.landing.remove = false;
+  }
   Duration life = Leases::kLife;
   if (action == EntryAction::set) {
     life = l2_.physical_life(mine.landing.replace_by->stale_until);
@@ -146,9 +149,11 @@ void LeaseCoordinator::request_store(std::size_t i, OwnedLoads& owned, const Loa
   const bool failed = note_failed(flight, claim, mine);
   if (!claim.refresh) return;
   // After a failed refresh nobody in the fleet tries for a while. What could not be displaced the next caller tries at
-  // once. After a load whose value is stored, whoever has read the older one just now does not load it again.
+  // once. After a load whose value is stored, whoever has read the older one just now does not load it again. (Bytes of
+  // other programs may be written again, the same: nobody is to wait then.)
   const Leases::Record& lease = claim.refresh.record();
-  const bool pauses = failed ? bool(claim.previous) : action == EntryAction::set;
+  const bool stored_over_entry = action == EntryAction::set && claim.kind == Claim::Kind::entry;
+  const bool pauses = failed ? bool(claim.previous) : stored_over_entry;
   const Duration pause = failed ? Duration(spec.terms->refresh_backoff) : Duration(kReadJustNow);
   requests.entries.push_back({.key = lease.key,
                               .claim = {.generation = lease.generation},

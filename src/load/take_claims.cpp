@@ -127,7 +127,8 @@ void LeaseCoordinator::Claims::plan_ahead(std::size_t n) {
 }
 
 /// A share in the lease of the load that is under way. Where its value is for others, none: who waits for that load
-/// goes by what its lease says, so it must end with that load.
+/// goes by what its lease says, so it must end with that load. A refresh has one all the same: without it a load that
+/// began before the refresh could take the place that the other load leaves, and store there afterwards.
 void LeaseCoordinator::Claims::plan_join(std::size_t n) {
   auto& [place, step, found, claim, ahead] = wanted_[n];
   const auto& flight = batch_.flights[place];
@@ -191,7 +192,8 @@ void LeaseCoordinator::Claims::take_leases_beside(Acquired& acquired) {
 std::uint64_t LeaseCoordinator::Claims::beside(const Wanted& one) const {
   if (one.step == LeaseStep::refresh) return one.found->checksum();
   std::string all;
-  append_little(all, stable_hash(one.found->bytes).first);
+  const Found& found = *one.found;
+  append_little(all, found.kind == Found::Kind::other ? stable_hash(found.bytes).first : found.checksum());
   all += spec_.type->codec;
   for (const auto& name : dependencies_of(spec_.identity, flight_of(one)->tag_names)) {
     append_little(all, name.size());

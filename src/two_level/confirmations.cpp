@@ -29,6 +29,12 @@ void Confirmations::note(const KeyPatternPtr& pattern) noexcept {
   if (keeps_journal_) journal_.add(pattern, std::chrono::steady_clock::now());
 }
 
+/// By a thread of the manager's own, which a fork must not find at it.
+void Confirmations::alive(TimePoint then) noexcept {
+  const MutexLock quiet(quiet_);
+  journal_.alive(then);
+}
+
 void Confirmations::repeat_all() noexcept {
   {
     const MutexLock quiet(quiet_);

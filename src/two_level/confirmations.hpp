@@ -30,7 +30,7 @@ class Confirmations {
   void note(Pending::Kind kind, std::string_view name = {}) noexcept;
   void note(const KeyPatternPtr& pattern) noexcept;
   /// L2 has answered a request that was sent then.
-  void alive(TimePoint then) noexcept { journal_.alive(then); }
+  void alive(TimePoint then) noexcept;
   /// Another server is L2 now, and nothing was read from it yet.
   void repeat_all() noexcept;
 

@@ -44,6 +44,7 @@ void Journal::add_one(Kind kind, std::string_view name, KeyPatternPtr pattern, T
 /// All that stays is that the namespace is to be invalidated.
 void Journal::collapse(Entries& gone, TimePoint now) noexcept {
   index_.clear();
+  for (const Entry& entry : entries_) flushed_ = flushed_ || entry.kind == Kind::flush_all;
   gone.swap(entries_);
   bytes_ = 0;
   collapsed_ = now;
@@ -52,7 +53,10 @@ void Journal::collapse(Entries& gone, TimePoint now) noexcept {
 void Journal::alive(TimePoint then) noexcept {
   Entries gone;
   const MutexLock lock(mutex_);
-  if (collapsed_ && then - *collapsed_ > window_) collapsed_.reset();
+  if (collapsed_ && then - *collapsed_ > window_) {
+    collapsed_.reset();
+    flushed_ = false;
+  }
   while (!entries_.empty() && then - entries_.front().at > window_) {
     const Entry& oldest = entries_.front();
     index_.erase({oldest.kind, oldest.name});
@@ -63,7 +67,7 @@ void Journal::alive(TimePoint then) noexcept {
 
 void Journal::repeat(Pending& pending) const noexcept {
   const MutexLock lock(mutex_);
-  if (collapsed_) pending.add(Kind::epoch);
+  if (collapsed_) pending.add(flushed_ ? Kind::flush_all : Kind::epoch);
   for (const Entry& entry : entries_) {
     if (entry.pattern) {
       pending.add(entry.pattern);

@@ -29,7 +29,8 @@ namespace detail {
 /// is older goes when alive() is called, and not before.
 ///
 /// Bounded: beyond kMost, or kMostBytes of names, what is here becomes one, to invalidate the namespace. (Counters and
-/// raw values, which do not depend on it, stay.) The same where there is no memory for one.
+/// raw values, which do not depend on it, stay, unless there was a flush_all.) The same where there is no memory for
+/// one.
 class Journal {
  public:
   using Kind = PendingKind;
@@ -74,6 +75,7 @@ class Journal {
   std::size_t bytes_ DSTA_GUARDED_BY(mutex_) = 0;                                    ///< of names
   /// When there was more than could be kept.
   std::optional<TimePoint> collapsed_ DSTA_GUARDED_BY(mutex_);
+  bool flushed_ DSTA_GUARDED_BY(mutex_) = false;  ///< counters and raw values, too, as there was a flush_all among it
 };
 
 }  // namespace detail

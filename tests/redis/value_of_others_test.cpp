@@ -267,6 +267,14 @@ TEST_P(LoadOfOthers, IsStoredWhenOneBesideKeepsNothing) {
   EXPECT_EQ(theirs.get(), "theirs 1");
 }
 
+TEST_P(LoadOfOthers, IsStoredWhenTheSameManagerKeepsNothingBeside) {
+  EXPECT_EQ(there.get_or_load("k", [] { return std::optional<int>(); }), std::nullopt);
+  source.go_on();
+  EXPECT_EQ(theirs.get(), "theirs 1");
+  EXPECT_EQ(there.get("k"), "theirs 1");
+  EXPECT_EQ(here.get("k"), "theirs 1");
+}
+
 TEST_P(LoadOfOthers, IsRevokedByAnInvalidationAllTheSame) {
   EXPECT_EQ(here.get_or_load("k", [] { return 1; }), 1);
   here.del("k");

@@ -91,6 +91,18 @@ TEST(Journal, BeyondTheLimitTheNamespaceStandsForAll) {
   EXPECT_TRUE(repeats_key(journal, "next"));
 }
 
+TEST(Journal, BeyondTheLimitAFlushIsRepeatedAsOne) {
+  Journal journal(30s);
+  journal.add(Wanted::flush_all, {}, kBegin);
+  for (std::size_t i = 0; i <= Journal::kMost; ++i) journal.add(Wanted::key, std::to_string(i), kBegin);
+  Pending pending;
+  journal.repeat(pending);
+  const auto repeated = pending.all();
+  EXPECT_TRUE(std::ranges::any_of(repeated, [](const auto& one) { return one.kind == Wanted::flush_all; }));
+  journal.alive(kBegin + 31s);
+  EXPECT_EQ(journal.size(), 0u);
+}
+
 TEST(Journal, LongNamesAreBounded) {
   Journal journal(30s);
   for (int i = 0; i < 100; ++i) {

@@ -5,6 +5,7 @@
 #include <span>
 #include <utility>
 
+#include "l2/client/address_map.hpp"
 #include "l2/client/connection.hpp"
 #include "l2/client/reason.hpp"
 #include "l2/client/server_role.hpp"
@@ -14,7 +15,7 @@ inline namespace v1 {
 namespace detail {
 
 std::string endpoint_name(const Address& address) {
-  return address.host.empty() ? address.socket_path : fmt::format("{}:{}", address.host, address.port);
+  return address.host.empty() ? address.socket_path : host_port_text({.host = address.host, .port = address.port});
 }
 
 std::string server_name(const LinkOptions& options) {

@@ -110,8 +110,8 @@ void Link::State::note_server(Pooled& made, const Address& address, std::string 
     const MutexLock change(server_change);
     MutexLock lock(mutex);
     first = server.number == 0;
-    const bool same =
-        !run.empty() && server.run == run && server.address.host == address.host && server.address.port == address.port;
+    const bool same_place = server.address.host == address.host && server.address.port == address.port;
+    const bool same = run.empty() ? server.run.empty() && same_place : server.run == run;
     if (!first && same) {
       made.server = server.number;
       return;
