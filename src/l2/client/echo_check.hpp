@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,8 +16,9 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-/// By what the echo check of a server's connections is made: it may not know ECHO, or the user may not run it.
-/// Thread-safe.
+/// By what the echo check is made: the server may not know ECHO, or the user may not run it. One for a link, which
+/// keeps what ends connections, and one for each of its connections, which begins there and keeps what is refused: so
+/// rights that are granted count from the next connection on. Thread-safe.
 class EchoWay {
  public:
   enum class By : std::uint8_t {
@@ -26,21 +28,41 @@ class EchoWay {
   };
   /// `say` is called once for each way that is refused.
   explicit EchoWay(std::function<void(By refused)> say = nullptr) : say_(std::move(say)) {}
+  /// Of a connection.
+  explicit EchoWay(std::shared_ptr<EchoWay> of_link) : of_link_(std::move(of_link)) { of_link_->lacks_ = 0; }
 
-  By by() const { return by_.load(std::memory_order_relaxed); }
-  /// The server refused that way: the next one.
-  void refused(By by) {
-    if (by == By::nothing) return;
-    By now = by;
-    const bool first = by_.compare_exchange_strong(now, static_cast<By>(static_cast<int>(by) + 1));
-    if (first && say_) say_(by);
+  By by() const {
+    const By own = by_.load(std::memory_order_relaxed);
+    return of_link_ ? std::max(own, of_link_->by()) : own;
   }
-  /// It is another server.
-  void begin_anew() { by_.store(By::echo, std::memory_order_relaxed); }
+  /// The server refused that way, which was tried: the next one.
+  void refused(By tried) {
+    if (tried == By::nothing) return;
+    const auto next = static_cast<By>(static_cast<int>(tried) + 1);
+    By now = by_.load();
+    while (now < next && !by_.compare_exchange_weak(now, next)) {
+    }
+    (of_link_ ? *of_link_ : *this).note(tried);
+  }
+  /// It is to be tried again: the server is another one, or knows it by now.
+  void begin_anew() {
+    by_ = By::echo;
+    lacks_ = 0;
+  }
+  /// Of a link: it is not to be had, as far as is known.
+  bool lacks(By way) const { return way < by() || (lacks_ & bit(way)) != 0; }
 
  private:
+  static constexpr unsigned bit(By way) { return 1U << static_cast<unsigned>(way); }
+  void note(By way) {
+    lacks_ |= bit(way);
+    if ((said_.fetch_or(bit(way)) & bit(way)) == 0 && say_) say_(way);
+  }
+
   const std::function<void(By refused)> say_;
+  const std::shared_ptr<EchoWay> of_link_;
   std::atomic<By> by_{By::echo};
+  std::atomic<unsigned> said_{0}, lacks_{0};
 };
 
 /// Echo check (desync check): an ECHO of a nonce, sent behind a request so that its replies are known to be its own. A
@@ -58,7 +80,8 @@ class EchoCheck {
 
   enum class Verdict : std::uint8_t {
     confirmed,
-    refused,  ///< its last reply says that the check itself is not to be had. It is taken for a reply to it.
+    refused,     ///< its last reply says that the check itself is not to be had. It is taken for a reply to it.
+    unverified,  ///< its last reply is taken for one to it, and says nothing about the next check
     failed,
   };
   /// Confirmed when the last of the replies is this one's, which is then taken away. A server that serves nobody says
@@ -69,18 +92,17 @@ class EchoCheck {
     const bool mine =
         (last.is(Reply::Kind::text) && last.text == word_) ||
         std::all_of(replies.begin(), replies.end(), [](const Reply& reply) { return reply.means_not_now(); });
-    const bool refused = !mine && is_refused(last);
-    if (!mine && !refused) return Verdict::failed;
-    replies.pop_back();
-    return mine ? Verdict::confirmed : Verdict::refused;
+    const Verdict verdict = mine ? Verdict::confirmed : otherwise(last);
+    if (verdict != Verdict::failed) replies.pop_back();
+    return verdict;
   }
 
  private:
-  /// An error that names the command: no other request brings it.
-  bool is_refused(const Reply& last) const {
-    if (by_ == By::ping && last.is(Reply::Kind::status) && last.text == "PONG") return true;  // it takes no word
-    if (by_ == By::ping && last.error_code() == "MISCONF") return true;
-    return last.refuses(by_ == By::echo ? "echo" : "ping");
+  Verdict otherwise(const Reply& last) const {
+    if (by_ == By::ping && last.error_code() == "MISCONF") return Verdict::unverified;                    // it passes
+    if (by_ == By::ping && last.is(Reply::Kind::status) && last.text == "PONG") return Verdict::refused;  // without it
+    // An error that names the command: no other request brings it.
+    return last.refuses(by_ == By::echo ? "echo" : "ping") ? Verdict::refused : Verdict::failed;
   }
 
   const By by_;

@@ -154,11 +154,9 @@ Answer Link::run(const Request& request, Purpose purpose) {
   return answer;
 }
 
-bool Link::give_up_check() {
-  EchoWay& way = *state().echo_way;
-  way.refused(way.by());
-  return way.by() != EchoWay::By::nothing;
-}
+Link::Probed Link::probe(const Request& request) { return state().probe(request); }
+
+EchoWay& Link::echo_way() { return *state().echo_way; }
 
 void Link::close() noexcept { state().close(); }
 

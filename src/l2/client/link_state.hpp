@@ -162,6 +162,7 @@ struct Link::State {
   bool try_recovery(TimePoint end) DSTA_REQUIRES(mutex);
   void try_connection(TimePoint end) DSTA_REQUIRES(mutex);
   void try_write(TimePoint end) DSTA_REQUIRES(mutex);
+  Probed probe(const Request& request);
   void close();
 
   // link_server.cpp: where the server may move.

@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "l2/client/echo_check.hpp"
 #include "l2/client/handshake.hpp"
 #include "l2/client/reason.hpp"
 
@@ -107,6 +108,8 @@ void ServerCommands::know_time() {
   if (lost_asking_.load(std::memory_order_relaxed) >= kOften) {
     if (!find_what_ends_connections()) return;
     lost_asking_.store(0, std::memory_order_relaxed);
+  } else {
+    ask_again_what_ended_connections();
   }
   const TimePoint asked = options_.clock->now();
   Request request;
@@ -136,33 +139,58 @@ void ServerCommands::know_time() {
 }
 
 namespace {
+constexpr std::chrono::seconds kBetweenProbes{1};
+constexpr std::chrono::minutes kUntilAskedAgain{10};
 constexpr std::string_view kWithoutTime = "this machine's clock is used, and those of all machines must agree";
 }  // namespace
 
 /// Some proxies do not say that they do not know a command, but end the connection. Which one it was is found out one
-/// by one. False: the server did not answer anything else either, so it is not known.
+/// by one, by one thread. False: the server did not answer anything else either, so it is not known.
 bool ServerCommands::find_what_ends_connections() {
-  bool known = true;
-  if (has_time_.load(std::memory_order_relaxed) && ends_connection(Request{"TIME"}, Purpose::read, known)) {
-    has_time_.store(false, std::memory_order_relaxed);
-    missing_.add("TIME", kWithoutTime, "it ends the connection");
+  if (probing_.exchange(true)) return false;
+  const auto now = std::chrono::steady_clock::now();
+  bool known = now >= probe_next_.load();
+  if (known) {
+    probe_next_ = now + kBetweenProbes;
+    if (has_time_.load(std::memory_order_relaxed) && ends_connection(Request{"TIME"}, known)) {
+      has_time_.store(false, std::memory_order_relaxed);
+      missing_.add("TIME", kWithoutTime, "it ends the connection");
+    }
+    EchoWay& way = link_.echo_way();
+    for (EchoWay::By by = way.by(); by != EchoWay::By::nothing; by = way.by()) {
+      if (!ends_connection(EchoCheck(by).request(), known)) break;
+      way.refused(by);
+    }
+    if (known) probe_next_ = now + kUntilAskedAgain;
   }
-  while (ends_connection(Request{"GET", keys_.probe()}, Purpose::erase, known) && link_.give_up_check()) {
-  }
+  probing_ = false;
   return known;
 }
 
-/// Twice, between requests that the server answers: it is not that it is restarting.
-bool ServerCommands::ends_connection(const Request& request, Purpose purpose, bool& known) {
-  const auto answers = [&] {
-    known = known && link_.run(Request{"GET", keys_.probe()}, Purpose::read);
-    return known;
+/// Twice, and the server answers other requests before and after: it is not that it is restarting.
+bool ServerCommands::ends_connection(const Request& request, bool& known) {
+  const auto ends = [&] {
+    const Link::Probed probed = link_.probe(request);
+    known = known && probed != Link::Probed::unknown;
+    return probed == Link::Probed::ended;
   };
-  const auto is_lost = [&] {
-    const Answer answer = link_.run(request, purpose);
-    return answer.fault == Fault::lost && answer.maybe_executed;
-  };
-  return answers() && is_lost() && answers() && is_lost() && answers();
+  if (!ends() || !ends()) return false;
+  known = known && link_.probe(Request{"GET", keys_.probe()}) == Link::Probed::answered;
+  return known;
+}
+
+/// The proxy, or what it is allowed, may be another one by now.
+void ServerCommands::ask_again_what_ended_connections() {
+  EchoWay& way = link_.echo_way();
+  const bool all = has_time_.load(std::memory_order_relaxed) && way.by() == EchoWay::By::echo;
+  const auto now = std::chrono::steady_clock::now();
+  if (all || now < probe_next_.load() || probing_.exchange(true)) return;
+  probe_next_ = now + kUntilAskedAgain;
+  if (!has_time_.load(std::memory_order_relaxed) && link_.probe(Request{"TIME"}) == Link::Probed::answered) {
+    has_time_.store(true, std::memory_order_relaxed);
+  }
+  if (way.by() != EchoWay::By::echo && link_.probe(EchoCheck().request()) == Link::Probed::answered) way.begin_anew();
+  probing_ = false;
 }
 
 void ServerCommands::learn_time(const Answer& answer, TimePoint asked) {

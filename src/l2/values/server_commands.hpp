@@ -58,6 +58,7 @@ class ServerCommands {
   void forget_parent() {
     clock_.forked();
     announcer_.forked();
+    probing_ = false;
   }
   /// Another server took over: it may offer what the former did not.
   void forget_server();
@@ -93,7 +94,8 @@ class ServerCommands {
   void know_time();
   void learn_time(const Answer& answer, TimePoint asked);
   bool find_what_ends_connections();
-  bool ends_connection(const Request& request, Purpose purpose, bool& known);
+  bool ends_connection(const Request& request, bool& known);
+  void ask_again_what_ended_connections();
   void take_announced(Answer& answer);
 
   const Options options_;
@@ -104,7 +106,9 @@ class ServerCommands {
   MissingCommands missing_;
   std::atomic<bool> has_scripts_{true};
   std::atomic<bool> has_time_{true};  ///< false: to ask for it ends the connection
-  std::atomic<int> lost_asking_{0};   ///< how often in a row the connection ended instead of an answer
+  std::atomic<bool> probing_{false};  ///< a thread finds out what ends connections
+  std::atomic<TimePoint> probe_next_{TimePoint{}};
+  std::atomic<int> lost_asking_{0};  ///< how often in a row the connection ended instead of an answer
   std::atomic<bool> whole_scripts_{false};
 };
 
