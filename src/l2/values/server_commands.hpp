@@ -58,6 +58,7 @@ class ServerCommands {
   void forget_parent() {
     clock_.forked();
     announcer_.forked();
+    missing_.forked();
     probing_ = false;
   }
   /// Another server took over: it may offer what the former did not.
