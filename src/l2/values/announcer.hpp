@@ -41,6 +41,9 @@ class Announcer {
   }
   /// The user may not publish: it is tried again after a while.
   void refused() { refused_until_.store(std::chrono::steady_clock::now() + kRefused, std::memory_order_relaxed); }
+  /// To publish ends the connection.
+  void refused_for_good() { refused_until_.store(TimePoint::max(), std::memory_order_relaxed); }
+  bool is_refused_for_good() const { return refused_until_.load(std::memory_order_relaxed) == TimePoint::max(); }
   /// The server took one, or it is another server.
   void accepted() { refused_until_.store(TimePoint{}, std::memory_order_relaxed); }
 

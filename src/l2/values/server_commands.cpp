@@ -15,6 +15,11 @@ namespace detail {
 
 namespace {
 
+/// So many connections that end in a row are no chance.
+constexpr int kOften = 2;
+constexpr std::string_view kWithoutPublish =
+    "processes that hear only announcements do not hear of what this one changes";
+
 std::string_view fault_name(Fault fault) {
   switch (fault) {
     case Fault::none:
@@ -71,8 +76,18 @@ Answer ServerCommands::run(std::string_view operation, Request& request, Purpose
     return run(operation, request, purpose);
   request.add({"PUBLISH", announcer_.channel(), changes.text()});
   Answer answer = run(operation, request, purpose);
-  if (answer) take_announced(answer);
+  note_announced(answer, changes);
   return answer;
+}
+
+void ServerCommands::note_announced(Answer& answer, const Changes& changes) {
+  if (answer) {
+    lost_announcing_.store(0, std::memory_order_relaxed);
+    return take_announced(answer);
+  }
+  const bool lost = answer.fault == Fault::lost && answer.maybe_executed;
+  if (lost && lost_announcing_.fetch_add(1, std::memory_order_relaxed) + 1 >= kOften)
+    find_whether_publish_ends(changes);
 }
 
 /// A user who may not publish changes things all the same.
@@ -80,7 +95,7 @@ void ServerCommands::take_announced(Answer& answer) {
   const Reply& reply = answer.replies.back();
   if (reply.is(Reply::Kind::error) && !reply.means_not_now()) {
     announcer_.refused();
-    missing_.add("PUBLISH", "processes that hear only announcements do not hear of what this one changes", reply.why);
+    missing_.add("PUBLISH", kWithoutPublish, reply.why);
   }
   answer.replies.pop_back();
 }
@@ -104,7 +119,6 @@ std::optional<std::int64_t> time_in(const Reply& reply) {
 
 /// With the time comes what else is to be known of the server from time to time.
 void ServerCommands::know_time() {
-  constexpr int kOften = 2;
   if (lost_asking_.load(std::memory_order_relaxed) >= kOften) {
     if (!find_what_ends_connections()) return;
     lost_asking_.store(0, std::memory_order_relaxed);
@@ -167,6 +181,23 @@ bool ServerCommands::find_what_ends_connections() {
   return known;
 }
 
+/// A proxy may end connections over PUBLISH: without this, nothing could be changed as long as somebody listens.
+void ServerCommands::find_whether_publish_ends(const Changes& changes) {
+  if (probing_.exchange(true)) return;
+  const auto now = std::chrono::steady_clock::now();
+  bool known = true;
+  if (now >= probe_next_.load()) {
+    probe_next_ = now + kBetweenProbes;
+    if (ends_connection(Request{"PUBLISH", announcer_.channel(), changes.text()}, known)) {
+      announcer_.refused_for_good();
+      missing_.add("PUBLISH", kWithoutPublish, "it ends the connection");
+      probe_next_ = now + kUntilAskedAgain;
+    }
+    if (known) lost_announcing_.store(0, std::memory_order_relaxed);
+  }
+  probing_ = false;
+}
+
 /// Twice, and the server answers other requests before and after: it is not that it is restarting.
 bool ServerCommands::ends_connection(const Request& request, bool& known) {
   const auto ends = [&] {
@@ -182,7 +213,8 @@ bool ServerCommands::ends_connection(const Request& request, bool& known) {
 /// The proxy, or what it is allowed, may be another one by now.
 void ServerCommands::ask_again_what_ended_connections() {
   EchoWay& way = link_.echo_way();
-  const bool all = has_time_.load(std::memory_order_relaxed) && way.by() == EchoWay::By::echo;
+  const bool all =
+      has_time_.load(std::memory_order_relaxed) && way.by() == EchoWay::By::echo && !announcer_.is_refused_for_good();
   const auto now = std::chrono::steady_clock::now();
   if (all || now < probe_next_.load() || probing_.exchange(true)) return;
   probe_next_ = now + kUntilAskedAgain;
@@ -190,6 +222,10 @@ void ServerCommands::ask_again_what_ended_connections() {
     has_time_.store(true, std::memory_order_relaxed);
   }
   if (way.by() != EchoWay::By::echo && link_.probe(EchoCheck().request()) == Link::Probed::answered) way.begin_anew();
+  if (announcer_.is_refused_for_good()) {
+    const Request nothing{"PUBLISH", announcer_.channel(), AnnouncementText(announcer_.process()).text()};
+    if (link_.probe(nothing) == Link::Probed::answered) announcer_.accepted();
+  }
   probing_ = false;
 }
 
@@ -281,7 +317,7 @@ Answer ServerCommands::run_calls(std::string_view operation, std::vector<Call>& 
   // A plain call: it goes again where the scripts before it have to.
   calls.push_back({nullptr, {"PUBLISH", announcer_.channel(), changes.text()}, {}});
   Answer answer = run_calls(operation, std::span<const Call>(calls), purpose);
-  if (answer) take_announced(answer);
+  note_announced(answer, changes);
   calls.pop_back();
   return answer;
 }

@@ -97,7 +97,9 @@ class ServerCommands {
   bool find_what_ends_connections();
   bool ends_connection(const Request& request, bool& known);
   void ask_again_what_ended_connections();
+  void note_announced(Answer& answer, const Changes& changes);
   void take_announced(Answer& answer);
+  void find_whether_publish_ends(const Changes& changes);
 
   const Options options_;
   const KeySpace keys_;
@@ -107,6 +109,7 @@ class ServerCommands {
   MissingCommands missing_;
   std::atomic<bool> has_scripts_{true};
   std::atomic<bool> has_time_{true};  ///< false: to ask for it ends the connection
+  std::atomic<int> lost_announcing_{0};
   std::atomic<bool> probing_{false};  ///< a thread finds out what ends connections
   std::atomic<TimePoint> probe_next_{TimePoint{}};
   std::atomic<int> lost_asking_{0};  ///< how often in a row the connection ended instead of an answer
