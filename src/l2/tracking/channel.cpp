@@ -144,7 +144,7 @@ void Channel::State::check_data_connection() {
   const TimePoint now = Clock::now();
   if (phase != Phase::up || now < heartbeat.next_check()) return;
   if (!worker.busy()) {
-    if (!registration.tracks() && !self_test.reported) return registration_lost("a probe did not come back in time");
+    if (awaits_probe && !self_test.reported) return probe_is_late(now);
     start_check(now);
   } else if (now - worker.begun() < options.ping_period) {
     heartbeat.check_again(worker.begun() + options.ping_period);
@@ -161,10 +161,18 @@ void Channel::State::start_check(TimePoint now) {
   if (!registration.tracks() && data.refuses_writes()) return heartbeat.check_again(now + options.ping_period);
   moved = registered->moved();
   heartbeat.check_begun(now);
-  if (!registration.tracks()) new_probe(now);
+  awaits_probe = !registration.tracks();
+  if (awaits_probe) new_probe(now);
   const bool renew = now >= renew_listener;
   if (renew) renew_listener = now + kListens;
   start_request(JobKind::check, std::nullopt, registration.check_request(self_test.probe, renew));
+}
+
+/// Announcements come by the channel's own connection, but may wait behind a large value as well.
+void Channel::State::probe_is_late(TimePoint now) {
+  if (!moves_large_value(moved)) return registration_lost("a probe did not come back in time");
+  moved = registered->moved();
+  heartbeat.check_again(now + options.ping_period);
 }
 
 void Channel::State::new_probe(TimePoint now) {

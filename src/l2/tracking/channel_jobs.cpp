@@ -46,6 +46,7 @@ void Channel::State::connect_failed(const Subscriber::Failure& failure) {
 void Channel::State::finish_request(ChannelJob& job) {
   if (job.answer.fault != Fault::none) {
     if (job.kind == JobKind::check && job.answer.fault == Fault::timeout && moves_large_value(job.moved)) {
+      awaits_probe = false;  // it may never have been sent
       return heartbeat.check_again(Clock::now());
     }
     return registration_lost(phase == Phase::up ? "the data connection was lost"

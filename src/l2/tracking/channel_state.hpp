@@ -75,6 +75,7 @@ struct Channel::State {
   std::uint64_t server = 0;         ///< ServerPlace::number of the one that the channel's connection goes to
   std::uint64_t ends = 0;           ///< watch->ends before the data connection was looked for
   std::uint64_t moved = 0;          ///< by the data connection when it was checked last
+  bool awaits_probe = false;        ///< of the last check
   bool owes_listener_down = false;  ///< the channel went down, and on_down is still to be called
   RetryTimes retry;
   FailureLog failures{server_name(data.options()),
@@ -95,6 +96,7 @@ struct Channel::State {
   void ping();
   void check_data_connection();
   void start_check(TimePoint now);
+  void probe_is_late(TimePoint now);
   void new_probe(TimePoint now);
   bool moves_large_value(std::uint64_t before) const;
 
