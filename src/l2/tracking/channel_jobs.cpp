@@ -18,6 +18,11 @@ void Channel::State::finish_job() {
   const auto job = worker.take_ended();
   if (!job) return;
   if (job->kind == JobKind::connect) return finish_connect(*job);
+  if (job->kind == JobKind::self_test && feed.subscriber() && job->channel_id == registration.channel_id) {
+    if (choice.self_test_ended(registration.mode, job->answer)) {
+      return refused("the server ended the data connection over the self-test", true);
+    }
+  }
   // Found dead before anything was sent: that was no attempt, the next connection is another.
   if (job->answer.fault == Fault::lost && !job->answer.maybe_executed) retry.registration = {};
   // Of an earlier registration than the one there is now: what came of it does not matter any more.
@@ -176,7 +181,7 @@ void Channel::State::refused(std::string_view why, bool unsupported) {
   if (unsupported && try_other_mode(why)) return;
   if (unsupported) published.mode = CoherenceMode::off;
   const std::string both = choice.with_first_refusal(why);
-  if (registration.tracks()) return registration_lost(both, LogLevel::error);
+  if (registration.tracks() && phase >= Phase::registering) return registration_lost(both, LogLevel::error);
   // A connection that leads elsewhere than the data connection stays of no use.
   channel_lost(both);
   failures.failed(LogLevel::error, both);

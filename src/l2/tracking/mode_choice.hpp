@@ -44,6 +44,12 @@ class ModeChoice {
   bool is_unsupported(const Subscriber::Failure& failure) {
     return failure.ended ? ++ended_ >= kOften : failure.unsupported;
   }
+  /// The data connection ended over the self-test, time and again.
+  bool self_test_ended(CoherenceMode mode, const Answer& answer) {
+    int& ends = of(mode).tests_ended;
+    ends = answer.fault == Fault::lost && answer.maybe_executed ? ends + 1 : 0;
+    return ends >= kOften;
+  }
   /// The probe of a self-test did not come back; it may have been too slow.
   bool unreported() { return ++unreported_ >= kOften; }
 
