@@ -33,12 +33,37 @@ TEST(ModeChoiceTest, WhatIsAskedForIsAllThatIsTried) {
 TEST(ModeChoiceTest, AServerThatEndsConnectionsMayBeRestarting) {
   ModeChoice choice(CoherenceMode::automatic);
   const Subscriber::Failure ended{.why = "the server closed the connection", .ended = true};
-  EXPECT_FALSE(choice.is_unsupported(ended)) << "once says nothing";
-  EXPECT_TRUE(choice.is_unsupported(ended));
-  choice.came_up();
-  EXPECT_FALSE(choice.is_unsupported(ended));
-  EXPECT_FALSE(choice.is_unsupported({.why = "no answer in time"}));
-  EXPECT_TRUE(choice.is_unsupported({.why = "NOPERM", .refused = true, .unsupported = true}));
+  EXPECT_FALSE(choice.is_unsupported(kTracking, ended)) << "once says nothing";
+  EXPECT_TRUE(choice.is_unsupported(kTracking, ended));
+  choice.came_up(kTracking);
+  EXPECT_FALSE(choice.is_unsupported(kTracking, ended));
+  EXPECT_FALSE(choice.is_unsupported(kTracking, {.why = "no answer in time"}));
+  EXPECT_FALSE(choice.is_unsupported(kTracking, ended)) << "not in a row";
+  EXPECT_TRUE(choice.is_unsupported(kTracking, {.why = "NOPERM", .refused = true, .unsupported = true}));
+}
+
+TEST(ModeChoiceTest, AServerThatEndsAllConnectionsOffersNothing) {
+  ModeChoice choice(CoherenceMode::automatic);
+  const Subscriber::Failure ended{.why = "the server closed the connection", .ended = true};
+  bool off = false;
+  for (int attempts = 0; attempts < 6 && !off; ++attempts) {
+    const CoherenceMode mode = choice.next();
+    const bool unsupported = choice.is_unsupported(mode, ended);
+    off = unsupported && !choice.refused(mode, ended.why);
+  }
+  EXPECT_TRUE(off);
+}
+
+TEST(ModeChoiceTest, ASelfTestThatEndsTheConnectionIsARefusal) {
+  ModeChoice choice(CoherenceMode::automatic);
+  Answer lost, answered;
+  lost.fault = Fault::lost;
+  lost.maybe_executed = true;
+  EXPECT_FALSE(choice.self_test_ended(kTracking, lost));
+  EXPECT_FALSE(choice.self_test_ended(kTracking, answered));
+  EXPECT_FALSE(choice.self_test_ended(kTracking, lost)) << "not in a row";
+  EXPECT_TRUE(choice.self_test_ended(kTracking, lost));
+  EXPECT_FALSE(choice.self_test_ended(kAnnouncements, lost)) << "each mode by itself";
 }
 
 TEST(ModeChoiceTest, WhatIsNotHeardIsSaidOnce) {

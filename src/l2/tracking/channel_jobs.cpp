@@ -43,8 +43,9 @@ void Channel::State::finish_connect(ChannelJob& job) {
 
 void Channel::State::connect_failed(const Subscriber::Failure& failure) {
   move(Event::connect_failed);
-  if (choice.is_unsupported(failure) && try_other_mode(failure.why)) return;
-  if (failure.unsupported) published.mode = CoherenceMode::off;
+  const bool unsupported = choice.is_unsupported(registration.mode, failure);
+  if (unsupported && try_other_mode(failure.why)) return;
+  if (unsupported) published.mode = CoherenceMode::off;
   failures.failed(failure.refused ? LogLevel::error : LogLevel::warning, choice.with_first_refusal(failure.why));
 }
 
@@ -86,7 +87,8 @@ void Channel::State::advance() {
   if (phase == Phase::self_test) {
     if (self_test.reported) return start_request(JobKind::enable, Event::probe_reported, registration.enable_request());
     if (now < self_test.deadline) return;
-    return refused("the server did not report the key of the self-test on the channel", choice.unreported());
+    return refused("the server did not report the key of the self-test on the channel",
+                   choice.unreported(registration.mode));
   }
   assert(phase == Phase::down || phase == Phase::subscribed);  // in the others a job is running
   if (now < (phase == Phase::down ? retry.connect : retry.registration)) return;
@@ -163,7 +165,7 @@ void Channel::State::come_up() {
   move(Event::enabled);
   published.known_good = std::max(published.known_good.load(), self_test.begun);
   failures.recovered();
-  choice.came_up();
+  choice.came_up(registration.mode);
   say_mode();
   listener.on_up(published.known_good);
 }

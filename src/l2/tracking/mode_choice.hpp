@@ -32,17 +32,19 @@ class ModeChoice {
   }
   /// It follows an attempt with another one, without a pause.
   bool is_second(CoherenceMode mode) const { return mode != first(); }
-  void came_up() { ended_ = unreported_ = 0; }
+  void came_up(CoherenceMode mode) { of(mode) = {}; }
   /// It is another server.
   void begin_anew() {
-    came_up();
+    tracking_ = announcements_ = {};
     next_ = first();
   }
 
   /// The server does not offer what the connection asked for. One that ends the connection instead of saying so (it may
   /// as well be about to restart) does not when it has done so twice in a row.
-  bool is_unsupported(const Subscriber::Failure& failure) {
-    return failure.ended ? ++ended_ >= kOften : failure.unsupported;
+  bool is_unsupported(CoherenceMode mode, const Subscriber::Failure& failure) {
+    int& ends = of(mode).ended;
+    ends = failure.ended ? ends + 1 : 0;
+    return failure.ended ? ends >= kOften : failure.unsupported;
   }
   /// The data connection ended over the self-test, time and again.
   bool self_test_ended(CoherenceMode mode, const Answer& answer) {
@@ -51,14 +53,13 @@ class ModeChoice {
     return ends >= kOften;
   }
   /// The probe of a self-test did not come back; it may have been too slow.
-  bool unreported() { return ++unreported_ >= kOften; }
+  bool unreported(CoherenceMode mode) { return ++of(mode).unreported >= kOften; }
 
   /// The server does not offer `mode`. True: the next one is to be tried at once.
   bool refused(CoherenceMode mode, std::string_view why) {
     if (wanted_ != CoherenceMode::automatic || mode != CoherenceMode::tracking) return false;
     refusal_ = why;
     next_ = CoherenceMode::announcements;
-    ended_ = unreported_ = 0;
     return true;
   }
   /// Why there is no mode at all.
@@ -86,7 +87,12 @@ class ModeChoice {
   const CoherenceMode wanted_;
   CoherenceMode next_;
   std::string refusal_;  ///< of tracking, where announcements are tried for that reason
-  int ended_ = 0, unreported_ = 0;
+  /// What was seen of a mode since it came up last, each in a row.
+  struct Seen {
+    int ended = 0, tests_ended = 0, unreported = 0;
+  };
+  Seen& of(CoherenceMode mode) { return mode == CoherenceMode::tracking ? tracking_ : announcements_; }
+  Seen tracking_, announcements_;
   bool said_ = false;
 };
 

@@ -49,11 +49,20 @@ bool Subscriber::log_in(const LinkOptions& options, const Wanted& wanted, TimePo
       return false;
     }
     if (!receive(replies, more)) {
-      failure.ended = replies.size() >= first;
+      note_end(replies, first, failure);
       return false;
     }
   }
   return take_login(request, replies, {roles, first}, wanted, failure);
+}
+
+/// Over what it was asked, if all that comes before was answered; else it serves nobody, and may say why: it has as
+/// many clients as it takes.
+void Subscriber::note_end(const std::vector<Reply>& replies, std::size_t first, Failure& failure) {
+  const auto error = std::ranges::find_if(replies, [](const Reply& reply) { return reply.is(Reply::Kind::error); });
+  failure.refused = error != replies.end();
+  failure.ended = !failure.refused && replies.size() >= first;
+  if (failure.refused) why_ = std::string(reason_of({}, *error));
 }
 
 bool Subscriber::take_login(const Request& request, std::vector<Reply>& replies, Places at, const Wanted& wanted,

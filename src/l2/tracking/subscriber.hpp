@@ -55,6 +55,7 @@ class Subscriber {
     std::size_t roles, first;
   };
   bool log_in(const LinkOptions& options, const Wanted& wanted, TimePoint deadline, Failure& failure);
+  void note_end(const std::vector<Reply>& replies, std::size_t first, Failure& failure);
   bool take_login(const Request& request, std::vector<Reply>& replies, Places at, const Wanted& wanted,
                   Failure& failure);
   bool write();
