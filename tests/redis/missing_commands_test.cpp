@@ -136,6 +136,19 @@ TEST_F(MissingCommandsTest, AServerThatDoesNotKnowScriptsIsTheSame) {
   EXPECT_NE(check_health(a).warning.find("EVAL"), std::string::npos);
 }
 
+/// Also where the server itself does not know it, and no user's rights are the reason.
+TEST_F(MissingCommandsTest, AServerWithoutEvalshaRunsWholeScripts) {
+  RedisOptions old;
+  old.config = {"rename-command EVALSHA \"\""};
+  server = std::make_unique<RedisServer>(old);
+  url = server->url();
+  CacheManager a(options()), b(options());
+  expect_works(a, b);
+  const std::string warning = check_health(a).warning;
+  EXPECT_EQ(warning.find("no EVAL:"), std::string::npos) << warning;
+  EXPECT_NE(warning.find("no EVALSHA:"), std::string::npos) << warning;
+}
+
 /// What a refresh without a lease overwrites may be newer: not for longer than the bound.
 TEST_F(MissingCommandsTest, WithoutScriptsWhatIsLoadedLivesShortly) {
   start("-@scripting");

@@ -245,8 +245,7 @@ void ServerCommands::learn_time(const Answer& answer, TimePoint asked) {
 }
 
 void ServerCommands::note_script_reply(const Reply& reply) {
-  const bool no_names = reply.error_code() == "ERR" && reply.refuses("evalsha");
-  if (!no_names && !reply.refuses("eval")) return;
+  if (!reply.refuses("eval")) return;
   has_scripts_.store(false, std::memory_order_relaxed);
   missing_.add("EVAL",
                "there are no leases, so processes may load a key at the same time, and what is loaded lives at the "
@@ -254,10 +253,10 @@ void ServerCommands::note_script_reply(const Reply& reply) {
                reply.why);
 }
 
-/// The user may not call scripts by name, but may call them (and not: a command that the script runs).
+/// Scripts may not be called by name, or the server does not know how to, but they may be called (and not: a command
+/// that the script runs).
 bool ServerCommands::wants_text(const Reply& reply) {
-  if (reply.error_code() == "NOSCRIPT") return true;
-  return reply.error_code() == "NOPERM" && reply.text.find("'evalsha'") != std::string::npos;
+  return reply.error_code() == "NOSCRIPT" || reply.refuses("evalsha");
 }
 
 void ServerCommands::add(Request& request, const Call& call, bool whole) {
@@ -291,7 +290,7 @@ Answer ServerCommands::run_calls(std::string_view operation, std::span<const Cal
   Request again;
   std::set<const Script*> sent;
   for (const std::size_t i : unseen) {
-    const bool may_not_name_it = answer.replies[i].error_code() == "NOPERM";
+    const bool may_not_name_it = answer.replies[i].error_code() != "NOSCRIPT";
     add(again, calls[i], sent.insert(calls[i].script).second || may_not_name_it);
   }
   Answer second = run(operation, again, purpose);
@@ -303,8 +302,11 @@ Answer ServerCommands::run_calls(std::string_view operation, std::span<const Cal
   for (std::size_t n = 0; n < unseen.size(); ++n) {
     Reply& first = answer.replies[unseen[n]];
     const bool refused =
-        calls[unseen[n]].script && first.error_code() == "NOPERM" && !second.replies[n].is(Reply::Kind::error);
-    if (refused) whole_scripts_.store(true, std::memory_order_relaxed);
+        calls[unseen[n]].script && first.refuses("evalsha") && !second.replies[n].is(Reply::Kind::error);
+    if (refused) {
+      whole_scripts_.store(true, std::memory_order_relaxed);
+      missing_.add("EVALSHA", "scripts are sent as a whole", first.why);
+    }
     first = std::move(second.replies[n]);
   }
   return answer;
