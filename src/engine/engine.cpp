@@ -78,7 +78,7 @@ CacheStats Engine::stats() {
 }
 
 std::string Engine::missing_commands() const {
-  return levels_.has_l2() ? levels_.l2_store().missing().text() : std::string();
+  return levels_.has_l2() ? levels_.l2_store().missing_text() : std::string();
 }
 
 std::map<std::string, CacheStats> Engine::stats_by_prefix() const {

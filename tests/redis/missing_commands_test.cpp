@@ -96,6 +96,19 @@ TEST_F(MissingCommandsTest, WithoutEchoRepliesAreCheckedByPing) {
   expect_works(a, b);
   EXPECT_EQ(times_said("no ECHO"), 2) << all_said();
   EXPECT_EQ(times_said("no PING"), 0) << all_said();
+  EXPECT_NE(check_health(a).warning.find("no ECHO"), std::string::npos) << check_health(a).warning;
+}
+
+TEST_F(MissingCommandsTest, HealthNamesWhatWasFoundMissing) {
+  start("-scan -multi -getrange");
+  CacheManager a(options());
+  EXPECT_EQ(check_health(a).warning, "");
+  a.increment("n", 1, {.ttl = 60s});
+  a.set("k", 1, {.ttl = 60s});
+  a.delete_pattern("k*");
+  const std::string warning = check_health(a).warning;
+  EXPECT_NE(warning.find("no MULTI"), std::string::npos) << warning;
+  EXPECT_NE(warning.find("no SCAN"), std::string::npos) << warning;
 }
 
 TEST_F(MissingCommandsTest, WithoutEchoAndPingTheirOrderIsTrusted) {

@@ -128,6 +128,10 @@ void EntryRemover::remove_each(std::span<Erasure> erasures, Versions& versions) 
       continue;
     }
     erasure.done = {Done::yes};
+    if (head && head->means_never()) {
+      commands_.missing().add(
+          "GETRANGE", "scripts read whole values, and removals by pattern are not counted by function", head->why);
+    }
     if (head && unlinked.integer == 1) erasure.before = found_in_head(keys_.entry(erasure.name), *head);
   }
   if (reply->is(Reply::Kind::array) && reply->elements.size() == 1) {
@@ -146,7 +150,11 @@ Done EntryRemover::scan(const std::string& match, const std::function<Done(std::
         commands_.run("scan", Request{"SCAN", cursor, "MATCH", match, "COUNT", count}, Purpose::erase);
     if (!scanned) return ServerCommands::to_done(scanned);
     const Reply& reply = scanned.replies[0];
+    if (reply.means_never()) {
+      commands_.missing().add("SCAN", "patterns stay pending, and no key that they concern is read here", reply.why);
+    }
     if (reply.is(Reply::Kind::error)) return commands_.refused("scan", reply);
+    commands_.missing().remove("SCAN");
     if (reply.elements.size() != 2 || !reply.elements[0].is(Reply::Kind::text)) return {Done::no, "no SCAN reply"};
     cursor = reply.elements[0].text;
     std::vector<std::string_view> keys;

@@ -139,7 +139,11 @@ EntryWriter::Counted EntryWriter::increment(std::string_view name, std::int64_t 
   Reply* reply = &answer.replies.back();
   // Where the user may not run MULTI, the others run one by one all the same.
   const bool one_by_one = answer.replies.size() == 4 && answer.replies[0].is(Reply::Kind::error);
-  if (one_by_one) reply = &answer.replies[2];
+  if (one_by_one) {
+    reply = &answer.replies[2];
+    const Reply& multi = answer.replies[0];
+    if (multi.means_never()) commands_.missing().add("MULTI", "an increment with a ttl is two steps", multi.why);
+  }
   if (reply->is(Reply::Kind::array) && reply->elements.size() == 2) reply = &reply->elements[1];
   if (reply->is(Reply::Kind::integer)) {
     counted.done = {Done::yes};

@@ -24,7 +24,7 @@ class L2Store {
   Announcer& announcer() { return commands_.announcer(); }
   /// Changes are announced.
   bool announces() { return bool(commands_.changes()); }
-  MissingCommands& missing() { return commands_.missing(); }
+  std::string missing_text() { return commands_.missing_text(); }
   bool has_scripts() const { return commands_.has_scripts(); }
 
   VersionStore& versions() { return versions_; }

@@ -93,9 +93,11 @@ void ServerCommands::note_announced(Answer& answer, const Changes& changes) {
 /// A user who may not publish changes things all the same.
 void ServerCommands::take_announced(Answer& answer) {
   const Reply& reply = answer.replies.back();
-  if (reply.is(Reply::Kind::error) && !reply.means_not_now()) {
+  if (reply.means_never()) {
     announcer_.refused();
     missing_.add("PUBLISH", kWithoutPublish, reply.why);
+  } else if (!reply.is(Reply::Kind::error)) {
+    missing_.remove("PUBLISH");
   }
   answer.replies.pop_back();
 }
@@ -242,6 +244,15 @@ void ServerCommands::learn_time(const Answer& answer, TimePoint asked) {
     refused("time", reply);
   }
   clock_.assume(asked, answer.order.connection);
+}
+
+std::string ServerCommands::missing_text() {
+  std::string text = missing_.text();
+  const auto add = [&](std::string_view what) { text.append(text.empty() ? "" : "; ").append(what); };
+  const EchoWay& way = link_.echo_way();
+  if (way.lacks(EchoWay::By::echo)) add("no ECHO: replies are checked by PING");
+  if (way.lacks(EchoWay::By::ping)) add("no PING with a word: replies are checked by their order alone");
+  return text;
 }
 
 void ServerCommands::note_script_reply(const Reply& reply) {

@@ -47,6 +47,8 @@ class ServerCommands {
     return Changes(announcer_);
   }
   MissingCommands& missing() { return missing_; }
+  /// What the server lacks and what that costs, or nothing.
+  std::string missing_text();
   /// The server runs scripts, as far as is known. Where it does not, that is asked again with its time.
   bool has_scripts() const { return has_scripts_.load(std::memory_order_relaxed); }
   /// The reply to a script that was sent with its text, or by name to a server that knows no names.
