@@ -29,7 +29,7 @@ class EchoWay {
   /// `say` is called once for each way that is refused.
   explicit EchoWay(std::function<void(By refused)> say = nullptr) : say_(std::move(say)) {}
   /// Of a connection.
-  explicit EchoWay(std::shared_ptr<EchoWay> of_link) : of_link_(std::move(of_link)) { of_link_->lacks_ = 0; }
+  explicit EchoWay(std::shared_ptr<EchoWay> of_link) : of_link_(std::move(of_link)) {}
 
   By by() const {
     const By own = by_.load(std::memory_order_relaxed);
@@ -45,24 +45,18 @@ class EchoWay {
     (of_link_ ? *of_link_ : *this).note(tried);
   }
   /// It is to be tried again: the server is another one, or knows it by now.
-  void begin_anew() {
-    by_ = By::echo;
-    lacks_ = 0;
-  }
-  /// Of a link: it is not to be had, as far as is known.
-  bool lacks(By way) const { return way < by() || (lacks_ & bit(way)) != 0; }
+  void begin_anew() { by_ = By::echo; }
 
  private:
   static constexpr unsigned bit(By way) { return 1U << static_cast<unsigned>(way); }
   void note(By way) {
-    lacks_ |= bit(way);
     if ((said_.fetch_or(bit(way)) & bit(way)) == 0 && say_) say_(way);
   }
 
   const std::function<void(By refused)> say_;
   const std::shared_ptr<EchoWay> of_link_;
   std::atomic<By> by_{By::echo};
-  std::atomic<unsigned> said_{0}, lacks_{0};
+  std::atomic<unsigned> said_{0};
 };
 
 /// Echo check (desync check): an ECHO of a nonce, sent behind a request so that its replies are known to be its own. A

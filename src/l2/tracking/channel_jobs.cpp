@@ -20,7 +20,10 @@ void Channel::State::finish_job() {
   if (job->kind == JobKind::connect) return finish_connect(*job);
   if (job->kind == JobKind::self_test && feed.subscriber() && job->channel_id == registration.channel_id) {
     if (choice.self_test_ended(registration.mode, job->answer)) {
-      return refused("the server ended the data connection over the self-test", true);
+      refused("the server ended the data connection over the self-test", true);
+      const bool gives_up = published.mode == CoherenceMode::off;  // each attempt ends what others use
+      if (gives_up) retry.connect = retry.registration = saturating_add(Clock::now(), kPauseAfterEnds);
+      return;
     }
   }
   // Found dead before anything was sent: that was no attempt, the next connection is another.

@@ -31,6 +31,7 @@ struct Channel::State {
   using JobKind = ChannelJob::Kind;
 
   static constexpr std::chrono::milliseconds kPauseWithoutMemory{10};
+  static constexpr std::chrono::seconds kPauseAfterEnds{30};
   static constexpr std::string_view kNoThread = "no thread could be started";
   /// How often it is said again that this process listens to announcements: a quarter of the time for which that holds.
   static constexpr std::chrono::seconds kListens{30};

@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "l2/client/connection.hpp"
 #include "l2/client/echo_check.hpp"
 #include "l2/client/handshake.hpp"
 #include "l2/client/reason.hpp"
@@ -177,7 +178,7 @@ bool ServerCommands::find_what_ends_connections() {
       if (!ends_connection(EchoCheck(by).request(), known)) break;
       way.refused(by);
     }
-    if (known) probe_next_ = now + kUntilAskedAgain;
+    if (known) ask_again_ = now + kUntilAskedAgain;
   }
   probing_ = false;
   return known;
@@ -193,7 +194,7 @@ void ServerCommands::find_whether_publish_ends(const Changes& changes) {
     if (ends_connection(Request{"PUBLISH", announcer_.channel(), changes.text()}, known)) {
       announcer_.refused_for_good();
       missing_.add("PUBLISH", kWithoutPublish, "it ends the connection");
-      probe_next_ = now + kUntilAskedAgain;
+      ask_again_ = now + kUntilAskedAgain;
     }
     if (known) lost_announcing_.store(0, std::memory_order_relaxed);
   }
@@ -218,8 +219,8 @@ void ServerCommands::ask_again_what_ended_connections() {
   const bool all =
       has_time_.load(std::memory_order_relaxed) && way.by() == EchoWay::By::echo && !announcer_.is_refused_for_good();
   const auto now = std::chrono::steady_clock::now();
-  if (all || now < probe_next_.load() || probing_.exchange(true)) return;
-  probe_next_ = now + kUntilAskedAgain;
+  if (all || now < ask_again_.load() || probing_.exchange(true)) return;
+  ask_again_ = now + kUntilAskedAgain;
   if (!has_time_.load(std::memory_order_relaxed) && link_.probe(Request{"TIME"}) == Link::Probed::answered) {
     has_time_.store(true, std::memory_order_relaxed);
   }
@@ -249,9 +250,10 @@ void ServerCommands::learn_time(const Answer& answer, TimePoint asked) {
 std::string ServerCommands::missing_text() {
   std::string text = missing_.text();
   const auto add = [&](std::string_view what) { text.append(text.empty() ? "" : "; ").append(what); };
-  const EchoWay& way = link_.echo_way();
-  if (way.lacks(EchoWay::By::echo)) add("no ECHO: replies are checked by PING");
-  if (way.lacks(EchoWay::By::ping)) add("no PING with a word: replies are checked by their order alone");
+  const auto connection = link_.current();
+  const EchoWay::By by = connection ? connection->echo_way().by() : link_.echo_way().by();
+  if (by == EchoWay::By::ping) add("no ECHO: replies are checked by PING");
+  if (by == EchoWay::By::nothing) add("no ECHO and no PING with a word: replies are checked by their order alone");
   return text;
 }
 

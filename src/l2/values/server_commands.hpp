@@ -113,7 +113,7 @@ class ServerCommands {
   std::atomic<bool> has_time_{true};  ///< false: to ask for it ends the connection
   std::atomic<int> lost_announcing_{0};
   std::atomic<bool> probing_{false};  ///< a thread finds out what ends connections
-  std::atomic<TimePoint> probe_next_{TimePoint{}};
+  std::atomic<TimePoint> probe_next_{TimePoint{}}, ask_again_{TimePoint{}};
   std::atomic<int> lost_asking_{0};  ///< how often in a row the connection ended instead of an answer
   std::atomic<bool> whole_scripts_{false};
 };
