@@ -158,13 +158,29 @@ void ServerCommands::know_time() {
 namespace {
 constexpr std::chrono::seconds kBetweenProbes{1};
 constexpr std::chrono::minutes kUntilAskedAgain{10};
+/// One thread at a time. It must end when there is no memory, too.
+class Probing {
+ public:
+  explicit Probing(std::atomic<bool>& taken) : taken_(taken), mine_(!taken.exchange(true)) {}
+  ~Probing() {
+    if (mine_) taken_ = false;
+  }
+  Probing(const Probing&) = delete;
+  Probing& operator=(const Probing&) = delete;
+  explicit operator bool() const { return mine_; }
+
+ private:
+  std::atomic<bool>& taken_;
+  const bool mine_;
+};
 constexpr std::string_view kWithoutTime = "this machine's clock is used, and those of all machines must agree";
 }  // namespace
 
 /// Some proxies do not say that they do not know a command, but end the connection. Which one it was is found out one
 /// by one, by one thread. False: the server did not answer anything else either, so it is not known.
 bool ServerCommands::find_what_ends_connections() {
-  if (probing_.exchange(true)) return false;
+  const Probing probing(probing_);
+  if (!probing) return false;
   const auto now = std::chrono::steady_clock::now();
   bool known = now >= probe_next_.load();
   if (known) {
@@ -180,25 +196,22 @@ bool ServerCommands::find_what_ends_connections() {
     }
     if (known) ask_again_ = now + kUntilAskedAgain;
   }
-  probing_ = false;
   return known;
 }
 
 /// A proxy may end connections over PUBLISH: without this, nothing could be changed as long as somebody listens.
 void ServerCommands::find_whether_publish_ends(const Changes& changes) {
-  if (probing_.exchange(true)) return;
+  const Probing probing(probing_);
   const auto now = std::chrono::steady_clock::now();
+  if (!probing || now < probe_next_.load()) return;
+  probe_next_ = now + kBetweenProbes;
   bool known = true;
-  if (now >= probe_next_.load()) {
-    probe_next_ = now + kBetweenProbes;
-    if (ends_connection(Request{"PUBLISH", announcer_.channel(), changes.text()}, known)) {
-      announcer_.refused_for_good();
-      missing_.add("PUBLISH", kWithoutPublish, "it ends the connection");
-      ask_again_ = now + kUntilAskedAgain;
-    }
-    if (known) lost_announcing_.store(0, std::memory_order_relaxed);
+  if (ends_connection(Request{"PUBLISH", announcer_.channel(), changes.text()}, known)) {
+    announcer_.refused_for_good();
+    missing_.add("PUBLISH", kWithoutPublish, "it ends the connection");
+    ask_again_ = now + kUntilAskedAgain;
   }
-  probing_ = false;
+  if (known) lost_announcing_.store(0, std::memory_order_relaxed);
 }
 
 /// Twice, and the server answers other requests before and after: it is not that it is restarting.
@@ -219,7 +232,9 @@ void ServerCommands::ask_again_what_ended_connections() {
   const bool all =
       has_time_.load(std::memory_order_relaxed) && way.by() == EchoWay::By::echo && !announcer_.is_refused_for_good();
   const auto now = std::chrono::steady_clock::now();
-  if (all || now < ask_again_.load() || probing_.exchange(true)) return;
+  if (all || now < ask_again_.load()) return;
+  const Probing probing(probing_);
+  if (!probing) return;
   ask_again_ = now + kUntilAskedAgain;
   if (!has_time_.load(std::memory_order_relaxed) && link_.probe(Request{"TIME"}) == Link::Probed::answered) {
     has_time_.store(true, std::memory_order_relaxed);
@@ -229,7 +244,6 @@ void ServerCommands::ask_again_what_ended_connections() {
     const Request nothing{"PUBLISH", announcer_.channel(), AnnouncementText(announcer_.process()).text()};
     if (link_.probe(nothing) == Link::Probed::answered) announcer_.accepted();
   }
-  probing_ = false;
 }
 
 void ServerCommands::learn_time(const Answer& answer, TimePoint asked) {
