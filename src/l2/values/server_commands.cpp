@@ -180,7 +180,7 @@ constexpr std::string_view kWithoutTime = "this machine's clock is used, and tho
 /// by one, by one thread. False: the server did not answer anything else either, so it is not known.
 bool ServerCommands::find_what_ends_connections() {
   const Probing probing(probing_);
-  if (!probing) return false;
+  if (!probing || !link_.up()) return false;
   const auto now = std::chrono::steady_clock::now();
   bool known = now >= probe_next_.load();
   if (known) {
@@ -203,7 +203,7 @@ bool ServerCommands::find_what_ends_connections() {
 void ServerCommands::find_whether_publish_ends(const Changes& changes) {
   const Probing probing(probing_);
   const auto now = std::chrono::steady_clock::now();
-  if (!probing || now < probe_next_.load()) return;
+  if (!probing || !link_.up() || now < probe_next_.load()) return;
   probe_next_ = now + kBetweenProbes;
   bool known = true;
   if (ends_connection(Request{"PUBLISH", announcer_.channel(), changes.text()}, known)) {
@@ -234,7 +234,7 @@ void ServerCommands::ask_again_what_ended_connections() {
   const auto now = std::chrono::steady_clock::now();
   if (all || now < ask_again_.load()) return;
   const Probing probing(probing_);
-  if (!probing) return;
+  if (!probing || !link_.up()) return;
   ask_again_ = now + kUntilAskedAgain;
   if (!has_time_.load(std::memory_order_relaxed) && link_.probe(Request{"TIME"}) == Link::Probed::answered) {
     has_time_.store(true, std::memory_order_relaxed);
