@@ -249,10 +249,11 @@ void LeaseCoordinator::Claims::hand_out(std::size_t n, Acquired& acquired) {
   const auto& flight = batch_.flights[place];
   const std::size_t item = batch_.items[place];
   // Where nothing is read and nothing can be put, again and again, there is something of another type.
+  const bool takes_place = step == LeaseStep::acquire || step == LeaseStep::take_over;
   const bool joins = claim.joined || step == LeaseStep::displace;
   const bool of_other_type = results_[n] == ClaimResult::conflict && !joins && ++flight->lease_conflicts >= kConflicts;
   if (results_[n] == ClaimResult::taken) {
-    if (step == LeaseStep::acquire || step == LeaseStep::take_over) {
+    if (takes_place) {
       coordinator_.context_.store.revoke(flight->key());  // case 11 of flight.hpp
       claim.mark.clear();  // the lease stands for the claim now, and not what it has replaced
     }
@@ -260,9 +261,8 @@ void LeaseCoordinator::Claims::hand_out(std::size_t n, Acquired& acquired) {
     flight->generation = claim.generation;
     flight->order = claim.order;
     flight->versions = versions_;
-    // Who comes later and cannot know whether the claim stands waits for its end.
+    // A caller that comes later and cannot know whether the claim stands waits for its end.
     flight->claimed.store(!claim.displaces, std::memory_order_release);
-    const bool takes_place = step == LeaseStep::acquire || step == LeaseStep::take_over;
     flight->leased.store(takes_place || claim.joined, std::memory_order_release);
     acquired.owned.add(item, flight, std::move(claim));
     return;

@@ -23,7 +23,7 @@ class Failover {
     watch_->tend();
     check_->tend();
   }
-  /// Nothing more is heard of.
+  /// No announcement is taken any more.
   void stop_listening() noexcept { watch_->stop(); }
   /// When the link is closed.
   void stop() noexcept { check_->stop(); }

@@ -8,9 +8,7 @@
 #include <string>
 
 #include "gated_source.hpp"
-#include "has_invalidated.hpp"
-#include "over_redis.hpp"
-#include "proxied_server.hpp"
+#include "two_managers.hpp"
 
 namespace dsta::cache {
 namespace {
@@ -18,16 +16,7 @@ namespace {
 using namespace std::chrono_literals;
 using namespace testing_support;
 
-struct FoundBytes : ProxiedServer, ::testing::WithParamInterface<bool> {
-  void SetUp() override {
-    ProxiedServer::SetUp();
-    if (IsSkipped()) return;
-    here = CacheManager(over_redis(server->url(), GetParam(), 5s));
-    there = CacheManager(over_redis(server->url(), GetParam(), 5s));
-    ASSERT_TRUE(!GetParam() || (l1_is_up(here) && l1_is_up(there)));
-  }
-  CacheManager here, there;
-};
+struct FoundBytes : TwoManagers {};
 INSTANTIATE_TEST_SUITE_P(Over, FoundBytes, ::testing::Bool(),
                          [](const auto& tested) { return levels_name(tested.param); });
 

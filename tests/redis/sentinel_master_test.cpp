@@ -1,4 +1,4 @@
-// A manager over sentinels that say what they are told, and real servers: it uses a master and nothing else.
+// A manager over sentinels that answer as the test sets them, and real servers: it uses a master and nothing else.
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -205,7 +205,7 @@ TEST_F(SentinelMaster, IsFlushedWhenItsPredecessorWas) {
   ASSERT_TRUE(cache.set("raw", "old", {.ttl = 1h, .raw = true}));
   ASSERT_EQ(cache.increment("counter", 7), 7);
   ASSERT_EQ(first->command({"WAIT", "1", "5000"}), "1");
-  promote(*second);  // and hears nothing of what follows
+  promote(*second);  // and receives nothing of what follows
   cache.flush_all();
   ASSERT_EQ(cache.get_stats().pending_invalidations, 0u);
   sentinel->answer(ScriptedSentinel::address(second->port()));
@@ -423,7 +423,7 @@ TEST_F(SentinelMaster, IsNotReadBeforeWhatItMissedIsPending) {
   CacheManager cache(options(true));
   for (const char* const key : {"k", "n"}) ASSERT_TRUE(cache.set(key, "old", {.ttl = 1h}));
   ASSERT_EQ(first->command({"WAIT", "1", "5000"}), "1");
-  promote(*second);  // and hears nothing of what follows
+  promote(*second);  // and receives nothing of what follows
   ASSERT_TRUE(cache.del("k"));
   // Writes hang there, so what is repeated stays pending.
   ASSERT_EQ(second->command({"CLIENT", "PAUSE", "3000", "WRITE"}), "OK");

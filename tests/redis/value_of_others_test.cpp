@@ -12,10 +12,8 @@
 #include <vector>
 
 #include "gated_source.hpp"
-#include "has_invalidated.hpp"
 #include "on_threads.hpp"
-#include "over_redis.hpp"
-#include "proxied_server.hpp"
+#include "two_managers.hpp"
 
 namespace dsta::cache {
 namespace {
@@ -193,13 +191,10 @@ TEST_P(ValueOfOthers, IsReplacedAtOnceAfterAStoreThatWasRefused) {
 
 // --- a load of another codec is under way
 
-struct LoadOfOthers : ProxiedServer, ::testing::WithParamInterface<bool> {
+struct LoadOfOthers : TwoManagers {
   void SetUp() override {
-    ProxiedServer::SetUp();
-    if (IsSkipped()) return;
-    here = CacheManager(over_redis(server->url(), GetParam(), 5s));
-    there = CacheManager(over_redis(server->url(), GetParam(), 5s));
-    ASSERT_TRUE(!GetParam() || (l1_is_up(here) && l1_is_up(there)));
+    TwoManagers::SetUp();
+    if (IsSkipped() || HasFatalFailure()) return;
     source.stop_next();
     theirs = std::async(std::launch::async, [&] {
       return there.get_or_load("k", [&] {
@@ -212,7 +207,6 @@ struct LoadOfOthers : ProxiedServer, ::testing::WithParamInterface<bool> {
   }
   GatedSource source;
   std::atomic<bool> fails = false;
-  CacheManager here, there;
   std::future<std::string> theirs;
 };
 INSTANTIATE_TEST_SUITE_P(Over, LoadOfOthers, ::testing::Bool(),

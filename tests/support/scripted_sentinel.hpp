@@ -10,7 +10,7 @@
 
 namespace dsta::cache::testing_support {
 
-/// A sentinel that answers as it is told. Thread-safe.
+/// A sentinel that answers as the test sets it. Thread-safe.
 class ScriptedSentinel {
  public:
   /// To the question where the master is: as it is sent.

@@ -1,4 +1,4 @@
-// URLs of sentinels: which sentinels, which master, which options, and how a mistake is told.
+// URLs of sentinels: which sentinels, which master, which options, and how a mistake is reported.
 #include <gtest/gtest.h>
 
 #include <chrono>

@@ -24,6 +24,10 @@ bool is_host(std::string_view text, std::string_view also) {
   return !text.empty() && text.size() <= kLongestHostName && std::ranges::all_of(text, fits);
 }
 
+std::string bracketed(std::string_view host) {
+  return host.find(':') != host.npos ? fmt::format("[{}]", host) : std::string(host);
+}
+
 }  // namespace
 
 bool read_host_port(std::string_view text, HostPort& place) {
@@ -43,9 +47,12 @@ bool read_host_port(std::string_view text, HostPort& place) {
   return error == std::errc{} && stop == rest.data() + rest.size() && place.port != 0;
 }
 
+bool read_host_port(std::string_view host, std::string_view port, HostPort& place) {
+  return read_host_port(fmt::format("{}:{}", bracketed(host), port), place);
+}
+
 std::string host_port_text(const HostPort& place) {
-  const bool v6 = place.host.find(':') != std::string::npos;
-  const std::string host = v6 ? fmt::format("[{}]", place.host) : place.host;
+  const std::string host = bracketed(place.host);
   return place.port == 0 ? host : fmt::format("{}:{}", host, place.port);
 }
 

@@ -21,6 +21,8 @@ struct HostPort {
 
 /// `host`, `host:port`, `[::1]`, `[::1]:port`. False: it is none of these.
 bool read_host_port(std::string_view text, HostPort& place);
+/// The two as a sentinel announces them: an IPv6 address without its brackets.
+bool read_host_port(std::string_view host, std::string_view port, HostPort& place);
 /// The inverse.
 std::string host_port_text(const HostPort& place);
 

@@ -83,9 +83,9 @@ struct LinkCounters {
 /// A server may answer reads and let writes wait, as while a failover is prepared (CLIENT PAUSE WRITE). Then a breaker
 /// of their own refuses the requests that write, and the reads go on.
 ///
-/// Where the server may move (see ServerFinder), each new connection finds it anew, and is used only if its server says
-/// that it is a master. When that is another than before, or has lost its memory, the connections to the former are
-/// ended first.
+/// Where the server may move (see ServerFinder), each new connection finds it again, and is used only if its server
+/// says that it is a master. When that is another than before, or has lost its memory, the connections to the former
+/// are ended first.
 ///
 /// A reply is known by its place alone, so a lost or repeated one would shift all that follow. Requests of Purpose
 /// erase and write therefore end in an EchoCheck, which must come back behind their own replies; a read is verified by

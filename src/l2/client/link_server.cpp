@@ -18,7 +18,7 @@ using Clock = std::chrono::steady_clock;
 
 }  // namespace
 
-/// An attempt to connect: while it lives it begins anew at once when the server is said to be elsewhere, as what it
+/// An attempt to connect: while it lives it begins again at once when the server is said to be elsewhere, as what it
 /// waits for may be a machine that swallows all packets.
 class Link::State::Attempt {
  public:
@@ -38,8 +38,8 @@ class Link::State::Attempt {
     interrupted_ = true;
     wake_.ring();
   }
-  /// True: it was interrupted, and is to begin anew.
-  bool begins_anew() {
+  /// True: it was interrupted, and is to begin again.
+  bool begins_again() {
     const MutexLock lock(state_.mutex);
     if (!std::exchange(interrupted_, false) || state_.closed) return false;
     wake_.clear();
@@ -58,7 +58,7 @@ std::shared_ptr<Link::State::Pooled> Link::State::find_and_connect(TimePoint dea
   Attempt attempt(*this);
   while (true) {
     auto made = find_and_connect_once(deadline, error, refusal);
-    if (made || !attempt.begins_anew() || Clock::now() >= deadline) return made;
+    if (made || !attempt.begins_again() || Clock::now() >= deadline) return made;
   }
 }
 

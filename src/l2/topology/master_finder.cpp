@@ -29,11 +29,8 @@ SentinelAnswer read_master(const Reply& reply) {
   if (reply.is(Reply::Kind::nil)) return {.why = "it knows no master of that name"};
   HostPort place;
   const auto& parts = reply.elements;
-  if (reply.is(Reply::Kind::array) && parts.size() == 2) {
-    const bool v6 = parts[0].text.find(':') != std::string::npos;
-    const std::string host = v6 ? fmt::format("[{}]", parts[0].text) : parts[0].text;
-    if (read_host_port(fmt::format("{}:{}", host, parts[1].text), place)) return {.master = std::move(place)};
-  }
+  const bool is_pair = reply.is(Reply::Kind::array) && parts.size() == 2;
+  if (is_pair && read_host_port(parts[0].text, parts[1].text, place)) return {.master = std::move(place)};
   return {.why = "its answer is not the address of a master"};
 }
 

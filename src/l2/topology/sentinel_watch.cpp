@@ -41,12 +41,8 @@ std::optional<HostPort> announced_master(std::string_view message, std::string_v
     message.remove_prefix(std::min(message.size(), word.size() + 1));
   }
   if (words[0] != master || !message.empty()) return std::nullopt;
-  const bool v6 = words[3].find(':') != words[3].npos;
   HostPort place;
-  if (!read_host_port(v6 ? fmt::format("[{}]:{}", words[3], words[4]) : fmt::format("{}:{}", words[3], words[4]),
-                      place)) {
-    return std::nullopt;
-  }
+  if (!read_host_port(words[3], words[4], place)) return std::nullopt;
   return place;
 }
 

@@ -40,7 +40,7 @@ class SentinelWatch {
     /// The master is taken to be there.
     std::function<bool(const Address&)> is_current;
     /// Where the master is: called for each announcement, and when a sentinel was connected to which may have announced
-    /// it before. By the watch's thread, which hears nothing until it returns.
+    /// it before. By the watch's thread, which receives nothing until it returns.
     std::function<void(const Address&)> announced;
   };
   /// Begins with tend().
