@@ -294,6 +294,10 @@ TEST_F(SentinelMaster, IsNotLeftSinceOneSentinelOfThreeIsLate) {
   std::this_thread::sleep_for(200ms);
   EXPECT_EQ(cache.get_stats().l1_suspensions, 0u);
   EXPECT_EQ(cache.get_stats().server, address(*first));
+  // Nor is the late one asked when connections are lost.
+  first->command({"CLIENT", "KILL", "TYPE", "normal"});
+  EXPECT_TRUE(eventually([&] { return bool(cache.set("k", "v", {.ttl = 1h})); }));
+  EXPECT_EQ(cache.get_stats().server, address(*first));
 }
 
 TEST_F(SentinelMaster, IsFollowedByAnotherSentinelWhenOneFallsSilent) {

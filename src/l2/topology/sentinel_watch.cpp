@@ -128,10 +128,11 @@ void SentinelWatch::run_job(Job& job) const {
   if (!job.subscriber) return;
   // After it: what is not in the answer will be announced.
   const TimePoint deadline = saturating_add(Clock::now(), link.connect_timeout);
-  job.master = finder_->ask(job.sentinel, deadline).master;
-  if (!job.master || options_.is_current(finder_->reachable(*job.master))) return;
+  const auto named = job.master = finder_->ask(job.sentinel, deadline).master;
+  if (!named || options_.is_current(finder_->reachable(*named))) return;
   // It may know more than was heard, or less.
   job.master = finder_->named_by_most(deadline);
+  job.outvoted = job.master != named;
 }
 
 void SentinelWatch::finish_job() {
@@ -146,7 +147,9 @@ void SentinelWatch::finish_job() {
   if (std::exchange(ear.lost, false)) {
     options_.log.write(LogLevel::info, fmt::format("listening to sentinel {}", finder_->name_of(job->sentinel)));
   }
-  if (job->master) announce(job->sentinel, *job->master);
+  if (!job->master) return;
+  if (!job->outvoted) finder_->ask_first(job->sentinel);
+  options_.announced(finder_->reachable(*job->master));
 }
 
 void SentinelWatch::ping(std::size_t sentinel) {
@@ -173,13 +176,10 @@ void SentinelWatch::take(std::size_t sentinel, const Reply& message) {
   const auto& parts = message.elements;
   if (parts.size() == 2 && parts[0].text == "pong") heartbeat.take_pong(parts[1].text);
   if (parts.size() != 3 || parts[0].text != "message") return;
-  if (const auto place = announced_master(parts[2].text, finder_->master())) announce(sentinel, *place);
-}
-
-void SentinelWatch::announce(std::size_t sentinel, const HostPort& master) {
-  const Address address = finder_->reachable(master);
+  const auto place = announced_master(parts[2].text, finder_->master());
+  if (!place) return;
   finder_->ask_first(sentinel);  // others may not have heard of it
-  options_.announced(address);
+  options_.announced(finder_->reachable(*place));
 }
 
 /// Logged once until it is listened to again.

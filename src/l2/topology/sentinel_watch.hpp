@@ -70,6 +70,7 @@ class SentinelWatch {
     std::unique_ptr<Subscriber> subscriber = nullptr;  ///< null: see error
     std::string error = "there is no thread or no memory for it";
     std::optional<HostPort> master = {};
+    bool outvoted = false;  ///< the sentinel itself names another master
   };
 
   void try_to_start() noexcept;
@@ -81,7 +82,6 @@ class SentinelWatch {
   void listen(std::size_t sentinel);
   void ping(std::size_t sentinel);
   void take(std::size_t sentinel, const Reply& message);
-  void announce(std::size_t sentinel, const HostPort& master);
   void lost(std::size_t sentinel, std::string_view why);
   void wait();
 
