@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
+
 #include <dsta/cache/manager.hpp>
 
 #include "base/time_budget.hpp"
@@ -10,6 +12,26 @@
 
 namespace dsta::cache {
 inline namespace v1 {
+
+namespace {
+
+void add_what_is_missing(CacheManager& cache, Health& health) {
+  const L1Options& l1 = cache.core()->options().l1;
+  health.coherence = cache.get_stats().coherence;
+  if (health.coherence == CoherenceMode::announcements) {
+    health.warning = fmt::format(
+        "L1 hears of changes by processes of this library only, so it keeps a copy for at most {} (l1.untracked_ttl)",
+        TimeSpan(l1.untracked_ttl.value_or({})).text());
+  } else if (cache.core()->has_l2() && health.coherence == CoherenceMode::off && l1.enabled &&
+             l1.coherence != CoherenceMode::off) {
+    health.warning =
+        "L1 keeps no copies of what L2 has: the server offers neither tracking nor announcements (the log says why)";
+  }
+  const std::string missing = detail::engine_of(*cache.core()).missing_commands();
+  if (!missing.empty()) health.warning.append(health.warning.empty() ? "" : "; ").append(missing);
+}
+
+}  // namespace
 
 Health check_health(CacheManager& cache) {
   Health health;
@@ -72,6 +94,10 @@ Health check_health(CacheManager& cache) {
   } catch (const std::exception&) {  // no memory, or no cache: the error says so
   }
   health.latency = std::chrono::steady_clock::now() - begun;
+  try {
+    add_what_is_missing(cache, health);
+  } catch (const std::exception&) {  // no memory: the mode alone
+  }
   health.healthy = health.error.empty();
   return health;
 }

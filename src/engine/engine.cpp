@@ -68,12 +68,17 @@ CacheStats Engine::stats() {
   stats.expirations = contents.expirations;
   if (levels_.has_l2()) {
     counters_.write_to(stats);
+    stats.coherence = levels_.coherence().mode();
     stats.pending_invalidations = levels_.confirmations().pending().size();
     stats.master_changes = levels_.master_changes();
     stats.server = levels_.server();
     stats.topology = levels_.topology();
   }
   return stats;
+}
+
+std::string Engine::missing_commands() const {
+  return levels_.has_l2() ? levels_.l2_store().missing_text() : std::string();
 }
 
 std::map<std::string, CacheStats> Engine::stats_by_prefix() const {

@@ -56,6 +56,8 @@ class Engine final : public Core, public std::enable_shared_from_this<Engine> {
   bool keeps_l1() const noexcept { return context_.options.l1.enabled; }
 
   CacheStats stats();
+  /// What the server does not offer, as text; empty: nothing that was asked for.
+  std::string missing_commands() const;
   std::map<std::string, CacheStats> stats_by_prefix() const;
   void clear_stats();
   /// See TwoLevel.

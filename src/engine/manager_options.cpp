@@ -36,14 +36,16 @@ ManagerOptions checked(ManagerOptions options) {
   if (options.space.find_first_of(":*?[]\\{} \t\r\n") != std::string::npos) {
     throw ConfigError("space must not contain ':', blanks, braces or glob characters");
   }
-  const auto check_period = [](OptionalDuration& given, OptionalDuration standard, const char* name) {
+  const auto check_period = [](OptionalDuration& given, OptionalDuration standard, const char* name,
+                               Duration most = std::chrono::minutes(1), const char* most_text = "1 min") {
     if (!given.has_value()) given = standard;
-    if (given.value_or({}) <= Duration::zero() || given.value_or({}) > std::chrono::minutes(1)) {
-      throw ConfigError(fmt::format("l1.{}: give more than 0 and at most 1 min", name));
+    if (given.value_or({}) <= Duration::zero() || given.value_or({}) > most) {
+      throw ConfigError(fmt::format("l1.{}: give more than 0 and at most {}", name, most_text));
     }
   };
   check_period(options.l1.ping_period, L1Options{}.ping_period, "ping_period");
   check_period(options.l1.max_stale_age, L1Options{}.max_stale_age, "max_stale_age");
+  check_period(options.l1.untracked_ttl, L1Options{}.untracked_ttl, "untracked_ttl", std::chrono::hours(24), "24 h");
   if (has_server && options.space.empty()) {
     throw ConfigError("space is empty: the server may hold other keys, so the cache needs a name for its own");
   }

@@ -79,7 +79,10 @@ std::optional<Duration> Engine::time_left(const KeyView& key, const Reach& reach
   const TimePoint time = context_.now();
   const L1View view(trust_);
   const NodeRef node = reach.l1 ? context_.store.peek(key, time) : NodeRef();
-  if (!node || view.hides(*node)) return reach.l2 ? l2_.time_left(key, reach.raw) : std::nullopt;
+  // What L1 keeps for less long than L2 does says nothing of the time that is left there.
+  if (!node || view.hides(*node) || (node->shared && context_.store.limits_shared())) {
+    return reach.l2 ? l2_.time_left(key, reach.raw) : std::nullopt;
+  }
   if (!is_fresh(*node, time)) return Duration::zero();
   return node->fresh_until == TimePoint::max() ? forever : Duration(node->fresh_until - std::max(time, node->created));
 }

@@ -113,6 +113,9 @@ class Store {
 
   /// Open while the invalidation channel is up: only then values of L2 are kept.
   FillEpoch& fill_epoch() { return fill_epoch_; }
+  /// What L2 has, too, is kept for at most so long from now on; `forever`: for as long as it lives there.
+  void limit_shared(Duration most) noexcept { shared_life_.store(most, std::memory_order_relaxed); }
+  bool limits_shared() const noexcept { return shared_life_.load(std::memory_order_relaxed) != forever; }
   /// Closes the fill epoch, and drops what other processes invalidate by its tags or its function, and what L2 has too
   /// (unless that is left for later).
   void close_fills(bool drops_l2);
@@ -157,6 +160,7 @@ class Store {
                       NodeRef& out) noexcept;
 
   bool keeps(const Flight& flight, const Node& node) const;
+  void limit_life(Node& node, TimePoint now) const noexcept;
   template <class Goes>
   void drop(std::uint64_t sequence, Goes goes);
 
@@ -164,6 +168,7 @@ class Store {
   std::size_t mask_ = 0;
   const std::atomic<std::size_t>* const beside_;
   FillEpoch fill_epoch_;
+  std::atomic<Duration> shared_life_{forever};
 };
 
 }  // namespace detail

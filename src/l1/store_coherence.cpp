@@ -18,6 +18,17 @@ bool Store::keeps(const Flight& flight, const Node& node) const {
   return !heeds_others(node) || flight.kind == FlightKind::write || noted == fill_epoch_.current();
 }
 
+/// All of its times: past them it is as if L1 did not have it, and L2 is asked.
+void Store::limit_life(Node& node, TimePoint now) const noexcept {
+  const Duration most = shared_life_.load(std::memory_order_relaxed);
+  if (!node.shared || most == forever) [[likely]]
+    return;
+  const TimePoint end = saturating_add(now, most);
+  node.refresh_at = std::min(node.refresh_at, end);
+  node.fresh_until = std::min(node.fresh_until, end);
+  node.stale_until = std::min(node.stale_until, end);
+}
+
 void Store::close_fills(bool drops_l2) {
   // A flight that read the epoch before this, under a shard's lock, has inserted by the time that lock is taken here.
   fill_epoch_.close();

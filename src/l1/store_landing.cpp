@@ -25,6 +25,7 @@ Store::Published Store::land(Flight& flight, Landing landing, TimePoint now) {
     landing.remove = !landing.found && held && held->shared;
   }
   if (landing.replace_by) {
+    limit_life(*landing.replace_by, now);
     const bool stored = home.insert(held, std::move(landing.replace_by), now, dead);
     return stored ? Published::stored : Published::refused;
   }
@@ -49,6 +50,7 @@ void Store::end_write(Flight& flight, NodeRef node, SendOrder order, TimePoint n
   if (counts && (alone || order > flight.state.rival)) {
     home.fence_reads(flight.key());
     home.note_write_order(flight.key(), order);
+    limit_life(*node, now);
     home.insert(held, std::move(node), now, dead);
     return;
   }

@@ -32,12 +32,15 @@ class LeaseCoordinator::Acquisition {
   /// Notes in the claim what it would replace.
   LeaseStep decide_step(const Flight& flight, const Found& found, Claim& claim, Freshness& freshness);
   void claim(LoadPlace& place);
+  void claim_plain();
   bool know_versions();
   Duration life_of_versions() const;
   TimePoint kept_until() const;
 
   void load_alone(std::size_t i) { acquired_.owned.add(batch_.items[i], batch_.flights[i], {}); }
   void go_without_claim(std::size_t i, LeaseStep step, const Found& found);
+  /// See Claim::Kind::plain.
+  bool without_scripts() const { return !coordinator_.l2_store().has_scripts(); }
   bool fills() const { return coordinator_.levels_.coherence().fills(*spec_.terms); }
 
   LeaseCoordinator& coordinator_;

@@ -21,13 +21,17 @@ struct Claim {
     none,   ///< by none: L2 is out of reach or not to be used, and the value is stored nowhere it could be wrong
     entry,  ///< as long as the lease, or the value to be replaced, of `generation` stands in the entry's place
     raw,    ///< as long as the lease beside the raw value stands
+    /// Where the server runs no scripts: `mark` stands in the entry's place, which counts for nobody, and whatever
+    /// invalidates the entry takes it away; or the value that is to be replaced stands there (`replaces`).
+    plain,
   };
   Kind kind = Kind::none;
   LeaseToken generation{};
   std::uint32_t order = 0;
-  std::string mark = {};   ///< of a value without a generation
+  std::string mark = {};   ///< of a value without a generation; or see Kind::plain
   LeaseHold hold = {};     ///< the lease, or the value that must not run out meanwhile
   LeaseHold refresh = {};  ///< the lease that keeps others from refreshing
+  bool replaces = false;   ///< see Kind::plain
   bool joined = false;     ///< the lease is another load's, which began earlier
   /// What stands there is others': a value takes its place only while it is exactly what was seen, and nothing else
   /// does.
@@ -38,6 +42,8 @@ struct Claim {
   /// The clock of versions before the load; 0 when nobody will ask.
   std::uint64_t clock = 0;
 
+  /// Nothing stands for the load at L2, so nothing there tells that it is out of date.
+  bool unclaimed() const { return kind == Kind::none || kind == Kind::plain; }
   LoadClaim at_server() const {
     if (!displaces || kind != Kind::entry) return {generation, order, mark};
     // A lease by its name, unless a value has come under it; a value by its checksum.

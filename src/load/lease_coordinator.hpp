@@ -84,6 +84,13 @@ class LeaseCoordinator {
   // After it.
   void request_store(std::size_t i, OwnedLoads& owned, const LoadSpec& spec, Prepared& mine, Loaded& loaded,
                      Duration took, Requests& requests);
+  void request_plain_store(std::size_t i, const OwnedLoads& owned, const LoadSpec& spec, Prepared& mine, Loaded& loaded,
+                           Duration took, Requests& requests);
+  bool note_failed(const Flight& flight, const Claim& claim, Prepared& mine);
+  void remove_mark(const Flight& flight) const;
+  void limit_life(Node& node) const;
+  void note_plain(const Requests& requests, const OwnedLoads& owned, const LoadSpec& spec,
+                  std::vector<Prepared>& prepared);
   void ask_late_versions(const OwnedLoads& owned, const LoadSpec& spec, std::span<const Prepared> prepared,
                          Requests& requests);
   bool is_short_lived(std::string_view dependency, const Versions& versions, TimePoint stale_until,

@@ -69,7 +69,7 @@ class LoadRunner {
   struct IsUnclaimed {
     bool with_l2, lags;
     bool operator()(const OwnedLoads& owned, std::size_t i) const {
-      return with_l2 ? owned.claims[i].kind == Claim::Kind::none : lags;
+      return with_l2 ? owned.claims[i].unclaimed() : lags;
     }
   };
   bool wait_for_landing(const Batch& waiting, const std::shared_ptr<Flight>& running, TimePoint limit);

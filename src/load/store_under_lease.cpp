@@ -54,6 +54,8 @@ struct LeaseCoordinator::Requests {
   std::vector<About> of_entries;
   std::vector<LeaseStore::RawReplace> raw;
   std::vector<About> of_raw;
+  std::vector<EntryWriter::PlainPut> plain;
+  std::vector<About> of_plain;
 
   /// What a value depends on.
   struct Dependencies {
@@ -68,7 +70,9 @@ void LeaseCoordinator::store(OwnedLoads& owned, const LoadSpec& spec, std::vecto
   Requests requests;
   ask_late_versions(owned, spec, prepared, requests);
   for (std::size_t i = 0; i < owned.claims.size(); ++i) {
-    if (owned.claims[i].kind == Claim::Kind::none) {
+    if (owned.claims[i].kind == Claim::Kind::plain) {
+      request_plain_store(i, owned, spec, prepared[i], loaded[i], took, requests);
+    } else if (owned.claims[i].kind == Claim::Kind::none) {
       // It may be stored in-process only where that is the only level: others would not see it, nor it them.
       prepared[i].landing.replace_by.reset();
       if (owned.flights[i]->forced) owe_removal(*owned.flights[i], prepared[i]);
@@ -76,7 +80,7 @@ void LeaseCoordinator::store(OwnedLoads& owned, const LoadSpec& spec, std::vecto
       request_store(i, owned, spec, prepared[i], loaded[i], took, requests);
     }
   }
-  if (requests.entries.empty() && requests.raw.empty()) return;
+  if (requests.entries.empty() && requests.raw.empty() && requests.plain.empty()) return;
   for (const auto& flight : owned.flights) context_.probes.at(Probes::Point::before_l2_store, flight->name);
   std::vector<bool> stored(owned.claims.size());
   const auto note = [&](std::span<const Requests::About> of, const std::vector<Done>& done) {
@@ -89,6 +93,7 @@ void LeaseCoordinator::store(OwnedLoads& owned, const LoadSpec& spec, std::vecto
   };
   std::vector<Done> of_entries;
   if (!requests.raw.empty()) note(requests.of_raw, l2_store().leases().replace_raw(requests.raw));
+  if (!requests.plain.empty()) note_plain(requests, owned, spec, prepared);
   if (!requests.entries.empty()) note(requests.of_entries, of_entries = l2_store().leases().replace(requests.entries));
   for (std::size_t n = 0; n < of_entries.size(); ++n) {
     const Requests::About& about = requests.of_entries[n];
@@ -141,11 +146,7 @@ void LeaseCoordinator::request_store(std::size_t i, OwnedLoads& owned, const Loa
     requests.entries.push_back({keys.entry(flight.name), claim.at_server(), action, life, std::move(bytes)});
     requests.of_entries.push_back({i, stores});
   }
-  const bool failed = mine.landing.retry_after != TimePoint{};
-  if (failed && claim.previous) {
-    mine.landing.retry_of = saturating_add(claim.previous->created, l2_store().clock().precision());
-    backoffs_.begin(flight.name, claim.previous->created, mine.landing.retry_after);
-  }
+  const bool failed = note_failed(flight, claim, mine);
   if (!claim.refresh) return;
   // After a failed refresh nobody in the fleet tries for a while. What could not be displaced the next caller tries at
   // once. After a load whose value is stored, whoever has read the older one just now does not load it again. (Bytes of
@@ -159,6 +160,74 @@ void LeaseCoordinator::request_store(std::size_t i, OwnedLoads& owned, const Loa
                               .action = pauses ? EntryAction::keep : EntryAction::leave,
                               .life = std::max<Duration>(pause, std::chrono::milliseconds(1))});
   requests.of_entries.push_back({i, false, true, pauses && !failed});
+}
+
+/// True: the source could not be asked. What the load was to replace is left alone for a while.
+bool LeaseCoordinator::note_failed(const Flight& flight, const Claim& claim, Prepared& mine) {
+  const bool failed = mine.landing.retry_after != TimePoint{};
+  if (failed && claim.previous) {
+    mine.landing.retry_of = saturating_add(claim.previous->created, l2_store().clock().precision());
+    backoffs_.begin(flight.name, claim.previous->created, mine.landing.retry_after);
+  }
+  return failed;
+}
+
+/// What another process has put there since the loader began stays where this one has heard of it. Else the mark that
+/// is gone shows it when it is too late to leave it, and where a value is replaced nothing does: its life is the bound.
+void LeaseCoordinator::request_plain_store(std::size_t i, const OwnedLoads& owned, const LoadSpec& spec, Prepared& mine,
+                                           Loaded& loaded, Duration took, Requests& requests) {
+  const Claim& claim = owned.claims[i];
+  const Flight& flight = *owned.flights[i];
+  if (context_.store.fenced(flight) || context_.store.revoked(flight)) {
+    mine.revoked = mine.revoked || mine.landing.replace_by;
+    mine.landing = {};
+    if (!claim.replaces && !context_.store.revoked(flight)) remove_mark(flight);
+    return;
+  }
+  if (mine.landing.replace_by) limit_life(*mine.landing.replace_by);
+  std::string bytes;
+  const EntryAction action = store_action(i, owned, spec, mine, loaded, took, requests, bytes);
+  if (action != EntryAction::set) {
+    mine.landing.replace_by.reset();
+    note_failed(flight, claim, mine);
+    if (claim.replaces) {
+      owe_removal(flight, mine);
+    } else {
+      remove_mark(flight);
+    }
+    return;
+  }
+  requests.plain.push_back(
+      {{flight.name, std::move(bytes), l2_.physical_life(mine.landing.replace_by->stale_until)}, claim.mark});
+  requests.of_plain.push_back({i, true});
+}
+
+/// So that the next load can store. What stands there by now goes as well, which costs a load.
+void LeaseCoordinator::remove_mark(const Flight& flight) const {
+  const std::string_view name = flight.name;
+  l2_store().remover().remove_many({&name, 1});
+}
+
+void LeaseCoordinator::limit_life(Node& node) const {
+  const TimePoint end = saturating_add(context_.now(), context_.options.l1.untracked_ttl.value_or({}));
+  node.refresh_at = std::min(node.refresh_at, end);
+  node.fresh_until = std::min(node.fresh_until, end);
+  node.stale_until = std::min(node.stale_until, end);
+}
+
+/// It is at L2, and there only: the next reader brings it here.
+void LeaseCoordinator::note_plain(const Requests& requests, const OwnedLoads& owned, const LoadSpec& spec,
+                                  std::vector<Prepared>& prepared) {
+  const std::vector<Done> done = l2_store().writer().put_plain(requests.plain);
+  for (std::size_t n = 0; n < done.size(); ++n) {
+    const std::size_t i = requests.of_plain[n].flight;
+    prepared[i].landing.replace_by.reset();
+    if (done[n]) spec.identity->counters.add(Count::sets);
+    if (done[n].status == Done::unknown) counters_.add_unknown_write();
+    if (done[n].executed() && !done[n]) prepared[i].revoked = true;  // somebody has stored there, or removed it
+    // What L1 has of it is older.
+    context_.store.revoke(owned.flights[i]->key());
+  }
 }
 
 EntryAction LeaseCoordinator::store_action(std::size_t i, const OwnedLoads& owned, const LoadSpec& spec, Prepared& mine,

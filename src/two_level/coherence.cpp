@@ -8,8 +8,10 @@
 #include <utility>
 
 #include <dsta/cache/detail/hash.hpp>
+#include <dsta/cache/error.hpp>
 
 #include "base/fork_count.hpp"
+#include "base/glob.hpp"
 #include "base/saturating_add.hpp"
 #include "entry/dependency.hpp"
 #include "l2/tracking/failure_log.hpp"
@@ -67,6 +69,9 @@ void Coherence::listen() {
       ChannelOptions{
           .prefix = l2_store_.keys().head(),
           .ping_period = context_.options.l1.ping_period.value_or({}),
+          .coherence = context_.options.l1.coherence,
+          .process = l2_store_.announcer().process(),
+          .untracked_ttl = context_.options.l1.untracked_ttl.value_or({}),
           .say = [this](LogLevel level, std::string message) { messages_->post(level, std::move(message)); }});
   replace_in_child(channel_, std::move(channel));
   channel_->tend();
@@ -105,7 +110,11 @@ void Coherence::revive() {
     const QuietWork quiet(*this);  // a destructor of the user's may ask the cache, whose threads wait for this
     drop(true);
   }
-  if (context_.options.l1.enabled) listen();
+  if (wants_channel()) listen();
+}
+
+bool Coherence::wants_channel() const {
+  return context_.options.l1.enabled && context_.options.l1.coherence != CoherenceMode::off;
 }
 
 bool Coherence::fills(const EntryTerms& terms) const {
@@ -146,6 +155,9 @@ void Coherence::on_keys(std::span<const std::string_view> keys) {
       case KeySpace::Kind::raw_lease:
         changed |= ForeignLoads::key(hash_bytes(name));
         break;
+      case KeySpace::Kind::listener:
+        l2_store_.announcer().heard_of_listener();
+        break;
       case KeySpace::Kind::own:
       case KeySpace::Kind::foreign:
         break;
@@ -166,6 +178,17 @@ void Coherence::on_flush() {
   drop_l2();
 }
 
+void Coherence::on_glob(std::string_view text) {
+  const QuietWork quiet(*this);
+  try {
+    const Glob glob(text);
+    context_.store.erase_matching([&](const Store::Known& known) { return known.shared && glob.matches(known.name); },
+                                  context_.now());
+  } catch (const PatternError&) {  // not from this library: nothing was removed by it
+  }
+  foreign_loads_.wake(ForeignLoads::kAllKeys);
+}
+
 /// Drops from L1 what other processes can invalidate, without what L2 has too if that may stay unread (not `with_l2`).
 void Coherence::drop(bool with_l2) {
   context_.store.close_fills(with_l2);
@@ -177,9 +200,12 @@ void Coherence::drop_l2() {
   context_.store.drop_l2(context_.next_point());
 }
 
-void Coherence::before_up() {
+void Coherence::before_up(CoherenceMode mode) {
   const MutexLock quiet(quiet_);
   l2_store_.versions().forget_all();
+  const bool tracked = mode == CoherenceMode::tracking;
+  context_.store.limit_shared(tracked ? forever : context_.options.l1.untracked_ttl.value_or({}));
+  if (!tracked) l2_store_.announcer().always_from_now();
 }
 
 void Coherence::on_up(TimePoint known_good) {

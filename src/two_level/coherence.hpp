@@ -32,6 +32,8 @@ class Coherence {
  public:
   Coherence(Context& context, L2Store& l2_store, L1Trust& trust, ForeignLoads& foreign_loads, L2Counters& counters);
 
+  /// There is an L1, and it is to keep what L2 has.
+  bool wants_channel() const;
   /// Makes the invalidation channel. Throws std::bad_alloc; without a thread for it tend() tries again.
   void listen();
   /// Waits until the channel is up; not for long.
@@ -47,6 +49,10 @@ class Coherence {
 
   /// The channel is up: all that others change is reported.
   bool up() const { return channel_ && channel_->up(); }
+  /// And that is all that anybody changes.
+  bool tracks() const { return up() && channel_->mode() == CoherenceMode::tracking; }
+  /// What is in use. `automatic` while nothing is known yet.
+  CoherenceMode mode() const { return channel_ ? channel_->mode() : CoherenceMode::off; }
   /// What comes from L2 may be kept in L1.
   bool fills(const EntryTerms& terms) const;
 
@@ -60,7 +66,8 @@ class Coherence {
   // What the channel reports. On its thread.
   void on_keys(std::span<const std::string_view> keys);
   void on_flush();
-  void before_up();
+  void on_glob(std::string_view glob);
+  void before_up(CoherenceMode mode);
   void on_up(TimePoint known_good);
   void on_proof(TimePoint known_good);
   void on_down(std::string_view why, TimePoint last_known_good);

@@ -61,7 +61,9 @@ void InvalidationChannel::on_keys(std::span<const std::string_view> keys) { cohe
 
 void InvalidationChannel::on_flush() { coherence_.on_flush(); }
 
-void InvalidationChannel::before_up() { coherence_.before_up(); }
+void InvalidationChannel::on_glob(std::string_view glob) { coherence_.on_glob(glob); }
+
+void InvalidationChannel::before_up(CoherenceMode mode) { coherence_.before_up(mode); }
 
 void InvalidationChannel::on_up(TimePoint known_good) {
   coherence_.on_up(known_good);

@@ -40,6 +40,10 @@ class InvalidationChannel final : public ChannelListener {
     const Channel* const channel = channel_.load(std::memory_order_acquire);
     return channel && channel->up();
   }
+  CoherenceMode mode() const {
+    const Channel* const channel = channel_.load(std::memory_order_acquire);
+    return channel ? channel->mode() : CoherenceMode::automatic;
+  }
   /// Waits until it is up for the first time; not for long, and not at all for a server that is away.
   void wait_briefly();
 
@@ -49,7 +53,8 @@ class InvalidationChannel final : public ChannelListener {
   std::exception_ptr make() noexcept DSTA_REQUIRES(mutex_);
   void on_keys(std::span<const std::string_view> keys) override;
   void on_flush() override;
-  void before_up() override;
+  void on_glob(std::string_view glob) override;
+  void before_up(CoherenceMode mode) override;
   void on_up(TimePoint known_good) override;
   void on_known_good(TimePoint known_good) override;
   void on_down(std::string_view why) override;

@@ -108,6 +108,7 @@ class L2Cache {
   SendOrder write_entries(const std::vector<NodeRef>& nodes, const EntryTerms& terms,
                           const std::vector<std::string>& dependencies, Duration life,
                           std::vector<PutOutcome>& outcomes);
+  void owe_announcements(std::span<const std::string> names, std::span<const PutOutcome> outcomes);
   bool counts(const EnvelopeView& view);
   std::size_t count_removed(std::span<const Erasure> erasures, bool raw, Versions& versions);
   Done sweep(const KeyPattern& pattern, std::size_t* counted);

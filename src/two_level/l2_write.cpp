@@ -154,6 +154,10 @@ std::vector<PutOutcome> L2Cache::write(std::vector<NodeRef>& nodes, const EntryT
     }
   };
   const bool keep = coherence().fills(terms);
+  std::vector<std::string> names;  // the nodes may be gone by then
+  if (l2_store().announces()) {
+    for (const NodeRef& node : nodes) names.emplace_back(node->name());
+  }
   SendOrder order;
   const auto end = [&] {
     for (std::size_t i = 0; i < nodes.size(); ++i) {
@@ -181,9 +185,17 @@ std::vector<PutOutcome> L2Cache::write(std::vector<NodeRef>& nodes, const EntryT
     if (outcomes[i].why == kTooLarge || outcomes[i].why == kTooManyTags) refused.push_back(flights[i]->key());
   }
   end();
+  owe_announcements(names, outcomes);
   // What it was to replace is older: as in L1, where an entry goes that is to be replaced by one too large.
   for (const KeyView& key : refused) remove(key, terms.raw);
   return outcomes;
+}
+
+/// Of a write whose outcome is unknown others may not have been told: it is undone, which they are told of.
+void L2Cache::owe_announcements(std::span<const std::string> names, std::span<const PutOutcome> outcomes) {
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (outcomes[i] == PutOutcome::unknown) confirmations().add(Pending::Kind::key, names[i]);
+  }
 }
 
 void L2Cache::write_raw(const std::vector<NodeRef>& nodes, std::vector<PutOutcome>& outcomes) {

@@ -75,7 +75,7 @@ std::shared_ptr<MasterFinder> TwoLevel::follow_master(const Endpoint& endpoint, 
   link.on_new_server = [this] {
     if (!confirmations_) return;  // nothing was invalidated yet
     confirmations_->repeat_all();
-    l2_store_->versions().forget_all();
+    l2_store_->forget_server();
   };
   return finder;
 }
@@ -86,6 +86,7 @@ void TwoLevel::connect() {
   ServerCommands::Options options;
   options.link = link_options(endpoint, context_.options);
   options.space = context_.options.space;
+  options.coherence = context_.options.l1.coherence;
   options.link.probe_key = KeySpace(options.space).probe();
   const auto finder = follow_master(endpoint, options.link);
   options.clock = context_.options.clock;
@@ -95,10 +96,10 @@ void TwoLevel::connect() {
   lease_renewal_ = std::make_unique<LeaseRenewal>(*l2_store_, coherence_->quiet());
   confirmations_ = std::make_unique<Confirmations>(context_, *l2_store_, coherence_->quiet());
   if (finder) failover_ = std::make_unique<Failover>(context_, *l2_store_, *confirmations_, finder);
-  l2_store_->versions().are_reported = [this] { return coherence_->up(); };
+  l2_store_->versions().are_reported = [this] { return coherence_->tracks(); };
   Forkable::add(coherence_.get());
   if (failover_) failover_->start();
-  if (!context_.options.l1.enabled) return;
+  if (!coherence_->wants_channel()) return;
   try {
     coherence_->listen();
   } catch (...) {

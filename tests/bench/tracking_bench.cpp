@@ -69,11 +69,10 @@ struct Client {
     if (mode == Mode::none) return;
     LinkOptions options;
     options.address = {.host = "127.0.0.1", .port = server.port(), .socket_path = {}};
-    std::string error;
-    bool refused = false;
-    channel = Subscriber::open(options, options.address, kInvalidations, Clock::now() + std::chrono::seconds(5), error,
-                               refused);
-    if (!channel) throw std::runtime_error(error);
+    Subscriber::Failure failure;
+    channel = Subscriber::open(options, options.address, {{std::string(kInvalidations)}},
+                               Clock::now() + std::chrono::seconds(5), failure);
+    if (!channel) throw std::runtime_error(failure.why);
     std::vector<std::string> words = {"CLIENT", "TRACKING", "ON", "REDIRECT", std::to_string(channel->id())};
     if (mode == Mode::broadcast) words.insert(words.end(), {"BCAST", "PREFIX", "dsta:"});
     if (mode == Mode::optin) words.emplace_back("OPTIN");

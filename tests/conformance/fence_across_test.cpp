@@ -34,14 +34,14 @@ enum class Fill { load, stale_refresh, batch, put, found, lookup };
 enum class By { del, set, tag_remove, tag_expire, delete_pattern, cache_clear, flush_all };
 enum class Moment { before_load, in_loader, before_l2_store, before_l1_store };
 /// When the process that fills is told of the change: it keeps nothing; it has heard before it goes on; it hears only
-/// when it has done.
-enum class Word { none_needed, at_once, late };
+/// when it has done. By the server, which reports all changes, or by the other process, which announces its own.
+enum class Word { none_needed, at_once, late, announced, announced_late, mixed };
 
 constexpr const char* kFills[] = {"Load", "StaleRefresh", "Batch", "Put", "Found", "Lookup"};
 constexpr const char* kBys[] = {"del", "set", "tag_remove", "tag_expire", "delete_pattern", "cache_clear", "flush_all"};
 constexpr const char* kMoments[] = {"before the load", "in the loader", "before the shared store",
                                     "before the L1 store"};
-constexpr const char* kWords[] = {"WithoutL1", "HeardAtOnce", "HeardLate"};
+constexpr const char* kWords[] = {"WithoutL1", "HeardAtOnce", "HeardLate", "Announced", "AnnouncedLate", "Mixed"};
 
 /// Keeps background work until the test runs it, or from some moment on runs it where it is posted.
 class Hand final : public Executor {
@@ -64,10 +64,17 @@ struct FenceAcross : ::testing::TestWithParam<std::tuple<Fill, Word>> {
     if (!RedisServer::available()) GTEST_SKIP() << "no redis-server on this machine";
     server = std::make_unique<RedisServer>();
     proxy = std::make_unique<FaultProxy>(server->port());
-    ManagerOptions options = over_redis(word == Word::late ? proxy->url() : server->url(), has_l1(), 5s);
+    ManagerOptions options = over_redis(is_late() ? proxy->url() : server->url(), has_l1(), 5s);
     options.executor = background;
+    // In a mixed fleet the other one tracks.
+    const bool announces = word == Word::announced || word == Word::announced_late;
+    if (announces || word == Word::mixed) options.l1.coherence = CoherenceMode::announcements;
+    options.l1.untracked_ttl = 1h;  // so that it hides nothing
     here = CacheManager(std::move(options));
-    there = CacheManager(over_redis(server->url(), has_l1(), 5s));
+    ManagerOptions others = over_redis(server->url(), has_l1(), 5s);
+    if (announces) others.l1.coherence = CoherenceMode::announcements;
+    others.l1.untracked_ttl = 1h;
+    there = CacheManager(std::move(others));
     here.core()->probe = [this](Core::Point point, std::string_view of) {
       if (of != key) return;  // a batch passes the points key by key
       if (point == Core::Point::before_load) reach(Moment::before_load);
@@ -80,11 +87,14 @@ struct FenceAcross : ::testing::TestWithParam<std::tuple<Fill, Word>> {
                .bulk_loader([this](const std::vector<int>& items) { return std::vector<int>(items.size(), load()); });
     theirs = there.cached(options_of_f, Function([this](int) { return load_there(); }));
     if (has_l1()) {
-      ASSERT_TRUE(eventually([&] { return here.set("warm", 1) && here.lookup<int>("warm").source == Source::l1; }));
+      ASSERT_TRUE(l1_is_up(here));
+      ASSERT_TRUE(l1_is_up(there));
+      ASSERT_TRUE(has_invalidated(there, here));
     }
   }
 
   bool has_l1() const { return word != Word::none_needed; }
+  bool is_late() const { return word == Word::late || word == Word::announced_late; }
   int load() {
     const int version = source;
     reach(Moment::in_loader);
@@ -196,14 +206,14 @@ void FenceAcross::strike() {
   }
   struck = true;
   background->at_once = true;
-  EXPECT_TRUE(word != Word::at_once || has_invalidated(there, here));
+  EXPECT_TRUE(!has_l1() || is_late() || has_invalidated(there, here));
   const auto read = [this](auto reading) { readers.push_back(std::async(std::launch::async, reading)); };
   const auto readers_of = [&](const std::string& who, CacheManager& manager, const cached<Function>& f) {
     read([=, this, &manager] { expect_looks_new(who, manager, f); });
     read([=, this] { expect_called_new(who, f); });
     read([=, this] { expect_batched_new(who, f); });
   };
-  if (word != Word::late) readers_of("a reader here at once", here, mine);
+  if (!is_late()) readers_of("a reader here at once", here, mine);
   readers_of("a reader there at once", there, theirs);
   // Some of them must wait for the load to land; most are done by then.
   eventually(
@@ -273,7 +283,7 @@ void FenceAcross::overtake(By with, Moment when) {
   struck = false;
   background->at_once = false;
   SCOPED_TRACE(*this);
-  if (word == Word::late) proxy->set(Fault::hold(Fault::Way::replies).on("push"));
+  if (is_late()) proxy->set(Fault::hold(Fault::Way::replies).on("push"));
   begin();
   proxy->clear();
   ASSERT_TRUE(struck) << "it never came to its moment";
@@ -309,12 +319,15 @@ using ::testing::Values;
 // What is looked up is kept nowhere without an in-process level, and there is nothing to overtake.
 INSTANTIATE_TEST_SUITE_P(Every, FenceAcross,
                          Combine(Values(Fill::load, Fill::stale_refresh, Fill::batch, Fill::put, Fill::found),
-                                 Values(Word::none_needed, Word::at_once, Word::late)),
+                                 Values(Word::none_needed, Word::at_once, Word::late, Word::announced,
+                                        Word::announced_late, Word::mixed)),
                          [](const auto& tested) {
                            return name_in(kFills, std::get<0>(tested.param)) +
                                   name_in(kWords, std::get<1>(tested.param));
                          });
-INSTANTIATE_TEST_SUITE_P(Kept, FenceAcross, Combine(Values(Fill::lookup), Values(Word::at_once, Word::late)),
+INSTANTIATE_TEST_SUITE_P(Kept, FenceAcross,
+                         Combine(Values(Fill::lookup),
+                                 Values(Word::at_once, Word::late, Word::announced, Word::announced_late, Word::mixed)),
                          [](const auto& tested) {
                            return name_in(kFills, std::get<0>(tested.param)) +
                                   name_in(kWords, std::get<1>(tested.param));

@@ -232,18 +232,26 @@ TEST_F(L2StoreEntries, ALeaseIsGivenBackByWhatTheUserMayRun) {
 
 TEST_F(L2StoreEntries, NoLeaseIsTakenForAWhileOnceItIsForbidden) {
   EXPECT_TRUE(l2_store->leases().may_lease());
+  become("+@all -set -pexpire");
+  command({"SET", "dsta:k", encode_lease(token('a'))});
+  const LeaseStore::Replace keep{"dsta:k", of(token('a')), Action::keep, 60s};
+  EXPECT_FALSE(l2_store->leases().replace({&keep, 1})[0]);
+  EXPECT_TRUE(l2_store->leases().may_lease()) << "a renewal that is refused says nothing of storing";
+  const LeaseStore::Replace store{"dsta:k", of(token('a')), Action::set, 0s, "v"};
+  EXPECT_TRUE(l2_store->leases().replace({&store, 1})[0].forbidden);
+  EXPECT_FALSE(l2_store->leases().may_lease());
+}
+
+TEST_F(L2StoreEntries, WithoutScriptsNoLeaseIsTaken) {
   for (const bool raw : {false, true}) {
     become("+@all -eval -evalsha");
-    EXPECT_TRUE(l2_store->leases().may_lease());
+    EXPECT_TRUE(l2_store->leases().may_lease()) << "it is not known";
     if (raw) {
       const LeaseStore::RawReplace store{"k", of(token('a')), Action::set, 0s, "v"};
       EXPECT_TRUE(l2_store->leases().replace_raw({&store, 1})[0].forbidden);
     } else {
       const LeaseStore::Replace keep{"dsta:k", of(token('a')), Action::keep, 60s};
       EXPECT_FALSE(l2_store->leases().replace({&keep, 1})[0]);
-      EXPECT_TRUE(l2_store->leases().may_lease()) << "a renewal that is refused says nothing of storing";
-      const LeaseStore::Replace store{"dsta:k", of(token('a')), Action::set, 0s, "v"};
-      EXPECT_TRUE(l2_store->leases().replace({&store, 1})[0].forbidden);
     }
     EXPECT_FALSE(l2_store->leases().may_lease());
   }

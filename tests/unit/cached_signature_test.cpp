@@ -29,8 +29,8 @@ template <int Factor, class T>
 T scaled(T value) {
   return value * Factor;
 }
-enum class Side { buy, sell };
-template <Side S>
+enum class Deal { buy, sell };
+template <Deal S>
 int orders(int market) {
   return market + static_cast<int>(S);
 }
@@ -43,7 +43,7 @@ struct Quotes {
 };
 
 template <class T>
-struct Box {
+struct Crate {
   static std::size_t f(int n) { return sizeof(T) + static_cast<std::size_t>(n); }
   static std::string g(int n) { return std::to_string(n); }
   template <class U>
@@ -66,17 +66,17 @@ Pair<T> pair_of(int) {
 }
 inline std::string text_of(int n) { return std::to_string(n); }
 
-enum class Interval { minute, hour };
-inline void append_key(KeyWriter& key, Interval interval) {
-  key(std::string_view(interval == Interval::minute ? "minute" : "hour"));
+enum class Span { minute, hour };
+inline void append_key(KeyWriter& key, Span interval) {
+  key(std::string_view(interval == Span::minute ? "minute" : "hour"));
 }
 
 /// Not every one has a text.
-enum class Depth { text, no_text, nothing, number };
-inline void append_key(KeyWriter& key, Depth depth) {
-  if (depth == Depth::text) key(std::string_view("full"), 5);
-  if (depth == Depth::no_text) key(std::string_view());
-  if (depth == Depth::number) key(20);
+enum class Rungs { text, no_text, nothing, number };
+inline void append_key(KeyWriter& key, Rungs depth) {
+  if (depth == Rungs::text) key(std::string_view("full"), 5);
+  if (depth == Rungs::no_text) key(std::string_view());
+  if (depth == Rungs::number) key(20);
 }
 
 }  // namespace signature_test
@@ -118,7 +118,7 @@ TEST(NameOfAFunction, IsTheSameFromEveryCompiler) {
   const auto name = [&](auto wrapper) { return wrapper.cache_info().name; };
   EXPECT_EQ(name(cache.cached<plain>({})), "plain");
   EXPECT_EQ(name(cache.cached<scaled<3, unsigned long>>({})), "scaled<3;unsigned_long>");
-  EXPECT_EQ(name(cache.cached<orders<Side::sell>>({})), "orders<(dsta.cache.signature_test.Side)1>");
+  EXPECT_EQ(name(cache.cached<orders<Deal::sell>>({})), "orders<(dsta.cache.signature_test.Deal)1>");
   EXPECT_EQ(name(cache.cached<Quotes::of<long>>({})), "of<long>");
   EXPECT_EQ(name(cache.cached<twice<std::vector<int>::size_type>>({})), "twice<unsigned_long>");
   EXPECT_EQ(name(cache.cached<twice<int>>({.name = "mine"})), "mine");
@@ -140,20 +140,20 @@ TEST(NameOfAFunction, AnonymousNamespacesAreNotInIt) {
   EXPECT_EQ(name(cache.cached<hidden>({})), "hidden");
   EXPECT_EQ(name(cache.cached<hidden_instance<int>>({})), "hidden_instance<int>");
   EXPECT_EQ(name(cache.cached<Hidden::f>({.prefix = "h"})), "f");
-  EXPECT_EQ(name(cache.cached<Box<Hidden>::f>({})), "Box<dsta.cache.(anonymous_namespace).Hidden>.f");
+  EXPECT_EQ(name(cache.cached<Crate<Hidden>::f>({})), "Crate<dsta.cache.(anonymous_namespace).Hidden>.f");
 }
 
 TEST(NameOfAFunction, AMemberOfAClassTemplateHasTheArgumentsOfTheClass) {
   CacheManager cache;
   const auto name = [&](auto wrapper) { return wrapper.cache_info().name; };
-  auto of_int = cache.cached<Box<int>::f>({});
-  auto of_double = cache.cached<Box<double>::f>({});
+  auto of_int = cache.cached<Crate<int>::f>({});
+  auto of_double = cache.cached<Crate<double>::f>({});
   EXPECT_NE(of_int(1), of_double(1));
-  EXPECT_EQ(of_int.key_for(1), "Box<int>.f:1");
-  EXPECT_EQ(of_double.key_for(1), "Box<double>.f:1");
-  EXPECT_EQ(name(cache.cached<Box<std::string>::g>({})), "Box<std.string>.g");
-  EXPECT_EQ(name(cache.cached<Box<int>::h<double>>({})), "Box<int>.h<double>");
-  EXPECT_EQ(name(cache.cached<Box<int>::Inner::f>({})), "Box<int>.Inner.f");
+  EXPECT_EQ(of_int.key_for(1), "Crate<int>.f:1");
+  EXPECT_EQ(of_double.key_for(1), "Crate<double>.f:1");
+  EXPECT_EQ(name(cache.cached<Crate<std::string>::g>({})), "Crate<std.string>.g");
+  EXPECT_EQ(name(cache.cached<Crate<int>::h<double>>({})), "Crate<int>.h<double>");
+  EXPECT_EQ(name(cache.cached<Crate<int>::Inner::f>({})), "Crate<int>.Inner.f");
   EXPECT_EQ(name(cache.cached<Quotes::of<int>>({})), "of<int>")
       << "of a class without arguments its own name is enough";
   EXPECT_EQ(name(cache.cached<text_of>({})), "text_of");
@@ -250,29 +250,28 @@ TEST(TagsOfArguments, TheOnesOfAPresetAndOfTheManagerAreCheckedWhenWrapping) {
 
 TEST(TagsOfArguments, AnEnumIsSpelledAsItWritesItsKeys) {
   CacheManager cache;
-  auto named =
-      cache.cached({.prefix = "named", .tags = {"interval:{0}"}}, [](Interval i) { return static_cast<int>(i); });
+  auto named = cache.cached({.prefix = "named", .tags = {"interval:{0}"}}, [](Span i) { return static_cast<int>(i); });
   auto numbered =
-      cache.cached({.prefix = "numbered", .tags = {"side:{0}"}}, [](Side s) { return static_cast<int>(s); });
-  EXPECT_EQ(named(Interval::hour) + numbered(Side::sell), 2);
+      cache.cached({.prefix = "numbered", .tags = {"side:{0}"}}, [](Deal s) { return static_cast<int>(s); });
+  EXPECT_EQ(named(Span::hour) + numbered(Deal::sell), 2);
   cache.invalidate_tag("interval:minute");
-  EXPECT_TRUE(named.peek(Interval::hour));
+  EXPECT_TRUE(named.peek(Span::hour));
   cache.invalidate_tag("interval:hour");
-  EXPECT_FALSE(named.peek(Interval::hour));
+  EXPECT_FALSE(named.peek(Span::hour));
   cache.invalidate_tag("side:1");
-  EXPECT_FALSE(numbered.peek(Side::sell));
+  EXPECT_FALSE(numbered.peek(Deal::sell));
 }
 
 TEST(TagsOfArguments, AnEnumWithoutATextIsAnEmptyOne) {
-  const auto tag = [](Depth depth) {
+  const auto tag = [](Rungs depth) {
     const std::string text[] = {detail::tag_text(depth)};
     return detail::fill_tags({"{0}", "depth:{0}"}, text, 1);
   };
   using Tags = std::vector<std::string>;
-  EXPECT_EQ(tag(Depth::text), (Tags{"full,5", "depth:full,5"}));
-  EXPECT_EQ(tag(Depth::number), (Tags{"20", "depth:20"}));
-  EXPECT_EQ(tag(Depth::no_text), (Tags{"depth:"})) << "as an empty text: what has no name is no tag";
-  EXPECT_EQ(tag(Depth::nothing), (Tags{"depth:"}));
+  EXPECT_EQ(tag(Rungs::text), (Tags{"full,5", "depth:full,5"}));
+  EXPECT_EQ(tag(Rungs::number), (Tags{"20", "depth:20"}));
+  EXPECT_EQ(tag(Rungs::no_text), (Tags{"depth:"})) << "as an empty text: what has no name is no tag";
+  EXPECT_EQ(tag(Rungs::nothing), (Tags{"depth:"}));
 }
 
 TEST(WrapperOfAWrapper, KeepsTheSignature) {

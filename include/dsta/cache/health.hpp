@@ -1,6 +1,7 @@
 #pragma once
 #include <string>
 
+#include <dsta/cache/coherence_mode.hpp>
 #include <dsta/cache/fwd.hpp>
 #include <dsta/cache/time_span.hpp>
 
@@ -13,6 +14,10 @@ struct Health {
   std::string backend;   ///< "memory" or "redis"
   TimeSpan latency;      ///< duration of a write, a read and a removal together
   std::string error;     ///< empty when healthy; otherwise the step that failed and why
+  /// How L1 learns of changes by others; off without a server.
+  CoherenceMode coherence = CoherenceMode::off;
+  /// Empty, or what the server does not offer and what that costs, although the cache is healthy.
+  std::string warning;
   std::string server;    ///< the server's address, or its socket; with Sentinel the master's, empty when never reached
   std::string topology;  ///< "single" or "sentinel"; empty without a server
 };

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include <dsta/cache/coherence_mode.hpp>
 #include <dsta/cache/duration.hpp>
 #include <dsta/cache/fwd.hpp>
 #include <dsta/cache/log.hpp>
@@ -121,6 +122,14 @@ struct L1Options {
   /// How often the channel is pinged; a silent loss is detected within two of these. Default 1 s. Over 0, at most 1
   /// min.
   OptionalDuration ping_period = std::chrono::seconds(1);
+  /// How L1 learns what other processes change at the server. Default automatic: as the server allows. A mode that is
+  /// named is the only one that is tried. A process of CoherenceMode::announcements announces its changes in any case,
+  /// the others where somebody listens. No effect without a server.
+  CoherenceMode coherence = CoherenceMode::automatic;
+  /// The longest time for which L1 keeps a copy of what L2 has where only announcements are heard
+  /// (CoherenceMode::announcements): so long a change by another program may go unseen. Default 5 s. Over 0, at most
+  /// 24 h.
+  OptionalDuration untracked_ttl = std::chrono::seconds(5);
 };
 
 /// The connection to L2.

@@ -2,6 +2,8 @@
 #include <cstdint>
 #include <string>
 
+#include <dsta/cache/coherence_mode.hpp>
+
 namespace dsta::cache {
 inline namespace v1 {
 
@@ -38,9 +40,11 @@ struct CacheStats {
   std::uint64_t unknown_writes = 0;         ///< writes with an unknown outcome
   std::uint64_t l1_suspensions = 0;         ///< times that the invalidation channel went down
   std::uint64_t pending_invalidations = 0;  ///< invalidations that the server has not confirmed (now)
-  std::uint64_t master_changes = 0;         ///< times that another master, or a restarted one, was found (Sentinel)
-  std::string server = {};                  ///< the server's address (now); with Sentinel the master's
-  std::string topology = {};                ///< "single" or "sentinel" (now)
+  /// How L1 learns of changes by others (now); off without a server.
+  CoherenceMode coherence = CoherenceMode::off;
+  std::uint64_t master_changes = 0;  ///< times that another master, or a restarted one, was found (Sentinel)
+  std::string server = {};           ///< the server's address (now); with Sentinel the master's
+  std::string topology = {};         ///< "single" or "sentinel" (now)
 
   /// `90.91%`; `0.00%` without requests.
   [[nodiscard]] std::string hit_rate_text() const;

@@ -8,6 +8,7 @@
 
 #include "base/mutex.hpp"
 #include "l2/client/adaptive_yield.hpp"
+#include "l2/client/echo_check.hpp"
 #include "l2/client/incoming_replies.hpp"
 #include "l2/client/pending_queue.hpp"
 #include "l2/client/pending_request.hpp"
@@ -80,6 +81,10 @@ class Connection {
   std::string why() const;
   /// `watch` is notified when it ends; at once when it has.
   void report_to(std::shared_ptr<LinkWatch> watch);
+  /// How requests on it are checked; one for all connections of a link.
+  EchoWay& echo_way() { return *echo_way_; }
+  /// Before it is used.
+  void share(std::shared_ptr<EchoWay> way) { echo_way_ = std::move(way); }
   /// Bytes that went out or came in so far.
   std::uint64_t moved() const { return moved_.load(std::memory_order_relaxed); }
   /// So many between two looks prove that it works: what a server drips out does not.
@@ -109,6 +114,7 @@ class Connection {
   void end(Fault fault, const PendingRequest* whose, std::string_view why) DSTA_REQUIRES(mutex_);
 
   const std::unique_ptr<Stream> stream_;
+  std::shared_ptr<EchoWay> echo_way_ = std::make_shared<EchoWay>();
   std::atomic<Phase> phase_{Phase::open};  ///< changes under mutex_ only
   std::atomic<std::uint64_t> moved_{0};
 

@@ -55,6 +55,7 @@ bool run_handshake(Connection& connection, const LinkOptions& options, TimePoint
   for (const Reply& reply : replies.first(own)) {
     // MISCONF: it cannot save and takes no writes, but reads go on.
     if (!reply.is(Reply::Kind::error) || reply.error_code() == "MISCONF") continue;
+    if (reply.refuses("ping")) continue;  // it has answered all the same
     refusal = reply.why;
     return false;
   }

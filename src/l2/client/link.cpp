@@ -24,15 +24,19 @@ std::string_view why_of(Fault fault, const Request& request, const Connection& c
 
 /// Runs the request once, and checks that the replies are its own. What came of it is in `answer`; true: a byte of the
 /// request was sent.
-bool run_once(Connection& connection, const Request& request, const EchoCheck* check, TimePoint deadline,
-              Answer& answer) {
+bool run_once(Connection& connection, const Request& request, bool verified, TimePoint deadline, Answer& answer) {
+  std::optional<EchoCheck> check;
+  if (verified) check.emplace(connection.echo_way().by());
   PendingRequest pending(request.commands() + (check ? check->request().commands() : 0));
   connection.run(pending, {request.bytes(), check ? check->request().bytes() : std::string_view()}, deadline);
   answer.fault = pending.fault;
   answer.maybe_executed = answer.maybe_executed || pending.sent;
   if (answer.fault != Fault::none) {
     answer.why = why_of(answer.fault, request, connection);
-  } else if (check && !check->confirms(pending.replies)) {
+    return pending.sent;
+  }
+  const auto verdict = check ? check->judge(pending.replies) : EchoCheck::Verdict::confirmed;
+  if (verdict == EchoCheck::Verdict::failed) {
     // Where the server refuses the ECHO itself, that is what to say; it may be the answer to something else, too.
     name_errors(check->request(), pending.replies, request.commands());
     answer.why = pending.replies.back().why;
@@ -40,6 +44,7 @@ bool run_once(Connection& connection, const Request& request, const EchoCheck* c
     connection.close_as_corrupt("the echo check failed: replies are out of step");
     answer.fault = Fault::protocol;
   } else {
+    if (verdict == EchoCheck::Verdict::refused) connection.echo_way().refused(check->by());
     answer.why = {};
     answer.replies = std::move(pending.replies);
     answer.order = pending.order;
@@ -119,9 +124,6 @@ Answer Link::run(const Request& request, Purpose purpose) {
   const TimePoint deadline = std::min(by(options_.operation_timeout), TimeBudget::end());
   State& own = state();
 
-  std::optional<EchoCheck> check;
-  if (purpose != Purpose::read) check.emplace();
-
   Answer answer;
   // A request that gets no reply in time may end the connection for all that use it.
   const Duration least = options_.operation_timeout / 8;
@@ -140,7 +142,7 @@ Answer Link::run(const Request& request, Purpose purpose) {
       }
       return answer;
     }
-    const bool sent = run_once(*checkout.connection, request, check ? &*check : nullptr, deadline, answer);
+    const bool sent = run_once(*checkout.connection, request, purpose != Purpose::read, deadline, answer);
     if (answer) {
       own.record(checkout, answer.replies);
       return answer;
@@ -151,6 +153,10 @@ Answer Link::run(const Request& request, Purpose purpose) {
   }
   return answer;
 }
+
+Link::Probed Link::probe(const Request& request) { return state().probe(request); }
+
+EchoWay& Link::echo_way() { return *state().echo_way; }
 
 void Link::close() noexcept { state().close(); }
 

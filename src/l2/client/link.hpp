@@ -63,6 +63,8 @@ struct Answer {
   explicit operator bool() const { return fault == Fault::none; }
 };
 
+class EchoWay;
+
 /// What a link has done since it was made.
 struct LinkCounters {
   std::uint64_t attempts = 0;         ///< to connect, by requests and by probes
@@ -103,6 +105,12 @@ class Link {
   void close() noexcept;
   /// Ends the connections: a read brought what it cannot have asked for.
   void close_as_corrupt(std::string_view why);
+  enum class Probed : std::uint8_t { answered, ended, unknown };
+  /// Whether the server answers the request or ends the connection over it. Asked on a connection of its own; unknown
+  /// where the server answers nothing else either.
+  Probed probe(const Request& request);
+  /// Known of all connections. See EchoWay.
+  EchoWay& echo_way();
   /// False while requests are refused at once.
   bool up() const;
   /// False until a write has succeeded after others failed: what need not be written now had better wait.

@@ -5,6 +5,7 @@
 
 #include "base/random_word.hpp"
 #include "base/thread.hpp"
+#include "base/time_budget.hpp"
 #include "l2/client/handshake.hpp"
 #include "l2/client/link_state.hpp"
 #include "l2/client/reason.hpp"
@@ -53,6 +54,7 @@ std::shared_ptr<Link::State::Pooled> Link::State::connect_to(const Address& addr
   auto stream = connect_stream(options, address, deadline, error);
   if (!stream) return nullptr;
   auto made = std::make_shared<Pooled>(std::move(stream), options.limits);
+  made->share(std::make_shared<EchoWay>(echo_way));
   std::string run;
   if (!run_handshake(*made, options, deadline, error, refusal, run)) return nullptr;
   if (options.finder) note_server(*made, address, std::move(run));
@@ -200,6 +202,25 @@ void Link::State::try_write(TimePoint end) {
   }
   // Without a connection to be had (the server's maxclients) the next write is the probe.
   write_breaker.probe_succeeded();
+}
+
+/// What becomes of `request` on a connection of its own, so that no other request ends with it.
+Link::Probed Link::State::probe(const Request& request) {
+  const TimePoint end = std::min(by(options.operation_timeout), TimeBudget::end());
+  {
+    const MutexLock lock(mutex);
+    if (closed || breaker.is_open()) return Probed::unknown;
+  }
+  const auto made = connect(end);
+  if (!made) return Probed::unknown;
+  // It serves, so that it ends the connection over what comes next.
+  const Request first{"GET", options.probe_key};
+  PendingRequest before(first.commands()), pending(request.commands());
+  made->run(before, first.bytes(), end);
+  if (before.fault != Fault::none || before.replies[0].means_not_now()) return Probed::unknown;
+  made->run(pending, request.bytes(), end);
+  if (pending.fault == Fault::none) return Probed::answered;
+  return pending.fault == Fault::lost && pending.sent ? Probed::ended : Probed::unknown;
 }
 
 void Link::State::close() {

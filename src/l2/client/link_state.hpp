@@ -68,6 +68,11 @@ struct Link::State {
   const std::string endpoint;  ///< for messages
   const std::uint32_t forks;
   std::atomic<std::uint64_t> attempts_made{0}, breaker_changes{0}, server_changes{0};
+  const std::shared_ptr<EchoWay> echo_way = std::make_shared<EchoWay>([log = options.log, to = endpoint](auto refused) {
+    const bool echo = refused == EchoWay::By::echo;
+    say(log, LogLevel::warning, "{} offers no {}: replies are checked by {}", to, echo ? "ECHO" : "PING with a word",
+        echo ? "PING" : "their order alone");
+  });
   std::atomic<bool> awaits_success{false};  ///< see BreakerSignals
   std::atomic<bool> awaits_write{false};    ///< likewise, of requests that write
 
@@ -157,6 +162,7 @@ struct Link::State {
   bool try_recovery(TimePoint end) DSTA_REQUIRES(mutex);
   void try_connection(TimePoint end) DSTA_REQUIRES(mutex);
   void try_write(TimePoint end) DSTA_REQUIRES(mutex);
+  Probed probe(const Request& request);
   void close();
 
   // link_server.cpp: where the server may move.

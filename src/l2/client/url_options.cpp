@@ -85,6 +85,14 @@ OnDisconnect on_disconnect(const Given& given) {
   refuse(given, "flush, bypass or serve");
 }
 
+CoherenceMode coherence(const Given& given) {
+  for (const CoherenceMode mode :
+       {CoherenceMode::automatic, CoherenceMode::tracking, CoherenceMode::announcements, CoherenceMode::off}) {
+    if (given.value == to_string(mode)) return mode;
+  }
+  refuse(given, "automatic, tracking, announcements or off");
+}
+
 /// announced=reachable, more of them behind commas.
 std::vector<std::pair<std::string, std::string>> address_map(const Given& given) {
   std::vector<std::pair<std::string, std::string>> entries;
@@ -125,6 +133,8 @@ constexpr Rule kRules[] = {
      [](const Given& g, ManagerOptions& o, Endpoint&) { o.l1.on_disconnect = on_disconnect(g); }},
     {"max_stale_age", kServer, [](const Given& g, ManagerOptions& o, Endpoint&) { o.l1.max_stale_age = duration(g); }},
     {"ping_period", kServer, [](const Given& g, ManagerOptions& o, Endpoint&) { o.l1.ping_period = duration(g); }},
+    {"coherence", kServer, [](const Given& g, ManagerOptions& o, Endpoint&) { o.l1.coherence = coherence(g); }},
+    {"untracked_ttl", kServer, [](const Given& g, ManagerOptions& o, Endpoint&) { o.l1.untracked_ttl = duration(g); }},
     {"max_connections", kServer,
      [](const Given& g, ManagerOptions& o, Endpoint&) { o.pool.max_connections = count(g); }},
     {"connect_timeout", kServer,

@@ -1,4 +1,6 @@
 #pragma once
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -25,6 +27,26 @@ struct Reply {
   std::string_view error_code() const {
     if (kind != Kind::error) return {};
     return std::string_view(text).substr(0, text.find(' '));
+  }
+  /// The server does not know the command or its arguments, or the user may not run it: asking again is of no use.
+  bool means_never() const {
+    const std::string_view code = error_code();
+    return code == "NOPERM" || code == "ERR";
+  }
+  /// And it names the command, which is given in lower case. Others may be named before it: the user, who may be called
+  /// as the command is, and is not quoted.
+  bool refuses(std::string_view command) const {
+    if (!means_never()) return false;
+    const auto same = [](char there, char wanted) {
+      return (there >= 'A' && there <= 'Z' ? static_cast<char>(there + ('a' - 'A')) : there) == wanted;
+    };
+    const auto is_quote = [](char c) { return c == '\'' || c == '`'; };
+    for (auto from = text.begin();; ++from) {
+      from = std::search(from, text.end(), command.begin(), command.end(), same);
+      if (from == text.end()) return false;
+      const auto behind = from + static_cast<std::ptrdiff_t>(command.size());
+      if (from != text.begin() && is_quote(*(from - 1)) && behind != text.end() && is_quote(*behind)) return true;
+    }
   }
   /// The server says that it serves nobody for now; other errors concern one key or one client.
   bool means_not_now() const {

@@ -122,10 +122,13 @@ void SentinelWatch::start_job() {
 /// On the worker's thread.
 void SentinelWatch::run_job(Job& job) const {
   const LinkOptions link = finder_->link_to(job.sentinel);
-  bool refused = false;
-  job.subscriber = Subscriber::open(link, link.address, kAnnouncements,
-                                    saturating_add(Clock::now(), link.connect_timeout), job.error, refused);
-  if (!job.subscriber) return;
+  Subscriber::Failure failure;
+  job.subscriber = Subscriber::open(link, link.address, {.channels = {std::string(kAnnouncements)}},
+                                    saturating_add(Clock::now(), link.connect_timeout), failure);
+  if (!job.subscriber) {
+    job.error = std::move(failure.why);
+    return;
+  }
   // After it: what is not in the answer will be announced.
   const TimePoint deadline = saturating_add(Clock::now(), link.connect_timeout);
   const auto named = job.master = finder_->ask(job.sentinel, deadline).master;

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include <dsta/cache/coherence_mode.hpp>
 #include <dsta/cache/duration.hpp>
 #include <dsta/cache/log.hpp>
 
@@ -19,6 +20,13 @@ struct ChannelOptions {
   std::string prefix = "dsta:";
   /// How often both connections must show a sign of life. What is lost without a word is noticed within two periods.
   Duration ping_period = std::chrono::seconds(1);
+  /// What is tried: tracking, announcements, or automatic: the second where the server refuses the first, once more
+  /// each time that the channel is connected.
+  CoherenceMode coherence = CoherenceMode::tracking;
+  /// What this process's announcements are known by; of no other process.
+  std::string process = {};
+  /// For the messages: the bound for what is not announced.
+  Duration untracked_ttl = std::chrono::seconds(5);
   /// Takes the messages of the channel's thread. It must return at once: until it does nothing is received. Null: they
   /// go to the log of the link.
   std::function<void(LogLevel, std::string)> say = nullptr;
@@ -30,12 +38,15 @@ class ChannelListener {
  public:
   virtual ~ChannelListener() = default;
   /// These keys changed, by whomever but this process's link: written, deleted, expired or evicted. Scripts that it ran
-  /// count as others' doing, and so does all that it writes when the server is older than 7.0.
+  /// count as others' doing, and so does all that it writes when the server is older than 7.0. With announcements: what
+  /// other processes of this library have changed.
   virtual void on_keys(std::span<const std::string_view> keys) = 0;
   /// The server was emptied.
   virtual void on_flush() = 0;
+  /// Another process has removed all entries whose joined key matches; with announcements alone.
+  virtual void on_glob(std::string_view /*glob*/) {}
   /// The channel is about to be up: what is remembered from before must go first, since it will be trusted.
-  virtual void before_up() {}
+  virtual void before_up(CoherenceMode /*mode*/) {}
   /// Of what is read by a request that begins from now on, every change is reported.
   virtual void on_up(TimePoint known_good) = 0;
   /// All changes up to then have been reported.
@@ -57,6 +68,10 @@ class ChannelListener {
 ///   run on the next one; the end of an idle one is seen by polling it;
 /// - a heartbeat asks both for a sign of life every ping period: PING on the channel, CLIENT GETREDIR on the link,
 ///   which also says that the registration still stands.
+/// Where the server does not offer that, processes announce what they change by PUBLISH, behind the change in the same
+/// request, and each subscribes to that. The self-test and the heartbeat are probes then, which go out by the data
+/// connection and must come back by the channel.
+///
 /// ChannelPhase has the phases and their transitions. Its thread never waits for a reply: whatever takes time is a job
 /// for a worker, so that what the server reports is received at once.
 ///
@@ -81,6 +96,9 @@ class Channel {
   bool up() const;
   /// False in the child of a fork: it must make its own.
   bool here() const;
+  /// Tracking or announcements once it was up; off where the server refused what was tried; automatic before. As the
+  /// last attempt was.
+  CoherenceMode mode() const;
   /// All changes up to then have been reported; the beginning of time while it was never up.
   TimePoint last_known_good() const;
 

@@ -8,9 +8,10 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-bool ChannelWorker::start_connect(const LinkOptions& link, const Address& server, TimePoint deadline) {
-  return run([job = job_, link, server, deadline] {
-    job->subscriber = Subscriber::open(link, server, kInvalidations, deadline, job->error, job->refused);
+bool ChannelWorker::start_connect(const LinkOptions& link, const Address& server, Subscriber::Wanted wanted,
+                                  TimePoint deadline) {
+  return run([job = job_, link, server, channels = std::move(wanted), deadline] {
+    job->subscriber = Subscriber::open(link, server, channels, deadline, job->failure);
   });
 }
 

@@ -28,8 +28,7 @@ struct ChannelJob {
 
   // Of `connect`.
   std::unique_ptr<Subscriber> subscriber = nullptr;  ///< null: see error
-  std::string error = "there is no thread or no memory for it";
-  bool refused = false;      ///< by the server itself
+  Subscriber::Failure failure = {.why = "there is no thread or no memory for it"};
   std::uint64_t server = 0;  ///< ServerPlace::number of the one that was asked
 
   // Of the others: requests over the data connection.
@@ -53,7 +52,7 @@ class ChannelWorker {
   // Only when not busy. `prepare` makes the job, `start...` runs it: false, there is no thread to be had, and it was
   // dropped. Throws std::bad_alloc; after `prepare` the job then ends as one that failed.
   void prepare(ChannelJob job) { job_ = std::make_shared<ChannelJob>(std::move(job)); }
-  bool start_connect(const LinkOptions& link, const Address& server, TimePoint deadline);
+  bool start_connect(const LinkOptions& link, const Address& server, Subscriber::Wanted wanted, TimePoint deadline);
   bool start_request(Request request, TimePoint deadline);
 
   /// The job that has ended since it was asked last; null: none.

@@ -20,10 +20,13 @@ bool InvalidationFeed::handle(const Reply& message) {
   if (message.is(Reply::Kind::error)) return heartbeat_.take_refusal();  // nothing but PING is asked here
   const auto& parts = message.elements;
   if (parts.size() == 2 && parts[0].text == "pong") return heartbeat_.take_pong(parts[1].text);
-  if (parts.size() == 3 && parts[0].text == "message" && parts[1].text == kInvalidations) {
+  if (parts.size() != 3 || parts[0].text != "message") return false;
+  if (parts[1].text == kInvalidations) {
     // Text is what a stranger has published there.
     if (parts[2].is(Reply::Kind::nil)) listener_.on_flush();
     if (parts[2].is(Reply::Kind::array)) report_keys(parts[2]);
+  } else if (parts[1].text == announcements_ || parts[1].text == probes_) {
+    if (const auto announcement = read_announcement(parts[2].text)) report(*announcement);
   }
   return false;
 }
@@ -37,7 +40,30 @@ void InvalidationFeed::report_keys(const Reply& message) {
       self_test_.reported = true;
     }
   }
+  report_kept_keys();
+}
+
+void InvalidationFeed::report_kept_keys() {
   if (!keys_.empty()) listener_.on_keys(keys_);
+  keys_.clear();
+}
+
+void InvalidationFeed::report(const Announcement& announcement) {
+  if (announcement.unknown) return listener_.on_flush();
+  const bool own = announcement.sender == process_;
+  keys_.clear();
+  for (const auto& [kind, text] : announcement.items) {
+    if (kind == Announcement::Kind::probe) {
+      if (own && text == self_test_.probe) self_test_.reported = true;
+    } else if (own) {
+      continue;
+    } else if (kind == Announcement::Kind::key) {
+      keys_.push_back(text);
+    } else {
+      listener_.on_glob(text);
+    }
+  }
+  report_kept_keys();
 }
 
 }  // namespace detail

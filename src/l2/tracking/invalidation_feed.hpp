@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "l2/tracking/announcement.hpp"
 #include "l2/tracking/channel.hpp"
 #include "l2/tracking/heartbeat.hpp"
 #include "l2/tracking/subscriber.hpp"
@@ -13,7 +14,7 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-/// The self-test of a registration: a key is written, and must be reported on the channel.
+/// The self-test of a registration: a key is written, or a probe announced, and must be reported on the channel.
 struct SelfTest {
   std::string prefix;  ///< of all such keys, which mean nothing else
   std::string probe = {};
@@ -25,8 +26,15 @@ struct SelfTest {
 /// probes to the self-test. One thread.
 class InvalidationFeed {
  public:
-  InvalidationFeed(ChannelListener& listener, Heartbeat& heartbeat, SelfTest& self_test)
-      : listener_(listener), heartbeat_(heartbeat), self_test_(self_test) {}
+  /// `prefix` of the keys, `process` what its own announcements are known by.
+  InvalidationFeed(ChannelListener& listener, Heartbeat& heartbeat, SelfTest& self_test, std::string_view prefix,
+                   std::string process)
+      : listener_(listener),
+        heartbeat_(heartbeat),
+        self_test_(self_test),
+        announcements_(announcement_channel(prefix)),
+        probes_(probe_channel(prefix, process)),
+        process_(std::move(process)) {}
 
   void open(std::unique_ptr<Subscriber> subscriber) { subscriber_ = std::move(subscriber); }
   void close() { subscriber_.reset(); }
@@ -45,10 +53,14 @@ class InvalidationFeed {
  private:
   bool handle(const Reply& message);
   void report_keys(const Reply& message);
+  void report(const Announcement& announcement);
+  void report_kept_keys();
 
   ChannelListener& listener_;
   Heartbeat& heartbeat_;
   SelfTest& self_test_;
+  const std::string announcements_, probes_;  ///< the names of these channels
+  const std::string process_;
   std::unique_ptr<Subscriber> subscriber_;
   bool more_ = false;
   std::vector<Reply> messages_;

@@ -22,23 +22,24 @@ constexpr int kReads = 16;
 
 }  // namespace
 
-std::unique_ptr<Subscriber> Subscriber::open(const LinkOptions& options, const Address& server,
-                                             std::string_view channel, TimePoint deadline, std::string& error,
-                                             bool& refused) {
-  refused = false;
-  auto stream = connect_stream(options, server, deadline, error);
+std::unique_ptr<Subscriber> Subscriber::open(const LinkOptions& options, const Address& server, const Wanted& wanted,
+                                             TimePoint deadline, Failure& failure) {
+  failure = {};
+  auto stream = connect_stream(options, server, deadline, failure.why);
   if (!stream) return nullptr;
   std::unique_ptr<Subscriber> made(new Subscriber(std::move(stream), options.limits));
-  if (made->log_in(options, channel, deadline, refused)) return made;
-  error = made->why_;
+  if (made->log_in(options, wanted, deadline, failure)) return made;
+  failure.why = made->why_;
   return nullptr;
 }
 
-bool Subscriber::log_in(const LinkOptions& options, std::string_view channel, TimePoint deadline, bool& refused) {
+bool Subscriber::log_in(const LinkOptions& options, const Wanted& wanted, TimePoint deadline, Failure& failure) {
   Request request = handshake_request(options);
   const std::size_t roles = request.commands();  // where they stand
   if (options.finder) ServerRole::add_request(request);
-  request.add({"CLIENT", "ID"}).add({"SUBSCRIBE", channel});
+  const std::size_t first = request.commands();
+  if (wanted.id) request.add({"CLIENT", "ID"});
+  for (const std::string& channel : wanted.channels) request.add({"SUBSCRIBE", channel});
   send(request.bytes());
   std::vector<Reply> replies;
   bool more = true;
@@ -47,34 +48,52 @@ bool Subscriber::log_in(const LinkOptions& options, std::string_view channel, Ti
       why_ = "no answer in time";
       return false;
     }
-    if (!receive(replies, more)) return false;
+    if (!receive(replies, more)) {
+      note_end(replies, first, failure);
+      return false;
+    }
   }
-  return take_login(request, replies, options.finder ? roles : request.commands(), refused);
+  return take_login(request, replies, {roles, first}, wanted, failure);
 }
 
-/// `roles`: where the replies of ServerRole stand, or no place in `replies`.
-bool Subscriber::take_login(const Request& request, std::vector<Reply>& replies, std::size_t roles, bool& refused) {
+/// Over what it was asked, if all that comes before was answered; else it serves nobody, and may say why: it has as
+/// many clients as it takes.
+void Subscriber::note_end(const std::vector<Reply>& replies, std::size_t first, Failure& failure) {
+  const auto error = std::ranges::find_if(replies, [](const Reply& reply) { return reply.is(Reply::Kind::error); });
+  failure.refused = error != replies.end();
+  failure.ended = !failure.refused && replies.size() >= first;
+  if (failure.refused) why_ = std::string(reason_of({}, *error));
+}
+
+bool Subscriber::take_login(const Request& request, std::vector<Reply>& replies, Places at, const Wanted& wanted,
+                            Failure& failure) {
+  const auto [roles, first] = at;
   name_errors(request, replies);
-  const std::size_t roles_end = roles + ServerRole::kCommands;
+  const auto is_role = [&](std::size_t i) { return i >= roles && i < first; };
   for (std::size_t i = 0; i < replies.size(); ++i) {
-    if (!replies[i].is(Reply::Kind::error) || (i >= roles && i < roles_end)) continue;
+    if (!replies[i].is(Reply::Kind::error) || is_role(i)) continue;
     why_ = replies[i].why;
-    refused = true;
+    failure.refused = true;
+    failure.unsupported = i >= first && replies[i].means_never();
     return false;
   }
-  if (roles_end <= replies.size() &&
-      ServerRole::read(std::span(replies).subspan(roles, ServerRole::kCommands)).kind != ServerRole::Kind::master) {
+  if (roles < first &&
+      ServerRole::read(std::span(replies).subspan(roles, first - roles)).kind != ServerRole::Kind::master) {
     why_ = kNotMaster;
     return false;
   }
-  const Reply& id = replies[request.commands() - 2];
-  const Reply& subscribed = replies[request.commands() - 1];
-  if (!id.is(Reply::Kind::integer) || subscribed.elements.size() != 3 || subscribed.elements[0].text != "subscribe") {
-    why_ = "the server's replies are not those to CLIENT ID and SUBSCRIBE";
-    return false;
+  const auto is_subscribed = [](const Reply& reply) {
+    return reply.elements.size() == 3 && reply.elements[0].text == "subscribe";
+  };
+  auto reply = replies.begin() + static_cast<std::ptrdiff_t>(first);
+  bool expected = true;
+  if (wanted.id) {
+    expected = reply->is(Reply::Kind::integer);
+    id_ = (reply++)->integer;
   }
-  id_ = id.integer;
-  return true;
+  for (std::size_t i = 0; i < wanted.channels.size(); ++i) expected = is_subscribed(*reply++) && expected;
+  if (!expected) why_ = "the server's replies are not those to CLIENT ID and SUBSCRIBE";
+  return expected;
 }
 
 short Subscriber::events() const {

@@ -14,17 +14,28 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-/// A connection that has subscribed to one channel of the server, which pushes messages to it. One thread, which polls
+/// A connection that has subscribed to channels of the server, which pushes messages to it. One thread, which polls
 /// `descriptor()` for `events()`.
 class Subscriber {
  public:
+  struct Wanted {
+    std::vector<std::string> channels;  ///< the last is the one where messages may come at once
+    bool id = true;                     ///< id() is needed
+  };
+  /// Why there is none.
+  struct Failure {
+    std::string why = {};
+    bool refused = false;      ///< by the server itself
+    bool unsupported = false;  ///< and it will do so again: it does not know the command, or the user may not run it
+    bool ended = false;        ///< the server ended the connection in answer to what it was asked
+  };
   /// Connects, logs in and subscribes; with a ServerFinder the server must be a master. Null when that did not come
-  /// about by `deadline`; `error` says why, and `refused` whether the server itself refused.
-  static std::unique_ptr<Subscriber> open(const LinkOptions& options, const Address& server, std::string_view channel,
-                                          TimePoint deadline, std::string& error, bool& refused);
+  /// about by `deadline`; `failure` says why.
+  static std::unique_ptr<Subscriber> open(const LinkOptions& options, const Address& server, const Wanted& wanted,
+                                          TimePoint deadline, Failure& failure);
   ~Subscriber() { stream_->shut(); }
 
-  /// The server's number for this connection.
+  /// The server's number for this connection; 0 where it was not asked.
   std::int64_t id() const { return id_; }
   int descriptor() const { return stream_->descriptor(); }
   short events() const;
@@ -39,8 +50,14 @@ class Subscriber {
  private:
   Subscriber(std::unique_ptr<Stream> stream, ReplyLimits limits) : stream_(std::move(stream)), guard_(limits) {}
 
-  bool log_in(const LinkOptions& options, std::string_view channel, TimePoint deadline, bool& refused);
-  bool take_login(const Request& request, std::vector<Reply>& replies, std::size_t roles, bool& refused);
+  /// Where in the replies to the login those of ServerRole begin, and behind them those to what is wanted.
+  struct Places {
+    std::size_t roles, first;
+  };
+  bool log_in(const LinkOptions& options, const Wanted& wanted, TimePoint deadline, Failure& failure);
+  void note_end(const std::vector<Reply>& replies, std::size_t first, Failure& failure);
+  bool take_login(const Request& request, std::vector<Reply>& replies, Places at, const Wanted& wanted,
+                  Failure& failure);
   bool write();
   bool parse(std::vector<Reply>& messages);
   bool ended(Step step);

@@ -47,6 +47,15 @@ class Pace {
   TimePoint begun_{};
 };
 
+/// By the head of an entry, as kRemoveOld does.
+bool is_lease_or_depends_on(std::string_view head, std::string_view epoch) {
+  constexpr std::size_t kVersionAt = 3, kKindAt = 4, kEpochsInFirst = 78, kEpochs = 98;
+  if (!looks_like_envelope(head) || head.size() <= kKindAt) return false;
+  if (head[kKindAt] == 2) return true;
+  const std::size_t at = head[kVersionAt] == 1 ? kEpochsInFirst : kEpochs;
+  return head[kKindAt] == 1 && head.size() >= at + 10 && head[at] == 1 && head.substr(at + 2, 8) == epoch;
+}
+
 bool is_of_another(const EnvelopeView& entry, std::string_view function) {
   bool others = false;
   for (const TagVersion& tag : entry.tags) {
@@ -61,7 +70,9 @@ Done EntryRemover::remove(std::string_view name, Found& before) {
   const std::string key = keys_.entry(name);
   Request request;
   request.add({"GET", key}).add({"UNLINK", key, keys_.raw_lease(name)});
-  Answer answer = commands_.run("remove", request, Purpose::erase);
+  Changes changes = commands_.changes();
+  changes.add_key([&] { return key; });
+  Answer answer = commands_.run("remove", request, Purpose::erase, changes);
   if (!answer) return ServerCommands::to_done(answer);
   if (answer.replies[1].is(Reply::Kind::error)) return commands_.refused("remove", answer.replies[1]);
   before = found_in(keys_.entry(name), answer.replies[0]);
@@ -71,13 +82,15 @@ Done EntryRemover::remove(std::string_view name, Found& before) {
 Done EntryRemover::remove_many(std::span<const std::string_view> names) {
   if (names.empty()) return {Done::yes};
   std::vector<std::string> keys{"UNLINK"};
+  Changes changes = commands_.changes();
   for (const auto name : names) {
     keys.push_back(keys_.entry(name));
+    changes.add_key([&] { return keys.back(); });
     keys.push_back(keys_.raw_lease(name));
   }
   Request request;
   request.add(std::vector<std::string_view>(keys.begin(), keys.end()));
-  const Answer answer = commands_.run("remove", request, Purpose::erase);
+  const Answer answer = commands_.run("remove", request, Purpose::erase, changes);
   if (!answer) return ServerCommands::to_done(answer);
   return answer.replies[0].is(Reply::Kind::error) ? commands_.refused("remove", answer.replies[0]) : Done{Done::yes};
 }
@@ -92,14 +105,16 @@ void EntryRemover::remove_each(std::span<Erasure> erasures, Versions& versions) 
   std::vector<std::string> leases{"UNLINK"};
   for (const Erasure& erasure : erasures) leases.push_back(keys_.raw_lease(erasure.name));
   request.add(std::vector<std::string_view>(leases.begin(), leases.end()));
+  Changes changes = commands_.changes();
   for (const Erasure& erasure : erasures) {
     const std::string key = keys_.entry(erasure.name);
+    changes.add_key([&] { return key; });
     if (erasure.look) request.add({"GETRANGE", key, "0", kLastShown});
     request.add({"UNLINK", key});
   }
   request.add({"MGET", keys_.epoch()});
   const std::uint64_t mark = versions_.mark();
-  Answer answer = commands_.run("remove", request, Purpose::erase);
+  Answer answer = commands_.run("remove", request, Purpose::erase, changes);
   if (!answer) {
     for (Erasure& erasure : erasures) erasure.done = ServerCommands::to_done(answer);
     return;
@@ -113,6 +128,10 @@ void EntryRemover::remove_each(std::span<Erasure> erasures, Versions& versions) 
       continue;
     }
     erasure.done = {Done::yes};
+    if (head && head->means_never()) {
+      commands_.missing().add(
+          "GETRANGE", "scripts read whole values, and removals by pattern are not counted by function", head->why);
+    }
     if (head && unlinked.integer == 1) erasure.before = found_in_head(keys_.entry(erasure.name), *head);
   }
   if (reply->is(Reply::Kind::array) && reply->elements.size() == 1) {
@@ -131,7 +150,11 @@ Done EntryRemover::scan(const std::string& match, const std::function<Done(std::
         commands_.run("scan", Request{"SCAN", cursor, "MATCH", match, "COUNT", count}, Purpose::erase);
     if (!scanned) return ServerCommands::to_done(scanned);
     const Reply& reply = scanned.replies[0];
+    if (reply.means_never()) {
+      commands_.missing().add("SCAN", "patterns stay pending, and no key that they concern is read here", reply.why);
+    }
     if (reply.is(Reply::Kind::error)) return commands_.refused("scan", reply);
+    commands_.missing().remove("SCAN");
     if (reply.elements.size() != 2 || !reply.elements[0].is(Reply::Kind::text)) return {Done::no, "no SCAN reply"};
     cursor = reply.elements[0].text;
     std::vector<std::string_view> keys;
@@ -160,9 +183,11 @@ Done EntryRemover::scan(const std::string& match, const std::function<Done(std::
 Done EntryRemover::heads(std::span<const std::string_view> keys, std::size_t size, std::vector<Reply>& heads) {
   const std::string last = std::to_string(size - 1);
   const ServerCommands::Call call{&kHeads, {keys.begin(), keys.end()}, {last}};
-  Answer answer = commands_.run_calls("remove", std::span(&call, 1), Purpose::erase);
+  Answer answer;
+  if (commands_.has_scripts()) answer = commands_.run_calls("remove", std::span(&call, 1), Purpose::erase);
   if (!answer) return ServerCommands::to_done(answer);
-  if (answer.replies[0].is(Reply::Kind::array) && answer.replies[0].elements.size() == keys.size()) {
+  if (!answer.replies.empty() && answer.replies[0].is(Reply::Kind::array) &&
+      answer.replies[0].elements.size() == keys.size()) {
     heads = std::move(answer.replies[0].elements);
     return {Done::yes};
   }
@@ -253,7 +278,19 @@ Done EntryRemover::remove_matching(const KeyPattern& pattern,
   for (const std::string& glob : pattern.globs()) {
     if (const Done done = scan(keys_.glob(glob), remove); !done) return done;
   }
+  if (const Done done = announce(pattern); !done) return done;
   return raw_in_use() ? remove_old(pattern) : Done{Done::yes};
+}
+
+/// By the globs, not the keys that were found: where L2 has evicted an entry, L1 of a process that only hears
+/// announcements may still have it.
+Done EntryRemover::announce(const KeyPattern& pattern) {
+  Changes changes = commands_.changes();
+  if (!changes) return {Done::yes};
+  for (const std::string& glob : pattern.globs()) changes.add_glob(glob);
+  Request nothing_else;
+  const Answer answer = commands_.run("announce", nothing_else, Purpose::erase, changes);
+  return answer ? Done{Done::yes} : ServerCommands::to_done(answer);
 }
 
 bool EntryRemover::raw_in_use() {
@@ -270,6 +307,26 @@ Done EntryRemover::remove_old(const KeyPattern& pattern) {
   return done && raw_in_use() ? remove_old_pass(pattern, epoch) : done;
 }
 
+/// What kRemoveOld does. A value that is stored between the look and the removal goes too, which costs a load.
+Done EntryRemover::remove_old_by_commands(std::span<const ServerCommands::Call> calls, const std::string& epoch) {
+  std::vector<std::string_view> keys;
+  for (const auto& call : calls) keys.push_back(call.keys[0]);
+  std::vector<Reply> shown;
+  if (const Done done = heads(keys, kShown, shown); !done) return done;
+  std::vector<std::string_view> words{"UNLINK"};
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const bool stays = shown[i].is(Reply::Kind::nil) ||
+                       (shown[i].is(Reply::Kind::text) && is_lease_or_depends_on(shown[i].text, epoch));
+    if (!stays) words.push_back(keys[i]);
+  }
+  if (words.size() == 1) return {Done::yes};
+  Request request;
+  request.add(words);
+  const Answer answer = commands_.run("remove", request, Purpose::erase);
+  if (!answer) return ServerCommands::to_done(answer);
+  return answer.replies[0].is(Reply::Kind::error) ? commands_.refused("remove", answer.replies[0]) : Done{Done::yes};
+}
+
 Done EntryRemover::remove_old_pass(const KeyPattern& pattern, const std::string& epoch) {
   const auto remove = [&](std::span<const std::string_view> keys) -> Done {
     std::vector<ServerCommands::Call> calls;
@@ -278,6 +335,7 @@ Done EntryRemover::remove_old_pass(const KeyPattern& pattern, const std::string&
       if (pattern.concerns(keys_.parse(key).name)) calls.push_back({&kRemoveOld, {std::string(key)}, {epoch}});
     }
     if (calls.empty()) return {Done::yes};
+    if (!commands_.has_scripts()) return remove_old_by_commands(calls, epoch);
     const Answer answer = commands_.run_calls("remove", calls, Purpose::erase);
     if (!answer) return ServerCommands::to_done(answer);
     for (const Reply& reply : answer.replies) {

@@ -47,9 +47,12 @@ class EntryRemover {
   Done remove_old(const KeyPattern& pattern);
 
  private:
+  /// To those that hear only announcements.
+  Done announce(const KeyPattern& pattern);
   /// A load of a raw value that ends while SCAN goes by leaves neither its lease nor its entry to be found for sure:
   /// both are looked for once more.
   bool raw_in_use();
+  Done remove_old_by_commands(std::span<const ServerCommands::Call> calls, const std::string& epoch);
   Done remove_old_pass(const KeyPattern& pattern, const std::string& epoch);
   /// SCAN over the keys of entries, and of raw leases, that match; `batch` is shown some at a time.
   Done scan(const std::string& match, const std::function<Done(std::span<const std::string_view> keys)>& batch);

@@ -23,14 +23,18 @@ void add_set(Request& request, std::string_view key, std::string_view bytes, Dur
 std::vector<Done> EntryWriter::put(std::span<const Put> puts, std::span<const std::string> dependencies,
                                    Versions* versions) {
   Request request;
-  for (const Put& put : puts) add_set(request, keys_.entry(put.name), put.bytes, put.life);
+  Changes changes = commands_.changes();
+  for (const Put& put : puts) {
+    add_set(request, keys_.entry(put.name), put.bytes, put.life);
+    changes.add_key([&] { return keys_.entry(put.name); });
+  }
   if (versions) {
     std::vector<std::string> keys{"MGET", keys_.epoch()};
     for (const auto& name : dependencies) keys.push_back(versions_.key_of(name));
     request.add(std::vector<std::string_view>(keys.begin(), keys.end()));
   }
   const std::uint64_t mark = versions_.mark();
-  const Answer answer = commands_.run("write", request, Purpose::write);
+  const Answer answer = commands_.run("write", request, Purpose::write, changes);
   if (!answer) return std::vector<Done>(puts.size(), ServerCommands::to_done(answer));
   std::vector<Done> done;
   for (std::size_t i = 0; i < puts.size(); ++i) {
@@ -53,11 +57,13 @@ std::vector<Done> EntryWriter::put(std::span<const Put> puts, std::span<const st
 std::vector<Done> EntryWriter::put_raw(std::span<const Put> puts) {
   if (puts.empty()) return {};
   Request request;
+  Changes changes = commands_.changes();
   for (const Put& put : puts) {
     add_set(request, keys_.entry(put.name), put.bytes, put.life);
     request.add({"UNLINK", keys_.raw_lease(put.name)});  // a load that is running is older
+    changes.add_key([&] { return keys_.entry(put.name); });
   }
-  const Answer answer = commands_.run("write", request, Purpose::write);
+  const Answer answer = commands_.run("write", request, Purpose::write, changes);
   if (!answer) return std::vector<Done>(puts.size(), ServerCommands::to_done(answer));
   std::vector<Done> done;
   done.reserve(puts.size());
@@ -66,6 +72,49 @@ std::vector<Done> EntryWriter::put_raw(std::span<const Put> puts) {
     done.push_back(reply.is_ok() ? Done{Done::yes} : commands_.refused("write", reply));
   }
   return done;
+}
+
+std::vector<Done> EntryWriter::put_plain(std::span<const PlainPut> puts) {
+  Request request;
+  Changes changes = commands_.changes();
+  for (const auto& [put, in_place_of] : puts) {
+    const std::string key = keys_.entry(put.name);
+    changes.add_key([&] { return key; });
+    const std::string life = milliseconds(put.life);
+    if (in_place_of.empty()) {
+      request.add({"SET", key, put.bytes, "XX", "PX", life});
+    } else {
+      request.add({"SET", key, put.bytes, "XX", "GET", "PX", life});
+    }
+  }
+  const Answer answer = commands_.run("write", request, Purpose::write, changes);
+  if (!answer) return std::vector<Done>(puts.size(), ServerCommands::to_done(answer));
+  std::vector<Done> done;
+  std::vector<std::string> overwritten;
+  for (std::size_t i = 0; i < puts.size(); ++i) {
+    const Reply& reply = answer.replies[i];
+    const bool stored = puts[i].in_place_of.empty() ? reply.is_ok() : reply.text == puts[i].in_place_of;
+    if (reply.is(Reply::Kind::error)) {
+      done.push_back(commands_.refused("write", reply));
+    } else {
+      done.push_back({stored ? Done::yes : Done::no});
+      if (!stored && !reply.is(Reply::Kind::nil)) overwritten.push_back(keys_.entry(puts[i].put.name));
+    }
+  }
+  if (!overwritten.empty()) unlink(overwritten);
+  return done;
+}
+
+void EntryWriter::unlink(std::span<const std::string> keys) {
+  std::vector<std::string_view> words{"UNLINK"};
+  Changes changes = commands_.changes();
+  for (const std::string& key : keys) {
+    words.emplace_back(key);
+    changes.add_key([&] { return key; });
+  }
+  Request request;
+  request.add(words);
+  commands_.run("write", request, Purpose::erase, changes);
 }
 
 EntryWriter::Counted EntryWriter::increment(std::string_view name, std::int64_t by, Duration life) {
@@ -79,7 +128,9 @@ EntryWriter::Counted EntryWriter::increment(std::string_view name, std::int64_t 
     request.add({"MULTI"}).add({"SET", key, "0", "NX", "PX", milliseconds(life)}).add({"INCRBY", key, amount});
     request.add({"EXEC"});
   }
-  Answer answer = commands_.run("increment", request, Purpose::write);
+  Changes changes = commands_.changes();
+  changes.add_key([&] { return key; });
+  Answer answer = commands_.run("increment", request, Purpose::write, changes);
   Counted counted;
   if (!answer) {
     counted.done = ServerCommands::to_done(answer);
@@ -88,7 +139,11 @@ EntryWriter::Counted EntryWriter::increment(std::string_view name, std::int64_t 
   Reply* reply = &answer.replies.back();
   // Where the user may not run MULTI, the others run one by one all the same.
   const bool one_by_one = answer.replies.size() == 4 && answer.replies[0].is(Reply::Kind::error);
-  if (one_by_one) reply = &answer.replies[2];
+  if (one_by_one) {
+    reply = &answer.replies[2];
+    const Reply& multi = answer.replies[0];
+    if (multi.means_never()) commands_.missing().add("MULTI", "an increment with a ttl is two steps", multi.why);
+  }
   if (reply->is(Reply::Kind::array) && reply->elements.size() == 2) reply = &reply->elements[1];
   if (reply->is(Reply::Kind::integer)) {
     counted.done = {Done::yes};

@@ -28,6 +28,16 @@ class EntryWriter {
   std::vector<Done> put(std::span<const Put> puts, std::span<const std::string> dependencies, Versions* versions);
   std::vector<Done> put_raw(std::span<const Put> puts);
 
+  /// What a load without a lease brings, which is stored only if something stands there.
+  struct PlainPut {
+    Put put;
+    /// And only if that is this; empty: whatever it is. Where it was something else, which the server tells when that
+    /// is overwritten, both go.
+    std::string_view in_place_of = {};
+  };
+  /// `no` without a reason: it was otherwise.
+  std::vector<Done> put_plain(std::span<const PlainPut> puts);
+
   struct Counted {
     Done done;
     std::int64_t value = 0;
@@ -37,6 +47,8 @@ class EntryWriter {
   Counted increment(std::string_view name, std::int64_t by, Duration life);
 
  private:
+  void unlink(std::span<const std::string> keys);
+
   ServerCommands& commands_;
   const KeySpace& keys_;
   VersionStore& versions_;

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "entry/dependency.hpp"
+#include "l2/tracking/announcement.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -41,6 +42,8 @@ class KeySpace {
   std::string raw_lease(std::string_view name) const { return beside(kRawLease, entry(name)); }
   /// Stands while loads of raw values are not long past: removing by pattern then takes a second look.
   std::string raw_marker() const { return join(kRawMarker, {}); }
+  /// Stands while somebody listens to announcements.
+  std::string listener() const { return listener_key(head_); }
   /// Counts the refreshes that were asked for.
   std::string order(std::string_view name) const { return join(kOrder, name); }
   /// Never there: its removal shows whether the server takes writes.
@@ -57,7 +60,7 @@ class KeySpace {
     return join(kNotice, std::string(token).append(":").append(dependency));
   }
 
-  enum class Kind { foreign, entry, epoch, version, notice, raw_lease, own };
+  enum class Kind { foreign, entry, epoch, version, notice, raw_lease, listener, own };
   struct Named {
     Kind kind;
     std::string_view name;        ///< of the entry, or of the dependency
@@ -69,6 +72,7 @@ class KeySpace {
     if (!rest.starts_with('\x01')) return {Kind::entry, rest};
     if (rest.substr(1).starts_with('\x01')) return {Kind::entry, rest.substr(1)};
     if (rest == kEpoch) return {Kind::epoch, {}};
+    if (rest == kListenerName) return {Kind::listener, {}};
     if (rest.starts_with(kRawLease) && rest.ends_with('}')) {
       const Named of = parse(rest.substr(kRawLease.size(), rest.size() - kRawLease.size() - 1));
       if (of.kind == Kind::entry) return {Kind::raw_lease, of.name};

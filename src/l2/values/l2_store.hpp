@@ -21,6 +21,11 @@ class L2Store {
   Link& link() { return commands_.link(); }
   const KeySpace& keys() const { return commands_.keys(); }
   const ServerClock& clock() const { return commands_.clock(); }
+  Announcer& announcer() { return commands_.announcer(); }
+  /// Changes are announced.
+  bool announces() { return bool(commands_.changes()); }
+  std::string missing_text() { return commands_.missing_text(); }
+  bool has_scripts() const { return commands_.has_scripts(); }
 
   VersionStore& versions() { return versions_; }
   EntryReader& reader() { return reader_; }
@@ -29,6 +34,11 @@ class L2Store {
   const LeaseStore& leases() const { return leases_; }
   EntryRemover& remover() { return remover_; }
 
+  /// Another server took over.
+  void forget_server() {
+    versions_.forget_all();
+    commands_.forget_server();
+  }
   /// In the child of a fork, before anything else.
   void forget_parent() {
     versions_.forget_parent();

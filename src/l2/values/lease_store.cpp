@@ -90,8 +90,17 @@ std::vector<Done> outcomes(ServerCommands& commands, const Answer& answer, std::
 
 /// `calls` are those of `replaces`, of entries or of raw values.
 template <class Replaces>
-std::vector<Done> LeaseStore::run_replaces(const Replaces& replaces, std::span<const ServerCommands::Call> calls) {
-  auto done = outcomes(commands_, commands_.run_calls("write", calls, Purpose::write), calls.size());
+std::vector<Done> LeaseStore::run_replaces(const Replaces& replaces, std::vector<ServerCommands::Call>& calls) {
+  Changes changes = commands_.changes();
+  bool changes_any = false;
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    if (replaces[i].action != EntryAction::set && replaces[i].action != EntryAction::remove) continue;
+    changes_any = true;
+    changes.add_key([&] { return calls[i].keys[0]; });
+  }
+  const Answer answer = changes_any ? commands_.run_calls("write", calls, Purpose::write, changes)
+                                    : commands_.run_calls("write", calls, Purpose::write);
+  auto done = outcomes(commands_, answer, calls.size());
   for (std::size_t i = 0; i < calls.size(); ++i) note_refusal(replaces[i].action, done[i]);
   return done;
 }
@@ -115,7 +124,8 @@ void LeaseStore::note_refusal(EntryAction action, const Done& done) {
 }
 
 bool LeaseStore::may_lease() const {
-  return std::chrono::steady_clock::now() >= no_leases_until_.load(std::memory_order_relaxed);
+  return commands_.has_scripts() &&
+         std::chrono::steady_clock::now() >= no_leases_until_.load(std::memory_order_relaxed);
 }
 
 bool LeaseStore::give_back(std::string_view key, const LeaseToken& generation) {

@@ -80,7 +80,7 @@ class LeaseStore {
   /// By SET NX.
   std::vector<Done> take(const Request& request, std::size_t count);
   template <class Replaces>
-  std::vector<Done> run_replaces(const Replaces& replaces, std::span<const ServerCommands::Call> calls);
+  std::vector<Done> run_replaces(const Replaces& replaces, std::vector<ServerCommands::Call>& calls);
   /// False: that raw values are loaded could not be marked at the server.
   bool mark_raw();
   void note_refusal(EntryAction action, const Done& done);

@@ -1,9 +1,13 @@
 #include "l2/values/server_commands.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <set>
 #include <utility>
 
+#include "l2/client/connection.hpp"
+#include "l2/client/echo_check.hpp"
+#include "l2/client/handshake.hpp"
 #include "l2/client/reason.hpp"
 
 namespace dsta::cache {
@@ -11,6 +15,11 @@ inline namespace v1 {
 namespace detail {
 
 namespace {
+
+/// So many connections that end in a row are no chance.
+constexpr int kOften = 2;
+constexpr std::string_view kWithoutPublish =
+    "processes that hear only announcements do not hear of what this one changes";
 
 std::string_view fault_name(Fault fault) {
   switch (fault) {
@@ -34,9 +43,20 @@ ServerCommands::ServerCommands(Options options)
     : options_(std::move(options)),
       keys_(options_.space),
       link_(LinkOptions(options_.link)),
-      clock_(options_.clock->now()) {}
+      clock_(options_.clock->now()),
+      announcer_(keys_.head(), options_.coherence),
+      missing_(options_.link.log, server_name(options_.link)) {}
 
 std::string ServerCommands::own_time() const { return std::to_string(clock_.to_server(options_.clock->now())); }
+
+void ServerCommands::forget_server() {
+  has_scripts_.store(true, std::memory_order_relaxed);
+  has_time_.store(true, std::memory_order_relaxed);
+  whole_scripts_.store(false, std::memory_order_relaxed);
+  lost_asking_.store(0, std::memory_order_relaxed);
+  announcer_.accepted();
+  missing_.clear();
+}
 
 Answer ServerCommands::run(std::string_view operation, const Request& request, Purpose purpose) {
   if (clock_.due()) know_time();
@@ -50,6 +70,37 @@ Answer ServerCommands::run(std::string_view operation, const Request& request, P
     know_time();
   }
   return answer;
+}
+
+Answer ServerCommands::run(std::string_view operation, Request& request, Purpose purpose, const Changes& changes) {
+  if (!changes) [[likely]]
+    return run(operation, request, purpose);
+  request.add({"PUBLISH", announcer_.channel(), changes.text()});
+  Answer answer = run(operation, request, purpose);
+  note_announced(answer, changes);
+  return answer;
+}
+
+void ServerCommands::note_announced(Answer& answer, const Changes& changes) {
+  if (answer) {
+    lost_announcing_.store(0, std::memory_order_relaxed);
+    return take_announced(answer);
+  }
+  const bool lost = answer.fault == Fault::lost && answer.maybe_executed;
+  if (lost && lost_announcing_.fetch_add(1, std::memory_order_relaxed) + 1 >= kOften)
+    find_whether_publish_ends(changes);
+}
+
+/// A user who may not publish changes things all the same.
+void ServerCommands::take_announced(Answer& answer) {
+  const Reply& reply = answer.replies.back();
+  if (reply.means_never()) {
+    announcer_.refused();
+    missing_.add("PUBLISH", kWithoutPublish, reply.why);
+  } else if (!reply.is(Reply::Kind::error)) {
+    missing_.remove("PUBLISH");
+  }
+  answer.replies.pop_back();
 }
 
 namespace {
@@ -69,22 +120,170 @@ std::optional<std::int64_t> time_in(const Reply& reply) {
 
 }  // namespace
 
+/// With the time comes what else is to be known of the server from time to time.
 void ServerCommands::know_time() {
-  const TimePoint asked = options_.clock->now();
-  const Answer answer = link_.run(Request{"TIME"}, Purpose::erase);
-  if (!answer || answer.replies[0].means_not_now()) return;
-  if (const auto time = time_in(answer.replies[0])) {
-    clock_.set(*time, asked, options_.clock->now(), answer.order.connection);
+  if (lost_asking_.load(std::memory_order_relaxed) >= kOften) {
+    if (!find_what_ends_connections()) return;
+    lost_asking_.store(0, std::memory_order_relaxed);
   } else {
-    refused("time", answer.replies[0]);
-    clock_.assume(asked, answer.order.connection);
+    ask_again_what_ended_connections();
+  }
+  const TimePoint asked = options_.clock->now();
+  Request request;
+  if (has_time_.load(std::memory_order_relaxed)) {
+    request.add({"TIME"});
+  } else {
+    request.add({"GET", keys_.probe()});  // never there: for the number of the connection
+  }
+  // Those who track are told of listeners; the others look for them here.
+  const bool asks_listener = !announcer_.always();
+  if (asks_listener) request.add({"GET", keys_.listener()});
+  const bool asks_scripts = !has_scripts();
+  if (asks_scripts) request.add({"EVAL", "return 1", "1", keys_.probe()});
+  const Answer answer = link_.run(request, Purpose::erase);
+  if (answer.fault == Fault::lost && answer.maybe_executed) {
+    lost_asking_.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  if (!answer || answer.replies[0].means_not_now()) return;
+  lost_asking_.store(0, std::memory_order_relaxed);
+  if (asks_scripts && answer.replies.back().is(Reply::Kind::integer)) {
+    has_scripts_.store(true, std::memory_order_relaxed);
+    missing_.remove("EVAL");
+  }
+  if (asks_listener && answer.replies[1].is(Reply::Kind::text)) announcer_.heard_of_listener();
+  learn_time(answer, asked);
+}
+
+namespace {
+constexpr std::chrono::seconds kBetweenProbes{1};
+constexpr std::chrono::minutes kUntilAskedAgain{10};
+/// One thread at a time. It must end when there is no memory, too.
+class Probing {
+ public:
+  explicit Probing(std::atomic<bool>& taken) : taken_(taken), mine_(!taken.exchange(true)) {}
+  ~Probing() {
+    if (mine_) taken_ = false;
+  }
+  Probing(const Probing&) = delete;
+  Probing& operator=(const Probing&) = delete;
+  explicit operator bool() const { return mine_; }
+
+ private:
+  std::atomic<bool>& taken_;
+  const bool mine_;
+};
+constexpr std::string_view kWithoutTime = "this machine's clock is used, and those of all machines must agree";
+}  // namespace
+
+/// Some proxies do not say that they do not know a command, but end the connection. Which one it was is found out one
+/// by one, by one thread. False: the server did not answer anything else either, so it is not known.
+bool ServerCommands::find_what_ends_connections() {
+  const Probing probing(probing_);
+  if (!probing || !link_.up()) return false;
+  const auto now = std::chrono::steady_clock::now();
+  bool known = now >= probe_next_.load();
+  if (known) {
+    probe_next_ = now + kBetweenProbes;
+    if (has_time_.load(std::memory_order_relaxed) && ends_connection(Request{"TIME"}, known)) {
+      has_time_.store(false, std::memory_order_relaxed);
+      missing_.add("TIME", kWithoutTime, "it ends the connection");
+    }
+    EchoWay& way = link_.echo_way();
+    for (EchoWay::By by = way.by(); by != EchoWay::By::nothing; by = way.by()) {
+      if (!ends_connection(EchoCheck(by).request(), known)) break;
+      way.refused(by);
+    }
+    if (known) ask_again_ = now + kUntilAskedAgain;
+  }
+  return known;
+}
+
+/// A proxy may end connections over PUBLISH: without this, nothing could be changed as long as somebody listens.
+void ServerCommands::find_whether_publish_ends(const Changes& changes) {
+  const Probing probing(probing_);
+  const auto now = std::chrono::steady_clock::now();
+  if (!probing || !link_.up() || now < probe_next_.load()) return;
+  probe_next_ = now + kBetweenProbes;
+  bool known = true;
+  if (ends_connection(Request{"PUBLISH", announcer_.channel(), changes.text()}, known)) {
+    announcer_.refused_for_good();
+    missing_.add("PUBLISH", kWithoutPublish, "it ends the connection");
+    ask_again_ = now + kUntilAskedAgain;
+  }
+  if (known) lost_announcing_.store(0, std::memory_order_relaxed);
+}
+
+/// Twice, and the server answers other requests before and after: it is not that it is restarting.
+bool ServerCommands::ends_connection(const Request& request, bool& known) {
+  const auto ends = [&] {
+    const Link::Probed probed = link_.probe(request);
+    known = known && probed != Link::Probed::unknown;
+    return probed == Link::Probed::ended;
+  };
+  if (!ends() || !ends()) return false;
+  known = known && link_.probe(Request{"GET", keys_.probe()}) == Link::Probed::answered;
+  return known;
+}
+
+/// The proxy, or what it is allowed, may be another one by now.
+void ServerCommands::ask_again_what_ended_connections() {
+  EchoWay& way = link_.echo_way();
+  const bool all =
+      has_time_.load(std::memory_order_relaxed) && way.by() == EchoWay::By::echo && !announcer_.is_refused_for_good();
+  const auto now = std::chrono::steady_clock::now();
+  if (all || now < ask_again_.load()) return;
+  const Probing probing(probing_);
+  if (!probing || !link_.up()) return;
+  ask_again_ = now + kUntilAskedAgain;
+  if (!has_time_.load(std::memory_order_relaxed) && link_.probe(Request{"TIME"}) == Link::Probed::answered) {
+    has_time_.store(true, std::memory_order_relaxed);
+  }
+  if (way.by() != EchoWay::By::echo && link_.probe(EchoCheck().request()) == Link::Probed::answered) way.begin_anew();
+  if (announcer_.is_refused_for_good()) {
+    const Request nothing{"PUBLISH", announcer_.channel(), AnnouncementText(announcer_.process()).text()};
+    if (link_.probe(nothing) == Link::Probed::answered) announcer_.accepted();
   }
 }
 
-/// The user may not call scripts by name, but may call them (and not: a command that the script runs).
+void ServerCommands::learn_time(const Answer& answer, TimePoint asked) {
+  const Reply& reply = answer.replies[0];
+  if (!has_time_.load(std::memory_order_relaxed)) return clock_.assume(asked, answer.order.connection);
+  if (const auto time = time_in(reply)) {
+    missing_.remove("TIME");
+    return clock_.set(*time, asked, options_.clock->now(), answer.order.connection);
+  }
+  if (reply.means_never()) {
+    missing_.add("TIME", kWithoutTime, reply.why);
+  } else {
+    refused("time", reply);
+  }
+  clock_.assume(asked, answer.order.connection);
+}
+
+std::string ServerCommands::missing_text() {
+  std::string text = missing_.text();
+  const auto add = [&](std::string_view what) { text.append(text.empty() ? "" : "; ").append(what); };
+  const auto connection = link_.current();
+  const EchoWay::By by = connection ? connection->echo_way().by() : link_.echo_way().by();
+  if (by == EchoWay::By::ping) add("no ECHO: replies are checked by PING");
+  if (by == EchoWay::By::nothing) add("no ECHO and no PING with a word: replies are checked by their order alone");
+  return text;
+}
+
+void ServerCommands::note_script_reply(const Reply& reply) {
+  if (!reply.refuses("eval")) return;
+  has_scripts_.store(false, std::memory_order_relaxed);
+  missing_.add("EVAL",
+               "there are no leases, so processes may load a key at the same time, and what is loaded lives at the "
+               "server for l1.untracked_ttl at most",
+               reply.why);
+}
+
+/// Scripts may not be called by name, or the server does not know how to, but they may be called (and not: a command
+/// that the script runs).
 bool ServerCommands::wants_text(const Reply& reply) {
-  if (reply.error_code() == "NOSCRIPT") return true;
-  return reply.error_code() == "NOPERM" && reply.text.find("'evalsha'") != std::string::npos;
+  return reply.error_code() == "NOSCRIPT" || reply.refuses("evalsha");
 }
 
 void ServerCommands::add(Request& request, const Call& call, bool whole) {
@@ -102,6 +301,10 @@ Answer ServerCommands::run_calls(std::string_view operation, std::span<const Cal
   Request request;
   for (const Call& call : calls) add(request, call, whole);
   Answer answer = run(operation, request, purpose);
+  const auto note = [&](const Reply& reply) {
+    if (reply.is(Reply::Kind::error)) note_script_reply(reply);
+  };
+  if (answer) std::ranges::for_each(answer.replies, note);
   if (!answer || whole) return answer;
   // A server that has not seen the script, or a user that may run scripts but not by name: nothing was executed.
   std::vector<std::size_t> unseen;
@@ -114,7 +317,7 @@ Answer ServerCommands::run_calls(std::string_view operation, std::span<const Cal
   Request again;
   std::set<const Script*> sent;
   for (const std::size_t i : unseen) {
-    const bool may_not_name_it = answer.replies[i].error_code() == "NOPERM";
+    const bool may_not_name_it = answer.replies[i].error_code() != "NOSCRIPT";
     add(again, calls[i], sent.insert(calls[i].script).second || may_not_name_it);
   }
   Answer second = run(operation, again, purpose);
@@ -122,13 +325,29 @@ Answer ServerCommands::run_calls(std::string_view operation, std::span<const Cal
     second.maybe_executed = second.maybe_executed || unseen.size() < calls.size();
     return second;
   }
+  std::ranges::for_each(second.replies, note);
   for (std::size_t n = 0; n < unseen.size(); ++n) {
     Reply& first = answer.replies[unseen[n]];
     const bool refused =
-        calls[unseen[n]].script && first.error_code() == "NOPERM" && !second.replies[n].is(Reply::Kind::error);
-    if (refused) whole_scripts_.store(true, std::memory_order_relaxed);
+        calls[unseen[n]].script && first.refuses("evalsha") && !second.replies[n].is(Reply::Kind::error);
+    if (refused) {
+      whole_scripts_.store(true, std::memory_order_relaxed);
+      missing_.add("EVALSHA", "scripts are sent as a whole", first.why);
+    }
     first = std::move(second.replies[n]);
   }
+  return answer;
+}
+
+Answer ServerCommands::run_calls(std::string_view operation, std::vector<Call>& calls, Purpose purpose,
+                                 const Changes& changes) {
+  if (!changes) [[likely]]
+    return run_calls(operation, calls, purpose);
+  // A plain call: it goes again where the scripts before it have to.
+  calls.push_back({nullptr, {"PUBLISH", announcer_.channel(), changes.text()}, {}});
+  Answer answer = run_calls(operation, std::span<const Call>(calls), purpose);
+  note_announced(answer, changes);
+  calls.pop_back();
   return answer;
 }
 

@@ -10,8 +10,10 @@
 #include <dsta/cache/clock.hpp>
 
 #include "l2/client/link.hpp"
+#include "l2/values/announcer.hpp"
 #include "l2/values/done.hpp"
 #include "l2/values/keyspace.hpp"
+#include "l2/values/missing_commands.hpp"
 #include "l2/values/scripts.hpp"
 #include "l2/values/server_clock.hpp"
 
@@ -27,6 +29,7 @@ class ServerCommands {
   struct Options {
     LinkOptions link;
     std::string space;
+    CoherenceMode coherence = CoherenceMode::automatic;  ///< as asked for
     std::shared_ptr<Clock> clock;
     /// Counts and logs: the operation, and the server's error code or the fault.
     std::function<void(std::string_view operation, std::string_view kind)> failed;
@@ -36,13 +39,36 @@ class ServerCommands {
   Link& link() { return link_; }
   const KeySpace& keys() const { return keys_; }
   const ServerClock& clock() const { return clock_; }
+  Announcer& announcer() { return announcer_; }
+  /// To be announced behind a request that is about to be made. What is to be known of the server is asked for before:
+  /// also the first change of a process is heard by those who listen.
+  Changes changes() {
+    if (clock_.due()) know_time();
+    return Changes(announcer_);
+  }
+  MissingCommands& missing() { return missing_; }
+  /// What the server lacks and what that costs, or nothing.
+  std::string missing_text();
+  /// The server runs scripts, as far as is known. Where it does not, that is asked again with its time.
+  bool has_scripts() const { return has_scripts_.load(std::memory_order_relaxed); }
+  /// The reply to a script that was sent with its text, or by name to a server that knows no names.
+  void note_script_reply(const Reply& reply);
   Duration operation_timeout() const { return options_.link.operation_timeout; }
   /// The server's time as this process knows it, for scripts whose server may not run TIME.
   std::string own_time() const;
   /// In the child of a fork.
-  void forget_parent() { clock_.forked(); }
+  void forget_parent() {
+    clock_.forked();
+    announcer_.forked();
+    missing_.forked();
+    probing_ = false;
+  }
+  /// Another server took over: it may offer what the former did not.
+  void forget_server();
 
   Answer run(std::string_view operation, const Request& request, Purpose purpose);
+  /// The same, and behind it the announcement of what it changes, whose reply is taken away.
+  Answer run(std::string_view operation, Request& request, Purpose purpose, const Changes& changes);
   /// Null as script: a plain command, which may be run twice; its words are `keys`.
   struct Call {
     const Script* script;
@@ -52,6 +78,7 @@ class ServerCommands {
   /// Runs calls of scripts; those that the server has not seen yet once more, with their text, and the plain commands
   /// after them once more, too.
   Answer run_calls(std::string_view operation, std::span<const Call> calls, Purpose purpose);
+  Answer run_calls(std::string_view operation, std::vector<Call>& calls, Purpose purpose, const Changes& changes);
   /// As run_calls sends it first.
   void add(Request& request, const Call& call) const { add(request, call, sends_whole_scripts()); }
   /// The user may not call scripts by name: they are sent with their texts.
@@ -68,11 +95,26 @@ class ServerCommands {
  private:
   static void add(Request& request, const Call& call, bool whole);
   void know_time();
+  void learn_time(const Answer& answer, TimePoint asked);
+  bool find_what_ends_connections();
+  bool ends_connection(const Request& request, bool& known);
+  void ask_again_what_ended_connections();
+  void note_announced(Answer& answer, const Changes& changes);
+  void take_announced(Answer& answer);
+  void find_whether_publish_ends(const Changes& changes);
 
   const Options options_;
   const KeySpace keys_;
   Link link_;
   ServerClock clock_;
+  Announcer announcer_;
+  MissingCommands missing_;
+  std::atomic<bool> has_scripts_{true};
+  std::atomic<bool> has_time_{true};  ///< false: to ask for it ends the connection
+  std::atomic<int> lost_announcing_{0};
+  std::atomic<bool> probing_{false};  ///< a thread finds out what ends connections
+  std::atomic<TimePoint> probe_next_{TimePoint{}}, ask_again_{TimePoint{}};
+  std::atomic<int> lost_asking_{0};  ///< how often in a row the connection ended instead of an answer
   std::atomic<bool> whole_scripts_{false};
 };
 

@@ -15,9 +15,6 @@ namespace detail {
 
 namespace {
 
-/// Longer than any load that is running.
-constexpr std::chrono::hours kMadeVersionLife{1};
-
 /// Versions that one command reads, each with its copy: longer commands hold up everybody else at the server.
 constexpr std::size_t kMostKept = 128;
 
@@ -51,6 +48,7 @@ bool VersionStore::need(std::span<const std::string> dependencies, Duration life
 
 bool VersionStore::need(std::span<const Needed> needed, Versions& versions, std::optional<VersionClock>* clock) {
   if (needed.empty()) return true;
+  if (!commands_.has_scripts()) return need_by_commands(needed, versions, clock);
   std::vector<ServerCommands::Call> calls;
   for (const auto& [name, life] : needed) calls.push_back(need_call(name, life));
   // Behind the versions: it lists each raise that they have seen.
@@ -59,6 +57,7 @@ bool VersionStore::need(std::span<const Needed> needed, Versions& versions, std:
   const TimePoint asked = std::chrono::steady_clock::now();
   const Answer answer = commands_.run_calls("version", calls, Purpose::erase);
   if (!answer) return false;
+  if (!commands_.has_scripts()) return need_by_commands(needed, versions, clock);  // as was found out just now
   for (std::size_t i = 0; i < needed.size(); ++i) {
     if (!note_needed(needed[i].dependency, answer.replies[i], mark, versions, asked, needed[i].life)) return false;
   }
@@ -167,6 +166,7 @@ void VersionStore::forget_parent() {
 }
 
 Done VersionStore::raise(std::string_view dependency, bool hard) {
+  if (!commands_.has_scripts()) return raise_by_commands(dependency, hard);
   const std::vector<std::string> keys = keys_of(dependency);
   const std::vector<std::string_view> key_words(keys.begin(), keys.end());
   const std::string life = std::to_string(std::chrono::milliseconds(kMadeVersionLife).count());
@@ -179,11 +179,16 @@ Done VersionStore::raise(std::string_view dependency, bool hard) {
     notices_->add(token);
     Request request;
     add_call(request, kRaiseVersion, whole, key_words, arguments);
-    request.add({"SET", keys_.notice(token, dependency), "", "PX", "1000"});
-    const Answer answer = commands_.run("invalidate", request, Purpose::erase);
+    const std::string notice = keys_.notice(token, dependency);
+    request.add({"SET", notice, "", "PX", "1000"});
+    Changes changes = commands_.changes();
+    changes.add_key([&] { return notice; });
+    const Answer answer = commands_.run("invalidate", request, Purpose::erase, changes);
     memory_->forget(dependency);
     if (!answer) return ServerCommands::to_done(answer);
     if (!whole && ServerCommands::wants_text(answer.replies[0])) continue;
+    if (answer.replies[0].is(Reply::Kind::error)) commands_.note_script_reply(answer.replies[0]);
+    if (!commands_.has_scripts()) return raise_by_commands(dependency, hard);
     for (const Reply& reply : answer.replies) {
       if (reply.is(Reply::Kind::error)) return commands_.refused("invalidate", reply);
     }

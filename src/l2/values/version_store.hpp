@@ -1,4 +1,5 @@
 #pragma once
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -89,8 +90,14 @@ class VersionStore {
  private:
   /// Those of a script over a version.
   std::vector<std::string> keys_of(std::string_view dependency) const;
+  // Where the server runs no scripts: see version_commands.cpp.
+  bool need_by_commands(std::span<const Needed> needed, Versions& versions, std::optional<VersionClock>* clock);
+  Done raise_by_commands(std::string_view dependency, bool hard);
   /// With `clock`: reads that too, after the versions.
   bool need(std::span<const Needed> needed, Versions& versions, std::optional<VersionClock>* clock);
+
+  /// Of a version that is made when it is raised: longer than any load that is running.
+  static constexpr std::chrono::hours kMadeVersionLife{1};
 
   ServerCommands& commands_;
   const KeySpace& keys_;
