@@ -38,7 +38,7 @@ MasterFinder::Options sentinels_at(std::initializer_list<std::uint16_t> ports) {
 Finding find_by(MasterFinder& finder, Duration limit = 2s) {
   Finding found;
   const auto begun = SteadyTime::now();
-  found.address = finder.find(begun + limit, found.error);
+  if (auto master = finder.find(finder.first(), begun + limit, found.error)) found.address = master->address;
   found.took = SteadyTime::now() - begun;
   return found;
 }
@@ -114,9 +114,18 @@ TEST(MasterFinder, AsksAnotherFirstWhenWhatItFoundWasWrong) {
   ScriptedSentinel late(ScriptedSentinel::address("10.0.0.1", "1")), knows(ScriptedSentinel::address("10.0.0.2", "2"));
   MasterFinder finder(sentinels_at({late.port(), knows.port()}));
   EXPECT_EQ(find_by(finder).address->port, 1);
-  finder.found_wrong();
+  finder.found_wrong(0);
   EXPECT_EQ(find_by(finder).address->port, 2);
   EXPECT_EQ(find_by(finder).address->port, 2);
+  finder.found_wrong(0);
+  EXPECT_EQ(finder.first(), 1u) << "it was not asked first";
+  // A search that has been there goes on, whatever others ask first by now.
+  finder.ask_first(0);
+  std::string error;
+  const auto found = finder.find(1, SteadyTime::now() + 2s, error);
+  ASSERT_TRUE(found) << error;
+  EXPECT_EQ(found->address.port, 2);
+  EXPECT_EQ(found->source, 1u);
 }
 
 TEST(MasterFinder, CountsWhatMostSentinelsSay) {

@@ -66,21 +66,22 @@ std::shared_ptr<Link::State::Pooled> Link::State::find_and_connect_once(TimePoin
                                                                         std::string_view& refusal) {
   // After a failover some of those who say where the master is hear of it later than others.
   std::vector<std::string> tried;
+  std::size_t source = options.finder->first();
   for (std::size_t round = 0; round < options.finder->sources(); ++round) {
     const TimePoint now = Clock::now();
     std::string unanswered;
     // Half of the time is for the server itself.
-    const auto address = options.finder->find(now + (deadline - now) / 2, unanswered);
-    if (!address) {
+    const auto found = options.finder->find(source, now + (deadline - now) / 2, unanswered);
+    if (!found) {
       if (tried.empty()) error = unanswered;
       break;
     }
-    const std::string name = endpoint_name(*address);
+    const std::string name = endpoint_name(found->address);
     if (std::ranges::find(tried, name) == tried.end()) {
       tried.push_back(name);
       refusal = {};
-      look_at(*address);
-      if (auto made = connect_to(*address, deadline, error, refusal)) return made;
+      look_at(found->address);
+      if (auto made = connect_to(found->address, deadline, error, refusal)) return made;
       const bool refused = !refusal.empty();
       if (refused && refusal != kNotMaster) return nullptr;
       error =
@@ -88,7 +89,8 @@ std::shared_ptr<Link::State::Pooled> Link::State::find_and_connect_once(TimePoin
                       refused || was_reached() ? "" : " (if it has another address from here, give it in address_map)");
       refusal = {};
     }
-    options.finder->found_wrong();
+    options.finder->found_wrong(found->source);
+    source = found->source + 1;
   }
   return nullptr;
 }

@@ -19,10 +19,17 @@ class ServerFinder {
   virtual ~ServerFinder() = default;
   /// For messages: `master NAME`.
   virtual const std::string& name() const = 0;
-  /// Nothing when it did not come out by `deadline`; `error` says why.
-  virtual std::optional<Address> find(TimePoint deadline, std::string& error) = 0;
-  /// What was found is not there, or is no master: whoever said so may know less than others, who are asked next.
-  virtual void found_wrong() noexcept = 0;
+  struct Found {
+    Address address = {};
+    std::size_t source = 0;  ///< who said so
+  };
+  /// Asks the sources in turn, beginning with `source`, until one knows. Nothing when none did by `deadline`; `error`
+  /// says why.
+  virtual std::optional<Found> find(std::size_t source, TimePoint deadline, std::string& error) = 0;
+  /// What it said is not there, or is no master. It may know less than others, and is no longer asked first.
+  virtual void found_wrong(std::size_t source) noexcept = 0;
+  /// Whom to begin with. Others move it at any time, so a search keeps its own place.
+  virtual std::size_t first() const noexcept = 0;
   /// How many there are to be asked.
   virtual std::size_t sources() const noexcept = 0;
 };

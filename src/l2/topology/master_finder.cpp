@@ -81,18 +81,21 @@ std::optional<HostPort> MasterFinder::named_by_most(TimePoint deadline) const {
   return std::nullopt;
 }
 
-std::optional<Address> MasterFinder::find(TimePoint deadline, std::string& error) {
+void MasterFinder::found_wrong(std::size_t source) noexcept {
+  first_.compare_exchange_strong(source, (source + 1) % count(), std::memory_order_relaxed);
+}
+
+std::optional<ServerFinder::Found> MasterFinder::find(std::size_t source, TimePoint deadline, std::string& error) {
   std::string tried;
-  const std::size_t begin = first();
   for (std::size_t n = 0; n < count(); ++n) {
-    const std::size_t sentinel = (begin + n) % count();
+    const std::size_t sentinel = (source + n) % count();
     const TimePoint now = Clock::now();
     if (now >= deadline) break;
     const bool last = n + 1 == count();
     const SentinelAnswer answer = ask(sentinel, last ? deadline : now + (deadline - now) / 2);
     if (answer.master) {
       if (n != 0) ask_first(sentinel);
-      return reachable(*answer.master);
+      return Found{.address = reachable(*answer.master), .source = sentinel};
     }
     tried += fmt::format("{}{}: {}", tried.empty() ? "" : "; ", name_of(sentinel), answer.why);
   }

@@ -37,16 +37,15 @@ class MasterFinder final : public ServerFinder {
 
   const std::string& name() const override { return name_; }
   /// Each sentinel but the last has half of the time that is left, so one that swallows everything cannot use it up.
-  std::optional<Address> find(TimePoint deadline, std::string& error) override;
+  std::optional<Found> find(std::size_t source, TimePoint deadline, std::string& error) override;
+  void found_wrong(std::size_t source) noexcept override;
+  std::size_t first() const noexcept override { return first_.load(std::memory_order_relaxed); }
   std::size_t sources() const noexcept override { return count(); }
-  void found_wrong() noexcept override { first_.fetch_add(1, std::memory_order_relaxed); }
 
   // For those who listen to a sentinel.
 
   const std::string& master() const { return options_.master; }
   std::size_t count() const { return options_.sentinels.size(); }
-  /// Which one is asked first.
-  std::size_t first() const { return first_.load(std::memory_order_relaxed) % count(); }
   void ask_first(std::size_t sentinel) { first_.store(sentinel, std::memory_order_relaxed); }
   SentinelAnswer ask(std::size_t sentinel, TimePoint deadline) const;
   /// Asks all of them. Nothing when none is named by more than half of those that answer.
@@ -58,7 +57,7 @@ class MasterFinder final : public ServerFinder {
  private:
   const Options options_;
   const std::string name_;
-  std::atomic<std::size_t> first_{0};
+  std::atomic<std::size_t> first_{0};  ///< which sentinel
 };
 
 }  // namespace detail
