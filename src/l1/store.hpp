@@ -127,7 +127,11 @@ class Store {
   /// Before each request of a load; with `keep` its answer is to be kept, and what was changed until now does not count
   /// against it.
   void rearm(Flight& flight, bool keep);
-  /// The last of these before its loader runs. Later changes keep callers from joining.
+  /// Before the request that takes its claim, and by which the server shows whether the claim stands: what was changed
+  /// until now is in nobody's way.
+  void begin_claim(Flight& flight);
+  /// Its loader is about to run. What was changed since the claim was taken, and is changed later, keeps callers from
+  /// joining: case 13 of flight.hpp.
   void begin_loading(Flight& flight);
   /// The same for a load without a claim, unless another one of the key runs, which no caller may join: that one is
   /// returned, to be waited for. So there is one at a time, and callers who come in between share the next.
@@ -146,8 +150,8 @@ class Store {
   /// Ends a write. What stood there goes; `node` (null: it is not known to stand at L2) takes its place if it is sure
   /// to be what others see: of writes to one key that cross, that is the one that was sent last.
   void end_write(Flight& flight, NodeRef node, SendOrder order, TimePoint now);
-  /// Another process changed the key.
-  void revoke(const KeyView& key);
+  /// Another process changed the key, or `leads` has taken its lease, which revokes the others: case 11 of flight.hpp.
+  void revoke(const KeyView& key, const Flight* leads = nullptr);
 
   Contents contents(TimePoint now);
   void clear_counts();

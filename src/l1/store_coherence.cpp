@@ -50,11 +50,13 @@ void Store::drop(std::uint64_t sequence, Goes goes) {
   }
 }
 
-void Store::revoke(const KeyView& key) {
+void Store::revoke(const KeyView& key, const Flight* leads) {
   Shard& home = shard(key.hash);
   Unlinked dead(home);
   const SpinGuard lock(home.lock);
-  home.mark_flights(key, &Flight::State::revoked);
+  home.flights.each(key, [&](const std::shared_ptr<Flight>& flight) {
+    if (flight.get() != leads) flight->state.revoked = true;
+  });
   // By name: L2, too, knows only one of two long keys that have one name.
   while (Node* held = home.find(key, [](const Node& node) { return node.shared; })) home.remove(held, dead);
 }

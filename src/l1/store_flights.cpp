@@ -27,7 +27,8 @@ bool joinable(const Flight& flight, const Flight& mine, std::uint64_t store_clea
   const bool without_claim = state.unclaimed || (state.revoked && !flight.leased.load(std::memory_order_acquire));
   // Case 9: its value may name a tag whose invalidation was not reported.
   const bool unreported = flight.names_tags && (mine.closes_at_load || state.epoch_at_load != fill_epoch);
-  const bool closed = state.closed || (state.loading && (without_claim || flight.closes_at_load || unreported));
+  const bool lapsed = flight.lapsed.load(std::memory_order_relaxed);
+  const bool closed = state.closed || lapsed || (state.loading && (without_claim || flight.closes_at_load || unreported));
   return flight.kind == FlightKind::load && !closed && !state.superseded && flight.type->same(*mine.type) &&
          flight.identity == mine.identity && flight.name == mine.name && flight.full == mine.full &&
          !is_invalidated(flight, store_cleared) && carries_all_of(mine, &flight.tags);
@@ -88,11 +89,16 @@ void Store::rearm(Flight& flight, bool keep) {
   flight.state.fill_epoch = keep ? fill_epoch_.current() : FillEpoch::kNever;
 }
 
+void Store::begin_claim(Flight& flight) {
+  Shard& home = shard(flight.hash);
+  const SpinGuard lock(home.lock);
+  if (!flight.state.loading) flight.state.revoked = false;  // else case 10 of flight.hpp
+}
+
 void Store::begin_loading(Flight& flight) {
   Shard& home = shard(flight.hash);
   const SpinGuard lock(home.lock);
   if (flight.state.loading) return;  // case 10 of flight.hpp: since the value was read that its loader is shown
-  flight.state.revoked = false;
   flight.state.loading = true;
   flight.state.epoch_at_load = fill_epoch_.current();
 }

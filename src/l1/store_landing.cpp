@@ -1,12 +1,24 @@
 /// How flights end: which of them are stored.
 #include "l1/store.hpp"
 
+#include "entry/integer_type.hpp"
 #include "l1/hit.hpp"
 #include "l1/unlinked.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
+
+namespace {
+
+/// Only in this process: where L2 has the entry, too, that says what is to become of it.
+bool is_for_others(const Node& held, const Flight& flight) {
+  const bool its = (!held.identity || held.identity == flight.identity) &&
+                   (held.type->serves(*flight.type) || serves_as_integer(held, *flight.type));
+  return !its && !held.shared && !flight.forced;
+}
+
+}  // namespace
 
 Store::Published Store::land(Flight& flight, Landing landing, TimePoint now) {
   std::shared_ptr<Flight> detached;
@@ -16,6 +28,7 @@ Store::Published Store::land(Flight& flight, Landing landing, TimePoint now) {
   detached = home.flights.remove(flight);
   if (flight.state.fenced || flight.sequence < home.cleared) return Published::fenced;  // case 1 of flight.hpp
   Node* held = home.find(flight.key());
+  if (landing.remove && held && is_for_others(*held, flight)) landing.remove = false;
   const bool brings = (landing.replace_by && !landing.found) || landing.remove;
   if (brings) home.fence_superseded(flight);
   const bool loaded = brings && flight.kind == FlightKind::load;

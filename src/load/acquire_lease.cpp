@@ -312,7 +312,7 @@ void LeaseCoordinator::Acquisition::claim_plain() {
       load_alone(one.place);
       continue;
     }
-    coordinator_.context_.store.revoke(flight->key());  // case 11 of flight.hpp
+    coordinator_.context_.store.revoke(flight->key(), flight.get());  // case 11 of flight.hpp
     acquired_.owned.add(batch_.items[one.place], flight, std::move(one.claim));
   }
 }

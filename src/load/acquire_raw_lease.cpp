@@ -75,6 +75,7 @@ void LeaseCoordinator::take_raw_claims(const Batch& batch, const LoadSpec& spec,
     if (batch.flights[asked[n]->place]->forced && order == 0) order = std::max<std::uint32_t>((numbered++)->order, 1);
     // Before the request is sent: the coordinator's first invariant.
     hold(*asked[n], takes[n].token);
+    context_.store.begin_claim(*batch.flights[asked[n]->place]);
   }
   const auto taken = l2_store().leases().take_raw(takes, Leases::kLife);
   for (std::size_t n = 0; n < takes.size(); ++n) {

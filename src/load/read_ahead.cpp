@@ -69,7 +69,8 @@ void LeaseCoordinator::Acquisition::note_lease_results(bool answered) {
     ahead_[n].hold.taken(query.taken);
     if (!query.taken) continue;
     // Case 11 of flight.hpp.
-    coordinator_.context_.store.revoke(batch_.flights[places_[n]]->key());
+    const auto& flight = batch_.flights[places_[n]];
+    coordinator_.context_.store.revoke(flight->key(), flight.get());
     // It went in between.
     if (answered) query.found = Found();
   }

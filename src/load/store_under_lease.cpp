@@ -140,7 +140,7 @@ void LeaseCoordinator::request_store(std::size_t i, OwnedLoads& owned, const Loa
   }
   const bool stores = action != EntryAction::leave;
   if (claim.kind == Claim::Kind::raw) {
-    requests.raw.push_back({flight.name, claim.at_server(), action, life, std::move(bytes)});
+    requests.raw.push_back({flight.name, claim.at_server(), action, life, std::move(bytes), claim.displaces});
     requests.of_raw.push_back({i, stores});
   } else if (!claim.displaces || stores) {  // else nothing stands there that is this load's
     requests.entries.push_back({keys.entry(flight.name), claim.at_server(), action, life, std::move(bytes)});

@@ -237,6 +237,8 @@ void LeaseCoordinator::Claims::leave_to_others(Wanted& one, const Done& done, co
 }
 
 void LeaseCoordinator::Claims::ask() {
+  for (const std::size_t n : free_) coordinator_.context_.store.begin_claim(*flight_of(wanted_[n]));
+  for (const std::size_t n : replacing_) coordinator_.context_.store.begin_claim(*flight_of(wanted_[n]));
   const auto done_free =
       free_.empty() ? std::vector<Done>() : l2_store_.leases().take(free_names_, leases_, Leases::kLife);
   for (std::size_t n = 0; n < free_.size(); ++n) results_[free_[n]] = claim_result(done_free[n]);
@@ -254,7 +256,7 @@ void LeaseCoordinator::Claims::hand_out(std::size_t n, Acquired& acquired) {
   const bool of_other_type = results_[n] == ClaimResult::conflict && !joins && ++flight->lease_conflicts >= kConflicts;
   if (results_[n] == ClaimResult::taken) {
     if (takes_place) {
-      coordinator_.context_.store.revoke(flight->key());  // case 11 of flight.hpp
+      coordinator_.context_.store.revoke(flight->key(), flight.get());  // case 11 of flight.hpp
       claim.mark.clear();  // the lease stands for the claim now, and not what it has replaced
     }
     if (ahead) ahead->hold.dropped();  // unless it is the claim's own, another one stands in its place

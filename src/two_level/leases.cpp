@@ -19,8 +19,8 @@ constexpr std::chrono::milliseconds kAgain{100};
 
 void Leases::hold(Records& one) {
   Record& record = one.front();
-  record.due = std::chrono::steady_clock::now() + kRenewal;
-  const TimePoint due = record.due;
+  record.renewed = std::chrono::steady_clock::now();
+  const TimePoint due = record.due = record.renewed + kRenewal;
   {
     const MutexLock lock(mutex_);
     held_.splice(held_.end(), one);
@@ -53,13 +53,18 @@ std::vector<Leases::Record> Leases::due(TimePoint now, TimePoint& next) {
     if (now > record.deserted_after) {
       const auto flight = record.flight.lock();
       if (flight && flight->callers.load(std::memory_order_relaxed) == 0) {
-        // A caller may come while it still stands.
-        if (now < record.due - kRenewal + kLife) next = std::min<TimePoint>(next, now + kRenewal);
+        const TimePoint lapses = record.renewed + kLife;
+        if (now >= lapses) {
+          flight->lapsed.store(true, std::memory_order_relaxed);
+        } else {
+          next = std::min({next, lapses, now + kRenewal});  // a caller may come while it still stands
+        }
         continue;
       }
     }
     if (record.due <= now) {
       due.push_back(record);
+      record.renewed = now;
       record.due = now + kRenewal;
     }
     next = std::min(next, record.due);

@@ -44,6 +44,7 @@ class Leases {
     std::weak_ptr<Flight> flight = {};
     TimePoint deserted_after = TimePoint::max();
     TimePoint due = {};      ///< to be renewed, or to be given back
+    TimePoint renewed = {};  ///< when that was last asked for
     TimePoint expires = {};  ///< of one to be given back: by then the server has forgotten it; max: not known yet
     bool asked = false;      ///< the server is being asked to take it back, which must not happen twice
     /// The server may execute the taking late, also after the giving back, so that is repeated until it expires: kLife

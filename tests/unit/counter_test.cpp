@@ -5,6 +5,7 @@
 
 #include <limits>
 #include <map>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -137,6 +138,26 @@ TEST_F(Counter, NoIncrementOfManyThreadsIsLostOrSeenTwice) {
       drawn[static_cast<std::size_t>(value)] = true;
     }
   }
+}
+
+TEST(ValueOfOthers, StaysWhenALoadOfAnotherTypeBringsNothing) {
+  testing::CleanCache clean;
+  const auto unkept =
+      clean.cache.cached({.prefix = "f", .name = "f"}, [](int) { return 2.5; }).condition([](const double&) {
+        return false;
+      });
+  for (const bool counts : {true, false}) {
+    for (const char* key : {"k", "f:f:1"}) {
+      ASSERT_TRUE(counts ? bool(clean.cache.increment(key, 5)) : bool(clean.cache.set(key, std::int64_t{5})));
+    }
+    EXPECT_FALSE(clean.cache.get_or_load("k", [] { return std::optional<std::string>(); }));
+    EXPECT_EQ(unkept(1), 2.5);
+    for (const char* key : {"k", "f:f:1"}) EXPECT_EQ(clean.cache.get<std::int64_t>(key), 5) << key;
+    clean.cache.flush_all();
+  }
+  clean.cache.set("f:f:1", 5);
+  EXPECT_EQ(unkept.refresh(1), 2.5);
+  EXPECT_FALSE(clean.cache.exists("f:f:1")) << "a refresh removes it";
 }
 
 TEST(CounterStore, APatternCatchesACounterThatIsCountingOn) {

@@ -19,7 +19,7 @@ namespace {
 
 using testing_support::RandomValues;
 using testing_support::scaled;
-using Kind = KeySpace::Kind;
+using KeyKind = KeySpace::Kind;
 
 const KeySpace kKeys("dsta");
 
@@ -43,7 +43,7 @@ TEST(KeySpace, EveryNameOfAnEntryIsReadBack) {
     const std::string key = kKeys.entry(name);
     ASSERT_TRUE(key.starts_with("dsta:"));
     const auto named = kKeys.parse(key);
-    ASSERT_EQ(named.kind, Kind::entry) << ::testing::PrintToString(name);
+    ASSERT_EQ(named.kind, KeyKind::entry) << ::testing::PrintToString(name);
     ASSERT_EQ(named.name, name);
   }
 }
@@ -72,21 +72,21 @@ TEST(KeySpace, TheNamesInTheServerAreThoseThatOtherVersionsKnow) {
 
 TEST(KeySpace, WhatIsOfTheLibraryIsReadBackAndIsNoEntry) {
   RandomValues random(2);
-  EXPECT_EQ(kKeys.parse(kKeys.epoch()).kind, Kind::epoch);
-  EXPECT_EQ(kKeys.parse(kKeys.clock()).kind, Kind::own);
-  EXPECT_EQ(kKeys.parse(kKeys.copy(kKeys.epoch())).kind, Kind::own);
+  EXPECT_EQ(kKeys.parse(kKeys.epoch()).kind, KeyKind::epoch);
+  EXPECT_EQ(kKeys.parse(kKeys.clock()).kind, KeyKind::own);
+  EXPECT_EQ(kKeys.parse(kKeys.copy(kKeys.epoch())).kind, KeyKind::own);
   for (std::size_t left = scaled(20'000); left != 0; --left) {
     const std::string name = tricky_name(random), mine = token(random);
     const std::string version = kKeys.version(name), notice = kKeys.notice(mine, name);
-    ASSERT_EQ(kKeys.parse(version).kind, Kind::version);
+    ASSERT_EQ(kKeys.parse(version).kind, KeyKind::version);
     ASSERT_EQ(kKeys.parse(version).name, name);
-    ASSERT_EQ(kKeys.parse(notice).kind, Kind::notice);
+    ASSERT_EQ(kKeys.parse(notice).kind, KeyKind::notice);
     ASSERT_EQ(kKeys.parse(notice).name, name);
     ASSERT_EQ(kKeys.parse(notice).token, mine);
-    ASSERT_EQ(kKeys.parse(kKeys.refresh_lease(name, 17)).kind, Kind::own);
-    ASSERT_EQ(kKeys.parse(kKeys.order(name)).kind, Kind::own);
-    ASSERT_EQ(kKeys.parse(kKeys.copy(version)).kind, Kind::own);
-    ASSERT_EQ(kKeys.parse(kKeys.raw_lease(name)).kind, Kind::raw_lease) << ::testing::PrintToString(name);
+    ASSERT_EQ(kKeys.parse(kKeys.refresh_lease(name, 17)).kind, KeyKind::own);
+    ASSERT_EQ(kKeys.parse(kKeys.order(name)).kind, KeyKind::own);
+    ASSERT_EQ(kKeys.parse(kKeys.copy(version)).kind, KeyKind::own);
+    ASSERT_EQ(kKeys.parse(kKeys.raw_lease(name)).kind, KeyKind::raw_lease) << ::testing::PrintToString(name);
     ASSERT_EQ(kKeys.parse(kKeys.raw_lease(name)).name, name);
   }
 }
@@ -131,16 +131,16 @@ TEST(KeySpace, WhatAScriptTouchesIsOnOneSlotWithoutBraces) {
 
 TEST(KeySpace, WhatStandsUnderAnotherSpaceIsForeign) {
   for (const std::string_view key : {"", "dsta", "dst:k", "dsta2:k", "Dsta:k", "x:dsta:k", "dsta\x01:k"}) {
-    EXPECT_EQ(kKeys.parse(key).kind, Kind::foreign) << key;
+    EXPECT_EQ(kKeys.parse(key).kind, KeyKind::foreign) << key;
   }
-  EXPECT_EQ(kKeys.parse(KeySpace("dsta2").epoch()).kind, Kind::foreign);
+  EXPECT_EQ(kKeys.parse(KeySpace("dsta2").epoch()).kind, KeyKind::foreign);
 }
 
 TEST(KeySpace, WhatALaterVersionAddsIsNeitherEntryNorKnown) {
   for (const std::string_view rest :
        {"\x01", "\x01probe:1", "\x01n:without-a-second-colon", "\x01vv", "\x01zzz", "\x01raw:{", "\x01raw:{}",
         "\x01raw:{other:k}", "\x01raw:{dsta:k", "\x01raw:dsta:k"}) {
-    EXPECT_EQ(kKeys.parse("dsta:" + std::string(rest)).kind, Kind::own) << rest;
+    EXPECT_EQ(kKeys.parse("dsta:" + std::string(rest)).kind, KeyKind::own) << rest;
   }
 }
 

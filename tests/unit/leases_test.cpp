@@ -273,9 +273,11 @@ TEST_F(DesertedLease, IsRenewedOnlyForAsLongAsALoadMayTake) {
   TimePoint next = TimePoint::max();
   leases->due(limit + 2s, next);
   EXPECT_LT(next, limit + Leases::kLife + 1s) << "somebody may come while it stands";
+  EXPECT_FALSE(flight->lapsed);
   next = TimePoint::max();
   leases->due(limit + 4s, next);
   EXPECT_EQ(next, TimePoint::max()) << "and is asked for no more";
+  EXPECT_TRUE(flight->lapsed) << "nobody waits for a loader that may hang";
 }
 
 TEST_F(DesertedLease, IsRenewedBeyondThatWhereSomebodyWaits) {

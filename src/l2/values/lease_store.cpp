@@ -212,6 +212,7 @@ std::vector<Done> LeaseStore::replace_raw(std::span<const RawReplace> replaces) 
                      {keys_.entry(replace.name), keys_.raw_lease(replace.name)},
                      {kActions[static_cast<int>(replace.action)], hexadecimal(replace.claim.generation),
                       std::to_string(replace.claim.order), life_or_zero(replace.life), replace.bytes, kRawLeaseLife}});
+    if (replace.exactly) calls.back().arguments.emplace_back("exactly");
   }
   return run_replaces(replaces, calls);
 }

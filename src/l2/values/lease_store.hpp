@@ -68,6 +68,9 @@ class LeaseStore {
     EntryAction action = EntryAction::set;
     Duration life{};
     std::string bytes = {};
+    /// Stored only while there is what was there before the load. Else also after that has run out: a value of the
+    /// load's own, which nobody but loads like it writes.
+    bool exactly = false;
   };
   std::vector<Done> replace_raw(std::span<const RawReplace> replaces);
   /// Gives a lease back by whatever the user may run, where EntryAction::leave may be refused. False: the server did

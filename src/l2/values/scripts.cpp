@@ -67,7 +67,7 @@ elseif action ~= 'leave' then
 end
 return 1)"};
 
-const Script kRawLease{"c0277eece3970d9cea5f74588cf134ed8ff71def",
+const Script kRawLease{"b92c588c99e9a56f40e7d95e35a9c36d91b77b60",
                        R"(local action, mine, order, life, bytes = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local function print()
   local held = redis.call('GET', KEYS[1])
@@ -117,7 +117,7 @@ end
 local overtaken = tonumber(done) > order
 if action ~= 'leave' then
   local there = print()
-  local expired = there == '-' and tonumber(past) and tonumber(past) > 0 and now() >= tonumber(past)
+  local expired = not ARGV[7] and there == '-' and tonumber(past) and tonumber(past) > 0 and now() >= tonumber(past)
   if there ~= seen and not expired then
     redis.call('UNLINK', KEYS[2])
     return 0
