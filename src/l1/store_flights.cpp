@@ -28,7 +28,8 @@ bool joinable(const Flight& flight, const Flight& mine, std::uint64_t store_clea
   // Case 9: its value may name a tag whose invalidation was not reported.
   const bool unreported = flight.names_tags && (mine.closes_at_load || state.epoch_at_load != fill_epoch);
   const bool lapsed = flight.lapsed.load(std::memory_order_relaxed);
-  const bool closed = state.closed || lapsed || (state.loading && (without_claim || flight.closes_at_load || unreported));
+  const bool closed =
+      state.closed || lapsed || (state.loading && (without_claim || flight.closes_at_load || unreported));
   return flight.kind == FlightKind::load && !closed && !state.superseded && flight.type->same(*mine.type) &&
          flight.identity == mine.identity && flight.name == mine.name && flight.full == mine.full &&
          !is_invalidated(flight, store_cleared) && carries_all_of(mine, &flight.tags);
