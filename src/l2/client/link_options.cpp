@@ -14,6 +14,7 @@ namespace {
 /// One connection carries more than several: requests of many callers share its system calls. With two processors it
 /// measured 1.5 times two connections' throughput at 8 threads and twice at 64.
 constexpr std::size_t kConnections = 1;
+constexpr std::size_t kLargeConnections = 4;
 
 }  // namespace
 
@@ -24,6 +25,7 @@ LinkOptions link_options(const Endpoint& endpoint, const ManagerOptions& options
   link.password = endpoint.password;
   link.database = static_cast<unsigned>(endpoint.database);
   link.connections = std::min(kConnections, options.pool.max_connections);
+  link.large_connections = std::min(kLargeConnections, options.pool.max_connections - link.connections);
   link.connect_timeout = options.pool.connect_timeout.value_or(link.connect_timeout);
   link.operation_timeout = options.pool.socket_timeout.value_or(link.operation_timeout);
   link.retry = options.pool.retry_on_timeout;

@@ -88,21 +88,44 @@ std::vector<Done> outcomes(ServerCommands& commands, const Answer& answer, std::
 
 }  // namespace
 
-/// `calls` are those of `replaces`, of entries or of raw values.
+/// `calls` are those of `replaces`, of entries or of raw values. What is large travels apart: a store by a script need not
+/// be in order with other requests, since it counts only while its lease stands.
 template <class Replaces>
 std::vector<Done> LeaseStore::run_replaces(const Replaces& replaces, std::vector<ServerCommands::Call>& calls) {
+  std::vector<Done> done(calls.size());
+  std::vector<std::size_t> small, large;
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    const bool stores = replaces[i].action == EntryAction::set;
+    if (stores) commands_.large_keys().note(calls[i].keys[0], replaces[i].bytes.size());
+    (stores && replaces[i].bytes.size() >= kLargeValue ? large : small).push_back(i);
+  }
+  run_replaces(replaces, calls, small, Lane::shared, done);
+  run_replaces(replaces, calls, large, Lane::large, done);
+  return done;
+}
+
+/// Those at `places`.
+template <class Replaces>
+void LeaseStore::run_replaces(const Replaces& replaces, std::vector<ServerCommands::Call>& calls,
+                              const std::vector<std::size_t>& places, Lane lane, std::vector<Done>& done) {
+  if (places.empty()) return;
   Changes changes = commands_.changes();
   bool changes_any = false;
-  for (std::size_t i = 0; i < calls.size(); ++i) {
-    if (replaces[i].action != EntryAction::set && replaces[i].action != EntryAction::remove) continue;
-    changes_any = true;
-    changes.add_key([&] { return calls[i].keys[0]; });
+  std::vector<ServerCommands::Call> own;
+  for (const std::size_t i : places) {
+    if (replaces[i].action == EntryAction::set || replaces[i].action == EntryAction::remove) {
+      changes_any = true;
+      changes.add_key([&] { return calls[i].keys[0]; });
+    }
+    own.push_back(std::move(calls[i]));
   }
-  const Answer answer = changes_any ? commands_.run_calls("write", calls, Purpose::write, changes)
-                                    : commands_.run_calls("write", calls, Purpose::write);
-  auto done = outcomes(commands_, answer, calls.size());
-  for (std::size_t i = 0; i < calls.size(); ++i) note_refusal(replaces[i].action, done[i]);
-  return done;
+  const Answer answer = changes_any ? commands_.run_calls("write", own, Purpose::write, changes, lane)
+                                    : commands_.run_calls("write", std::span(own), Purpose::write, lane);
+  const auto outcome = outcomes(commands_, answer, places.size());
+  for (std::size_t n = 0; n < places.size(); ++n) {
+    done[places[n]] = outcome[n];
+    note_refusal(replaces[places[n]].action, outcome[n]);
+  }
 }
 
 std::vector<Done> LeaseStore::replace(std::span<const Replace> replaces) {
