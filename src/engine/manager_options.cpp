@@ -12,19 +12,6 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-namespace {
-
-void say_what_has_no_effect(const ManagerOptions& options) {
-  const std::size_t connections = options.pool.max_connections;
-  if (connections == 1 || connections == PoolOptions{}.max_connections) return;
-  options.log.write(LogLevel::warning,
-                    fmt::format("max_connections={} has no effect: all threads of a manager share one connection, and "
-                                "the invalidation channel has another; leave the option out",
-                                connections));
-}
-
-}  // namespace
-
 ManagerOptions checked(ManagerOptions options) {
   const Endpoint endpoint = apply_url(options);
   const bool has_server = endpoint.transport != Endpoint::Transport::memory;
@@ -51,7 +38,6 @@ ManagerOptions checked(ManagerOptions options) {
   }
   resolve(options.defaults, {});
   refuse_names(options.defaults, "ManagerOptions::defaults", {});
-  if (has_server) say_what_has_no_effect(options);
   return options;
 }
 

@@ -110,6 +110,14 @@ void TwoLevel::connect() {
   coherence_->wait_briefly();
 }
 
+void TwoLevel::write_link_counters(CacheStats& stats) const {
+  const LinkCounters counters = l2_store_->link().counters();
+  stats.master_changes = counters.server_changes;
+  stats.connections = counters.open;
+  stats.large_connections = counters.open_large;
+  stats.connections_made = counters.made;
+}
+
 void TwoLevel::note_failure(std::string_view operation, std::string_view kind) {
   counters_.add_error();
   // The link itself says when the server is lost and found again.

@@ -127,7 +127,7 @@ TEST_F(VersionCommands, ScriptsAreUsedOnceTheyAreAllowed) {
   command({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});  // on a new connection it is asked again
   for (int i = 0; i < 3 && !l2_store->has_scripts(); ++i) need("other" + std::to_string(i));
   EXPECT_TRUE(l2_store->has_scripts());
-  EXPECT_EQ(l2_store->missing().text(), "");
+  EXPECT_EQ(l2_store->missing_text(), "");
 }
 
 }  // namespace

@@ -134,8 +134,10 @@ struct L1Options {
 
 /// The connection to L2.
 struct PoolOptions {
-  /// Has no effect yet: all threads share one connection. The constructor logs a warning for a value other than 1 and
-  /// the default. From 1 to 10000. Default 50.
+  /// The most connections of the manager for reads and writes; the invalidation channel and short-lived probes are not
+  /// counted. One carries all requests of all threads but those of large values (256 KiB and more), which get up to as
+  /// many as there are processors (2 to 8), made when needed and ended when idle. 1: all share one. From 1 to 10000.
+  /// Default 50.
   std::size_t max_connections = 50;
   /// Deadline of a connection attempt: name resolution, connect, TLS, AUTH. Default 1 s. Over 0, at most 24 h.
   OptionalDuration connect_timeout = std::chrono::seconds(1);
