@@ -19,6 +19,9 @@ ManagerOptions checked(ManagerOptions options) {
   if (!options.l1.enabled && !has_server) {
     throw ConfigError("l1.enabled is false and there is no Redis URL: nothing could be stored");
   }
+  if (options.pool.credentials && !(endpoint.user.empty() && endpoint.password.empty())) {
+    throw ConfigError("pool.credentials and the URL both say who to log in as: leave user and password out of the URL");
+  }
   // Not repeated: it may come from a URL.
   if (options.space.find_first_of(":*?[]\\{} \t\r\n") != std::string::npos) {
     throw ConfigError("space must not contain ':', blanks, braces or glob characters");

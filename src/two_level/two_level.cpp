@@ -67,6 +67,7 @@ std::shared_ptr<MasterFinder> TwoLevel::follow_master(const Endpoint& endpoint, 
                                 .master = endpoint.master,
                                 .link = link,
                                 .addresses = AddressMap(given.address_map)};
+  options.link.credentials = nullptr;
   options.link.user = given.username;
   options.link.password = given.password;
   options.link.database = 0;

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -132,7 +133,15 @@ struct L1Options {
   OptionalDuration untracked_ttl = std::chrono::seconds(5);
 };
 
-/// The connection to L2.
+/// Who to log in as at the server.
+struct Credentials {
+  /// Empty: the server's default user.
+  std::string user = {};
+  /// Empty: none. Never logged.
+  std::string password = {};
+};
+
+/// The connections to L2.
 struct PoolOptions {
   /// The most connections of the manager for reads and writes; the invalidation channel and short-lived probes are not
   /// counted. One carries all requests of all threads but those of large values (256 KiB and more), which get up to as
@@ -149,9 +158,15 @@ struct PoolOptions {
   /// A longer value in a reply, or a reply of many values that is longer than this and 64 MiB, is an error, and its
   /// connection is closed. Default 512 MiB. At least 1 KiB.
   std::size_t max_reply_bytes = std::size_t{512} << 20;
+  /// Who to log in as, asked before each connection is made: for passwords and tokens that change while the program
+  /// runs. Called on any thread, by several at once, with no lock held; it must not use the manager. The connection's
+  /// deadline goes on meanwhile. An exception fails the connection attempt; its text is not logged. Default none: as
+  /// the URL says. With a user or password in the URL, too, it is a ConfigError. Not for sentinels.
+  std::function<Credentials()> credentials = {};
 };
 
-/// TLS to L2, for `rediss://` and `valkeys://` URLs. The files are in PEM format.
+/// TLS to L2, for `rediss://` and `valkeys://` URLs. The files are in PEM format. Those that were replaced are read
+/// again before the next connection is made; where the new ones cannot be used, the former are, and a warning says so.
 struct TlsOptions {
   /// Certificates of the trusted authorities. Default none: the system's.
   std::string ca_file = {};

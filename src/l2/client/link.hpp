@@ -9,6 +9,7 @@
 
 #include <dsta/cache/duration.hpp>
 #include <dsta/cache/log.hpp>
+#include <dsta/cache/options.hpp>
 
 #include "l2/client/pending_request.hpp"
 #include "l2/client/server_finder.hpp"
@@ -33,6 +34,8 @@ struct LinkOptions {
   std::function<void()> on_new_server = nullptr;
   std::string user;      ///< empty: the default user
   std::string password;  ///< empty: none. Never in a message.
+  /// In place of the two, if set: asked by each handshake, on its thread. May throw anything.
+  std::function<Credentials()> credentials = nullptr;
   unsigned database = 0;
   std::size_t connections = 1;
   /// How many more there may be for large values: see Lane. 0: those travel with all others.

@@ -30,6 +30,7 @@ LinkOptions link_options(const Endpoint& endpoint, const ManagerOptions& options
   link.address = {.host = endpoint.host, .port = endpoint.port, .socket_path = endpoint.path};
   link.user = endpoint.user;
   link.password = endpoint.password;
+  link.credentials = options.pool.credentials;
   link.database = static_cast<unsigned>(endpoint.database);
   link.connections = std::min(kConnections, options.pool.max_connections);
   link.large_connections = std::min(most_large_connections(), options.pool.max_connections - link.connections);
@@ -39,7 +40,7 @@ LinkOptions link_options(const Endpoint& endpoint, const ManagerOptions& options
   link.limits.bytes = options.pool.max_reply_bytes;
   link.log = options.log;
   if (endpoint.transport == Endpoint::Transport::tls) {
-    link.connect = [tls = std::make_shared<const TlsClient>(options.tls)](const Address& address, TimePoint deadline,
+    link.connect = [tls = std::make_shared<TlsClient>(options.tls, options.log)](const Address& address, TimePoint deadline,
                                                                           std::string& error) {
       return tls->connect(address, deadline, error);
     };
