@@ -21,7 +21,8 @@ using namespace dsta::cache;
 using namespace std::chrono_literals;
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr int kThreads = 8, kKeys = 64;
+constexpr std::size_t kThreads = 8;
+constexpr int kKeys = 64;
 constexpr std::size_t kLarge = std::size_t{40} << 20;
 const EntryOptions kThere{.ttl = 1h, .level = Level::l2};
 
@@ -44,10 +45,10 @@ Round run(CacheManager& cache, Beside beside, const std::string& value, std::chr
   std::vector<std::vector<double>> took(kThreads);
   std::atomic<std::size_t> missed = 0;
   std::vector<std::thread> threads;
-  for (int t = 0; t < kThreads; ++t) {
+  for (std::size_t t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {
       took[t].reserve(1 << 20);
-      for (int i = t; !over; ++i) {
+      for (int i = static_cast<int>(t); !over; ++i) {
         const auto begun = SteadyClock::now();
         if (cache.get<int>("small" + std::to_string(i % kKeys), kThere) != i % kKeys) ++missed;
         took[t].push_back(std::chrono::duration<double, std::micro>(SteadyClock::now() - begun).count());
@@ -71,7 +72,9 @@ Round run(CacheManager& cache, Beside beside, const std::string& value, std::chr
   std::vector<double> all;
   for (const auto& each : took) all.insert(all.end(), each.begin(), each.end());
   std::sort(all.begin(), all.end());
-  const auto at = [&](double part) { return all[static_cast<std::size_t>(part * static_cast<double>(all.size() - 1))]; };
+  const auto at = [&](double part) {
+    return all[static_cast<std::size_t>(part * static_cast<double>(all.size() - 1))];
+  };
   round.p50 = at(0.5), round.p99 = at(0.99), round.p999 = at(0.999), round.most = all.back();
   round.reads = static_cast<double>(all.size()) / time.count();
   round.missed = missed;

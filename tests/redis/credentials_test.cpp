@@ -140,7 +140,8 @@ TEST_F(DynamicCredentials, AreAskedForWithoutALock) {
 }
 
 TEST_F(DynamicCredentials, AndAUserInTheUrlAreAnError) {
-  for (const char* url : {"redis://alice:hunter2@127.0.0.1:1", "redis://:hunter2@127.0.0.1:1", "redis://a:@127.0.0.1:1"}) {
+  for (const char* url :
+       {"redis://alice:hunter2@127.0.0.1:1", "redis://:hunter2@127.0.0.1:1", "redis://a:@127.0.0.1:1"}) {
     ManagerOptions both = over_redis(url, false);
     both.pool.credentials = [] { return Credentials{}; };
     const std::string error = error_of([&] { CacheManager{both}; });

@@ -6,6 +6,8 @@
 
 #include <atomic>
 #include <chrono>
+#include <memory>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -171,6 +173,61 @@ TEST_F(LargeConnections, ThatAreNotToBeHadHoldNothingUp) {
   EXPECT_EQ(cache.get<int>("small", kThere), 1);
   EXPECT_TRUE(check_health(cache).healthy);
   EXPECT_EQ(cache.get_stats().l2_errors, 0u);
+}
+
+TEST_F(LargeConnections, ThatCannotBeMadeInTimeLeaveTimeForTheOthers) {
+  CacheManager cache(over_redis(proxy->url(), false, 2s));
+  ASSERT_EQ(cache.get<int>("small", kThere), 1);
+  const std::string value(kMB, 'v');
+  for (const Fault& fault : {Fault::hang_connect(), Fault::never_answer()}) {
+    proxy->set(fault);
+    const auto begun = SteadyClock::now();
+    EXPECT_TRUE(cache.set("large", value, kThere));
+    EXPECT_LT(SteadyClock::now() - begun, 2200ms);
+    EXPECT_EQ(cache.get("large", kThere), value);
+    EXPECT_EQ(cache.get<int>("small", kThere), 1);
+    std::this_thread::sleep_for(1100ms);  // until one more is tried
+  }
+  proxy->clear();
+  EXPECT_TRUE(cache.set("large", value, kThere));
+  EXPECT_EQ(cache.get_stats().large_connections, 1u);
+  EXPECT_EQ(cache.get_stats().connections, 2u);
+}
+
+/// Where the server is, as the test says.
+struct FoundServer final : detail::ServerFinder {
+  explicit FoundServer(std::uint16_t port) : port(port) {}
+  const std::string& name() const override { return name_; }
+  std::optional<detail::Address> find(TimePoint, std::string&) override {
+    return detail::Address{.host = "127.0.0.1", .port = port};
+  }
+  void found_wrong() noexcept override {}
+  std::size_t sources() const noexcept override { return 1; }
+  std::atomic<std::uint16_t> port;
+
+ private:
+  const std::string name_ = "master";
+};
+
+TEST_F(LargeConnections, LeaveTheFormerMasterAsAllDo) {
+  const RedisServer next;
+  const auto finder = std::make_shared<FoundServer>(server->port());
+  LinkOptions options = link_options(2);
+  options.finder = finder;
+  Link link(options);
+  const Request where{"CONFIG", "GET", "port"};
+  const auto asked = [&](Lane lane) {
+    const auto answer = link.run(where, Purpose::read, lane);
+    return answer ? answer.replies[0].elements.at(1).text : std::string("(fault)");
+  };
+  for (const Lane lane : {Lane::shared, Lane::large}) EXPECT_EQ(asked(lane), std::to_string(server->port()));
+  finder->port = next.port();
+  link.server_moved("the test says so");
+  EXPECT_EQ(link.counters().open, 0u);
+  for (const Lane lane : {Lane::shared, Lane::large, Lane::large_read})
+    EXPECT_EQ(asked(lane), std::to_string(next.port()));
+  EXPECT_EQ(link.counters().open_large, 1u);
+  EXPECT_EQ(link.counters().server_changes, 1u);
 }
 
 TEST_F(LargeConnections, WithoutRenameAllTravelTogether) {

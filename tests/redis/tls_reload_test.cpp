@@ -32,11 +32,11 @@ struct ReplacedCertificates : ::testing::Test {
     put_file(certificates->certificate("ca"), trusted());
     put_file(certificates->certificate("client"), shown());
     put_file(certificates->key("client"), shown_key());
-    server = std::make_unique<RedisServer>(
-        RedisOptions{.tls = RedisTls{.certificate = certificates->certificate("server"),
-                                     .key = certificates->key("server"),
-                                     .authority = certificates->certificate("ca"),
-                                     .ask_clients = true}});
+    server =
+        std::make_unique<RedisServer>(RedisOptions{.tls = RedisTls{.certificate = certificates->certificate("server"),
+                                                                   .key = certificates->key("server"),
+                                                                   .authority = certificates->certificate("ca"),
+                                                                   .ask_clients = true}});
   }
   /// As a tool does that replaces one: under its name there is the old one or the new one.
   static void put_file(const std::string& from, const std::string& to) {

@@ -95,9 +95,8 @@ TEST_F(Statistics, AreOneJsonObjectWithEveryFieldByItsName) {
   ASSERT_TRUE(json.is_object());
   EXPECT_EQ(json.size(), 34u);
   EXPECT_EQ(json.at("coherence"), "off") << "of the server, too";
-  for (const char* of_the_server :
-       {"l2_hits", "l2_errors", "unknown_writes", "l1_suspensions", "pending_invalidations", "master_changes",
-        "connections", "large_connections", "connections_made"}) {
+  for (const char* of_the_server : {"l2_hits", "l2_errors", "unknown_writes", "l1_suspensions", "pending_invalidations",
+                                    "master_changes", "connections", "large_connections", "connections_made"}) {
     EXPECT_EQ(json.at(of_the_server), 0u) << of_the_server;
   }
   EXPECT_EQ(json.at("server"), "");

@@ -44,8 +44,7 @@ Step IncomingReplies::read(Stream& stream, TimePoint deadline, bool alone, bool&
 }
 
 bool IncomingReplies::parse(std::string_view& why) {
-  const bool sound =
-      parse_replies({buffer_.data() + begin_, end_ - begin_}, guard_, parser_, replies_, begin_, why);
+  const bool sound = parse_replies({buffer_.data() + begin_, end_ - begin_}, guard_, parser_, replies_, begin_, why);
   // Now, since nobody knows when the next reply comes.
   if (buffer_.size() > kKeptBuffer && begin_ == end_) [[unlikely]] {
     begin_ = end_ = 0;

@@ -59,8 +59,8 @@ enum class Purpose : std::uint8_t {
   write,  ///< must not be executed twice; verified
 };
 
-/// Which connections a request may take. A large value holds up whatever stands behind it on its connection, so there are
-/// connections for large values alone. Nothing is known of the order of requests on different connections.
+/// Which connections a request may take. A large value holds up whatever stands behind it on its connection, so there
+/// are connections for large values alone. Nothing is known of the order of requests on different connections.
 enum class Lane : std::uint8_t {
   shared,
   large,       ///< it need not be in order with any other request of this process

@@ -40,8 +40,8 @@ LinkOptions link_options(const Endpoint& endpoint, const ManagerOptions& options
   link.limits.bytes = options.pool.max_reply_bytes;
   link.log = options.log;
   if (endpoint.transport == Endpoint::Transport::tls) {
-    link.connect = [tls = std::make_shared<TlsClient>(options.tls, options.log)](const Address& address, TimePoint deadline,
-                                                                          std::string& error) {
+    link.connect = [tls = std::make_shared<TlsClient>(options.tls, options.log)](
+                       const Address& address, TimePoint deadline, std::string& error) {
       return tls->connect(address, deadline, error);
     };
   }

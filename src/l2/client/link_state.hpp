@@ -81,9 +81,9 @@ struct Link::State {
   struct Pooled : Connection {
     using Connection::Connection;
     std::atomic<bool> served{false};
-    std::uint64_t server = 0;  ///< ServerPlace::number of the one that it goes to
-    std::atomic<int> users{0};                      ///< of one for large values: requests that have it
-    std::atomic<TimePoint> left_at{TimePoint{}};    ///< and when the last of them ended
+    std::uint64_t server = 0;                     ///< ServerPlace::number of the one that it goes to
+    std::atomic<int> users{0};                    ///< of one for large values: requests that have it
+    std::atomic<TimePoint> left_at{TimePoint{}};  ///< and when the last of them ended
     const TimePoint made = std::chrono::steady_clock::now();
   };
   struct Slot {

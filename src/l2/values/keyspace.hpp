@@ -45,9 +45,7 @@ class KeySpace {
   /// Stands while somebody listens to announcements.
   std::string listener() const { return listener_key(head_); }
   /// A large value on its way, until it takes its key's place. On the same slot.
-  std::string upload(std::string_view token, std::string_view key) const {
-    return beside(kUpload, key).append(token);
-  }
+  std::string upload(std::string_view token, std::string_view key) const { return beside(kUpload, key).append(token); }
   /// Counts the refreshes that were asked for.
   std::string order(std::string_view name) const { return join(kOrder, name); }
   /// Never there: its removal shows whether the server takes writes.

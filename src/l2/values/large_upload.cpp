@@ -47,7 +47,7 @@ void LargeUpload::upload() {
   answer.maybe_executed = false;  // nothing was stored under the entries' keys
   for (std::size_t n = 0; n < places.size(); ++n) {
     Done& done = done_[places[n]];
-    done = !answer                      ? ServerCommands::to_done(answer)
+    done = !answer                     ? ServerCommands::to_done(answer)
            : answer.replies[n].is_ok() ? Done{Done::yes}
                                        : commands_.refused("write", answer.replies[n]);
   }

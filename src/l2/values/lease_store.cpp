@@ -88,8 +88,8 @@ std::vector<Done> outcomes(ServerCommands& commands, const Answer& answer, std::
 
 }  // namespace
 
-/// `calls` are those of `replaces`, of entries or of raw values. What is large travels apart: a store by a script need not
-/// be in order with other requests, since it counts only while its lease stands.
+/// `calls` are those of `replaces`, of entries or of raw values. What is large travels apart: a store by a script need
+/// not be in order with other requests, since it counts only while its lease stands.
 template <class Replaces>
 std::vector<Done> LeaseStore::run_replaces(const Replaces& replaces, std::vector<ServerCommands::Call>& calls) {
   std::vector<Done> done(calls.size());
