@@ -32,8 +32,8 @@ using detail::LinkOptions;
 using detail::Purpose;
 using detail::Request;
 
-const EntryOptions kThere{.ttl = 600s, .level = Level::l2};
-constexpr std::size_t kMB = std::size_t{1} << 20;
+const EntryOptions kAtServer{.ttl = 600s, .level = Level::l2};
+constexpr std::size_t kMebi = std::size_t{1} << 20;
 
 struct LargeConnections : ProxiedServer {
   void SetUp() override {
@@ -41,8 +41,8 @@ struct LargeConnections : ProxiedServer {
     if (!server) return;
     server->command({"CONFIG", "SET", "maxclients", "1000"});
     CacheManager writer(over_redis(server->url(), false, 20s));
-    ASSERT_TRUE(writer.set("big", std::string(8 * kMB, 'b'), kThere));
-    ASSERT_TRUE(writer.set("small", 1, kThere));
+    ASSERT_TRUE(writer.set("big", std::string(8 * kMebi, 'b'), kAtServer));
+    ASSERT_TRUE(writer.set("small", 1, kAtServer));
   }
   /// Without the one that asks.
   static std::uint64_t clients() { return info_number(*server, "clients", "connected_clients:") - 1; }
@@ -60,18 +60,18 @@ struct LargeConnections : ProxiedServer {
 
 TEST_F(LargeConnections, SmallReadsAreNotBehindALargeOne) {
   CacheManager cache(over_redis(proxy->url(), false, 20s));
-  ASSERT_EQ(cache.get("big", kThere)->size(), 8 * kMB);  // now it is known to be large
-  proxy->set(Fault::drip(64 << 10, 20ms).on("MGET"));    // 8 MB in 2.5 s
+  ASSERT_EQ(cache.get("big", kAtServer)->size(), 8 * kMebi);  // now it is known to be large
+  proxy->set(Fault::drip(64 << 10, 20ms).on("MGET"));         // 8 MB in 2.5 s
   std::atomic<bool> over = false;
   std::atomic<int> small = 0;
   std::thread large([&] {
-    EXPECT_EQ(cache.get("big", kThere), std::string(8 * kMB, 'b'));
+    EXPECT_EQ(cache.get("big", kAtServer), std::string(8 * kMebi, 'b'));
     over = true;
   });
   auto longest = SteadyClock::duration::zero();
   while (!over) {
     const auto begun = SteadyClock::now();
-    EXPECT_EQ(cache.get<int>("small", kThere), 1);
+    EXPECT_EQ(cache.get<int>("small", kAtServer), 1);
     longest = std::max(longest, SteadyClock::now() - begun);
     ++small;
   }
@@ -82,33 +82,33 @@ TEST_F(LargeConnections, SmallReadsAreNotBehindALargeOne) {
 
 TEST_F(LargeConnections, SmallReadsAreNotBehindALargeWrite) {
   CacheManager cache(over_redis(proxy->url(), false, 20s));
-  ASSERT_EQ(cache.get<int>("small", kThere), 1);
-  const std::string value(8 * kMB, 'w');
+  ASSERT_EQ(cache.get<int>("small", kAtServer), 1);
+  const std::string value(8 * kMebi, 'w');
   proxy->set(Fault::drip(64 << 10, 20ms, Fault::Way::requests).on("SET"));
   std::atomic<bool> over = false;
   std::atomic<int> small = 0;
   std::thread large([&] {
-    EXPECT_TRUE(cache.set("written", value, kThere));
+    EXPECT_TRUE(cache.set("written", value, kAtServer));
     over = true;
   });
   auto longest = SteadyClock::duration::zero();
   while (!over) {
     const auto begun = SteadyClock::now();
-    EXPECT_EQ(cache.get<int>("small", kThere), 1);
+    EXPECT_EQ(cache.get<int>("small", kAtServer), 1);
     longest = std::max(longest, SteadyClock::now() - begun);
     ++small;
   }
   large.join();
   EXPECT_GT(small, 20);
   EXPECT_LT(longest, 1500ms);
-  EXPECT_EQ(cache.get("written", kThere), value);
+  EXPECT_EQ(cache.get("written", kAtServer), value);
 }
 
 TEST_F(LargeConnections, StoreWhatStaysInL1AndLivesAsLongAsItShould) {
   for (const bool raw : {false, true}) {
     CacheManager cache(over_redis(server->url(), true, 20s));
     ASSERT_TRUE(eventually([&] { return cache.set("k", 1) && cache.lookup<int>("k").source == Source::l1; }));
-    const std::string value(2 * kMB, 'v');
+    const std::string value(2 * kMebi, 'v');
     ASSERT_TRUE(cache.set("large", value, {.ttl = 100s, .raw = raw}));
     const long left = std::stol(server->command({"PTTL", "dsta:large"}));
     EXPECT_GT(left, 90'000);
@@ -134,17 +134,17 @@ TEST_F(LargeConnections, CarryWhatFunctionsReturn) {
   std::atomic<int> loads = 0;
   const auto function = [&](int n) {
     ++loads;
-    return std::string(2 * kMB, static_cast<char>('a' + n));
+    return std::string(2 * kMebi, static_cast<char>('a' + n));
   };
   const auto load = [&](CacheManager& of) { return of.cached({.ttl = 60s, .prefix = "f", .name = "f"}, function); };
   auto here = load(cache), there = load(other);
   for (int i = 0; i < 3; ++i) {
-    EXPECT_EQ(here(1), std::string(2 * kMB, 'b'));
-    EXPECT_EQ(there(1), std::string(2 * kMB, 'b'));
+    EXPECT_EQ(here(1), std::string(2 * kMebi, 'b'));
+    EXPECT_EQ(there(1), std::string(2 * kMebi, 'b'));
   }
   EXPECT_EQ(loads, 1);
   here.invalidate(1);
-  EXPECT_EQ(there(1), std::string(2 * kMB, 'b'));
+  EXPECT_EQ(there(1), std::string(2 * kMebi, 'b'));
   EXPECT_EQ(loads, 2);
   (void)here.refresh(1);
   EXPECT_EQ(loads, 3);
@@ -156,8 +156,8 @@ TEST_F(LargeConnections, AreNotMadeWhereOneIsAllowed) {
   CacheManager cache(std::move(options));
   const std::uint64_t before = clients(), renamed = calls_of(*server, "rename");
   for (int i = 0; i < 3; ++i) {
-    ASSERT_TRUE(cache.set("large", std::string(2 * kMB, 'v'), kThere));
-    ASSERT_TRUE(cache.get("large", kThere));
+    ASSERT_TRUE(cache.set("large", std::string(2 * kMebi, 'v'), kAtServer));
+    ASSERT_TRUE(cache.get("large", kAtServer));
   }
   EXPECT_LE(clients(), before + 1);
   EXPECT_EQ(calls_of(*server, "rename"), renamed);
@@ -165,41 +165,41 @@ TEST_F(LargeConnections, AreNotMadeWhereOneIsAllowed) {
 
 TEST_F(LargeConnections, ThatAreNotToBeHadHoldNothingUp) {
   CacheManager cache(over_redis(server->url(), false, 20s));
-  ASSERT_EQ(cache.get<int>("small", kThere), 1);
+  ASSERT_EQ(cache.get<int>("small", kAtServer), 1);
   server->command({"CONFIG", "SET", "maxclients", std::to_string(clients() + 1)});
-  const std::string value(2 * kMB, 'v');
-  EXPECT_TRUE(cache.set("large", value, kThere));
-  EXPECT_EQ(cache.get("large", kThere), value);
-  EXPECT_EQ(cache.get<int>("small", kThere), 1);
+  const std::string value(2 * kMebi, 'v');
+  EXPECT_TRUE(cache.set("large", value, kAtServer));
+  EXPECT_EQ(cache.get("large", kAtServer), value);
+  EXPECT_EQ(cache.get<int>("small", kAtServer), 1);
   EXPECT_TRUE(check_health(cache).healthy);
   EXPECT_EQ(cache.get_stats().l2_errors, 0u);
 }
 
 TEST_F(LargeConnections, ThatCannotBeMadeInTimeLeaveTimeForTheOthers) {
   CacheManager cache(over_redis(proxy->url(), false, 2s));
-  ASSERT_EQ(cache.get<int>("small", kThere), 1);
-  const std::string value(kMB, 'v');
+  ASSERT_EQ(cache.get<int>("small", kAtServer), 1);
+  const std::string value(kMebi, 'v');
   for (const Fault& fault : {Fault::hang_connect(), Fault::never_answer()}) {
     proxy->set(fault);
     const auto begun = SteadyClock::now();
-    EXPECT_TRUE(cache.set("large", value, kThere));
+    EXPECT_TRUE(cache.set("large", value, kAtServer));
     EXPECT_LT(SteadyClock::now() - begun, 2200ms);
-    EXPECT_EQ(cache.get("large", kThere), value);
-    EXPECT_EQ(cache.get<int>("small", kThere), 1);
+    EXPECT_EQ(cache.get("large", kAtServer), value);
+    EXPECT_EQ(cache.get<int>("small", kAtServer), 1);
     std::this_thread::sleep_for(1100ms);  // until one more is tried
   }
   proxy->clear();
-  EXPECT_TRUE(cache.set("large", value, kThere));
+  EXPECT_TRUE(cache.set("large", value, kAtServer));
   EXPECT_EQ(cache.get_stats().large_connections, 1u);
   EXPECT_EQ(cache.get_stats().connections, 2u);
 }
 
 /// Where the server is, as the test says.
 struct FoundServer final : detail::ServerFinder {
-  explicit FoundServer(std::uint16_t port) : port(port) {}
+  explicit FoundServer(std::uint16_t first) : port(first) {}
   const std::string& name() const override { return name_; }
   std::optional<detail::Address> find(TimePoint, std::string&) override {
-    return detail::Address{.host = "127.0.0.1", .port = port};
+    return detail::Address{.host = "127.0.0.1", .port = port, .socket_path = {}};
   }
   void found_wrong() noexcept override {}
   std::size_t sources() const noexcept override { return 1; }
@@ -234,11 +234,11 @@ TEST_F(LargeConnections, WithoutRenameAllTravelTogether) {
   server->command({"ACL", "SETUSER", "norename", "on", ">pw", "~*", "&*", "+@all", "-rename"});
   ManagerOptions options = over_redis("redis://norename:pw@127.0.0.1:" + std::to_string(server->port()), false, 20s);
   CacheManager cache(std::move(options));
-  const std::string value(2 * kMB, 'v');
-  const auto both = cache.set_many<std::string>({{"large", value}, {"n", "small"}}, kThere);
+  const std::string value(2 * kMebi, 'v');
+  const auto both = cache.set_many<std::string>({{"large", value}, {"n", "small"}}, kAtServer);
   EXPECT_TRUE(both[0]);
   EXPECT_TRUE(both[1]);
-  EXPECT_EQ(cache.get("large", kThere), value);
+  EXPECT_EQ(cache.get("large", kAtServer), value);
   EXPECT_EQ(uploads(), "");
   EXPECT_NE(check_health(cache).warning.find("RENAME"), std::string::npos);
   EXPECT_TRUE(cache.set("large", value, {.ttl = 60s, .raw = true}));
@@ -246,14 +246,14 @@ TEST_F(LargeConnections, WithoutRenameAllTravelTogether) {
 
 TEST_F(LargeConnections, AWriteThatWasGivenUpDoesNotComeBehindARemoval) {
   CacheManager cache(over_redis(proxy->url(), false, 500ms));
-  ASSERT_TRUE(cache.set("written", std::string("older"), kThere));
-  ASSERT_EQ(cache.get<int>("small", kThere), 1);
+  ASSERT_TRUE(cache.set("written", std::string("older"), kAtServer));
+  ASSERT_EQ(cache.get<int>("small", kAtServer), 1);
   proxy->set(Fault::hold(Fault::Way::requests).on("SET"));
-  EXPECT_FALSE(cache.set("written", std::string(2 * kMB, 'w'), kThere));
+  EXPECT_FALSE(cache.set("written", std::string(2 * kMebi, 'w'), kAtServer));
   cache.del("written");
   proxy->clear();  // now the server gets it
   for (int i = 0; i < 20; ++i) {
-    EXPECT_FALSE(cache.get("written", kThere));
+    EXPECT_FALSE(cache.get("written", kAtServer));
     std::this_thread::sleep_for(10ms);
   }
   EXPECT_TRUE(eventually([&] { return uploads().empty(); }, 5s)) << uploads();
@@ -323,8 +323,8 @@ TEST_F(LargeConnections, CloseWithTheManager) {
   const std::uint64_t before = clients();
   {
     CacheManager cache(over_redis(proxy->url(), true, 20s));
-    ASSERT_TRUE(cache.set("large", std::string(2 * kMB, 'v'), kThere));
-    ASSERT_TRUE(cache.get("large", kThere));
+    ASSERT_TRUE(cache.set("large", std::string(2 * kMebi, 'v'), kAtServer));
+    ASSERT_TRUE(cache.get("large", kAtServer));
     EXPECT_GT(clients(), before + 2);
   }
   EXPECT_TRUE(eventually([&] { return clients() <= before; })) << clients() << " " << before;
@@ -333,8 +333,8 @@ TEST_F(LargeConnections, CloseWithTheManager) {
 TEST_F(LargeConnections, AreLostAndMadeAgainWithoutALossOfL1) {
   CacheManager cache(over_redis(server->url(), true, 20s));
   ASSERT_TRUE(eventually([&] { return cache.set("k", 1) && cache.lookup<int>("k").source == Source::l1; }));
-  const std::string value(2 * kMB, 'v');
-  ASSERT_TRUE(cache.set("large", value, kThere));
+  const std::string value(2 * kMebi, 'v');
+  ASSERT_TRUE(cache.set("large", value, kAtServer));
   // All but the one that tracks, the channel, and the one that asks.
   std::istringstream list(server->command({"CLIENT", "LIST", "TYPE", "normal"}));
   int killed = 0;
@@ -344,7 +344,7 @@ TEST_F(LargeConnections, AreLostAndMadeAgainWithoutALossOfL1) {
     ++killed;
   }
   ASSERT_EQ(killed, 1);
-  EXPECT_EQ(cache.get("large", kThere), value);
+  EXPECT_EQ(cache.get("large", kAtServer), value);
   EXPECT_EQ(cache.lookup<int>("k").source, Source::l1);
   EXPECT_EQ(cache.get_stats().l1_suspensions, 0u);
 }

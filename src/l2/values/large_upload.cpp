@@ -27,7 +27,7 @@ void add_set_command(Request& request, std::string_view key, std::string_view by
 }  // namespace
 
 LargeUpload::LargeUpload(ServerCommands& commands, std::span<const EntryPut> puts)
-    : commands_(commands), puts_(puts), uploaded_(puts.size()), done_(puts.size()) {
+    : commands_(commands), puts_(puts), done_(puts.size()) {
   replies_.reserve(puts.size());
   const auto is_large = [](const EntryPut& put) { return put.bytes.size() >= kLargeValue; };
   if (std::ranges::any_of(puts, is_large) && commands_.uploads()) upload();
@@ -37,6 +37,7 @@ void LargeUpload::upload() {
   const Duration life = std::max<Duration>(kLeastLife, 2 * commands_.operation_timeout());
   Request request;
   std::vector<std::size_t> places;
+  uploaded_.resize(puts_.size());
   for (std::size_t i = 0; i < puts_.size(); ++i) {
     if (puts_[i].bytes.size() < kLargeValue) continue;
     uploaded_[i] = commands_.keys().upload(new_nonce(), commands_.keys().entry(puts_[i].name));

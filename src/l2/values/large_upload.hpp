@@ -37,13 +37,13 @@ class LargeUpload {
  private:
   static constexpr std::size_t kNowhere = ~std::size_t{0};
 
-  bool is_renamed(std::size_t i) const { return !uploaded_[i].empty(); }
+  bool is_renamed(std::size_t i) const { return !uploaded_.empty() && !uploaded_[i].empty(); }
   void upload();
   void note_refusal(const Reply& reply);
 
   ServerCommands& commands_;
   const std::span<const EntryPut> puts_;
-  std::vector<std::string> uploaded_;  ///< under which key; empty: not
+  std::vector<std::string> uploaded_;  ///< under which key; empty: not, or none is
   std::vector<std::size_t> replies_;   ///< which reply says what became of it
   std::vector<Done> done_;
   std::vector<std::size_t> refused_;

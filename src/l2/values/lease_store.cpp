@@ -94,37 +94,47 @@ template <class Replaces>
 std::vector<Done> LeaseStore::run_replaces(const Replaces& replaces, std::vector<ServerCommands::Call>& calls) {
   std::vector<Done> done(calls.size());
   std::vector<std::size_t> small, large;
+  const auto is_large = [&](std::size_t i) {
+    return replaces[i].action == EntryAction::set && replaces[i].bytes.size() >= kLargeValue;
+  };
   for (std::size_t i = 0; i < calls.size(); ++i) {
-    const bool stores = replaces[i].action == EntryAction::set;
-    if (stores) commands_.large_keys().note(calls[i].keys[0], replaces[i].bytes.size());
-    (stores && replaces[i].bytes.size() >= kLargeValue ? large : small).push_back(i);
+    if (replaces[i].action == EntryAction::set) commands_.large_keys().note(calls[i].keys[0], replaces[i].bytes.size());
+    if (is_large(i)) large.push_back(i);
+  }
+  if (large.empty() || large.size() == calls.size()) {
+    run_replaces(replaces, calls, {}, large.empty() ? Lane::shared : Lane::large, done);
+    return done;
+  }
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    if (!is_large(i)) small.push_back(i);
   }
   run_replaces(replaces, calls, small, Lane::shared, done);
   run_replaces(replaces, calls, large, Lane::large, done);
   return done;
 }
 
-/// Those at `places`.
+/// Those at `places`; empty: all.
 template <class Replaces>
 void LeaseStore::run_replaces(const Replaces& replaces, std::vector<ServerCommands::Call>& calls,
                               const std::vector<std::size_t>& places, Lane lane, std::vector<Done>& done) {
-  if (places.empty()) return;
+  std::vector<ServerCommands::Call> picked;
+  for (const std::size_t i : places) picked.push_back(std::move(calls[i]));
+  std::vector<ServerCommands::Call>& own = places.empty() ? calls : picked;
+  const auto place = [&](std::size_t n) { return places.empty() ? n : places[n]; };
   Changes changes = commands_.changes();
   bool changes_any = false;
-  std::vector<ServerCommands::Call> own;
-  for (const std::size_t i : places) {
-    if (replaces[i].action == EntryAction::set || replaces[i].action == EntryAction::remove) {
-      changes_any = true;
-      changes.add_key([&] { return calls[i].keys[0]; });
-    }
-    own.push_back(std::move(calls[i]));
+  for (std::size_t n = 0; n < own.size(); ++n) {
+    const EntryAction action = replaces[place(n)].action;
+    if (action != EntryAction::set && action != EntryAction::remove) continue;
+    changes_any = true;
+    changes.add_key([&] { return own[n].keys[0]; });
   }
   const Answer answer = changes_any ? commands_.run_calls("write", own, Purpose::write, changes, lane)
                                     : commands_.run_calls("write", std::span(own), Purpose::write, lane);
-  const auto outcome = outcomes(commands_, answer, places.size());
-  for (std::size_t n = 0; n < places.size(); ++n) {
-    done[places[n]] = outcome[n];
-    note_refusal(replaces[places[n]].action, outcome[n]);
+  const auto outcome = outcomes(commands_, answer, own.size());
+  for (std::size_t n = 0; n < own.size(); ++n) {
+    done[place(n)] = outcome[n];
+    note_refusal(replaces[place(n)].action, outcome[n]);
   }
 }
 
