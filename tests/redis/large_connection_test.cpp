@@ -129,6 +129,18 @@ TEST_F(LargeConnections, StoreWhatStaysInL1AndLivesAsLongAsItShould) {
   }
 }
 
+TEST_F(LargeConnections, DoNotAskForTheServersTimeEachTime) {
+  CacheManager cache(over_redis(server->url(), false, 20s));
+  const std::string value(kMebi, 'v');
+  ASSERT_TRUE(cache.set("large", value, kAtServer));
+  const std::uint64_t asked = calls_of(*server, "time");
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_TRUE(cache.set("large", value, kAtServer));
+    ASSERT_TRUE(cache.get("large", kAtServer));
+  }
+  EXPECT_LE(calls_of(*server, "time"), asked + 1);
+}
+
 TEST_F(LargeConnections, CarryWhatFunctionsReturn) {
   CacheManager cache(over_redis(server->url(), false, 20s)), other(over_redis(server->url(), false, 20s));
   std::atomic<int> loads = 0;
