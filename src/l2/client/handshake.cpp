@@ -28,13 +28,15 @@ std::unique_ptr<Stream> connect_stream(const LinkOptions& options, const Address
 }
 
 namespace {
+constexpr std::string_view kNoCredentials = "the credentials callback threw an exception";
+
 /// Nothing of what it throws is repeated: it may hold what it was about.
 bool ask(const LinkOptions& options, Credentials& credentials, std::string& error) {
   try {
     credentials = options.credentials();
     return true;
   } catch (...) {  // the user's code
-    error = "the credentials callback threw an exception";
+    error = kNoCredentials;
     return false;
   }
 }
@@ -56,7 +58,10 @@ std::optional<Request> handshake_request(const LinkOptions& options, std::string
 bool run_handshake(Connection& connection, const LinkOptions& options, TimePoint deadline, std::string& error,
                    std::string_view& refusal, std::string& run) {
   auto login = handshake_request(options, error);
-  if (!login) return false;
+  if (!login) {
+    refusal = kNoCredentials;
+    return false;
+  }
   Request& request = login->add({"PING"});
   const std::size_t own = request.commands();
   if (options.finder) ServerRole::add_request(request);

@@ -27,8 +27,8 @@ std::unique_ptr<Stream> connect_stream(const LinkOptions& options, const Address
 std::optional<Request> handshake_request(const LinkOptions& options, std::string& error);
 
 /// Runs the handshake and a PING. With a ServerFinder the server must be a master, and `run` is what it says of its
-/// history. False: `refusal` is what the server said, a reason that lives as long as the process; else `error` says
-/// what was wrong.
+/// history. False: `refusal` is what the server said, or that LinkOptions::credentials failed, a reason that lives as
+/// long as the process; else `error` says what was wrong.
 bool run_handshake(Connection& connection, const LinkOptions& options, TimePoint deadline, std::string& error,
                    std::string_view& refusal, std::string& run);
 

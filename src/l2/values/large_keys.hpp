@@ -26,7 +26,7 @@ class LargeKeys {
   bool any() const noexcept { return any_.load(std::memory_order_relaxed); }
   bool know(std::string_view key) const noexcept {
     const std::uint64_t hash = hash_of(key);
-    return places_[hash % kPlaces].load(std::memory_order_relaxed) == hash;
+    return places_[place_of(hash)].load(std::memory_order_relaxed) == hash;
   }
   /// So many bytes stand there.
   void note(std::string_view key, std::size_t bytes) noexcept {
@@ -34,7 +34,7 @@ class LargeKeys {
     if (!large && !any()) [[likely]]
       return;
     std::uint64_t hash = hash_of(key);
-    auto& place = places_[hash % kPlaces];
+    auto& place = places_[place_of(hash)];
     if (large) {
       place.store(hash, std::memory_order_relaxed);
       any_.store(true, std::memory_order_relaxed);
@@ -46,6 +46,8 @@ class LargeKeys {
  private:
   /// Never 0.
   static std::uint64_t hash_of(std::string_view key) noexcept { return hash_bytes(key) | 1; }
+
+  static std::size_t place_of(std::uint64_t hash) noexcept { return (hash >> 1) % kPlaces; }
 
   std::atomic<bool> any_{false};
   std::array<std::atomic<std::uint64_t>, kPlaces> places_{};
