@@ -218,7 +218,13 @@ std::shared_ptr<const TlsClient::Context> TlsClient::context() {
 }
 
 std::unique_ptr<Stream> TlsClient::connect(const Address& address, TimePoint deadline, std::string& error) {
-  const auto context = this->context();
+  std::shared_ptr<const Context> context;
+  try {
+    context = this->context();
+  } catch (const ConfigError& refused) {  // the child of a fork, which has nothing from before
+    error = refused.what();
+    return nullptr;
+  }
   Descriptor socket = connect_socket(address, deadline, error);
   if (!socket) return nullptr;
   Ssl ssl(SSL_new(context->ssl));
