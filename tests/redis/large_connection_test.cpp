@@ -3,6 +3,8 @@
 #include <dsta/cache/manager.hpp>
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -329,6 +331,23 @@ TEST_F(LargeConnections, AReadIsBehindAWriteThatWasGivenUp) {
     const auto later = link.run(Request{"GET", "k"}, Purpose::read, Lane::large_read);
     return later && later.order.connection != shared.order.connection;
   }));
+}
+
+TEST_F(LargeConnections, OfAParentAreNotItsChilds) {
+  CacheManager cache(over_redis(server->url(), false, 20s));
+  const std::string value(2 * kMebi, 'v'), other(2 * kMebi, 'o');
+  ASSERT_TRUE(cache.set("large", value, kAtServer));
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const bool works = cache.set("childs", other, kAtServer) && cache.get("large", kAtServer) == value;
+    ::_exit(works && cache.get_stats().connections_made == 2 ? 0 : 1);
+  }
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(cache.get("large", kAtServer), value);
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(cache.get("childs", kAtServer), other);
+  EXPECT_EQ(cache.get_stats().connections_made, 2u);
 }
 
 TEST_F(LargeConnections, CloseWithTheManager) {
