@@ -1,6 +1,7 @@
 // What a manager is made from, and how options add up.
 #include <dsta/cache.hpp>
 
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,20 @@ int main() {
       .tls = TlsOptions{.ca_file = "/etc/shop/ca.pem"},                  // default: the system's authorities
   };
   // [/server]
+  // [credentials]
+  std::mutex vault;
+  std::string token = "issued at nine";  // replaced by another thread, under the mutex
+  const ManagerOptions rotated{
+      .url = "rediss://cache.example:6380",
+      .pool = PoolOptions{.credentials =
+                              [&] {
+                                const std::lock_guard lock(vault);
+                                return dsta::cache::Credentials{.user = "app", .password = token};
+                              }},
+      .tls = TlsOptions{.cert_file = "/run/shop/tls.crt", .key_file = "/run/shop/tls.key"},  // read when they change
+  };
+  // [/credentials]
+  check(rotated.pool.credentials().password == token, "each connection asks");
   // [sentinel]
   const ManagerOptions group{
       .url = "redis-sentinel://app:p%40ss@sentinel1,sentinel2,sentinel3/mymaster",  // port 26379

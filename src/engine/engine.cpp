@@ -70,7 +70,7 @@ CacheStats Engine::stats() {
     counters_.write_to(stats);
     stats.coherence = levels_.coherence().mode();
     stats.pending_invalidations = levels_.confirmations().pending().size();
-    stats.master_changes = levels_.master_changes();
+    levels_.write_link_counters(stats);
     stats.server = levels_.server();
     stats.topology = levels_.topology();
   }

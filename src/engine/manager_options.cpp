@@ -12,25 +12,15 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-namespace {
-
-void say_what_has_no_effect(const ManagerOptions& options) {
-  const std::size_t connections = options.pool.max_connections;
-  if (connections == 1 || connections == PoolOptions{}.max_connections) return;
-  options.log.write(LogLevel::warning,
-                    fmt::format("max_connections={} has no effect: all threads of a manager share one connection, and "
-                                "the invalidation channel has another; leave the option out",
-                                connections));
-}
-
-}  // namespace
-
 ManagerOptions checked(ManagerOptions options) {
   const Endpoint endpoint = apply_url(options);
   const bool has_server = endpoint.transport != Endpoint::Transport::memory;
   if (!options.clock) options.clock = system_clock();
   if (!options.l1.enabled && !has_server) {
     throw ConfigError("l1.enabled is false and there is no Redis URL: nothing could be stored");
+  }
+  if (options.pool.credentials && !(endpoint.user.empty() && endpoint.password.empty())) {
+    throw ConfigError("pool.credentials and the URL both say who to log in as: leave user and password out of the URL");
   }
   // Not repeated: it may come from a URL.
   if (options.space.find_first_of(":*?[]\\{} \t\r\n") != std::string::npos) {
@@ -51,7 +41,6 @@ ManagerOptions checked(ManagerOptions options) {
   }
   resolve(options.defaults, {});
   refuse_names(options.defaults, "ManagerOptions::defaults", {});
-  if (has_server) say_what_has_no_effect(options);
   return options;
 }
 

@@ -69,11 +69,13 @@ std::string CacheStats::to_json() const {
       R"("negative_hits":{},"rejected":{},"codec_errors":{},"shed":{},"invalidations":{},"evictions":{},)"
       R"("expirations":{},"entries":{},"bytes":{},"l2_hits":{},"l2_errors":{},"unknown_writes":{},)"
       R"("l1_suspensions":{},"pending_invalidations":{},"coherence":"{}","master_changes":{},)"
+      R"("connections":{},"large_connections":{},"connections_made":{},)"
       R"("server":"{}","topology":"{}"}})",
       hits, misses, sets, deletes, total_requests, hit_rate, loads, load_failures, load_seconds, coalesced,
       stale_served, early_refreshes, fenced, negative_hits, rejected, codec_errors, shed, invalidations, evictions,
       expirations, entries, bytes, l2_hits, l2_errors, unknown_writes, l1_suspensions, pending_invalidations,
-      to_string(coherence), master_changes, json_text(server), json_text(topology));
+      to_string(coherence), master_changes, connections, large_connections, connections_made, json_text(server),
+      json_text(topology));
 }
 
 FunctionInfo function_info(const detail::Identity& identity) {

@@ -67,6 +67,7 @@ std::shared_ptr<MasterFinder> TwoLevel::follow_master(const Endpoint& endpoint, 
                                 .master = endpoint.master,
                                 .link = link,
                                 .addresses = AddressMap(given.address_map)};
+  options.link.credentials = nullptr;
   options.link.user = given.username;
   options.link.password = given.password;
   options.link.database = 0;
@@ -108,6 +109,14 @@ void TwoLevel::connect() {
     throw;
   }
   coherence_->wait_briefly();
+}
+
+void TwoLevel::write_link_counters(CacheStats& stats) const {
+  const LinkCounters counters = l2_store_->link().counters();
+  stats.master_changes = counters.server_changes;
+  stats.connections = counters.open;
+  stats.large_connections = counters.open_large;
+  stats.connections_made = counters.made;
 }
 
 void TwoLevel::note_failure(std::string_view operation, std::string_view kind) {

@@ -42,6 +42,7 @@ class TwoLevel {
   bool has_l2() const noexcept { return l2_store_ != nullptr; }
   // Only with an L2.
   L2Store& l2_store() const { return *l2_store_; }
+  void write_link_counters(CacheStats& stats) const;
   Coherence& coherence() const { return *coherence_; }
   const std::shared_ptr<Leases>& leases() const { return lease_renewal_->leases(); }
   Confirmations& confirmations() const { return *confirmations_; }
@@ -49,8 +50,6 @@ class TwoLevel {
   std::string_view topology() const noexcept { return !l2_store_ ? "" : failover_ ? "sentinel" : "single"; }
   /// The server's address, or its socket; empty where none was reached yet, or there is no L2.
   std::string server() const;
-  /// Times that another master was found.
-  std::uint64_t master_changes() const { return l2_store_ ? l2_store_->link().counters().server_changes : 0; }
 
   // By each operation that goes beyond a hit. In the child of a fork this is where threads are made again, and threads
   // that were not to be had are tried for again.

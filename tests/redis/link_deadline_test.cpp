@@ -208,9 +208,9 @@ TEST_F(LinkDeadline, HoldsWhenAllConnectionsAreBusy) {
 }
 
 TEST_F(LinkDeadline, HoldsWhenATlsHandshakeDoesNotEnd) {
-  std::shared_ptr<const TlsClient> tls;
+  std::shared_ptr<TlsClient> tls;
   try {
-    tls = std::make_shared<const TlsClient>(TlsOptions{});
+    tls = std::make_shared<TlsClient>(TlsOptions{});
   } catch (const ConfigError& e) {
     GTEST_SKIP() << e.what();
   }

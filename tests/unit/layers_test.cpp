@@ -93,10 +93,10 @@ TEST_F(Statistics, AreOneJsonObjectWithEveryFieldByItsName) {
   const CacheStats stats = cache.get_stats();
   const auto json = nlohmann::json::parse(stats.to_json());
   ASSERT_TRUE(json.is_object());
-  EXPECT_EQ(json.size(), 31u);
+  EXPECT_EQ(json.size(), 34u);
   EXPECT_EQ(json.at("coherence"), "off") << "of the server, too";
-  for (const char* of_the_server :
-       {"l2_hits", "l2_errors", "unknown_writes", "l1_suspensions", "pending_invalidations", "master_changes"}) {
+  for (const char* of_the_server : {"l2_hits", "l2_errors", "unknown_writes", "l1_suspensions", "pending_invalidations",
+                                    "master_changes", "connections", "large_connections", "connections_made"}) {
     EXPECT_EQ(json.at(of_the_server), 0u) << of_the_server;
   }
   EXPECT_EQ(json.at("server"), "");

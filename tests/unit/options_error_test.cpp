@@ -206,31 +206,5 @@ TEST(FromEnvironment, TakesTheCachesOwnUrlThenRedisUrlThenNone) {
   expect_says(error_of([&] { entries("no-such-scheme://", "memory:"); }), "no-such-scheme");
 }
 
-TEST(OptionsWithoutEffect, MaxConnectionsIsWarnedAboutOnce) {
-  const auto said = [](const std::string& url, std::optional<std::size_t> connections) {
-    ManagerOptions options{.url = url};
-    if (connections) options.pool.max_connections = *connections;
-    auto about_it = std::make_shared<std::atomic<int>>(0);
-    options.log.sink = [about_it](LogLevel level, std::string_view message) {
-      if (message.find("max_connections") == std::string_view::npos) return;
-      EXPECT_EQ(level, LogLevel::warning);
-      EXPECT_NE(message.find("has no effect"), std::string_view::npos) << message;
-      ++*about_it;
-    };
-    const CacheManager cache(options);
-    return about_it->load();
-  };
-  // Nobody listens there: what is said is said before anybody is asked.
-  const std::string nobody = "redis://127.0.0.1:1?connect_timeout=50ms&socket_timeout=50ms";
-  EXPECT_EQ(said(nobody, {}), 0);
-  EXPECT_EQ(said(nobody, 50), 0);
-  EXPECT_EQ(said(nobody, 1), 0) << "one is what is used";
-  EXPECT_EQ(said(nobody, 2), 1);
-  EXPECT_EQ(said(nobody, 10'000), 1);
-  EXPECT_EQ(said(nobody + "&max_connections=16", {}), 1);
-  EXPECT_EQ(said(nobody + "&max_connections=50", 16), 0) << "the URL wins";
-  EXPECT_EQ(said("memory:", 16), 0) << "without a server there are none at all";
-}
-
 }  // namespace
 }  // namespace dsta::cache

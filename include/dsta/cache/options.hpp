@@ -1,5 +1,6 @@
 #pragma once
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -132,10 +133,20 @@ struct L1Options {
   OptionalDuration untracked_ttl = std::chrono::seconds(5);
 };
 
-/// The connection to L2.
+/// Who to log in as at the server.
+struct Credentials {
+  /// Empty: the server's default user.
+  std::string user = {};
+  /// Empty: none. Never logged.
+  std::string password = {};
+};
+
+/// The connections to L2.
 struct PoolOptions {
-  /// Has no effect yet: all threads share one connection. The constructor logs a warning for a value other than 1 and
-  /// the default. From 1 to 10000. Default 50.
+  /// The most connections of the manager for reads and writes; the invalidation channel and short-lived probes are not
+  /// counted. One carries all requests of all threads but those of large values (256 KiB and more), which get up to as
+  /// many as there are processors (2 to 8), made when needed and ended when idle. 1: all share one. From 1 to 10000.
+  /// Default 50.
   std::size_t max_connections = 50;
   /// Deadline of a connection attempt: name resolution, connect, TLS, AUTH. Default 1 s. Over 0, at most 24 h.
   OptionalDuration connect_timeout = std::chrono::seconds(1);
@@ -147,9 +158,15 @@ struct PoolOptions {
   /// A longer value in a reply, or a reply of many values that is longer than this and 64 MiB, is an error, and its
   /// connection is closed. Default 512 MiB. At least 1 KiB.
   std::size_t max_reply_bytes = std::size_t{512} << 20;
+  /// Who to log in as, asked before each connection is made: for passwords and tokens that change while the program
+  /// runs. Called on any thread, by several at once, with no lock held; it must not use the manager. The connection's
+  /// deadline goes on meanwhile. An exception fails the connection attempt; its text is not logged. Default none: as
+  /// the URL says. With a user or password in the URL, too, it is a ConfigError. Not for sentinels.
+  std::function<Credentials()> credentials = {};
 };
 
-/// TLS to L2, for `rediss://` and `valkeys://` URLs. The files are in PEM format.
+/// TLS to L2, for `rediss://` and `valkeys://` URLs. The files are in PEM format. Those that were replaced are read
+/// again before the next connection is made; where the new ones cannot be used, the former are, and a warning says so.
 struct TlsOptions {
   /// Certificates of the trusted authorities. Default none: the system's.
   std::string ca_file = {};

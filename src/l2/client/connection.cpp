@@ -234,6 +234,7 @@ void Connection::write_for_all(const PendingRequest& own, TimePoint deadline) {
     {
       const MutexUnlock unlocked(mutex_);
       sent = send_all(*stream_, sending_, deadline, moved_, fault, why);
+      if (sending_.capacity() > kKeptBuffer) sending_ = std::string();
     }
     if (!sent) end(fault, nullptr, why);
   }
@@ -267,7 +268,6 @@ bool Connection::leave_rest_to_others(const PendingRequest& own) {
 /// All requests in the buffer count as sent then: what is to go out is in sending_.
 void Connection::take_buffer() {
   sending_.clear();
-  if (sending_.capacity() > kKeptBuffer) sending_ = std::string();
   batching_.take(sending_);
   pending_.mark_sent();
 }
@@ -284,6 +284,7 @@ void Connection::write_large(const PendingRequest& own, Bytes bytes, TimePoint d
     sent = send_all(*stream_, sending_, deadline, moved_, fault, why) &&
            send_all(*stream_, bytes.first, deadline, moved_, fault, why) &&
            send_all(*stream_, bytes.second, deadline, moved_, fault, why);
+    if (sending_.capacity() > kKeptBuffer) sending_ = std::string();
   }
   writing_ = false;
   if (!sent) return end(fault, &own, why);

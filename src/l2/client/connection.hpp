@@ -89,6 +89,11 @@ class Connection {
   std::uint64_t moved() const { return moved_.load(std::memory_order_relaxed); }
   /// So many between two looks prove that it works: what a server drips out does not.
   static constexpr std::uint64_t kProgress = std::uint64_t{64} << 10;
+  /// The server may yet execute requests whose callers have left.
+  bool has_abandoned() const {
+    const MutexLock lock(mutex_);
+    return pending_.has_abandoned();
+  }
   /// Open as long as this lives.
   int descriptor() const { return stream_->descriptor(); }
   /// In the child of a fork.

@@ -27,12 +27,29 @@ std::unique_ptr<Stream> connect_stream(const LinkOptions& options, const Address
   return options.connect ? options.connect(address, deadline, error) : connect_plain(address, deadline, error);
 }
 
-Request handshake_request(const LinkOptions& options) {
+namespace {
+constexpr std::string_view kNoCredentials = "the credentials callback threw an exception";
+
+/// Nothing of what it throws is repeated: it may hold what it was about.
+bool ask(const LinkOptions& options, Credentials& credentials, std::string& error) {
+  try {
+    credentials = options.credentials();
+    return true;
+  } catch (...) {  // the user's code
+    error = kNoCredentials;
+    return false;
+  }
+}
+}  // namespace
+
+std::optional<Request> handshake_request(const LinkOptions& options, std::string& error) {
+  Credentials credentials{options.user, options.password};
+  if (options.credentials && !ask(options, credentials, error)) return std::nullopt;
   Request request;
-  if (!options.user.empty()) {
-    request.add({"AUTH", options.user, options.password});
-  } else if (!options.password.empty()) {
-    request.add({"AUTH", options.password});
+  if (!credentials.user.empty()) {
+    request.add({"AUTH", credentials.user, credentials.password});
+  } else if (!credentials.password.empty()) {
+    request.add({"AUTH", credentials.password});
   }
   if (options.database != 0) request.add({"SELECT", std::to_string(options.database)});
   return request;
@@ -40,8 +57,12 @@ Request handshake_request(const LinkOptions& options) {
 
 bool run_handshake(Connection& connection, const LinkOptions& options, TimePoint deadline, std::string& error,
                    std::string_view& refusal, std::string& run) {
-  Request request = handshake_request(options);
-  request.add({"PING"});
+  auto login = handshake_request(options, error);
+  if (!login) {
+    refusal = kNoCredentials;
+    return false;
+  }
+  Request& request = login->add({"PING"});
   const std::size_t own = request.commands();
   if (options.finder) ServerRole::add_request(request);
   PendingRequest pending(request.commands());

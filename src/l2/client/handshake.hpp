@@ -1,5 +1,6 @@
 #pragma once
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,12 +23,12 @@ std::string server_name(const LinkOptions& options);
 std::unique_ptr<Stream> connect_stream(const LinkOptions& options, const Address& address, TimePoint deadline,
                                        std::string& error);
 
-/// What a new connection says first: user, password, database.
-Request handshake_request(const LinkOptions& options);
+/// What a new connection says first: user, password, database. Nothing, and why, where LinkOptions::credentials failed.
+std::optional<Request> handshake_request(const LinkOptions& options, std::string& error);
 
 /// Runs the handshake and a PING. With a ServerFinder the server must be a master, and `run` is what it says of its
-/// history. False: `refusal` is what the server said, a reason that lives as long as the process; else `error` says
-/// what was wrong.
+/// history. False: `refusal` is what the server said, or that LinkOptions::credentials failed, a reason that lives as
+/// long as the process; else `error` says what was wrong.
 bool run_handshake(Connection& connection, const LinkOptions& options, TimePoint deadline, std::string& error,
                    std::string_view& refusal, std::string& run);
 

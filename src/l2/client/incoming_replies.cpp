@@ -22,7 +22,6 @@ void IncomingReplies::make_room() {
   buffer_.keep(begin_, end_);
   end_ -= begin_;
   begin_ = 0;
-  if (end_ == 0 && buffer_.size() > kKeptBuffer) buffer_.release();
   // It grows with what has come, never with what was announced.
   buffer_.grow(std::max(end_ + kReadAtLeast, std::min(2 * end_, end_ + (std::size_t{1} << 20))));
 }
@@ -45,7 +44,13 @@ Step IncomingReplies::read(Stream& stream, TimePoint deadline, bool alone, bool&
 }
 
 bool IncomingReplies::parse(std::string_view& why) {
-  return parse_replies({buffer_.data() + begin_, end_ - begin_}, guard_, parser_, replies_, begin_, why);
+  const bool sound = parse_replies({buffer_.data() + begin_, end_ - begin_}, guard_, parser_, replies_, begin_, why);
+  // Now, since nobody knows when the next reply comes.
+  if (buffer_.size() > kKeptBuffer && begin_ == end_) [[unlikely]] {
+    begin_ = end_ = 0;
+    buffer_.release();
+  }
+  return sound;
 }
 
 }  // namespace detail

@@ -49,6 +49,8 @@ class IncomingReplies {
   bool parse(std::string_view& why);
   /// Parsed, and not given to a request yet.
   std::vector<Reply>& replies() { return replies_; }
+  /// How much it keeps for what comes.
+  std::size_t room() const { return buffer_.size(); }
   /// Bytes have come that are not parsed yet.
   bool has_rest() const { return begin_ != end_; }
 

@@ -96,10 +96,17 @@ bool Link::refuses_writes() const {
 }
 
 LinkCounters Link::counters() const {
-  const State& own = *state_.load(std::memory_order_acquire);
-  return {.attempts = own.attempts_made.load(std::memory_order_relaxed),
-          .server_changes = own.server_changes.load(std::memory_order_relaxed),
-          .breaker_changes = own.breaker_changes.load(std::memory_order_relaxed)};
+  State& own = *state_.load(std::memory_order_acquire);
+  LinkCounters counters{.attempts = own.attempts_made.load(std::memory_order_relaxed),
+                        .server_changes = own.server_changes.load(std::memory_order_relaxed),
+                        .breaker_changes = own.breaker_changes.load(std::memory_order_relaxed),
+                        .made = own.connections_made.load(std::memory_order_relaxed)};
+  if (own.forks != fork_count()) return counters;
+  const MutexLock lock(own.mutex);
+  const auto is_open = [](const State::Slot& slot) { return slot.connection && slot.connection->usable(); };
+  counters.open_large = static_cast<std::uint64_t>(std::ranges::count_if(own.large_slots, is_open));
+  counters.open = counters.open_large + static_cast<std::uint64_t>(std::ranges::count_if(own.slots, is_open));
+  return counters;
 }
 
 ServerPlace Link::server() const {
@@ -118,7 +125,7 @@ Address Link::looked_at() const {
 
 void Link::server_moved(std::string_view why) { state().server_moved(why); }
 
-Answer Link::run(const Request& request, Purpose purpose) {
+Answer Link::run(const Request& request, Purpose purpose, Lane lane) {
   static std::atomic<std::size_t> threads{0};
   thread_local const std::size_t mine = threads++;
   const TimePoint deadline = std::min(by(options_.operation_timeout), TimeBudget::end());
@@ -134,7 +141,9 @@ Answer Link::run(const Request& request, Purpose purpose) {
   }
   for (int attempt = 0; attempt < (options_.retry ? 2 : 1); ++attempt) {
     State::Checkout checkout(own, request);
-    own.check_out(checkout, mine % options_.connections, deadline);
+    if (lane == Lane::shared || !own.check_out_large(checkout, lane, deadline)) [[likely]] {
+      own.check_out(checkout, mine % options_.connections, deadline);
+    }
     if (!checkout.connection) {
       if (attempt == 0) {
         answer.fault = Fault::no_connection;
@@ -158,13 +167,17 @@ Link::Probed Link::probe(const Request& request) { return state().probe(request)
 
 EchoWay& Link::echo_way() { return *state().echo_way; }
 
+void Link::close_idle() { state().close_idle(); }
+
 void Link::close() noexcept { state().close(); }
 
 void Link::close_as_corrupt(std::string_view why) {
   State& own = state();
   const MutexLock lock(own.mutex);
-  for (auto& slot : own.slots) {
-    if (slot.connection) slot.connection->close_as_corrupt(why);
+  for (auto* const all : {&own.slots, &own.large_slots}) {
+    for (auto& slot : *all) {
+      if (slot.connection) slot.connection->close_as_corrupt(why);
+    }
   }
 }
 

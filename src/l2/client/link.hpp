@@ -9,6 +9,7 @@
 
 #include <dsta/cache/duration.hpp>
 #include <dsta/cache/log.hpp>
+#include <dsta/cache/options.hpp>
 
 #include "l2/client/pending_request.hpp"
 #include "l2/client/server_finder.hpp"
@@ -33,8 +34,13 @@ struct LinkOptions {
   std::function<void()> on_new_server = nullptr;
   std::string user;      ///< empty: the default user
   std::string password;  ///< empty: none. Never in a message.
+  /// In place of the two, if set: asked by each handshake, on its thread. May throw anything.
+  std::function<Credentials()> credentials = nullptr;
   unsigned database = 0;
   std::size_t connections = 1;
+  /// How many more there may be for large values: see Lane. 0: those travel with all others.
+  std::size_t large_connections = 0;
+  Duration large_idle = std::chrono::seconds(30);      ///< one of these that nobody used for so long is ended
   Duration connect_timeout = std::chrono::seconds(1);  ///< name, connection, encryption and login together
   Duration operation_timeout = std::chrono::seconds(1);
   bool retry = true;
@@ -51,6 +57,14 @@ enum class Purpose : std::uint8_t {
   read,   ///< may be sent again; what it returns names the key it belongs to
   erase,  ///< may be sent again; verified
   write,  ///< must not be executed twice; verified
+};
+
+/// Which connections a request may take. A large value holds up whatever stands behind it on its connection, so there
+/// are connections for large values alone. Nothing is known of the order of requests on different connections.
+enum class Lane : std::uint8_t {
+  shared,
+  large,       ///< it need not be in order with any other request of this process
+  large_read,  ///< the same, but for requests that were given up: what those change it must not miss
 };
 
 struct Answer {
@@ -70,6 +84,9 @@ struct LinkCounters {
   std::uint64_t attempts = 0;         ///< to connect, by requests and by probes
   std::uint64_t server_changes = 0;   ///< see LinkOptions::on_new_server
   std::uint64_t breaker_changes = 0;  ///< times it began to refuse requests, and times it stopped to
+  std::uint64_t made = 0;             ///< connections that requests were given
+  std::uint64_t open = 0;             ///< of these, how many there are now
+  std::uint64_t open_large = 0;       ///< of those, how many are for large values
 };
 
 /// The link to one server: one or a few shared connections, made when needed, made again when lost. Thread-safe.
@@ -84,6 +101,10 @@ struct LinkCounters {
 ///
 /// A server may answer reads and let writes wait, as while a failover is prepared (CLIENT PAUSE WRITE). Then a breaker
 /// of their own refuses the requests that write, and the reads go on.
+///
+/// Large values have connections of their own (see Lane), made when the others are in use, and ended when idle. Where
+/// none is to be had, the shared one will do: that says nothing of the server. They are nobody's `current()`, and their
+/// end is not reported to `watch()`, since nothing but their requests depends on them.
 ///
 /// Where the server may move (see ServerFinder), each new connection finds it again, and is used only if its server
 /// says that it is a master. When that is another than before, or has lost its memory, the connections to the former
@@ -100,7 +121,9 @@ class Link {
   Link& operator=(const Link&) = delete;
 
   /// One absolute deadline, operation_timeout from now, covers connecting, sending, waiting and one retry.
-  Answer run(const Request& request, Purpose purpose);
+  Answer run(const Request& request, Purpose purpose, Lane lane = Lane::shared);
+  /// Ends connections for large values that were not used for a while. Cheap where there are none.
+  void close_idle();
   /// Ends the connections, and makes no other: requests fail from now on. May wait for a connection that is being made.
   void close() noexcept;
   /// Ends the connections: a read brought what it cannot have asked for.

@@ -68,6 +68,7 @@ bool Link::State::install(Slot& slot, const std::shared_ptr<Pooled>& made) {
   if (std::exchange(installed_server, made->server) != made->server && write_breaker.is_open()) {
     write_breaker.probe_succeeded();  // it was the former server that took no writes
   }
+  connections_made.fetch_add(1, std::memory_order_relaxed);
   made->report_to(watch);
   if (const auto replaced = std::exchange(slot.connection, made)) {
     replaced->close_as_corrupt("it was replaced");

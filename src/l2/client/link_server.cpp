@@ -151,8 +151,10 @@ void Link::State::interrupt_attempts() {
 }
 
 void Link::State::end_connections(std::string_view why) {
-  for (auto& slot : slots) {
-    if (slot.connection) slot.connection->close_as_corrupt(why);
+  for (auto* const all : {&slots, &large_slots}) {
+    for (auto& slot : *all) {
+      if (slot.connection) slot.connection->close_as_corrupt(why);
+    }
   }
   if (write_test) write_test->close_as_corrupt(why);
 }

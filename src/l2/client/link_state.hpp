@@ -61,13 +61,14 @@ struct Link::State {
         endpoint(server_name(given)),
         forks(fork_count()),
         slots(given.connections),
+        large_slots(given.large_connections),
         breaker(given.operation_timeout, {breaker_changes, awaits_success}, "the server is out of reach"),
         write_breaker(given.operation_timeout, {breaker_changes, awaits_write}, {}) {}
 
   const LinkOptions& options;
   const std::string endpoint;  ///< for messages
   const std::uint32_t forks;
-  std::atomic<std::uint64_t> attempts_made{0}, breaker_changes{0}, server_changes{0};
+  std::atomic<std::uint64_t> attempts_made{0}, breaker_changes{0}, server_changes{0}, connections_made{0};
   const std::shared_ptr<EchoWay> echo_way = std::make_shared<EchoWay>([log = options.log, to = endpoint](auto refused) {
     const bool echo = refused == EchoWay::By::echo;
     say(log, LogLevel::warning, "{} offers no {}: replies are checked by {}", to, echo ? "ECHO" : "PING with a word",
@@ -80,7 +81,9 @@ struct Link::State {
   struct Pooled : Connection {
     using Connection::Connection;
     std::atomic<bool> served{false};
-    std::uint64_t server = 0;  ///< ServerPlace::number of the one that it goes to
+    std::uint64_t server = 0;                     ///< ServerPlace::number of the one that it goes to
+    std::atomic<int> users{0};                    ///< of one for large values: requests that have it
+    std::atomic<TimePoint> left_at{TimePoint{}};  ///< and when the last of them ended
     const TimePoint made = std::chrono::steady_clock::now();
   };
   struct Slot {
@@ -99,6 +102,8 @@ struct Link::State {
   class Attempt;
   std::vector<Attempt*> attempts_under_way DSTA_GUARDED_BY(mutex);
   std::vector<Slot> slots DSTA_GUARDED_BY(mutex);
+  std::vector<Slot> large_slots DSTA_GUARDED_BY(mutex);
+  TimePoint next_large DSTA_GUARDED_BY(mutex) = {};  ///< from when on one more may be made
   AttemptLimit attempts DSTA_GUARDED_BY(mutex);
   /// Its reason is that of the last attempt to connect, too.
   LinkBreaker breaker DSTA_GUARDED_BY(mutex);
@@ -122,6 +127,7 @@ struct Link::State {
     Checkout(State& state, const Request& asked) : request(asked), state_(state) {}
     ~Checkout() {
       if (half_open || tests_writes) state_.give_up_half_open(*this);
+      if (large) leave_large();
     }
     Checkout(const Checkout&) = delete;
     Checkout& operator=(const Checkout&) = delete;
@@ -129,9 +135,11 @@ struct Link::State {
     std::shared_ptr<Pooled> connection;  ///< null: none is to be had
     bool half_open = false;              ///< the half-open breaker let this request through
     bool tests_writes = false;           ///< that of writes did
+    bool large = false;                  ///< the connection is one for large values
     std::string_view why;                ///< without a connection
 
    private:
+    void leave_large() const;
     State& state_;
   };
 
@@ -146,6 +154,10 @@ struct Link::State {
   void say_writes_fail(std::string_view why) const;
   void give_up_half_open(const Checkout& checkout);
   std::string_view why_no_time_is_left();
+
+  // link_large.cpp: connections for large values.
+  bool check_out_large(Checkout& checkout, Lane lane, TimePoint deadline);
+  void close_idle();
 
   // link_connect.cpp: making connections, for a request, beforehand, and by itself after the server was away.
   std::shared_ptr<Pooled> connect(TimePoint deadline) noexcept;
@@ -179,6 +191,9 @@ struct Link::State {
   enum class Next : std::uint8_t { use, refuse, wait, connect };
   Next next_for(Checkout& checkout, std::size_t& index, TimePoint deadline) DSTA_REQUIRES(mutex);
   void connect_slot(Checkout& checkout, Slot& slot, TimePoint deadline) DSTA_REQUIRES(mutex);
+  Slot* choose_large(Lane lane) DSTA_REQUIRES(mutex);
+  void connect_large(Slot& slot, TimePoint deadline) DSTA_REQUIRES(mutex);
+  void drop_idle(TimePoint now) DSTA_REQUIRES(mutex);
 };
 
 }  // namespace detail

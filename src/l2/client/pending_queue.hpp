@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <deque>
@@ -50,6 +51,10 @@ class PendingQueue {
   bool is_stuck(TimePoint now);
   /// Its caller leaves: the place stays, and the replies that are still owed to it are dropped when they come.
   void abandon(const PendingRequest& request);
+  /// Replies are owed to callers that have left.
+  bool has_abandoned() const {
+    return std::ranges::any_of(places_, [](const Place& place) { return place.request == nullptr; });
+  }
   /// Completes all of them with Fault::lost, and `whose` with `fault`.
   void fail_all(Fault fault, const PendingRequest* whose);
 

@@ -13,7 +13,9 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/fork_count.hpp"
 #include "base/mutex.hpp"
+#include "l2/net/file_stamps.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -111,16 +113,31 @@ class TlsStream final : public Stream {
 }  // namespace
 
 struct TlsClient::Context {
-  SSL_CTX* ssl = SSL_CTX_new(TLS_client_method());
+  /// Throws ConfigError when a file cannot be used.
+  explicit Context(const TlsOptions& options);
   ~Context() { SSL_CTX_free(ssl); }
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+  SSL_CTX* const ssl = SSL_CTX_new(TLS_client_method());
+
+ private:
+  void load(const TlsOptions& options);
 };
 
-TlsClient::TlsClient(const TlsOptions& options) : options_(options), context_(std::make_unique<Context>()) {
-  SSL_CTX* const ctx = context_->ssl;
-  if (!ctx) throw ConfigError("TLS: OpenSSL could not be set up: " + openssl_error());
-  SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
-  SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-  SSL_CTX_set_verify(ctx, options.verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
+TlsClient::Context::Context(const TlsOptions& options) {
+  if (!ssl) throw ConfigError("TLS: OpenSSL could not be set up: " + openssl_error());
+  try {
+    load(options);
+  } catch (...) {
+    SSL_CTX_free(ssl);
+    throw;
+  }
+}
+
+void TlsClient::Context::load(const TlsOptions& options) {
+  SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION);
+  SSL_CTX_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_verify(ssl, options.verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
   const auto require = [](bool worked, const char* option, const std::string& file) {
     if (!worked) {
       throw ConfigError(
@@ -128,27 +145,89 @@ TlsClient::TlsClient(const TlsOptions& options) : options_(options), context_(st
     }
   };
   if (!options.ca_file.empty()) {
-    require(SSL_CTX_load_verify_locations(ctx, options.ca_file.c_str(), nullptr) == 1, "ca_file", options.ca_file);
+    require(SSL_CTX_load_verify_locations(ssl, options.ca_file.c_str(), nullptr) == 1, "ca_file", options.ca_file);
   } else {
-    SSL_CTX_set_default_verify_paths(ctx);
+    SSL_CTX_set_default_verify_paths(ssl);
   }
   if (options.cert_file.empty() != options.key_file.empty()) {
     throw ConfigError("TLS: cert_file and key_file belong together: give both or neither");
   }
   if (!options.cert_file.empty()) {
-    require(SSL_CTX_use_certificate_chain_file(ctx, options.cert_file.c_str()) == 1, "cert_file", options.cert_file);
-    require(SSL_CTX_use_PrivateKey_file(ctx, options.key_file.c_str(), SSL_FILETYPE_PEM) == 1, "key_file",
+    require(SSL_CTX_use_certificate_chain_file(ssl, options.cert_file.c_str()) == 1, "cert_file", options.cert_file);
+    require(SSL_CTX_use_PrivateKey_file(ssl, options.key_file.c_str(), SSL_FILETYPE_PEM) == 1, "key_file",
             options.key_file);
-    require(SSL_CTX_check_private_key(ctx) == 1, "key_file", options.key_file);
+    require(SSL_CTX_check_private_key(ssl) == 1, "key_file", options.key_file);
   }
 }
 
-TlsClient::~TlsClient() = default;
+/// What is loaded. A child of a fork gets one of its own: the mutex may be locked by a thread that it does not have.
+struct TlsClient::Loaded {
+  explicit Loaded(const TlsOptions& options)
+      : forks(fork_count()), files(options), context(std::make_shared<const Context>(options)) {}
 
-std::unique_ptr<Stream> TlsClient::connect(const Address& address, TimePoint deadline, std::string& error) const {
+  const std::uint32_t forks;
+  Mutex mutex;
+  FileStamps files DSTA_GUARDED_BY(mutex);  ///< as they were before they were read last, with or without success
+  std::shared_ptr<const Context> context DSTA_GUARDED_BY(mutex);
+};
+
+TlsClient::TlsClient(const TlsOptions& options, Log log)
+    : options_(options), log_(std::move(log)), loaded_(new Loaded(options_)) {}
+
+TlsClient::~TlsClient() {
+  Loaded* const own = loaded_.load();
+  if (own->forks == fork_count()) delete own;
+}
+
+TlsClient::Loaded& TlsClient::loaded() {
+  Loaded* own = loaded_.load(std::memory_order_acquire);
+  if (own->forks == fork_count()) [[likely]]
+    return *own;
+  auto fresh = std::make_unique<Loaded>(options_);
+  if (loaded_.compare_exchange_strong(own, fresh.get())) return *fresh.release();
+  return *own;
+}
+
+std::shared_ptr<const TlsClient::Context> TlsClient::context() {
+  Loaded& own = loaded();
+  const FileStamps now(options_);
+  {
+    const MutexLock lock(own.mutex);
+    if (own.files == now) return own.context;
+    own.files = now;  // if it fails: once more when they change again
+  }
+  std::shared_ptr<const Context> made;
+  std::string why;
+  try {
+    made = std::make_shared<const Context>(options_);
+  } catch (const ConfigError& error) {
+    why = error.what();
+  }
+  std::shared_ptr<const Context> used;
+  {
+    const MutexLock lock(own.mutex);
+    if (made) own.context = std::move(made);
+    used = own.context;
+  }
+  if (why.empty()) {
+    log_.write(LogLevel::info, "TLS: the certificates were read again");
+  } else {
+    log_.write(LogLevel::warning, why + "; what was read before is used until the files change again");
+  }
+  return used;
+}
+
+std::unique_ptr<Stream> TlsClient::connect(const Address& address, TimePoint deadline, std::string& error) {
+  std::shared_ptr<const Context> context;
+  try {
+    context = this->context();
+  } catch (const ConfigError& refused) {  // the child of a fork, which has nothing from before
+    error = refused.what();
+    return nullptr;
+  }
   Descriptor socket = connect_socket(address, deadline, error);
   if (!socket) return nullptr;
-  Ssl ssl(SSL_new(context_->ssl));
+  Ssl ssl(SSL_new(context->ssl));
   BIO* const bio = ssl ? BIO_new(socket_method()) : nullptr;
   if (!bio) {
     error = "TLS: out of memory";
@@ -197,13 +276,14 @@ inline namespace v1 {
 namespace detail {
 
 struct TlsClient::Context {};
+struct TlsClient::Loaded {};
 
-TlsClient::TlsClient(const TlsOptions&) {
+TlsClient::TlsClient(const TlsOptions&, Log) {
   throw ConfigError("this build has no TLS: install OpenSSL (libssl-dev) and build with DSTA_CACHE_WITH_TLS=ON");
 }
 TlsClient::~TlsClient() = default;
 
-std::unique_ptr<Stream> TlsClient::connect(const Address&, TimePoint, std::string&) const { return nullptr; }
+std::unique_ptr<Stream> TlsClient::connect(const Address&, TimePoint, std::string&) { return nullptr; }
 
 }  // namespace detail
 }  // namespace v1

@@ -50,7 +50,9 @@ SentinelAnswer MasterFinder::ask(std::size_t sentinel, TimePoint deadline) const
   auto stream = connect_stream(link, link.address, deadline, answer.why);
   if (!stream) return answer;
   Connection connection(std::move(stream), link.limits);
-  Request request = handshake_request(link);
+  auto login = handshake_request(link, answer.why);
+  if (!login) return answer;
+  Request& request = *login;
   add_master_request(request, options_.master);
   PendingRequest pending(request.commands());
   connection.run(pending, request.bytes(), deadline);

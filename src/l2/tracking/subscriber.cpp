@@ -34,7 +34,9 @@ std::unique_ptr<Subscriber> Subscriber::open(const LinkOptions& options, const A
 }
 
 bool Subscriber::log_in(const LinkOptions& options, const Wanted& wanted, TimePoint deadline, Failure& failure) {
-  Request request = handshake_request(options);
+  auto login = handshake_request(options, why_);
+  if (!login) return false;
+  Request& request = *login;
   const std::size_t roles = request.commands();  // where they stand
   if (options.finder) ServerRole::add_request(request);
   const std::size_t first = request.commands();

@@ -152,21 +152,29 @@ bool EntryReader::fetch(std::span<EntryQuery> queries, std::span<const std::stri
   Request request;
   std::string key;
   request.begin(1 + queries.size() + wanted.size(), bytes).argument(single ? "GET" : "MGET");
-  for (const auto& query : queries) request.argument(keys_.entry(query.name, key));
+  Lane lane = Lane::shared;
+  for (const auto& query : queries) {
+    request.argument(keys_.entry(query.name, key));
+    if (commands_.large_keys().any() && commands_.large_keys().know(key)) lane = Lane::large_read;
+  }
   for (const auto& name : wanted) request.argument(versions_.key_of(name));
+  // What changes something does not travel with large values.
+  Request apart;
+  Request& rest = lane == Lane::shared ? request : apart;
   for (const auto& query : queries) {
     if (!query.orders) continue;
-    add_count(request, query.name, 1);
+    add_count(rest, query.name, 1);
     purpose = Purpose::erase;
   }
-  const std::size_t of_reading = request.commands();
+  const std::size_t of_reading = lane == Lane::shared ? request.commands() : 1 + apart.commands();
   const TimePoint asked = after ? std::chrono::steady_clock::now() : TimePoint();
   if (after) {
-    add_after(request, queries, *after);
+    add_after(rest, queries, *after);
     // Executed twice, the second would find the lease of the first and take it for another process's.
     if (std::ranges::any_of(queries, &EntryQuery::takes)) purpose = Purpose::write;
   }
-  Answer answer = commands_.run("read", request, purpose);
+  Answer answer =
+      apart.commands() == 0 ? commands_.run("read", request, purpose, lane) : run_apart(request, apart, purpose, lane);
   if (!answer) {
     for (auto& query : queries) query.taken = ServerCommands::to_done(answer);
     return false;
@@ -183,6 +191,18 @@ bool EntryReader::fetch(std::span<EntryQuery> queries, std::span<const std::stri
   return taken;
 }
 
+/// Two requests, one after the other, whose replies are as those to one.
+Answer EntryReader::run_apart(const Request& reading, const Request& rest, Purpose purpose, Lane lane) {
+  Answer read = commands_.run("read", reading, Purpose::erase, lane);
+  if (!read) {
+    read.maybe_executed = false;  // nothing of the rest was sent
+    return read;
+  }
+  Answer answer = commands_.run("read", rest, purpose);
+  if (answer) answer.replies.insert(answer.replies.begin(), std::move(read.replies[0]));
+  return answer;
+}
+
 /// The reply to GET, where one entry was asked for and nothing else, or to MGET.
 bool EntryReader::take_entries(std::span<EntryQuery> queries, std::span<const std::string_view> wanted, Reply& reply,
                                std::uint64_t mark, Versions& versions) {
@@ -192,7 +212,8 @@ bool EntryReader::take_entries(std::span<EntryQuery> queries, std::span<const st
       commands_.link().close_as_corrupt("a reply was another's");
       return false;
     }
-    queries[0].found = found_in(keys_.entry(queries[0].name, key), reply);
+    commands_.large_keys().note(keys_.entry(queries[0].name, key), reply.text.size());
+    queries[0].found = found_in(key, reply);
     return true;
   }
   if (!reply.is(Reply::Kind::array) || reply.elements.size() != queries.size() + wanted.size()) {
@@ -200,7 +221,8 @@ bool EntryReader::take_entries(std::span<EntryQuery> queries, std::span<const st
     return false;
   }
   for (std::size_t i = 0; i < queries.size(); ++i) {
-    queries[i].found = found_in(keys_.entry(queries[i].name, key), reply.elements[i]);
+    commands_.large_keys().note(keys_.entry(queries[i].name, key), reply.elements[i].text.size());
+    queries[i].found = found_in(key, reply.elements[i]);
   }
   auto version = reply.elements.begin() + static_cast<std::ptrdiff_t>(queries.size());
   for (const auto& name : wanted) {

@@ -2,32 +2,23 @@
 
 #include <algorithm>
 
+#include "l2/values/large_upload.hpp"
 #include "l2/values/life_text.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-namespace {
-
-void add_set(Request& request, std::string_view key, std::string_view bytes, Duration life) {
-  if (life <= Duration::zero()) {
-    request.add({"SET", key, bytes});
-  } else {
-    request.add({"SET", key, bytes, "PX", milliseconds(life)});
-  }
-}
-
-}  // namespace
-
 std::vector<Done> EntryWriter::put(std::span<const Put> puts, std::span<const std::string> dependencies,
                                    Versions* versions) {
+  LargeUpload upload(commands_, puts);
   Request request;
   Changes changes = commands_.changes();
   for (const Put& put : puts) {
-    add_set(request, keys_.entry(put.name), put.bytes, put.life);
-    changes.add_key([&] { return keys_.entry(put.name); });
+    const std::string key = keys_.entry(put.name);
+    if (upload.add_set(request, put, key)) changes.add_key([&] { return key; });
   }
+  if (request.commands() == 0) return upload.done();
   if (versions) {
     std::vector<std::string> keys{"MGET", keys_.epoch()};
     for (const auto& name : dependencies) keys.push_back(versions_.key_of(name));
@@ -35,13 +26,12 @@ std::vector<Done> EntryWriter::put(std::span<const Put> puts, std::span<const st
   }
   const std::uint64_t mark = versions_.mark();
   const Answer answer = commands_.run("write", request, Purpose::write, changes);
-  if (!answer) return std::vector<Done>(puts.size(), ServerCommands::to_done(answer));
-  std::vector<Done> done;
-  for (std::size_t i = 0; i < puts.size(); ++i) {
-    const Reply& reply = answer.replies[i];
-    done.push_back(reply.is_ok() ? Done{Done::yes, {}, answer.order} : commands_.refused("write", reply));
+  upload.take(answer);
+  if (const auto refused = upload.refused(); !refused.empty()) {
+    upload.take_refused(put(refused, dependencies, versions));
+    return upload.done();
   }
-  if (!versions) return done;
+  if (!answer || !versions) return upload.done();
   const Reply& now = answer.replies.back();
   if (!now.is(Reply::Kind::array) || now.elements.size() != dependencies.size() + 1) {
     const Done not_readable = commands_.refused("write", now);
@@ -51,27 +41,23 @@ std::vector<Done> EntryWriter::put(std::span<const Put> puts, std::span<const st
   for (std::size_t i = 0; i < dependencies.size(); ++i) {
     versions_.note(dependencies[i], now.elements[i + 1], mark, *versions);
   }
-  return done;
+  return upload.done();
 }
 
 std::vector<Done> EntryWriter::put_raw(std::span<const Put> puts) {
-  if (puts.empty()) return {};
+  LargeUpload upload(commands_, puts);
   Request request;
   Changes changes = commands_.changes();
   for (const Put& put : puts) {
-    add_set(request, keys_.entry(put.name), put.bytes, put.life);
+    const std::string key = keys_.entry(put.name);
+    if (!upload.add_set(request, put, key)) continue;
     request.add({"UNLINK", keys_.raw_lease(put.name)});  // a load that is running is older
-    changes.add_key([&] { return keys_.entry(put.name); });
+    changes.add_key([&] { return key; });
   }
-  const Answer answer = commands_.run("write", request, Purpose::write, changes);
-  if (!answer) return std::vector<Done>(puts.size(), ServerCommands::to_done(answer));
-  std::vector<Done> done;
-  done.reserve(puts.size());
-  for (std::size_t i = 0; i < puts.size(); ++i) {
-    const Reply& reply = answer.replies[2 * i];
-    done.push_back(reply.is_ok() ? Done{Done::yes} : commands_.refused("write", reply));
-  }
-  return done;
+  if (request.commands() == 0) return upload.done();
+  upload.take(commands_.run("write", request, Purpose::write, changes));
+  if (const auto refused = upload.refused(); !refused.empty()) upload.take_refused(put_raw(refused));
+  return upload.done();
 }
 
 std::vector<Done> EntryWriter::put_plain(std::span<const PlainPut> puts) {

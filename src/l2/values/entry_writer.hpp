@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "l2/values/entry_put.hpp"
 #include "l2/values/server_commands.hpp"
 #include "l2/values/version_store.hpp"
 
@@ -18,12 +19,7 @@ class EntryWriter {
   EntryWriter(ServerCommands& commands, VersionStore& versions)
       : commands_(commands), keys_(commands.keys()), versions_(versions) {}
 
-  /// `life`: physical, zero for ever.
-  struct Put {
-    std::string_view name;
-    std::string bytes;
-    Duration life{};
-  };
+  using Put = EntryPut;
   /// Stores all of them; `versions`, where given, are then those that `dependencies` had after the writes.
   std::vector<Done> put(std::span<const Put> puts, std::span<const std::string> dependencies, Versions* versions);
   std::vector<Done> put_raw(std::span<const Put> puts);

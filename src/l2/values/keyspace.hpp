@@ -44,6 +44,8 @@ class KeySpace {
   std::string raw_marker() const { return join(kRawMarker, {}); }
   /// Stands while somebody listens to announcements.
   std::string listener() const { return listener_key(head_); }
+  /// A large value on its way, until it takes its key's place. On the same slot.
+  std::string upload(std::string_view token, std::string_view key) const { return beside(kUpload, key).append(token); }
   /// Counts the refreshes that were asked for.
   std::string order(std::string_view name) const { return join(kOrder, name); }
   /// Never there: its removal shows whether the server takes writes.
@@ -114,6 +116,9 @@ class KeySpace {
                                     kOrder =
                                         "\x01"
                                         "order:",
+                                    kUpload =
+                                        "\x01"
+                                        "up:{",
                                     kNotice =
                                         "\x01"
                                         "n:";

@@ -88,21 +88,54 @@ std::vector<Done> outcomes(ServerCommands& commands, const Answer& answer, std::
 
 }  // namespace
 
-/// `calls` are those of `replaces`, of entries or of raw values.
+/// `calls` are those of `replaces`, of entries or of raw values. What is large travels apart: a store by a script need
+/// not be in order with other requests, since it counts only while its lease stands.
 template <class Replaces>
 std::vector<Done> LeaseStore::run_replaces(const Replaces& replaces, std::vector<ServerCommands::Call>& calls) {
+  std::vector<Done> done(calls.size());
+  std::vector<std::size_t> small, large;
+  const auto is_large = [&](std::size_t i) {
+    return replaces[i].action == EntryAction::set && replaces[i].bytes.size() >= kLargeValue;
+  };
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    if (replaces[i].action == EntryAction::set) commands_.large_keys().note(calls[i].keys[0], replaces[i].bytes.size());
+    if (is_large(i)) large.push_back(i);
+  }
+  if (large.empty() || large.size() == calls.size()) {
+    run_replaces(replaces, calls, {}, large.empty() ? Lane::shared : Lane::large, done);
+    return done;
+  }
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    if (!is_large(i)) small.push_back(i);
+  }
+  run_replaces(replaces, calls, small, Lane::shared, done);
+  run_replaces(replaces, calls, large, Lane::large, done);
+  return done;
+}
+
+/// Those at `places`; empty: all.
+template <class Replaces>
+void LeaseStore::run_replaces(const Replaces& replaces, std::vector<ServerCommands::Call>& calls,
+                              const std::vector<std::size_t>& places, Lane lane, std::vector<Done>& done) {
+  std::vector<ServerCommands::Call> picked;
+  for (const std::size_t i : places) picked.push_back(std::move(calls[i]));
+  std::vector<ServerCommands::Call>& own = places.empty() ? calls : picked;
+  const auto place = [&](std::size_t n) { return places.empty() ? n : places[n]; };
   Changes changes = commands_.changes();
   bool changes_any = false;
-  for (std::size_t i = 0; i < calls.size(); ++i) {
-    if (replaces[i].action != EntryAction::set && replaces[i].action != EntryAction::remove) continue;
+  for (std::size_t n = 0; n < own.size(); ++n) {
+    const EntryAction action = replaces[place(n)].action;
+    if (action != EntryAction::set && action != EntryAction::remove) continue;
     changes_any = true;
-    changes.add_key([&] { return calls[i].keys[0]; });
+    changes.add_key([&] { return own[n].keys[0]; });
   }
-  const Answer answer = changes_any ? commands_.run_calls("write", calls, Purpose::write, changes)
-                                    : commands_.run_calls("write", calls, Purpose::write);
-  auto done = outcomes(commands_, answer, calls.size());
-  for (std::size_t i = 0; i < calls.size(); ++i) note_refusal(replaces[i].action, done[i]);
-  return done;
+  const Answer answer = changes_any ? commands_.run_calls("write", own, Purpose::write, changes, lane)
+                                    : commands_.run_calls("write", std::span(own), Purpose::write, lane);
+  const auto outcome = outcomes(commands_, answer, own.size());
+  for (std::size_t n = 0; n < own.size(); ++n) {
+    done[place(n)] = outcome[n];
+    note_refusal(replaces[place(n)].action, outcome[n]);
+  }
 }
 
 std::vector<Done> LeaseStore::replace(std::span<const Replace> replaces) {

@@ -84,6 +84,9 @@ class LeaseStore {
   std::vector<Done> take(const Request& request, std::size_t count);
   template <class Replaces>
   std::vector<Done> run_replaces(const Replaces& replaces, std::vector<ServerCommands::Call>& calls);
+  template <class Replaces>
+  void run_replaces(const Replaces& replaces, std::vector<ServerCommands::Call>& calls,
+                    const std::vector<std::size_t>& places, Lane lane, std::vector<Done>& done);
   /// False: that raw values are loaded could not be marked at the server.
   bool mark_raw();
   void note_refusal(EntryAction action, const Done& done);

@@ -55,18 +55,19 @@ void ServerCommands::forget_server() {
   whole_scripts_.store(false, std::memory_order_relaxed);
   lost_asking_.store(0, std::memory_order_relaxed);
   announcer_.accepted();
+  no_uploads_until_ = TimePoint{};
   missing_.clear();
 }
 
-Answer ServerCommands::run(std::string_view operation, const Request& request, Purpose purpose) {
+Answer ServerCommands::run(std::string_view operation, const Request& request, Purpose purpose, Lane lane) {
   if (clock_.due()) know_time();
-  Answer answer = link_.run(request, purpose);
+  Answer answer = link_.run(request, purpose, lane);
   LastReason::set(answer.why);
   if (!answer) {
     // Unless there was no time left even to ask.
     if (answer.fault != Fault::timeout || answer.maybe_executed) clock_.doubt();
     options_.failed(operation, fault_name(answer.fault));
-  } else if (clock_.is_older_than(answer.order.connection)) {
+  } else if (lane == Lane::shared && clock_.is_older_than(answer.order.connection)) {
     know_time();
   }
   return answer;
@@ -122,6 +123,7 @@ std::optional<std::int64_t> time_in(const Reply& reply) {
 
 /// With the time comes what else is to be known of the server from time to time.
 void ServerCommands::know_time() {
+  link_.close_idle();
   if (lost_asking_.load(std::memory_order_relaxed) >= kOften) {
     if (!find_what_ends_connections()) return;
     lost_asking_.store(0, std::memory_order_relaxed);
@@ -271,6 +273,16 @@ std::string ServerCommands::missing_text() {
   return text;
 }
 
+bool ServerCommands::uploads() const {
+  return options_.link.large_connections != 0 &&
+         std::chrono::steady_clock::now() >= no_uploads_until_.load(std::memory_order_relaxed);
+}
+
+void ServerCommands::uploads_refused(std::string_view why) {
+  no_uploads_until_ = std::chrono::steady_clock::now() + kUntilAskedAgain;
+  missing_.add("RENAME", "large values that are set hold up other requests", why);
+}
+
 void ServerCommands::note_script_reply(const Reply& reply) {
   if (!reply.refuses("eval")) return;
   has_scripts_.store(false, std::memory_order_relaxed);
@@ -296,11 +308,11 @@ void ServerCommands::add(Request& request, const Call& call, bool whole) {
   add_call(request, *call.script, whole, keys, words);
 }
 
-Answer ServerCommands::run_calls(std::string_view operation, std::span<const Call> calls, Purpose purpose) {
+Answer ServerCommands::run_calls(std::string_view operation, std::span<const Call> calls, Purpose purpose, Lane lane) {
   const bool whole = sends_whole_scripts();
   Request request;
   for (const Call& call : calls) add(request, call, whole);
-  Answer answer = run(operation, request, purpose);
+  Answer answer = run(operation, request, purpose, lane);
   const auto note = [&](const Reply& reply) {
     if (reply.is(Reply::Kind::error)) note_script_reply(reply);
   };
@@ -320,7 +332,7 @@ Answer ServerCommands::run_calls(std::string_view operation, std::span<const Cal
     const bool may_not_name_it = answer.replies[i].error_code() != "NOSCRIPT";
     add(again, calls[i], sent.insert(calls[i].script).second || may_not_name_it);
   }
-  Answer second = run(operation, again, purpose);
+  Answer second = run(operation, again, purpose, lane);
   if (!second) {
     second.maybe_executed = second.maybe_executed || unseen.size() < calls.size();
     return second;
@@ -340,12 +352,12 @@ Answer ServerCommands::run_calls(std::string_view operation, std::span<const Cal
 }
 
 Answer ServerCommands::run_calls(std::string_view operation, std::vector<Call>& calls, Purpose purpose,
-                                 const Changes& changes) {
+                                 const Changes& changes, Lane lane) {
   if (!changes) [[likely]]
-    return run_calls(operation, calls, purpose);
+    return run_calls(operation, calls, purpose, lane);
   // A plain call: it goes again where the scripts before it have to.
   calls.push_back({nullptr, {"PUBLISH", announcer_.channel(), changes.text()}, {}});
-  Answer answer = run_calls(operation, std::span<const Call>(calls), purpose);
+  Answer answer = run_calls(operation, std::span<const Call>(calls), purpose, lane);
   note_announced(answer, changes);
   calls.pop_back();
   return answer;

@@ -13,6 +13,7 @@
 #include "l2/values/announcer.hpp"
 #include "l2/values/done.hpp"
 #include "l2/values/keyspace.hpp"
+#include "l2/values/large_keys.hpp"
 #include "l2/values/missing_commands.hpp"
 #include "l2/values/scripts.hpp"
 #include "l2/values/server_clock.hpp"
@@ -47,6 +48,10 @@ class ServerCommands {
     return Changes(announcer_);
   }
   MissingCommands& missing() { return missing_; }
+  LargeKeys& large_keys() { return large_keys_; }
+  /// Large values are uploaded apart: there are connections for them, and the server renames, as far as is known.
+  bool uploads() const;
+  void uploads_refused(std::string_view why);
   /// What the server lacks and what that costs, or nothing.
   std::string missing_text();
   /// The server runs scripts, as far as is known. Where it does not, that is asked again with its time.
@@ -66,7 +71,7 @@ class ServerCommands {
   /// Another server took over: it may offer what the former did not.
   void forget_server();
 
-  Answer run(std::string_view operation, const Request& request, Purpose purpose);
+  Answer run(std::string_view operation, const Request& request, Purpose purpose, Lane lane = Lane::shared);
   /// The same, and behind it the announcement of what it changes, whose reply is taken away.
   Answer run(std::string_view operation, Request& request, Purpose purpose, const Changes& changes);
   /// Null as script: a plain command, which may be run twice; its words are `keys`.
@@ -77,8 +82,9 @@ class ServerCommands {
   };
   /// Runs calls of scripts; those that the server has not seen yet once more, with their text, and the plain commands
   /// after them once more, too.
-  Answer run_calls(std::string_view operation, std::span<const Call> calls, Purpose purpose);
-  Answer run_calls(std::string_view operation, std::vector<Call>& calls, Purpose purpose, const Changes& changes);
+  Answer run_calls(std::string_view operation, std::span<const Call> calls, Purpose purpose, Lane lane = Lane::shared);
+  Answer run_calls(std::string_view operation, std::vector<Call>& calls, Purpose purpose, const Changes& changes,
+                   Lane lane = Lane::shared);
   /// As run_calls sends it first.
   void add(Request& request, const Call& call) const { add(request, call, sends_whole_scripts()); }
   /// The user may not call scripts by name: they are sent with their texts.
@@ -109,6 +115,8 @@ class ServerCommands {
   ServerClock clock_;
   Announcer announcer_;
   MissingCommands missing_;
+  LargeKeys large_keys_;
+  std::atomic<TimePoint> no_uploads_until_{TimePoint{}};
   std::atomic<bool> has_scripts_{true};
   std::atomic<bool> has_time_{true};  ///< false: to ask for it ends the connection
   std::atomic<int> lost_announcing_{0};

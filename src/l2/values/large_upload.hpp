@@ -1,0 +1,54 @@
+#pragma once
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "l2/values/entry_put.hpp"
+#include "l2/values/server_commands.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+/// Brings large values to the server without holding up others, for a request that stores them. One thread.
+///
+/// Idea: a value travels over a connection for large values, to a key that nobody else knows; a RENAME among the other
+/// requests puts it in its place. So the order of what changes entries is that of the shared connection, whichever way
+/// the bytes take: a write that was given up cannot come to pass behind a later removal, and the server knows the
+/// change for one of this process's own. What is uploaded and never put in its place expires.
+class LargeUpload {
+ public:
+  /// Uploads those of `puts` that are large. `puts` must outlive this.
+  LargeUpload(ServerCommands& commands, std::span<const EntryPut> puts);
+
+  /// For each of `puts`, in their order: adds what stores it at `key`. False: it could not be uploaded.
+  bool add_set(Request& request, const EntryPut& put, std::string_view key);
+  /// The replies to a request of these, or none.
+  void take(const Answer& answer);
+  /// Those that were uploaded where the server refuses to rename. Next time they travel with all others, whose outcomes
+  /// `take_refused` takes.
+  std::vector<EntryPut> refused() const;
+  void take_refused(std::span<const Done> done);
+  /// What became of each.
+  std::vector<Done> done() const { return done_; }
+
+ private:
+  static constexpr std::size_t kNowhere = ~std::size_t{0};
+
+  bool is_renamed(std::size_t i) const { return !uploaded_.empty() && !uploaded_[i].empty(); }
+  void upload();
+  void note_refusal(const Reply& reply);
+
+  ServerCommands& commands_;
+  const std::span<const EntryPut> puts_;
+  std::vector<std::string> uploaded_;  ///< under which key; empty: not, or none is
+  std::vector<std::size_t> replies_;   ///< which reply says what became of it
+  std::vector<Done> done_;
+  std::vector<std::size_t> refused_;
+};
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache
