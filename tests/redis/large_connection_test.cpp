@@ -212,10 +212,11 @@ TEST_F(LargeConnections, ThatCannotBeMadeInTimeLeaveTimeForTheOthers) {
 struct FoundServer final : detail::ServerFinder {
   explicit FoundServer(std::uint16_t first) : port(first) {}
   const std::string& name() const override { return name_; }
-  std::optional<detail::Address> find(TimePoint, std::string&) override {
-    return detail::Address{.host = "127.0.0.1", .port = port, .socket_path = {}};
+  std::optional<Found> find(std::size_t, TimePoint, std::string&) override {
+    return Found{.address = {.host = "127.0.0.1", .port = port, .socket_path = {}}, .source = 0};
   }
-  void found_wrong() noexcept override {}
+  void found_wrong(std::size_t) noexcept override {}
+  std::size_t first() const noexcept override { return 0; }
   std::size_t sources() const noexcept override { return 1; }
   std::atomic<std::uint16_t> port;
 
