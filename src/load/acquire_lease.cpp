@@ -74,22 +74,6 @@ SeenEntry::Kind kind_of(const Found& found) {
   return SeenEntry::Kind::other;
 }
 
-/// What stands in an entry's place while it is loaded where there are no leases: a value that counts for nobody.
-constexpr std::string_view kPlainMark = "dsta: loaded without a lease";
-
-std::string plain_mark(const LeaseToken& token, std::string_view key) {
-  Envelope envelope;
-  const std::uint64_t no_epoch[] = {0};
-  envelope.terms = {.codec = codec_fingerprint(kPlainMark), .fresh_until = 0, .refresh_after = 0, .stale_until = 0};
-  envelope.generation = token;
-  envelope.epochs = no_epoch;
-  envelope.key = key;
-  return encode(envelope);
-}
-bool is_plain_mark(const Found& found) {
-  return found.kind == Found::Kind::value && found.view.terms.codec == codec_fingerprint(kPlainMark);
-}
-
 std::vector<std::string> dependencies_of(const Batch& batch, const LoadSpec& spec) {
   std::vector<std::string> tags;
   for (const auto& flight : batch.flights) tags.insert(tags.end(), flight->tag_names.begin(), flight->tag_names.end());
@@ -272,49 +256,6 @@ void LeaseCoordinator::Acquisition::claim(LoadPlace& place) {
   }
   if (without_scripts()) return claim_plain();
   Claims(coordinator_, batch_, spec_, urgency_, versions_, clock_, wanted_).take(acquired_);
-}
-
-/// A mark takes the place of nothing, or of what does not count. Nobody waits for it: who finds one loads as well, and
-/// the load that left it is the one that stores. What others use cannot be replaced on the condition that it is still
-/// the same, so it stays.
-void LeaseCoordinator::Acquisition::claim_plain() {
-  L2Store& l2_store = coordinator_.l2_store();
-  std::vector<std::string_view> names, dead;
-  std::vector<std::string> marks;
-  std::vector<Wanted*> marked;
-  for (Wanted& one : wanted_) {
-    const auto& flight = batch_.flights[one.place];
-    one.claim.kind = Claim::Kind::plain;
-    one.claim.versions = versions_;
-    one.claim.clock = clock_;
-    if (one.step == LeaseStep::replace || one.step == LeaseStep::refresh) {
-      one.claim.replaces = true;
-      acquired_.owned.add(batch_.items[one.place], flight, std::move(one.claim));
-    } else if (one.step == LeaseStep::acquire || (one.step == LeaseStep::take_over && !is_plain_mark(*one.found))) {
-      if (one.step == LeaseStep::take_over) dead.push_back(flight->name);
-      one.claim.mark = plain_mark(new_lease_token(), l2_store.keys().entry(flight->name));
-      names.push_back(flight->name);
-      marks.push_back(one.claim.mark);
-      marked.push_back(&one);
-    } else if (needs_claim(one.step) || one.step == LeaseStep::load_alone) {
-      load_alone(one.place);
-    } else {  // what another process brought meanwhile
-      acquired_.foreign.add(batch_.items[one.place], flight);
-    }
-  }
-  if (!dead.empty()) l2_store.remover().remove_many(dead);
-  if (marked.empty()) return;
-  const std::vector<Done> done = l2_store.leases().take(names, marks, Leases::kDeserted);
-  for (std::size_t n = 0; n < marked.size(); ++n) {
-    Wanted& one = *marked[n];
-    const auto& flight = batch_.flights[one.place];
-    if (!done[n]) {
-      load_alone(one.place);
-      continue;
-    }
-    coordinator_.context_.store.revoke(flight->key());  // case 11 of flight.hpp
-    acquired_.owned.add(batch_.items[one.place], flight, std::move(one.claim));
-  }
 }
 
 /// The versions before the load are what it is stored with. False: they are not to be had.
