@@ -139,6 +139,8 @@ class Store {
   bool revoked(const Flight& flight) const;
   /// What it brings is not stored.
   bool fenced(const Flight& flight) const;
+  /// Fenced by what was done to its key, and not only to everything.
+  bool fenced_by_key(const Flight& flight) const;
   /// No flight under way is stored or joined.
   void fence_loads();
   /// No caller joins the load any more.

@@ -138,6 +138,12 @@ bool Store::fenced(const Flight& flight) const {
   return flight.state.fenced || flight.sequence < home.cleared;
 }
 
+bool Store::fenced_by_key(const Flight& flight) const {
+  Shard& home = shard(flight.hash);
+  const SpinGuard lock(home.lock);
+  return flight.state.fenced && flight.sequence >= home.cleared;
+}
+
 bool Store::revoked(const Flight& flight) const {
   Shard& home = shard(flight.hash);
   const SpinGuard lock(home.lock);

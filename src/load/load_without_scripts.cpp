@@ -83,7 +83,8 @@ void LeaseCoordinator::request_plain_store(std::size_t i, const OwnedLoads& owne
   if (context_.store.fenced(flight) || context_.store.revoked(flight)) {
     mine.revoked = mine.revoked || mine.landing.replace_by;
     mine.landing = {};
-    if (!claim.replaces && !context_.store.revoked(flight)) remove_mark(flight);
+    // What this process does to the key, now or by now, takes the mark's place itself.
+    if (!claim.replaces && !context_.store.fenced_by_key(flight)) remove_mark(flight, claim);
     return;
   }
   if (mine.landing.replace_by) limit_life(*mine.landing.replace_by);
@@ -95,7 +96,7 @@ void LeaseCoordinator::request_plain_store(std::size_t i, const OwnedLoads& owne
     if (claim.replaces) {
       owe_removal(flight, mine);
     } else {
-      remove_mark(flight);
+      remove_mark(flight, claim);
     }
     return;
   }
@@ -104,10 +105,9 @@ void LeaseCoordinator::request_plain_store(std::size_t i, const OwnedLoads& owne
   requests.of_plain.push_back({i, true});
 }
 
-/// So that the next load can store. What stands there by now goes as well, which costs a load.
-void LeaseCoordinator::remove_mark(const Flight& flight) const {
-  const std::string_view name = flight.name;
-  l2_store().remover().remove_many({&name, 1});
+/// So that the next load can store.
+void LeaseCoordinator::remove_mark(const Flight& flight, const Claim& claim) const {
+  l2_store().leases().remove_mark(flight.name, claim.mark);
 }
 
 void LeaseCoordinator::limit_life(Node& node) const {

@@ -146,6 +146,16 @@ bool LeaseStore::give_back(std::string_view key, const LeaseToken& generation) {
   return bool(commands_.run("lease", Request{"UNLINK", key}, Purpose::erase));
 }
 
+void LeaseStore::remove_mark(std::string_view name, std::string_view mark) {
+  const std::string key = keys_.entry(name);
+  const Answer found = commands_.run("lease", Request{"GET", key}, Purpose::erase);
+  if (!found || found.replies[0].text != mark) return;
+  Changes changes = commands_.changes();
+  changes.add_key([&] { return key; });
+  Request request{"UNLINK", key};
+  commands_.run("lease", request, Purpose::erase, changes);
+}
+
 std::vector<Done> LeaseStore::take_for_refresh(const std::vector<RefreshTake>& takes, Duration life) {
   if (takes.empty()) return {};
   Request request;
