@@ -46,12 +46,13 @@ void LeaseCoordinator::Acquisition::claim_plain() {
     one.claim.clock = clock_;
     if (one.step == LeaseStep::replace || one.step == LeaseStep::refresh) {
       one.claim.replaces = true;
+      one.claim.mark = one.found->mark();
       acquired_.owned.add(batch_.items[one.place], flight, std::move(one.claim));
     } else if (one.step == LeaseStep::acquire || (one.step == LeaseStep::take_over && !is_plain_mark(*one.found))) {
       if (one.step == LeaseStep::take_over) dead.push_back(flight->name);
-      one.claim.mark = plain_mark(new_lease_token(), l2_store.keys().entry(flight->name));
       names.push_back(flight->name);
-      marks.push_back(one.claim.mark);
+      marks.push_back(plain_mark(new_lease_token(), l2_store.keys().entry(flight->name)));
+      one.claim.mark = mark_of(marks.back());
       marked.push_back(&one);
     } else if (needs_claim(one.step) || one.step == LeaseStep::load_alone) {
       load_alone(one.place);
@@ -74,8 +75,8 @@ void LeaseCoordinator::Acquisition::claim_plain() {
   }
 }
 
-/// What another process has put there since the loader began stays where this one has heard of it. Else the mark that
-/// is gone shows it when it is too late to leave it, and where a value is replaced nothing does: its life is the bound.
+/// What another process has put there since the loader began stays where this one has heard of it. Else it shows when
+/// it is too late to leave it.
 void LeaseCoordinator::request_plain_store(std::size_t i, const OwnedLoads& owned, const LoadSpec& spec, Prepared& mine,
                                            Loaded& loaded, Duration took, Requests& requests) {
   const Claim& claim = owned.claims[i];
@@ -125,7 +126,11 @@ void LeaseCoordinator::note_plain(const Requests& requests, const OwnedLoads& ow
     const std::size_t i = requests.of_plain[n].flight;
     prepared[i].landing.replace_by.reset();
     if (done[n]) spec.identity->counters.add(Count::sets);
-    if (done[n].status == Done::unknown) counters_.add_unknown_write();
+    if (done[n].status == Done::unknown) {
+      counters_.add_unknown_write();
+      // It may stand there in place of what was invalidated meanwhile.
+      levels_.confirmations().add(Pending::Kind::key, owned.flights[i]->name);
+    }
     if (done[n].executed() && !done[n]) prepared[i].revoked = true;  // somebody has stored there, or removed it
     // What L1 has of it is older.
     context_.store.revoke(owned.flights[i]->key());

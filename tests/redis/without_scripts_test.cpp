@@ -3,14 +3,19 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <functional>
+#include <future>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "eventually.hpp"
+#include "fault_proxy.hpp"
 #include "over_redis.hpp"
 #include "redis_server.hpp"
 
@@ -98,6 +103,74 @@ TEST_F(WithoutScripts, ALoadThatStoresNothingTakesItsMarkAway) {
   EXPECT_FALSE(has(f.key_for(2)));
   EXPECT_EQ(f(3), 3);
   EXPECT_FALSE(has(f.key_for(3)));
+}
+
+/// What it has found was invalidated, and another load has begun in its place.
+TEST_F(WithoutScripts, ARefreshStoresOnlyOverWhatItHasFound) {
+  CacheManager a(options(false)), b(options(false));
+  std::atomic<int> source{1};
+  std::function<void()> during_refresh, during_load;
+  const EntryOptions kept{.ttl = 60s, .prefix = "f"};
+  const auto loader = [&](std::function<void()>& once) {
+    return std::function<int(int)>([&](int) {
+      const int read = source;
+      if (const auto now = std::exchange(once, nullptr)) now();
+      return read;
+    });
+  };
+  const auto here = a.cached(kept, loader(during_refresh)), there = b.cached(kept, loader(during_load));
+  ASSERT_EQ(here(1), 1);
+  ASSERT_EQ(there(1), 1);
+  std::promise<void> loading, go_on;
+  std::thread other;
+  during_load = [&] {
+    loading.set_value();
+    go_on.get_future().wait();
+  };
+  during_refresh = [&] {
+    source = 2;
+    there.invalidate(1);
+    other = std::thread([&] { EXPECT_EQ(there(1), 2); });
+    loading.get_future().wait();
+  };
+  EXPECT_EQ(here.refresh(1), 1);
+  CacheManager c(options(false));
+  EXPECT_EQ(c.get<int>("f:1"), std::nullopt);
+  go_on.set_value();
+  other.join();
+  EXPECT_EQ(here(1), 2);
+}
+
+TEST_F(WithoutScripts, ARefreshLeavesNoOlderValueThanWasSet) {
+  CacheManager a(options(false)), b(options(false));
+  std::function<void()> once;
+  const auto f = a.cached({.ttl = 60s, .prefix = "f"}, std::function<int(int)>([&](int) {
+                            if (const auto now = std::exchange(once, nullptr)) now();
+                            return 1;
+                          }));
+  ASSERT_EQ(f(1), 1);
+  once = [&] { ASSERT_TRUE(b.set("f:1", 2, kAMinute)); };
+  EXPECT_EQ(f.refresh(1), 1);
+  EXPECT_NE(b.get<int>("f:1"), 1);
+  EXPECT_EQ(f.refresh(1), 1);
+  EXPECT_EQ(b.get<int>("f:1"), 1) << "what nobody has changed is replaced";
+}
+
+/// What a load has overwritten, it removes, and does not forget to where the server refuses it at first.
+TEST_F(WithoutScripts, AStoreThatCrossedASetIsUndoneForSure) {
+  FaultProxy proxy(server->port());
+  ManagerOptions by_proxy = options(false);
+  by_proxy.url = "redis://app:pw@127.0.0.1:" + std::to_string(proxy.port());
+  by_proxy.l1.untracked_ttl = 1min;
+  CacheManager a(std::move(by_proxy)), b(options(false));
+  warm(a);
+  const auto load = [&] {
+    EXPECT_TRUE(b.set("k", 2, kAMinute));
+    proxy.set(Fault::error_reply("ERR not now").on("UNLINK").times(1));
+    return 1;
+  };
+  EXPECT_EQ(a.get_or_load("k", load, kAMinute), 1);
+  EXPECT_TRUE(eventually([&] { return !has("k"); }, 5s));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "l2/values/found.hpp"
 #include "l2/values/life_text.hpp"
 
 namespace dsta::cache {
@@ -80,32 +81,33 @@ std::vector<Done> EntryWriter::put_plain(std::span<const PlainPut> puts) {
   for (const auto& [put, in_place_of] : puts) {
     const std::string key = keys_.entry(put.name);
     changes.add_key([&] { return key; });
-    const std::string life = milliseconds(put.life);
-    if (in_place_of.empty()) {
-      request.add({"SET", key, put.bytes, "XX", "PX", life});
-    } else {
-      request.add({"SET", key, put.bytes, "XX", "GET", "PX", life});
-    }
+    request.add({"SET", key, put.bytes, "XX", "GET", "PX", milliseconds(put.life)});
   }
   const Answer answer = commands_.run("write", request, Purpose::write, changes);
   if (!answer) return std::vector<Done>(puts.size(), ServerCommands::to_done(answer));
   std::vector<Done> done;
   std::vector<std::string> overwritten;
+  std::vector<std::size_t> places;
   for (std::size_t i = 0; i < puts.size(); ++i) {
     const Reply& reply = answer.replies[i];
-    const bool stored = puts[i].in_place_of.empty() ? reply.is_ok() : reply.text == puts[i].in_place_of;
     if (reply.is(Reply::Kind::error)) {
       done.push_back(commands_.refused("write", reply));
-    } else {
-      done.push_back({stored ? Done::yes : Done::no});
-      if (!stored && !reply.is(Reply::Kind::nil)) overwritten.push_back(keys_.entry(puts[i].put.name));
+      continue;
     }
+    const bool nothing = reply.is(Reply::Kind::nil);
+    done.push_back({!nothing && mark_of(reply.text) == puts[i].in_place_of ? Done::yes : Done::no});
+    if (nothing || done.back()) continue;
+    overwritten.push_back(keys_.entry(puts[i].put.name));
+    places.push_back(i);
   }
-  if (!overwritten.empty()) unlink(overwritten);
+  if (overwritten.empty()) return done;
+  if (const Done undone = unlink(overwritten); !undone) {
+    for (const std::size_t i : places) done[i] = {Done::unknown, undone.why};
+  }
   return done;
 }
 
-void EntryWriter::unlink(std::span<const std::string> keys) {
+Done EntryWriter::unlink(std::span<const std::string> keys) {
   std::vector<std::string_view> words{"UNLINK"};
   Changes changes = commands_.changes();
   for (const std::string& key : keys) {
@@ -114,7 +116,9 @@ void EntryWriter::unlink(std::span<const std::string> keys) {
   }
   Request request;
   request.add(words);
-  commands_.run("write", request, Purpose::erase, changes);
+  const Answer answer = commands_.run("write", request, Purpose::erase, changes);
+  if (!answer) return ServerCommands::to_done(answer);
+  return answer.replies[0].is(Reply::Kind::error) ? commands_.refused("write", answer.replies[0]) : Done{Done::yes};
 }
 
 EntryWriter::Counted EntryWriter::increment(std::string_view name, std::int64_t by, Duration life) {

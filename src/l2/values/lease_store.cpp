@@ -8,6 +8,7 @@
 
 #include "base/saturating_add.hpp"
 #include "l2/values/envelope.hpp"
+#include "l2/values/found.hpp"
 #include "l2/values/life_text.hpp"
 
 namespace dsta::cache {
@@ -149,7 +150,7 @@ bool LeaseStore::give_back(std::string_view key, const LeaseToken& generation) {
 void LeaseStore::remove_mark(std::string_view name, std::string_view mark) {
   const std::string key = keys_.entry(name);
   const Answer found = commands_.run("lease", Request{"GET", key}, Purpose::erase);
-  if (!found || found.replies[0].text != mark) return;
+  if (!found || mark_of(found.replies[0].text) != mark) return;
   Changes changes = commands_.changes();
   changes.add_key([&] { return key; });
   Request request{"UNLINK", key};
