@@ -134,6 +134,7 @@ EntryWriter::Counted EntryWriter::increment(std::string_view name, std::int64_t 
   }
   Changes changes = commands_.changes();
   changes.add_key([&] { return key; });
+  changes.may_go_unheard();
   Answer answer = commands_.run("increment", request, Purpose::write, changes);
   Counted counted;
   if (!answer) {

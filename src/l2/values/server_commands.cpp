@@ -84,7 +84,7 @@ Answer ServerCommands::run(std::string_view operation, Request& request, Purpose
 void ServerCommands::note_announced(Answer& answer, const Changes& changes) {
   if (answer) {
     lost_announcing_.store(0, std::memory_order_relaxed);
-    return take_announced(answer);
+    return take_announced(answer, changes);
   }
   const bool lost = answer.fault == Fault::lost && answer.maybe_executed;
   if (lost && lost_announcing_.fetch_add(1, std::memory_order_relaxed) + 1 >= kOften)
@@ -92,15 +92,20 @@ void ServerCommands::note_announced(Answer& answer, const Changes& changes) {
 }
 
 /// A user who may not publish changes things all the same.
-void ServerCommands::take_announced(Answer& answer) {
-  const Reply& reply = answer.replies.back();
-  if (reply.means_never()) {
-    announcer_.refused();
-    missing_.add("PUBLISH", kWithoutPublish, reply.why);
-  } else if (!reply.is(Reply::Kind::error)) {
-    missing_.remove("PUBLISH");
-  }
+void ServerCommands::take_announced(Answer& answer, const Changes& changes) {
+  const Reply reply = std::move(answer.replies.back());
   answer.replies.pop_back();
+  if (!reply.is(Reply::Kind::error)) return missing_.remove("PUBLISH");
+  if (reply.error_code() == "NOPERM" || reply.refuses("publish")) {
+    announcer_.refused();
+    return missing_.add("PUBLISH", kWithoutPublish, reply.why);
+  }
+  const auto is_error = [](const Reply& each) { return each.is(Reply::Kind::error); };
+  const bool nothing_was_done = !answer.replies.empty() && std::ranges::all_of(answer.replies, is_error);
+  if (nothing_was_done || !changes.must_be_heard()) return;
+  options_.failed("announce", reply.why);
+  LastReason::set(reply.why);
+  answer = {.fault = Fault::protocol, .maybe_executed = true, .why = reply.why};
 }
 
 namespace {

@@ -67,7 +67,8 @@ class ServerCommands {
   void forget_server();
 
   Answer run(std::string_view operation, const Request& request, Purpose purpose);
-  /// The same, and behind it the announcement of what it changes, whose reply is taken away.
+  /// The same, and behind it the announcement of what it changes, whose reply is taken away. If only that was refused,
+  /// for now, the outcome is unknown: others must hear of the change once more.
   Answer run(std::string_view operation, Request& request, Purpose purpose, const Changes& changes);
   /// Null as script: a plain command, which may be run twice; its words are `keys`.
   struct Call {
@@ -100,7 +101,7 @@ class ServerCommands {
   bool ends_connection(const Request& request, bool& known);
   void ask_again_what_ended_connections();
   void note_announced(Answer& answer, const Changes& changes);
-  void take_announced(Answer& answer);
+  void take_announced(Answer& answer, const Changes& changes);
   void find_whether_publish_ends(const Changes& changes);
 
   const Options options_;
