@@ -151,7 +151,10 @@ Done EntryRemover::scan(const std::string& match, const std::function<Done(std::
     if (!scanned) return ServerCommands::to_done(scanned);
     const Reply& reply = scanned.replies[0];
     if (reply.means_never()) {
-      commands_.missing().add("SCAN", "patterns stay pending, and no key that they concern is read here", reply.why);
+      commands_.missing().add("SCAN",
+                              "patterns stay pending, and no key that they concern is read here, nor a counter or raw "
+                              "value after flush_all",
+                              reply.why);
     }
     if (reply.is(Reply::Kind::error)) return commands_.refused("scan", reply);
     commands_.missing().remove("SCAN");
