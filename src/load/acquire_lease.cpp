@@ -102,7 +102,8 @@ LeaseCoordinator::Acquisition::Acquisition(LeaseCoordinator& coordinator, const 
       urgency_(urgency),
       looks_(looks),
       dependencies_(dependencies_of(batch, spec)),
-      before_(coordinator.pending().mark()) {}
+      before_(coordinator.pending().mark()),
+      hides_plain_(coordinator.pending().concerns_plain()) {}
 
 Acquired LeaseCoordinator::Acquisition::run(LoadPlace& place) {
   if (read(place)) {
@@ -127,7 +128,7 @@ bool LeaseCoordinator::Acquisition::read(const LoadPlace& place) {
     }
     coordinator_.context_.store.rearm(flight, fills());
     // Its loader is shown what is read here: a caller who comes after this may be too late for what it makes of that.
-    if (spec_.wants_previous) coordinator_.context_.store.begin_loading(flight);
+    if (spec_.wants_previous) coordinator_.context_.store.begin_loading(flight, coordinator_.context_.now());
     queries_.push_back({.name = flight.name, .orders = flight.forced || urgency_ == LoadUrgency::behind});
     places_.push_back(i);
   }
@@ -217,7 +218,7 @@ LeaseStep LeaseCoordinator::Acquisition::decide_step(const Flight& flight, const
     validity.foreign = false;  // it counts for the function that stored it
     seen.others_use_it = !node && !concerned && evaluate(validity, server_now) != Freshness::miss;
   } else if (found.kind == Found::Kind::other) {
-    if (counts_plain(found, false) && may_be_counter(*spec_.type)) {
+    if (!hides_plain_ && counts_plain(found, false) && may_be_counter(*spec_.type)) {
       node = l2.decode(flight.key(), *spec_.type, found.bytes);
     }
     if (node) {
