@@ -86,8 +86,13 @@ void Channel::State::finish_request(ChannelJob& job) {
 // --- towards being up
 
 void Channel::State::advance() {
-  if (phase == Phase::up || worker.busy()) return;
+  if (worker.busy()) return;
   const TimePoint now = Clock::now();
+  if (phase == Phase::up) {
+    if (now < choice.tracking_due()) return;
+    retry.connect = {};
+    return channel_lost("tracking is tried again");
+  }
   if (phase == Phase::self_test) {
     if (self_test.reported) return start_request(JobKind::enable, Event::probe_reported, registration.enable_request());
     if (now < self_test.deadline) return;
@@ -178,7 +183,7 @@ void Channel::State::come_up() {
   move(Event::enabled);
   published.known_good = std::max(published.known_good.load(), self_test.begun);
   failures.recovered();
-  choice.came_up(registration.mode);
+  choice.came_up(registration.mode, Clock::now());
   say_mode();
   listener.on_up(published.known_good);
 }

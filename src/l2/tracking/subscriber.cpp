@@ -67,7 +67,7 @@ void Subscriber::note_end(const std::vector<Reply>& replies, std::size_t first, 
 
 bool Subscriber::take_login(const Request& request, std::vector<Reply>& replies, Places at, const Wanted& wanted,
                             Failure& failure) {
-  const auto [roles, first] = at;
+  const std::size_t roles = at.roles, first = at.first;
   name_errors(request, replies);
   const auto is_role = [&](std::size_t i) { return i >= roles && i < first; };
   for (std::size_t i = 0; i < replies.size(); ++i) {
