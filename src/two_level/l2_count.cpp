@@ -122,6 +122,10 @@ std::optional<std::int64_t> L2Cache::increment_entry(const KeyView& key, std::in
   const Done done = l2_store().leases().replace(replace)[0];
   context_.store.erase(key, context_.now());
   if (done) return sum;
+  if (done.status == Done::unknown) {
+    counters_.add_unknown_write();
+    if (l2_store().announces()) confirmations().add(Pending::Kind::key, key.name);
+  }
   changed = done.status == Done::no && done.why.empty();
   return std::nullopt;
 }

@@ -26,7 +26,7 @@ struct LoadTimeout : ProxiedServer, ::testing::WithParamInterface<std::tuple<boo
     server->command({"CLIENT", "UNPAUSE"});
   }
 };
-std::string name_of(const ::testing::TestParamInfo<LoadTimeout::ParamType>& tested) {
+std::string load_timeout_name(const ::testing::TestParamInfo<LoadTimeout::ParamType>& tested) {
   constexpr const char* kSilence[] = {"Stopped", "NoReplies", "NoWrites"};
   constexpr const char* kAsking[] = {"Call", "Many", "Refresh"};
   const auto [l1, silence, asking] = tested.param;
@@ -36,7 +36,7 @@ INSTANTIATE_TEST_SUITE_P(
     Over, LoadTimeout,
     ::testing::Combine(::testing::Bool(), ::testing::Values(Silence::stopped, Silence::no_replies, Silence::no_writes),
                        ::testing::Values(Asking::call, Asking::many, Asking::refresh)),
-    name_of);
+    load_timeout_name);
 
 TEST_P(LoadTimeout, IsNotUsedUpByASilentServer) {
   const auto [l1, silence, asking] = GetParam();

@@ -131,6 +131,8 @@ void EntryRemover::remove_each(std::span<Erasure> erasures, Versions& versions) 
     if (head && head->means_never()) {
       commands_.missing().add(
           "GETRANGE", "scripts read whole values, and removals by pattern are not counted by function", head->why);
+    } else if (head) {
+      commands_.missing().remove("GETRANGE");
     }
     if (head && unlinked.integer == 1) erasure.before = found_in_head(keys_.entry(erasure.name), *head);
   }

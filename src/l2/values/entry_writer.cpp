@@ -144,6 +144,7 @@ EntryWriter::Counted EntryWriter::increment(std::string_view name, std::int64_t 
   Reply* reply = &answer.replies.back();
   // Where the user may not run MULTI, the others run one by one all the same.
   const bool one_by_one = answer.replies.size() == 4 && answer.replies[0].is(Reply::Kind::error);
+  if (answer.replies.size() == 4 && !one_by_one) commands_.missing().remove("MULTI");
   if (one_by_one) {
     reply = &answer.replies[2];
     const Reply& multi = answer.replies[0];

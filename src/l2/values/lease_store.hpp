@@ -78,6 +78,8 @@ class LeaseStore {
   void remove_mark(std::string_view name, std::string_view mark);
   /// False for some time after the user was refused what storing under a lease takes: a load then takes none.
   bool may_lease() const;
+  /// Another server took over.
+  void forget_server() { no_leases_until_.store(TimePoint{}); }
 
  private:
   /// By SET NX.

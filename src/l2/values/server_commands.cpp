@@ -18,6 +18,8 @@ namespace {
 
 /// So many connections that end in a row are no chance.
 constexpr int kOften = 2;
+/// The name of no script.
+constexpr std::string_view kNoScript = "0000000000000000000000000000000000000000";
 constexpr std::string_view kWithoutPublish =
     "processes that hear only announcements do not hear of what this one changes";
 
@@ -145,6 +147,8 @@ void ServerCommands::know_time() {
   if (asks_listener) request.add({"GET", keys_.listener()});
   const bool asks_scripts = !has_scripts();
   if (asks_scripts) request.add({"EVAL", "return 1", "1", keys_.probe()});
+  const bool asks_names = !asks_scripts && sends_whole_scripts();
+  if (asks_names) request.add({"EVALSHA", kNoScript, "1", keys_.probe()});
   const Answer answer = link_.run(request, Purpose::erase);
   if (answer.fault == Fault::lost && answer.maybe_executed) {
     lost_asking_.fetch_add(1, std::memory_order_relaxed);
@@ -155,6 +159,10 @@ void ServerCommands::know_time() {
   if (asks_scripts && answer.replies.back().is(Reply::Kind::integer)) {
     has_scripts_.store(true, std::memory_order_relaxed);
     missing_.remove("EVAL");
+  }
+  if (asks_names && answer.replies.back().error_code() == "NOSCRIPT") {
+    whole_scripts_.store(false, std::memory_order_relaxed);
+    missing_.remove("EVALSHA");
   }
   if (asks_listener && answer.replies[1].is(Reply::Kind::text)) announcer_.heard_of_listener();
   learn_time(answer, asked);
