@@ -4,6 +4,7 @@
 
 #include "l2/values/found.hpp"
 #include "l2/values/life_text.hpp"
+#include "l2/values/without_command.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -129,8 +130,10 @@ EntryWriter::Counted EntryWriter::increment(std::string_view name, std::int64_t 
     request.add({"INCRBY", key, amount});
   } else {
     // In one step, or a counter that expires between the two would live on for ever.
-    request.add({"MULTI"}).add({"SET", key, "0", "NX", "PX", milliseconds(life)}).add({"INCRBY", key, amount});
-    request.add({"EXEC"});
+    const bool in_one = !commands_.ends(ServerCommands::Suspect::multi);
+    if (in_one) request.add({"MULTI"});
+    request.add({"SET", key, "0", "NX", "PX", milliseconds(life)}).add({"INCRBY", key, amount});
+    if (in_one) request.add({"EXEC"});
   }
   Changes changes = commands_.changes();
   changes.add_key([&] { return key; });
@@ -148,7 +151,7 @@ EntryWriter::Counted EntryWriter::increment(std::string_view name, std::int64_t 
   if (one_by_one) {
     reply = &answer.replies[2];
     const Reply& multi = answer.replies[0];
-    if (multi.means_never()) commands_.missing().add("MULTI", "an increment with a ttl is two steps", multi.why);
+    if (multi.means_never()) commands_.missing().add("MULTI", kWithoutMulti, multi.why);
   }
   if (reply->is(Reply::Kind::array) && reply->elements.size() == 2) reply = &reply->elements[1];
   if (reply->is(Reply::Kind::integer)) {

@@ -1,5 +1,7 @@
 #pragma once
+#include <array>
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
@@ -47,6 +49,10 @@ class ServerCommands {
     return Changes(announcer_);
   }
   MissingCommands& missing() { return missing_; }
+  /// Commands over which a proxy may end the connection instead of refusing them.
+  enum class Suspect : std::uint8_t { eval, evalsha, getrange, multi, scan };
+  /// It is known to: it must not be sent.
+  bool ends(Suspect which) const { return ends_[static_cast<std::size_t>(which)].load(std::memory_order_relaxed); }
   /// What the server lacks and what that costs, or nothing.
   std::string missing_text();
   /// The server runs scripts, as far as is known. Where it does not, that is asked again with its time.
@@ -94,6 +100,9 @@ class ServerCommands {
   static Done not_to_be_had();
 
  private:
+  /// So many connections that end are no chance.
+  static constexpr int kOften = 2;
+
   static void add(Request& request, const Call& call, bool whole);
   void know_time();
   void learn_time(const Answer& answer, TimePoint asked);
@@ -103,6 +112,9 @@ class ServerCommands {
   void note_announced(Answer& answer, const Changes& changes);
   void take_announced(Answer& answer, const Changes& changes);
   void find_whether_publish_ends(const Changes& changes);
+  Request question(Suspect which) const;
+  void note_lost(const Request& request);
+  void find_whether_ends(Suspect which);
 
   const Options options_;
   const KeySpace keys_;
@@ -113,6 +125,8 @@ class ServerCommands {
   std::atomic<bool> has_scripts_{true};
   std::atomic<bool> has_time_{true};  ///< false: to ask for it ends the connection
   std::atomic<int> lost_announcing_{0};
+  std::array<std::atomic<int>, 5> lost_with_{};  ///< of each Suspect: connections that ended with it since it was asked
+  std::array<std::atomic<bool>, 5> ends_{};
   std::atomic<bool> probing_{false};  ///< a thread finds out what ends connections
   std::atomic<TimePoint> probe_next_{TimePoint{}}, ask_again_{TimePoint{}};
   std::atomic<int> lost_asking_{0};  ///< how often in a row the connection ended instead of an answer
