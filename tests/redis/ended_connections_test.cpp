@@ -28,7 +28,9 @@ struct EndedConnections : ::testing::TestWithParam<bool> {
     server = std::make_unique<RedisServer>();
   }
   /// After some lost connections `use` is as good as without the commands, and ends no other.
-  void expect_understood(std::vector<std::string> unknown, const std::function<void(CacheManager&)>& use) {
+  /// `asked_again`: what waits for them asks for them now and then, on connections of its own.
+  void expect_understood(std::vector<std::string> unknown, const std::function<void(CacheManager&)>& use,
+                         bool asked_again = false) {
     const RefusingProxy proxy(
         server->port(),
         [unknown](const auto& words) { return std::ranges::find(unknown, upper(words[0])) != unknown.end(); },
@@ -40,7 +42,7 @@ struct EndedConnections : ::testing::TestWithParam<bool> {
         use(cache);
         std::this_thread::sleep_for(10ms);
       }
-      return proxy.refused() == before && !check_health(cache).warning.empty();
+      return (asked_again || proxy.refused() == before) && !check_health(cache).warning.empty();
     };
     ASSERT_TRUE(eventually(is_quiet, 20s)) << check_health(cache).warning;
     const int before = proxy.refused();
@@ -49,7 +51,7 @@ struct EndedConnections : ::testing::TestWithParam<bool> {
       EXPECT_TRUE(cache.set("k", i, {.ttl = 60s}));
       EXPECT_EQ(cache.get<int>("k"), i);
     }
-    EXPECT_EQ(proxy.refused(), before);
+    EXPECT_LE(proxy.refused(), before + (asked_again ? 1 : 0));
     EXPECT_NE(check_health(cache).warning.find(unknown[0]), std::string::npos) << check_health(cache).warning;
   }
   std::unique_ptr<RedisServer> server;
@@ -81,7 +83,8 @@ TEST_P(EndedConnections, WithoutGetrangeKeysAreRemoved) {
 }
 
 TEST_P(EndedConnections, WithoutScanPatternsArePending) {
-  expect_understood({"SCAN"}, [&](CacheManager& cache) { cache.delete_pattern("other:*"); });
+  expect_understood(
+      {"SCAN"}, [&](CacheManager& cache) { cache.delete_pattern("other:*"); }, true);
 }
 
 }  // namespace

@@ -112,13 +112,28 @@ void ServerCommands::ask_again_what_ended_connections() {
     if (link_.probe(nothing) == Link::Probed::answered) announcer_.accepted();
   }
   for (std::size_t i = 0; i < std::size(kSuspects); ++i) {
-    const auto which = static_cast<Suspect>(i);
-    if (!ends(which) || link_.probe(question(which)) != Link::Probed::answered) continue;
-    ends_[i] = false;
-    if (which == Suspect::eval) has_scripts_.store(true, std::memory_order_relaxed);
-    if (which == Suspect::evalsha) whole_scripts_.store(false, std::memory_order_relaxed);
-    missing_.remove(kSuspects[i].name);
+    if (ends(static_cast<Suspect>(i))) ask_again(static_cast<Suspect>(i));
   }
+}
+
+bool ServerCommands::ask_again(Suspect which) {
+  if (link_.probe(question(which)) != Link::Probed::answered) return false;
+  const auto i = static_cast<std::size_t>(which);
+  ends_[i] = false;
+  if (which == Suspect::eval) has_scripts_.store(true, std::memory_order_relaxed);
+  if (which == Suspect::evalsha) whole_scripts_.store(false, std::memory_order_relaxed);
+  missing_.remove(kSuspects[i].name);
+  return true;
+}
+
+bool ServerCommands::ends_no_more(Suspect which) {
+  constexpr std::chrono::seconds kWhileWaitedFor{2};
+  const auto now = std::chrono::steady_clock::now();
+  if (now < waited_for_next_.load()) return false;
+  const Probing probing(probing_);
+  if (!probing || !link_.up()) return false;
+  waited_for_next_ = now + kWhileWaitedFor;
+  return ask_again(which);
 }
 
 Request ServerCommands::question(Suspect which) const {

@@ -144,7 +144,8 @@ void EntryRemover::remove_each(std::span<Erasure> erasures, Versions& versions) 
 }
 
 Done EntryRemover::scan(const std::string& match, const std::function<Done(std::span<const std::string_view>)>& batch) {
-  if (commands_.ends(ServerCommands::Suspect::scan)) {
+  constexpr auto kScan = ServerCommands::Suspect::scan;
+  if (commands_.ends(kScan) && !commands_.ends_no_more(kScan)) {
     return {.status = Done::no, .why = "the server offers no SCAN", .refused = true, .forbidden = true};
   }
   TimeBudget::Sweep sweep(commands_.operation_timeout());

@@ -51,6 +51,8 @@ class ServerCommands {
   MissingCommands& missing() { return missing_; }
   /// Commands over which a proxy may end the connection instead of refusing them.
   enum class Suspect : std::uint8_t { eval, evalsha, getrange, multi, scan };
+  /// True: it has ended connections, and does not any more. For what is waited for; asks at most every two seconds.
+  bool ends_no_more(Suspect which);
   /// It is known to: it must not be sent.
   bool ends(Suspect which) const { return ends_[static_cast<std::size_t>(which)].load(std::memory_order_relaxed); }
   /// What the server lacks and what that costs, or nothing.
@@ -113,6 +115,7 @@ class ServerCommands {
   void take_announced(Answer& answer, const Changes& changes);
   void find_whether_publish_ends(const Changes& changes);
   Request question(Suspect which) const;
+  bool ask_again(Suspect which);
   void note_lost(const Request& request);
   void find_whether_ends(Suspect which);
 
@@ -128,7 +131,7 @@ class ServerCommands {
   std::array<std::atomic<int>, 5> lost_with_{};  ///< of each Suspect: connections that ended with it since it was asked
   std::array<std::atomic<bool>, 5> ends_{};
   std::atomic<bool> probing_{false};  ///< a thread finds out what ends connections
-  std::atomic<TimePoint> probe_next_{TimePoint{}}, ask_again_{TimePoint{}};
+  std::atomic<TimePoint> probe_next_{TimePoint{}}, ask_again_{TimePoint{}}, waited_for_next_{TimePoint{}};
   std::atomic<int> lost_asking_{0};  ///< how often in a row the connection ended instead of an answer
   std::atomic<bool> whole_scripts_{false};
 };
