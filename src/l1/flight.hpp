@@ -192,8 +192,9 @@ struct Flight {
     bool loading = false;  ///< its loader runs: what another process changes now may be missing in what it brings
     /// It has no claim at L2, so an invalidation by another process goes unseen: no caller joins its loader.
     bool unclaimed = false;
-    bool closed = false;      ///< its claim is being given up: no caller joins
-    bool superseded = false;  ///< a refresh began later: no caller joins, and that one's value, once there, stays
+    bool closed = false;        ///< its claim is being given up: no caller joins
+    bool superseded = false;    ///< a refresh began later: no caller joins, and that one's value, once there, stays
+    TimePoint loading_since{};  ///< by the cache's clock
     std::uint64_t fill_epoch = FillEpoch::kNever;  ///< FillEpoch::current() when that request was sent
     std::uint64_t epoch_at_load = 0;               ///< and when its loader began
     /// A write's: of the last write to the key that ended, and was kept, while this one was under way.

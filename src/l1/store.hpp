@@ -33,7 +33,8 @@ class Store {
     bool lead = false;
     bool loading = false;  ///< the flight's loader had begun before this caller came
     /// And since then the invalidation channel reported a change of the key. It may be this process's own, the renewal
-    /// of a lease: L2 must show that nothing was invalidated.
+    /// of a lease: L2 must show that nothing was invalidated. Or it has run for longer than L1 keeps a value whose
+    /// changes may go unreported.
     bool changed = false;
 
     /// What the flight brings may be out of date for this caller, and only L2 shows whether it is. `channel_up`: the
@@ -132,7 +133,7 @@ class Store {
   void begin_claim(Flight& flight);
   /// Its loader is about to run. What was changed since the claim was taken, and is changed later, keeps callers from
   /// joining: case 13 of flight.hpp.
-  void begin_loading(Flight& flight);
+  void begin_loading(Flight& flight, TimePoint now);
   /// The same for a load without a claim, unless another one of the key runs, which no caller may join: that one is
   /// returned, to be waited for. So there is one at a time, and callers who come in between share the next.
   std::shared_ptr<Flight> begin_unclaimed(Flight& flight);
@@ -143,6 +144,8 @@ class Store {
   bool revoked(const Flight& flight) const;
   /// What it brings is not stored.
   bool fenced(const Flight& flight) const;
+  /// Fenced by what was done to its key, and not only to everything.
+  bool fenced_by_key(const Flight& flight) const;
   /// No flight under way is stored or joined.
   void fence_loads();
   /// No caller joins the load any more.
@@ -157,6 +160,8 @@ class Store {
   void clear_counts();
 
  private:
+  /// A load that runs for longer than limit_shared allows.
+  bool outlives_bound(const Flight& flight, TimePoint now) const noexcept;
   inline Shard& shard(std::uint64_t hash) const noexcept;
   std::span<Shard> shards() const noexcept;
   /// find for an entry that is not simply fresh: needs the lock to see whether somebody refreshes it.

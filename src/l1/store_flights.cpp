@@ -61,7 +61,7 @@ Store::Joined Store::join(std::shared_ptr<Flight> mine, Wants wants, TimePoint n
     });
     if (joined.flight) {
       joined.loading = joined.flight->state.loading;
-      joined.changed = joined.loading && joined.flight->state.revoked;
+      joined.changed = joined.loading && (joined.flight->state.revoked || outlives_bound(*joined.flight, now));
       return joined;
     }
   }
@@ -70,6 +70,11 @@ Store::Joined Store::join(std::shared_ptr<Flight> mine, Wants wants, TimePoint n
   joined.flight = std::move(mine);
   joined.lead = true;
   return joined;
+}
+
+bool Store::outlives_bound(const Flight& flight, TimePoint now) const noexcept {
+  const Duration most = shared_life_.load(std::memory_order_relaxed);
+  return most != forever && now - flight.state.loading_since > most;
 }
 
 void Store::begin(const std::shared_ptr<Flight>& flight) {
@@ -96,11 +101,12 @@ void Store::begin_claim(Flight& flight) {
   if (!flight.state.loading) flight.state.revoked = false;  // else case 10 of flight.hpp
 }
 
-void Store::begin_loading(Flight& flight) {
+void Store::begin_loading(Flight& flight, TimePoint now) {
   Shard& home = shard(flight.hash);
   const SpinGuard lock(home.lock);
   if (flight.state.loading) return;  // case 10 of flight.hpp: since the value was read that its loader is shown
   flight.state.loading = true;
+  flight.state.loading_since = now;
   flight.state.epoch_at_load = fill_epoch_.current();
 }
 
@@ -143,6 +149,12 @@ bool Store::fenced(const Flight& flight) const {
   Shard& home = shard(flight.hash);
   const SpinGuard lock(home.lock);
   return flight.state.fenced || flight.sequence < home.cleared;
+}
+
+bool Store::fenced_by_key(const Flight& flight) const {
+  Shard& home = shard(flight.hash);
+  const SpinGuard lock(home.lock);
+  return flight.state.fenced && flight.sequence >= home.cleared;
 }
 
 bool Store::revoked(const Flight& flight) const {

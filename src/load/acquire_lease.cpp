@@ -74,22 +74,6 @@ SeenEntry::Kind kind_of(const Found& found) {
   return SeenEntry::Kind::other;
 }
 
-/// What stands in an entry's place while it is loaded where there are no leases: a value that counts for nobody.
-constexpr std::string_view kPlainMark = "dsta: loaded without a lease";
-
-std::string plain_mark(const LeaseToken& token, std::string_view key) {
-  Envelope envelope;
-  const std::uint64_t no_epoch[] = {0};
-  envelope.terms = {.codec = codec_fingerprint(kPlainMark), .fresh_until = 0, .refresh_after = 0, .stale_until = 0};
-  envelope.generation = token;
-  envelope.epochs = no_epoch;
-  envelope.key = key;
-  return encode(envelope);
-}
-bool is_plain_mark(const Found& found) {
-  return found.kind == Found::Kind::value && found.view.terms.codec == codec_fingerprint(kPlainMark);
-}
-
 std::vector<std::string> dependencies_of(const Batch& batch, const LoadSpec& spec) {
   std::vector<std::string> tags;
   for (const auto& flight : batch.flights) tags.insert(tags.end(), flight->tag_names.begin(), flight->tag_names.end());
@@ -118,7 +102,8 @@ LeaseCoordinator::Acquisition::Acquisition(LeaseCoordinator& coordinator, const 
       urgency_(urgency),
       looks_(looks),
       dependencies_(dependencies_of(batch, spec)),
-      before_(coordinator.pending().mark()) {}
+      before_(coordinator.pending().mark()),
+      hides_plain_(coordinator.pending().concerns_plain()) {}
 
 Acquired LeaseCoordinator::Acquisition::run(LoadPlace& place) {
   if (read(place)) {
@@ -143,7 +128,7 @@ bool LeaseCoordinator::Acquisition::read(const LoadPlace& place) {
     }
     coordinator_.context_.store.rearm(flight, fills());
     // Its loader is shown what is read here: a caller who comes after this may be too late for what it makes of that.
-    if (spec_.wants_previous) coordinator_.context_.store.begin_loading(flight);
+    if (spec_.wants_previous) coordinator_.context_.store.begin_loading(flight, coordinator_.context_.now());
     queries_.push_back({.name = flight.name, .orders = flight.forced || urgency_ == LoadUrgency::behind});
     places_.push_back(i);
   }
@@ -233,7 +218,7 @@ LeaseStep LeaseCoordinator::Acquisition::decide_step(const Flight& flight, const
     validity.foreign = false;  // it counts for the function that stored it
     seen.others_use_it = !node && !concerned && evaluate(validity, server_now) != Freshness::miss;
   } else if (found.kind == Found::Kind::other) {
-    if (counts_plain(found, false) && may_be_counter(*spec_.type)) {
+    if (!hides_plain_ && counts_plain(found, false) && may_be_counter(*spec_.type)) {
       node = l2.decode(flight.key(), *spec_.type, found.bytes);
     }
     if (node) {
@@ -272,49 +257,6 @@ void LeaseCoordinator::Acquisition::claim(LoadPlace& place) {
   }
   if (without_scripts()) return claim_plain();
   Claims(coordinator_, batch_, spec_, urgency_, versions_, clock_, wanted_).take(acquired_);
-}
-
-/// A mark takes the place of nothing, or of what does not count. Nobody waits for it: who finds one loads as well, and
-/// the load that left it is the one that stores. What others use cannot be replaced on the condition that it is still
-/// the same, so it stays.
-void LeaseCoordinator::Acquisition::claim_plain() {
-  L2Store& l2_store = coordinator_.l2_store();
-  std::vector<std::string_view> names, dead;
-  std::vector<std::string> marks;
-  std::vector<Wanted*> marked;
-  for (Wanted& one : wanted_) {
-    const auto& flight = batch_.flights[one.place];
-    one.claim.kind = Claim::Kind::plain;
-    one.claim.versions = versions_;
-    one.claim.clock = clock_;
-    if (one.step == LeaseStep::replace || one.step == LeaseStep::refresh) {
-      one.claim.replaces = true;
-      acquired_.owned.add(batch_.items[one.place], flight, std::move(one.claim));
-    } else if (one.step == LeaseStep::acquire || (one.step == LeaseStep::take_over && !is_plain_mark(*one.found))) {
-      if (one.step == LeaseStep::take_over) dead.push_back(flight->name);
-      one.claim.mark = plain_mark(new_lease_token(), l2_store.keys().entry(flight->name));
-      names.push_back(flight->name);
-      marks.push_back(one.claim.mark);
-      marked.push_back(&one);
-    } else if (needs_claim(one.step) || one.step == LeaseStep::load_alone) {
-      load_alone(one.place);
-    } else {  // what another process brought meanwhile
-      acquired_.foreign.add(batch_.items[one.place], flight);
-    }
-  }
-  if (!dead.empty()) l2_store.remover().remove_many(dead);
-  if (marked.empty()) return;
-  const std::vector<Done> done = l2_store.leases().take(names, marks, Leases::kDeserted);
-  for (std::size_t n = 0; n < marked.size(); ++n) {
-    Wanted& one = *marked[n];
-    const auto& flight = batch_.flights[one.place];
-    if (!done[n]) {
-      load_alone(one.place);
-      continue;
-    }
-    coordinator_.context_.store.revoke(flight->key(), flight.get());  // case 11 of flight.hpp
-    acquired_.owned.add(batch_.items[one.place], flight, std::move(one.claim));
-  }
 }
 
 /// The versions before the load are what it is stored with. False: they are not to be had.

@@ -53,7 +53,7 @@ void LeaseCoordinator::take_raw_claims(const Batch& batch, const LoadSpec& spec,
   std::vector<EntryQuery> unnumbered;
   for (RawWish& wish : wishes) {
     const auto& flight = batch.flights[wish.place];
-    if (pending().concerns_key(flight->name) || !l2_store().leases().may_lease()) {
+    if (pending().concerns_plain() || pending().concerns_key(flight->name) || !l2_store().leases().may_lease()) {
       acquired.owned.add(batch.items[wish.place], flight, {});
       continue;
     }

@@ -50,6 +50,7 @@ class LeaseCoordinator::Acquisition {
   const int looks_;
   const std::vector<std::string> dependencies_;
   const Pending::Mark before_;  ///< Pending's, before the request
+  const bool hides_plain_;      ///< likewise: counters do not count
   const std::shared_ptr<Versions> versions_ = std::make_shared<Versions>();
   std::vector<EntryQuery> queries_;
   std::vector<std::size_t> places_;  ///< in the batch, of each query

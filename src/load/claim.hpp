@@ -22,13 +22,14 @@ struct Claim {
     entry,  ///< as long as the lease, or the value to be replaced, of `generation` stands in the entry's place
     raw,    ///< as long as the lease beside the raw value stands
     /// Where the server runs no scripts: `mark` stands in the entry's place, which counts for nobody, and whatever
-    /// invalidates the entry takes it away; or the value that is to be replaced stands there (`replaces`).
+    /// invalidates the entry takes it away; or the value that is to be replaced stands there (`replaces`), which `mark`
+    /// tells from any other.
     plain,
   };
   Kind kind = Kind::none;
   LeaseToken generation{};
   std::uint32_t order = 0;
-  std::string mark = {};   ///< of a value without a generation; or see Kind::plain
+  std::string mark = {};   ///< of a value without a generation; or see Kind::plain, and mark_of
   LeaseHold hold = {};     ///< the lease, or the value that must not run out meanwhile
   LeaseHold refresh = {};  ///< the lease that keeps others from refreshing
   bool replaces = false;   ///< see Kind::plain

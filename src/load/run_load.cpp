@@ -179,7 +179,7 @@ void LoadRunner::load_owned(OwnedLoads& owned, const LoadSpec& spec, LoadUrgency
   Duration took{};
   if (trust_.limited()) {
     for (std::size_t i = 0; i < owned.flights.size(); ++i) {
-      if (!is_unclaimed(owned, i)) context_.store.begin_loading(*owned.flights[i]);
+      if (!is_unclaimed(owned, i)) context_.store.begin_loading(*owned.flights[i], context_.now());
     }
   }
   std::vector<Loaded> loaded = call_loader(owned, spec, run, place, took);

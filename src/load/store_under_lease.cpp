@@ -9,6 +9,7 @@
 #include "entry/dependency.hpp"
 #include "entry/entry.hpp"
 #include "load/lease_coordinator.hpp"
+#include "load/store_requests.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -40,30 +41,6 @@ Duration longer(Duration one, Duration other) {
 }
 
 }  // namespace
-
-/// What the server is asked to do about the flights of a batch.
-struct LeaseCoordinator::Requests {
-  /// Which flight a request is about, and what its answer decides.
-  struct About {
-    std::size_t flight;
-    bool stores;              ///< or removes: the answer decides what becomes of the value in L1
-    bool is_refresh = false;  ///< about the lease that keeps others from refreshing
-    bool if_stored = false;   ///< which stays for a while if the value is there, and else is given back
-  };
-  std::vector<LeaseStore::Replace> entries;
-  std::vector<About> of_entries;
-  std::vector<LeaseStore::RawReplace> raw;
-  std::vector<About> of_raw;
-  std::vector<EntryWriter::PlainPut> plain;
-  std::vector<About> of_plain;
-
-  /// What a value depends on.
-  struct Dependencies {
-    std::vector<std::string> all, late;  ///< late: only the value names it, so it was not looked at before the load
-  };
-  std::vector<Dependencies> dependencies;  ///< of each flight
-  std::optional<VersionStore::Late> late;  ///< none: they were not to be had
-};
 
 void LeaseCoordinator::store(OwnedLoads& owned, const LoadSpec& spec, std::vector<Prepared>& prepared,
                              std::vector<Loaded>& loaded, Duration took) {
@@ -170,64 +147,6 @@ bool LeaseCoordinator::note_failed(const Flight& flight, const Claim& claim, Pre
     backoffs_.begin(flight.name, claim.previous->created, mine.landing.retry_after);
   }
   return failed;
-}
-
-/// What another process has put there since the loader began stays where this one has heard of it. Else the mark that
-/// is gone shows it when it is too late to leave it, and where a value is replaced nothing does: its life is the bound.
-void LeaseCoordinator::request_plain_store(std::size_t i, const OwnedLoads& owned, const LoadSpec& spec, Prepared& mine,
-                                           Loaded& loaded, Duration took, Requests& requests) {
-  const Claim& claim = owned.claims[i];
-  const Flight& flight = *owned.flights[i];
-  if (context_.store.fenced(flight) || context_.store.revoked(flight)) {
-    mine.revoked = mine.revoked || mine.landing.replace_by;
-    mine.landing = {};
-    if (!claim.replaces && !context_.store.revoked(flight)) remove_mark(flight);
-    return;
-  }
-  if (mine.landing.replace_by) limit_life(*mine.landing.replace_by);
-  std::string bytes;
-  const EntryAction action = store_action(i, owned, spec, mine, loaded, took, requests, bytes);
-  if (action != EntryAction::set) {
-    mine.landing.replace_by.reset();
-    note_failed(flight, claim, mine);
-    if (claim.replaces) {
-      owe_removal(flight, mine);
-    } else {
-      remove_mark(flight);
-    }
-    return;
-  }
-  requests.plain.push_back(
-      {{flight.name, std::move(bytes), l2_.physical_life(mine.landing.replace_by->stale_until)}, claim.mark});
-  requests.of_plain.push_back({i, true});
-}
-
-/// So that the next load can store. What stands there by now goes as well, which costs a load.
-void LeaseCoordinator::remove_mark(const Flight& flight) const {
-  const std::string_view name = flight.name;
-  l2_store().remover().remove_many({&name, 1});
-}
-
-void LeaseCoordinator::limit_life(Node& node) const {
-  const TimePoint end = saturating_add(context_.now(), context_.options.l1.untracked_ttl.value_or({}));
-  node.refresh_at = std::min(node.refresh_at, end);
-  node.fresh_until = std::min(node.fresh_until, end);
-  node.stale_until = std::min(node.stale_until, end);
-}
-
-/// It is at L2, and there only: the next reader brings it here.
-void LeaseCoordinator::note_plain(const Requests& requests, const OwnedLoads& owned, const LoadSpec& spec,
-                                  std::vector<Prepared>& prepared) {
-  const std::vector<Done> done = l2_store().writer().put_plain(requests.plain);
-  for (std::size_t n = 0; n < done.size(); ++n) {
-    const std::size_t i = requests.of_plain[n].flight;
-    prepared[i].landing.replace_by.reset();
-    if (done[n]) spec.identity->counters.add(Count::sets);
-    if (done[n].status == Done::unknown) counters_.add_unknown_write();
-    if (done[n].executed() && !done[n]) prepared[i].revoked = true;  // somebody has stored there, or removed it
-    // What L1 has of it is older.
-    context_.store.revoke(owned.flights[i]->key());
-  }
 }
 
 EntryAction LeaseCoordinator::store_action(std::size_t i, const OwnedLoads& owned, const LoadSpec& spec, Prepared& mine,

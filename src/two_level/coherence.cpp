@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <exception>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <dsta/cache/detail/hash.hpp>
 #include <dsta/cache/error.hpp>
@@ -178,14 +180,28 @@ void Coherence::on_flush() {
   drop_l2();
 }
 
-void Coherence::on_glob(std::string_view text) {
-  const QuietWork quiet(*this);
+void Coherence::on_globs(std::span<const std::string_view> texts) {
+  std::vector<Glob> globs;
   try {
-    const Glob glob(text);
-    context_.store.erase_matching([&](const Store::Known& known) { return known.shared && glob.matches(known.name); },
-                                  context_.now());
-  } catch (const PatternError&) {  // not from this library: nothing was removed by it
+    for (const std::string_view text : texts) globs.emplace_back(text);
+  } catch (const PatternError&) {  // a later release may write others
+    return on_unknown();
   }
+  const QuietWork quiet(*this);
+  const auto goes = [&](const Store::Known& known) {
+    return known.shared && std::ranges::any_of(globs, [&](const Glob& glob) { return glob.matches(known.name); });
+  };
+  context_.store.erase_matching(goes, context_.now());
+  foreign_loads_.wake(ForeignLoads::kAllKeys);
+}
+
+/// Anything may have been changed, tags and functions, too.
+void Coherence::on_unknown() {
+  const QuietWork quiet(*this);
+  const bool fills = context_.store.fill_epoch().is_open();
+  l2_store_.versions().forget_all();
+  context_.store.close_fills(true);
+  if (fills) context_.store.fill_epoch().open();
   foreign_loads_.wake(ForeignLoads::kAllKeys);
 }
 

@@ -66,7 +66,8 @@ class Coherence {
   // What the channel reports. On its thread.
   void on_keys(std::span<const std::string_view> keys);
   void on_flush();
-  void on_glob(std::string_view glob);
+  void on_globs(std::span<const std::string_view> globs);
+  void on_unknown();
   void before_up(CoherenceMode mode);
   void on_up(TimePoint known_good);
   void on_proof(TimePoint known_good);

@@ -61,7 +61,8 @@ void InvalidationChannel::on_keys(std::span<const std::string_view> keys) { cohe
 
 void InvalidationChannel::on_flush() { coherence_.on_flush(); }
 
-void InvalidationChannel::on_glob(std::string_view glob) { coherence_.on_glob(glob); }
+void InvalidationChannel::on_globs(std::span<const std::string_view> globs) { coherence_.on_globs(globs); }
+void InvalidationChannel::on_unknown() { coherence_.on_unknown(); }
 
 void InvalidationChannel::before_up(CoherenceMode mode) { coherence_.before_up(mode); }
 

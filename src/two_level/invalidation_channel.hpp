@@ -53,7 +53,8 @@ class InvalidationChannel final : public ChannelListener {
   std::exception_ptr make() noexcept DSTA_REQUIRES(mutex_);
   void on_keys(std::span<const std::string_view> keys) override;
   void on_flush() override;
-  void on_glob(std::string_view glob) override;
+  void on_globs(std::span<const std::string_view> globs) override;
+  void on_unknown() override;
   void before_up(CoherenceMode mode) override;
   void on_up(TimePoint known_good) override;
   void on_known_good(TimePoint known_good) override;

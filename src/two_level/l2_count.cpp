@@ -58,7 +58,7 @@ std::string with_integer(const EnvelopeView& view, std::string_view key, std::in
 std::optional<std::int64_t> L2Cache::increment(const KeyView& key, std::int64_t delta, Duration ttl) {
   const TimeBudget::Operation budget(context_.time_limit());
   const Pending::Mark before = pending().mark();
-  if (pending().concerns_key(key.name)) return std::nullopt;
+  if (pending().concerns_plain() || pending().concerns_key(key.name)) return std::nullopt;
   const Duration life = ttl == forever ? Duration::zero() : ttl;
   for (int attempt = 0; attempt < 64; ++attempt) {
     const auto counted = l2_store().writer().increment(key.name, delta, life);
@@ -79,7 +79,8 @@ std::optional<std::int64_t> L2Cache::increment(const KeyView& key, std::int64_t 
     if (counted.done.status == Done::unknown) counters_.add_unknown_write();
     if (!counted.done) return std::nullopt;
     context_.store.erase(key, context_.now());
-    if (pending().new_server_since(before) && pending().concerns_key(key.name)) return std::nullopt;
+    if (pending().new_server_since(before) && (pending().concerns_plain() || pending().concerns_key(key.name)))
+      return std::nullopt;
     return counted.value;
   }
   return std::nullopt;
@@ -121,6 +122,10 @@ std::optional<std::int64_t> L2Cache::increment_entry(const KeyView& key, std::in
   const Done done = l2_store().leases().replace(replace)[0];
   context_.store.erase(key, context_.now());
   if (done) return sum;
+  if (done.status == Done::unknown) {
+    counters_.add_unknown_write();
+    if (l2_store().announces()) confirmations().add(Pending::Kind::key, key.name);
+  }
   changed = done.status == Done::no && done.why.empty();
   return std::nullopt;
 }

@@ -135,6 +135,7 @@ struct L2Cache::Reading {
   std::int64_t server_now = 0;
   std::uint64_t sequence = 0;  ///< before the request
   Pending::Mark before = {};   ///< Pending's, before it
+  bool hides_plain = false;    ///< likewise: counters do not count
 };
 
 void L2Cache::read(std::span<Fetched> items, std::span<const TypeOps* const> types, const Identity* reader,
@@ -159,10 +160,11 @@ bool L2Cache::read(std::span<Fetched> items, std::span<const TypeOps* const> typ
   places.reserve(items.size());
   Fills flights(context_.store);
   const Pending::Mark before = pending().mark();
+  const bool hides_plain = pending().concerns_plain();
   for (std::size_t i = 0; i < items.size(); ++i) {
     if (fill) flights.begin(items[i].key, *types[0], sequence_before);
     // In this order, a flight first: the first invariant.
-    if (pending().concerns_key(items[i].key.name)) {
+    if ((terms.raw && hides_plain) || pending().concerns_key(items[i].key.name)) {
       if (fill) flights.drop_last(context_.now());
       continue;
     }
@@ -174,9 +176,16 @@ bool L2Cache::read(std::span<Fetched> items, std::span<const TypeOps* const> typ
   // By another server than was asked first: what it has missed may have been pending and be confirmed by now.
   const bool answered = !queries.empty() && l2_store().reader().read(queries, dependencies, versions, plain, !fill) &&
                         !pending().new_server_since(before);
-  const Reading reading{
-      types,           reader, counted, terms.raw, versions, keeps_found, l2_store().clock().to_server(context_.now()),
-      sequence_before, before};
+  const Reading reading{types,
+                        reader,
+                        counted,
+                        terms.raw,
+                        versions,
+                        keeps_found,
+                        l2_store().clock().to_server(context_.now()),
+                        sequence_before,
+                        before,
+                        hides_plain};
   for (std::size_t n = 0; n < queries.size(); ++n) {
     Fetched& item = items[places[n]];
     if (answered) take_found(item, queries[n].found, reading);
@@ -204,7 +213,7 @@ void L2Cache::take_found(Fetched& item, Found& found, const Reading& reading) {
   const bool plain = found.kind == Found::Kind::other && found.decode_error == DecodeError::not_an_envelope;
   if (reading.raw || plain) {
     item.nothing = found.kind == Found::Kind::nothing;
-    if (plain && !found.of_other_type) take_plain(item, found, reading);
+    if (plain && !found.of_other_type && !reading.hides_plain) take_plain(item, found, reading);
     return;
   }
   if (found.kind == Found::Kind::other) count_undecoded(decode_error_name(found.decode_error), reading.counted);
@@ -261,6 +270,7 @@ bool L2Cache::concerned(const EnvelopeView& view, std::string_view key, const Pe
 std::optional<Duration> L2Cache::time_left(const KeyView& key, bool raw) {
   const TimeBudget::Operation budget(context_.time_limit());
   const Pending::Mark before = pending().mark();
+  const bool hides_plain = pending().concerns_plain();
   if (pending().concerns_key(key.name)) return std::nullopt;
   EntryQuery query{key.name};
   Versions versions;
@@ -268,6 +278,7 @@ std::optional<Duration> L2Cache::time_left(const KeyView& key, bool raw) {
   if (pending().new_server_since(before)) return std::nullopt;
   const Found& found = query.found;
   if (counts_plain(found, raw)) {
+    if (hides_plain) return std::nullopt;
     const auto left = l2_store().reader().life_left(key.name);
     if (!left || *left == -2) return std::nullopt;
     // The server keeps longer times than nanoseconds can say.

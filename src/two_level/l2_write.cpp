@@ -29,6 +29,8 @@ constexpr int kTries = 4;
 constexpr std::chrono::microseconds kTolerance{100'000};
 /// A version is kept for longer than any entry that depends on it.
 constexpr std::chrono::hours kVersionLife{1};
+/// Keys of one write whose outcome is unknown.
+constexpr std::size_t kMostOwed = 1024;
 /// Where the time is not the system's, the server cannot know when an entry ends.
 constexpr std::chrono::hours kLifeByOtherClock{1};
 
@@ -191,10 +193,14 @@ std::vector<PutOutcome> L2Cache::write(std::vector<NodeRef>& nodes, const EntryT
   return outcomes;
 }
 
-/// Of a write whose outcome is unknown others may not have been told: it is undone, which they are told of.
+/// Of a write whose outcome is unknown others may not have been told: it is undone, which they are told of. Of a large
+/// one only a part: too many intents would become one for the whole namespace. Of the rest they learn by untracked_ttl.
 void L2Cache::owe_announcements(std::span<const std::string> names, std::span<const PutOutcome> outcomes) {
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    if (outcomes[i] == PutOutcome::unknown) confirmations().add(Pending::Kind::key, names[i]);
+  std::size_t owed = 0;
+  for (std::size_t i = 0; i < names.size() && owed < kMostOwed && pending().has_room(); ++i) {
+    if (outcomes[i] != PutOutcome::unknown) continue;
+    confirmations().add(Pending::Kind::key, names[i]);
+    ++owed;
   }
 }
 
@@ -207,7 +213,7 @@ void L2Cache::write_raw(const std::vector<NodeRef>& nodes, std::vector<PutOutcom
       nodes[i]->type->encode(nodes[i]->value(), out);
       return out;
     });
-    if (pending().concerns_key(nodes[i]->name())) continue;
+    if (pending().concerns_plain() || pending().concerns_key(nodes[i]->name())) continue;
     if (bytes.size() > context_.options.pool.max_reply_bytes) {
       outcomes[i] = {PutOutcome::not_stored_server, kTooLarge};
       continue;

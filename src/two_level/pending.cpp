@@ -81,15 +81,26 @@ std::size_t Pending::size() const {
   return intents_.size() + (unnamed_ != 0 ? 1 : 0);
 }
 
+bool Pending::has_room() const {
+  const MutexLock lock(mutex_);
+  return intents_.size() < kMost / 2 && bytes_ < kMostBytes / 2;
+}
+
 bool Pending::concerns_key(std::string_view name) const {
   if (!any()) return false;
   const MutexLock lock(mutex_);
   if (unnamed_ != 0) return true;
-  if (has(Kind::key, name) || has(Kind::epoch, {}) || has(Kind::flush_all, {}) || has(Kind::rest, {})) return true;
+  if (has(Kind::key, name) || has(Kind::epoch, {}) || has(Kind::flush_all, {})) return true;
   for (auto it = intents_.lower_bound(IdView(Kind::pattern, {})); it != intents_.end() && it->second.pattern; ++it) {
     if (it->second.pattern->concerns(name)) return true;
   }
   return false;
+}
+
+bool Pending::concerns_plain() const {
+  if (!any()) return false;
+  const MutexLock lock(mutex_);
+  return has(Kind::rest, {});
 }
 
 bool Pending::concerns_dependency(std::string_view name) const {

@@ -22,7 +22,7 @@ enum class PendingKind : std::uint8_t {
   expire,     ///< of a dependency: its entries are past their ttl
   epoch,      ///< everything that depends on the namespace
   flush_all,  ///< and everything else under it
-  rest,       ///< what flush_all leaves when the epoch is raised: counters and raw values
+  rest,       ///< what flush_all leaves when the epoch is raised: counters and raw values. It concerns nothing else
 };
 
 /// Invalidations that L2 has not confirmed: each stands here until it was applied there. Until then what it concerns
@@ -55,6 +55,8 @@ class Pending {
   /// Whether there are any: one load, for the paths that ask all the time.
   bool any() const noexcept { return any_.load(std::memory_order_acquire); }
   std::size_t size() const;
+  /// Half of what there is room for is free.
+  bool has_room() const;
   /// What has happened so far, to be taken before a read. What was read before an invalidation was confirmed may be
   /// what it was about, although nothing that is asked here afterwards says so any more.
   struct Mark {
@@ -73,7 +75,10 @@ class Pending {
   bool new_server_since(const Mark& mark) const noexcept {
     return servers_.load(std::memory_order_acquire) != mark.servers;
   }
+  /// What stands under the key may be out of date, whatever it is.
   bool concerns_key(std::string_view name) const;
+  /// What has no envelope may be, raw values and counters: `rest` is pending. An entry does not count by its epoch.
+  bool concerns_plain() const;
   bool concerns_dependency(std::string_view name) const;
 
   /// All of them, to be applied.

@@ -254,6 +254,26 @@ TEST_F(MissingCommandsTest, WithoutScriptsNoLeaseIsLeftBehind) {
   EXPECT_EQ(server->command({"GET", "dsta:" + f.key_for(2)}), "(nil)");
 }
 
+TEST_F(MissingCommandsTest, RightsThatAreGrantedAreUsed) {
+  start("-evalsha -multi -getrange");
+  CacheManager a(options());
+  const auto f = a.cached({.ttl = 60s, .prefix = "f"}, Function([](int i) { return i; }));
+  int next = 0;
+  const auto use = [&] {
+    f(++next);
+    a.increment("n", 1, {.ttl = 60s});
+    a.del_many({"k", "l"});
+    return check_health(a).warning;
+  };
+  const std::string warning = use();
+  for (const char* missing : {"EVALSHA", "MULTI", "GETRANGE"}) {
+    EXPECT_NE(warning.find(missing), std::string::npos) << missing << ": " << warning;
+  }
+  server->command({"ACL", "SETUSER", "app", "+evalsha", "+multi", "+getrange"});
+  server->command({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
+  EXPECT_TRUE(eventually([&] { return use().empty(); })) << check_health(a).warning;
+}
+
 /// As twemproxy does, it ends the connection.
 TEST_F(MissingCommandsTest, AServerThatEndsConnectionsIsUnderstood) {
   server = std::make_unique<RedisServer>();

@@ -98,7 +98,7 @@ TEST_F(FillOrder, ALaterLoadThatFindsNothingAtL2IsStored) {
   const auto load = begin_load();
   store.land(*refresh, {.remove = true}, now);
   store.begin_claim(*load);
-  store.begin_loading(*load);
+  store.begin_loading(*load, {});
   EXPECT_EQ(land(load, 3), Store::Published::stored);
   EXPECT_EQ(held(), 3);
 }

@@ -34,7 +34,7 @@ struct JoinableFlight : ::testing::Test {
 };
 
 TEST_F(JoinableFlight, OfWhichNothingIsReportedIsJoined) {
-  store.begin_loading(*load);
+  store.begin_loading(*load, now);
   const Store::Joined joined = join();
   EXPECT_EQ(joined.flight, load);
   EXPECT_FALSE(joined.in_doubt(true));
@@ -44,13 +44,13 @@ TEST_F(JoinableFlight, IsInDoubtOnceAChangeIsReportedAfterItsClaim) {
   load->leased = true;
   store.begin_claim(*load);
   store.revoke(key);
-  store.begin_loading(*load);
+  store.begin_loading(*load, now);
   EXPECT_TRUE(join().in_doubt(true)) << "its claim may be gone, and then nothing is reported any more";
 }
 
 TEST_F(JoinableFlight, WithoutALeaseIsNotJoinedAfterSuchAReport) {
   store.revoke(key);  // since it was read what its value is to replace
-  store.begin_loading(*load);
+  store.begin_loading(*load, now);
   EXPECT_TRUE(join().lead);
 }
 
@@ -59,14 +59,14 @@ TEST_F(JoinableFlight, IsJoinedWhereTheChangeCameBeforeItsClaim) {
   store.revoke(key);
   store.begin_claim(*load);
   store.revoke(key, load.get());  // by the lease that it took itself
-  store.begin_loading(*load);
+  store.begin_loading(*load, now);
   const Store::Joined joined = join();
   EXPECT_EQ(joined.flight, load);
   EXPECT_FALSE(joined.in_doubt(true));
 }
 
 TEST_F(JoinableFlight, WhoseLeaseHasLapsedIsNotJoined) {
-  store.begin_loading(*load);
+  store.begin_loading(*load, now);
   load->lapsed = true;
   EXPECT_TRUE(join().lead) << "its loader may hang";
 }

@@ -35,7 +35,7 @@ TEST(ModeChoiceTest, AServerThatEndsConnectionsMayBeRestarting) {
   const Subscriber::Failure ended{.why = "the server closed the connection", .ended = true};
   EXPECT_FALSE(choice.is_unsupported(kTracking, ended)) << "once says nothing";
   EXPECT_TRUE(choice.is_unsupported(kTracking, ended));
-  choice.came_up(kTracking);
+  choice.came_up(kTracking, {});
   EXPECT_FALSE(choice.is_unsupported(kTracking, ended));
   EXPECT_FALSE(choice.is_unsupported(kTracking, {.why = "no answer in time"}));
   EXPECT_FALSE(choice.is_unsupported(kTracking, ended)) << "not in a row";
@@ -64,6 +64,32 @@ TEST(ModeChoiceTest, ASelfTestThatEndsTheConnectionIsARefusal) {
   EXPECT_FALSE(choice.self_test_ended(kTracking, lost)) << "not in a row";
   EXPECT_TRUE(choice.self_test_ended(kTracking, lost));
   EXPECT_FALSE(choice.self_test_ended(kAnnouncements, lost)) << "each mode by itself";
+}
+
+TEST(ModeChoiceTest, WhatWasOnlyInferredIsTriedAgain) {
+  const TimePoint now{std::chrono::hours(1)};
+  ModeChoice choice(CoherenceMode::automatic, std::chrono::minutes(10));
+  const auto give_up = [&] {
+    EXPECT_FALSE(choice.unreported(kTracking)) << "it has a second chance each time";
+    EXPECT_TRUE(choice.unreported(kTracking));
+    EXPECT_TRUE(choice.refused(kTracking, "nothing was reported"));
+    choice.came_up(kAnnouncements, now);
+  };
+  give_up();
+  EXPECT_EQ(choice.tracking_due(), now + std::chrono::minutes(10));
+  give_up();
+  EXPECT_EQ(choice.tracking_due(), now + std::chrono::minutes(20)) << "each attempt empties L1";
+  choice.came_up(kTracking, now);
+  EXPECT_EQ(choice.tracking_due(), TimePoint::max());
+  give_up();
+  EXPECT_EQ(choice.tracking_due(), now + std::chrono::minutes(10));
+}
+
+TEST(ModeChoiceTest, WhatWasRefusedIsTriedOnTheNextConnection) {
+  ModeChoice choice(CoherenceMode::automatic);
+  EXPECT_TRUE(choice.refused(kTracking, "NOPERM"));
+  choice.came_up(kAnnouncements, {});
+  EXPECT_EQ(choice.tracking_due(), TimePoint::max());
 }
 
 TEST(ModeChoiceTest, WhatIsNotHeardIsSaidOnce) {

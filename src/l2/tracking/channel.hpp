@@ -27,6 +27,8 @@ struct ChannelOptions {
   std::string process = {};
   /// For the messages: the bound for what is not announced.
   Duration untracked_ttl = std::chrono::seconds(5);
+  /// Before tracking is tried again that the server has not refused, but did not show either.
+  Duration until_tracking_again = std::chrono::minutes(10);
   /// Takes the messages of the channel's thread. It must return at once: until it does nothing is received. Null: they
   /// go to the log of the link.
   std::function<void(LogLevel, std::string)> say = nullptr;
@@ -43,8 +45,10 @@ class ChannelListener {
   virtual void on_keys(std::span<const std::string_view> keys) = 0;
   /// The server was emptied.
   virtual void on_flush() = 0;
-  /// Another process has removed all entries whose joined key matches; with announcements alone.
-  virtual void on_glob(std::string_view /*glob*/) {}
+  /// Others have removed all entries whose joined key matches one of these; with announcements alone. Each once.
+  virtual void on_globs(std::span<const std::string_view> /*globs*/) {}
+  /// A process of another release has changed something, and its announcement is not understood.
+  virtual void on_unknown() { on_flush(); }
   /// The channel is about to be up: what is remembered from before must go first, since it will be trusted.
   virtual void before_up(CoherenceMode /*mode*/) {}
   /// Of what is read by a request that begins from now on, every change is reported.

@@ -18,6 +18,7 @@ void Channel::State::finish_job() {
   const auto job = worker.take_ended();
   if (!job) return;
   if (job->kind == JobKind::connect) return finish_connect(*job);
+  apart = std::move(job->apart);
   if (job->kind == JobKind::self_test && feed.subscriber() && job->channel_id == registration.channel_id) {
     if (choice.self_test_ended(registration.mode, job->answer)) {
       refused("the server ended the data connection over the self-test", true);
@@ -85,8 +86,13 @@ void Channel::State::finish_request(ChannelJob& job) {
 // --- towards being up
 
 void Channel::State::advance() {
-  if (phase == Phase::up || worker.busy()) return;
+  if (worker.busy()) return;
   const TimePoint now = Clock::now();
+  if (phase == Phase::up) {
+    if (now < choice.tracking_due()) return;
+    retry.connect = {};
+    return channel_lost("tracking is tried again");
+  }
   if (phase == Phase::self_test) {
     if (self_test.reported) return start_request(JobKind::enable, Event::probe_reported, registration.enable_request());
     if (now < self_test.deadline) return;
@@ -117,6 +123,7 @@ void Channel::State::advance() {
 
 void Channel::State::start_connect(TimePoint now) {
   retry.connect = retry.after(now);
+  apart = nullptr;  // the server may be another
   registration = {.mode = choice.next(), .prefix = options.prefix, .process = options.process};
   // Two attempts were made then.
   if (choice.is_second(registration.mode)) retry.connect = retry.after(retry.connect);
@@ -138,11 +145,19 @@ void Channel::State::register_tracking(std::shared_ptr<Connection> connection, T
 
 /// Has the worker run it over the data connection. `event`: what that means for the phase.
 void Channel::State::start_request(JobKind kind, std::optional<Event> event, Request request) {
-  worker.prepare(
-      {.kind = kind, .channel_id = registration.channel_id, .connection = registered, .moved = registered->moved()});
+  worker.prepare({.kind = kind,
+                  .channel_id = registration.channel_id,
+                  .connection = registered,
+                  .moved = registered->moved(),
+                  .apart = std::move(apart)});
   if (event) move(*event);
   const Duration patience = std::max(options.ping_period, data.options().operation_timeout);
-  if (!worker.start_request(std::move(request), saturating_add(Clock::now(), patience))) registration_lost(kNoThread);
+  // The listener is announced right after a probe, which has shown that writes do not wait.
+  const bool probes = !registration.tracks() && kind != JobKind::enable;
+  const bool started = probes ? worker.start_probe(data.options(), data.server().address, registration.first_request(),
+                                                   std::move(request), patience)
+                              : worker.start_request(std::move(request), saturating_add(Clock::now(), patience));
+  if (!started) registration_lost(kNoThread);
 }
 
 // --- transitions
@@ -168,7 +183,7 @@ void Channel::State::come_up() {
   move(Event::enabled);
   published.known_good = std::max(published.known_good.load(), self_test.begun);
   failures.recovered();
-  choice.came_up(registration.mode);
+  choice.came_up(registration.mode, Clock::now());
   say_mode();
   listener.on_up(published.known_good);
 }

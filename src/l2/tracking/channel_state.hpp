@@ -70,8 +70,9 @@ struct Channel::State {
   InvalidationFeed feed{listener, heartbeat, self_test, options.prefix, options.process};
   /// The data connection that is registered, or is being; set from `registering` on.
   std::shared_ptr<Connection> registered;
+  std::shared_ptr<Connection> apart;  ///< with announcements: see ChannelWorker::start_probe. None while a job has it
   TrackingRegistration registration;  ///< its mode: of the connection that there is, or that is being made
-  ModeChoice choice{options.coherence};
+  ModeChoice choice{options.coherence, options.until_tracking_again};
   TimePoint renew_listener{};       ///< with announcements: when it is said again that this process listens
   std::uint64_t server = 0;         ///< ServerPlace::number of the one that the channel's connection goes to
   std::uint64_t ends = 0;           ///< watch->ends before the data connection was looked for

@@ -34,7 +34,8 @@ struct ChannelJob {
   // Of the others: requests over the data connection.
   std::int64_t channel_id = 0;
   std::shared_ptr<Connection> connection = nullptr;
-  std::uint64_t moved = 0;  ///< by the connection before
+  std::uint64_t moved = 0;                      ///< by the connection before
+  std::shared_ptr<Connection> apart = nullptr;  ///< see start_probe; it is handed from one job to the next
   Answer answer = {.fault = Fault::lost, .maybe_executed = true};
 };
 
@@ -54,6 +55,10 @@ class ChannelWorker {
   void prepare(ChannelJob job) { job_ = std::make_shared<ChannelJob>(std::move(job)); }
   bool start_connect(const LinkOptions& link, const Address& server, Subscriber::Wanted wanted, TimePoint deadline);
   bool start_request(Request request, TimePoint deadline);
+  /// `first` is asked before, on a connection of its own, and if that brings no answer `request` is not sent: where the
+  /// server lets writes wait, all that comes behind it on the data connection would wait, too. (Without a connection of
+  /// its own to be had it is sent all the same.) `patience`: of each.
+  bool start_probe(const LinkOptions& link, const Address& server, Request first, Request request, Duration patience);
 
   /// The job that has ended since it was asked last; null: none.
   std::shared_ptr<ChannelJob> take_ended();

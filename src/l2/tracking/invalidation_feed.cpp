@@ -1,5 +1,7 @@
 #include "l2/tracking/invalidation_feed.hpp"
 
+#include <algorithm>
+
 #include "l2/tracking/tracking_registration.hpp"
 
 namespace dsta::cache {
@@ -9,8 +11,10 @@ namespace detail {
 InvalidationFeed::Received InvalidationFeed::receive() {
   Received received;
   messages_.clear();
+  globs_.clear();
   received.open = subscriber_->receive(messages_, more_);
   for (const Reply& message : messages_) received.pong = handle(message) || received.pong;
+  report_kept_globs();
   messages_.clear();
   return received;
 }
@@ -48,8 +52,15 @@ void InvalidationFeed::report_kept_keys() {
   keys_.clear();
 }
 
+void InvalidationFeed::report_kept_globs() {
+  std::ranges::sort(globs_);
+  globs_.erase(std::unique(globs_.begin(), globs_.end()), globs_.end());
+  if (!globs_.empty()) listener_.on_globs(globs_);
+  globs_.clear();
+}
+
 void InvalidationFeed::report(const Announcement& announcement) {
-  if (announcement.unknown) return listener_.on_flush();
+  if (announcement.unknown) return listener_.on_unknown();
   const bool own = announcement.sender == process_;
   keys_.clear();
   for (const auto& [kind, text] : announcement.items) {
@@ -60,7 +71,7 @@ void InvalidationFeed::report(const Announcement& announcement) {
     } else if (kind == Announcement::Kind::key) {
       keys_.push_back(text);
     } else {
-      listener_.on_glob(text);
+      globs_.push_back(text);
     }
   }
   report_kept_keys();

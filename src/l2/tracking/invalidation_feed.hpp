@@ -55,6 +55,7 @@ class InvalidationFeed {
   void report_keys(const Reply& message);
   void report(const Announcement& announcement);
   void report_kept_keys();
+  void report_kept_globs();
 
   ChannelListener& listener_;
   Heartbeat& heartbeat_;
@@ -65,6 +66,8 @@ class InvalidationFeed {
   bool more_ = false;
   std::vector<Reply> messages_;
   std::vector<std::string_view> keys_;
+  /// Of all messages that were received together: each costs a look at all of L1.
+  std::vector<std::string_view> globs_;
 };
 
 }  // namespace detail

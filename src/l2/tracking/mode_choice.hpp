@@ -1,6 +1,7 @@
 #pragma once
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <string>
 #include <string_view>
@@ -9,6 +10,7 @@
 #include <dsta/cache/coherence_mode.hpp>
 #include <dsta/cache/duration.hpp>
 
+#include "base/saturating_add.hpp"
 #include "l2/tracking/subscriber.hpp"
 #include "l2/tracking/tracking_registration.hpp"
 
@@ -19,10 +21,13 @@ namespace detail {
 /// Which mode of coherence the channel tries next. Pure logic. One thread.
 ///
 /// With CoherenceMode::automatic each new connection of the channel begins with tracking. What the server refuses for
-/// good is followed by one attempt with announcements, at once.
+/// good is followed by one attempt with announcements, at once. Where it did not say so, but ended connections or
+/// reported nothing, that may have been another trouble: tracking is tried again after a while.
 class ModeChoice {
  public:
-  explicit ModeChoice(CoherenceMode wanted) : wanted_(wanted), next_(first()) {}
+  /// `until_again`: twice as long after each time in a row.
+  explicit ModeChoice(CoherenceMode wanted, Duration until_again = std::chrono::minutes(10))
+      : wanted_(wanted), until_again_(until_again), pause_(until_again), next_(first()) {}
 
   /// Of the connection that is made now.
   CoherenceMode next() {
@@ -32,10 +37,20 @@ class ModeChoice {
   }
   /// It follows an attempt with another one, without a pause.
   bool is_second(CoherenceMode mode) const { return mode != first(); }
-  void came_up(CoherenceMode mode) { of(mode) = {}; }
+  void came_up(CoherenceMode mode, TimePoint now) {
+    const bool again = mode == CoherenceMode::announcements && std::exchange(inferred_, false);
+    tracking_due_ = again ? saturating_add(now, pause_) : TimePoint::max();
+    pause_ = again ? std::min<Duration>(2 * pause_, kLongest) : until_again_;
+    of(mode) = {};
+    if (again) tracking_ = {};
+  }
+  /// When the channel is to be connected anew, to try tracking.
+  TimePoint tracking_due() const { return tracking_due_; }
   /// It is another server.
   void begin_anew() {
     tracking_ = announcements_ = {};
+    inferred_ = false;
+    pause_ = until_again_;
     next_ = first();
   }
 
@@ -59,6 +74,7 @@ class ModeChoice {
   bool refused(CoherenceMode mode, std::string_view why) {
     if (wanted_ != CoherenceMode::automatic || mode != CoherenceMode::tracking) return false;
     refusal_ = why;
+    inferred_ = std::max({tracking_.ended, tracking_.tests_ended, tracking_.unreported}) >= kOften;
     next_ = CoherenceMode::announcements;
     return true;
   }
@@ -81,10 +97,15 @@ class ModeChoice {
 
  private:
   static constexpr int kOften = 2;
+  static constexpr std::chrono::hours kLongest{24};
 
   CoherenceMode first() const { return wanted_ == CoherenceMode::announcements ? wanted_ : CoherenceMode::tracking; }
 
   const CoherenceMode wanted_;
+  const Duration until_again_;
+  Duration pause_;  ///< before tracking is tried again
+  TimePoint tracking_due_ = TimePoint::max();
+  bool inferred_ = false;  ///< that there is no tracking
   CoherenceMode next_;
   std::string refusal_;  ///< of tracking, where announcements are tried for that reason
   /// What was seen of a mode since it came up last, each in a row.

@@ -46,6 +46,10 @@ Request TrackingRegistration::self_test_request(std::string_view probe) const {
   return request;
 }
 
+Request TrackingRegistration::first_request() const {
+  return Request{"PUBLISH", probe_channel(prefix, process), AnnouncementText(process).text()};
+}
+
 void TrackingRegistration::learn_from(Answer& self_test) {
   if (!tracks()) return;
   no_loop = self_test.replies.back().is(Reply::Kind::integer);

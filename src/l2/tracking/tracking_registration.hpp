@@ -40,6 +40,8 @@ struct TrackingRegistration {
   /// Tracking: registers so that own writes are reported too, writes `probe`, and asks for something that came with
   /// 7.0. Announcements: announces the probe, as changes are.
   Request self_test_request(std::string_view probe) const;
+  /// Announcements: a message that says nothing, to this process. Where the server lets it wait, so it would the probe.
+  Request first_request() const;
   /// Takes the last reply to the self-test, and sets `no_loop`.
   void learn_from(Answer& self_test);
   /// Registers for good. Announcements: says that somebody listens, which may be refused.

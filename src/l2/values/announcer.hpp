@@ -76,10 +76,14 @@ class Changes {
   void add_glob(std::string_view glob) {
     if (text_) text_->add(Announcement::Kind::glob, glob);
   }
+  /// Of a counter, which nobody has in L1: if the announcement alone is refused, nothing is to be made up for.
+  void may_go_unheard() { must_be_heard_ = false; }
+  bool must_be_heard() const { return must_be_heard_; }
   const std::string& text() const { return text_->text(); }
 
  private:
   std::optional<AnnouncementText> text_;
+  bool must_be_heard_ = true;
 };
 
 }  // namespace detail

@@ -8,6 +8,7 @@
 
 #include "base/little_endian.hpp"
 #include "base/time_budget.hpp"
+#include "l2/values/without_command.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -106,9 +107,11 @@ void EntryRemover::remove_each(std::span<Erasure> erasures, Versions& versions) 
   for (const Erasure& erasure : erasures) leases.push_back(keys_.raw_lease(erasure.name));
   request.add(std::vector<std::string_view>(leases.begin(), leases.end()));
   Changes changes = commands_.changes();
-  for (const Erasure& erasure : erasures) {
+  const bool shows = !commands_.ends(ServerCommands::Suspect::getrange);
+  for (Erasure& erasure : erasures) {
     const std::string key = keys_.entry(erasure.name);
     changes.add_key([&] { return key; });
+    erasure.look = erasure.look && shows;
     if (erasure.look) request.add({"GETRANGE", key, "0", kLastShown});
     request.add({"UNLINK", key});
   }
@@ -129,8 +132,9 @@ void EntryRemover::remove_each(std::span<Erasure> erasures, Versions& versions) 
     }
     erasure.done = {Done::yes};
     if (head && head->means_never()) {
-      commands_.missing().add(
-          "GETRANGE", "scripts read whole values, and removals by pattern are not counted by function", head->why);
+      commands_.missing().add("GETRANGE", kWithoutGetrange, head->why);
+    } else if (head) {
+      commands_.missing().remove("GETRANGE");
     }
     if (head && unlinked.integer == 1) erasure.before = found_in_head(keys_.entry(erasure.name), *head);
   }
@@ -140,6 +144,10 @@ void EntryRemover::remove_each(std::span<Erasure> erasures, Versions& versions) 
 }
 
 Done EntryRemover::scan(const std::string& match, const std::function<Done(std::span<const std::string_view>)>& batch) {
+  constexpr auto kScan = ServerCommands::Suspect::scan;
+  if (commands_.ends(kScan) && !commands_.ends_no_more(kScan)) {
+    return {.status = Done::no, .why = "the server offers no SCAN", .refused = true, .forbidden = true};
+  }
   TimeBudget::Sweep sweep(commands_.operation_timeout());
   Pace pace;
   std::string cursor = "0";
@@ -151,7 +159,7 @@ Done EntryRemover::scan(const std::string& match, const std::function<Done(std::
     if (!scanned) return ServerCommands::to_done(scanned);
     const Reply& reply = scanned.replies[0];
     if (reply.means_never()) {
-      commands_.missing().add("SCAN", "patterns stay pending, and no key that they concern is read here", reply.why);
+      commands_.missing().add("SCAN", kWithoutScan, reply.why);
     }
     if (reply.is(Reply::Kind::error)) return commands_.refused("scan", reply);
     commands_.missing().remove("SCAN");
@@ -193,13 +201,18 @@ Done EntryRemover::heads(std::span<const std::string_view> keys, std::size_t siz
   }
   // Scripts are not to be had.
   Request request;
-  for (const auto key : keys) request.add({"GETRANGE", key, "0", last}).add({"TYPE", key});
+  const bool shows = !commands_.ends(ServerCommands::Suspect::getrange);
+  for (const auto key : keys) {
+    shows ? request.add({"GETRANGE", key, "0", last}) : request.add({"GET", key});
+    request.add({"TYPE", key});
+  }
   answer = commands_.run("remove", request, Purpose::erase);
   if (!answer) return ServerCommands::to_done(answer);
   heads.clear();
   for (std::size_t i = 0; i < keys.size(); ++i) {
     const bool there = answer.replies[2 * i + 1].text != "none";
     heads.push_back(there ? std::move(answer.replies[2 * i]) : Reply());
+    if (heads.back().text.size() > size) heads.back().text.resize(size);
   }
   return {Done::yes};
 }

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "l2/values/found.hpp"
 #include "l2/values/large_upload.hpp"
 #include "l2/values/life_text.hpp"
+#include "l2/values/without_command.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -66,32 +68,33 @@ std::vector<Done> EntryWriter::put_plain(std::span<const PlainPut> puts) {
   for (const auto& [put, in_place_of] : puts) {
     const std::string key = keys_.entry(put.name);
     changes.add_key([&] { return key; });
-    const std::string life = milliseconds(put.life);
-    if (in_place_of.empty()) {
-      request.add({"SET", key, put.bytes, "XX", "PX", life});
-    } else {
-      request.add({"SET", key, put.bytes, "XX", "GET", "PX", life});
-    }
+    request.add({"SET", key, put.bytes, "XX", "GET", "PX", milliseconds(put.life)});
   }
   const Answer answer = commands_.run("write", request, Purpose::write, changes);
   if (!answer) return std::vector<Done>(puts.size(), ServerCommands::to_done(answer));
   std::vector<Done> done;
   std::vector<std::string> overwritten;
+  std::vector<std::size_t> places;
   for (std::size_t i = 0; i < puts.size(); ++i) {
     const Reply& reply = answer.replies[i];
-    const bool stored = puts[i].in_place_of.empty() ? reply.is_ok() : reply.text == puts[i].in_place_of;
     if (reply.is(Reply::Kind::error)) {
       done.push_back(commands_.refused("write", reply));
-    } else {
-      done.push_back({stored ? Done::yes : Done::no});
-      if (!stored && !reply.is(Reply::Kind::nil)) overwritten.push_back(keys_.entry(puts[i].put.name));
+      continue;
     }
+    const bool nothing = reply.is(Reply::Kind::nil);
+    done.push_back({!nothing && mark_of(reply.text) == puts[i].in_place_of ? Done::yes : Done::no});
+    if (nothing || done.back()) continue;
+    overwritten.push_back(keys_.entry(puts[i].put.name));
+    places.push_back(i);
   }
-  if (!overwritten.empty()) unlink(overwritten);
+  if (overwritten.empty()) return done;
+  if (const Done undone = unlink(overwritten); !undone) {
+    for (const std::size_t i : places) done[i] = {Done::unknown, undone.why};
+  }
   return done;
 }
 
-void EntryWriter::unlink(std::span<const std::string> keys) {
+Done EntryWriter::unlink(std::span<const std::string> keys) {
   std::vector<std::string_view> words{"UNLINK"};
   Changes changes = commands_.changes();
   for (const std::string& key : keys) {
@@ -100,7 +103,9 @@ void EntryWriter::unlink(std::span<const std::string> keys) {
   }
   Request request;
   request.add(words);
-  commands_.run("write", request, Purpose::erase, changes);
+  const Answer answer = commands_.run("write", request, Purpose::erase, changes);
+  if (!answer) return ServerCommands::to_done(answer);
+  return answer.replies[0].is(Reply::Kind::error) ? commands_.refused("write", answer.replies[0]) : Done{Done::yes};
 }
 
 EntryWriter::Counted EntryWriter::increment(std::string_view name, std::int64_t by, Duration life) {
@@ -111,11 +116,14 @@ EntryWriter::Counted EntryWriter::increment(std::string_view name, std::int64_t 
     request.add({"INCRBY", key, amount});
   } else {
     // In one step, or a counter that expires between the two would live on for ever.
-    request.add({"MULTI"}).add({"SET", key, "0", "NX", "PX", milliseconds(life)}).add({"INCRBY", key, amount});
-    request.add({"EXEC"});
+    const bool in_one = !commands_.ends(ServerCommands::Suspect::multi);
+    if (in_one) request.add({"MULTI"});
+    request.add({"SET", key, "0", "NX", "PX", milliseconds(life)}).add({"INCRBY", key, amount});
+    if (in_one) request.add({"EXEC"});
   }
   Changes changes = commands_.changes();
   changes.add_key([&] { return key; });
+  changes.may_go_unheard();
   Answer answer = commands_.run("increment", request, Purpose::write, changes);
   Counted counted;
   if (!answer) {
@@ -125,10 +133,11 @@ EntryWriter::Counted EntryWriter::increment(std::string_view name, std::int64_t 
   Reply* reply = &answer.replies.back();
   // Where the user may not run MULTI, the others run one by one all the same.
   const bool one_by_one = answer.replies.size() == 4 && answer.replies[0].is(Reply::Kind::error);
+  if (answer.replies.size() == 4 && !one_by_one) commands_.missing().remove("MULTI");
   if (one_by_one) {
     reply = &answer.replies[2];
     const Reply& multi = answer.replies[0];
-    if (multi.means_never()) commands_.missing().add("MULTI", "an increment with a ttl is two steps", multi.why);
+    if (multi.means_never()) commands_.missing().add("MULTI", kWithoutMulti, multi.why);
   }
   if (reply->is(Reply::Kind::array) && reply->elements.size() == 2) reply = &reply->elements[1];
   if (reply->is(Reply::Kind::integer)) {

@@ -27,11 +27,11 @@ class EntryWriter {
   /// What a load without a lease brings, which is stored only if something stands there.
   struct PlainPut {
     Put put;
-    /// And only if that is this; empty: whatever it is. Where it was something else, which the server tells when that
-    /// is overwritten, both go.
-    std::string_view in_place_of = {};
+    /// And only if that is this: see mark_of. Where it was something else, which the server tells when that is
+    /// overwritten, both go.
+    std::string_view in_place_of;
   };
-  /// `no` without a reason: it was otherwise.
+  /// `no` without a reason: it was otherwise. `unknown`: it may stand there all the same.
   std::vector<Done> put_plain(std::span<const PlainPut> puts);
 
   struct Counted {
@@ -43,7 +43,7 @@ class EntryWriter {
   Counted increment(std::string_view name, std::int64_t by, Duration life);
 
  private:
-  void unlink(std::span<const std::string> keys);
+  Done unlink(std::span<const std::string> keys);
 
   ServerCommands& commands_;
   const KeySpace& keys_;

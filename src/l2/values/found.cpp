@@ -8,13 +8,16 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-std::string Found::mark() const {
+std::string Found::mark() const { return mark_of(bytes); }
+
+std::string mark_of(std::string_view bytes) {
   // An entry ends with its checksum, which tells it from any other. Nothing less than all of it tells other bytes
   // apart.
   constexpr std::size_t kMostWhole = 1024;
-  if (looks_like_envelope(bytes)) return "~" + bytes.substr(bytes.size() - std::min<std::size_t>(8, bytes.size()));
-  if (bytes.size() <= kMostWhole) return "=" + bytes;
-  return "~" + bytes.substr(bytes.size() - kMostWhole);
+  const auto last = [&](std::size_t size) { return bytes.substr(bytes.size() - std::min(size, bytes.size())); };
+  if (looks_like_envelope(bytes)) return std::string("~").append(last(8));
+  if (bytes.size() <= kMostWhole) return std::string("=").append(bytes);
+  return std::string("~").append(last(kMostWhole));
 }
 
 Found found_in(std::string_view key, Reply& reply) {

@@ -36,6 +36,9 @@ struct Found {
   std::string mark() const;
 };
 
+/// Of what stands under a key, so that it is recognised again: see Found::mark.
+std::string mark_of(std::string_view bytes);
+
 /// What the reply to GET shows; its bytes are taken from it. `key`: the entry's, as the server has it.
 Found found_in(std::string_view key, Reply& reply);
 /// The same by the head alone: a value of 40 MB need not travel to be counted. Of the payload nothing is kept.

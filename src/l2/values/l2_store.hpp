@@ -37,6 +37,7 @@ class L2Store {
   /// Another server took over.
   void forget_server() {
     versions_.forget_all();
+    leases_.forget_server();
     commands_.forget_server();
   }
   /// In the child of a fork, before anything else.

@@ -8,6 +8,7 @@
 
 #include "base/saturating_add.hpp"
 #include "l2/values/envelope.hpp"
+#include "l2/values/found.hpp"
 #include "l2/values/life_text.hpp"
 
 namespace dsta::cache {
@@ -177,6 +178,16 @@ bool LeaseStore::give_back(std::string_view key, const LeaseToken& generation) {
   const auto* view = std::get_if<LeaseView>(&lease);
   if (!view || view->token != generation) return true;
   return bool(commands_.run("lease", Request{"UNLINK", key}, Purpose::erase));
+}
+
+void LeaseStore::remove_mark(std::string_view name, std::string_view mark) {
+  const std::string key = keys_.entry(name);
+  const Answer found = commands_.run("lease", Request{"GET", key}, Purpose::erase);
+  if (!found || mark_of(found.replies[0].text) != mark) return;
+  Changes changes = commands_.changes();
+  changes.add_key([&] { return key; });
+  Request request{"UNLINK", key};
+  commands_.run("lease", request, Purpose::erase, changes);
 }
 
 std::vector<Done> LeaseStore::take_for_refresh(const std::vector<RefreshTake>& takes, Duration life) {

@@ -76,8 +76,13 @@ class LeaseStore {
   /// Gives a lease back by whatever the user may run, where EntryAction::leave may be refused. False: the server did
   /// not answer.
   bool give_back(std::string_view key, const LeaseToken& generation);
+  /// Removes what take() has put in an entry's place (`mark`: see mark_of), unless something else stands there by now.
+  /// In two steps: what is put there between them goes, too.
+  void remove_mark(std::string_view name, std::string_view mark);
   /// False for some time after the user was refused what storing under a lease takes: a load then takes none.
   bool may_lease() const;
+  /// Another server took over.
+  void forget_server() { no_leases_until_.store(TimePoint{}); }
 
  private:
   /// By SET NX.

@@ -9,17 +9,13 @@
 #include "l2/client/echo_check.hpp"
 #include "l2/client/handshake.hpp"
 #include "l2/client/reason.hpp"
+#include "l2/values/without_command.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
 namespace {
-
-/// So many connections that end in a row are no chance.
-constexpr int kOften = 2;
-constexpr std::string_view kWithoutPublish =
-    "processes that hear only announcements do not hear of what this one changes";
 
 std::string_view fault_name(Fault fault) {
   switch (fault) {
@@ -54,6 +50,7 @@ void ServerCommands::forget_server() {
   has_time_.store(true, std::memory_order_relaxed);
   whole_scripts_.store(false, std::memory_order_relaxed);
   lost_asking_.store(0, std::memory_order_relaxed);
+  for (auto& ends : ends_) ends.store(false, std::memory_order_relaxed);
   announcer_.accepted();
   no_uploads_until_ = TimePoint{};
   missing_.clear();
@@ -66,6 +63,7 @@ Answer ServerCommands::run(std::string_view operation, const Request& request, P
   if (!answer) {
     // Unless there was no time left even to ask.
     if (answer.fault != Fault::timeout || answer.maybe_executed) clock_.doubt();
+    if (answer.fault == Fault::lost && answer.maybe_executed) note_lost(request);
     options_.failed(operation, fault_name(answer.fault));
   } else if (lane == Lane::shared && clock_.is_older_than(answer.order.connection)) {
     know_time();
@@ -85,7 +83,7 @@ Answer ServerCommands::run(std::string_view operation, Request& request, Purpose
 void ServerCommands::note_announced(Answer& answer, const Changes& changes) {
   if (answer) {
     lost_announcing_.store(0, std::memory_order_relaxed);
-    return take_announced(answer);
+    return take_announced(answer, changes);
   }
   const bool lost = answer.fault == Fault::lost && answer.maybe_executed;
   if (lost && lost_announcing_.fetch_add(1, std::memory_order_relaxed) + 1 >= kOften)
@@ -93,15 +91,20 @@ void ServerCommands::note_announced(Answer& answer, const Changes& changes) {
 }
 
 /// A user who may not publish changes things all the same.
-void ServerCommands::take_announced(Answer& answer) {
-  const Reply& reply = answer.replies.back();
-  if (reply.means_never()) {
-    announcer_.refused();
-    missing_.add("PUBLISH", kWithoutPublish, reply.why);
-  } else if (!reply.is(Reply::Kind::error)) {
-    missing_.remove("PUBLISH");
-  }
+void ServerCommands::take_announced(Answer& answer, const Changes& changes) {
+  const Reply reply = std::move(answer.replies.back());
   answer.replies.pop_back();
+  if (!reply.is(Reply::Kind::error)) return missing_.remove("PUBLISH");
+  if (reply.error_code() == "NOPERM" || reply.refuses("publish")) {
+    announcer_.refused();
+    return missing_.add("PUBLISH", kWithoutPublish, reply.why);
+  }
+  const auto is_error = [](const Reply& each) { return each.is(Reply::Kind::error); };
+  const bool nothing_was_done = !answer.replies.empty() && std::ranges::all_of(answer.replies, is_error);
+  if (nothing_was_done || !changes.must_be_heard()) return;
+  options_.failed("announce", reply.why);
+  LastReason::set(reply.why);
+  answer = {.fault = Fault::protocol, .maybe_executed = true, .why = reply.why};
 }
 
 namespace {
@@ -140,8 +143,10 @@ void ServerCommands::know_time() {
   // Those who track are told of listeners; the others look for them here.
   const bool asks_listener = !announcer_.always();
   if (asks_listener) request.add({"GET", keys_.listener()});
-  const bool asks_scripts = !has_scripts();
+  const bool asks_scripts = !has_scripts() && !ends(Suspect::eval);
   if (asks_scripts) request.add({"EVAL", "return 1", "1", keys_.probe()});
+  const bool asks_names = has_scripts() && sends_whole_scripts() && !ends(Suspect::evalsha);
+  if (asks_names) request.add({"EVALSHA", kNoScript, "1", keys_.probe()});
   const Answer answer = link_.run(request, Purpose::erase);
   if (answer.fault == Fault::lost && answer.maybe_executed) {
     lost_asking_.fetch_add(1, std::memory_order_relaxed);
@@ -153,99 +158,12 @@ void ServerCommands::know_time() {
     has_scripts_.store(true, std::memory_order_relaxed);
     missing_.remove("EVAL");
   }
+  if (asks_names && answer.replies.back().error_code() == "NOSCRIPT") {
+    whole_scripts_.store(false, std::memory_order_relaxed);
+    missing_.remove("EVALSHA");
+  }
   if (asks_listener && answer.replies[1].is(Reply::Kind::text)) announcer_.heard_of_listener();
   learn_time(answer, asked);
-}
-
-namespace {
-constexpr std::chrono::seconds kBetweenProbes{1};
-constexpr std::chrono::minutes kUntilAskedAgain{10};
-/// One thread at a time. It must end when there is no memory, too.
-class Probing {
- public:
-  explicit Probing(std::atomic<bool>& taken) : taken_(taken), mine_(!taken.exchange(true)) {}
-  ~Probing() {
-    if (mine_) taken_ = false;
-  }
-  Probing(const Probing&) = delete;
-  Probing& operator=(const Probing&) = delete;
-  explicit operator bool() const { return mine_; }
-
- private:
-  std::atomic<bool>& taken_;
-  const bool mine_;
-};
-constexpr std::string_view kWithoutTime = "this machine's clock is used, and those of all machines must agree";
-}  // namespace
-
-/// Some proxies do not say that they do not know a command, but end the connection. Which one it was is found out one
-/// by one, by one thread. False: the server did not answer anything else either, so it is not known.
-bool ServerCommands::find_what_ends_connections() {
-  const Probing probing(probing_);
-  if (!probing || !link_.up()) return false;
-  const auto now = std::chrono::steady_clock::now();
-  bool known = now >= probe_next_.load();
-  if (known) {
-    probe_next_ = now + kBetweenProbes;
-    if (has_time_.load(std::memory_order_relaxed) && ends_connection(Request{"TIME"}, known)) {
-      has_time_.store(false, std::memory_order_relaxed);
-      missing_.add("TIME", kWithoutTime, "it ends the connection");
-    }
-    EchoWay& way = link_.echo_way();
-    for (EchoWay::By by = way.by(); by != EchoWay::By::nothing; by = way.by()) {
-      if (!ends_connection(EchoCheck(by).request(), known)) break;
-      way.refused(by);
-    }
-    if (known) ask_again_ = now + kUntilAskedAgain;
-  }
-  return known;
-}
-
-/// A proxy may end connections over PUBLISH: without this, nothing could be changed as long as somebody listens.
-void ServerCommands::find_whether_publish_ends(const Changes& changes) {
-  const Probing probing(probing_);
-  const auto now = std::chrono::steady_clock::now();
-  if (!probing || !link_.up() || now < probe_next_.load()) return;
-  probe_next_ = now + kBetweenProbes;
-  bool known = true;
-  if (ends_connection(Request{"PUBLISH", announcer_.channel(), changes.text()}, known)) {
-    announcer_.refused_for_good();
-    missing_.add("PUBLISH", kWithoutPublish, "it ends the connection");
-    ask_again_ = now + kUntilAskedAgain;
-  }
-  if (known) lost_announcing_.store(0, std::memory_order_relaxed);
-}
-
-/// Twice, and the server answers other requests before and after: it is not that it is restarting.
-bool ServerCommands::ends_connection(const Request& request, bool& known) {
-  const auto ends = [&] {
-    const Link::Probed probed = link_.probe(request);
-    known = known && probed != Link::Probed::unknown;
-    return probed == Link::Probed::ended;
-  };
-  if (!ends() || !ends()) return false;
-  known = known && link_.probe(Request{"GET", keys_.probe()}) == Link::Probed::answered;
-  return known;
-}
-
-/// The proxy, or what it is allowed, may be another one by now.
-void ServerCommands::ask_again_what_ended_connections() {
-  EchoWay& way = link_.echo_way();
-  const bool all =
-      has_time_.load(std::memory_order_relaxed) && way.by() == EchoWay::By::echo && !announcer_.is_refused_for_good();
-  const auto now = std::chrono::steady_clock::now();
-  if (all || now < ask_again_.load()) return;
-  const Probing probing(probing_);
-  if (!probing || !link_.up()) return;
-  ask_again_ = now + kUntilAskedAgain;
-  if (!has_time_.load(std::memory_order_relaxed) && link_.probe(Request{"TIME"}) == Link::Probed::answered) {
-    has_time_.store(true, std::memory_order_relaxed);
-  }
-  if (way.by() != EchoWay::By::echo && link_.probe(EchoCheck().request()) == Link::Probed::answered) way.begin_anew();
-  if (announcer_.is_refused_for_good()) {
-    const Request nothing{"PUBLISH", announcer_.channel(), AnnouncementText(announcer_.process()).text()};
-    if (link_.probe(nothing) == Link::Probed::answered) announcer_.accepted();
-  }
 }
 
 void ServerCommands::learn_time(const Answer& answer, TimePoint asked) {
@@ -286,10 +204,7 @@ void ServerCommands::uploads_refused(std::string_view why) {
 void ServerCommands::note_script_reply(const Reply& reply) {
   if (!reply.refuses("eval")) return;
   has_scripts_.store(false, std::memory_order_relaxed);
-  missing_.add("EVAL",
-               "there are no leases, so processes may load a key at the same time, and what is loaded lives at the "
-               "server for l1.untracked_ttl at most",
-               reply.why);
+  missing_.add("EVAL", kWithoutEval, reply.why);
 }
 
 /// Scripts may not be called by name, or the server does not know how to, but they may be called (and not: a command
@@ -344,7 +259,7 @@ Answer ServerCommands::run_calls(std::string_view operation, std::span<const Cal
         calls[unseen[n]].script && first.refuses("evalsha") && !second.replies[n].is(Reply::Kind::error);
     if (refused) {
       whole_scripts_.store(true, std::memory_order_relaxed);
-      missing_.add("EVALSHA", "scripts are sent as a whole", first.why);
+      missing_.add("EVALSHA", kWithoutEvalsha, first.why);
     }
     first = std::move(second.replies[n]);
   }

@@ -1,5 +1,7 @@
 #pragma once
+#include <array>
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
@@ -52,6 +54,12 @@ class ServerCommands {
   /// Large values are uploaded apart: there are connections for them, and the server renames, as far as is known.
   bool uploads() const;
   void uploads_refused(std::string_view why);
+  /// Commands over which a proxy may end the connection instead of refusing them.
+  enum class Suspect : std::uint8_t { eval, evalsha, getrange, multi, scan };
+  /// True: it has ended connections, and does not any more. For what is waited for; asks at most every two seconds.
+  bool ends_no_more(Suspect which);
+  /// It is known to: it must not be sent.
+  bool ends(Suspect which) const { return ends_[static_cast<std::size_t>(which)].load(std::memory_order_relaxed); }
   /// What the server lacks and what that costs, or nothing.
   std::string missing_text();
   /// The server runs scripts, as far as is known. Where it does not, that is asked again with its time.
@@ -72,7 +80,8 @@ class ServerCommands {
   void forget_server();
 
   Answer run(std::string_view operation, const Request& request, Purpose purpose, Lane lane = Lane::shared);
-  /// The same, and behind it the announcement of what it changes, whose reply is taken away.
+  /// The same, and behind it the announcement of what it changes, whose reply is taken away. If only that was refused,
+  /// for now, the outcome is unknown: others must hear of the change once more.
   Answer run(std::string_view operation, Request& request, Purpose purpose, const Changes& changes);
   /// Null as script: a plain command, which may be run twice; its words are `keys`.
   struct Call {
@@ -99,6 +108,9 @@ class ServerCommands {
   static Done not_to_be_had();
 
  private:
+  /// So many connections that end are no chance.
+  static constexpr int kOften = 2;
+
   static void add(Request& request, const Call& call, bool whole);
   void know_time();
   void learn_time(const Answer& answer, TimePoint asked);
@@ -106,8 +118,12 @@ class ServerCommands {
   bool ends_connection(const Request& request, bool& known);
   void ask_again_what_ended_connections();
   void note_announced(Answer& answer, const Changes& changes);
-  void take_announced(Answer& answer);
+  void take_announced(Answer& answer, const Changes& changes);
   void find_whether_publish_ends(const Changes& changes);
+  Request question(Suspect which) const;
+  bool ask_again(Suspect which);
+  void note_lost(const Request& request);
+  void find_whether_ends(Suspect which);
 
   const Options options_;
   const KeySpace keys_;
@@ -120,8 +136,10 @@ class ServerCommands {
   std::atomic<bool> has_scripts_{true};
   std::atomic<bool> has_time_{true};  ///< false: to ask for it ends the connection
   std::atomic<int> lost_announcing_{0};
+  std::array<std::atomic<int>, 5> lost_with_{};  ///< of each Suspect: connections that ended with it since it was asked
+  std::array<std::atomic<bool>, 5> ends_{};
   std::atomic<bool> probing_{false};  ///< a thread finds out what ends connections
-  std::atomic<TimePoint> probe_next_{TimePoint{}}, ask_again_{TimePoint{}};
+  std::atomic<TimePoint> probe_next_{TimePoint{}}, ask_again_{TimePoint{}}, waited_for_next_{TimePoint{}};
   std::atomic<int> lost_asking_{0};  ///< how often in a row the connection ended instead of an answer
   std::atomic<bool> whole_scripts_{false};
 };
