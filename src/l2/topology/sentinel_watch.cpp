@@ -131,7 +131,8 @@ void SentinelWatch::run_job(Job& job) const {
   }
   // After it: what is not in the answer will be announced.
   const TimePoint deadline = saturating_add(Clock::now(), link.connect_timeout);
-  const auto named = job.master = finder_->ask(job.sentinel, deadline).master;
+  const auto named = finder_->ask(job.sentinel, deadline).master;
+  // What is current now may be known to be wrong when this thread is done: it is no news.
   if (!named || options_.is_current(finder_->reachable(*named))) return;
   // It may know more than was heard, or less.
   job.master = finder_->named_by_most(deadline);
