@@ -92,7 +92,7 @@
 /// (The same where A's load removes the value, and where B leads a load, of which reading L2 is the first step.)
 /// The reply may as well be newer than v2, if P wrote v3 after step 2. So L1 keeps neither: the next caller reads L2.
 ///
-/// Case 13: what a load's claim rests on goes before its loader begins (`revoked`).
+/// Case 13: what a load's claim rests on is removed before its loader begins (`revoked`).
 ///   1. A reads k from L2, to replace what stands there: nothing but that value shows that A's claim stands.
 ///   2. P removes k, and the channel reports it. A's loader begins, and reads v1.
 ///   3. The source changes to v2. P removes k once more: nothing is there, so nothing is reported.
@@ -216,8 +216,7 @@ struct Flight {
   LeaseToken generation{};
   std::uint32_t order = 0;
   std::shared_ptr<const Versions> versions;
-  /// Nobody called, so its lease was left to run out, and has: no caller joins, who would wait for a loader that may
-  /// hang.
+  /// No caller waits, so its lease was not renewed and has expired. No caller joins: the loader may hang.
   std::atomic<bool> lapsed{false};
 
   /// Its leader's: see `waits`.

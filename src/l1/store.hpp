@@ -128,8 +128,8 @@ class Store {
   /// Before each request of a load; with `keep` its answer is to be kept, and what was changed until now does not count
   /// against it.
   void rearm(Flight& flight, bool keep);
-  /// Before the request that takes its claim, and by which the server shows whether the claim stands: what was changed
-  /// until now is in nobody's way.
+  /// Before the request that takes its claim, and by which the server shows whether the claim stands: earlier
+  /// reports do not count against it.
   void begin_claim(Flight& flight);
   /// Its loader is about to run. What was changed since the claim was taken, and is changed later, keeps callers from
   /// joining: case 13 of flight.hpp.

@@ -81,7 +81,9 @@ void LeaseCoordinator::request_plain_store(std::size_t i, const OwnedLoads& owne
                                            Loaded& loaded, Duration took, Requests& requests) {
   const Claim& claim = owned.claims[i];
   const Flight& flight = *owned.flights[i];
-  if (context_.store.fenced(flight) || context_.store.revoked(flight)) {
+  // A report may be of this load's own mark, where own writes are reported.
+  const bool changed = context_.store.revoked(flight) && !l2_store().leases().has_mark(flight.name, claim.mark);
+  if (context_.store.fenced(flight) || changed) {
     mine.revoked = mine.revoked || mine.landing.replace_by;
     mine.landing = {};
     // What this process does to the key, now or by now, takes the mark's place itself.

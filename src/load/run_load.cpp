@@ -179,7 +179,10 @@ void LoadRunner::load_owned(OwnedLoads& owned, const LoadSpec& spec, LoadUrgency
   Duration took{};
   if (trust_.limited()) {
     for (std::size_t i = 0; i < owned.flights.size(); ++i) {
-      if (!is_unclaimed(owned, i)) context_.store.begin_loading(*owned.flights[i], context_.now());
+      if (is_unclaimed(owned, i)) continue;
+      // A load for this process alone rests on no claim at L2, and untracked_ttl does not bound it.
+      if (!with_l2) context_.store.begin_claim(*owned.flights[i]);
+      context_.store.begin_loading(*owned.flights[i], with_l2 ? context_.now() : TimePoint::max());
     }
   }
   std::vector<Loaded> loaded = call_loader(owned, spec, run, place, took);

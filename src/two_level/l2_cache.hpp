@@ -105,9 +105,9 @@ class L2Cache {
   std::vector<EntryWriter::Put> encode_entries(const std::vector<NodeRef>& nodes, const EntryTerms& terms,
                                                const std::vector<std::string>& dependencies, const Versions& versions,
                                                std::vector<std::size_t>& places, std::vector<PutOutcome>& outcomes);
-  SendOrder write_entries(const std::vector<NodeRef>& nodes, const EntryTerms& terms,
-                          const std::vector<std::string>& dependencies, Duration life,
-                          std::vector<PutOutcome>& outcomes);
+  void write_entries(const std::vector<NodeRef>& nodes, const EntryTerms& terms,
+                     const std::vector<std::string>& dependencies, Duration life, std::vector<PutOutcome>& outcomes,
+                     std::vector<SendOrder>& orders);
   void owe_announcements(std::span<const std::string> names, std::span<const PutOutcome> outcomes);
   bool counts(const EnvelopeView& view);
   std::size_t count_removed(std::span<const Erasure> erasures, bool raw, Versions& versions);

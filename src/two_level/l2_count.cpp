@@ -79,8 +79,8 @@ std::optional<std::int64_t> L2Cache::increment(const KeyView& key, std::int64_t 
     if (counted.done.status == Done::unknown) counters_.add_unknown_write();
     if (!counted.done) return std::nullopt;
     context_.store.erase(key, context_.now());
-    if (pending().new_server_since(before) && (pending().concerns_plain() || pending().concerns_key(key.name)))
-      return std::nullopt;
+    const bool concerned = pending().concerns_plain() || pending().concerns_key(key.name);
+    if (concerned && pending().new_server_since(before)) return std::nullopt;
     return counted.value;
   }
   return std::nullopt;

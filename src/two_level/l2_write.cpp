@@ -160,13 +160,13 @@ std::vector<PutOutcome> L2Cache::write(std::vector<NodeRef>& nodes, const EntryT
   if (l2_store().announces()) {
     for (const NodeRef& node : nodes) names.emplace_back(node->name());
   }
-  SendOrder order;
+  std::vector<SendOrder> orders(nodes.size());  // what is refused once is written by another request
   const auto end = [&] {
     for (std::size_t i = 0; i < nodes.size(); ++i) {
       NodeRef kept;
       if (keep && outcomes[i] == PutOutcome::stored) kept = std::move(nodes[i]);
       context_.probes.at(Probes::Point::before_l1_store, flights[i]->name);
-      context_.store.end_write(*flights[i], std::move(kept), order, context_.now());
+      context_.store.end_write(*flights[i], std::move(kept), orders[i], context_.now());
     }
   };
   try {
@@ -175,7 +175,7 @@ std::vector<PutOutcome> L2Cache::write(std::vector<NodeRef>& nodes, const EntryT
       write_raw(nodes, outcomes);
     } else {
       LastReason::set({});
-      order = write_entries(nodes, terms, dependencies, version_life(stale_until), outcomes);
+      write_entries(nodes, terms, dependencies, version_life(stale_until), outcomes, orders);
     }
   } catch (...) {  // the user's codec refuses the value; or there is no memory, and nobody knows what was written
     for (const auto& flight : flights) context_.store.end_write(*flight, {}, {}, context_.now());
@@ -258,21 +258,20 @@ std::vector<EntryWriter::Put> L2Cache::encode_entries(const std::vector<NodeRef>
   return puts;
 }
 
-SendOrder L2Cache::write_entries(const std::vector<NodeRef>& nodes, const EntryTerms& terms,
-                                 const std::vector<std::string>& dependencies, Duration life,
-                                 std::vector<PutOutcome>& outcomes) {
+void L2Cache::write_entries(const std::vector<NodeRef>& nodes, const EntryTerms& terms,
+                            const std::vector<std::string>& dependencies, Duration life,
+                            std::vector<PutOutcome>& outcomes, std::vector<SendOrder>& orders) {
   Versions versions;
-  SendOrder order;
   if (dependencies.size() >= kMaxDependencies) {
     std::ranges::fill(outcomes, PutOutcome{PutOutcome::not_stored_server, kTooManyTags});
-    return order;
+    return;
   }
   bool known = l2_store().versions().guess(dependencies, life, versions);
   bool stands = false;  // and counts, with times that are not the server's
   for (int attempt = 0; attempt < kTries && known; ++attempt) {
     std::vector<std::size_t> places;
     const auto puts = encode_entries(nodes, terms, dependencies, versions, places, outcomes);
-    if (puts.empty()) return order;
+    if (puts.empty()) return;
     for (const NodeRef& node : nodes) {
       context_.probes.at(Probes::Point::before_l2_store, node->name());
     }
@@ -286,11 +285,11 @@ SendOrder L2Cache::write_entries(const std::vector<NodeRef>& nodes, const EntryT
     for (std::size_t n = 0; n < places.size(); ++n) {
       outcomes[places[n]] =
           to_outcome(stands && done[n].status == Done::no ? Done{Done::unknown, done[n].why} : done[n]);
-      if (done[n]) order = done[n].order;
+      if (done[n]) orders[places[n]] = done[n].order;
       answered = answered || done[n];
     }
     const bool misdated = std::abs(l2_store().clock().ahead() - dated_by) > kTolerance.count();
-    if (!answered || (sure && !misdated)) return order;
+    if (!answered || (sure && !misdated)) return;
     stands = stands || misdated;
     if (sure) continue;
     bool same = !misdated, missing = false;
@@ -302,7 +301,7 @@ SendOrder L2Cache::write_entries(const std::vector<NodeRef>& nodes, const EntryT
     };
     compare({});
     for (const auto& name : dependencies) compare(name);
-    if (same) return order;
+    if (same) return;
     // What was written counts for nobody; once more.
     versions = std::move(after);
     if (missing) known = l2_store().versions().need(dependencies, life, versions);
@@ -315,7 +314,6 @@ SendOrder L2Cache::write_entries(const std::vector<NodeRef>& nodes, const EntryT
     const PutOutcome refused{PutOutcome::not_stored_server, LastReason::get()};
     for (PutOutcome& outcome : outcomes) outcome = outcome == PutOutcome::unknown ? outcome : refused;
   }
-  return order;
 }
 
 }  // namespace detail

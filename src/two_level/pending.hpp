@@ -77,7 +77,8 @@ class Pending {
   }
   /// What stands under the key may be out of date, whatever it is.
   bool concerns_key(std::string_view name) const;
-  /// What has no envelope may be, raw values and counters: `rest` is pending. An entry does not count by its epoch.
+  /// A value without an envelope (raw, counter) may be out of date: `rest` is pending. Entries are checked by their
+  /// epoch.
   bool concerns_plain() const;
   bool concerns_dependency(std::string_view name) const;
 

@@ -64,7 +64,7 @@ struct DynamicCredentials : ::testing::Test {
   std::string log;
 };
 
-TEST_F(DynamicCredentials, APasswordThatWasChangedIsUsedByTheNextConnections) {
+TEST_F(DynamicCredentials, AChangedPasswordIsUsedByNextConnections) {
   const RedisServer server(with_alice());
   CacheManager cache(options(server, true));
   const auto works = [&] { return cache.set("k", 1) && cache.lookup<int>("k").source == Source::l1; };
@@ -94,7 +94,7 @@ TEST_F(DynamicCredentials, OfLargeValuesAreAskedForToo) {
   EXPECT_EQ(cache.get("large"), value);
 }
 
-TEST_F(DynamicCredentials, AWrongPasswordIsAskedForAgainUntilItIsRight) {
+TEST_F(DynamicCredentials, AWrongPasswordIsAskedForUntilItIsRight) {
   const RedisServer server(with_alice());
   use("wrong-hunter2");
   CacheManager cache(options(server, false));
@@ -106,7 +106,7 @@ TEST_F(DynamicCredentials, AWrongPasswordIsAskedForAgainUntilItIsRight) {
   EXPECT_EQ(logged().find("hunter2"), std::string::npos);
 }
 
-TEST_F(DynamicCredentials, ACallbackThatThrowsIsAConnectionThatFailed) {
+TEST_F(DynamicCredentials, AThrowingCallbackIsAFailedConnection) {
   const RedisServer server(with_alice());
   set_broken(true);
   CacheManager cache(options(server, true));

@@ -78,6 +78,11 @@ TEST_P(EndedConnections, WithoutMultiCountersAreCounted) {
   expect_understood({"MULTI"}, [&](CacheManager& cache) { cache.increment("n", 1, {.ttl = 60s}); });
 }
 
+TEST_P(EndedConnections, WithoutRenameLargeValuesAreStored) {
+  expect_understood({"RENAME"}, [](CacheManager& cache) { cache.set("l", std::string(1 << 20, 'l'), {.ttl = 60s}); });
+  EXPECT_EQ(server->command({"EXISTS", "dsta:l"}), "1");
+}
+
 TEST_P(EndedConnections, WithoutGetrangeKeysAreRemoved) {
   expect_understood({"GETRANGE"}, [&](CacheManager& cache) { cache.del_many({"a", "b"}); });
 }

@@ -17,6 +17,7 @@
 
 #include "eventually.hpp"
 #include "l2/client/link.hpp"
+#include "on_threads.hpp"
 #include "over_redis.hpp"
 #include "proxied_server.hpp"
 #include "scale.hpp"
@@ -259,7 +260,52 @@ TEST_F(LargeConnections, WithoutRenameAllTravelTogether) {
   EXPECT_TRUE(cache.set("large", value, {.ttl = 60s, .raw = true}));
 }
 
-TEST_F(LargeConnections, AWriteThatWasGivenUpDoesNotComeBehindARemoval) {
+TEST_F(LargeConnections, WithoutPexpireAndPersistValuesLiveAsLong) {
+  server->command({"ACL", "SETUSER", "nolives", "on", ">pw", "~*", "&*", "+@all", "-pexpire", "-persist"});
+  CacheManager cache(over_redis("redis://nolives:pw@127.0.0.1:" + std::to_string(server->port()), false, 20s));
+  const std::string value(2 * kMebi, 'v');
+  ASSERT_TRUE(cache.set("large", value, kAtServer));
+  EXPECT_GT(std::stoll(server->command({"PTTL", "dsta:large"})), 500'000);
+  EXPECT_NE(check_health(cache).warning.find("PEXPIRE"), std::string::npos);
+}
+
+TEST_F(LargeConnections, WhereRenameIsRefusedWhatStandsThereKeepsItsLife) {
+  server->command({"ACL", "SETUSER", "norename", "on", ">pw", "~*", "&*", "+@all", "-rename"});
+  CacheManager cache(over_redis("redis://norename:pw@127.0.0.1:" + std::to_string(proxy->port()), false, 2s));
+  server->command({"SET", "dsta:large", "old", "PX", "60000"});
+  ASSERT_TRUE(cache.set("k", 1));
+  proxy->set(Fault::hold(Fault::Way::replies).on("RENAME"));  // no time is left to send it once more
+  EXPECT_FALSE(cache.set("large", std::string(2 * kMebi, 'v'), {.ttl = forever, .level = Level::l2, .raw = true}));
+  EXPECT_GT(std::stoll(server->command({"PTTL", "dsta:large"})), 0);
+}
+
+TEST_F(LargeConnections, AnUploadThatWasRemovedOnItsWayIsSentAgain) {
+  CacheManager cache(over_redis(proxy->url(), false, 20s));
+  ASSERT_TRUE(cache.set("k", 1));
+  const std::string value(2 * kMebi, 'v');
+  proxy->set(Fault::hold().on("RENAME"));
+  std::thread setter([&] { EXPECT_TRUE(cache.set("large", value, kAtServer)); });
+  EXPECT_TRUE(eventually([&] { return proxy->counters().faults > 0; }));
+  server->command({"FLUSHALL"});
+  proxy->clear();
+  setter.join();
+  EXPECT_EQ(cache.get("large", kAtServer), value);
+  EXPECT_EQ(check_health(cache).warning, "") << "the server has RENAME";
+}
+
+TEST_F(LargeConnections, ThatWereEndedWhileIdleCostNoRequest) {
+  CacheManager cache(over_redis(server->url(), false, 20s));
+  const std::string value(2 * kMebi, 'v');
+  on_threads(4, [&](std::size_t i) {
+    for (int n = 0; n < 5; ++n) EXPECT_TRUE(cache.set("large" + std::to_string(i), value, kAtServer));
+  });
+  server->command({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
+  EXPECT_TRUE(eventually([&] { return bool(cache.set("small", 1, kAtServer)); }));
+  EXPECT_TRUE(cache.set("large0", value, kAtServer));
+  EXPECT_EQ(cache.get("large1", kAtServer), value);
+}
+
+TEST_F(LargeConnections, AnAbandonedWriteDoesNotFollowARemoval) {
   CacheManager cache(over_redis(proxy->url(), false, 500ms));
   ASSERT_TRUE(cache.set("written", std::string("older"), kAtServer));
   ASSERT_EQ(cache.get<int>("small", kAtServer), 1);

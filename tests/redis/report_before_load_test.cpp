@@ -47,13 +47,13 @@ struct ReportBeforeLoad : ProxiedServer, ::testing::WithParamInterface<LoadOfWha
 INSTANTIATE_TEST_SUITE_P(Of, ReportBeforeLoad, ::testing::ValuesIn(kLoadsTable),
                          [](const auto& tested) { return tested.param.name; });
 
-TEST_P(ReportBeforeLoad, LeavesNobodyWithAnOlderValueAfterTheNextChange) {
+TEST_P(ReportBeforeLoad, LeavesNobodyAnOlderValueAfterTheNextChange) {
   const auto& of = GetParam();
+  GatedSource source;  // before the managers, whose background loads read it
   auto there = CacheManager(over_redis(server->url(), true, 5s));
   of.store(there);
   auto here = CacheManager(over_redis("redis://127.0.0.1:" + std::to_string(proxy->port()), true, 5s));
   ASSERT_TRUE(l1_is_up(here));
-  GatedSource source;
   source.stop_next();
   const auto call = of.call(here, source);
   proxy->set(Fault::hold().on("SET"));  // of the lease beside what stands there

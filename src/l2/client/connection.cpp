@@ -201,6 +201,12 @@ bool Connection::abandon(PendingRequest& request, std::uint64_t moved_before) {
 }
 
 /// Nothing is pending, so nothing may have come: a reply too many would be taken for the next request's.
+bool Connection::is_open_still() noexcept {
+  const MutexLock lock(mutex_);
+  if (pending_.empty() && !reader_ && usable()) check_idle();
+  return usable();
+}
+
 void Connection::check_idle() {
   char byte = 0;
   const Step step = incoming_.has_rest() ? Step{Step::Kind::moved, 0} : stream_->read(&byte, 1);

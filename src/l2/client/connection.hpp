@@ -94,6 +94,8 @@ class Connection {
     const MutexLock lock(mutex_);
     return pending_.has_abandoned();
   }
+  /// False: the server has ended it while nobody used it, or it had ended before.
+  bool is_open_still() noexcept;
   /// Open as long as this lives.
   int descriptor() const { return stream_->descriptor(); }
   /// In the child of a fork.

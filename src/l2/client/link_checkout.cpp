@@ -119,6 +119,7 @@ std::string_view Link::State::why_no_time_is_left() {
 void Link::State::record(Checkout& checkout, const std::vector<Reply>& replies) {
   Pooled& connection = *checkout.connection;
   if (!connection.served.load(std::memory_order_relaxed)) connection.served.store(true, std::memory_order_relaxed);
+  if (checkout.large) connection.answered.store(true, std::memory_order_relaxed);
   for (const Reply& reply : replies) {
     if (reply.means_not_now()) return record_failure(checkout, true, reply.why);
     if (reply.error_code() != "READONLY") continue;
@@ -153,12 +154,13 @@ void Link::State::record_success(Checkout& checkout) {
 void Link::State::record(Checkout& checkout, Fault fault, std::string_view why) {
   const Connection::Phase phase = checkout.connection->phase();
   const bool tests = checkout.half_open || checkout.tests_writes;
+  const bool in_time = fault != Fault::timeout && phase != Connection::Phase::timed_out;
+  if (checkout.large && !in_time && !checkout.connection->answered.load()) leave_large_for_now();
   // The caller abandoned its request; the connection works. But a write that large parts of were sent may wait there.
   if (fault == Fault::timeout && !tests && phase == Connection::Phase::open) return record_slow_write(checkout, why);
-  const bool slow = fault == Fault::timeout || phase == Connection::Phase::timed_out;
   // A connection that worked may end, for one reply too large or because the server restarts.
-  if (!slow && !tests && checkout.connection->served.load(std::memory_order_relaxed)) return;
-  record_failure(checkout, false, slow && fault == Fault::lost ? "the server did not answer in time" : why);
+  if (in_time && !tests && checkout.connection->served.load(std::memory_order_relaxed)) return;
+  record_failure(checkout, false, !in_time && fault == Fault::lost ? "the server did not answer in time" : why);
 }
 
 void Link::State::record_failure(Checkout& checkout, bool refused, std::string_view why) {

@@ -1,5 +1,10 @@
 /// Connections for large values.
+#include <sys/socket.h>
+
 #include <algorithm>
+#include <cstring>
+#include <string>
+#include <utility>
 
 #include "l2/client/link_state.hpp"
 
@@ -13,6 +18,14 @@ using Clock = std::chrono::steady_clock;
 
 /// From one that could not be made to the next attempt: the server may have reached its maxclients.
 constexpr std::chrono::seconds kPause{1};
+
+bool is_same_peer(int one, int other) {
+  sockaddr_storage peers[2]{};
+  socklen_t sizes[2] = {sizeof peers[0], sizeof peers[1]};
+  if (::getpeername(one, reinterpret_cast<sockaddr*>(&peers[0]), &sizes[0]) != 0) return false;
+  if (::getpeername(other, reinterpret_cast<sockaddr*>(&peers[1]), &sizes[1]) != 0) return false;
+  return sizes[0] == sizes[1] && std::memcmp(&peers[0], &peers[1], sizes[0]) == 0;
+}
 
 }  // namespace
 
@@ -42,11 +55,12 @@ Link::State::Slot* Link::State::choose_large(Lane lane) {
   const auto& shared = slots[0].connection;
   if (!shared || !shared->usable() || (lane == Lane::large_read && shared->has_abandoned())) return nullptr;
   const TimePoint now = Clock::now();
+  if (now < large_from) return nullptr;
   drop_idle(now);
   Slot *least = nullptr, *room = nullptr;
   const auto users = [](const Slot& slot) { return slot.connection->users.load(std::memory_order_acquire); };
   for (Slot& slot : large_slots) {
-    if (slot.connection && !slot.connection->usable()) slot.connection.reset();
+    if (slot.connection && !slot.connection->is_open_still()) slot.connection.reset();
     if (slot.connection) {
       if (!least || users(slot) < users(*least)) least = &slot;
     } else if (!room && !slot.connecting) {
@@ -62,19 +76,62 @@ void Link::State::connect_large(Slot& slot, TimePoint deadline) {
   const TimePoint now = Clock::now();
   attempts_made.fetch_add(1, std::memory_order_relaxed);
   slot.connecting = true;
+  const ServerPlace place = options.finder ? server : ServerPlace{.address = options.address};
+  const std::shared_ptr<Pooled> shared = slots[0].connection;
   std::shared_ptr<Pooled> made;
+  std::string error;
   {
     const MutexUnlock unlocked(mutex);
-    made = connect(std::min(now + (deadline - now) / 2, by(options.connect_timeout)));
+    made = connect_beside(*shared, place, std::min(now + (deadline - now) / 2, by(options.connect_timeout)), error);
   }
   slot.connecting = false;
   if (closed) return;
   if (made && made->server == server.number) {
     connections_made.fetch_add(1, std::memory_order_relaxed);
     slot.connection = std::move(made);
-  } else {
-    next_large = saturating_add(Clock::now(), kPause);
+    lacks_large = false;
+    return;
   }
+  next_large = saturating_add(Clock::now(), kPause);
+  if (std::exchange(lacks_large, true)) return;
+  const MutexUnlock unlocked(mutex);
+  say(options.log, LogLevel::warning, "no connection for large values to {} ({}): they hold up other requests",
+      endpoint, error);
+}
+
+/// To the server that the shared connection goes to, and no other: a lease that was taken there stands nowhere else.
+/// Where it has moved, the shared connection finds that out.
+std::shared_ptr<Link::State::Pooled> Link::State::connect_beside(const Connection& shared, const ServerPlace& place,
+                                                                 TimePoint deadline, std::string& error) noexcept {
+  try {
+    auto stream = connect_stream(options, place.address, deadline, error);
+    if (!stream) return nullptr;
+    auto made = std::make_shared<Pooled>(std::move(stream), options.limits);
+    made->share(std::make_shared<EchoWay>(echo_way));
+    std::string run;
+    std::string_view refusal;
+    if (!run_handshake(*made, options, deadline, error, refusal, run)) {
+      if (!refusal.empty()) error = refusal;
+      return nullptr;
+    }
+    if ((options.finder && run != place.run) || !is_same_peer(made->descriptor(), shared.descriptor())) {
+      error = "another server answers there";
+      return nullptr;
+    }
+    made->server = place.number;
+    made->served = true;  // the server is up: what a large value meets says nothing of small ones
+    return made;
+  } catch (const std::exception&) {
+    error = "no memory or no descriptor";
+  }
+  return nullptr;
+}
+
+/// One that has not answered a single request may lead nowhere.
+void Link::State::leave_large_for_now() {
+  constexpr std::chrono::seconds kWithoutThem{10};
+  const MutexLock lock(mutex);
+  large_from = saturating_add(Clock::now(), kWithoutThem);
 }
 
 void Link::State::close_idle() {

@@ -82,7 +82,8 @@ struct Link::State {
     using Connection::Connection;
     std::atomic<bool> served{false};
     std::uint64_t server = 0;                     ///< ServerPlace::number of the one that it goes to
-    std::atomic<int> users{0};                    ///< of one for large values: requests that have it
+    std::atomic<bool> answered{false};            ///< of one for large values: a request
+    std::atomic<int> users{0};                    ///< likewise: requests that have it
     std::atomic<TimePoint> left_at{TimePoint{}};  ///< and when the last of them ended
     const TimePoint made = std::chrono::steady_clock::now();
   };
@@ -104,6 +105,8 @@ struct Link::State {
   std::vector<Slot> slots DSTA_GUARDED_BY(mutex);
   std::vector<Slot> large_slots DSTA_GUARDED_BY(mutex);
   TimePoint next_large DSTA_GUARDED_BY(mutex) = {};  ///< from when on one more may be made
+  TimePoint large_from DSTA_GUARDED_BY(mutex) = {};  ///< and from when on any are used
+  bool lacks_large DSTA_GUARDED_BY(mutex) = false;   ///< the last attempt to make one failed, and that was said
   AttemptLimit attempts DSTA_GUARDED_BY(mutex);
   /// Its reason is that of the last attempt to connect, too.
   LinkBreaker breaker DSTA_GUARDED_BY(mutex);
@@ -157,6 +160,7 @@ struct Link::State {
 
   // link_large.cpp: connections for large values.
   bool check_out_large(Checkout& checkout, Lane lane, TimePoint deadline);
+  void leave_large_for_now();
   void close_idle();
 
   // link_connect.cpp: making connections, for a request, beforehand, and by itself after the server was away.
@@ -193,6 +197,8 @@ struct Link::State {
   void connect_slot(Checkout& checkout, Slot& slot, TimePoint deadline) DSTA_REQUIRES(mutex);
   Slot* choose_large(Lane lane) DSTA_REQUIRES(mutex);
   void connect_large(Slot& slot, TimePoint deadline) DSTA_REQUIRES(mutex);
+  std::shared_ptr<Pooled> connect_beside(const Connection& shared, const ServerPlace& place, TimePoint deadline,
+                                         std::string& error) noexcept;
   void drop_idle(TimePoint now) DSTA_REQUIRES(mutex);
 };
 

@@ -28,7 +28,7 @@ class ServerFinder {
   virtual std::optional<Found> find(std::size_t source, TimePoint deadline, std::string& error) = 0;
   /// What it said is not there, or is no master. It may know less than others, and is no longer asked first.
   virtual void found_wrong(std::size_t source) noexcept = 0;
-  /// Whom to begin with. Others move it at any time, so a search keeps its own place.
+  /// The source to ask first. Other threads move it, so a search keeps its own place.
   virtual std::size_t first() const noexcept = 0;
   /// How many there are to be asked.
   virtual std::size_t sources() const noexcept = 0;

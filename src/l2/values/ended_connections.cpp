@@ -13,7 +13,6 @@ namespace detail {
 namespace {
 
 constexpr std::chrono::seconds kBetweenProbes{1};
-constexpr std::chrono::minutes kUntilAskedAgain{10};
 /// One thread at a time. It must end when there is no memory, too.
 class Probing {
  public:
@@ -34,11 +33,9 @@ struct SuspectCommand {
   std::string_view name, lost;
 };
 /// In the order of ServerCommands::Suspect.
-constexpr SuspectCommand kSuspects[] = {{"EVAL", kWithoutEval},
-                                        {"EVALSHA", kWithoutEvalsha},
-                                        {"GETRANGE", kWithoutGetrange},
-                                        {"MULTI", kWithoutMulti},
-                                        {"SCAN", kWithoutScan}};
+constexpr SuspectCommand kSuspects[] = {{"EVAL", kWithoutEval},         {"EVALSHA", kWithoutEvalsha},
+                                        {"GETRANGE", kWithoutGetrange}, {"MULTI", kWithoutMulti},
+                                        {"SCAN", kWithoutScan},         {"RENAME", kWithoutRename}};
 
 }  // namespace
 
@@ -147,6 +144,8 @@ Request ServerCommands::question(Suspect which) const {
       return Request{"GETRANGE", key, "0", "0"};
     case Suspect::multi:
       return Request{"MULTI"};
+    case Suspect::rename:
+      return Request{"RENAME", key, key};
     case Suspect::scan:
       break;
   }

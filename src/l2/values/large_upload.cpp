@@ -65,12 +65,13 @@ bool LargeUpload::add_set(Request& request, const EntryPut& put, std::string_vie
   if (!is_renamed(i)) {
     add_set_command(request, key, put.bytes, put.life);
   } else {
-    request.add({"RENAME", uploaded_[i], key});
+    // Its life first: where RENAME is refused, nothing has become of what stands at the key.
     if (put.life <= Duration::zero()) {
-      request.add({"PERSIST", key});
+      request.add({"PERSIST", uploaded_[i]});
     } else {
-      request.add({"PEXPIRE", key, milliseconds(put.life)});
+      request.add({"PEXPIRE", uploaded_[i], milliseconds(put.life)});
     }
+    request.add({"RENAME", uploaded_[i], key});
   }
   return true;
 }
@@ -82,13 +83,12 @@ void LargeUpload::take(const Answer& answer) {
       done_[i] = ServerCommands::to_done(answer);
       continue;
     }
-    const Reply& reply = answer.replies[replies_[i]];
-    if (is_renamed(i) && reply.means_never()) {
-      note_refusal(reply);
+    const std::size_t at = replies_[i];
+    const Reply& reply = answer.replies[is_renamed(i) ? at + 1 : at];
+    if (is_renamed(i) && !take_rename(reply, answer.replies[at])) {
       refused_.push_back(i);
       continue;
     }
-    if (is_renamed(i) && reply.is_ok()) commands_.missing().remove("RENAME");
     done_[i] = reply.is_ok() ? Done{Done::yes, {}, answer.order} : commands_.refused("write", reply);
   }
 }
@@ -103,9 +103,28 @@ void LargeUpload::take_refused(std::span<const Done> done) {
   for (std::size_t n = 0; n < refused_.size(); ++n) done_[refused_[n]] = done[n];
 }
 
-void LargeUpload::note_refusal(const Reply& reply) {
-  if (!refused_.empty()) return;
-  commands_.uploads_refused(reply.why);
+/// False: the value is to be sent once more, as small ones are. It may stand at its key for the life of an upload, or
+/// nothing has changed there.
+bool LargeUpload::take_rename(const Reply& renamed, const Reply& lives) {
+  const bool stands = renamed.is_ok() && !lives.is(Reply::Kind::error);
+  if (stands) {
+    commands_.missing().remove("RENAME");
+    return true;
+  }
+  const auto is_refusal = [](const Reply& reply, std::string_view command) {
+    const std::string_view code = reply.error_code();
+    return reply.is(Reply::Kind::error) && (code == "NOPERM" || code == "CROSSSLOT" || reply.refuses(command));
+  };
+  if (is_refusal(renamed, "rename")) {
+    commands_.uploads_refused("RENAME", renamed.why);
+  } else if (is_refusal(lives, "pexpire") || is_refusal(lives, "persist")) {
+    commands_.uploads_refused("PEXPIRE or PERSIST", lives.why);
+  }  // else it was removed on its way: the server was emptied, is another one, or needed the memory
+  if (refused_.empty()) drop_uploads();
+  return false;
+}
+
+void LargeUpload::drop_uploads() {
   Request request;
   for (const std::string& key : uploaded_) {
     if (!key.empty()) request.add({"UNLINK", key});

@@ -27,8 +27,8 @@ class LargeUpload {
   bool add_set(Request& request, const EntryPut& put, std::string_view key);
   /// The replies to a request of these, or none.
   void take(const Answer& answer);
-  /// Those that were uploaded where the server refuses to rename. Next time they travel with all others, whose outcomes
-  /// `take_refused` takes.
+  /// Those that were uploaded and could not be put in their places. They travel with all others, once more, and
+  /// `take_refused` takes what becomes of that.
   std::vector<EntryPut> refused() const;
   void take_refused(std::span<const Done> done);
   /// What became of each.
@@ -39,7 +39,8 @@ class LargeUpload {
 
   bool is_renamed(std::size_t i) const { return !uploaded_.empty() && !uploaded_[i].empty(); }
   void upload();
-  void note_refusal(const Reply& reply);
+  bool take_rename(const Reply& renamed, const Reply& lives);
+  void drop_uploads();
 
   ServerCommands& commands_;
   const std::span<const EntryPut> puts_;

@@ -180,10 +180,14 @@ bool LeaseStore::give_back(std::string_view key, const LeaseToken& generation) {
   return bool(commands_.run("lease", Request{"UNLINK", key}, Purpose::erase));
 }
 
+bool LeaseStore::has_mark(std::string_view name, std::string_view mark) {
+  const Answer found = commands_.run("lease", Request{"GET", keys_.entry(name)}, Purpose::erase);
+  return found && mark_of(found.replies[0].text) == mark;
+}
+
 void LeaseStore::remove_mark(std::string_view name, std::string_view mark) {
+  if (!has_mark(name, mark)) return;
   const std::string key = keys_.entry(name);
-  const Answer found = commands_.run("lease", Request{"GET", key}, Purpose::erase);
-  if (!found || mark_of(found.replies[0].text) != mark) return;
   Changes changes = commands_.changes();
   changes.add_key([&] { return key; });
   Request request{"UNLINK", key};

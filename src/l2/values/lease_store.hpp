@@ -79,6 +79,8 @@ class LeaseStore {
   /// Removes what take() has put in an entry's place (`mark`: see mark_of), unless something else stands there by now.
   /// In two steps: what is put there between them goes, too.
   void remove_mark(std::string_view name, std::string_view mark);
+  /// What Found::mark() or mark_of() told of stands there still. False also where the server does not say.
+  bool has_mark(std::string_view name, std::string_view mark);
   /// False for some time after the user was refused what storing under a lease takes: a load then takes none.
   bool may_lease() const;
   /// Another server took over.

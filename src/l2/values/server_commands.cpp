@@ -192,13 +192,13 @@ std::string ServerCommands::missing_text() {
 }
 
 bool ServerCommands::uploads() const {
-  return options_.link.large_connections != 0 &&
+  return options_.link.large_connections != 0 && !ends(Suspect::rename) &&
          std::chrono::steady_clock::now() >= no_uploads_until_.load(std::memory_order_relaxed);
 }
 
-void ServerCommands::uploads_refused(std::string_view why) {
+void ServerCommands::uploads_refused(std::string_view command, std::string_view why) {
   no_uploads_until_ = std::chrono::steady_clock::now() + kUntilAskedAgain;
-  missing_.add("RENAME", "large values that are set hold up other requests", why);
+  missing_.add(command, kWithoutRename, why);
 }
 
 void ServerCommands::note_script_reply(const Reply& reply) {

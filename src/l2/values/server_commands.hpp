@@ -53,9 +53,9 @@ class ServerCommands {
   LargeKeys& large_keys() { return large_keys_; }
   /// Large values are uploaded apart: there are connections for them, and the server renames, as far as is known.
   bool uploads() const;
-  void uploads_refused(std::string_view why);
+  void uploads_refused(std::string_view command, std::string_view why);
   /// Commands over which a proxy may end the connection instead of refusing them.
-  enum class Suspect : std::uint8_t { eval, evalsha, getrange, multi, scan };
+  enum class Suspect : std::uint8_t { eval, evalsha, getrange, multi, scan, rename };
   /// True: it has ended connections, and does not any more. For what is waited for; asks at most every two seconds.
   bool ends_no_more(Suspect which);
   /// It is known to: it must not be sent.
@@ -110,6 +110,7 @@ class ServerCommands {
  private:
   /// So many connections that end are no chance.
   static constexpr int kOften = 2;
+  static constexpr std::chrono::minutes kUntilAskedAgain{10};
 
   static void add(Request& request, const Call& call, bool whole);
   void know_time();
@@ -136,8 +137,8 @@ class ServerCommands {
   std::atomic<bool> has_scripts_{true};
   std::atomic<bool> has_time_{true};  ///< false: to ask for it ends the connection
   std::atomic<int> lost_announcing_{0};
-  std::array<std::atomic<int>, 5> lost_with_{};  ///< of each Suspect: connections that ended with it since it was asked
-  std::array<std::atomic<bool>, 5> ends_{};
+  std::array<std::atomic<int>, 6> lost_with_{};  ///< of each Suspect: connections that ended with it since it was asked
+  std::array<std::atomic<bool>, 6> ends_{};
   std::atomic<bool> probing_{false};  ///< a thread finds out what ends connections
   std::atomic<TimePoint> probe_next_{TimePoint{}}, ask_again_{TimePoint{}}, waited_for_next_{TimePoint{}};
   std::atomic<int> lost_asking_{0};  ///< how often in a row the connection ended instead of an answer

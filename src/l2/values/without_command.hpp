@@ -16,6 +16,7 @@ inline constexpr std::string_view kWithoutGetrange =
 inline constexpr std::string_view kWithoutMulti = "an increment with a ttl is two steps";
 inline constexpr std::string_view kWithoutScan =
     "patterns stay pending, and no key that they concern is read here, nor a counter or raw value after flush_all";
+inline constexpr std::string_view kWithoutRename = "large values that are set hold up other requests";
 inline constexpr std::string_view kWithoutPublish =
     "processes that hear only announcements do not hear of what this one changes";
 inline constexpr std::string_view kWithoutTime = "this machine's clock is used, and those of all machines must agree";
