@@ -3,6 +3,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "l2/values/entry_put.hpp"
@@ -31,8 +32,8 @@ class LargeUpload {
   /// `take_refused` takes what becomes of that.
   std::vector<EntryPut> refused() const;
   void take_refused(std::span<const Done> done);
-  /// What became of each.
-  std::vector<Done> done() const { return done_; }
+  /// What became of each. To be asked once.
+  std::vector<Done> done() { return std::move(done_); }
 
  private:
   static constexpr std::size_t kNowhere = ~std::size_t{0};
