@@ -25,10 +25,7 @@ case $preset in
 esac
 
 CMAKE_BUILD_PARALLEL_LEVEL=$(nproc)
-case $preset in  # most tests wait most of the time
-  test | clang) CTEST_PARALLEL_LEVEL=$((4 * CMAKE_BUILD_PARALLEL_LEVEL)) ;;
-  *) CTEST_PARALLEL_LEVEL=$((2 * CMAKE_BUILD_PARALLEL_LEVEL)) ;;
-esac
+CTEST_PARALLEL_LEVEL=$((2 * CMAKE_BUILD_PARALLEL_LEVEL))  # most tests wait most of the time
 DSTA_CACHE_CHAOS=${DSTA_CACHE_CHAOS:-short}  # see docs/testing.md
 export CMAKE_BUILD_PARALLEL_LEVEL CTEST_PARALLEL_LEVEL DSTA_CACHE_CHAOS
 
