@@ -87,7 +87,6 @@ class LeaseCoordinator {
   void request_plain_store(std::size_t i, const OwnedLoads& owned, const LoadSpec& spec, Prepared& mine, Loaded& loaded,
                            Duration took, Requests& requests);
   bool note_failed(const Flight& flight, const Claim& claim, Prepared& mine);
-  void remove_mark(const Flight& flight, const Claim& claim) const;
   void limit_life(Node& node) const;
   void note_plain(const Requests& requests, const OwnedLoads& owned, const LoadSpec& spec,
                   std::vector<Prepared>& prepared);

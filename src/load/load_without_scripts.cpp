@@ -87,7 +87,9 @@ void LeaseCoordinator::request_plain_store(std::size_t i, const OwnedLoads& owne
     mine.revoked = mine.revoked || mine.landing.replace_by;
     mine.landing = {};
     // What this process does to the key, now or by now, takes the mark's place itself.
-    if (!claim.replaces && !context_.store.fenced_by_key(flight)) remove_mark(flight, claim);
+    if (!claim.replaces && !context_.store.fenced_by_key(flight)) {
+      l2_store().leases().remove_mark(flight.name, claim.mark);
+    }
     return;
   }
   if (mine.landing.replace_by) limit_life(*mine.landing.replace_by);
@@ -99,18 +101,13 @@ void LeaseCoordinator::request_plain_store(std::size_t i, const OwnedLoads& owne
     if (claim.replaces) {
       owe_removal(flight, mine);
     } else {
-      remove_mark(flight, claim);
+      l2_store().leases().remove_mark(flight.name, claim.mark);  // so that the next load can store
     }
     return;
   }
   requests.plain.push_back(
       {{flight.name, std::move(bytes), l2_.physical_life(mine.landing.replace_by->stale_until)}, claim.mark});
   requests.of_plain.push_back({i, true});
-}
-
-/// So that the next load can store.
-void LeaseCoordinator::remove_mark(const Flight& flight, const Claim& claim) const {
-  l2_store().leases().remove_mark(flight.name, claim.mark);
 }
 
 void LeaseCoordinator::limit_life(Node& node) const {

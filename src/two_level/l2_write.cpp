@@ -193,8 +193,9 @@ std::vector<PutOutcome> L2Cache::write(std::vector<NodeRef>& nodes, const EntryT
   return outcomes;
 }
 
-/// Of a write whose outcome is unknown others may not have been told: it is undone, which they are told of. Of a large
-/// one only a part: too many intents would become one for the whole namespace. Of the rest they learn by untracked_ttl.
+/// Other processes may not have been notified of a write whose outcome is unknown: it is undone, and they are notified
+/// of that. Of a large one only a part is: too many intents would become one for the whole namespace. The rest expires
+/// by untracked_ttl.
 void L2Cache::owe_announcements(std::span<const std::string> names, std::span<const PutOutcome> outcomes) {
   std::size_t owed = 0;
   for (std::size_t i = 0; i < names.size() && owed < kMostOwed && pending().has_room(); ++i) {

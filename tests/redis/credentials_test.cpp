@@ -1,4 +1,4 @@
-// Who to log in as, asked anew for each connection.
+// The credentials callback is called for each connection.
 #include <dsta/cache/error.hpp>
 #include <dsta/cache/health.hpp>
 #include <dsta/cache/manager.hpp>

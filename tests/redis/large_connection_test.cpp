@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <sstream>
@@ -59,28 +60,32 @@ struct LargeConnections : ProxiedServer {
     options.log.level = LogLevel::off;
     return options;
   }
+  /// While `large` runs, which takes seconds, small values are read one after the other.
+  static void expect_small_reads_beside(CacheManager& cache, const std::function<void()>& large) {
+    std::atomic<bool> over = false;
+    std::thread other([&] {
+      large();
+      over = true;
+    });
+    int small = 0;
+    auto longest = SteadyClock::duration::zero();
+    while (!over) {
+      const auto begun = SteadyClock::now();
+      EXPECT_EQ(cache.get<int>("small", kAtServer), 1);
+      longest = std::max(longest, SteadyClock::now() - begun);
+      ++small;
+    }
+    other.join();
+    EXPECT_GT(small, 20);
+    EXPECT_LT(longest, 1500ms);
+  }
 };
 
 TEST_F(LargeConnections, SmallReadsAreNotBehindALargeOne) {
   CacheManager cache(over_redis(proxy->url(), false, 20s));
   ASSERT_EQ(cache.get("big", kAtServer)->size(), 8 * kMebi);  // now it is known to be large
   proxy->set(Fault::drip(64 << 10, 20ms).on("MGET"));         // 8 MB in 2.5 s
-  std::atomic<bool> over = false;
-  std::atomic<int> small = 0;
-  std::thread large([&] {
-    EXPECT_EQ(cache.get("big", kAtServer), std::string(8 * kMebi, 'b'));
-    over = true;
-  });
-  auto longest = SteadyClock::duration::zero();
-  while (!over) {
-    const auto begun = SteadyClock::now();
-    EXPECT_EQ(cache.get<int>("small", kAtServer), 1);
-    longest = std::max(longest, SteadyClock::now() - begun);
-    ++small;
-  }
-  large.join();
-  EXPECT_GT(small, 20);
-  EXPECT_LT(longest, 1500ms);
+  expect_small_reads_beside(cache, [&] { EXPECT_EQ(cache.get("big", kAtServer), std::string(8 * kMebi, 'b')); });
 }
 
 TEST_F(LargeConnections, SmallReadsAreNotBehindALargeWrite) {
@@ -88,22 +93,7 @@ TEST_F(LargeConnections, SmallReadsAreNotBehindALargeWrite) {
   ASSERT_EQ(cache.get<int>("small", kAtServer), 1);
   const std::string value(8 * kMebi, 'w');
   proxy->set(Fault::drip(64 << 10, 20ms, Fault::Way::requests).on("SET"));
-  std::atomic<bool> over = false;
-  std::atomic<int> small = 0;
-  std::thread large([&] {
-    EXPECT_TRUE(cache.set("written", value, kAtServer));
-    over = true;
-  });
-  auto longest = SteadyClock::duration::zero();
-  while (!over) {
-    const auto begun = SteadyClock::now();
-    EXPECT_EQ(cache.get<int>("small", kAtServer), 1);
-    longest = std::max(longest, SteadyClock::now() - begun);
-    ++small;
-  }
-  large.join();
-  EXPECT_GT(small, 20);
-  EXPECT_LT(longest, 1500ms);
+  expect_small_reads_beside(cache, [&] { EXPECT_TRUE(cache.set("written", value, kAtServer)); });
   EXPECT_EQ(cache.get("written", kAtServer), value);
 }
 

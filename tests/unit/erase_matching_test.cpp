@@ -11,6 +11,7 @@
 
 #include "l1/flight.hpp"
 #include "l1/store.hpp"
+#include "load_spec.hpp"
 
 namespace dsta::cache::detail {
 namespace {
@@ -47,12 +48,7 @@ struct EraseMatching : ::testing::Test {
   }
 
   Identity identity;
-  LoadSpec spec = [this] {
-    LoadSpec made;
-    made.identity = &identity;
-    made.type = &kTypeOps<int>;
-    return made;
-  }();
+  LoadSpec spec = testing_support::load_of_int(identity);
   TimePoint now{};
   Store store{L1Options{.max_bytes = 1 << 20}, now};
   std::vector<std::unique_ptr<KeyBuffer>> names;

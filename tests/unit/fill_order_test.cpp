@@ -9,6 +9,7 @@
 
 #include "l1/flight.hpp"
 #include "l1/store.hpp"
+#include "load_spec.hpp"
 
 namespace dsta::cache::detail {
 namespace {
@@ -46,12 +47,7 @@ struct FillOrder : ::testing::Test {
   }
 
   Identity identity;
-  LoadSpec spec = [this] {
-    LoadSpec made;
-    made.identity = &identity;
-    made.type = &kTypeOps<int>;
-    return made;
-  }();
+  LoadSpec spec = testing_support::load_of_int(identity);
   TimePoint now{};
   std::uint64_t sequence = 0;
   KeyView key{"key", {}, 42, true};

@@ -7,6 +7,7 @@
 
 #include "l1/flight.hpp"
 #include "l1/store.hpp"
+#include "load_spec.hpp"
 
 namespace dsta::cache::detail {
 namespace {
@@ -21,12 +22,7 @@ struct JoinableFlight : ::testing::Test {
   }
 
   Identity identity;
-  LoadSpec spec = [this] {
-    LoadSpec made;
-    made.identity = &identity;
-    made.type = &kTypeOps<int>;
-    return made;
-  }();
+  LoadSpec spec = testing_support::load_of_int(identity);
   TimePoint now{};
   KeyView key{"key", {}, 42, true};
   Store store{L1Options{.max_bytes = 1 << 20}, now};

@@ -106,9 +106,9 @@ struct LinkCounters {
 /// none is to be had, the shared one will do: that says nothing of the server. They are nobody's `current()`, and their
 /// end is not reported to `watch()`, since nothing but their requests depends on them.
 ///
-/// Where the server may move (see ServerFinder), each new connection finds it again, and is used only if its server
-/// says that it is a master. When that is another than before, or has lost its memory, the connections to the former
-/// are ended first.
+/// Where the server may move (see ServerFinder), each new connection but those for large values, which go where the
+/// shared one goes, finds it again, and is used only if its server says that it is a master. When that is another than
+/// before, or has lost its memory, the connections to the former are ended first.
 ///
 /// A reply is known by its place alone, so a lost or repeated one would shift all that follow. Requests of Purpose
 /// erase and write therefore end in an EchoCheck, which must come back behind their own replies; a read is verified by

@@ -51,14 +51,20 @@ std::shared_ptr<Link::State::Pooled> Link::State::connect(TimePoint deadline) no
 /// Null, and why.
 std::shared_ptr<Link::State::Pooled> Link::State::connect_to(const Address& address, TimePoint deadline,
                                                              std::string& error, std::string_view& refusal) {
+  std::string run;
+  auto made = open(address, deadline, error, refusal, run);
+  if (made && options.finder) note_server(*made, address, std::move(run));
+  return made;
+}
+
+/// A connection that is logged in, of which nothing is noted yet; `run` is its server's history. Null, and why.
+std::shared_ptr<Link::State::Pooled> Link::State::open(const Address& address, TimePoint deadline, std::string& error,
+                                                       std::string_view& refusal, std::string& run) const {
   auto stream = connect_stream(options, address, deadline, error);
   if (!stream) return nullptr;
   auto made = std::make_shared<Pooled>(std::move(stream), options.limits);
   made->share(std::make_shared<EchoWay>(echo_way));
-  std::string run;
-  if (!run_handshake(*made, options, deadline, error, refusal, run)) return nullptr;
-  if (options.finder) note_server(*made, address, std::move(run));
-  return made;
+  return run_handshake(*made, options, deadline, error, refusal, run) ? made : nullptr;
 }
 
 /// One that is replaced ends, so that its users, who may hold on to it, know. False: meanwhile another server was

@@ -104,13 +104,10 @@ void Link::State::connect_large(Slot& slot, TimePoint deadline) {
 std::shared_ptr<Link::State::Pooled> Link::State::connect_beside(const Connection& shared, const ServerPlace& place,
                                                                  TimePoint deadline, std::string& error) noexcept {
   try {
-    auto stream = connect_stream(options, place.address, deadline, error);
-    if (!stream) return nullptr;
-    auto made = std::make_shared<Pooled>(std::move(stream), options.limits);
-    made->share(std::make_shared<EchoWay>(echo_way));
     std::string run;
     std::string_view refusal;
-    if (!run_handshake(*made, options, deadline, error, refusal, run)) {
+    auto made = open(place.address, deadline, error, refusal, run);
+    if (!made) {
       if (!refusal.empty()) error = refusal;
       return nullptr;
     }

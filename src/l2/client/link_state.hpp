@@ -167,6 +167,8 @@ struct Link::State {
   std::shared_ptr<Pooled> connect(TimePoint deadline) noexcept;
   std::shared_ptr<Pooled> connect_to(const Address& address, TimePoint deadline, std::string& error,
                                      std::string_view& refusal);
+  std::shared_ptr<Pooled> open(const Address& address, TimePoint deadline, std::string& error,
+                               std::string_view& refusal, std::string& run) const;
   bool install(Slot& slot, const std::shared_ptr<Pooled>& made) DSTA_REQUIRES(mutex);
   void connect_in_background();
   void note_attempt(TimePoint now) DSTA_REQUIRES(mutex);

@@ -44,7 +44,7 @@ class ModeChoice {
     of(mode) = {};
     if (again) tracking_ = {};
   }
-  /// When the channel is to be connected anew, to try tracking.
+  /// When the channel reconnects to try tracking.
   TimePoint tracking_due() const { return tracking_due_; }
   /// It is another server.
   void begin_anew() {
