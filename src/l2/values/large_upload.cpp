@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "base/nonce.hpp"
+#include "base/time_budget.hpp"
 #include "l2/values/life_text.hpp"
 
 namespace dsta::cache {
@@ -24,11 +25,20 @@ void add_set_command(Request& request, std::string_view key, std::string_view by
   }
 }
 
+bool is_large(const EntryPut& put) { return put.bytes.size() >= kLargeValue; }
+
+/// Small values are not to miss their time because a large one takes all of it: some is left to store them.
+TimePoint end_of_upload(std::span<const EntryPut> puts, Duration operation_timeout) {
+  const TimePoint now = std::chrono::steady_clock::now();
+  const TimePoint end = std::min(TimeBudget::end(), now + operation_timeout);
+  if (std::ranges::all_of(puts, is_large)) return end;
+  return end - std::max<Duration>((end - now) / 4, operation_timeout / 5);
+}
+
 }  // namespace
 
 LargeUpload::LargeUpload(ServerCommands& commands, std::span<const EntryPut> puts, std::size_t others)
     : commands_(commands), puts_(puts), others_(others), done_(puts.size()) {
-  const auto is_large = [](const EntryPut& put) { return put.bytes.size() >= kLargeValue; };
   if (std::ranges::any_of(puts, is_large) && commands_.uploads()) upload();
 }
 
@@ -39,11 +49,12 @@ void LargeUpload::upload() {
   uploaded_.resize(puts_.size());
   replies_.assign(puts_.size(), kNowhere);
   for (std::size_t i = 0; i < puts_.size(); ++i) {
-    if (puts_[i].bytes.size() < kLargeValue) continue;
+    if (!is_large(puts_[i])) continue;
     uploaded_[i] = commands_.keys().upload(new_nonce(), commands_.keys().entry(puts_[i].name));
     add_set_command(request, uploaded_[i], puts_[i].bytes, life);
     places.push_back(i);
   }
+  const TimeBudget::Part part(end_of_upload(puts_, commands_.operation_timeout()));
   Answer answer = commands_.run("write", request, Purpose::erase, Lane::large);
   answer.maybe_executed = false;  // nothing was stored under the entries' keys
   for (std::size_t n = 0; n < places.size(); ++n) {
