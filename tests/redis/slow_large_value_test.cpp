@@ -185,8 +185,8 @@ TEST_F(SlowLargeValues, AreNotStoredAndTheSmallOnesBesideAre) {
   proxy->set(slowly(Fault::Way::requests).on("SET"));
   for (const bool raw : {false, true}) {
     const EntryOptions options{.ttl = 600s, .level = Level::l2, .raw = raw};
-    const auto stored = cache.set_many<std::string>(
-        {{"a", "1"}, {"slow", std::string(8 * kSlowMebi, 's')}, {"b", "2"}}, options);
+    const auto stored =
+        cache.set_many<std::string>({{"a", "1"}, {"slow", std::string(8 * kSlowMebi, 's')}, {"b", "2"}}, options);
     EXPECT_EQ(stored[0], SetResult::stored) << stored[0].reason();
     EXPECT_EQ(stored[1], SetResult::not_stored);
     EXPECT_EQ(stored[2], SetResult::stored) << stored[2].reason();

@@ -17,8 +17,8 @@ namespace detail {
 /// when it comes; so it is read over a connection for large values if it was large before. Thread-safe.
 ///
 /// A key that is not known holds up others once, also where its value never comes whole: what was on its way when its
-/// reader left, or the connection ended, counts. Of two keys that share a place the later one is known. One that is known
-/// in error costs its reader nothing but the other connection, and the next read corrects it.
+/// reader left, or the connection ended, counts. Of two keys that share a place the later one is known. One that is
+/// known in error costs its reader nothing but the other connection, and the next read corrects it.
 class LargeKeys {
  public:
   static constexpr std::size_t kPlaces = 1024;
