@@ -72,11 +72,11 @@ struct Answer {
   Fault fault = Fault::none;
   /// With a fault: the server may have executed the request.
   bool maybe_executed = false;
+  /// With a fault: the first reply had, or may have had, a large text. See Connection::awaited_large.
+  std::uint32_t awaited_large = 0;
   std::vector<Reply> replies = {};
   SendOrder order = {};
   std::string_view why = {};  ///< with a fault: a reason that lives as long as the process
-  /// With a fault: the first reply had, or may have had, a large text. See Connection::awaited_large.
-  std::uint32_t awaited_large = 0;
   explicit operator bool() const { return fault == Fault::none; }
 };
 
