@@ -23,7 +23,7 @@ ReplyGuard::Verdict ReplyGuard::look(std::string_view bytes) {
     if (body_ != 0) {
       const std::size_t here = bytes.size() - at_;
       if (here < body_) {
-        note_text(body_);
+        note_text(body_ - 2);
         return Verdict::incomplete;
       }
       if (bytes[at_ + body_ - 2] != '\r' || bytes[at_ + body_ - 1] != '\n') {
