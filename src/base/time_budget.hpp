@@ -49,6 +49,18 @@ class TimeBudget {
     int parts_ = 0;
   };
 
+  /// Gives the thread no more than until `end` for a part of an operation, which leaves the rest some of its time.
+  class Part {
+   public:
+    explicit Part(TimePoint end) noexcept : outer_(end_) { end_ = std::min(end_, end); }
+    ~Part() { end_ = outer_; }
+    Part(const Part&) = delete;
+    Part& operator=(const Part&) = delete;
+
+   private:
+    const TimePoint outer_;
+  };
+
   /// Starts the operation's time again: it has `limit` from now. For waits of others, while the server answers.
   static void renew(Duration limit) noexcept {
     if (end_ != TimePoint::max()) end_ = std::max(end_, std::chrono::steady_clock::now() + limit);

@@ -88,6 +88,10 @@ TEST(KeySpace, WhatIsOfTheLibraryIsReadBackAndIsNoEntry) {
     ASSERT_EQ(kKeys.parse(kKeys.copy(version)).kind, KeyKind::own);
     ASSERT_EQ(kKeys.parse(kKeys.raw_lease(name)).kind, KeyKind::raw_lease) << ::testing::PrintToString(name);
     ASSERT_EQ(kKeys.parse(kKeys.raw_lease(name)).name, name);
+    ASSERT_EQ(kKeys.uploaded(kKeys.upload(mine, kKeys.entry(name))), name) << ::testing::PrintToString(name);
+    for (const std::string& other : {version, notice, kKeys.entry(name), kKeys.raw_lease(name)}) {
+      ASSERT_FALSE(kKeys.uploaded(other)) << ::testing::PrintToString(other);
+    }
   }
 }
 

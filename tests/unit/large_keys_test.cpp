@@ -25,6 +25,19 @@ TEST(LargeKeysTest, ThoseWhoseValueWasLargeLastAreKnown) {
   EXPECT_FALSE(keys->know("k"));
 }
 
+TEST(LargeKeysTest, WhereNoneIsKnownAnyMoreNoReadLooksForOne) {
+  const auto keys = std::make_unique<LargeKeys>();
+  for (int round = 0; round < 3; ++round) {
+    for (std::size_t i = 0; i < 3 * LargeKeys::kPlaces; ++i) keys->note(std::to_string(i), kLargeValue);
+    for (std::size_t i = 0; i < 3 * LargeKeys::kPlaces; ++i) {
+      EXPECT_TRUE(keys->any());
+      keys->note(std::to_string(i), kLargeValue);
+    }
+    for (std::size_t i = 0; i < 3 * LargeKeys::kPlaces; ++i) keys->note(std::to_string(i), 1);
+    EXPECT_FALSE(keys->any());
+  }
+}
+
 TEST(LargeKeysTest, TheLatestAreKnownOfMoreThanThereIsRoomFor) {
   const auto keys = std::make_unique<LargeKeys>();
   for (std::size_t i = 0; i < 10 * LargeKeys::kPlaces; ++i) keys->note(std::to_string(i), kLargeValue);

@@ -133,6 +133,25 @@ TEST(ReplyGuard, RefusesWhatNoServerSendsAsSoonAsItsHeaderIsThere) {
   EXPECT_EQ(look(std::string_view("\x15\x03\x01\x00\x02\x02\n\x00\r\n", 10)), Verdict::refused) << "TLS alert";
 }
 
+TEST(ReplyGuard, ShowsWhereALargeTextIsOnItsWay) {
+  const auto large_at = [](std::string_view bytes) {
+    ReplyGuard guard({.bytes = std::size_t{1} << 20});
+    (void)guard.look(bytes);
+    return guard.large_at();
+  };
+  EXPECT_EQ(large_at("$262143\r\nabc"), 0u);
+  EXPECT_EQ(large_at("$262144\r\nabc"), 1u);
+  EXPECT_EQ(large_at("$1048577\r\n"), 1u) << "refused";
+  EXPECT_EQ(large_at("*3\r\n$1\r\na\r\n$300000\r\n"), 3u);
+  EXPECT_EQ(large_at("*3\r\n$1\r\na\r\n$3\r\na"), 0u);
+  ReplyGuard guard;
+  std::string bytes = "$300000\r\n";
+  ASSERT_EQ(guard.look(bytes), Verdict::incomplete);
+  ASSERT_EQ(guard.look(bytes.append(300'000, 'x').append("\r\n")), Verdict::complete);
+  guard.forget_large();
+  EXPECT_EQ(guard.large_at(), 0u);
+}
+
 TEST(ReplyGuard, RefusesLinesThatNeverEndAndNestingWithoutBottom) {
   EXPECT_EQ(look("+" + std::string(70'000, 'x')), Verdict::refused);
   EXPECT_EQ(look(std::string(70'000, 'x')), Verdict::refused);

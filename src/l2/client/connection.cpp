@@ -192,6 +192,7 @@ void Connection::pass_roles_on(bool writer_too) {
 bool Connection::abandon(PendingRequest& request, std::uint64_t moved_before) {
   if (!usable() || moved() - moved_before < kProgress) return false;
   if (pending_.is_stuck(std::chrono::steady_clock::now())) return false;
+  if (pending_.in_front() == &request) note_awaited(incoming_.large_at());
   pending_.abandon(request);
   request.fault = Fault::timeout;
   request.sent = true;  // or will be
@@ -339,6 +340,8 @@ void Connection::read_for_all(PendingRequest& own, TimePoint deadline, std::uint
     } else if (!sound) {
       end(Fault::protocol, &own, why);
     } else if (const auto gone = why_gone(step); !gone.empty()) {
+      // A server ends a connection over a reply that is larger than it may be, and sends nothing of it.
+      note_awaited(1);
       end(Fault::lost, nullptr, gone);
     }
     {
@@ -352,8 +355,17 @@ void Connection::read_for_all(PendingRequest& own, TimePoint deadline, std::uint
 
 // --- the end
 
+/// The request in front will not get its reply.
+void Connection::note_awaited(std::uint32_t large_at) {
+  const PendingRequest* const front = pending_.in_front();
+  if (large_at == 0 || !front || !front->replies.empty()) return;
+  awaiting_ = front->order;
+  awaited_ = large_at;
+}
+
 void Connection::end(Fault fault, const PendingRequest* whose, std::string_view why) {
   if (!usable()) return;  // both other phases are final
+  note_awaited(incoming_.large_at());
   if (watch_) watch_->ended();
   const Phase to = fault == Fault::timeout ? Phase::timed_out : Phase::lost;
   [[maybe_unused]] const Phase from = phase_.exchange(to, std::memory_order_release);

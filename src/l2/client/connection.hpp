@@ -89,10 +89,22 @@ class Connection {
   std::uint64_t moved() const { return moved_.load(std::memory_order_relaxed); }
   /// So many between two looks prove that it works: what a server drips out does not.
   static constexpr std::uint64_t kProgress = std::uint64_t{64} << 10;
-  /// The server may yet execute requests whose callers have left.
+  /// Replies are owed to callers that have left.
   bool has_abandoned() const {
     const MutexLock lock(mutex_);
     return pending_.has_abandoned();
+  }
+  /// Replies are owed to the request of this place, or to one before it.
+  bool owes(std::uint64_t place) const {
+    const MutexLock lock(mutex_);
+    return last_order_.place < place + pending_.size();
+  }
+  /// By the caller of a request that has a fault: a large text was on its way to it. It stood in the first reply,
+  /// behind so many headers with its own: 1 is a text alone, or it is not known which; 2 is the first of an array. 0:
+  /// none was.
+  std::uint32_t awaited_large(const PendingRequest& request) const {
+    const MutexLock lock(mutex_);
+    return request.order == awaiting_ ? awaited_ : 0;
   }
   /// False: the server has ended it while nobody used it, or it had ended before.
   bool is_open_still() noexcept;
@@ -118,6 +130,7 @@ class Connection {
   void take_reader_role(PendingRequest& own, TimePoint deadline, std::uint64_t moved_before) DSTA_REQUIRES(mutex_);
   void read_for_all(PendingRequest& own, TimePoint deadline, std::uint64_t moved_before) DSTA_REQUIRES(mutex_);
 
+  void note_awaited(std::uint32_t large_at) DSTA_REQUIRES(mutex_);
   void end(Fault fault, const PendingRequest* whose, std::string_view why) DSTA_REQUIRES(mutex_);
 
   const std::unique_ptr<Stream> stream_;
@@ -132,6 +145,8 @@ class Connection {
   SendOrder last_order_ DSTA_GUARDED_BY(mutex_);  ///< the connection's number in this process, the last request's place
   bool writing_ DSTA_GUARDED_BY(mutex_) = false;  ///< a caller has the writer's role
   const PendingRequest* reader_ DSTA_GUARDED_BY(mutex_) = nullptr;  ///< whose caller has the reader's role
+  SendOrder awaiting_ DSTA_GUARDED_BY(mutex_);  ///< the last request that left while a large text was on its way to it
+  std::uint32_t awaited_ DSTA_GUARDED_BY(mutex_) = 0;
   std::string why_ DSTA_GUARDED_BY(mutex_);
   std::shared_ptr<LinkWatch> watch_ DSTA_GUARDED_BY(mutex_);
 

@@ -49,6 +49,7 @@ bool IncomingReplies::parse(std::string_view& why) {
   if (buffer_.size() > kKeptBuffer && begin_ == end_) [[unlikely]] {
     begin_ = end_ = 0;
     buffer_.release();
+    guard_.forget_large();
   }
   return sound;
 }

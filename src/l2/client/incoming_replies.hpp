@@ -53,6 +53,8 @@ class IncomingReplies {
   std::size_t room() const { return buffer_.size(); }
   /// Bytes have come that are not parsed yet.
   bool has_rest() const { return begin_ != end_; }
+  /// Of the reply that is coming: see ReplyGuard. By any thread.
+  std::uint32_t large_at() const { return guard_.large_at(); }
 
  private:
   void make_room();

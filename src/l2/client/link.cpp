@@ -33,6 +33,8 @@ bool run_once(Connection& connection, const Request& request, bool verified, Tim
   answer.maybe_executed = answer.maybe_executed || pending.sent;
   if (answer.fault != Fault::none) {
     answer.why = why_of(answer.fault, request, connection);
+    answer.order = pending.order;
+    if (const auto large = connection.awaited_large(pending); large != 0) answer.awaited_large = large;
     return pending.sent;
   }
   const auto verdict = check ? check->judge(pending.replies) : EchoCheck::Verdict::confirmed;
@@ -156,7 +158,7 @@ Answer Link::run(const Request& request, Purpose purpose, Lane lane) {
       own.record(checkout, answer.replies);
       return answer;
     }
-    own.record(checkout, answer.fault, answer.why);
+    own.record(checkout, answer);
     if (purpose == Purpose::write && sent) return answer;
     if (deadline - Clock::now() < least) return answer;
   }

@@ -64,13 +64,16 @@ enum class Purpose : std::uint8_t {
 enum class Lane : std::uint8_t {
   shared,
   large,       ///< it need not be in order with any other request of this process
-  large_read,  ///< the same, but for requests that were given up: what those change it must not miss
+  large_read,  ///< the same, but for requests that were given up: what those change (see Request::writes) it must not
+               ///< miss
 };
 
 struct Answer {
   Fault fault = Fault::none;
   /// With a fault: the server may have executed the request.
   bool maybe_executed = false;
+  /// With a fault: the first reply had, or may have had, a large text. See Connection::awaited_large.
+  std::uint32_t awaited_large = 0;
   std::vector<Reply> replies = {};
   SendOrder order = {};
   std::string_view why = {};  ///< with a fault: a reason that lives as long as the process

@@ -151,11 +151,17 @@ void Link::State::record_success(Checkout& checkout) {
   }
 }
 
-void Link::State::record(Checkout& checkout, Fault fault, std::string_view why) {
+void Link::State::record(Checkout& checkout, const Answer& failed) {
+  const Fault fault = failed.fault;
+  const std::string_view why = failed.why;
   const Connection::Phase phase = checkout.connection->phase();
   const bool tests = checkout.half_open || checkout.tests_writes;
   const bool in_time = fault != Fault::timeout && phase != Connection::Phase::timed_out;
-  if (checkout.large && !in_time && !checkout.connection->answered.load()) leave_large_for_now();
+  if (checkout.large && !in_time) leave_large_for_now(checkout);
+  if (!checkout.large && fault == Fault::timeout && checkout.request.writes()) {
+    const MutexLock lock(mutex);
+    checkout.connection->given_up_write = std::max(checkout.connection->given_up_write, failed.order.place);
+  }
   // The caller abandoned its request; the connection works. But a write that large parts of were sent may wait there.
   if (fault == Fault::timeout && !tests && phase == Connection::Phase::open) return record_slow_write(checkout, why);
   // A connection that worked may end, for one reply too large or because the server restarts.

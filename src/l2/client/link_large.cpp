@@ -1,4 +1,6 @@
 /// Connections for large values.
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -27,6 +29,12 @@ bool is_same_peer(int one, int other) {
   return sizes[0] == sizes[1] && std::memcmp(&peers[0], &peers[1], sizes[0]) == 0;
 }
 
+/// Bytes that were given to the kernel and that the other end has not acknowledged.
+std::uint64_t unacknowledged(int fd) {
+  int bytes = 0;
+  return ::ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? static_cast<std::uint64_t>(bytes) : 0;
+}
+
 }  // namespace
 
 void Link::State::Checkout::leave_large() const {
@@ -37,9 +45,8 @@ void Link::State::Checkout::leave_large() const {
 /// False: none is to be had, or the breakers decide. The shared connection will do, if any does.
 bool Link::State::check_out_large(Checkout& checkout, Lane lane, TimePoint deadline) {
   const MutexLock lock(mutex);
-  if (closed || breaker.phase() != Breaker::Phase::closed || write_breaker.phase() != Breaker::Phase::closed) {
-    return false;
-  }
+  if (closed || breaker.phase() != Breaker::Phase::closed) return false;
+  if (write_breaker.phase() != Breaker::Phase::closed && checkout.request.writes()) return false;
   Slot* const slot = choose_large(lane);
   if (!slot) return false;
   if (!slot->connection) connect_large(*slot, deadline);
@@ -47,27 +54,39 @@ bool Link::State::check_out_large(Checkout& checkout, Lane lane, TimePoint deadl
   checkout.connection = slot->connection;
   checkout.connection->users.fetch_add(1, std::memory_order_relaxed);
   checkout.large = true;
+  checkout.moved_before = checkout.connection->moved();
   return true;
 }
 
-/// An idle connection, or room for one more, or the one with the fewest users.
+/// An idle connection, or room for one more, or the one with the fewest users. One that owes replies to nobody but
+/// those that have left makes room: what comes would hold up the next request.
 Link::State::Slot* Link::State::choose_large(Lane lane) {
   const auto& shared = slots[0].connection;
-  if (!shared || !shared->usable() || (lane == Lane::large_read && shared->has_abandoned())) return nullptr;
+  if (!shared || !shared->usable()) return nullptr;
+  if (lane == Lane::large_read && shared->owes(shared->given_up_write)) return nullptr;
   const TimePoint now = Clock::now();
   if (now < large_from) return nullptr;
   drop_idle(now);
   Slot *least = nullptr, *room = nullptr;
-  const auto users = [](const Slot& slot) { return slot.connection->users.load(std::memory_order_acquire); };
+  int fewest = 0;
   for (Slot& slot : large_slots) {
     if (slot.connection && !slot.connection->is_open_still()) slot.connection.reset();
+    const int users = slot.connection ? slot.connection->users.load(std::memory_order_acquire) : 0;
+    const bool owes = slot.connection && slot.connection->has_abandoned();
+    if (owes && users == 0) {
+      slot.connection->close_as_corrupt("it owes a reply that nobody waits for");
+      slot.connection.reset();
+    }
     if (slot.connection) {
-      if (!least || users(slot) < users(*least)) least = &slot;
+      const int before_the_next = users + (owes ? 1 : 0);
+      if (least && before_the_next >= fewest) continue;
+      least = &slot;
+      fewest = before_the_next;
     } else if (!room && !slot.connecting) {
       room = &slot;
     }
   }
-  if (room && now >= next_large && (!least || users(*least) != 0)) return room;
+  if (room && now >= next_large && (!least || fewest != 0)) return room;
   return least;
 }
 
@@ -124,8 +143,13 @@ std::shared_ptr<Link::State::Pooled> Link::State::connect_beside(const Connectio
   return nullptr;
 }
 
-/// One that has not answered a single request may lead nowhere.
-void Link::State::leave_large_for_now() {
+/// One that has not answered a single request may lead nowhere. But not where the other end takes and sends bytes: then
+/// the request was too large for its time.
+void Link::State::leave_large_for_now(const Checkout& checkout) {
+  const Pooled& connection = *checkout.connection;
+  if (connection.answered.load()) return;
+  const std::uint64_t moved = connection.moved() - checkout.moved_before;
+  if (moved >= Connection::kProgress + unacknowledged(connection.descriptor())) return;
   constexpr std::chrono::seconds kWithoutThem{10};
   const MutexLock lock(mutex);
   large_from = saturating_add(Clock::now(), kWithoutThem);

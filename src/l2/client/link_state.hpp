@@ -85,6 +85,7 @@ struct Link::State {
     std::atomic<bool> answered{false};            ///< of one for large values: a request
     std::atomic<int> users{0};                    ///< likewise: requests that have it
     std::atomic<TimePoint> left_at{TimePoint{}};  ///< and when the last of them ended
+    std::uint64_t given_up_write = 0;             ///< place of the last one, under the state's mutex
     const TimePoint made = std::chrono::steady_clock::now();
   };
   struct Slot {
@@ -139,6 +140,7 @@ struct Link::State {
     bool half_open = false;              ///< the half-open breaker let this request through
     bool tests_writes = false;           ///< that of writes did
     bool large = false;                  ///< the connection is one for large values
+    std::uint64_t moved_before = 0;      ///< such a one: bytes, before this request
     std::string_view why;                ///< without a connection
 
    private:
@@ -149,7 +151,7 @@ struct Link::State {
   // link_checkout.cpp: from a request to a connection, and what its outcome says of the server.
   void check_out(Checkout& checkout, std::size_t index, TimePoint deadline);
   void record(Checkout& checkout, const std::vector<Reply>& replies);
-  void record(Checkout& checkout, Fault fault, std::string_view why);
+  void record(Checkout& checkout, const Answer& failed);
   void record_success(Checkout& checkout);
   void record_failure(Checkout& checkout, bool refused, std::string_view why);
   void record_slow_write(Checkout& checkout, std::string_view why);
@@ -160,7 +162,7 @@ struct Link::State {
 
   // link_large.cpp: connections for large values.
   bool check_out_large(Checkout& checkout, Lane lane, TimePoint deadline);
-  void leave_large_for_now();
+  void leave_large_for_now(const Checkout& checkout);
   void close_idle();
 
   // link_connect.cpp: making connections, for a request, beforehand, and by itself after the server was away.

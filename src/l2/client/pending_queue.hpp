@@ -32,6 +32,9 @@ class PendingQueue {
   /// A writer has taken the bytes of all of them.
   void mark_sent();
 
+  /// Whose reply comes next; null: nobody's, or a caller's that has left.
+  PendingRequest* in_front() const { return places_.empty() ? nullptr : places_.front().request; }
+  std::size_t size() const { return places_.size(); }
   /// The first whose caller still waits; null: none.
   PendingRequest* first() const { return first_from(0, nullptr); }
   /// The first unsent one whose caller still waits, other than `except`; null: none.

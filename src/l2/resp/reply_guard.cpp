@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/decimal.hpp"
+#include "l2/net/buffer_limits.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -21,7 +22,10 @@ ReplyGuard::Verdict ReplyGuard::look(std::string_view bytes) {
     if (at_ > whole && bytes.size() > whole) return refuse("the reply is larger than max_reply_bytes, and than 64 MiB");
     if (body_ != 0) {
       const std::size_t here = bytes.size() - at_;
-      if (here < body_) return Verdict::incomplete;
+      if (here < body_) {
+        note_text(body_ - 2);
+        return Verdict::incomplete;
+      }
       if (bytes[at_ + body_ - 2] != '\r' || bytes[at_ + body_ - 1] != '\n') {
         return refuse("a text is not followed by the end of a line");
       }
@@ -85,6 +89,7 @@ bool ReplyGuard::header(std::string_view line) {
       if (!number(line.substr(1), count)) return false;
       if (count < -1 || (count > 0 && static_cast<std::uint64_t>(count) > limits_.bytes)) {
         reason_ = "a text is longer than max_reply_bytes or negative";
+        if (count > 0) note_text(static_cast<std::uint64_t>(count));
         return false;
       }
       if (count == -1) {
@@ -113,6 +118,10 @@ bool ReplyGuard::header(std::string_view line) {
       reason_ = "this is no reply of a Redis server";
       return false;
   }
+}
+
+void ReplyGuard::note_text(std::uint64_t size) {
+  large_at_.store(size < kLargeValue ? 0 : static_cast<std::uint32_t>(elements_), std::memory_order_relaxed);
 }
 
 void ReplyGuard::end_element() {

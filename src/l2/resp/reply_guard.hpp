@@ -1,4 +1,5 @@
 #pragma once
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -31,6 +32,10 @@ class ReplyGuard {
   std::size_t size() const { return size_; }
   /// Why the last verdict was `refused`.
   std::string_view reason() const { return reason_; }
+  /// How many headers had come with that of a large text which is still to come, or is refused; 0: there is none.
+  /// By any thread. It may be said for a while of one that has come.
+  std::uint32_t large_at() const { return large_at_.load(std::memory_order_relaxed); }
+  void forget_large() { large_at_.store(0, std::memory_order_relaxed); }
 
  private:
   static constexpr std::size_t kDepth = 7;  ///< as deep as the parser goes
@@ -40,6 +45,7 @@ class ReplyGuard {
   bool header(std::string_view line);
   bool number(std::string_view digits, std::int64_t& value);
   void end_element();
+  void note_text(std::uint64_t size);
 
   ReplyLimits limits_;
   std::size_t at_ = 0;        ///< looked at so far
@@ -51,6 +57,7 @@ class ReplyGuard {
   bool done_ = false;
   std::size_t size_ = 0;
   std::string_view reason_;
+  std::atomic<std::uint32_t> large_at_{0};
 };
 
 }  // namespace detail

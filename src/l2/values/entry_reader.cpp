@@ -176,6 +176,7 @@ bool EntryReader::fetch(std::span<EntryQuery> queries, std::span<const std::stri
   Answer answer =
       apart.commands() == 0 ? commands_.run("read", request, purpose, lane) : run_apart(request, apart, purpose, lane);
   if (!answer) {
+    note_awaited(queries, answer);
     for (auto& query : queries) query.taken = ServerCommands::to_done(answer);
     return false;
   }
@@ -189,6 +190,14 @@ bool EntryReader::fetch(std::span<EntryQuery> queries, std::span<const std::stri
     if (query.orders) query.order = to_order(answer.replies[std::exchange(counted, counted + 2)]);
   }
   return taken;
+}
+
+/// What did not come whole was large, so the next read of it holds up nobody.
+void EntryReader::note_awaited(std::span<const EntryQuery> queries, const Answer& answer) {
+  if (answer.awaited_large == 0) return;
+  const std::size_t i = answer.awaited_large == 1 ? 0 : answer.awaited_large - 2;
+  if (i >= queries.size() || (answer.awaited_large == 1 && queries.size() != 1)) return;
+  commands_.large_keys().note(keys_.entry(queries[i].name), kLargeValue);
 }
 
 /// Two requests, one after the other, whose replies are as those to one.

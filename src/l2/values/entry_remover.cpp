@@ -75,6 +75,7 @@ Done EntryRemover::remove(std::string_view name, Found& before) {
   Changes changes = commands_.changes();
   changes.add_key([&] { return key; });
   Answer answer = commands_.run("remove", request, Purpose::erase, changes);
+  if (answer.awaited_large == 1) commands_.large_keys().note(key, kLargeValue);
   if (!answer) return ServerCommands::to_done(answer);
   if (answer.replies[1].is(Reply::Kind::error)) return commands_.refused("remove", answer.replies[1]);
   before = found_in(keys_.entry(name), answer.replies[0]);
@@ -153,7 +154,10 @@ void EntryRemover::remove_each(std::span<Erasure> erasures, Versions& versions) 
   }
 }
 
-Done EntryRemover::scan(const std::string& match, const std::function<Done(std::span<const std::string_view>)>& batch) {
+/// `uploads`: large values on their way to these entries go as well. Who sends one sends it again. As
+/// far as they can be removed: they concern nobody.
+Done EntryRemover::scan(const std::string& match, const std::function<Done(std::span<const std::string_view>)>& batch,
+                        const KeyPattern* uploads) {
   constexpr auto kScan = EndingCommand::scan;
   if (commands_.ended().by(kScan) && !commands_.ended().no_more_by(kScan)) {
     return {.status = Done::no, .why = "the server offers no SCAN", .refused = true, .forbidden = true};
@@ -177,7 +181,10 @@ Done EntryRemover::scan(const std::string& match, const std::function<Done(std::
     cursor = reply.elements[0].text;
     std::vector<std::string_view> keys;
     std::deque<std::string> beside_leases;
+    Request unlink;
     for (const Reply& key : reply.elements[1].elements) {
+      const auto on_its_way = uploads ? keys_.uploaded(key.text) : std::nullopt;
+      if (on_its_way && uploads->concerns(*on_its_way)) unlink.add({"UNLINK", key.text});
       const KeySpace::Kind kind = keys_.parse(key.text).kind;
       if (kind != KeySpace::Kind::entry && kind != KeySpace::Kind::raw_lease) continue;
       keys.push_back(key.text);
@@ -186,6 +193,7 @@ Done EntryRemover::scan(const std::string& match, const std::function<Done(std::
         keys.push_back(beside_leases.emplace_back(keys_.entry(keys_.parse(key.text).name)));
       }
     }
+    if (unlink.commands() != 0) commands_.run("remove", unlink, Purpose::erase);
     for (std::size_t at = 0; at < keys.size(); at += pace.keys()) {
       const auto part = std::span(keys).subspan(at, std::min(pace.keys(), keys.size() - at));
       if (const Done done = batch(part); !done) return done;
@@ -371,7 +379,7 @@ Done EntryRemover::remove_old_pass(const KeyPattern& pattern, const std::string&
     return {Done::yes};
   };
   for (const std::string& glob : pattern.globs()) {
-    if (const Done done = scan(keys_.glob(glob), remove); !done) return done;
+    if (const Done done = scan(keys_.glob(glob), remove, &pattern); !done) return done;
   }
   return {Done::yes};
 }

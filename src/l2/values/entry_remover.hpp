@@ -56,7 +56,8 @@ class EntryRemover {
   Done remove_old_by_commands(std::span<const ServerCommands::Call> calls, const std::string& epoch);
   Done remove_old_pass(const KeyPattern& pattern, const std::string& epoch);
   /// SCAN over the keys of entries, and of raw leases, that match; `batch` is shown some at a time.
-  Done scan(const std::string& match, const std::function<Done(std::span<const std::string_view> keys)>& batch);
+  Done scan(const std::string& match, const std::function<Done(std::span<const std::string_view> keys)>& batch,
+            const KeyPattern* uploads = nullptr);
   /// The first `size` bytes of each, as kHeads has them.
   Done heads(std::span<const std::string_view> keys, std::size_t size, std::vector<Reply>& heads);
   /// Takes from `keys` the values that depend on another function.

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -46,6 +47,13 @@ class KeySpace {
   std::string listener() const { return listener_key(head_); }
   /// A large value on its way, until it takes its key's place. On the same slot.
   std::string upload(std::string_view token, std::string_view key) const { return beside(kUpload, key).append(token); }
+  /// The entry whose value that key of an upload has; none: it is no such key.
+  std::optional<std::string_view> uploaded(std::string_view redis_key) const {
+    if (!redis_key.starts_with(head_) || !redis_key.substr(head_.size()).starts_with(kUpload)) return std::nullopt;
+    const std::string_view rest = redis_key.substr(head_.size() + kUpload.size());
+    const Named of = parse(rest.substr(0, rest.rfind('}')));
+    return of.kind == Kind::entry ? std::optional(of.name) : std::nullopt;
+  }
   /// Counts the refreshes that were asked for.
   std::string order(std::string_view name) const { return join(kOrder, name); }
   /// Never there: its removal shows whether the server takes writes.

@@ -4,7 +4,9 @@
 #include <chrono>
 
 #include "base/nonce.hpp"
+#include "base/time_budget.hpp"
 #include "l2/values/life_text.hpp"
+#include "l2/values/without_command.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -24,11 +26,21 @@ void add_set_command(Request& request, std::string_view key, std::string_view by
   }
 }
 
+bool is_large(const EntryPut& put) { return put.bytes.size() >= kLargeValue; }
+
+/// Small values are not to miss their time because a large one takes all of it: some is left to store them.
+TimePoint end_of_upload(std::span<const EntryPut> puts, Duration operation_timeout) {
+  const TimePoint now = std::chrono::steady_clock::now();
+  const TimePoint end = std::min(TimeBudget::end(), now + operation_timeout);
+  if (std::ranges::all_of(puts, is_large)) return end;
+  return end - std::max<Duration>((end - now) / 4, operation_timeout / 5);
+}
+
 }  // namespace
 
 LargeUpload::LargeUpload(ServerCommands& commands, std::span<const EntryPut> puts, std::size_t others)
     : commands_(commands), puts_(puts), others_(others), done_(puts.size()) {
-  const auto is_large = [](const EntryPut& put) { return put.bytes.size() >= kLargeValue; };
+  in_one_step_ = !commands_.ended().by(EndingCommand::multi);
   if (std::ranges::any_of(puts, is_large) && commands_.uploads()) upload();
 }
 
@@ -39,11 +51,12 @@ void LargeUpload::upload() {
   uploaded_.resize(puts_.size());
   replies_.assign(puts_.size(), kNowhere);
   for (std::size_t i = 0; i < puts_.size(); ++i) {
-    if (puts_[i].bytes.size() < kLargeValue) continue;
+    if (!is_large(puts_[i])) continue;
     uploaded_[i] = commands_.keys().upload(new_nonce(), commands_.keys().entry(puts_[i].name));
     add_set_command(request, uploaded_[i], puts_[i].bytes, life);
     places.push_back(i);
   }
+  const TimeBudget::Part part(end_of_upload(puts_, commands_.operation_timeout()));
   Answer answer = commands_.run("write", request, Purpose::erase, Lane::large);
   answer.maybe_executed = false;  // nothing was stored under the entries' keys
   for (std::size_t n = 0; n < places.size(); ++n) {
@@ -63,13 +76,16 @@ bool LargeUpload::add_set(Request& request, const EntryPut& put, std::string_vie
   if (!is_renamed(i)) {
     add_set_command(request, key, put.bytes, put.life);
   } else {
-    // Its life first: where RENAME is refused, nothing has become of what stands at the key.
+    if (in_one_step_) request.add({"MULTI"});
+    // Its life first: where RENAME is refused, nothing has become of what stands at the key, and another's value that
+    // comes between the two keeps its own.
     if (put.life <= Duration::zero()) {
       request.add({"PERSIST", uploaded_[i]});
     } else {
       request.add({"PEXPIRE", uploaded_[i], milliseconds(put.life)});
     }
     request.add({"RENAME", uploaded_[i], key});
+    if (in_one_step_) request.add({"EXEC"});
   }
   return true;
 }
@@ -82,12 +98,13 @@ void LargeUpload::take(const Answer& answer) {
       done_[i] = ServerCommands::to_done(answer);
       continue;
     }
-    const Reply& reply = answer.replies[is_renamed(i) ? at + 1 : at];
-    if (is_renamed(i) && !take_rename(reply, answer.replies[at])) {
+    const std::span<const Reply> replies = std::span(answer.replies).subspan(at);
+    if (is_renamed(i) && !take_rename(replies)) {
       refused_.push_back(i);
       continue;
     }
-    done_[i] = reply.is_ok() ? Done{Done::yes, {}, answer.order} : commands_.refused("write", reply);
+    const bool stands = is_renamed(i) || replies[0].is_ok();
+    done_[i] = stands ? Done{Done::yes, {}, answer.order} : commands_.refused("write", replies[0]);
   }
 }
 
@@ -99,6 +116,21 @@ std::vector<EntryPut> LargeUpload::refused() const {
 
 void LargeUpload::take_refused(std::span<const Done> done) {
   for (std::size_t n = 0; n < refused_.size(); ++n) done_[refused_[n]] = done[n];
+}
+
+/// From the replies to what add_set added for it on.
+bool LargeUpload::take_rename(std::span<const Reply> replies) {
+  if (!in_one_step_) return take_rename(replies[1], replies[0]);
+  const Reply &multi = replies[0], &exec = replies[3];
+  // Where the user may not run MULTI, the others run one by one all the same.
+  if (!multi.is_ok()) {
+    if (multi.means_never()) commands_.missing().add("MULTI", kWithoutMulti, multi.why);
+    return take_rename(replies[2], replies[1]);
+  }
+  commands_.missing().remove("MULTI");
+  if (exec.is(Reply::Kind::array) && exec.elements.size() == 2) return take_rename(exec.elements[1], exec.elements[0]);
+  // Neither was done, as one of them was refused.
+  return take_rename(replies[2], replies[1]);
 }
 
 /// False: the value is to be sent once more, as small ones are. It may stand at its key for the life of an upload, or

@@ -18,7 +18,8 @@ namespace detail {
 /// Idea: a value travels over a connection for large values, to a key that nobody else knows; a RENAME among the other
 /// requests puts it in its place. So the order of what changes entries is that of the shared connection, whichever way
 /// the bytes take: a write that was given up cannot come to pass behind a later removal, and the server knows the
-/// change for one of this process's own. What is uploaded and never put in its place expires.
+/// change for one of this process's own. What is uploaded and never put in its place expires: it gets the entry's life
+/// in one step with the place, by MULTI. Without MULTI it keeps that life where the connection ends between the two.
 class LargeUpload {
  public:
   /// Uploads those of `puts` that are large. `puts` must outlive this. The caller adds `others` commands behind each.
@@ -42,12 +43,14 @@ class LargeUpload {
   /// Where none is large, each adds one command, and no places are noted.
   std::size_t reply_of(std::size_t i) const { return uploaded_.empty() ? first_ + i * (1 + others_) : replies_[i]; }
   void upload();
+  bool take_rename(std::span<const Reply> replies);
   bool take_rename(const Reply& renamed, const Reply& lives);
   void drop_uploads();
 
   ServerCommands& commands_;
   const std::span<const EntryPut> puts_;
   std::vector<std::string> uploaded_;  ///< under which key; empty: not, or none is
+  bool in_one_step_ = false;
   const std::size_t others_;
   std::size_t added_ = 0;
   std::size_t first_ = 0;             ///< the reply to the first that was added

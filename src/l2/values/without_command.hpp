@@ -13,7 +13,8 @@ inline constexpr std::string_view kWithoutEval =
 inline constexpr std::string_view kWithoutEvalsha = "scripts are sent as a whole";
 inline constexpr std::string_view kWithoutGetrange =
     "scripts read whole values, and removals by pattern are not counted by function";
-inline constexpr std::string_view kWithoutMulti = "an increment with a ttl is two steps";
+inline constexpr std::string_view kWithoutMulti =
+    "an increment with a ttl is two steps, and so is setting a large value";
 inline constexpr std::string_view kWithoutScan =
     "patterns stay pending, and no key that they concern is read here, nor a counter or raw value after flush_all";
 inline constexpr std::string_view kWithoutRename = "large values that are set hold up other requests";
