@@ -41,16 +41,15 @@ ServerCommands::ServerCommands(Options options)
       link_(LinkOptions(options_.link)),
       clock_(options_.clock->now()),
       announcer_(keys_.head(), options_.coherence),
-      missing_(options_.link.log, server_name(options_.link)) {}
+      missing_(options_.link.log, server_name(options_.link)),
+      ended_(link_, keys_, announcer_, missing_) {}
 
 std::string ServerCommands::own_time() const { return std::to_string(clock_.to_server(options_.clock->now())); }
 
 void ServerCommands::forget_server() {
   has_scripts_.store(true, std::memory_order_relaxed);
-  has_time_.store(true, std::memory_order_relaxed);
   whole_scripts_.store(false, std::memory_order_relaxed);
-  lost_asking_.store(0, std::memory_order_relaxed);
-  for (auto& ends : ends_) ends.store(false, std::memory_order_relaxed);
+  ended_.forget_server();
   announcer_.accepted();
   no_uploads_until_ = TimePoint{};
   missing_.clear();
@@ -63,7 +62,7 @@ Answer ServerCommands::run(std::string_view operation, const Request& request, P
   if (!answer) {
     // Unless there was no time left even to ask.
     if (answer.fault != Fault::timeout || answer.maybe_executed) clock_.doubt();
-    if (answer.fault == Fault::lost && answer.maybe_executed) note_lost(request);
+    if (answer.fault == Fault::lost && answer.maybe_executed) ended_.note(request);
     options_.failed(operation, fault_name(answer.fault));
   } else if (lane == Lane::shared && clock_.is_older_than(answer.order.connection)) {
     know_time();
@@ -82,12 +81,10 @@ Answer ServerCommands::run(std::string_view operation, Request& request, Purpose
 
 void ServerCommands::note_announced(Answer& answer, const Changes& changes) {
   if (answer) {
-    lost_announcing_.store(0, std::memory_order_relaxed);
+    ended_.announced();
     return take_announced(answer, changes);
   }
-  const bool lost = answer.fault == Fault::lost && answer.maybe_executed;
-  if (lost && lost_announcing_.fetch_add(1, std::memory_order_relaxed) + 1 >= kOften)
-    find_whether_publish_ends(changes);
+  if (answer.fault == Fault::lost && answer.maybe_executed) ended_.note_announcing(changes);
 }
 
 /// A user who may not publish changes things all the same.
@@ -101,7 +98,7 @@ void ServerCommands::take_announced(Answer& answer, const Changes& changes) {
   }
   const auto is_error = [](const Reply& each) { return each.is(Reply::Kind::error); };
   const bool nothing_was_done = !answer.replies.empty() && std::ranges::all_of(answer.replies, is_error);
-  if (nothing_was_done || !changes.must_be_heard()) return;
+  if (nothing_was_done || !changes.must_arrive()) return;
   options_.failed("announce", reply.why);
   LastReason::set(reply.why);
   answer = {.fault = Fault::protocol, .maybe_executed = true, .why = reply.why};
@@ -127,33 +124,25 @@ std::optional<std::int64_t> time_in(const Reply& reply) {
 /// With the time comes what else is to be known of the server from time to time.
 void ServerCommands::know_time() {
   link_.close_idle();
-  if (lost_asking_.load(std::memory_order_relaxed) >= kOften) {
-    if (!find_what_ends_connections()) return;
-    lost_asking_.store(0, std::memory_order_relaxed);
-  } else {
-    ask_again_what_ended_connections();
-  }
+  if (!ended_.look()) return;
   const TimePoint asked = options_.clock->now();
   Request request;
-  if (has_time_.load(std::memory_order_relaxed)) {
-    request.add({"TIME"});
-  } else {
+  if (ended_.by_time()) {
     request.add({"GET", keys_.probe()});  // never there: for the number of the connection
+  } else {
+    request.add({"TIME"});
   }
   // Those who track are told of listeners; the others look for them here.
   const bool asks_listener = !announcer_.always();
   if (asks_listener) request.add({"GET", keys_.listener()});
-  const bool asks_scripts = !has_scripts() && !ends(Suspect::eval);
+  const bool asks_scripts = !has_scripts() && !ended_.by(EndingCommand::eval);
   if (asks_scripts) request.add({"EVAL", "return 1", "1", keys_.probe()});
-  const bool asks_names = has_scripts() && sends_whole_scripts() && !ends(Suspect::evalsha);
+  const bool asks_names = has_scripts() && sends_whole_scripts() && !ended_.by(EndingCommand::evalsha);
   if (asks_names) request.add({"EVALSHA", kNoScript, "1", keys_.probe()});
   const Answer answer = link_.run(request, Purpose::erase);
-  if (answer.fault == Fault::lost && answer.maybe_executed) {
-    lost_asking_.fetch_add(1, std::memory_order_relaxed);
-    return;
-  }
+  if (answer.fault == Fault::lost && answer.maybe_executed) return ended_.note_asking();
   if (!answer || answer.replies[0].means_not_now()) return;
-  lost_asking_.store(0, std::memory_order_relaxed);
+  ended_.asked();
   if (asks_scripts && answer.replies.back().is(Reply::Kind::integer)) {
     has_scripts_.store(true, std::memory_order_relaxed);
     missing_.remove("EVAL");
@@ -168,7 +157,7 @@ void ServerCommands::know_time() {
 
 void ServerCommands::learn_time(const Answer& answer, TimePoint asked) {
   const Reply& reply = answer.replies[0];
-  if (!has_time_.load(std::memory_order_relaxed)) return clock_.assume(asked, answer.order.connection);
+  if (ended_.by_time()) return clock_.assume(asked, answer.order.connection);
   if (const auto time = time_in(reply)) {
     missing_.remove("TIME");
     return clock_.set(*time, asked, options_.clock->now(), answer.order.connection);
@@ -192,13 +181,19 @@ std::string ServerCommands::missing_text() {
 }
 
 bool ServerCommands::uploads() const {
-  return options_.link.large_connections != 0 && !ends(Suspect::rename) &&
+  return options_.link.large_connections != 0 && !ended_.by(EndingCommand::rename) &&
          std::chrono::steady_clock::now() >= no_uploads_until_.load(std::memory_order_relaxed);
 }
 
 void ServerCommands::uploads_refused(std::string_view command, std::string_view why) {
+  constexpr std::chrono::minutes kUntilAskedAgain{10};
   no_uploads_until_ = std::chrono::steady_clock::now() + kUntilAskedAgain;
   missing_.add(command, kWithoutRename, why);
+}
+
+void ServerCommands::uploads_allowed() {
+  missing_.remove(kRenameCommand);
+  missing_.remove(kLifeCommands);
 }
 
 void ServerCommands::note_script_reply(const Reply& reply) {
