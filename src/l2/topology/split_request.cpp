@@ -50,7 +50,7 @@ SplitRequest::SplitRequest(const Request& request) : commands_(request.commands(
     RequestPiece piece;
     piece.taken_ = from.substr(0, from.size() - rest.size());
     piece.reply_ = reply;
-    piece.writes_ = Request::writes(name);
+    piece.writes_ = Request::writes(name) && name != "PUBLISH";
     if (name == "PUBLISH") piece.join_ = RequestPiece::Join::publish;
     if (const auto key = key_in(words_)) piece.slot_ = slot_of(*key);
     pieces_.push_back(std::move(piece));
@@ -147,7 +147,7 @@ std::vector<Reply> SplitRequest::join() {
       joined.kind = own.kind;
       joined.integer += own.integer;
     } else if (!fits) {
-      joined = Reply{.kind = Reply::Kind::error, .text = "ERR the reply is none to MGET"};
+      joined = std::move(own);  // which is none to MGET
     } else {
       joined.kind = Reply::Kind::array;
       for (std::size_t i = 0; i < own.elements.size(); ++i) {

@@ -58,6 +58,7 @@ class SplitRequest {
   explicit SplitRequest(const Request& request);
 
   std::vector<RequestPiece>& pieces() { return pieces_; }
+  const std::vector<RequestPiece>& pieces() const { return pieces_; }
   /// Where a MGET or UNLINK has several keys: one for each, since a slot that is being moved may have some of them here
   /// and some there. False: it has one only.
   bool split_keys(std::size_t piece);
