@@ -245,8 +245,14 @@ TEST_F(ChangingCluster, APausedMasterHoldsUpNobodyElse) {
   for (int i = 0; i < 20; ++i) EXPECT_EQ(cache.get<int>(other_key, {.level = Level::l2}), 1);
   EXPECT_TRUE(cache.set(other_key, 2));
   const auto again = SteadyClock::now();
-  static_cast<void>(cache.get_many<int>({paused, other_key}));
+  const auto found = cache.get_many<int>({paused, other_key}, {.level = Level::l2});
   EXPECT_LT(SteadyClock::now() - again, 2s);
+  EXPECT_EQ(found[1], 2) << "of its own master it was answered";
+  const auto stored = cache.set_many<int>({{paused, 7}, {other_key, 8}});
+  EXPECT_FALSE(stored[0]);
+  EXPECT_TRUE(stored[1]) << stored[1].reason();
+  cache.del_many({paused, other_key});
+  EXPECT_EQ(cache.get<int>(other_key, {.level = Level::l2}), std::nullopt);
   cluster->resume(silent);
   EXPECT_TRUE(eventually([&] { return bool(cache.set(paused, 3)); }));
 }
