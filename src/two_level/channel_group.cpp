@@ -118,10 +118,12 @@ void ChannelGroup::expect(const SlotMap& next) {
 }
 
 bool ChannelGroup::has_all(const SlotMap& map) const {
-  return !map.nodes.empty() && std::ranges::all_of(map.nodes, [&](const ClusterNode& node) {
-    const auto its = [&](const std::shared_ptr<Member>& member) { return member->link() == node.link.get(); };
-    return std::ranges::any_of(members_, its);
-  });
+  for (const ClusterNode& node : map.nodes) {
+    bool found = false;
+    for (const auto& member : members_) found = found || member->link() == node.link.get();
+    if (!found) return false;
+  }
+  return !map.nodes.empty();
 }
 
 TimePoint ChannelGroup::known_good() const {
