@@ -49,13 +49,13 @@ class TimeBudget {
     int parts_ = 0;
   };
 
-  /// Gives the thread no more than until `end` for a part of an operation, which leaves the rest some of its time.
-  class Part {
+  /// The thread's requests end by `end` as well: a part of an operation, which leaves the rest some of its time.
+  class Cap {
    public:
-    explicit Part(TimePoint end) noexcept : outer_(end_) { end_ = std::min(end_, end); }
-    ~Part() { end_ = outer_; }
-    Part(const Part&) = delete;
-    Part& operator=(const Part&) = delete;
+    explicit Cap(TimePoint end) noexcept : outer_(end_) { end_ = std::min(end_, end); }
+    ~Cap() { end_ = outer_; }
+    Cap(const Cap&) = delete;
+    Cap& operator=(const Cap&) = delete;
 
    private:
     const TimePoint outer_;

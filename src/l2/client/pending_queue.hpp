@@ -35,9 +35,9 @@ class PendingQueue {
   /// Whose reply comes next; null: nobody's, or a caller's that has left.
   PendingRequest* in_front() const { return places_.empty() ? nullptr : places_.front().request; }
   std::size_t size() const { return places_.size(); }
-  /// The first whose caller still waits; null: none.
+  /// The first whose caller still waits, and is here; null: none.
   PendingRequest* first() const { return first_from(0, nullptr); }
-  /// The first unsent one whose caller still waits, other than `except`; null: none.
+  /// The first unsent one whose caller still waits, and is here, other than `except`; null: none.
   PendingRequest* first_unsent(const PendingRequest* except = nullptr) const {
     return unsent_ == 0 ? nullptr : first_from(in_flight(), except);
   }

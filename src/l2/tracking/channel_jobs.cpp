@@ -125,6 +125,7 @@ void Channel::State::start_connect(TimePoint now) {
   retry.connect = retry.after(now);
   probe_connection = nullptr;  // the server may be another
   registration = {.mode = choice.next(), .prefix = options.prefix, .process = options.process};
+  registration.listener = options.listener ? options.listener() : listener_key(options.prefix);
   // Two attempts were made then.
   if (choice.is_second(registration.mode)) retry.connect = retry.after(retry.connect);
   const ServerPlace place = data.server();

@@ -46,7 +46,7 @@ constexpr NamedCommand kNamed[kEndingCommands] = {{"EVAL", kWithoutEval},       
 }  // namespace
 
 bool EndedConnections::may_probe() const {
-  return link_.up() && std::chrono::steady_clock::now() >= probe_next_.load();
+  return servers_.up() && std::chrono::steady_clock::now() >= probe_next_.load();
 }
 
 bool EndedConnections::look() {
@@ -70,7 +70,7 @@ bool EndedConnections::probe_questions() {
     time_ends_.store(true, std::memory_order_relaxed);
     missing_.add("TIME", kWithoutTime, kEnds);
   }
-  EchoWay& way = link_.echo_way();
+  EchoWay& way = servers_.echo_way();
   for (EchoWay::By by = way.by(); by != EchoWay::By::nothing; by = way.by()) {
     if (!ends_connection(EchoCheck(by).request(), known)) break;
     way.refused(by);
@@ -98,31 +98,32 @@ void EndedConnections::note_announcing(const Changes& changes) {
 /// Twice, and the server answers other requests before and after: it is not that it is restarting.
 bool EndedConnections::ends_connection(const Request& request, bool& known) {
   const auto ends = [&] {
-    const Link::Probed probed = link_.probe(request);
+    const Link::Probed probed = servers_.probe(request);
     known = known && probed != Link::Probed::unknown;
     return probed == Link::Probed::ended;
   };
   if (!ends() || !ends()) return false;
-  known = known && link_.probe(Request{"GET", keys_.probe()}) == Link::Probed::answered;
+  known = known && servers_.probe(Request{"GET", keys_.probe()}) == Link::Probed::answered;
   return known;
 }
 
 void EndedConnections::ask_all_again() {
-  EchoWay& way = link_.echo_way();
+  EchoWay& way = servers_.echo_way();
   const bool any_ends = std::ranges::any_of(ends_, [](const auto& each) { return each.load(); });
   const bool all = !by_time() && way.by() == EchoWay::By::echo && !announcer_.is_refused_for_good() && !any_ends;
   const auto now = std::chrono::steady_clock::now();
   if (all || now < ask_again_.load()) return;
   const Probing probing(probing_);
-  if (!probing || !link_.up()) return;
+  if (!probing || !servers_.up()) return;
   ask_again_ = now + kUntilAskedAgain;
-  if (by_time() && link_.probe(Request{"TIME"}) == Link::Probed::answered) {
+  if (by_time() && servers_.probe(Request{"TIME"}) == Link::Probed::answered) {
     time_ends_.store(false, std::memory_order_relaxed);
   }
-  if (way.by() != EchoWay::By::echo && link_.probe(EchoCheck().request()) == Link::Probed::answered) way.begin_anew();
+  if (way.by() != EchoWay::By::echo && servers_.probe(EchoCheck().request()) == Link::Probed::answered)
+    way.begin_anew();
   if (announcer_.is_refused_for_good()) {
     const Request nothing{"PUBLISH", announcer_.channel(), AnnouncementText(announcer_.process()).text()};
-    if (link_.probe(nothing) == Link::Probed::answered) announcer_.accepted();
+    if (servers_.probe(nothing) == Link::Probed::answered) announcer_.accepted();
   }
   for (std::size_t i = 0; i < kEndingCommands; ++i) {
     if (by(static_cast<EndingCommand>(i))) ask_again(static_cast<EndingCommand>(i));
@@ -130,7 +131,7 @@ void EndedConnections::ask_all_again() {
 }
 
 bool EndedConnections::ask_again(EndingCommand which) {
-  if (link_.probe(question(which)) != Link::Probed::answered) return false;
+  if (servers_.probe(question(which)) != Link::Probed::answered) return false;
   ends_[index(which)].store(false, std::memory_order_relaxed);
   missing_.remove(kNamed[index(which)].name);
   return true;
@@ -141,7 +142,7 @@ bool EndedConnections::no_more_by(EndingCommand which) {
   const auto now = std::chrono::steady_clock::now();
   if (now < waited_for_next_.load()) return false;
   const Probing probing(probing_);
-  if (!probing || !link_.up()) return false;
+  if (!probing || !servers_.up()) return false;
   waited_for_next_ = now + kWhileWaitedFor;
   return ask_again(which);
 }

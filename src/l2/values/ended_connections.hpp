@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "l2/client/link.hpp"
+#include "l2/topology/servers.hpp"
 #include "l2/values/announcer.hpp"
 #include "l2/values/keyspace.hpp"
 #include "l2/values/missing_commands.hpp"
@@ -24,8 +24,8 @@ constexpr std::size_t kEndingCommands = 6;
 /// thread makes them. Thread-safe.
 class EndedConnections {
  public:
-  EndedConnections(Link& link, const KeySpace& keys, Announcer& announcer, MissingCommands& missing)
-      : link_(link), keys_(keys), announcer_(announcer), missing_(missing) {}
+  EndedConnections(Servers& servers, const KeySpace& keys, Announcer& announcer, MissingCommands& missing)
+      : servers_(servers), keys_(keys), announcer_(announcer), missing_(missing) {}
 
   /// The command is known to end the connection: it must not be sent.
   bool by(EndingCommand which) const { return ends_[index(which)].load(std::memory_order_relaxed); }
@@ -63,7 +63,7 @@ class EndedConnections {
   void ask_all_again();
   bool ask_again(EndingCommand which);
 
-  Link& link_;
+  Servers& servers_;
   const KeySpace& keys_;
   Announcer& announcer_;
   MissingCommands& missing_;

@@ -56,7 +56,7 @@ void LargeUpload::upload() {
     add_set_command(request, uploaded_[i], puts_[i].bytes, life);
     places.push_back(i);
   }
-  const TimeBudget::Part part(end_of_upload(puts_, commands_.operation_timeout()));
+  const TimeBudget::Cap cap(end_of_upload(puts_, commands_.operation_timeout()));
   Answer answer = commands_.run("write", request, Purpose::erase, Lane::large);
   answer.maybe_executed = false;  // nothing was stored under the entries' keys
   for (std::size_t n = 0; n < places.size(); ++n) {

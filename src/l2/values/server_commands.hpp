@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -10,7 +11,7 @@
 
 #include <dsta/cache/clock.hpp>
 
-#include "l2/client/link.hpp"
+#include "l2/topology/servers.hpp"
 #include "l2/values/announcer.hpp"
 #include "l2/values/done.hpp"
 #include "l2/values/ended_connections.hpp"
@@ -31,6 +32,7 @@ class ServerCommands {
  public:
   struct Options {
     LinkOptions link;
+    std::optional<Cluster::Options> cluster = {};  ///< the keys are those of a cluster; `link` is to whatever node
     std::string space;
     CoherenceMode coherence = CoherenceMode::automatic;  ///< as asked for
     std::shared_ptr<Clock> clock;
@@ -39,7 +41,7 @@ class ServerCommands {
   };
   explicit ServerCommands(Options options);
 
-  Link& link() { return link_; }
+  Servers& servers() { return servers_; }
   const KeySpace& keys() const { return keys_; }
   const ServerClock& clock() const { return clock_; }
   Announcer& announcer() { return announcer_; }
@@ -79,6 +81,8 @@ class ServerCommands {
   void forget_server();
 
   Answer run(std::string_view operation, const Request& request, Purpose purpose, Lane lane = Lane::shared);
+  /// At one of Servers::parts().
+  Answer run_at(const std::shared_ptr<Link>& part, std::string_view operation, const Request& request, Purpose purpose);
   /// The same, and behind it the announcement of what it changes, whose reply is taken away. If only that was refused,
   /// for now, the outcome is unknown: others must hear of the change once more.
   Answer run(std::string_view operation, Request& request, Purpose purpose, const Changes& changes);
@@ -111,19 +115,21 @@ class ServerCommands {
  private:
   static void add(Request& request, const Call& call, bool whole);
   void know_time();
-  void learn_time(const Answer& answer, TimePoint asked);
+  void learn_time(const Answer& answer, TimePoint asked, std::uint64_t source);
+  void note_failure(std::string_view operation, const Request& request, const Answer& answer);
   void note_announced(Answer& answer, const Changes& changes);
   void take_announced(Answer& answer, const Changes& changes);
 
   const Options options_;
   const KeySpace keys_;
-  Link link_;
+  Servers servers_;
   ServerClock clock_;
   Announcer announcer_;
   MissingCommands missing_;
   EndedConnections ended_;
   LargeKeys large_keys_;
   std::atomic<TimePoint> no_uploads_until_{TimePoint{}};
+  std::atomic<std::uint64_t> home_{1};      ///< in a cluster: counts the servers whose time was the fleet's
   std::atomic<bool> has_scripts_{true};     ///< false: EVAL was refused
   std::atomic<bool> whole_scripts_{false};  ///< EVALSHA was refused
 };
