@@ -59,6 +59,7 @@ TEST_F(RedisClusterTest, ASlotMovesStepByStep) {
   EXPECT_EQ(cluster.command(to, {"GET", "{t}7"}), "v");
   EXPECT_EQ(begin_of(cluster.command(from, {"GET", "{t}7"})), "-MOVED");
   cluster.migrate_slot(slot, from);
+  ASSERT_TRUE(cluster.wait_ok());
   EXPECT_EQ(cluster.command(from, {"GET", "{t}7"}), "v");
 }
 
@@ -80,6 +81,7 @@ TEST_F(RedisClusterTest, AReplicaTakesThePlaceOfAKilledMaster) {
   EXPECT_EQ(cluster.replica_of(replica), master);
   cluster.failover(master);
   ASSERT_TRUE(cluster.wait_for_failover(slot, replica));
+  ASSERT_TRUE(cluster.wait_ok());
   EXPECT_EQ(cluster.command(master, {"GET", "k"}), "v");
 }
 
@@ -105,7 +107,7 @@ TEST_F(RedisClusterTest, AsksForPasswordsAndAnnouncesWhatItIsTold) {
   EXPECT_EQ(client.call({"CLUSTER", "MYID"}), cluster.id(0));
   cluster.announce(0, "127.0.0.1", 7);
   EXPECT_TRUE(eventually([&] { return cluster.command(1, {"CLUSTER", "NODES"}).find(":7@") != std::string::npos; }));
-  cluster.migrate_slot(1, 1);  // logs in, too
+  cluster.migrate_slot(8000, 1);  // it logs in, too
 }
 
 TEST_F(RedisClusterTest, SpeaksTls) {
@@ -119,6 +121,7 @@ TEST_F(RedisClusterTest, SpeaksTls) {
   const std::size_t from = cluster.master_of("k");
   EXPECT_EQ(cluster.command(from, {"SET", "k", "v"}), "OK");
   cluster.migrate_slot(RedisCluster::slot_of("k"), 1 - from);
+  ASSERT_TRUE(cluster.wait_ok());
   EXPECT_EQ(cluster.command(1 - from, {"GET", "k"}), "v");
 }
 

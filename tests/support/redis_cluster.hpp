@@ -15,8 +15,8 @@ namespace dsta::cache::testing_support {
 
 struct RedisClusterOptions {
   std::size_t masters = 3, replicas = 1;  ///< `replicas` of each master
-  /// A node that is silent for this long is held for dead.
-  std::chrono::milliseconds node_timeout{1000};
+  /// A node that is silent for this long is held for dead. On a busy machine nodes that are well are silent for 1 s.
+  std::chrono::milliseconds node_timeout{1500};
   /// Of each node. Lines of its `config` come after those of the kit, as "cluster-require-full-coverage no".
   RedisOptions server = {};
 };
