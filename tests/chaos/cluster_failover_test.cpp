@@ -139,7 +139,7 @@ TEST_F(ClusterFailover, OneThatWasAskedForFailsNoCall) {
   ASSERT_EQ(cluster.command(former, {"WAIT", "1", "5000"}), "1");
   const auto begun = SteadyClock::now();
   ClusterReader reader(cache, Level::l2, keys);
-  cluster.failover(replica);
+  ASSERT_TRUE(cluster.failover(replica));
   ASSERT_TRUE(cluster.wait_for_failover(slot, former));
   ASSERT_TRUE(cluster.wait_ok());
   EXPECT_TRUE(eventually([&] { return cache.set(keys[0], keys[0], {.ttl = 1h}) == SetResult::stored; }));

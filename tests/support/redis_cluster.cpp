@@ -1,5 +1,6 @@
 #include "redis_cluster.hpp"
 
+#include <algorithm>
 #include <sstream>
 #include <stdexcept>
 #include <thread>
@@ -218,10 +219,14 @@ void RedisCluster::pause_replication(std::size_t master) {
 
 void RedisCluster::resume_replication(std::size_t master) { must(master, {"ACL", "SETUSER", "follower", "on"}); }
 
-void RedisCluster::failover(std::size_t replica, const std::string& how) {
+bool RedisCluster::failover(std::size_t replica, const std::string& how) {
   std::vector<std::string> words{"CLUSTER", "FAILOVER"};
   if (!how.empty()) words.push_back(how);
-  must(replica, words);
+  for (int attempt = 0; attempt < 5; ++attempt) {
+    must(replica, words);
+    if (before_long([&] { return is_master(replica); }, 6s)) return true;
+  }
+  return false;
 }
 
 void RedisCluster::announce(std::size_t i, const std::string& host, std::uint16_t port) {
@@ -229,26 +234,39 @@ void RedisCluster::announce(std::size_t i, const std::string& host, std::uint16_
   must(i, {"CONFIG", "SET", port_option(options_.server, "port"), std::to_string(port)});
 }
 
+/// Whether what it says of the others is what they say of themselves. `owners`: by slot.
+bool RedisCluster::sees_all(const std::vector<NodeLine>& view, const std::vector<NodeLine>& selves,
+                            std::string& owners) const {
+  for (const NodeLine& line : view) {
+    if (line.is("noaddr") || line.is("handshake")) return false;
+    for (std::size_t k = 0; k < nodes(); ++k) {
+      if (id(k) != line.id) continue;
+      if (answers(k) ? line.is("fail") || line.is("fail?") || line.master != selves[k].master : !line.slots.empty()) {
+        return false;
+      }
+      for (const auto& [first, last] : line.slots) {
+        std::fill(owners.begin() + first, owners.begin() + last + 1, static_cast<char>('A' + k));
+      }
+    }
+  }
+  return true;
+}
+
 bool RedisCluster::is_ok() const {
+  std::vector<NodeLine> selves(nodes());
+  for (std::size_t i = 0; i < nodes(); ++i) {
+    if (answers(i)) selves[i] = self(i);
+  }
   std::string agreed;
   for (std::size_t i = 0; i < nodes(); ++i) {
     if (!answers(i)) continue;
     const std::string info = command(i, {"CLUSTER", "INFO"});
     if (!holds(info, "cluster_state:ok") || !holds(info, "cluster_slots_ok:16384")) return false;
     std::string owners(kClusterSlots, ' ');
-    for (const NodeLine& line : view_of(i)) {
-      if (line.is("noaddr") || line.is("handshake")) return false;
-      for (std::size_t k = 0; k < nodes(); ++k) {
-        if (id(k) != line.id || line.slots.empty()) continue;
-        if (!answers(k)) return false;
-        for (const auto& [first, last] : line.slots) {
-          std::fill(owners.begin() + first, owners.begin() + last + 1, static_cast<char>('A' + k));
-        }
-      }
-    }
+    if (!sees_all(view_of(i), selves, owners)) return false;
     if (owners.find(' ') != owners.npos || (!agreed.empty() && owners != agreed)) return false;
     agreed = owners;
-    if (!is_master(i) && !holds(command(i, {"INFO", "replication"}), "master_link_status:up")) return false;
+    if (selves[i].is("slave") && !holds(command(i, {"INFO", "replication"}), "master_link_status:up")) return false;
   }
   return !agreed.empty();
 }

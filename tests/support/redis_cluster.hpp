@@ -79,13 +79,14 @@ class RedisCluster {
   /// The replicas of `master` hear nothing of it any more, and do not come back to it; they would take its place.
   void pause_replication(std::size_t master);
   void resume_replication(std::size_t master);
-  /// The replica takes its master's place: `how` is empty (in agreement with it), "FORCE" or "TAKEOVER".
-  void failover(std::size_t replica, const std::string& how = {});
+  /// The replica takes its master's place: `how` is empty (in agreement with it), "FORCE" or "TAKEOVER". Asks for it
+  /// once more where the nodes did not come to it within 6 s. False: not in 30 s.
+  bool failover(std::size_t replica, const std::string& how = {});
   /// Announces the node to clients and nodes at another address, as of a proxy. The host is an address.
   void announce(std::size_t i, const std::string& host, std::uint16_t port);
 
   /// Returns when all nodes that run (and are not paused) call the cluster ok, name the same masters of all slots, all
-  /// of which run, and all replicas are linked to theirs. False: not in time.
+  /// of which run, take each other for what they are, and all replicas are linked to their masters. False: not in time.
   bool wait_ok(std::chrono::milliseconds patience = std::chrono::seconds(30)) const;
   /// Returns when another node than `former` serves the slot, and says so itself. False: not in time.
   bool wait_for_failover(std::uint16_t slot, std::size_t former,
@@ -106,6 +107,7 @@ class RedisCluster {
   void meet();
   void share_slots();
   void follow();
+  bool sees_all(const std::vector<NodeLine>& view, const std::vector<NodeLine>& selves, std::string& owners) const;
   bool is_ok() const;
   void must(std::size_t i, const std::vector<std::string>& words) const;
 
