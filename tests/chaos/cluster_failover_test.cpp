@@ -148,6 +148,45 @@ TEST_F(ClusterFailover, OneThatWasAskedForFailsNoCall) {
   EXPECT_EQ(reader.wrong(), 0u);
 }
 
+/// Nobody takes its place, and the other masters go on.
+TEST_F(ClusterFailover, AMasterThatHangsHoldsUpItsOwnKeysOnly) {
+  RedisCluster cluster({.replicas = 0, .server = {.config = {"cluster-require-full-coverage no"}}});
+  CacheManager cache(over_cluster(cluster, true));
+  const std::vector<std::string> keys = a_key_of_each(cluster, 3);
+  for (const std::string& key : keys) {
+    ASSERT_TRUE(eventually([&] { return bool(cache.set(key, key, {.ttl = 1h})); }));
+  }
+  const EntryOptions at_server{.level = Level::l2};
+  for (const std::size_t hangs : {1u, 0u}) {
+    cluster.pause(hangs);
+    SteadyClock::duration slowest{0}, slowest_of_others{0};
+    int failed = 0;
+    const auto timed = [&](const std::string& key, SteadyClock::duration& worst) {
+      const auto begun = SteadyClock::now();
+      const bool found = cache.get(key, at_server) == key;
+      worst = std::max(worst, SteadyClock::now() - begun);
+      return found;
+    };
+    for (const auto until = SteadyClock::now() + 3s; SteadyClock::now() < until;) {
+      for (std::size_t i = 0; i < keys.size(); ++i) {
+        if (i == hangs) {
+          EXPECT_FALSE(timed(keys[i], slowest));
+        } else if (!timed(keys[i], slowest_of_others)) {
+          ++failed;
+        }
+      }
+      std::this_thread::sleep_for(1ms);
+    }
+    EXPECT_EQ(failed, 0) << "node " << hangs << " hangs, and no other";
+    EXPECT_LT(slowest, 1500ms) << "a deadline is 500 ms";
+    EXPECT_LT(slowest_of_others, 500ms);
+    cluster.resume(hangs);
+    EXPECT_TRUE(eventually([&] { return timed(keys[hangs], slowest); }));
+    ASSERT_TRUE(cluster.wait_ok());
+    EXPECT_TRUE(eventually([&] { return cache.set(keys[hangs], keys[hangs], {.ttl = 1h}) == SetResult::stored; }));
+  }
+}
+
 /// How many of the removed keys are there after the failover of the master that has the library's versions, of a
 /// process with this window. All of them were acknowledged after the last that was replicated.
 std::size_t undone_by_failover(RedisCluster& cluster, const std::string& space, const std::string& window,

@@ -33,7 +33,8 @@ using namespace std::chrono_literals;
 using namespace testing_support;
 using Slots = std::vector<std::uint16_t>;
 
-struct MovingSlots : ::testing::TestWithParam<bool> {
+/// Without L1, or how that is kept coherent.
+struct MovingSlots : ::testing::TestWithParam<CoherenceMode> {
   static void SetUpTestSuite() {
     if (RedisCluster::available()) cluster = std::make_unique<RedisCluster>(RedisClusterOptions{.replicas = 0});
   }
@@ -41,7 +42,16 @@ struct MovingSlots : ::testing::TestWithParam<bool> {
   void SetUp() override {
     if (!cluster) GTEST_SKIP() << "no redis-server 7.0 or later on this machine";
   }
-  static std::string url(const std::string& space) { return cluster->url() + "&space=" + space; }
+  static bool l1() { return GetParam() != CoherenceMode::off; }
+  static std::string name(CoherenceMode mode) {
+    return mode == CoherenceMode::off ? "redis" : mode == CoherenceMode::tracking ? "tracking" : "announcements";
+  }
+  static std::string space(const std::string& test) { return test + "-" + name(GetParam()); }
+  static ManagerOptions options(const std::string& space) {
+    ManagerOptions made = over_redis(cluster->url() + "&space=" + space, l1(), 5s);
+    if (l1()) made.l1.coherence = GetParam();
+    return made;
+  }
   static std::size_t moves() {
     const std::string asked = environment("DSTA_CACHE_MIGRATIONS");
     return asked.empty() ? 2 : std::stoul(asked);
@@ -67,8 +77,9 @@ struct MovingSlots : ::testing::TestWithParam<bool> {
 
   static inline std::unique_ptr<RedisCluster> cluster;
 };
-INSTANTIATE_TEST_SUITE_P(On, MovingSlots, ::testing::Bool(),
-                         [](const auto& tested) { return levels_name(tested.param); });
+INSTANTIATE_TEST_SUITE_P(On, MovingSlots,
+                         ::testing::Values(CoherenceMode::off, CoherenceMode::tracking, CoherenceMode::announcements),
+                         [](const auto& tested) { return MovingSlots::name(tested.param); });
 
 /// A thousand keys in four slots. Nine of ten are only written, so that each read must find them; the others are
 /// removed, too. Each is written by one thread and read by all.
@@ -162,10 +173,10 @@ class ThousandKeys {
 };
 
 TEST_P(MovingSlots, LoseNoWriteAndFailNoRead) {
-  const std::string space = GetParam() ? "two" : "one";
-  CacheManager cache(over_redis(url(space), GetParam(), 5s)), other(over_redis(url(space), GetParam(), 5s));
+  const std::string space = this->space("keys");
+  CacheManager cache(options(space)), other(options(space));
   ASSERT_TRUE(eventually([&] { return bool(cache.set("first", 1)); }));
-  ASSERT_TRUE(!GetParam() || (l1_is_up(cache) && l1_is_up(other)));
+  ASSERT_TRUE(!l1() || (l1_is_up(cache) && l1_is_up(other)));
   ThousandKeys keys(cache);
   for (std::size_t i = 0; i < ThousandKeys::kKeys; ++i) keys.read(other, i);  // into its L1
   ASSERT_EQ(keys.findings.count(), 0u) << keys.findings.text();
@@ -184,7 +195,7 @@ TEST_P(MovingSlots, LoseNoWriteAndFailNoRead) {
   EXPECT_GE(moved, moves() * ThousandKeys::kKeys * 8 / 10);
   EXPECT_EQ(keys.refused, 0u) << "nothing but slots moved";
   EXPECT_EQ(cache.get_stats().pending_invalidations, 0u);
-  CacheManager fresh(over_redis(url(space), false, 5s));
+  CacheManager fresh(over_redis(cluster->url() + "&space=" + space, false, 5s));
   ASSERT_TRUE(eventually([&] { return fresh.get<int>("first") == 1; }));
   for (std::size_t i = 0; i < ThousandKeys::kKeys; ++i) keys.read(fresh, i), keys.read(cache, i);
   EXPECT_EQ(keys.findings.count(), 0u) << keys.findings.text();
@@ -193,8 +204,8 @@ TEST_P(MovingSlots, LoseNoWriteAndFailNoRead) {
 
 /// Every way to use a manager, each answer checked, while slots of its keys move, and the one of its versions.
 TEST_P(MovingSlots, AnswerNothingWrong) {
-  const std::string space = GetParam() ? "work2" : "work1";
-  CacheManager cache(over_redis(url(space), GetParam(), 5s));
+  const std::string space = this->space("work");
+  CacheManager cache(options(space));
   ASSERT_TRUE(eventually([&] { return bool(cache.set("first", 1)); }));
   ChaosWork work(cache, 1, true);
   Slots slots{slot_of("{" + space + "}")};
