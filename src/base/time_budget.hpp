@@ -49,6 +49,18 @@ class TimeBudget {
     int parts_ = 0;
   };
 
+  /// The thread's requests end by `deadline` as well.
+  class Cap {
+   public:
+    explicit Cap(TimePoint deadline) noexcept : outer_(end_) { end_ = std::min(end_, deadline); }
+    ~Cap() { end_ = outer_; }
+    Cap(const Cap&) = delete;
+    Cap& operator=(const Cap&) = delete;
+
+   private:
+    const TimePoint outer_;
+  };
+
   /// Starts the operation's time again: it has `limit` from now. For waits of others, while the server answers.
   static void renew(Duration limit) noexcept {
     if (end_ != TimePoint::max()) end_ = std::max(end_, std::chrono::steady_clock::now() + limit);

@@ -64,7 +64,11 @@ class MatchingRemoval {
       bool& fenced = flight->state.fenced;
       fenced = fenced || is_meant_({flight->name, flight->full, flight->identity, true});
     });
-    watch.seen().missed() ? remove_all(home, dead) : remove_found(home, dead);
+    if (watch.seen().missed()) {
+      remove_all(home, dead);
+    } else {
+      remove_found(home, dead);
+    }
   }
 
   /// How many of the removed entries counted, and how many of those were not at L2.

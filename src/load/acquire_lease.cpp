@@ -137,7 +137,7 @@ bool LeaseCoordinator::Acquisition::read(const LoadPlace& place) {
   const bool ahead = may_read_ahead(place);
   bool answered = ahead && read_ahead();
   // What only reads may be answered where that was not.
-  if (!answered && (!ahead || (l2_store.link().up() && !TimeBudget::used_up()))) {
+  if (!answered && (!ahead || (l2_store.servers().up() && !TimeBudget::used_up()))) {
     *versions_ = Versions();
     answered = l2_store.reader().read(queries_, dependencies_, *versions_, expects_counter(*spec_.type), !fills());
   }

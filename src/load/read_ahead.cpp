@@ -14,7 +14,7 @@ bool LeaseCoordinator::Acquisition::may_read_ahead(const LoadPlace& place) const
   const L2Store& l2_store = coordinator_.l2_store();
   return looks_ == 0 && urgency_ == LoadUrgency::wanted && place.has() && l2_store.leases().may_lease() &&
          std::ranges::none_of(batch_.flights, &Flight::forced) && coordinator_.expects_miss(spec_) &&
-         coordinator_.l2_store().link().takes_writes();
+         coordinator_.l2_store().servers().takes_writes();
 }
 
 /// In this order, as if by requests of their own: the entries and versions are read, versions made, the clock read, the

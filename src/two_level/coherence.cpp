@@ -65,32 +65,69 @@ void Coherence::begin_tasks() {
   replace_in_child(reaper_, std::move(reaper));
 }
 
-void Coherence::listen() {
-  auto channel = std::make_unique<InvalidationChannel>(
-      *this, l2_store_.link(),
-      ChannelOptions{
-          .prefix = l2_store_.keys().head(),
+ChannelOptions Coherence::channel_options() {
+  return {.prefix = l2_store_.keys().head(),
           .ping_period = context_.options.l1.ping_period.value_or({}),
           .coherence = context_.options.l1.coherence,
           .process = l2_store_.announcer().process(),
           .untracked_ttl = context_.options.l1.untracked_ttl.value_or({}),
-          .say = [this](LogLevel level, std::string message) { messages_->post(level, std::move(message)); }});
+          .say = [this](LogLevel level, std::string message) { messages_->post(level, std::move(message)); }};
+}
+
+void Coherence::listen() {
+  if (Cluster* const cluster = l2_store_.servers().cluster()) {
+    auto group = std::make_unique<ChannelGroup>(*this, *cluster, l2_store_.keys(), channel_options());
+    replace_in_child(group_, std::move(group));
+    return group_->follow_map();
+  }
+  auto channel = std::make_unique<InvalidationChannel>(*this, l2_store_.servers().single(), channel_options());
   replace_in_child(channel_, std::move(channel));
   channel_->tend();
+}
+
+void Coherence::wait_briefly() { channel_ ? channel_->wait_briefly() : group_->wait_briefly(); }
+
+void Coherence::follow_map() {
+  if (group_) group_->follow_map();
+}
+
+void Coherence::slots_move(const SlotChange& change, const SlotMap& next) {
+  if (group_) group_->expect(next);
+  // The versions that invalidate tags and functions are among them.
+  if (change.home) return on_unknown();
+  const QuietWork quiet(*this);
+  const KeySpace& names = l2_store_.keys();
+  const bool fills = context_.store.fill_epoch().is_open();
+  context_.store.fill_epoch().close();
+  context_.store.erase_matching(
+      [&](const Store::Known& known) { return known.shared && change.moved.test(slot_of(names.entry(known.name))); },
+      context_.now());
+  if (fills) context_.store.fill_epoch().open();
+  foreign_loads_.wake(ForeignLoads::kAllKeys);
+}
+
+void Coherence::met_stranger() {
+  const QuietWork quiet(*this);
+  const bool fills = context_.store.fill_epoch().is_open();
+  context_.store.fill_epoch().close();
+  if (fills) context_.store.fill_epoch().open();
 }
 
 void Coherence::tend() {
   for (auto* task : {&serve_end_, &version_keeper_, &reaper_}) (*task)->tend();
   if (channel_) channel_->tend();
+  if (group_) group_->tend();
   messages_->tend();
 }
 
 void Coherence::stop() noexcept {
   if (channel_) channel_->stop();
+  if (group_) group_->stop();
 }
 
 void Coherence::join() noexcept {
   if (channel_) channel_->join();
+  if (group_) group_->join();
 }
 
 void Coherence::close() noexcept {
@@ -295,7 +332,7 @@ TimePoint Coherence::end_stale_service() {
 
 TimePoint Coherence::keep_versions() {
   if (!up()) return TimePoint::max();
-  if (l2_store_.link().up()) l2_store_.versions().keep_alive();
+  if (l2_store_.servers().up()) l2_store_.versions().keep_alive();
   return saturating_add(std::chrono::steady_clock::now(), context_.options.l1.ping_period.value_or({}));
 }
 

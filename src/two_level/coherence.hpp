@@ -11,6 +11,7 @@
 #include "l1/node_stack.hpp"
 #include "l1/trust.hpp"
 #include "l2/values/l2_store.hpp"
+#include "two_level/channel_group.hpp"
 #include "two_level/context.hpp"
 #include "two_level/foreign_loads.hpp"
 #include "two_level/invalidation_channel.hpp"
@@ -28,7 +29,7 @@ namespace detail {
 /// - The manager's own threads hold quiet() while they use what is in this process, so a fork, which takes it, finds
 ///   none of its locks taken by them.
 /// - No destructor of a value runs on the channel's thread: it would hold up what is reported. See `dropped_`.
-class Coherence {
+class Coherence final : public ChannelReports {
  public:
   Coherence(Context& context, L2Store& l2_store, L1Trust& trust, ForeignLoads& foreign_loads, L2Counters& counters);
 
@@ -37,7 +38,7 @@ class Coherence {
   /// Makes the invalidation channel. Throws std::bad_alloc; without a thread for it tend() tries again.
   void listen();
   /// Waits until the channel is up; not for long.
-  void wait_briefly() { channel_->wait_briefly(); }
+  void wait_briefly();
   /// Threads that were not to be had are tried for again.
   void tend();
   /// Nothing is reported afterwards.
@@ -48,11 +49,13 @@ class Coherence {
   void close() noexcept;
 
   /// The channel is up: all that others change is reported.
-  bool up() const { return channel_ && channel_->up(); }
+  bool up() const { return channel_ ? channel_->up() : group_ && group_->up(); }
   /// And that is all that anybody changes.
-  bool tracks() const { return up() && channel_->mode() == CoherenceMode::tracking; }
+  bool tracks() const { return up() && mode() == CoherenceMode::tracking; }
   /// What is in use. `automatic` while nothing is known yet.
-  CoherenceMode mode() const { return channel_ ? channel_->mode() : CoherenceMode::off; }
+  CoherenceMode mode() const {
+    return channel_ ? channel_->mode() : group_ ? group_->mode() : CoherenceMode::off;
+  }
   /// What comes from L2 may be kept in L1.
   bool fills(const EntryTerms& terms) const;
 
@@ -63,19 +66,30 @@ class Coherence {
   /// In the child of a fork, whose parent's threads are missing: makes them again.
   void revive();
 
+  // Of a cluster, on whatever thread.
+
+  /// Slots are about to have other masters: what L1 has of them goes, and values on their way are not kept. Where
+  /// there is a master without a channel L1 is not trusted until it has one.
+  void slots_move(const SlotChange& change, const SlotMap& next);
+  /// A value came from a node without a channel: it is not kept.
+  void met_stranger();
+  /// Makes and ends channels as the map that is in use has masters. One thread.
+  void follow_map();
+
   // What the channel reports. On its thread.
-  void on_keys(std::span<const std::string_view> keys);
-  void on_flush();
-  void on_globs(std::span<const std::string_view> globs);
-  void on_unknown();
-  void before_up(CoherenceMode mode);
-  void on_up(TimePoint known_good);
-  void on_proof(TimePoint known_good);
-  void on_down(std::string_view why, TimePoint last_known_good);
-  void no_channel(std::string_view why) noexcept;
+  void on_keys(std::span<const std::string_view> keys) override;
+  void on_flush() override;
+  void on_globs(std::span<const std::string_view> globs) override;
+  void on_unknown() override;
+  void before_up(CoherenceMode mode) override;
+  void on_up(TimePoint known_good) override;
+  void on_proof(TimePoint known_good) override;
+  void on_down(std::string_view why, TimePoint last_known_good) override;
+  void no_channel(std::string_view why) noexcept override;
 
  private:
   class QuietWork;
+  ChannelOptions channel_options();
   void begin_tasks();
   void invalidate_dependency(std::string_view name);
   void drop(bool with_l2) DSTA_REQUIRES(quiet_);
@@ -103,7 +117,9 @@ class Coherence {
   std::unique_ptr<PeriodicTask> serve_end_;       ///< of the time for which OnDisconnect::serve serves
   std::unique_ptr<PeriodicTask> version_keeper_;  ///< of versions that the server would evict
   std::unique_ptr<PeriodicTask> reaper_;          ///< of values that were dropped where no user code may run
-  std::unique_ptr<InvalidationChannel> channel_;  ///< null: there is no L1. Last: it calls
+  // Both null: there is no L1. Last: they call.
+  std::unique_ptr<InvalidationChannel> channel_;  ///< of a single server
+  std::unique_ptr<ChannelGroup> group_;           ///< of a cluster
 };
 
 }  // namespace detail

@@ -16,7 +16,7 @@ Confirmations::Confirmations(Context& context, L2Store& l2_store, Mutex& quiet)
     : context_(context),
       l2_store_(l2_store),
       quiet_(quiet),
-      keeps_journal_(l2_store.link().options().finder != nullptr),
+      keeps_journal_(l2_store.servers().options().finder || l2_store.servers().cluster()),
       journal_(context.options.sentinel.failover_window.value_or({})) {
   replace_task();
 }
@@ -71,7 +71,7 @@ void Confirmations::add(const KeyPatternPtr& pattern) {
 TimePoint Confirmations::confirm() {
   // What the server refuses it will refuse for a while.
   constexpr std::chrono::milliseconds kPause{50}, kRefused{500};
-  const bool refused = pending_.any() && l2_store_.link().up() && apply_all();
+  const bool refused = pending_.any() && l2_store_.servers().up() && apply_all();
   if (!pending_.any()) return TimePoint::max();
   return std::chrono::steady_clock::now() + (refused ? kRefused : kPause);
 }
@@ -134,7 +134,7 @@ bool Confirmations::apply_all() {
     for (std::size_t i = at; i < end; ++i) names.push_back(keys[i].name);
     note_all(std::span(keys).subspan(at, end - at));
     const Done done = l2_store_.remover().remove_many(names);
-    if (done.status == Done::unknown && !l2_store_.link().up()) return false;
+    if (done.status == Done::unknown && !l2_store_.servers().up()) return false;
     refused |= !done;
     for (std::size_t i = at; done && i < end; ++i) confirmed(keys[i]);
   }
@@ -142,7 +142,7 @@ bool Confirmations::apply_all() {
   for (const Pending::Intent& intent : wider) {
     note_all(std::span(&intent, 1));
     const Done done = apply(intent);
-    if (done.status == Done::unknown && !l2_store_.link().up()) return false;
+    if (done.status == Done::unknown && !l2_store_.servers().up()) return false;
     refused |= !done;
     if (done) confirmed(intent);
   }

@@ -34,12 +34,12 @@ void Failover::start() {
 }
 
 bool Failover::is_current(const Address& master) const {
-  const Address now = l2_store_.link().looked_at();
+  const Address now = l2_store_.servers().single().looked_at();
   return now.host.empty() || (now.host == master.host && now.port == master.port);
 }
 
 void Failover::announced(const Address& master) {
-  Link& link = l2_store_.link();
+  Link& link = l2_store_.servers().single();
   // Where it is the same and out of reach, it is tried once more at once.
   if (!is_current(master) || !link.up()) link.server_moved("the master has changed");
 }
@@ -47,7 +47,7 @@ void Failover::announced(const Address& master) {
 TimePoint Failover::check_master() {
   const TimePoint asked = std::chrono::steady_clock::now();
   const TimePoint next = saturating_add(asked, context_.options.l1.ping_period.value_or({}));
-  Link& link = l2_store_.link();
+  Link& link = l2_store_.servers().single();
   const ServerPlace place = link.server();
   if (place.number == 0 || !link.up()) return next;
   Request request;

@@ -3,8 +3,6 @@
 #include <chrono>
 #include <exception>
 
-#include "two_level/coherence.hpp"
-
 namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
@@ -17,7 +15,7 @@ void InvalidationChannel::try_to_make() {
   try {
     std::rethrow_exception(failure);
   } catch (const std::exception& e) {
-    coherence_.no_channel(e.what());
+    reports_.no_channel(e.what());
   }
 }
 
@@ -57,30 +55,30 @@ void InvalidationChannel::wait_briefly() {
   }
 }
 
-void InvalidationChannel::on_keys(std::span<const std::string_view> keys) { coherence_.on_keys(keys); }
+void InvalidationChannel::on_keys(std::span<const std::string_view> keys) { reports_.on_keys(keys); }
 
-void InvalidationChannel::on_flush() { coherence_.on_flush(); }
+void InvalidationChannel::on_flush() { reports_.on_flush(); }
 
-void InvalidationChannel::on_globs(std::span<const std::string_view> globs) { coherence_.on_globs(globs); }
-void InvalidationChannel::on_unknown() { coherence_.on_unknown(); }
+void InvalidationChannel::on_globs(std::span<const std::string_view> globs) { reports_.on_globs(globs); }
+void InvalidationChannel::on_unknown() { reports_.on_unknown(); }
 
-void InvalidationChannel::before_up(CoherenceMode mode) { coherence_.before_up(mode); }
+void InvalidationChannel::before_up(CoherenceMode mode) { reports_.before_up(mode); }
 
 void InvalidationChannel::on_up(TimePoint known_good) {
-  coherence_.on_up(known_good);
+  reports_.on_up(known_good);
   const MutexLock lock(mutex_);
   was_up_ = true;
   wake_.notify_all();
 }
 
-void InvalidationChannel::on_known_good(TimePoint known_good) { coherence_.on_proof(known_good); }
+void InvalidationChannel::on_known_good(TimePoint known_good) { reports_.on_proof(known_good); }
 
 void InvalidationChannel::on_down(std::string_view why) {
   {
     MutexLock lock(mutex_);
     while (!made_) wake_.wait(lock.native());
   }
-  coherence_.on_down(why, made_->last_known_good());
+  reports_.on_down(why, made_->last_known_good());
 }
 
 }  // namespace detail

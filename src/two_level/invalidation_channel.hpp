@@ -15,7 +15,22 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-class Coherence;
+/// What an invalidation channel has to say, for who keeps L1 by it: as ChannelListener has it.
+class ChannelReports {
+ public:
+  virtual void on_keys(std::span<const std::string_view> keys) = 0;
+  virtual void on_flush() = 0;
+  virtual void on_globs(std::span<const std::string_view> globs) = 0;
+  virtual void on_unknown() = 0;
+  virtual void before_up(CoherenceMode mode) = 0;
+  virtual void on_up(TimePoint known_good) = 0;
+  virtual void on_proof(TimePoint known_good) = 0;
+  virtual void on_down(std::string_view why, TimePoint last_known_good) = 0;
+  virtual void no_channel(std::string_view why) noexcept = 0;
+
+ protected:
+  ~ChannelReports() = default;
+};
 
 /// The manager's end of the invalidation channel: makes the channel, tries again where there was no thread or no
 /// descriptor for it, and hands on what it reports. Thread-safe.
@@ -24,8 +39,8 @@ class Coherence;
 class InvalidationChannel final : public ChannelListener {
  public:
   /// Without a channel until tend() is called: its threads use the owner's pointer to this.
-  InvalidationChannel(Coherence& coherence, Link& data, ChannelOptions options)
-      : coherence_(coherence), data_(data), options_(std::move(options)) {}
+  InvalidationChannel(ChannelReports& reports, Link& data, ChannelOptions options)
+      : reports_(reports), data_(data), options_(std::move(options)) {}
 
   /// Where there is no channel, tries again, seldom. Costs a load otherwise.
   void tend() {
@@ -60,7 +75,7 @@ class InvalidationChannel final : public ChannelListener {
   void on_known_good(TimePoint known_good) override;
   void on_down(std::string_view why) override;
 
-  Coherence& coherence_;
+  ChannelReports& reports_;
   Link& data_;
   const ChannelOptions options_;
   Mutex mutex_;

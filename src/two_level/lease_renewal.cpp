@@ -79,7 +79,7 @@ TimePoint LeaseRenewal::renew(TimePoint now, TimePoint next) {
 
 void LeaseRenewal::give_back(std::span<const Leases::Record> ended, TimePoint end) {
   constexpr std::size_t kMost = 256;
-  const auto goes_on = [&] { return l2_store_.link().up() && std::chrono::steady_clock::now() <= end; };
+  const auto goes_on = [&] { return l2_store_.servers().up() && std::chrono::steady_clock::now() <= end; };
   for (std::size_t at = 0; at < ended.size(); at += kMost) {
     const std::span part = ended.subspan(at, std::min(kMost, ended.size() - at));
     const auto done = goes_on() ? ask(l2_store_, part, EntryAction::leave) : std::vector<Done>();
@@ -95,7 +95,7 @@ void LeaseRenewal::give_back(std::span<const Leases::Record> ended, TimePoint en
 }
 
 void LeaseRenewal::give_back_all(Duration time_limit) noexcept {
-  if (!l2_store_.link().up()) return;
+  if (!l2_store_.servers().up()) return;
   // A request with less than an eighth of the limit left is not sent.
   const TimeBudget::Operation budget(time_limit / 4);
   try {

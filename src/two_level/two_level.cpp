@@ -73,12 +73,45 @@ std::shared_ptr<MasterFinder> TwoLevel::follow_master(const Endpoint& endpoint, 
   options.link.database = 0;
   auto finder = std::make_shared<MasterFinder>(std::move(options));
   link.finder = finder;
-  link.on_new_server = [this] {
-    if (!confirmations_) return;  // nothing was invalidated yet
-    confirmations_->repeat_all();
-    l2_store_->forget_server();
-  };
+  link.on_new_server = [this] { other_server(); };
   return finder;
+}
+
+/// A server that may have missed what its predecessor had confirmed is about to be used.
+void TwoLevel::other_server() {
+  if (!confirmations_) return;  // nothing was invalidated yet
+  confirmations_->repeat_all();
+  l2_store_->forget_server();
+}
+
+/// Nothing: the endpoint is no cluster.
+std::optional<Cluster::Options> TwoLevel::cluster_options(const Endpoint& endpoint, const LinkOptions& link) {
+  if (endpoint.cluster.empty()) return std::nullopt;
+  const KeySpace keys(context_.options.space, true);
+  Cluster::Options options;
+  options.link = link;
+  options.seeds = endpoint.cluster;
+  options.addresses = AddressMap(context_.options.sentinel.address_map);
+  options.tls = endpoint.transport == Endpoint::Transport::tls;
+  options.home = keys.home();
+  options.probe_key = [keys](Slot slot) { return keys.probe(slot); };
+  options.on_change = [this](const SlotChange& change, const SlotMap& next) {
+    if (!cluster_watch_) return;  // nothing was read or invalidated yet
+    if (change.may_have_missed) {
+      other_server();
+    } else if (change.home) {
+      l2_store_->forget_server();
+    }
+    coherence_->slots_move(change, next);
+  };
+  options.on_stranger = [this] {
+    if (cluster_watch_) coherence_->met_stranger();
+  };
+  options.on_new_server = [this] { other_server(); };
+  options.on_map = options.wants_refresh = [this] {
+    if (cluster_watch_) cluster_watch_->hurry();
+  };
+  return options;
 }
 
 void TwoLevel::connect() {
@@ -90,29 +123,38 @@ void TwoLevel::connect() {
   options.coherence = context_.options.l1.coherence;
   options.link.probe_key = KeySpace(options.space).probe();
   const auto finder = follow_master(endpoint, options.link);
+  options.cluster = cluster_options(endpoint, options.link);
   options.clock = context_.options.clock;
   options.failed = [this](std::string_view operation, std::string_view kind) { note_failure(operation, kind); };
   l2_store_ = std::make_unique<L2Store>(std::move(options));
   coherence_ = std::make_unique<Coherence>(context_, *l2_store_, trust_, foreign_loads_, counters_);
   lease_renewal_ = std::make_unique<LeaseRenewal>(*l2_store_, coherence_->quiet());
   confirmations_ = std::make_unique<Confirmations>(context_, *l2_store_, coherence_->quiet());
+  Cluster* const cluster = l2_store_->servers().cluster();
   if (finder) failover_ = std::make_unique<Failover>(context_, *l2_store_, *confirmations_, finder);
   l2_store_->versions().are_reported = [this] { return coherence_->tracks(); };
   Forkable::add(coherence_.get());
   if (failover_) failover_->start();
+  if (cluster) {
+    cluster_watch_ = std::make_unique<ClusterWatch>(context_, *cluster, *coherence_, *confirmations_);
+    // As long as for a channel at most: the watch goes on.
+    constexpr std::chrono::milliseconds kLongestWait{200};
+    cluster->refresh(std::chrono::steady_clock::now() + kLongestWait);
+    cluster_watch_->start();
+  }
   if (!coherence_->wants_channel()) return;
   try {
     coherence_->listen();
   } catch (...) {
     Forkable::remove(coherence_.get());
-    l2_store_->link().close();  // its threads use what goes before it
+    l2_store_->servers().close();  // its threads use what goes before it
     throw;
   }
   coherence_->wait_briefly();
 }
 
 void TwoLevel::write_link_counters(CacheStats& stats) const {
-  const LinkCounters counters = l2_store_->link().counters();
+  const LinkCounters counters = l2_store_->servers().counters();
   stats.master_changes = counters.server_changes;
   stats.connections = counters.open;
   stats.large_connections = counters.open_large;
@@ -151,6 +193,7 @@ void TwoLevel::tend() {
   lease_renewal_->tend();
   coherence_->tend();
   if (failover_) failover_->tend();
+  if (cluster_watch_) cluster_watch_->tend();
 }
 
 void TwoLevel::disconnect() noexcept {
@@ -158,9 +201,10 @@ void TwoLevel::disconnect() noexcept {
   coherence_->stop();
   if (failover_) failover_->stop_listening();
   lease_renewal_->give_back_all(context_.time_limit());
-  l2_store_->link().close();  // so that nothing that is under way waits for the server
+  l2_store_->servers().close();  // so that nothing that is under way waits for the server
   coherence_->join();
   if (failover_) failover_->stop();
+  if (cluster_watch_) cluster_watch_->stop();
   confirmations_->stop();
   lease_renewal_->stop();
   coherence_->close();
@@ -176,6 +220,7 @@ void TwoLevel::revive() {
     lease_renewal_->start();
     confirmations_->replace_task();
     if (failover_) failover_->replace_threads();
+    if (cluster_watch_) cluster_watch_->replace_thread();
   }
   replace_in_child(context_.background,
                    std::make_shared<Background>(context_.options.clock, context_.options.executor));
@@ -183,13 +228,12 @@ void TwoLevel::revive() {
   forks_.store(fork_count());  // until then others wait for this
   if (l2_store_) confirmations_->resume();
   if (failover_) failover_->start();
+  if (cluster_watch_) cluster_watch_->start();
 }
 
 std::string TwoLevel::server() const {
   if (!l2_store_) return {};
-  const Address address = l2_store_->link().server().address;  // of sentinels' none until one was reached
-  if (address.host.empty()) return address.socket_path;
-  return host_port_text({.host = address.host, .port = address.port});
+  return l2_store_->servers().text();
 }
 
 }  // namespace detail

@@ -2,6 +2,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -12,6 +13,7 @@
 #include "l1/trust.hpp"
 #include "l2/client/url.hpp"
 #include "l2/values/l2_store.hpp"
+#include "two_level/cluster_watch.hpp"
 #include "two_level/coherence.hpp"
 #include "two_level/confirmations.hpp"
 #include "two_level/context.hpp"
@@ -46,9 +48,12 @@ class TwoLevel {
   Coherence& coherence() const { return *coherence_; }
   const std::shared_ptr<Leases>& leases() const { return lease_renewal_->leases(); }
   Confirmations& confirmations() const { return *confirmations_; }
-  /// "single" or "sentinel"; empty without an L2.
-  std::string_view topology() const noexcept { return !l2_store_ ? "" : failover_ ? "sentinel" : "single"; }
-  /// The server's address, or its socket; empty where none was reached yet, or there is no L2.
+  /// "single", "sentinel" or "cluster"; empty without an L2.
+  std::string_view topology() const noexcept {
+    return !l2_store_ ? "" : failover_ ? "sentinel" : cluster_watch_ ? "cluster" : "single";
+  }
+  /// The server's address, or its socket, or a cluster's masters and what is wrong with them; empty where none was
+  /// reached yet, or there is no L2.
   std::string server() const;
 
   // By each operation that goes beyond a hit. In the child of a fork this is where threads are made again, and threads
@@ -62,6 +67,8 @@ class TwoLevel {
 
  private:
   std::shared_ptr<MasterFinder> follow_master(const Endpoint& endpoint, LinkOptions& link);
+  std::optional<Cluster::Options> cluster_options(const Endpoint& endpoint, const LinkOptions& link);
+  void other_server();
   void note_failure(std::string_view operation, std::string_view kind);
   void tend();
   void revive();
@@ -76,7 +83,8 @@ class TwoLevel {
   std::unique_ptr<Coherence> coherence_;
   std::unique_ptr<LeaseRenewal> lease_renewal_;
   std::unique_ptr<Confirmations> confirmations_;
-  std::unique_ptr<Failover> failover_;  ///< null also where no sentinels are asked
+  std::unique_ptr<Failover> failover_;           ///< null also where no sentinels are asked
+  std::unique_ptr<ClusterWatch> cluster_watch_;  ///< null also where there is no cluster
   std::atomic<std::uint32_t> forks_{fork_count()};
   Mutex reviving_;
 };

@@ -9,7 +9,7 @@
 #include <string>
 #include <utility>
 
-#include "redis_server.hpp"
+#include "server_under_test.hpp"
 
 namespace dsta::cache::testing_support {
 
@@ -24,14 +24,15 @@ inline std::string backend_name(const ::testing::TestParamInfo<Backend>& tested)
 }
 
 /// A manager for each test, with a space of its own so that tests share one server and nothing else; on the real clock,
-/// because a server's time cannot be moved. The server is started by the first test that needs one.
+/// because a server's time cannot be moved. The server is started by the first test that needs one. The whole suite runs on
+/// a cluster with DSTA_CACHE_TEST_CLUSTER in the environment: see ServerUnderTest.
 struct BackendTest : ::testing::TestWithParam<Backend> {
   static void TearDownTestSuite() { server.reset(); }
 
   void SetUp() override {
     if (GetParam() != Backend::embedded) {
-      if (!RedisServer::available()) GTEST_SKIP() << "no redis-server on this machine";
-      if (!server) server = std::make_unique<RedisServer>();
+      if (!ServerUnderTest::available()) GTEST_SKIP() << "no redis-server on this machine";
+      if (!server) server = std::make_unique<ServerUnderTest>();
     }
     cache = manager();
   }
@@ -56,7 +57,7 @@ struct BackendTest : ::testing::TestWithParam<Backend> {
   /// What is there as it is there, "(nil)" when there is nothing.
   std::string stored(const std::string& key) const { return server->command({"GET", at_server(key)}); }
 
-  static inline std::unique_ptr<RedisServer> server;
+  static inline std::unique_ptr<ServerUnderTest> server;
   const std::string space = "test" + std::to_string(::getpid()) + "-" + std::to_string(++spaces_);
   CacheManager cache;
 

@@ -83,7 +83,7 @@ std::shared_ptr<Link::State::Pooled> Link::State::find_and_connect_once(TimePoin
       look_at(found->address);
       if (auto made = connect_to(found->address, deadline, error, refusal)) return made;
       const bool refused = !refusal.empty();
-      if (refused && refusal != kNotMaster) return nullptr;
+      if (!options.finder->moves() || (refused && refusal != kNotMaster)) return nullptr;
       error =
           fmt::format("{}, which the sentinels name: {}{}", name, refused ? refusal : std::string_view(error),
                       refused || was_reached() ? "" : " (if it has another address from here, give it in address_map)");
@@ -129,6 +129,10 @@ void Link::State::note_server(Pooled& made, const Address& address, std::string 
     }
   }
   // Without the locks: the user's sink may ask the cache.
+  if (!options.finder->moves()) {
+    if (first) return;
+    return say(options.log, LogLevel::warning, "{} was restarted, or follows another history now", endpoint);
+  }
   if (first) return say(options.log, LogLevel::info, "{} is {}", endpoint, endpoint_name(address));
   say(options.log, LogLevel::warning, "{} is now {}", endpoint, endpoint_name(address));
 }

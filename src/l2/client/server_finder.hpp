@@ -32,6 +32,8 @@ class ServerFinder {
   virtual std::size_t first() const noexcept = 0;
   /// How many there are to be asked.
   virtual std::size_t sources() const noexcept = 0;
+  /// False: it names the same address always.
+  virtual bool moves() const noexcept { return true; }
 };
 
 /// The server that a link uses.

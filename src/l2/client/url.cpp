@@ -1,5 +1,6 @@
-// scheme://user:password@host:port/database?options, unix://user:password@/path?options, and
-// scheme://user:password@sentinel,sentinel,.../master/database?options.
+// scheme://user:password@host:port/database?options, unix://user:password@/path?options,
+// scheme://user:password@sentinel,sentinel,.../master/database?options, and
+// scheme://user:password@node,node,.../?cluster=true&options.
 //
 // A mistake may shift what is a password to another place: redis://user:secret reads as host and port, and an unescaped
 // '?' makes the rest of a password an option. So an error never repeats what it refuses. It names the part, and of the
@@ -163,18 +164,27 @@ bool read_database(const Parts& parts, std::string_view path, Endpoint& endpoint
   return true;
 }
 
-/// `sentinel,sentinel` and `/master/database`. True when it names a database.
-bool read_sentinels(const Parts& parts, std::string_view hosts, bool has_user, Endpoint& endpoint) {
+/// `host,host`; `who` they are, for messages.
+std::vector<HostPort> read_hosts(const Parts& parts, std::string_view hosts, bool has_user, std::uint16_t port,
+                                 std::string_view who) {
+  std::vector<HostPort> all;
   while (true) {
     const std::string_view one = hosts.substr(0, hosts.find(','));
-    HostPort place{.host = {}, .port = kSentinelPort};
-    if (one.empty() && one.size() < hosts.size()) parts.refuse("a sentinel between two commas has no host");
+    HostPort place{.host = {}, .port = port};
+    if (one.empty() && one.size() < hosts.size()) {
+      parts.refuse(fmt::format("a {} between two commas has no host", who));
+    }
     read_host(parts, one, has_user, place);
-    endpoint.sentinels.push_back(std::move(place));
-    if (one.size() == hosts.size()) break;
+    all.push_back(std::move(place));
+    if (one.size() == hosts.size()) return all;
     hosts.remove_prefix(one.size() + 1);
-    if (hosts.empty()) parts.refuse("there is no sentinel after the last comma");
+    if (hosts.empty()) parts.refuse(fmt::format("there is no {} after the last comma", who));
   }
+}
+
+/// `sentinel,sentinel` and `/master/database`. True when it names a database.
+bool read_sentinels(const Parts& parts, std::string_view hosts, bool has_user, Endpoint& endpoint) {
+  endpoint.sentinels = read_hosts(parts, hosts, has_user, kSentinelPort, "sentinel");
   const std::string_view path = parts.path.substr(std::min<std::size_t>(1, parts.path.size()));
   const std::string_view name = path.substr(0, path.find('/'));
   // What a sentinel takes as the name of a master.
@@ -206,6 +216,7 @@ struct ReadUrl {
   Endpoint endpoint = {};
   std::string_view query = {};
   bool has_database = false;
+  std::vector<HostPort> nodes = {};  ///< all hosts, where they are servers
 };
 
 ReadUrl read_memory(std::string_view rest) {
@@ -236,10 +247,9 @@ ReadUrl read(std::string_view url) {
   } else if (known->sentinels) {
     found.has_database = read_sentinels(parts, place, has_user, found.endpoint);
   } else {
-    HostPort server{.host = {}, .port = kDefaultPort};
-    read_host(parts, place, has_user, server);
-    found.endpoint.host = std::move(server.host);
-    found.endpoint.port = server.port;
+    found.nodes = read_hosts(parts, place, has_user, kDefaultPort, "node");
+    found.endpoint.host = found.nodes[0].host;
+    found.endpoint.port = found.nodes[0].port;
     found.has_database = read_database(parts, parts.path, found.endpoint);
   }
   return found;
@@ -258,14 +268,34 @@ std::string assembled(const Endpoint& endpoint, std::string_view user) {
     return fmt::format("unix://{}{}?db={}", user, percent_encoded(endpoint.path, "/"), endpoint.database);
   }
   const std::string_view scheme = endpoint.transport == Transport::tls ? "rediss" : "redis";
-  if (endpoint.sentinels.empty()) {
+  if (endpoint.sentinels.empty() && endpoint.cluster.empty()) {
     return fmt::format("{}://{}{}/{}", scheme, user, host_text(endpoint.host, endpoint.port), endpoint.database);
   }
   std::string hosts;
-  for (const HostPort& each : endpoint.sentinels) {
+  for (const HostPort& each : endpoint.sentinels.empty() ? endpoint.cluster : endpoint.sentinels) {
     hosts.append(hosts.empty() ? "" : ",").append(host_text(each.host, each.port));
   }
+  if (!endpoint.cluster.empty()) {
+    return fmt::format("{}://{}{}/{}?cluster=true", scheme, user, hosts, endpoint.database);
+  }
   return fmt::format("{}-sentinel://{}{}/{}/{}", scheme, user, hosts, endpoint.master, endpoint.database);
+}
+
+/// After the options, among which cluster=true may be: who is the cluster.
+void apply_nodes(std::vector<HostPort> nodes, Endpoint& endpoint) {
+  if (endpoint.cluster.empty()) {
+    if (nodes.size() > 1) throw ConfigError("several hosts are the nodes of a cluster: add the option cluster=true");
+    return;
+  }
+  if (!endpoint.sentinels.empty()) {
+    throw ConfigError("URL option cluster=true: sentinels name a single master, not a cluster");
+  }
+  if (nodes.empty()) throw ConfigError("URL option cluster=true: a cluster is reached by its hosts, not by a socket");
+  if (endpoint.database != 0) {
+    throw ConfigError(fmt::format("URL option cluster=true: a cluster has database 0 alone, and the URL names {}",
+                                  endpoint.database));
+  }
+  endpoint.cluster = std::move(nodes);
 }
 
 bool has_user(const Endpoint& endpoint) { return !endpoint.user.empty() || !endpoint.password.empty(); }
@@ -276,6 +306,7 @@ Endpoint apply_url(ManagerOptions& options) {
   const std::string url = options.url;
   ReadUrl found = read(url);
   apply_url_options(found.query, found.has_database, options, found.endpoint);
+  apply_nodes(std::move(found.nodes), found.endpoint);
   check_connection(options.pool, options.tls);
   check_sentinel(options.sentinel);
   return found.endpoint;
@@ -294,7 +325,9 @@ std::string format_url(const Endpoint& endpoint) {
 
 std::string redacted(std::string_view url) {
   try {
-    const Endpoint endpoint = read(url).endpoint;
+    ReadUrl found = read(url);
+    Endpoint& endpoint = found.endpoint;
+    if (found.nodes.size() > 1) endpoint.cluster = std::move(found.nodes);
     return assembled(endpoint, has_user(endpoint) ? "***@" : "");
   } catch (const ConfigError&) {
     const std::string_view scheme = url.substr(0, url.find(':'));

@@ -26,6 +26,8 @@ struct Endpoint {
   /// Not empty: these know where the server is, the master of that name; `host` and `port` are not used.
   std::vector<HostPort> sentinels = {};
   std::string master = {};
+  /// Not empty: nodes of a cluster, that or any of them; `host` and `port` are those of the first.
+  std::vector<HostPort> cluster = {};
 
   bool operator==(const Endpoint&) const = default;
 };

@@ -106,15 +106,22 @@ std::vector<std::pair<std::string, std::string>> address_map(const Given& given)
   return entries;
 }
 
-/// Where an option is known: one bit a transport, and one for sentinels.
+/// Where an option is known: one bit a transport, one for sentinels, and one for a cluster.
 using Places = unsigned;
 constexpr Places at(Endpoint::Transport transport) { return 1U << static_cast<unsigned>(transport); }
 constexpr Places kTls = at(Endpoint::Transport::tls);
 constexpr Places kServer = kTls | at(Endpoint::Transport::tcp) | at(Endpoint::Transport::unix_socket);
 constexpr Places kAll = kServer | at(Endpoint::Transport::memory);
-constexpr Places kSentinels = 1U << 8;
-Places places_of(const Endpoint& endpoint) {
-  return at(endpoint.transport) | (endpoint.sentinels.empty() ? 0U : kSentinels);
+constexpr Places kSentinels = 1U << 8, kCluster = 1U << 9;
+Places places_of(const Endpoint& endpoint, std::string_view query) {
+  constexpr std::string_view kOption = "cluster=true";
+  Places places = at(endpoint.transport) | (endpoint.sentinels.empty() ? 0U : kSentinels);
+  for (std::string_view rest = query; !rest.empty();) {
+    const std::string_view option = rest.substr(0, rest.find('&'));
+    rest.remove_prefix(std::min(rest.size(), option.size() + 1));
+    if (option == kOption) places |= kCluster;
+  }
+  return places;
 }
 
 struct Rule {
@@ -152,8 +159,8 @@ constexpr Rule kRules[] = {
        e.database = *number;
      }},
     {"cluster", kServer,
-     [](const Given& g, ManagerOptions&, Endpoint&) {
-       if (yes(g)) throw ConfigError("URL option cluster=true: Redis Cluster is not supported yet");
+     [](const Given& g, ManagerOptions&, Endpoint& e) {
+       if (yes(g)) e.cluster = {{.host = e.host, .port = e.port}};
      }},
     {"ca_file", kTls, [](const Given& g, ManagerOptions& o, Endpoint&) { o.tls.ca_file = g.value; }},
     {"cert_file", kTls, [](const Given& g, ManagerOptions& o, Endpoint&) { o.tls.cert_file = g.value; }},
@@ -164,14 +171,15 @@ constexpr Rule kRules[] = {
      [](const Given& g, ManagerOptions& o, Endpoint&) { o.sentinel.username = g.value; }},
     {"sentinel_password", kSentinels,
      [](const Given& g, ManagerOptions& o, Endpoint&) { o.sentinel.password = g.value; }},
-    {"address_map", kSentinels,
+    {"address_map", kSentinels | kCluster,
      [](const Given& g, ManagerOptions& o, Endpoint&) { o.sentinel.address_map = address_map(g); }},
-    {"failover_window", kSentinels,
+    {"failover_window", kSentinels | kCluster,
      [](const Given& g, ManagerOptions& o, Endpoint&) { o.sentinel.failover_window = duration(g); }},
 };
 
 std::string_view schemes_of(Places places) {
   if (places == kTls) return "rediss:// and valkeys://";
+  if (places == (kSentinels | kCluster)) return "redis-sentinel:// (and its like) and cluster=true";
   return places == kSentinels ? "redis-sentinel:// and its like" : "a server's";
 }
 
@@ -222,7 +230,7 @@ std::optional<int> database_number(std::string_view text) {
 }
 
 void apply_url_options(std::string_view query, bool has_database, ManagerOptions& options, Endpoint& endpoint) {
-  const Places place = places_of(endpoint);
+  const Places place = places_of(endpoint, query);
   std::array<bool, std::size(kRules)> seen{};
   while (!query.empty()) {
     const std::string_view option = query.substr(0, query.find('&'));

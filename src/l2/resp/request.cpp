@@ -45,20 +45,37 @@ Request& Request::add(std::span<const std::string_view> command) {
   return *this;
 }
 
+namespace {
+
+/// Takes a line of a kind and a number.
+std::size_t take_number(std::string_view& rest) {
+  std::size_t value = 0;
+  std::from_chars(rest.data() + 1, rest.data() + rest.size(), value);
+  rest.remove_prefix(std::min(rest.size(), rest.find('\n') + 1));
+  return value;
+}
+
+std::string_view take_word(std::string_view& rest) {
+  const std::size_t size = take_number(rest);
+  const std::string_view word = rest.substr(0, size);
+  rest.remove_prefix(std::min(rest.size(), size + 2));
+  return word;
+}
+
+}  // namespace
+
 std::string_view Request::take_command(std::string_view& rest) {
-  const auto number = [&] {
-    std::size_t value = 0;
-    std::from_chars(rest.data() + 1, rest.data() + rest.size(), value);
-    rest.remove_prefix(std::min(rest.size(), rest.find('\n') + 1));
-    return value;
-  };
   std::string_view name;
-  for (std::size_t words = rest.empty() ? 0 : number(), word = 0; word < words; ++word) {
-    const std::size_t size = number();
-    if (word == 0) name = rest.substr(0, size);
-    rest.remove_prefix(std::min(rest.size(), size + 2));
+  for (std::size_t words = rest.empty() ? 0 : take_number(rest), word = 0; word < words; ++word) {
+    const std::string_view text = take_word(rest);
+    if (word == 0) name = text;
   }
   return name;
+}
+
+void Request::take_words(std::string_view& rest, std::vector<std::string_view>& words) {
+  words.clear();
+  for (std::size_t left = rest.empty() ? 0 : take_number(rest); left != 0; --left) words.push_back(take_word(rest));
 }
 
 std::string_view Request::command(std::size_t index) const {
@@ -67,12 +84,16 @@ std::string_view Request::command(std::size_t index) const {
   return take_command(rest);
 }
 
-bool Request::writes() const {
+bool Request::writes(std::string_view command) {
   static constexpr std::string_view kReads[] = {"GET",  "MGET", "GETRANGE", "PTTL", "PEXPIRETIME", "TIME",
                                                 "SCAN", "PING", "ECHO",     "TYPE", "MULTI",       "EXEC"};
+  return std::ranges::find(kReads, command) == std::end(kReads);
+}
+
+bool Request::writes() const {
   std::string_view rest = bytes_;
   for (std::size_t i = 0; i < commands_; ++i) {
-    if (std::ranges::find(kReads, take_command(rest)) == std::end(kReads)) return true;
+    if (writes(take_command(rest))) return true;
   }
   return false;
 }

@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -25,6 +26,13 @@ class Request {
   Request& begin(std::size_t arguments, std::size_t bytes = 0);
   Request& argument(std::string_view text);
 
+  /// Whole commands, as they travel.
+  Request& append(std::string_view bytes, std::size_t commands) {
+    bytes_.append(bytes);
+    commands_ += commands;
+    return *this;
+  }
+
   std::string_view bytes() const { return bytes_; }
   /// How many replies will come.
   std::size_t commands() const { return commands_; }
@@ -32,8 +40,11 @@ class Request {
   std::string_view command(std::size_t index) const;
   /// Whether a command in it may change something at the server. Looked for each time, so not for the hot path.
   bool writes() const;
+  static bool writes(std::string_view command);
   /// Takes the first command off `rest`, the end of a request's bytes, and returns its name; empty at the end.
   static std::string_view take_command(std::string_view& rest);
+  /// The same with all its words.
+  static void take_words(std::string_view& rest, std::vector<std::string_view>& words);
 
  private:
   std::string bytes_;

@@ -176,7 +176,9 @@ void Channel::State::probe_is_late(TimePoint now) {
 }
 
 void Channel::State::new_probe(TimePoint now) {
-  self_test.probe = self_test.prefix + new_nonce();
+  self_test.probe = self_test.prefix;
+  if (options.probe_tag) self_test.probe += options.probe_tag();
+  self_test.probe += new_nonce();
   self_test.reported = false;
   self_test.begun = now;
 }

@@ -29,6 +29,11 @@ struct ChannelOptions {
   Duration untracked_ttl = std::chrono::seconds(5);
   /// Before tracking is tried again that the server has not refused, but did not show either.
   Duration until_tracking_again = std::chrono::minutes(10);
+  /// In a cluster: goes into the key of each self-test, so that its slot is one of the server's. Null: nothing does.
+  std::function<std::string()> probe_tag = nullptr;
+  /// In a cluster: the key by which listeners to announcements are known, or nothing where another server keeps it.
+  /// Null: as listener_key has it.
+  std::function<std::string()> listener = nullptr;
   /// Takes the messages of the channel's thread. It must return at once: until it does nothing is received. Null: they
   /// go to the log of the link.
   std::function<void(LogLevel, std::string)> say = nullptr;

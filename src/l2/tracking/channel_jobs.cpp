@@ -18,7 +18,7 @@ void Channel::State::finish_job() {
   const auto job = worker.take_ended();
   if (!job) return;
   if (job->kind == JobKind::connect) return finish_connect(*job);
-  apart = std::move(job->apart);
+  probe_connection = std::move(job->probe_connection);
   if (job->kind == JobKind::self_test && feed.subscriber() && job->channel_id == registration.channel_id) {
     if (choice.self_test_ended(registration.mode, job->answer)) {
       refused("the server ended the data connection over the self-test", true);
@@ -123,8 +123,9 @@ void Channel::State::advance() {
 
 void Channel::State::start_connect(TimePoint now) {
   retry.connect = retry.after(now);
-  apart = nullptr;  // the server may be another
+  probe_connection = nullptr;  // the server may be another
   registration = {.mode = choice.next(), .prefix = options.prefix, .process = options.process};
+  registration.listener = options.listener ? options.listener() : listener_key(options.prefix);
   // Two attempts were made then.
   if (choice.is_second(registration.mode)) retry.connect = retry.after(retry.connect);
   const ServerPlace place = data.server();
@@ -149,7 +150,7 @@ void Channel::State::start_request(JobKind kind, std::optional<Event> event, Req
                   .channel_id = registration.channel_id,
                   .connection = registered,
                   .moved = registered->moved(),
-                  .apart = std::move(apart)});
+                  .probe_connection = std::move(probe_connection)});
   if (event) move(*event);
   const Duration patience = std::max(options.ping_period, data.options().operation_timeout);
   // The listener is announced right after a probe, which has shown that writes do not wait.

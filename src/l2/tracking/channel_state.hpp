@@ -70,7 +70,8 @@ struct Channel::State {
   InvalidationFeed feed{listener, heartbeat, self_test, options.prefix, options.process};
   /// The data connection that is registered, or is being; set from `registering` on.
   std::shared_ptr<Connection> registered;
-  std::shared_ptr<Connection> apart;  ///< with announcements: see ChannelWorker::start_probe. None while a job has it
+  std::shared_ptr<Connection>
+      probe_connection;               ///< with announcements: see ChannelWorker::start_probe. None while a job has it
   TrackingRegistration registration;  ///< its mode: of the connection that there is, or that is being made
   ModeChoice choice{options.coherence, options.until_tracking_again};
   TimePoint renew_listener{};       ///< with announcements: when it is said again that this process listens

@@ -28,7 +28,7 @@ bool ChannelWorker::start_request(Request request, TimePoint deadline) {
 namespace {
 
 /// Null: there is none to be had.
-std::shared_ptr<Connection> connect_apart(const LinkOptions& link, const Address& server, TimePoint deadline) {
+std::shared_ptr<Connection> connect_probe(const LinkOptions& link, const Address& server, TimePoint deadline) {
   std::string error, run;
   std::string_view refusal;
   auto stream = connect_stream(link, server, deadline, error);
@@ -38,18 +38,18 @@ std::shared_ptr<Connection> connect_apart(const LinkOptions& link, const Address
 }
 
 /// Nothing: it could not be asked.
-std::optional<Answer> ask_apart(ChannelJob& job, const LinkOptions& link, const Address& server, const Request& request,
+std::optional<Answer> ask_probe(ChannelJob& job, const LinkOptions& link, const Address& server, const Request& request,
                                 Duration patience) {
   constexpr int kConnecting = 4;  // the part of the time that it may take
   for (;;) {
     const TimePoint now = std::chrono::steady_clock::now();
-    const bool fresh = !job.apart || !job.apart->usable();
-    if (fresh) job.apart = connect_apart(link, server, saturating_add(now, patience / kConnecting));
-    if (!job.apart) return std::nullopt;
+    const bool fresh = !job.probe_connection || !job.probe_connection->usable();
+    if (fresh) job.probe_connection = connect_probe(link, server, saturating_add(now, patience / kConnecting));
+    if (!job.probe_connection) return std::nullopt;
     PendingRequest pending(request.commands());
-    job.apart->run(pending, request.bytes(), saturating_add(now, patience));
+    job.probe_connection->run(pending, request.bytes(), saturating_add(now, patience));
     if (pending.fault == Fault::none) return Answer();
-    job.apart = nullptr;
+    job.probe_connection = nullptr;
     const bool was_idle = pending.fault == Fault::lost && !fresh;  // the server may end such a connection
     if (!was_idle) return Answer{.fault = pending.fault, .maybe_executed = pending.sent};
   }
@@ -60,7 +60,7 @@ std::optional<Answer> ask_apart(ChannelJob& job, const LinkOptions& link, const 
 bool ChannelWorker::start_probe(const LinkOptions& link, const Address& server, Request first, Request request,
                                 Duration patience) {
   return run([job = job_, link, server, before = std::move(first), asked = std::move(request), patience] {
-    const auto answer = ask_apart(*job, link, server, before, patience);
+    const auto answer = ask_probe(*job, link, server, before, patience);
     const TimePoint deadline = saturating_add(std::chrono::steady_clock::now(), patience);
     job->answer = answer && !*answer ? *answer : run_on(*job->connection, asked, deadline);
   });

@@ -34,8 +34,8 @@ struct ChannelJob {
   // Of the others: requests over the data connection.
   std::int64_t channel_id = 0;
   std::shared_ptr<Connection> connection = nullptr;
-  std::uint64_t moved = 0;                      ///< by the connection before
-  std::shared_ptr<Connection> apart = nullptr;  ///< see start_probe; it is handed from one job to the next
+  std::uint64_t moved = 0;                                 ///< by the connection before
+  std::shared_ptr<Connection> probe_connection = nullptr;  ///< see start_probe; it is handed from one job to the next
   Answer answer = {.fault = Fault::lost, .maybe_executed = true};
 };
 

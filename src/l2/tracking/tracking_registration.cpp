@@ -59,8 +59,8 @@ void TrackingRegistration::learn_from(Answer& self_test) {
 Request TrackingRegistration::enable_request() const {
   Request request;
   if (!tracks()) {
-    request.add({"SET", listener_key(prefix), "1", "PX", kListenerMilliseconds});
-    return request;
+    if (listener.empty()) return request.add({"PING"});
+    return request.add({"SET", listener, "1", "PX", kListenerMilliseconds});
   }
   request.add({"CLIENT", "TRACKING", "OFF"});
   const std::string id = std::to_string(channel_id);
@@ -74,7 +74,7 @@ Request TrackingRegistration::check_request(std::string_view probe, bool renew) 
   if (tracks()) return Request{"CLIENT", "GETREDIR"};
   const auto text = AnnouncementText(process).add(Announcement::Kind::probe, probe);
   Request request{"PUBLISH", probe_channel(prefix, process), text.text()};
-  if (renew) request.add({"SET", listener_key(prefix), "1", "PX", kListenerMilliseconds});
+  if (renew && !listener.empty()) request.add({"SET", listener, "1", "PX", kListenerMilliseconds});
   return request;
 }
 

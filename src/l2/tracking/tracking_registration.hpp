@@ -30,6 +30,7 @@ struct TrackingRegistration {
   CoherenceMode mode = CoherenceMode::tracking;  ///< that or announcements
   std::string prefix;                            ///< of the keys whose changes are reported
   std::string process;                           ///< what this process's announcements are known by
+  std::string listener = {};                     ///< key that says that somebody listens; empty: not to be set here
   std::int64_t channel_id = 0;                   ///< the server's number for the channel's connection
   /// Own writes are not reported. Servers before 7.0 note who was the first to change a key in a round of theirs, not
   /// the last: there a change right behind an own one would go unreported too.

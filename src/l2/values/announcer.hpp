@@ -77,13 +77,13 @@ class Changes {
     if (text_) text_->add(Announcement::Kind::glob, glob);
   }
   /// Of a counter, which nobody has in L1: if the announcement alone is refused, nothing is to be made up for.
-  void may_go_unheard() { must_be_heard_ = false; }
-  bool must_be_heard() const { return must_be_heard_; }
+  void may_be_lost() { must_arrive_ = false; }
+  bool must_arrive() const { return must_arrive_; }
   const std::string& text() const { return text_->text(); }
 
  private:
   std::optional<AnnouncementText> text_;
-  bool must_be_heard_ = true;
+  bool must_arrive_ = true;
 };
 
 }  // namespace detail

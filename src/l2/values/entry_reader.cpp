@@ -209,7 +209,7 @@ bool EntryReader::take_entries(std::span<EntryQuery> queries, std::span<const st
   std::string key;
   if (queries.size() == 1 && wanted.empty()) {
     if (reply.is(Reply::Kind::array) || reply.is(Reply::Kind::integer) || reply.is(Reply::Kind::status)) {
-      commands_.link().close_as_corrupt("a reply was another's");
+      commands_.servers().close_as_corrupt("a reply was another's");
       return false;
     }
     commands_.large_keys().note(keys_.entry(queries[0].name, key), reply.text.size());
@@ -217,7 +217,7 @@ bool EntryReader::take_entries(std::span<EntryQuery> queries, std::span<const st
     return true;
   }
   if (!reply.is(Reply::Kind::array) || reply.elements.size() != queries.size() + wanted.size()) {
-    commands_.link().close_as_corrupt("a reply was another's");
+    commands_.servers().close_as_corrupt("a reply was another's");
     return false;
   }
   for (std::size_t i = 0; i < queries.size(); ++i) {

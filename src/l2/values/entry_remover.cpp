@@ -107,7 +107,7 @@ void EntryRemover::remove_each(std::span<Erasure> erasures, Versions& versions) 
   for (const Erasure& erasure : erasures) leases.push_back(keys_.raw_lease(erasure.name));
   request.add(std::vector<std::string_view>(leases.begin(), leases.end()));
   Changes changes = commands_.changes();
-  const bool shows = !commands_.ends(ServerCommands::Suspect::getrange);
+  const bool shows = !commands_.ended().by(EndingCommand::getrange);
   for (Erasure& erasure : erasures) {
     const std::string key = keys_.entry(erasure.name);
     changes.add_key([&] { return key; });
@@ -144,8 +144,8 @@ void EntryRemover::remove_each(std::span<Erasure> erasures, Versions& versions) 
 }
 
 Done EntryRemover::scan(const std::string& match, const std::function<Done(std::span<const std::string_view>)>& batch) {
-  constexpr auto kScan = ServerCommands::Suspect::scan;
-  if (commands_.ends(kScan) && !commands_.ends_no_more(kScan)) {
+  constexpr auto kScan = EndingCommand::scan;
+  if (commands_.ended().by(kScan) && !commands_.ended().no_more_by(kScan)) {
     return {.status = Done::no, .why = "the server offers no SCAN", .refused = true, .forbidden = true};
   }
   TimeBudget::Sweep sweep(commands_.operation_timeout());
@@ -201,9 +201,13 @@ Done EntryRemover::heads(std::span<const std::string_view> keys, std::size_t siz
   }
   // Scripts are not to be had.
   Request request;
-  const bool shows = !commands_.ends(ServerCommands::Suspect::getrange);
+  const bool shows = !commands_.ended().by(EndingCommand::getrange);
   for (const auto key : keys) {
-    shows ? request.add({"GETRANGE", key, "0", last}) : request.add({"GET", key});
+    if (shows) {
+      request.add({"GETRANGE", key, "0", last});
+    } else {
+      request.add({"GET", key});
+    }
     request.add({"TYPE", key});
   }
   answer = commands_.run("remove", request, Purpose::erase);

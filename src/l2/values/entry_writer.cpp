@@ -20,7 +20,7 @@ std::vector<Done> EntryWriter::put(std::span<const Put> puts, std::span<const st
     const std::string key = keys_.entry(put.name);
     if (upload.add_set(request, put, key)) changes.add_key([&] { return key; });
   }
-  if (request.commands() == 0) return upload.done();
+  if (request.commands() == 0) return std::move(upload).take_done();
   if (versions) {
     std::vector<std::string> keys{"MGET", keys_.epoch()};
     for (const auto& name : dependencies) keys.push_back(versions_.key_of(name));
@@ -31,9 +31,9 @@ std::vector<Done> EntryWriter::put(std::span<const Put> puts, std::span<const st
   upload.take(answer);
   if (const auto refused = upload.refused(); !refused.empty()) {
     upload.take_refused(put(refused, dependencies, versions));
-    return upload.done();
+    return std::move(upload).take_done();
   }
-  if (!answer || !versions) return upload.done();
+  if (!answer || !versions) return std::move(upload).take_done();
   const Reply& now = answer.replies.back();
   if (!now.is(Reply::Kind::array) || now.elements.size() != dependencies.size() + 1) {
     const Done not_readable = commands_.refused("write", now);
@@ -43,11 +43,11 @@ std::vector<Done> EntryWriter::put(std::span<const Put> puts, std::span<const st
   for (std::size_t i = 0; i < dependencies.size(); ++i) {
     versions_.note(dependencies[i], now.elements[i + 1], mark, *versions);
   }
-  return upload.done();
+  return std::move(upload).take_done();
 }
 
 std::vector<Done> EntryWriter::put_raw(std::span<const Put> puts) {
-  LargeUpload upload(commands_, puts);
+  LargeUpload upload(commands_, puts, 1);
   Request request;
   Changes changes = commands_.changes();
   for (const Put& put : puts) {
@@ -56,10 +56,10 @@ std::vector<Done> EntryWriter::put_raw(std::span<const Put> puts) {
     request.add({"UNLINK", keys_.raw_lease(put.name)});  // a load that is running is older
     changes.add_key([&] { return key; });
   }
-  if (request.commands() == 0) return upload.done();
+  if (request.commands() == 0) return std::move(upload).take_done();
   upload.take(commands_.run("write", request, Purpose::write, changes));
   if (const auto refused = upload.refused(); !refused.empty()) upload.take_refused(put_raw(refused));
-  return upload.done();
+  return std::move(upload).take_done();
 }
 
 std::vector<Done> EntryWriter::put_plain(std::span<const PlainPut> puts) {
@@ -116,14 +116,14 @@ EntryWriter::Counted EntryWriter::increment(std::string_view name, std::int64_t 
     request.add({"INCRBY", key, amount});
   } else {
     // In one step, or a counter that expires between the two would live on for ever.
-    const bool in_one = !commands_.ends(ServerCommands::Suspect::multi);
+    const bool in_one = !commands_.ended().by(EndingCommand::multi);
     if (in_one) request.add({"MULTI"});
     request.add({"SET", key, "0", "NX", "PX", milliseconds(life)}).add({"INCRBY", key, amount});
     if (in_one) request.add({"EXEC"});
   }
   Changes changes = commands_.changes();
   changes.add_key([&] { return key; });
-  changes.may_go_unheard();
+  changes.may_be_lost();
   Answer answer = commands_.run("increment", request, Purpose::write, changes);
   Counted counted;
   if (!answer) {

@@ -18,7 +18,7 @@ class L2Store {
  public:
   explicit L2Store(ServerCommands::Options options) : commands_(std::move(options)) {}
 
-  Link& link() { return commands_.link(); }
+  Servers& servers() { return commands_.servers(); }
   const KeySpace& keys() const { return commands_.keys(); }
   const ServerClock& clock() const { return commands_.clock(); }
   Announcer& announcer() { return commands_.announcer(); }

@@ -26,9 +26,8 @@ void add_set_command(Request& request, std::string_view key, std::string_view by
 
 }  // namespace
 
-LargeUpload::LargeUpload(ServerCommands& commands, std::span<const EntryPut> puts)
-    : commands_(commands), puts_(puts), done_(puts.size()) {
-  replies_.reserve(puts.size());
+LargeUpload::LargeUpload(ServerCommands& commands, std::span<const EntryPut> puts, std::size_t others)
+    : commands_(commands), puts_(puts), others_(others), done_(puts.size()) {
   const auto is_large = [](const EntryPut& put) { return put.bytes.size() >= kLargeValue; };
   if (std::ranges::any_of(puts, is_large) && commands_.uploads()) upload();
 }
@@ -38,6 +37,7 @@ void LargeUpload::upload() {
   Request request;
   std::vector<std::size_t> places;
   uploaded_.resize(puts_.size());
+  replies_.assign(puts_.size(), kNowhere);
   for (std::size_t i = 0; i < puts_.size(); ++i) {
     if (puts_[i].bytes.size() < kLargeValue) continue;
     uploaded_[i] = commands_.keys().upload(new_nonce(), commands_.keys().entry(puts_[i].name));
@@ -55,13 +55,11 @@ void LargeUpload::upload() {
 }
 
 bool LargeUpload::add_set(Request& request, const EntryPut& put, std::string_view key) {
-  const std::size_t i = replies_.size();
+  const std::size_t i = added_++;
+  if (i == 0) first_ = request.commands();
   commands_.large_keys().note(key, put.bytes.size());
-  if (is_renamed(i) && !done_[i]) {
-    replies_.push_back(kNowhere);
-    return false;
-  }
-  replies_.push_back(request.commands());
+  if (is_renamed(i) && !done_[i]) return false;
+  if (!uploaded_.empty()) replies_[i] = request.commands();
   if (!is_renamed(i)) {
     add_set_command(request, key, put.bytes, put.life);
   } else {
@@ -78,12 +76,12 @@ bool LargeUpload::add_set(Request& request, const EntryPut& put, std::string_vie
 
 void LargeUpload::take(const Answer& answer) {
   for (std::size_t i = 0; i < puts_.size(); ++i) {
-    if (replies_[i] == kNowhere) continue;
+    const std::size_t at = reply_of(i);
+    if (at == kNowhere) continue;
     if (!answer) {
       done_[i] = ServerCommands::to_done(answer);
       continue;
     }
-    const std::size_t at = replies_[i];
     const Reply& reply = answer.replies[is_renamed(i) ? at + 1 : at];
     if (is_renamed(i) && !take_rename(reply, answer.replies[at])) {
       refused_.push_back(i);
@@ -108,7 +106,7 @@ void LargeUpload::take_refused(std::span<const Done> done) {
 bool LargeUpload::take_rename(const Reply& renamed, const Reply& lives) {
   const bool stands = renamed.is_ok() && !lives.is(Reply::Kind::error);
   if (stands) {
-    commands_.missing().remove("RENAME");
+    commands_.uploads_allowed();
     return true;
   }
   const auto is_refusal = [](const Reply& reply, std::string_view command) {
@@ -116,9 +114,9 @@ bool LargeUpload::take_rename(const Reply& renamed, const Reply& lives) {
     return reply.is(Reply::Kind::error) && (code == "NOPERM" || code == "CROSSSLOT" || reply.refuses(command));
   };
   if (is_refusal(renamed, "rename")) {
-    commands_.uploads_refused("RENAME", renamed.why);
+    commands_.uploads_refused(ServerCommands::kRenameCommand, renamed.why);
   } else if (is_refusal(lives, "pexpire") || is_refusal(lives, "persist")) {
-    commands_.uploads_refused("PEXPIRE or PERSIST", lives.why);
+    commands_.uploads_refused(ServerCommands::kLifeCommands, lives.why);
   }  // else it was removed on its way: the server was emptied, is another one, or needed the memory
   if (refused_.empty()) drop_uploads();
   return false;

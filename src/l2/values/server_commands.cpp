@@ -37,38 +37,53 @@ std::string_view fault_name(Fault fault) {
 
 ServerCommands::ServerCommands(Options options)
     : options_(std::move(options)),
-      keys_(options_.space),
-      link_(LinkOptions(options_.link)),
+      keys_(options_.space, options_.cluster.has_value()),
+      servers_(options_.link, options_.cluster),
       clock_(options_.clock->now()),
       announcer_(keys_.head(), options_.coherence),
-      missing_(options_.link.log, server_name(options_.link)) {}
+      missing_(options_.link.log, server_name(options_.link)),
+      ended_(servers_, keys_, announcer_, missing_) {}
 
 std::string ServerCommands::own_time() const { return std::to_string(clock_.to_server(options_.clock->now())); }
 
 void ServerCommands::forget_server() {
   has_scripts_.store(true, std::memory_order_relaxed);
-  has_time_.store(true, std::memory_order_relaxed);
   whole_scripts_.store(false, std::memory_order_relaxed);
-  lost_asking_.store(0, std::memory_order_relaxed);
-  for (auto& ends : ends_) ends.store(false, std::memory_order_relaxed);
+  ended_.forget_server();
   announcer_.accepted();
   no_uploads_until_ = TimePoint{};
   missing_.clear();
+  if (!keys_.clustered()) return;
+  home_.fetch_add(1, std::memory_order_relaxed);
+  clock_.doubt();
 }
 
 Answer ServerCommands::run(std::string_view operation, const Request& request, Purpose purpose, Lane lane) {
   if (clock_.due()) know_time();
-  Answer answer = link_.run(request, purpose, lane);
+  Answer answer = servers_.run(request, purpose, lane);
   LastReason::set(answer.why);
   if (!answer) {
-    // Unless there was no time left even to ask.
-    if (answer.fault != Fault::timeout || answer.maybe_executed) clock_.doubt();
-    if (answer.fault == Fault::lost && answer.maybe_executed) note_lost(request);
-    options_.failed(operation, fault_name(answer.fault));
-  } else if (lane == Lane::shared && clock_.is_older_than(answer.order.connection)) {
+    note_failure(operation, request, answer);
+  } else if (lane == Lane::shared && clock_.is_older_than(answer.order.connection) && !keys_.clustered()) {
     know_time();
   }
   return answer;
+}
+
+Answer ServerCommands::run_at(const std::shared_ptr<Link>& part, std::string_view operation, const Request& request,
+                              Purpose purpose) {
+  if (!part) return run(operation, request, purpose);
+  Answer answer = part->run(request, purpose);
+  LastReason::set(answer.why);
+  if (!answer) note_failure(operation, request, answer);
+  return answer;
+}
+
+void ServerCommands::note_failure(std::string_view operation, const Request& request, const Answer& answer) {
+  // Unless there was no time left even to ask.
+  if (answer.fault != Fault::timeout || answer.maybe_executed) clock_.doubt();
+  if (answer.fault == Fault::lost && answer.maybe_executed) ended_.note(request);
+  options_.failed(operation, fault_name(answer.fault));
 }
 
 Answer ServerCommands::run(std::string_view operation, Request& request, Purpose purpose, const Changes& changes) {
@@ -82,12 +97,10 @@ Answer ServerCommands::run(std::string_view operation, Request& request, Purpose
 
 void ServerCommands::note_announced(Answer& answer, const Changes& changes) {
   if (answer) {
-    lost_announcing_.store(0, std::memory_order_relaxed);
+    ended_.announced();
     return take_announced(answer, changes);
   }
-  const bool lost = answer.fault == Fault::lost && answer.maybe_executed;
-  if (lost && lost_announcing_.fetch_add(1, std::memory_order_relaxed) + 1 >= kOften)
-    find_whether_publish_ends(changes);
+  if (answer.fault == Fault::lost && answer.maybe_executed) ended_.note_announcing(changes);
 }
 
 /// A user who may not publish changes things all the same.
@@ -101,7 +114,7 @@ void ServerCommands::take_announced(Answer& answer, const Changes& changes) {
   }
   const auto is_error = [](const Reply& each) { return each.is(Reply::Kind::error); };
   const bool nothing_was_done = !answer.replies.empty() && std::ranges::all_of(answer.replies, is_error);
-  if (nothing_was_done || !changes.must_be_heard()) return;
+  if (nothing_was_done || !changes.must_arrive()) return;
   options_.failed("announce", reply.why);
   LastReason::set(reply.why);
   answer = {.fault = Fault::protocol, .maybe_executed = true, .why = reply.why};
@@ -126,34 +139,27 @@ std::optional<std::int64_t> time_in(const Reply& reply) {
 
 /// With the time comes what else is to be known of the server from time to time.
 void ServerCommands::know_time() {
-  link_.close_idle();
-  if (lost_asking_.load(std::memory_order_relaxed) >= kOften) {
-    if (!find_what_ends_connections()) return;
-    lost_asking_.store(0, std::memory_order_relaxed);
-  } else {
-    ask_again_what_ended_connections();
-  }
+  servers_.close_idle();
+  if (!ended_.look()) return;
   const TimePoint asked = options_.clock->now();
   Request request;
-  if (has_time_.load(std::memory_order_relaxed)) {
-    request.add({"TIME"});
-  } else {
+  if (ended_.by_time()) {
     request.add({"GET", keys_.probe()});  // never there: for the number of the connection
+  } else {
+    request.add({"TIME"});
   }
   // Those who track are told of listeners; the others look for them here.
   const bool asks_listener = !announcer_.always();
   if (asks_listener) request.add({"GET", keys_.listener()});
-  const bool asks_scripts = !has_scripts() && !ends(Suspect::eval);
+  const bool asks_scripts = !has_scripts() && !ended_.by(EndingCommand::eval);
   if (asks_scripts) request.add({"EVAL", "return 1", "1", keys_.probe()});
-  const bool asks_names = has_scripts() && sends_whole_scripts() && !ends(Suspect::evalsha);
+  const bool asks_names = has_scripts() && sends_whole_scripts() && !ended_.by(EndingCommand::evalsha);
   if (asks_names) request.add({"EVALSHA", kNoScript, "1", keys_.probe()});
-  const Answer answer = link_.run(request, Purpose::erase);
-  if (answer.fault == Fault::lost && answer.maybe_executed) {
-    lost_asking_.fetch_add(1, std::memory_order_relaxed);
-    return;
-  }
+  const std::uint64_t home = home_.load(std::memory_order_relaxed);
+  const Answer answer = servers_.run(request, Purpose::erase);
+  if (answer.fault == Fault::lost && answer.maybe_executed) return ended_.note_asking();
   if (!answer || answer.replies[0].means_not_now()) return;
-  lost_asking_.store(0, std::memory_order_relaxed);
+  ended_.asked();
   if (asks_scripts && answer.replies.back().is(Reply::Kind::integer)) {
     has_scripts_.store(true, std::memory_order_relaxed);
     missing_.remove("EVAL");
@@ -163,42 +169,48 @@ void ServerCommands::know_time() {
     missing_.remove("EVALSHA");
   }
   if (asks_listener && answer.replies[1].is(Reply::Kind::text)) announcer_.heard_of_listener();
-  learn_time(answer, asked);
+  learn_time(answer, asked, keys_.clustered() ? home : answer.order.connection);
 }
 
-void ServerCommands::learn_time(const Answer& answer, TimePoint asked) {
+void ServerCommands::learn_time(const Answer& answer, TimePoint asked, std::uint64_t source) {
   const Reply& reply = answer.replies[0];
-  if (!has_time_.load(std::memory_order_relaxed)) return clock_.assume(asked, answer.order.connection);
+  if (ended_.by_time()) return clock_.assume(asked, source);
   if (const auto time = time_in(reply)) {
     missing_.remove("TIME");
-    return clock_.set(*time, asked, options_.clock->now(), answer.order.connection);
+    return clock_.set(*time, asked, options_.clock->now(), source);
   }
   if (reply.means_never()) {
     missing_.add("TIME", kWithoutTime, reply.why);
   } else {
     refused("time", reply);
   }
-  clock_.assume(asked, answer.order.connection);
+  clock_.assume(asked, source);
 }
 
 std::string ServerCommands::missing_text() {
   std::string text = missing_.text();
   const auto add = [&](std::string_view what) { text.append(text.empty() ? "" : "; ").append(what); };
-  const auto connection = link_.current();
-  const EchoWay::By by = connection ? connection->echo_way().by() : link_.echo_way().by();
+  const auto connection = servers_.current();
+  const EchoWay::By by = connection ? connection->echo_way().by() : servers_.echo_way().by();
   if (by == EchoWay::By::ping) add("no ECHO: replies are checked by PING");
   if (by == EchoWay::By::nothing) add("no ECHO and no PING with a word: replies are checked by their order alone");
   return text;
 }
 
 bool ServerCommands::uploads() const {
-  return options_.link.large_connections != 0 && !ends(Suspect::rename) &&
+  return options_.link.large_connections != 0 && !ended_.by(EndingCommand::rename) &&
          std::chrono::steady_clock::now() >= no_uploads_until_.load(std::memory_order_relaxed);
 }
 
 void ServerCommands::uploads_refused(std::string_view command, std::string_view why) {
+  constexpr std::chrono::minutes kUntilAskedAgain{10};
   no_uploads_until_ = std::chrono::steady_clock::now() + kUntilAskedAgain;
   missing_.add(command, kWithoutRename, why);
+}
+
+void ServerCommands::uploads_allowed() {
+  missing_.remove(kRenameCommand);
+  missing_.remove(kLifeCommands);
 }
 
 void ServerCommands::note_script_reply(const Reply& reply) {
@@ -245,7 +257,8 @@ Answer ServerCommands::run_calls(std::string_view operation, std::span<const Cal
   std::set<const Script*> sent;
   for (const std::size_t i : unseen) {
     const bool may_not_name_it = answer.replies[i].error_code() != "NOSCRIPT";
-    add(again, calls[i], sent.insert(calls[i].script).second || may_not_name_it);
+    // (Of a cluster each master learns it by itself.)
+    add(again, calls[i], sent.insert(calls[i].script).second || may_not_name_it || keys_.clustered());
   }
   Answer second = run(operation, again, purpose, lane);
   if (!second) {

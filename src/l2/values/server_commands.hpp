@@ -1,9 +1,9 @@
 #pragma once
-#include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,9 +11,10 @@
 
 #include <dsta/cache/clock.hpp>
 
-#include "l2/client/link.hpp"
+#include "l2/topology/servers.hpp"
 #include "l2/values/announcer.hpp"
 #include "l2/values/done.hpp"
+#include "l2/values/ended_connections.hpp"
 #include "l2/values/keyspace.hpp"
 #include "l2/values/large_keys.hpp"
 #include "l2/values/missing_commands.hpp"
@@ -31,6 +32,7 @@ class ServerCommands {
  public:
   struct Options {
     LinkOptions link;
+    std::optional<Cluster::Options> cluster = {};  ///< the keys are those of a cluster; `link` is to whatever node
     std::string space;
     CoherenceMode coherence = CoherenceMode::automatic;  ///< as asked for
     std::shared_ptr<Clock> clock;
@@ -39,7 +41,7 @@ class ServerCommands {
   };
   explicit ServerCommands(Options options);
 
-  Link& link() { return link_; }
+  Servers& servers() { return servers_; }
   const KeySpace& keys() const { return keys_; }
   const ServerClock& clock() const { return clock_; }
   Announcer& announcer() { return announcer_; }
@@ -53,17 +55,16 @@ class ServerCommands {
   LargeKeys& large_keys() { return large_keys_; }
   /// Large values are uploaded apart: there are connections for them, and the server renames, as far as is known.
   bool uploads() const;
+  static constexpr std::string_view kRenameCommand = "RENAME", kLifeCommands = "PEXPIRE or PERSIST";
+  /// `command`: one of these two.
   void uploads_refused(std::string_view command, std::string_view why);
-  /// Commands over which a proxy may end the connection instead of refusing them.
-  enum class Suspect : std::uint8_t { eval, evalsha, getrange, multi, scan, rename };
-  /// True: it has ended connections, and does not any more. For what is waited for; asks at most every two seconds.
-  bool ends_no_more(Suspect which);
-  /// It is known to: it must not be sent.
-  bool ends(Suspect which) const { return ends_[static_cast<std::size_t>(which)].load(std::memory_order_relaxed); }
+  /// A large value was put in its place.
+  void uploads_allowed();
+  EndedConnections& ended() { return ended_; }
   /// What the server lacks and what that costs, or nothing.
   std::string missing_text();
   /// The server runs scripts, as far as is known. Where it does not, that is asked again with its time.
-  bool has_scripts() const { return has_scripts_.load(std::memory_order_relaxed); }
+  bool has_scripts() const { return has_scripts_.load(std::memory_order_relaxed) && !ended_.by(EndingCommand::eval); }
   /// The reply to a script that was sent with its text, or by name to a server that knows no names.
   void note_script_reply(const Reply& reply);
   Duration operation_timeout() const { return options_.link.operation_timeout; }
@@ -74,12 +75,14 @@ class ServerCommands {
     clock_.forked();
     announcer_.forked();
     missing_.forked();
-    probing_ = false;
+    ended_.forked();
   }
   /// Another server took over: it may offer what the former did not.
   void forget_server();
 
   Answer run(std::string_view operation, const Request& request, Purpose purpose, Lane lane = Lane::shared);
+  /// At one of Servers::parts().
+  Answer run_at(const std::shared_ptr<Link>& part, std::string_view operation, const Request& request, Purpose purpose);
   /// The same, and behind it the announcement of what it changes, whose reply is taken away. If only that was refused,
   /// for now, the outcome is unknown: others must hear of the change once more.
   Answer run(std::string_view operation, Request& request, Purpose purpose, const Changes& changes);
@@ -97,7 +100,9 @@ class ServerCommands {
   /// As run_calls sends it first.
   void add(Request& request, const Call& call) const { add(request, call, sends_whole_scripts()); }
   /// The user may not call scripts by name: they are sent with their texts.
-  bool sends_whole_scripts() const { return whole_scripts_.load(std::memory_order_relaxed); }
+  bool sends_whole_scripts() const {
+    return whole_scripts_.load(std::memory_order_relaxed) || ended_.by(EndingCommand::evalsha);
+  }
   /// The reply to a script that was called by name says that it must be sent with its text.
   static bool wants_text(const Reply& reply);
 
@@ -108,41 +113,25 @@ class ServerCommands {
   static Done not_to_be_had();
 
  private:
-  /// So many connections that end are no chance.
-  static constexpr int kOften = 2;
-  static constexpr std::chrono::minutes kUntilAskedAgain{10};
-
   static void add(Request& request, const Call& call, bool whole);
   void know_time();
-  void learn_time(const Answer& answer, TimePoint asked);
-  bool find_what_ends_connections();
-  bool ends_connection(const Request& request, bool& known);
-  void ask_again_what_ended_connections();
+  void learn_time(const Answer& answer, TimePoint asked, std::uint64_t source);
+  void note_failure(std::string_view operation, const Request& request, const Answer& answer);
   void note_announced(Answer& answer, const Changes& changes);
   void take_announced(Answer& answer, const Changes& changes);
-  void find_whether_publish_ends(const Changes& changes);
-  Request question(Suspect which) const;
-  bool ask_again(Suspect which);
-  void note_lost(const Request& request);
-  void find_whether_ends(Suspect which);
 
   const Options options_;
   const KeySpace keys_;
-  Link link_;
+  Servers servers_;
   ServerClock clock_;
   Announcer announcer_;
   MissingCommands missing_;
+  EndedConnections ended_;
   LargeKeys large_keys_;
   std::atomic<TimePoint> no_uploads_until_{TimePoint{}};
-  std::atomic<bool> has_scripts_{true};
-  std::atomic<bool> has_time_{true};  ///< false: to ask for it ends the connection
-  std::atomic<int> lost_announcing_{0};
-  std::array<std::atomic<int>, 6> lost_with_{};  ///< of each Suspect: connections that ended with it since it was asked
-  std::array<std::atomic<bool>, 6> ends_{};
-  std::atomic<bool> probing_{false};  ///< a thread finds out what ends connections
-  std::atomic<TimePoint> probe_next_{TimePoint{}}, ask_again_{TimePoint{}}, waited_for_next_{TimePoint{}};
-  std::atomic<int> lost_asking_{0};  ///< how often in a row the connection ended instead of an answer
-  std::atomic<bool> whole_scripts_{false};
+  std::atomic<std::uint64_t> home_{1};  ///< in a cluster: counts the servers whose time was the fleet's
+  std::atomic<bool> has_scripts_{true};     ///< false: EVAL was refused
+  std::atomic<bool> whole_scripts_{false};  ///< EVALSHA was refused
 };
 
 }  // namespace detail

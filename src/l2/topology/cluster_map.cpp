@@ -1,0 +1,322 @@
+/// Who serves which slot: asking the nodes, hearing it from a MOVED, and putting another map in use.
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "base/saturating_add.hpp"
+#include "base/time_budget.hpp"
+#include "l2/client/connection.hpp"
+#include "l2/client/handshake.hpp"
+#include "l2/client/link_state.hpp"
+#include "l2/client/reason.hpp"
+#include "l2/topology/cluster_state.hpp"
+#include "l2/topology/node_finder.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::string_view kNoCluster = "the server is not part of a cluster: leave out cluster=true";
+
+bool is_unknown_subcommand(const Reply& reply) {
+  return reply.error_code() == "ERR" &&
+         (reply.text.find("ubcommand") != std::string::npos || reply.text.find("syntax") != std::string::npos);
+}
+
+std::string_view why_no_layout(const Reply& reply) {
+  const auto says = [&](std::string_view words) { return reply.text.find(words) != std::string::npos; };
+  if (says("cluster support disabled") || says("unknown command")) return kNoCluster;
+  return reply.why.empty() ? std::string_view("its answer is no map of slots") : reply.why;
+}
+
+Request question(bool shards) {
+  Request request;
+  return request.add({"CLUSTER", shards ? "SHARDS" : "SLOTS"}).add({"CLUSTER", "INFO"});
+}
+
+std::string summary(const SlotMap& map) {
+  std::string text;
+  for (const ClusterNode& node : map.nodes) text.append(text.empty() ? "" : ", ").append(host_port_text(node.announced));
+  if (text.empty()) text = "none";
+  if (const std::size_t holes = map.holes(); holes != 0) text += fmt::format("; {} slots have no master", holes);
+  return text;
+}
+
+}  // namespace
+
+std::shared_ptr<Link> Cluster::State::link_to(const HostPort& announced, std::optional<Slot> slot) {
+  const std::string name = host_port_text(announced);
+  const MutexLock lock(mutex);
+  if (closed) return nullptr;
+  if (const auto known = links.find(name); known != links.end()) return known->second;
+  LinkOptions made = options.link;
+  made.address = options.addresses.reachable(announced);
+  made.finder = std::make_shared<NodeFinder>(made.address);
+  made.on_new_server = options.on_new_server;
+  if (slot) made.probe_key = options.probe_key(*slot);
+  return links[name] = std::make_shared<Link>(std::move(made));
+}
+
+// --- asking
+
+Cluster::State::Told Cluster::State::read(const std::vector<Reply>& replies, const AskedNode& asked) {
+  const Reply& reply = replies[0];
+  Told told;
+  if (is_unknown_subcommand(reply)) {
+    lacks_shards.store(true, std::memory_order_relaxed);
+    told.why = "it does not know CLUSTER SHARDS";
+    return told;
+  }
+  if (reply.is(Reply::Kind::error)) {
+    told.why = why_no_layout(reply);
+    return told;
+  }
+  told.layout = lacks_shards.load(std::memory_order_relaxed) ? read_slots(reply, asked) : read_shards(reply, asked);
+  if (!told.layout) told.why = "its answer is no map of slots";
+  if (told.layout && told.layout->ranges.empty()) {
+    told.layout.reset();
+    told.why = "it knows no master that serves slots";
+  }
+  told.is_down = replies[1].text.find("cluster_state:fail") != std::string::npos;
+  return told;
+}
+
+Cluster::State::Told Cluster::State::ask(Link& link, const AskedNode& asked, TimePoint deadline) {
+  const TimeBudget::Cap cap(deadline);
+  Told told;
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    const bool before = lacks_shards.load(std::memory_order_relaxed);
+    const Answer answer = link.run(question(!before), Purpose::erase);
+    if (!answer) return {.why = std::string(answer.why)};
+    told = read(answer.replies, asked);
+    if (told.layout || lacks_shards.load(std::memory_order_relaxed) == before) break;
+  }
+  return told;
+}
+
+Cluster::State::Told Cluster::State::ask_seed(const HostPort& seed, TimePoint deadline) {
+  LinkOptions to = options.link;
+  to.address = {.host = seed.host, .port = seed.port, .socket_path = {}};
+  Told told;
+  auto stream = connect_stream(to, to.address, deadline, told.why);
+  if (!stream) return told;
+  Connection connection(std::move(stream), to.limits);
+  auto login = handshake_request(to, told.why);
+  if (!login) return told;
+  const std::size_t own = login->commands();
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    const bool before = lacks_shards.load(std::memory_order_relaxed);
+    const Request asking = question(!before);
+    Request request;
+    if (attempt == 0) request.append(login->bytes(), own);
+    request.append(asking.bytes(), asking.commands());
+    PendingRequest pending(request.commands());
+    connection.run(pending, request.bytes(), deadline);
+    if (pending.fault != Fault::none) {
+      told.why = pending.fault == Fault::timeout ? "no answer in time" : connection.why();
+      return told;
+    }
+    name_errors(request, pending.replies);
+    for (std::size_t i = 0; attempt == 0 && i < own; ++i) {
+      if (!pending.replies[i].is(Reply::Kind::error)) continue;
+      told.why = pending.replies[i].why;  // a password that was refused says more than what came of it
+      return told;
+    }
+    if (attempt == 0) pending.replies.erase(pending.replies.begin(), pending.replies.begin() + static_cast<long>(own));
+    told = read(pending.replies, {.place = seed, .tls = options.tls});
+    if (told.layout || lacks_shards.load(std::memory_order_relaxed) == before) break;
+  }
+  return told;
+}
+
+/// The masters that are known, another one first each time, then those of the URL. One that holds the cluster for down
+/// may be cut off from the others.
+Cluster::State::Told Cluster::State::ask_all(TimePoint deadline) {
+  const auto from = known();
+  std::size_t first = 0;
+  {
+    const MutexLock lock(mutex);
+    first = turn++;
+  }
+  const std::size_t count = from ? from->nodes.size() : 0, all = count + options.seeds.size();
+  Told of_last, of_down;
+  std::string tried;
+  for (std::size_t n = 0; n < all; ++n) {
+    const TimePoint now = Clock::now();
+    if (now >= deadline) break;
+    const TimePoint share = n + 1 == all ? deadline : now + (deadline - now) / 2;
+    HostPort who;
+    if (n < count) {
+      const ClusterNode& node = from->nodes[(first + n) % count];
+      const Address& address = node.link->options().address;
+      who = {.host = address.host, .port = address.port};
+      of_last = ask(*node.link, {.place = who, .tls = options.tls}, share);
+    } else {
+      who = options.seeds[n - count];
+      of_last = ask_seed(who, share);
+    }
+    if (of_last.layout && !of_last.is_down) return of_last;
+    if (of_last.layout) of_down = std::move(of_last);
+    if (!of_last.why.empty() && tried.size() < 256) {
+      tried += fmt::format("{}{}: {}", tried.empty() ? "" : "; ", host_port_text(who), of_last.why);
+    }
+  }
+  if (of_down.layout) return of_down;
+  return {.why = fmt::format("no node of the cluster says who serves its slots ({})",
+                             tried.empty() ? "no time was left to ask one" : tried)};
+}
+
+bool Cluster::State::refresh(TimePoint deadline) {
+  {
+    MutexLock lock(mutex);
+    if (refreshing) {
+      while (refreshing && changed.wait_until(lock.native(), deadline) != std::cv_status::timeout) {
+      }
+      return map != nullptr;
+    }
+    if (closed) return false;
+    refreshing = true;
+  }
+  const TimePoint asked = Clock::now();
+  Told told;
+  std::string said;
+  LogLevel level = LogLevel::info;
+  try {
+    const Interruptible interruptible(interrupt.descriptor());
+    told = ask_all(deadline);
+    if (told.layout) {
+      const MutexLock changing(change);
+      auto next = std::make_shared<SlotMap>();
+      for (const SlotLayout::Range& range : told.layout->ranges) {
+        const ClusterNode* node = next->find(range.master);
+        if (!node) {
+          auto link = link_to(range.master, range.first);
+          if (!link) break;
+          next->nodes.push_back({range.master, std::move(link)});
+          node = &next->nodes.back();
+        }
+        const auto index = static_cast<std::uint16_t>(node - next->nodes.data());
+        std::fill(next->owners.begin() + range.first, next->owners.begin() + range.last + 1, index);
+      }
+      const auto before = known();
+      const bool differs = !before || difference(*before, *next).moved.any();
+      if (differs) said = fmt::format("the masters of the cluster are {}", summary(*next));
+      if (before && differs) level = LogLevel::warning;
+      install(std::move(next));
+    }
+  } catch (const std::exception&) {  // no memory or no descriptor
+    told.layout.reset();
+    told.why = "no memory or no descriptor";
+  }
+  bool good = false, first_failure = false;
+  {
+    const MutexLock lock(mutex);
+    refreshing = false;
+    good = told.layout.has_value() && !closed;
+    first_failure = !good && failed == TimePoint{};
+    failed = good ? TimePoint{} : Clock::now();
+    why = good ? (told.is_down ? "the nodes hold the cluster for down" : "") : told.why;
+    if (good && !told.is_down) confirmed = asked;
+    changed.notify_all();
+    if (closed) return false;
+  }
+  if (!said.empty()) say(options.link.log, level, "{}", said);
+  if (first_failure) say(options.link.log, LogLevel::warning, "{}", told.why);
+  return good;
+}
+
+std::shared_ptr<const SlotMap> Cluster::State::known_by(TimePoint deadline) {
+  constexpr std::chrono::milliseconds kPause{500};
+  {
+    const MutexLock lock(mutex);
+    if (map || closed) return map;
+    if (!refreshing && failed != TimePoint{} && Clock::now() - failed < kPause) return nullptr;
+  }
+  refresh(std::min(deadline, by(options.link.connect_timeout)));
+  return known();
+}
+
+// --- putting it in use
+
+SlotChange Cluster::State::difference(const SlotMap& before, const SlotMap& after) const {
+  SlotChange change_to;
+  // Of each pair of masters once.
+  std::vector<std::uint16_t> was(after.nodes.size(), SlotMap::kNobody);
+  std::vector<bool> is_new(after.nodes.size());
+  for (std::size_t i = 0; i < after.nodes.size(); ++i) {
+    const ClusterNode* const known = before.find(after.nodes[i].announced);
+    if (known) was[i] = static_cast<std::uint16_t>(known - before.nodes.data());
+    is_new[i] = !known || known->is_hearsay;
+  }
+  for (std::size_t slot = 0; slot < kSlots; ++slot) {
+    const std::uint16_t now = after.owners[slot], then = before.owners[slot];
+    if (now == SlotMap::kNobody ? then == SlotMap::kNobody : then != SlotMap::kNobody && was[now] == then) continue;
+    change_to.moved.set(slot);
+    if (now != SlotMap::kNobody && is_new[now]) change_to.may_have_missed = true;
+  }
+  change_to.home = change_to.moved.test(options.home);
+  return change_to;
+}
+
+/// With `change`.
+void Cluster::State::install(std::shared_ptr<SlotMap> next) {
+  const auto before = known();
+  const SlotChange to = before ? difference(*before, *next) : SlotChange{};
+  if (to.may_have_missed) failovers.fetch_add(1);
+  if (to.moved.any()) {
+    options.on_change(to, *next);
+    changes.fetch_add(1, std::memory_order_relaxed);
+  }
+  drop_unused_links(*next);
+  {
+    const MutexLock lock(mutex);
+    map = std::move(next);
+  }
+  if (to.may_have_missed) failovers.fetch_add(1);
+  if (!before || to.moved.any()) options.on_map();
+}
+
+void Cluster::State::drop_unused_links(const SlotMap& kept) {
+  std::vector<std::shared_ptr<Link>> dropped;  // ended without the mutex
+  const MutexLock lock(mutex);
+  for (auto each = links.begin(); each != links.end();) {
+    const auto used = [&](const ClusterNode& node) { return node.link == each->second; };
+    if (std::ranges::any_of(kept.nodes, used)) {
+      ++each;
+    } else {
+      dropped.push_back(std::move(each->second));
+      each = links.erase(each);
+    }
+  }
+}
+
+void Cluster::State::learn(Slot slot, const HostPort& to) {
+  std::string said;
+  {
+    const MutexLock changing(change);
+    const auto before = known();
+    if (!before) return;
+    const ClusterNode* const now = before->of(slot);
+    if (now && now->announced == to) return;
+    auto next = std::make_shared<SlotMap>(*before);
+    const ClusterNode* node = next->find(to);
+    if (!node) {
+      auto link = link_to(to, slot);
+      if (!link) return;
+      next->nodes.push_back({to, std::move(link), true});
+      node = &next->nodes.back();
+      said = fmt::format("{} is a master of the cluster now", host_port_text(to));
+    }
+    next->owners[slot] = static_cast<std::uint16_t>(node - next->nodes.data());
+    install(std::move(next));
+  }
+  if (!said.empty()) say(options.link.log, LogLevel::warning, "{}", said);
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

@@ -1,0 +1,219 @@
+#include "l2/topology/cluster_run.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+#include <utility>
+
+#include "l2/client/reason.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+namespace {
+
+using Kind = Redirect::Kind;
+
+constexpr std::string_view kAsking = "*1\r\n$6\r\nASKING\r\n";
+constexpr std::chrono::milliseconds kPause{4};
+
+AskedNode asked_at(const Link& link, bool tls) {
+  const Address& address = link.options().address;
+  return {.place = {.host = address.host, .port = address.port}, .tls = tls};
+}
+
+std::string_view circle(Kind kind) {
+  return kind == Kind::moved       ? "the nodes of the cluster send it in a circle (MOVED)"
+         : kind == Kind::ask       ? "the nodes of the cluster send it in a circle (ASK)"
+         : kind == Kind::try_again ? "the cluster is moving the keys (TRYAGAIN)"
+                                   : "the cluster is down (CLUSTERDOWN)";
+}
+
+}  // namespace
+
+bool Cluster::Run::is_asking(std::size_t piece) const {
+  const auto open = std::ranges::find(open_, piece, &Open::piece);
+  return open != open_.end() && open->asked;
+}
+
+/// By master. False: one of them has none.
+bool Cluster::Run::sort(const SlotMap& map, std::vector<Send>& sends) {
+  for (const Open& open : open_) {
+    const RequestPiece& piece = split_.pieces()[open.piece];
+    std::shared_ptr<Link> link = open.asked;
+    if (!link) {
+      const ClusterNode* const node = map.of(piece.slot().value_or(state_.options.home));
+      if (!node) return false;
+      link = node->link;
+    }
+    auto send = std::ranges::find(sends, link, &Send::link);
+    if (send == sends.end()) send = sends.insert(send, Send{.link = std::move(link), .pieces = {}});
+    send->pieces.push_back(open.piece);
+    send->writes = send->writes || piece.writes();
+  }
+  return true;
+}
+
+/// What is announced goes behind the changes, to the node that makes them.
+void Cluster::Run::write(Send& send) const {
+  const auto& pieces = split_.pieces();
+  for (const std::size_t i : send.pieces) {
+    if (is_asking(i)) send.request.append(kAsking, 1);
+    send.request.append(pieces[i].bytes(), pieces[i].commands());
+  }
+  if (publish_ && send.writes) send.request.append(pieces[*publish_].bytes(), 1);
+}
+
+/// To be sent as it came: one master gets it, and nothing in it was made anew.
+bool Cluster::Run::is_all_of_it(const std::vector<Send>& sends) const {
+  if (sends.size() != 1 || (publish_ && !sends[0].writes)) return false;
+  const auto& pieces = split_.pieces();
+  if (sends[0].pieces.size() + (publish_ ? 1 : 0) != pieces.size()) return false;
+  if (publish_ && *publish_ + 1 != pieces.size()) return false;
+  return std::ranges::all_of(pieces, [](const RequestPiece& piece) { return piece.is_taken(); }) &&
+         std::ranges::all_of(open_, [](const Open& open) { return !open.asked; });
+}
+
+/// The replies to a request that write() made.
+void Cluster::Run::take_replies(Send& send) {
+  auto& pieces = split_.pieces();
+  auto reply = send.answer.replies.begin();
+  for (const std::size_t i : send.pieces) {
+    if (is_asking(i)) ++reply;
+    pieces[i].replies.assign(std::make_move_iterator(reply),
+                             std::make_move_iterator(reply + static_cast<long>(pieces[i].commands())));
+    reply += static_cast<long>(pieces[i].commands());
+  }
+  if (!publish_ || !send.writes) return;
+  auto& announced = pieces[*publish_].replies;
+  if (announced.empty()) {
+    announced.push_back(std::move(*reply));
+  } else if (!announced[0].is(Reply::Kind::error)) {
+    announced[0] = std::move(*reply);
+  }
+}
+
+/// Which of its pieces are to be sent once more, and where.
+void Cluster::Run::look(Send& send, std::vector<Open>& again) {
+  const AskedNode asked = asked_at(*send.link, state_.options.tls);
+  for (const std::size_t i : send.pieces) {
+    auto& replies = split_.pieces()[i].replies;
+    Redirect redirect;
+    for (Reply& reply : replies) {
+      if (redirect.kind != Kind::none) break;
+      redirect = read_redirect(reply, asked);
+      if (redirect.kind != Kind::none) reply.why = reason_of({}, circle(redirect.kind));
+    }
+    switch (redirect.kind) {
+      case Kind::none:
+        continue;
+      case Kind::moved:
+        state_.learn(redirect.slot, redirect.place);
+        state_.options.wants_refresh();
+        again.push_back({i});
+        continue;
+      case Kind::ask: {
+        const auto map = state_.known();
+        const bool is_stranger = !map || !map->find(redirect.place);
+        auto link = state_.link_to(redirect.place, redirect.slot);
+        if (!link) continue;
+        if (is_stranger) state_.options.on_stranger();
+        again.push_back({i, std::move(link)});
+        continue;
+      }
+      case Kind::try_again: {
+        // One key at a time there is a node that has it, or has not.
+        const std::size_t before = split_.pieces().size();
+        again.push_back({i});
+        if (!split_.split_keys(i)) {
+          waits_ = true;
+          continue;
+        }
+        for (std::size_t n = before; n < split_.pieces().size(); ++n) again.push_back({n});
+        continue;
+      }
+      case Kind::down:
+        state_.options.wants_refresh();
+        continue;
+    }
+  }
+}
+
+Answer Cluster::Run::failed(std::string_view why) const {
+  Answer answer;
+  answer.fault = Fault::no_connection;
+  answer.maybe_executed = result_.maybe_executed;
+  answer.why = why;
+  return answer;
+}
+
+/// True: it was answered.
+bool Cluster::Run::take(Send& send) {
+  Answer& answer = send.answer;
+  if (answer) {
+    result_.maybe_executed = true;
+    return true;
+  }
+  state_.options.wants_refresh();
+  result_.fault = answer.fault;
+  result_.why = answer.why;
+  result_.maybe_executed = result_.maybe_executed || answer.maybe_executed;
+  return false;
+}
+
+Answer Cluster::Run::joined() {
+  result_.replies = split_.join();
+  result_.maybe_executed = false;
+  return std::move(result_);
+}
+
+Answer Cluster::Run::go() {
+  const auto& pieces = split_.pieces();
+  const bool writes = std::ranges::any_of(pieces, &RequestPiece::writes);
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    if (pieces[i].is_publish() && writes) {
+      publish_ = i;
+    } else {
+      open_.push_back({i});
+    }
+  }
+  for (int round = 0;; ++round) {
+    const auto map = state_.known_by(deadline_);
+    if (!map) {
+      const MutexLock lock(state_.mutex);
+      return failed(state_.closed ? "the manager is closed" : keep_reason(state_.why));
+    }
+    std::vector<Send> sends;
+    if (!sort(*map, sends)) {
+      state_.options.wants_refresh();
+      return failed("no master of the cluster serves the slot of the key");
+    }
+    const bool whole = round == 0 && is_all_of_it(sends);
+    bool answered = true;
+    for (Send& send : sends) {
+      if (!whole) write(send);
+      send.answer = send.link->run(whole ? request_ : send.request, purpose_, lane_);
+      answered = take(send) && answered;
+      if (!answered && purpose_ == Purpose::read) break;
+    }
+    if (!answered) {
+      result_.replies.clear();
+      return std::move(result_);
+    }
+    result_.order = round == 0 && sends.size() == 1 ? sends[0].answer.order : SendOrder{};
+    std::vector<Open> again;
+    for (Send& send : sends) {
+      take_replies(send);
+      look(send, again);
+    }
+    open_ = std::move(again);
+    if (open_.empty() || round >= kMostRedirects) return joined();
+    if (std::exchange(waits_, false)) std::this_thread::sleep_for(kPause * (1 << round));
+    if (std::chrono::steady_clock::now() >= deadline_) return joined();
+  }
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache

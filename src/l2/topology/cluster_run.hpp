@@ -1,0 +1,60 @@
+#pragma once
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "l2/topology/cluster_state.hpp"
+#include "l2/topology/split_request.hpp"
+
+namespace dsta::cache {
+inline namespace v1 {
+namespace detail {
+
+/// One request to a cluster, on its way. One thread.
+class Cluster::Run {
+ public:
+  Run(State& state, const Request& request, Purpose purpose, Lane lane, TimePoint deadline)
+      : state_(state), request_(request), purpose_(purpose), lane_(lane), deadline_(deadline), split_(request) {}
+
+  Answer go();
+
+ private:
+  /// What one master gets at once.
+  struct Send {
+    std::shared_ptr<Link> link;
+    std::vector<std::size_t> pieces;
+    bool writes = false;
+    Request request = {};
+    Answer answer = {};
+  };
+  /// A piece that is still to be sent.
+  struct Open {
+    std::size_t piece;
+    std::shared_ptr<Link> asked = nullptr;  ///< by an ASK: the node that has its key
+  };
+
+  bool sort(const SlotMap& map, std::vector<Send>& sends);
+  void write(Send& send) const;
+  bool is_all_of_it(const std::vector<Send>& sends) const;
+  bool take(Send& send);
+  void take_replies(Send& send);
+  void look(Send& send, std::vector<Open>& again);
+  bool is_asking(std::size_t piece) const;
+  Answer failed(std::string_view why) const;
+  Answer joined();
+
+  State& state_;
+  const Request& request_;
+  const Purpose purpose_;
+  const Lane lane_;
+  const TimePoint deadline_;
+  SplitRequest split_;
+  std::vector<Open> open_;
+  std::optional<std::size_t> publish_;
+  Answer result_;       ///< its fault, where there was one
+  bool waits_ = false;  ///< a slot is on its way: there is nothing to be won by asking at once
+};
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace dsta::cache
