@@ -148,7 +148,8 @@ TEST_F(ClusterFailover, OneThatWasAskedForFailsNoCall) {
   EXPECT_EQ(reader.wrong(), 0u);
 }
 
-/// Nobody takes its place, and the other masters go on.
+/// Nobody takes its place, and the other masters go on. Without the home master, which has the versions, nothing of L2
+/// can be used; no call waits longer than its deadline then either.
 TEST_F(ClusterFailover, AMasterThatHangsHoldsUpItsOwnKeysOnly) {
   RedisCluster cluster({.replicas = 0, .server = {.config = {"cluster-require-full-coverage no"}}});
   CacheManager cache(over_cluster(cluster, true));
@@ -157,7 +158,8 @@ TEST_F(ClusterFailover, AMasterThatHangsHoldsUpItsOwnKeysOnly) {
     ASSERT_TRUE(eventually([&] { return bool(cache.set(key, key, {.ttl = 1h})); }));
   }
   const EntryOptions at_server{.level = Level::l2};
-  for (const std::size_t hangs : {1u, 0u}) {
+  const std::size_t home = cluster.master_of("{dsta}");
+  for (std::size_t hangs = 0; hangs < 3; ++hangs) {
     cluster.pause(hangs);
     SteadyClock::duration slowest{0}, slowest_of_others{0};
     int failed = 0;
@@ -177,9 +179,11 @@ TEST_F(ClusterFailover, AMasterThatHangsHoldsUpItsOwnKeysOnly) {
       }
       std::this_thread::sleep_for(1ms);
     }
-    EXPECT_EQ(failed, 0) << "node " << hangs << " hangs, and no other";
-    EXPECT_LT(slowest, 1500ms) << "a deadline is 500 ms";
-    EXPECT_LT(slowest_of_others, 500ms);
+    if (hangs != home) {
+      EXPECT_EQ(failed, 0) << "node " << hangs << " hangs, and no other";
+      EXPECT_LT(slowest_of_others, 500ms);
+    }
+    EXPECT_LT(std::max(slowest, slowest_of_others), 1500ms) << "a deadline is 500 ms";
     cluster.resume(hangs);
     EXPECT_TRUE(eventually([&] { return timed(keys[hangs], slowest); }));
     ASSERT_TRUE(cluster.wait_ok());
