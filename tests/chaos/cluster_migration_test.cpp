@@ -41,6 +41,7 @@ struct MovingSlots : ::testing::TestWithParam<CoherenceMode> {
   static void TearDownTestSuite() { cluster.reset(); }
   void SetUp() override {
     if (!cluster) GTEST_SKIP() << "no redis-server 7.0 or later on this machine";
+    for (std::size_t i = 0; i < cluster->nodes(); ++i) cluster->command(i, {"FLUSHALL"});
   }
   static bool l1() { return GetParam() != CoherenceMode::off; }
   static std::string name(CoherenceMode mode) {

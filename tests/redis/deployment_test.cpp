@@ -10,12 +10,14 @@
 #include <fstream>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "child_process.hpp"
 #include "eventually.hpp"
 #include "net.hpp"
+#include "redis_cluster.hpp"
 #include "redis_server.hpp"
 #include "wire_client.hpp"
 
@@ -160,6 +162,34 @@ TEST_F(Deployment, TheExampleUserMayDoWhatTheLibraryAsks) {
       return server->harness({"INFO", "commandstats"}).find(pinged) != std::string::npos;
     }));
     EXPECT_EQ(server->harness({"ACL", "LOG"}), "") << "nothing was refused";
+  }
+}
+
+TEST_F(Deployment, TheExampleUserMayDoWhatTheLibraryAsksOfACluster) {
+  if (!RedisCluster::available()) GTEST_SKIP() << "no redis-server 7.0 or later on this machine";
+  std::ifstream file(std::string(DSTA_CACHE_DEPLOY_DIR) + "/users.acl");
+  RedisOptions each{.users = {"default off"}};
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("user cache ")) each.users.push_back(line.substr(5));
+  }
+  ASSERT_EQ(each.users.size(), 2u);
+  RedisCluster cluster({.replicas = 0, .server = each});
+  for (const std::string mode : {"tracking", "announcements"}) {
+    CacheManager cache(cluster.url("cache:change-me") + "&socket_timeout=5s&ping_period=50ms&coherence=" + mode);
+    use_all_of(cache);
+    EXPECT_TRUE(check_health(cache).healthy) << check_health(cache).error;
+    // An ASK needs a right, too.
+    const std::string key = "{moves}";
+    const std::size_t from = cluster.master_of("dsta:" + key), to = (from + 1) % 3;
+    ASSERT_TRUE(cache.set(key, "v", {.ttl = 60s}));
+    cluster.begin_migration(slot_of(key), to);
+    cluster.migrate_keys(slot_of(key), to);
+    EXPECT_EQ(cache.get(key, {.level = Level::l2}), "v");
+    cluster.end_migration(slot_of(key), to);
+    EXPECT_EQ(cache.get(key, {.level = Level::l2}), "v");
+    EXPECT_EQ(cache.get_stats().l2_errors, 0u);
+    std::this_thread::sleep_for(120ms);  // two pings
+    for (std::size_t i = 0; i < cluster.nodes(); ++i) EXPECT_EQ(cluster.command(i, {"ACL", "LOG"}), "") << mode;
   }
 }
 
