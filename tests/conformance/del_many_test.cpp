@@ -124,7 +124,7 @@ TEST_P(SharedDelMany, IsOneRoundTripForAHundredKeys) {
   cache.set_many(items, {.tags = {"t"}});
   CacheManager other = manager();
   ASSERT_TRUE(other.exists("k0"));
-  const auto reads = [&] { return info_number(*server, "stats", "total_reads_processed:"); };
+  const auto reads = [&] { return info_number(server->single(), "stats", "total_reads_processed:"); };
   std::uint64_t before = reads();
   EXPECT_EQ(other.del_many(keys), 100u);
   // The keys and the version of the tag; the rest is asking and, once a second, signs of life.

@@ -24,6 +24,8 @@ class ServerUnderTest {
   std::string url() const { return clustered() ? cluster().url() : server_->url(); }
   const std::string& unix_path() const { return clustered() ? cluster().server(0).unix_path() : server_->unix_path(); }
   std::uint16_t port() const { return clustered() ? cluster().node(0) : server_->port(); }
+  /// In a cluster one of the masters.
+  RedisServer& single() { return clustered() ? cluster().server(0) : *server_; }
   /// At the master of the key; of commands without one the replies of all masters, one behind the other.
   std::string command(const std::vector<std::string>& words) const {
     if (!clustered()) return server_->command(words);

@@ -307,7 +307,8 @@ void Connection::take_reader_role(PendingRequest& own, TimePoint deadline, std::
   pass_roles_on(false);
 }
 
-void Connection::read_for_all(PendingRequest& own, TimePoint deadline, std::uint64_t moved_before) {
+/// `returns`: its caller comes back when the deadline is past, so nothing is amiss then.
+void Connection::read_for_all(PendingRequest& own, TimePoint deadline, std::uint64_t moved_before, bool returns) {
   while (own.status() != Status::complete) {
     if (!writing_ && is_write_due()) {
       write_for_all(own, deadline);
@@ -333,7 +334,7 @@ void Connection::read_for_all(PendingRequest& own, TimePoint deadline, std::uint
     if (too_many) end(Fault::lost, nullptr, kTooManyReplies);
     // Bytes that trickle in keep no caller waiting beyond its deadline.
     late = late || (!own.answered() && std::chrono::steady_clock::now() >= deadline);
-    const bool left = late && sound && usable() && !own.answered() && abandon(own, moved_before);
+    const bool left = late && sound && usable() && !own.answered() && (returns || abandon(own, moved_before));
     if (late && !left) {
       end(Fault::timeout, &own, "a reply did not come in time");
     } else if (!sound) {

@@ -72,6 +72,13 @@ class Connection {
   /// replies or a fault. Memory that cannot be had for what comes is a fault, too: the connection ends.
   void run(PendingRequest& request, Bytes bytes, TimePoint deadline);
 
+  /// The same in two steps, for a caller that has requests at several connections: sends, and waits for nothing but
+  /// room to do so. From then on the request is the connection's until wait() has returned true.
+  void start(PendingRequest& request, Bytes bytes, TimePoint deadline);
+  /// Waits for the replies until `until`. False: they are not there; only before `deadline`, by which it has replies or
+  /// a fault. In between the caller takes part in nothing, so others read what comes for it.
+  bool wait(PendingRequest& request, TimePoint until, TimePoint deadline);
+
   enum class Phase : std::uint8_t { open, lost, timed_out };
   Phase phase() const { return phase_.load(std::memory_order_acquire); }
   bool usable() const { return phase() == Phase::open; }
@@ -116,7 +123,9 @@ class Connection {
   bool leave_rest_to_others(const PendingRequest& own) DSTA_REQUIRES(mutex_);
 
   void take_reader_role(PendingRequest& own, TimePoint deadline, std::uint64_t moved_before) DSTA_REQUIRES(mutex_);
-  void read_for_all(PendingRequest& own, TimePoint deadline, std::uint64_t moved_before) DSTA_REQUIRES(mutex_);
+  void read_for_all(PendingRequest& own, TimePoint deadline, std::uint64_t moved_before, bool returns = false)
+      DSTA_REQUIRES(mutex_);
+  bool wait_here(PendingRequest& request, TimePoint until, TimePoint deadline) DSTA_REQUIRES(mutex_);
 
   void end(Fault fault, const PendingRequest* whose, std::string_view why) DSTA_REQUIRES(mutex_);
 

@@ -5,8 +5,8 @@
 
 #include "base/time_budget.hpp"
 #include "l2/client/echo_check.hpp"
+#include "l2/client/link_judge.hpp"
 #include "l2/client/link_state.hpp"
-#include "l2/client/reason.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -16,12 +16,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-std::string_view why_of(Fault fault, const Request& request, const Connection& connection) {
-  const std::string_view command = request.command(0);
-  return fault == Fault::timeout ? reason_of(command, "the server did not answer in time")
-                                 : reason_of(command, connection.why());
-}
-
 /// Runs the request once, and checks that the replies are its own. What came of it is in `answer`; true: a byte of the
 /// request was sent.
 bool run_once(Connection& connection, const Request& request, bool verified, TimePoint deadline, Answer& answer) {
@@ -29,28 +23,7 @@ bool run_once(Connection& connection, const Request& request, bool verified, Tim
   if (verified) check.emplace(connection.echo_way().by());
   PendingRequest pending(request.commands() + (check ? check->request().commands() : 0));
   connection.run(pending, {request.bytes(), check ? check->request().bytes() : std::string_view()}, deadline);
-  answer.fault = pending.fault;
-  answer.maybe_executed = answer.maybe_executed || pending.sent;
-  if (answer.fault != Fault::none) {
-    answer.why = why_of(answer.fault, request, connection);
-    return pending.sent;
-  }
-  const auto verdict = check ? check->judge(pending.replies) : EchoCheck::Verdict::confirmed;
-  if (verdict == EchoCheck::Verdict::failed) {
-    // Where the server refuses the ECHO itself, that is what to say; it may be the answer to something else, too.
-    name_errors(check->request(), pending.replies, request.commands());
-    answer.why = pending.replies.back().why;
-    if (answer.why.empty()) answer.why = "the reply does not belong to the request";
-    connection.close_as_corrupt("the echo check failed: replies are out of step");
-    answer.fault = Fault::protocol;
-  } else {
-    if (verdict == EchoCheck::Verdict::refused) connection.echo_way().refused(check->by());
-    answer.why = {};
-    answer.replies = std::move(pending.replies);
-    answer.order = pending.order;
-    name_errors(request, answer.replies);
-  }
-  return pending.sent;
+  return take_replies(connection, request, check, pending, answer);
 }
 
 }  // namespace

@@ -122,6 +122,8 @@ class Link {
 
   /// One absolute deadline, operation_timeout from now, covers connecting, sending, waiting and one retry.
   Answer run(const Request& request, Purpose purpose, Lane lane = Lane::shared);
+  /// A request that is sent now and waited for later, so that several servers can be at work at the same time.
+  class Started;
   /// Ends connections for large values that were not used for a while. Cheap where there are none.
   void close_idle();
   /// Ends the connections, and makes no other: requests fail from now on. May wait for a connection that is being made.

@@ -17,7 +17,8 @@ void PendingQueue::mark_sent() {
 
 PendingRequest* PendingQueue::first_from(std::size_t at, const PendingRequest* except) const {
   for (; at < places_.size(); ++at) {
-    if (places_[at].request && places_[at].request != except) return places_[at].request;
+    PendingRequest* const request = places_[at].request;
+    if (request && request != except && !request->away) return request;
   }
   return nullptr;
 }

@@ -32,9 +32,9 @@ class PendingQueue {
   /// A writer has taken the bytes of all of them.
   void mark_sent();
 
-  /// The first whose caller still waits; null: none.
+  /// The first whose caller still waits, and is here; null: none.
   PendingRequest* first() const { return first_from(0, nullptr); }
-  /// The first unsent one whose caller still waits, other than `except`; null: none.
+  /// The first unsent one whose caller still waits, and is here, other than `except`; null: none.
   PendingRequest* first_unsent(const PendingRequest* except = nullptr) const {
     return unsent_ == 0 ? nullptr : first_from(in_flight(), except);
   }

@@ -49,6 +49,9 @@ class PendingRequest {
   /// A byte of it was given to the kernel: the server may have executed it.
   bool sent = false;
   SendOrder order;
+  /// Its caller is elsewhere, and comes back for the replies: it takes no role. Under the connection's mutex.
+  bool away = false;
+  std::uint64_t moved_before = 0;  ///< the connection's moved() when it was sent, of one that is started
   /// The connection's, for its list of requests that it is about to complete.
   PendingRequest* next = nullptr;
   /// Where the caller sleeps, and by which of the word's bits it is woken. The connection's; null: not sent yet.

@@ -5,6 +5,7 @@
 #include <thread>
 #include <utility>
 
+#include "l2/client/link_started.hpp"
 #include "l2/client/reason.hpp"
 
 namespace dsta::cache {
@@ -17,6 +18,7 @@ using Kind = Redirect::Kind;
 
 constexpr std::string_view kAsking = "*1\r\n$6\r\nASKING\r\n";
 constexpr std::chrono::milliseconds kPause{4};
+constexpr Duration kFirstTurn = std::chrono::microseconds(500), kLongestTurn = std::chrono::milliseconds(8);
 
 AskedNode asked_at(const Link& link, bool tls) {
   const Address& address = link.options().address;
@@ -140,6 +142,34 @@ void Cluster::Run::look(Send& send, std::vector<Open>& again) {
   }
 }
 
+/// All of them are sent before any is waited for. Then each is given a little time in turn, which grows: a master that
+/// does not answer keeps nobody from what others have answered.
+void Cluster::Run::send_all(std::vector<Send>& sends, bool whole) {
+  if (sends.size() == 1) {
+    if (!whole) write(sends[0]);
+    sends[0].answer = sends[0].link->run(whole ? request_ : sends[0].request, purpose_, lane_);
+    return;
+  }
+  std::vector<std::unique_ptr<Link::Started>> started;
+  for (Send& send : sends) {
+    write(send);
+    started.push_back(std::make_unique<Link::Started>(*send.link, send.request, purpose_, lane_));
+  }
+  for (const auto& each : started) each->send();
+  std::size_t left = started.size();
+  std::vector<bool> done(started.size());
+  for (Duration turn = kFirstTurn; left != 0; turn = std::min(2 * turn, kLongestTurn)) {
+    for (std::size_t i = 0; i < started.size(); ++i) {
+      if (done[i]) continue;
+      const TimePoint until = left == 1 ? TimePoint::max() : std::chrono::steady_clock::now() + turn;
+      if (!started[i]->wait(until)) continue;
+      done[i] = true;
+      --left;
+    }
+  }
+  for (std::size_t i = 0; i < sends.size(); ++i) sends[i].answer = started[i]->answer();
+}
+
 Answer Cluster::Run::failed(std::string_view why) const {
   Answer answer;
   answer.fault = Fault::no_connection;
@@ -190,13 +220,9 @@ Answer Cluster::Run::go() {
       return failed("no master of the cluster serves the slot of the key");
     }
     const bool whole = round == 0 && is_all_of_it(sends);
+    send_all(sends, whole);
     bool answered = true;
-    for (Send& send : sends) {
-      if (!whole) write(send);
-      send.answer = send.link->run(whole ? request_ : send.request, purpose_, lane_);
-      answered = take(send) && answered;
-      if (!answered && purpose_ == Purpose::read) break;
-    }
+    for (Send& send : sends) answered = take(send) && answered;
     if (!answered) {
       result_.replies.clear();
       return std::move(result_);

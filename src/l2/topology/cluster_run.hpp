@@ -36,6 +36,7 @@ class Cluster::Run {
   bool sort(const SlotMap& map, std::vector<Send>& sends);
   void write(Send& send) const;
   bool is_all_of_it(const std::vector<Send>& sends) const;
+  void send_all(std::vector<Send>& sends, bool whole);
   bool take(Send& send);
   void take_replies(Send& send);
   void look(Send& send, std::vector<Open>& again);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <deque>
+#include <iterator>
 #include <thread>
 #include <utility>
 
@@ -143,7 +144,44 @@ void EntryRemover::remove_each(std::span<Erasure> erasures, Versions& versions) 
   }
 }
 
-Done EntryRemover::scan(const std::string& match, const std::function<Done(std::span<const std::string_view>)>& batch) {
+/// A key that is moved from a master that comes later to one that was swept already is found by neither. One more sweep
+/// finds it, as it stays there.
+Done EntryRemover::scan(const std::string& match, const Batch& batch) {
+  Cluster* const cluster = commands_.servers().cluster();
+  if (!cluster) [[likely]]
+    return scan_at(nullptr, match, batch);
+  const std::uint64_t before = cluster->changes();
+  const Done done = scan_cluster(*cluster, match, batch);
+  if (!done || (!moves_slots(*cluster) && cluster->changes() == before)) return done;
+  return scan_cluster(*cluster, match, batch);
+}
+
+Done EntryRemover::scan_cluster(Cluster& cluster, const std::string& match, const Batch& batch) {
+  const auto parts = commands_.servers().parts();
+  if (parts.empty()) {  // says why
+    const Answer answer = commands_.run("scan", Request{"PING"}, Purpose::erase);
+    return answer ? Done{Done::no, "the cluster was not reached yet"} : ServerCommands::to_done(answer);
+  }
+  Done all{Done::yes};
+  for (const auto& part : parts) {
+    if (const Done done = scan_at(part, match, batch); !done && all) all = done;
+  }
+  const auto map = cluster.map();
+  if (all && map && map->holes() != 0) return {Done::no, "slots of the cluster have no master"};
+  return all;
+}
+
+/// Slots are on their way from one master to another.
+bool EntryRemover::moves_slots(Cluster& cluster) {
+  cluster.refresh(std::min(TimeBudget::end(), std::chrono::steady_clock::now() + commands_.operation_timeout()));
+  for (const auto& part : commands_.servers().parts()) {
+    const Answer answer = commands_.run_at(part, "scan", Request{"CLUSTER", "NODES"}, Purpose::erase);
+    if (!answer || answer.replies[0].text.find('[') != std::string::npos) return true;
+  }
+  return false;
+}
+
+Done EntryRemover::scan_at(const std::shared_ptr<Link>& part, const std::string& match, const Batch& batch) {
   constexpr auto kScan = EndingCommand::scan;
   if (commands_.ended().by(kScan) && !commands_.ended().no_more_by(kScan)) {
     return {.status = Done::no, .why = "the server offers no SCAN", .refused = true, .forbidden = true};
@@ -155,7 +193,7 @@ Done EntryRemover::scan(const std::string& match, const std::function<Done(std::
     pace.begin();
     const std::string count = std::to_string(pace.scanned());
     const Answer scanned =
-        commands_.run("scan", Request{"SCAN", cursor, "MATCH", match, "COUNT", count}, Purpose::erase);
+        commands_.run_at(part, "scan", Request{"SCAN", cursor, "MATCH", match, "COUNT", count}, Purpose::erase);
     if (!scanned) return ServerCommands::to_done(scanned);
     const Reply& reply = scanned.replies[0];
     if (reply.means_never()) {
@@ -177,8 +215,8 @@ Done EntryRemover::scan(const std::string& match, const std::function<Done(std::
       }
     }
     for (std::size_t at = 0; at < keys.size(); at += pace.keys()) {
-      const auto part = std::span(keys).subspan(at, std::min(pace.keys(), keys.size() - at));
-      if (const Done done = batch(part); !done) return done;
+      const auto some = std::span(keys).subspan(at, std::min(pace.keys(), keys.size() - at));
+      if (const Done done = batch(some); !done) return done;
       sweep.part_done();
     }
     pace.found(keys.size());
@@ -190,15 +228,21 @@ Done EntryRemover::scan(const std::string& match, const std::function<Done(std::
 
 Done EntryRemover::heads(std::span<const std::string_view> keys, std::size_t size, std::vector<Reply>& heads) {
   const std::string last = std::to_string(size - 1);
-  const ServerCommands::Call call{&kHeads, {keys.begin(), keys.end()}, {last}};
-  Answer answer;
-  if (commands_.has_scripts()) answer = commands_.run_calls("remove", std::span(&call, 1), Purpose::erase);
-  if (!answer) return ServerCommands::to_done(answer);
-  if (!answer.replies.empty() && answer.replies[0].is(Reply::Kind::array) &&
-      answer.replies[0].elements.size() == keys.size()) {
-    heads = std::move(answer.replies[0].elements);
-    return {Done::yes};
+  std::vector<ServerCommands::Call> calls;
+  if (keys_.clustered()) {
+    for (const auto key : keys) calls.push_back({&kHeads, {std::string(key)}, {last}});
+  } else {
+    calls.push_back({&kHeads, {keys.begin(), keys.end()}, {last}});
   }
+  Answer answer;
+  if (commands_.has_scripts()) answer = commands_.run_calls("remove", calls, Purpose::erase);
+  if (!answer) return ServerCommands::to_done(answer);
+  heads.clear();
+  for (Reply& reply : answer.replies) {
+    if (!reply.is(Reply::Kind::array)) break;
+    std::ranges::move(reply.elements, std::back_inserter(heads));
+  }
+  if (!answer.replies.empty() && heads.size() == keys.size()) return {Done::yes};
   // Scripts are not to be had.
   Request request;
   const bool shows = !commands_.ended().by(EndingCommand::getrange);

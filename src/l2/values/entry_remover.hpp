@@ -54,8 +54,13 @@ class EntryRemover {
   bool raw_in_use();
   Done remove_old_by_commands(std::span<const ServerCommands::Call> calls, const std::string& epoch);
   Done remove_old_pass(const KeyPattern& pattern, const std::string& epoch);
-  /// SCAN over the keys of entries, and of raw leases, that match; `batch` is shown some at a time.
-  Done scan(const std::string& match, const std::function<Done(std::span<const std::string_view> keys)>& batch);
+  using Batch = std::function<Done(std::span<const std::string_view> keys)>;
+  /// SCAN over the keys of entries, and of raw leases, that match; `batch` is shown some at a time. Of a cluster, over
+  /// all masters.
+  Done scan(const std::string& match, const Batch& batch);
+  Done scan_at(const std::shared_ptr<Link>& part, const std::string& match, const Batch& batch);
+  Done scan_cluster(Cluster& cluster, const std::string& match, const Batch& batch);
+  bool moves_slots(Cluster& cluster);
   /// The first `size` bytes of each, as kHeads has them.
   Done heads(std::span<const std::string_view> keys, std::size_t size, std::vector<Reply>& heads);
   /// Takes from `keys` the values that depend on another function.

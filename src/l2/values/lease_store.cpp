@@ -235,13 +235,19 @@ std::vector<LeaseStore::RawTaken> LeaseStore::take_raw(std::span<const RawTake> 
     // The mark once more, since the server may have been emptied meanwhile, and who empties the space goes by it.
     calls.push_back(
         {&kRawLease,
-         {keys_.entry(take.name), keys_.raw_lease(take.name), keys_.raw_marker()},
+         {keys_.entry(take.name), keys_.raw_lease(take.name)},
          {take.join ? "join" : "take", hexadecimal(take.token), "0", milliseconds(life), take.read, kRawMarkerLife}});
+    if (!keys_.clustered()) calls.back().keys.push_back(keys_.raw_marker());
   }
+  // In a cluster it is another master's, and stands before the load begins.
+  if (keys_.clustered()) calls.push_back({nullptr, {"SET", keys_.raw_marker(), "1", "PX", kRawMarkerLife}, {}});
   const Answer answer = commands_.run_calls("lease", calls, Purpose::write);
+  const bool marked = !answer || !keys_.clustered() || answer.replies.back().is_ok();
   for (std::size_t i = 0; i < takes.size(); ++i) {
     if (!answer) {
       taken[i].done = ServerCommands::to_done(answer);
+    } else if (!marked) {
+      taken[i].done = commands_.refused("lease", answer.replies.back());
     } else if (const Reply& reply = answer.replies[i]; reply.is(Reply::Kind::error)) {
       taken[i].done = commands_.refused("lease", reply);
     } else {
