@@ -157,14 +157,20 @@ std::size_t RedisCluster::replica_of(std::size_t master) const {
   return nodes();
 }
 
+std::size_t RedisCluster::owner(std::uint16_t slot) const {
+  std::size_t found = nodes();
+  if (before_long([&] { return (found = master_of_slot(slot)) != nodes(); }, 10s)) return found;
+  throw std::runtime_error("nobody serves slot " + std::to_string(slot));
+}
+
 void RedisCluster::begin_migration(std::uint16_t slot, std::size_t to) {
-  const std::size_t from = master_of_slot(slot);
+  const std::size_t from = owner(slot);
   must(to, {"CLUSTER", "SETSLOT", std::to_string(slot), "IMPORTING", id(from)});
   must(from, {"CLUSTER", "SETSLOT", std::to_string(slot), "MIGRATING", id(to)});
 }
 
 std::size_t RedisCluster::migrate_keys(std::uint16_t slot, std::size_t to, std::size_t at_most) {
-  const std::size_t from = master_of_slot(slot);
+  const std::size_t from = owner(slot);
   std::vector<std::string> words{"MIGRATE", "127.0.0.1", std::to_string(node(to)), "",    "0", "5000",
                                  "AUTH2",   "harness",   "harness-secret",         "KEYS"};
   const std::size_t before = words.size();
@@ -179,8 +185,22 @@ std::size_t RedisCluster::migrate_keys(std::uint16_t slot, std::size_t to, std::
   return count;
 }
 
+/// Otherwise the new epoch of the slot's new owner might be no later than that of the former, whose claim of before, on
+/// its way, would take the slot from the new one: then nobody serves it.
+bool RedisCluster::knows_epochs(std::size_t of) const {
+  const std::vector<NodeLine> view = view_of(of);
+  for (std::size_t i = 0; i < nodes(); ++i) {
+    if (!answers(i)) continue;
+    const NodeLine line = self(i);
+    const auto same = [&](const NodeLine& seen) { return seen.id == line.id && seen.epoch == line.epoch; };
+    if (line.is("master") && std::none_of(view.begin(), view.end(), same)) return false;
+  }
+  return true;
+}
+
 void RedisCluster::end_migration(std::uint16_t slot, std::size_t to) {
-  const std::size_t from = master_of_slot(slot);
+  const std::size_t from = owner(slot);
+  before_long([&] { return knows_epochs(to); }, 10s);
   // The new owner first: were the former to forget the slot before, it would send clients to one that does not serve.
   std::vector<std::size_t> order{to, from};
   for (std::size_t i = 0; i < nodes(); ++i) {

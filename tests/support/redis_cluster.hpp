@@ -103,6 +103,9 @@ class RedisCluster {
   std::vector<NodeLine> view_of(std::size_t i) const { return parse_nodes(command(i, {"CLUSTER", "NODES"})); }
   /// What it says of itself.
   NodeLine self(std::size_t i) const;
+  /// As master_of_slot; waits until somebody serves it.
+  std::size_t owner(std::uint16_t slot) const;
+  bool knows_epochs(std::size_t of) const;
   void add_node();
   void meet();
   void share_slots();
