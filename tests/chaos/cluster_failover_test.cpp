@@ -104,7 +104,7 @@ TEST_F(ClusterFailover, ReadsGoOnASecondAfterTheClusterIsOk) {
     ClusterReader of_l2(cache, Level::l2, keys), of_both(cache, Level::both, keys);
     cluster.kill(former);
     ASSERT_TRUE(cluster.wait_for_failover(slot, former));
-    ASSERT_TRUE(cluster.wait_ok());
+    ASSERT_TRUE(cluster.wait_ok()) << cluster.trouble();
     const auto ok = SteadyClock::now();
     ASSERT_TRUE(eventually([&] { return cache.get(key, {.level = Level::l2}) == key; }));
     std::this_thread::sleep_for(1s);  // for what might fail later
@@ -114,7 +114,7 @@ TEST_F(ClusterFailover, ReadsGoOnASecondAfterTheClusterIsOk) {
     EXPECT_EQ(of_l2.wrong() + of_both.wrong(), 0u);
     EXPECT_TRUE(cache.set(key, key, {.ttl = 1h})) << "and writes do";
     cluster.start(former);
-    ASSERT_TRUE(cluster.wait_ok());
+    ASSERT_TRUE(cluster.wait_ok()) << cluster.trouble();
   }
   EXPECT_TRUE(eventually([&] {
     return std::all_of(keys.begin(), keys.end(), [&](const std::string& key) {
@@ -141,7 +141,7 @@ TEST_F(ClusterFailover, OneThatWasAskedForFailsNoCall) {
   ClusterReader reader(cache, Level::l2, keys);
   ASSERT_TRUE(cluster.failover(replica));
   ASSERT_TRUE(cluster.wait_for_failover(slot, former));
-  ASSERT_TRUE(cluster.wait_ok());
+  ASSERT_TRUE(cluster.wait_ok()) << cluster.trouble();
   EXPECT_TRUE(eventually([&] { return cache.set(keys[0], keys[0], {.ttl = 1h}) == SetResult::stored; }));
   std::this_thread::sleep_for(300ms);
   EXPECT_LT(reader.last_failure(), begun) << "a redirected read is repeated within its deadline";
@@ -186,7 +186,7 @@ TEST_F(ClusterFailover, AMasterThatHangsHoldsUpItsOwnKeysOnly) {
     EXPECT_LT(std::max(slowest, slowest_of_others), 1500ms) << "a deadline is 500 ms";
     cluster.resume(hangs);
     EXPECT_TRUE(eventually([&] { return timed(keys[hangs], slowest); }));
-    ASSERT_TRUE(cluster.wait_ok());
+    ASSERT_TRUE(cluster.wait_ok()) << cluster.trouble();
     EXPECT_TRUE(eventually([&] { return cache.set(keys[hangs], keys[hangs], {.ttl = 1h}) == SetResult::stored; }));
   }
 }
@@ -232,7 +232,7 @@ std::size_t undone_by_failover(RedisCluster& cluster, const std::string& space, 
   EXPECT_EQ(cache.get_stats().pending_invalidations, 0u) << "all of them are acknowledged";
   cluster.kill(former);
   EXPECT_TRUE(cluster.wait_for_failover(slot, former));
-  EXPECT_TRUE(cluster.wait_ok());
+  EXPECT_TRUE(cluster.wait_ok()) << cluster.trouble();
   EXPECT_TRUE(eventually([&] { return bool(cache.set("{" + space + "}", "v", {.level = Level::l2})); }));
   EXPECT_TRUE(eventually([&] { return cache.get_stats().pending_invalidations == 0; }));
   std::size_t there = 0;
@@ -247,7 +247,7 @@ std::size_t undone_by_failover(RedisCluster& cluster, const std::string& space, 
   function(1);
   there += loads == before ? 1 : 0;
   cluster.start(former);
-  EXPECT_TRUE(cluster.wait_ok());
+  EXPECT_TRUE(cluster.wait_ok()) << cluster.trouble();
   return there;
 }
 

@@ -72,7 +72,7 @@ struct MovingSlots : ::testing::TestWithParam<CoherenceMode> {
         cluster->end_migration(slot, to);
       }
     }
-    EXPECT_TRUE(cluster->wait_ok());
+    EXPECT_TRUE(cluster->wait_ok()) << cluster->trouble();
     return keys;
   }
 

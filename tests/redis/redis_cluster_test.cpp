@@ -57,12 +57,12 @@ TEST_F(RedisClusterTest, ASlotMovesStepByStep) {
   EXPECT_EQ(cluster.master_of_slot(slot), from);
   while (cluster.migrate_keys(slot, to, 10) > 0) continue;
   cluster.end_migration(slot, to);
-  EXPECT_TRUE(cluster.wait_ok());
+  EXPECT_TRUE(cluster.wait_ok()) << cluster.trouble();
   EXPECT_EQ(cluster.master_of_slot(slot), to);
   EXPECT_EQ(cluster.command(to, {"GET", "{t}7"}), "v");
   EXPECT_EQ(begin_of(cluster.command(from, {"GET", "{t}7"})), "-MOVED");
   cluster.migrate_slot(slot, from);
-  ASSERT_TRUE(cluster.wait_ok());
+  ASSERT_TRUE(cluster.wait_ok()) << cluster.trouble();
   EXPECT_EQ(cluster.command(from, {"GET", "{t}7"}), "v");
 }
 
@@ -76,15 +76,15 @@ TEST_F(RedisClusterTest, AReplicaTakesThePlaceOfAKilledMaster) {
   EXPECT_EQ(cluster.command(master, {"SET", "k", "lost"}), "OK");
   cluster.kill(master);
   ASSERT_TRUE(cluster.wait_for_failover(slot, master));
-  ASSERT_TRUE(cluster.wait_ok());
+  ASSERT_TRUE(cluster.wait_ok()) << cluster.trouble();
   EXPECT_EQ(cluster.master_of_slot(slot), replica);
   EXPECT_EQ(cluster.command(replica, {"GET", "k"}), "v") << "what was written last was not replicated";
   cluster.start(master);
-  ASSERT_TRUE(cluster.wait_ok());
+  ASSERT_TRUE(cluster.wait_ok()) << cluster.trouble();
   EXPECT_EQ(cluster.replica_of(replica), master);
   ASSERT_TRUE(cluster.failover(master));
   ASSERT_TRUE(cluster.wait_for_failover(slot, replica));
-  ASSERT_TRUE(cluster.wait_ok());
+  ASSERT_TRUE(cluster.wait_ok()) << cluster.trouble();
   EXPECT_EQ(cluster.command(master, {"GET", "k"}), "v");
 }
 
@@ -92,11 +92,11 @@ TEST_F(RedisClusterTest, AMasterThatHangsIsReplacedAndFollowsLater) {
   RedisCluster cluster({.masters = 3, .replicas = 1});
   cluster.pause(1);
   ASSERT_TRUE(cluster.wait_for_failover(8000, 1));
-  ASSERT_TRUE(cluster.wait_ok());
+  ASSERT_TRUE(cluster.wait_ok()) << cluster.trouble();
   EXPECT_EQ(cluster.master_of_slot(8000), 4u);
   cluster.resume(1);
   ASSERT_TRUE(eventually([&] { return !cluster.is_master(1); }));
-  EXPECT_TRUE(cluster.wait_ok());
+  EXPECT_TRUE(cluster.wait_ok()) << cluster.trouble();
 }
 
 TEST_F(RedisClusterTest, AsksForPasswordsAndAnnouncesWhatItIsTold) {
@@ -125,7 +125,7 @@ TEST_F(RedisClusterTest, SpeaksTls) {
   const std::size_t from = cluster.master_of("k");
   EXPECT_EQ(cluster.command(from, {"SET", "k", "v"}), "OK");
   cluster.migrate_slot(RedisCluster::slot_of("k"), 1 - from);
-  ASSERT_TRUE(cluster.wait_ok());
+  ASSERT_TRUE(cluster.wait_ok()) << cluster.trouble();
   EXPECT_EQ(cluster.command(1 - from, {"GET", "k"}), "v");
 }
 

@@ -53,7 +53,7 @@ RedisCluster::RedisCluster(RedisClusterOptions options) : options_(std::move(opt
   share_slots();
   meet();
   follow();
-  if (!wait_ok(60s)) throw std::runtime_error("the nodes do not form a cluster");
+  if (!wait_ok(60s)) throw std::runtime_error("the nodes do not form a cluster: " + trouble());
 }
 
 void RedisCluster::add_node() {
@@ -254,25 +254,26 @@ void RedisCluster::announce(std::size_t i, const std::string& host, std::uint16_
   must(i, {"CONFIG", "SET", port_option(options_.server, "port"), std::to_string(port)});
 }
 
-/// Whether what it says of the others is what they say of themselves. `owners`: by slot.
-bool RedisCluster::sees_all(const std::vector<NodeLine>& view, const std::vector<NodeLine>& selves,
-                            std::string& owners) const {
+/// What it says of the others is what they say of themselves? `owners`: by slot.
+std::string RedisCluster::misses(const std::vector<NodeLine>& view, const std::vector<NodeLine>& selves,
+                                 std::string& owners) const {
   for (const NodeLine& line : view) {
-    if (line.is("noaddr") || line.is("handshake")) return false;
+    if (line.is("noaddr") || line.is("handshake")) return "a node without an address";
     for (std::size_t k = 0; k < nodes(); ++k) {
       if (id(k) != line.id) continue;
-      if (answers(k) ? line.is("fail") || line.is("fail?") || line.master != selves[k].master : !line.slots.empty()) {
-        return false;
-      }
+      const bool wrong =
+          answers(k) ? line.is("fail") || line.is("fail?") || line.master != selves[k].master : !line.slots.empty();
+      if (wrong) return "node " + std::to_string(k) + " as " + line.flags + " of " + line.master;
       for (const auto& [first, last] : line.slots) {
         std::fill(owners.begin() + first, owners.begin() + last + 1, static_cast<char>('A' + k));
       }
     }
   }
-  return true;
+  const std::size_t hole = owners.find(' ');
+  return hole == owners.npos ? "" : "nobody for slot " + std::to_string(hole);
 }
 
-bool RedisCluster::is_ok() const {
+std::string RedisCluster::trouble() const {
   std::vector<NodeLine> selves(nodes());
   for (std::size_t i = 0; i < nodes(); ++i) {
     if (answers(i)) selves[i] = self(i);
@@ -280,19 +281,26 @@ bool RedisCluster::is_ok() const {
   std::string agreed;
   for (std::size_t i = 0; i < nodes(); ++i) {
     if (!answers(i)) continue;
+    const std::string who = "node " + std::to_string(i);
     const std::string info = command(i, {"CLUSTER", "INFO"});
-    if (!holds(info, "cluster_state:ok") || !holds(info, "cluster_slots_ok:16384")) return false;
+    if (!holds(info, "cluster_state:ok") || !holds(info, "cluster_slots_ok:16384")) return who + " says " + info;
     std::string owners(kClusterSlots, ' ');
-    if (!sees_all(view_of(i), selves, owners)) return false;
-    if (owners.find(' ') != owners.npos || (!agreed.empty() && owners != agreed)) return false;
-    agreed = owners;
-    if (selves[i].is("slave") && !holds(command(i, {"INFO", "replication"}), "master_link_status:up")) return false;
+    if (const std::string seen = misses(view_of(i), selves, owners); !seen.empty()) return who + " sees " + seen;
+    if (agreed.empty()) agreed = owners;
+    const auto differs = std::mismatch(owners.begin(), owners.end(), agreed.begin());
+    if (differs.first != owners.end()) {
+      return who + " takes slot " + std::to_string(differs.first - owners.begin()) + " for that of node " +
+             std::to_string(*differs.first - 'A') + ", others for that of " + std::to_string(*differs.second - 'A');
+    }
+    if (selves[i].is("slave") && !holds(command(i, {"INFO", "replication"}), "master_link_status:up")) {
+      return who + " has no link to its master";
+    }
   }
-  return !agreed.empty();
+  return agreed.empty() ? "none runs" : "";
 }
 
 bool RedisCluster::wait_ok(std::chrono::milliseconds patience) const {
-  return before_long([&] { return is_ok(); }, patience);
+  return before_long([&] { return trouble().empty(); }, patience);
 }
 
 bool RedisCluster::wait_for_failover(std::uint16_t slot, std::size_t former, std::chrono::milliseconds patience) const {

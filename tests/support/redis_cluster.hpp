@@ -88,6 +88,8 @@ class RedisCluster {
   /// Returns when all nodes that run (and are not paused) call the cluster ok, name the same masters of all slots, all
   /// of which run, take each other for what they are, and all replicas are linked to their masters. False: not in time.
   bool wait_ok(std::chrono::milliseconds patience = std::chrono::seconds(30)) const;
+  /// Why it is not ok now; empty: it is. Throws NetError.
+  std::string trouble() const;
   /// Returns when another node than `former` serves the slot, and says so itself. False: not in time.
   bool wait_for_failover(std::uint16_t slot, std::size_t former,
                          std::chrono::milliseconds patience = std::chrono::seconds(30)) const;
@@ -110,8 +112,7 @@ class RedisCluster {
   void meet();
   void share_slots();
   void follow();
-  bool sees_all(const std::vector<NodeLine>& view, const std::vector<NodeLine>& selves, std::string& owners) const;
-  bool is_ok() const;
+  std::string misses(const std::vector<NodeLine>& view, const std::vector<NodeLine>& selves, std::string& owners) const;
   void must(std::size_t i, const std::vector<std::string>& words) const;
 
   const RedisClusterOptions options_;
