@@ -157,6 +157,7 @@ TEST_P(SharedDelMany, IsReportedToOtherProcesses) {
 }
 
 TEST_P(SharedDelMany, KeepsForLaterOnlyWhatTheServerRefused) {
+  if (testing_support::ServerUnderTest::clustered()) GTEST_SKIP() << "the rights are those of one server";
   cache.set_many<int>({{"a", 1}, {"b", 2}});
   const std::string user = "u" + space, rule = "~" + space + ":*";
   ASSERT_EQ(server->command({"ACL", "SETUSER", user, "on", ">pass", "+@all", "%RW~" + at_server("a"), "%R" + rule,

@@ -38,6 +38,10 @@ std::shared_ptr<Link::State::Pooled> Link::State::connect(TimePoint deadline) no
   } catch (const std::exception&) {
     error = "no memory";
   }
+  {
+    const MutexLock lock(mutex);
+    if (closed) return nullptr;  // which is why
+  }
   say(options.log, LogLevel::warning, "no connection to {}: {}", endpoint, refusal.empty() ? error : refusal);
   try {
     const std::string_view reason = reason_for(refusal, error);

@@ -1,0 +1,248 @@
+// Clusters that change while they are used: slots that move, masters that are replaced, slots without a master.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <dsta/cache/health.hpp>
+#include <dsta/cache/manager.hpp>
+
+#include "eventually.hpp"
+#include "has_invalidated.hpp"
+#include "over_redis.hpp"
+#include "redis_cluster.hpp"
+
+namespace dsta::cache {
+namespace {
+
+using namespace std::chrono_literals;
+using testing_support::eventually;
+using testing_support::l1_is_up;
+using testing_support::over_redis;
+using testing_support::RedisCluster;
+using testing_support::RedisClusterOptions;
+using SteadyClock = std::chrono::steady_clock;
+
+/// Where a test's cluster is its own.
+struct ChangingCluster : ::testing::Test {
+  void SetUp() override {
+    if (!RedisCluster::available()) GTEST_SKIP() << "no redis-server that can form a cluster";
+  }
+  void make(RedisClusterOptions options) { cluster = std::make_unique<RedisCluster>(std::move(options)); }
+  ManagerOptions options(bool l1, const std::string& more = {}) const {
+    return over_redis(cluster->url() + more, l1, 2s);
+  }
+  std::uint16_t slot(const std::string& key) const { return RedisCluster::slot_of("dsta:" + key); }
+  std::size_t other(std::size_t master) const { return (master + 1) % 2; }
+
+  std::unique_ptr<RedisCluster> cluster;
+};
+
+/// Writes one key by one manager and reads it by another: a read that begins after a write has ended shows that write
+/// or a later one.
+class WriteAndRead {
+ public:
+  WriteAndRead(CacheManager& writer, CacheManager& reader, std::string key)
+      : writer_(writer), reader_(reader), key_(std::move(key)) {
+    threads_.emplace_back([this] { write(); });
+    threads_.emplace_back([this] { read(); });
+  }
+  ~WriteAndRead() { stop(); }
+  void stop() {
+    stop_ = true;
+    for (std::thread& thread : threads_) thread.join();
+    threads_.clear();
+  }
+  int writes() const { return written_; }
+  int stale() const { return stale_; }
+  int hits() const { return reads_; }
+
+ private:
+  void write() {
+    for (int i = 1; !stop_; ++i) {
+      const SetResult result = writer_.set(key_, i, {.level = Level::l2});
+      if (result) written_ = i;
+      std::this_thread::sleep_for(200us);
+    }
+  }
+  void read() {
+    while (!stop_) {
+      // What is read at L2 is never older than what was confirmed.
+      const int before = written_;
+      if (const auto found = reader_.get<int>(key_, {.level = Level::l2})) {
+        ++reads_;
+        if (*found < before) ++stale_;
+      }
+      std::this_thread::sleep_for(100us);
+    }
+  }
+  CacheManager &writer_, &reader_;
+  const std::string key_;
+  std::atomic<bool> stop_{false};
+  std::atomic<int> written_{0}, stale_{0}, reads_{0};
+  std::vector<std::thread> threads_;
+};
+
+TEST_F(ChangingCluster, ReadsAndWritesGoOnWhileASlotMoves) {
+  make({.masters = 2, .replicas = 0});
+  CacheManager writer(options(false)), reader(options(true));
+  ASSERT_TRUE(l1_is_up(reader));
+  for (int i = 0; i < 50; ++i) ASSERT_TRUE(writer.set("{k}" + std::to_string(i), i));
+  WriteAndRead run(writer, reader, "{k}");
+  ASSERT_TRUE(eventually([&] { return run.writes() > 20; }));
+  for (int round = 0; round < 4; ++round) {
+    const std::size_t from = cluster->master_of_slot(slot("{k}"));
+    cluster->begin_migration(slot("{k}"), other(from));
+    while (cluster->migrate_keys(slot("{k}"), other(from), 5) > 0) std::this_thread::sleep_for(2ms);
+    cluster->end_migration(slot("{k}"), other(from));
+    const int written = run.writes();
+    ASSERT_TRUE(eventually([&] { return run.writes() > written + 20; })) << round;
+  }
+  run.stop();
+  EXPECT_EQ(run.stale(), 0);
+  EXPECT_GT(run.hits(), 20);
+  std::vector<std::string> keys;
+  for (int i = 0; i < 50; ++i) keys.push_back("{k}" + std::to_string(i));
+  const auto found = reader.get_many<int>(keys);
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(found[static_cast<std::size_t>(i)], i);
+}
+
+TEST_F(ChangingCluster, NothingStaysInL1ThatChangedAtTheNextMaster) {
+  make({.masters = 2, .replicas = 0});
+  CacheManager writer(options(false)), reader(options(true));
+  ASSERT_TRUE(l1_is_up(reader));
+  for (int round = 0; round < 3; ++round) {
+    ASSERT_TRUE(writer.set("moved", 2 * round));
+    ASSERT_TRUE(eventually([&] { return reader.get<int>("moved") == 2 * round; }));
+    ASSERT_TRUE(eventually([&] { return reader.lookup<int>("moved").source == Source::l1; }));
+    cluster->migrate_slot(slot("moved"), other(cluster->master_of_slot(slot("moved"))));
+    ASSERT_TRUE(writer.set("moved", 2 * round + 1));
+    EXPECT_TRUE(eventually([&] { return reader.get<int>("moved") == 2 * round + 1; }, 3s));
+  }
+}
+
+TEST_F(ChangingCluster, ManyKeysAreReadAndRemovedInAMovingSlot) {
+  make({.masters = 2, .replicas = 0});
+  CacheManager cache(options(false));
+  std::vector<std::string> keys;
+  for (int i = 0; i < 40; ++i) keys.push_back("{m}" + std::to_string(i));
+  for (int i = 0; i < 40; ++i) ASSERT_TRUE(cache.set(keys[static_cast<std::size_t>(i)], i));
+  const std::size_t from = cluster->master_of_slot(slot("{m}"));
+  cluster->begin_migration(slot("{m}"), other(from));
+  ASSERT_EQ(cluster->migrate_keys(slot("{m}"), other(from), 20), 20u);
+  const auto found = cache.get_many<int>(keys);
+  for (int i = 0; i < 40; ++i) EXPECT_EQ(found[static_cast<std::size_t>(i)], i);
+  // Half is there, half here: the sweep finds both.
+  EXPECT_EQ(cache.delete_pattern("{m}1*"), 11u);
+  EXPECT_EQ(cache.del_many(keys), 29u);
+  EXPECT_TRUE(cache.set("{m}new", 1));
+  EXPECT_EQ(cache.get<int>("{m}new"), 1);
+  EXPECT_EQ(cache.increment("{m}count", 2, {.ttl = 60s}), 2);
+  EXPECT_EQ(cache.increment("{m}count", 2, {.ttl = 60s}), 4);
+  EXPECT_EQ(cache.get_or_load("{m}raw", [] { return std::string("v"); }, {.raw = true}), "v");
+}
+
+TEST_F(ChangingCluster, WhatAnotherMasterMissedIsInvalidatedThere) {
+  make({.masters = 3, .replicas = 1});
+  CacheManager here(options(true)), there(options(true));
+  ASSERT_TRUE(l1_is_up(here) && l1_is_up(there));
+  const std::string key = "lost";
+  const std::size_t master = cluster->master_of_slot(slot(key));
+  ASSERT_TRUE(here.set(key, 1, {.ttl = 1h}));
+  ASSERT_TRUE(eventually([&] { return there.get<int>(key) == 1; }));
+  ASSERT_EQ(cluster->command(master, {"WAIT", "1", "5000"}), "1");
+  cluster->pause_replication(master);
+  EXPECT_TRUE(here.del(key));
+  EXPECT_EQ(here.get<int>(key), std::nullopt);
+  const std::size_t replica = cluster->replica_of(master) == cluster->nodes() ? master + 3 : cluster->replica_of(master);
+  cluster->kill(master);
+  cluster->failover(replica, "TAKEOVER");
+  ASSERT_TRUE(cluster->wait_for_failover(slot(key), master));
+  EXPECT_TRUE(eventually([&] { return bool(here.set("other" + key, 1)) && check_health(here).healthy; }));
+  EXPECT_EQ(here.get<int>(key), std::nullopt);
+  EXPECT_TRUE(eventually([&] { return cluster->command(replica, {"EXISTS", "dsta:" + key}) == "0"; }));
+  EXPECT_EQ(there.get<int>(key), std::nullopt);
+  EXPECT_TRUE(eventually([&] { return l1_is_up(there); }));
+}
+
+TEST_F(ChangingCluster, AMasterThatEndsIsReplacedWithoutARestart) {
+  make({.masters = 3, .replicas = 1});
+  CacheManager cache(options(true));
+  ASSERT_TRUE(l1_is_up(cache));
+  ASSERT_TRUE(cache.set("k", 1));
+  const std::size_t master = cluster->master_of_slot(slot("k"));
+  ASSERT_EQ(cluster->command(master, {"WAIT", "1", "5000"}), "1");
+  cluster->kill(master);
+  // Others work meanwhile, and nothing takes longer than its deadline.
+  const auto begun = SteadyClock::now();
+  cache.get<int>("k", {.level = Level::l2});
+  EXPECT_LT(SteadyClock::now() - begun, 4s);
+  ASSERT_TRUE(cluster->wait_for_failover(slot("k"), master));
+  EXPECT_TRUE(eventually([&] { return cache.get<int>("k", {.level = Level::l2}) == 1; }));
+  EXPECT_TRUE(eventually([&] { return bool(cache.set("k", 2)); }));
+  EXPECT_TRUE(eventually([&] { return l1_is_up(cache); }));
+  const std::string servers = check_health(cache).server;
+  EXPECT_EQ(servers.find(cluster->address(master)), std::string::npos) << servers;
+}
+
+TEST_F(ChangingCluster, SlotsWithoutAMasterFailAtOnceAndOthersWork) {
+  make({.masters = 2, .replicas = 0, .server = {.config = {"cluster-require-full-coverage no"}}});
+  CacheManager cache(options(true));
+  ASSERT_TRUE(l1_is_up(cache));
+  std::string hole;
+  for (int i = 0; hole.empty(); ++i) {
+    const std::string key = "k" + std::to_string(i);
+    // Not where the namespace's own keys are.
+    if (cluster->master_of_slot(slot(key)) != cluster->master_of("dsta")) hole = key;
+  }
+  const std::size_t master = cluster->master_of_slot(slot(hole));
+  for (std::size_t i = 0; i < 2; ++i) {
+    ASSERT_EQ(cluster->command(i, {"CLUSTER", "DELSLOTS", std::to_string(slot(hole))}), "OK");
+  }
+  std::string full;
+  for (int i = 0; full.empty(); ++i) {
+    const std::string key = "f" + std::to_string(i);
+    if (cluster->master_of_slot(slot(key)) == master) full = key;
+  }
+  ASSERT_TRUE(eventually([&] { return check_health(cache).server.find("1 slots have no master") != std::string::npos; }))
+      << check_health(cache).server;
+  const auto begun = SteadyClock::now();
+  const SetResult result = cache.set(hole, 1);
+  EXPECT_FALSE(result);
+  EXPECT_NE(result.reason().find("no master of the cluster serves the slot"), std::string::npos) << result.reason();
+  EXPECT_LT(SteadyClock::now() - begun, 1s);
+  EXPECT_TRUE(cache.set(full, 2));
+  EXPECT_EQ(cache.get<int>(full), 2);
+  EXPECT_EQ(cache.get_or_load(hole, [] { return 3; }), 3);
+}
+
+TEST_F(ChangingCluster, APausedMasterHoldsUpNobodyElse) {
+  make({.masters = 2, .replicas = 0, .node_timeout = 20s});
+  CacheManager cache(over_redis(cluster->url(), true, 400ms));
+  ASSERT_TRUE(l1_is_up(cache));
+  std::string paused, other_key;
+  for (int i = 0; paused.empty() || other_key.empty(); ++i) {
+    const std::string key = "k" + std::to_string(i);
+    (cluster->master_of_slot(slot(key)) == cluster->master_of("dsta") ? other_key : paused) = key;
+  }
+  ASSERT_TRUE(cache.set(other_key, 1));
+  cluster->pause(cluster->master_of_slot(slot(paused)));
+  const auto begun = SteadyClock::now();
+  EXPECT_FALSE(cache.set(paused, 1));
+  EXPECT_LT(SteadyClock::now() - begun, 2s);
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(cache.get<int>(other_key, {.level = Level::l2}), 1);
+  EXPECT_TRUE(cache.set(other_key, 2));
+  const auto again = SteadyClock::now();
+  cache.get_many<int>({paused, other_key});
+  EXPECT_LT(SteadyClock::now() - again, 2s);
+  cluster->resume(cluster->master_of_slot(slot(paused)));
+  EXPECT_TRUE(eventually([&] { return bool(cache.set(paused, 3)); }));
+}
+
+}  // namespace
+}  // namespace dsta::cache
