@@ -159,7 +159,7 @@ TEST_F(ClusterFailover, AMasterThatHangsHoldsUpItsOwnKeysOnly) {
   }
   const EntryOptions at_server{.level = Level::l2};
   const std::size_t home = cluster.master_of("{dsta}");
-  for (std::size_t hangs = 0; hangs < 3; ++hangs) {
+  for (const std::size_t hangs : {(home + 1) % 3, home}) {
     cluster.pause(hangs);
     SteadyClock::duration slowest{0}, slowest_of_others{0};
     int failed = 0;
@@ -169,7 +169,7 @@ TEST_F(ClusterFailover, AMasterThatHangsHoldsUpItsOwnKeysOnly) {
       worst = std::max(worst, SteadyClock::now() - begun);
       return found;
     };
-    for (const auto until = SteadyClock::now() + 3s; SteadyClock::now() < until;) {
+    for (const auto until = SteadyClock::now() + 2s; SteadyClock::now() < until;) {
       for (std::size_t i = 0; i < keys.size(); ++i) {
         if (i == hangs) {
           EXPECT_FALSE(timed(keys[i], slowest));
@@ -253,7 +253,7 @@ std::size_t undone_by_failover(RedisCluster& cluster, const std::string& space, 
 
 TEST_F(ClusterFailover, UndoesNoAcknowledgedInvalidation) {
   RedisCluster cluster;
-  const std::size_t keys = scaled(3'000);
+  const std::size_t keys = scaled(1'000);
   EXPECT_GT(undone_by_failover(cluster, "control", "0s", keys), keys / 2)
       << "replication was paused, so what that master had must be back, seen by both";
   EXPECT_EQ(undone_by_failover(cluster, "journal", "30s", keys), 0u);
