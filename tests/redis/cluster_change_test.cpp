@@ -1,5 +1,7 @@
 // Clusters that change while they are used: slots that move, masters that are replaced, slots without a master.
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -12,20 +14,24 @@
 #include <dsta/cache/health.hpp>
 #include <dsta/cache/manager.hpp>
 
+#include "certificates.hpp"
 #include "eventually.hpp"
 #include "has_invalidated.hpp"
 #include "over_redis.hpp"
 #include "redis_cluster.hpp"
+#include "scale.hpp"
 
 namespace dsta::cache {
 namespace {
 
 using namespace std::chrono_literals;
+using testing_support::Certificates;
 using testing_support::eventually;
 using testing_support::l1_is_up;
 using testing_support::over_redis;
 using testing_support::RedisCluster;
 using testing_support::RedisClusterOptions;
+using testing_support::RedisTls;
 using SteadyClock = std::chrono::steady_clock;
 
 /// Where a test's cluster is its own.
@@ -180,7 +186,7 @@ TEST_F(ChangingCluster, AMasterThatEndsIsReplacedWithoutARestart) {
   cluster->kill(master);
   // Others work meanwhile, and nothing takes longer than its deadline.
   const auto begun = SteadyClock::now();
-  cache.get<int>("k", {.level = Level::l2});
+  static_cast<void>(cache.get<int>("k", {.level = Level::l2}));
   EXPECT_LT(SteadyClock::now() - begun, 4s);
   ASSERT_TRUE(cluster->wait_for_failover(slot("k"), master));
   EXPECT_TRUE(eventually([&] { return cache.get<int>("k", {.level = Level::l2}) == 1; }));
@@ -231,17 +237,91 @@ TEST_F(ChangingCluster, APausedMasterHoldsUpNobodyElse) {
     (cluster->master_of_slot(slot(key)) == cluster->master_of("dsta") ? other_key : paused) = key;
   }
   ASSERT_TRUE(cache.set(other_key, 1));
-  cluster->pause(cluster->master_of_slot(slot(paused)));
+  const std::size_t silent = cluster->master_of_slot(slot(paused));
+  cluster->pause(silent);
   const auto begun = SteadyClock::now();
   EXPECT_FALSE(cache.set(paused, 1));
   EXPECT_LT(SteadyClock::now() - begun, 2s);
   for (int i = 0; i < 20; ++i) EXPECT_EQ(cache.get<int>(other_key, {.level = Level::l2}), 1);
   EXPECT_TRUE(cache.set(other_key, 2));
   const auto again = SteadyClock::now();
-  cache.get_many<int>({paused, other_key});
+  const auto found = cache.get_many<int>({paused, other_key}, {.level = Level::l2});
   EXPECT_LT(SteadyClock::now() - again, 2s);
-  cluster->resume(cluster->master_of_slot(slot(paused)));
+  EXPECT_EQ(found[1], 2) << "of its own master it was answered";
+  const auto stored = cache.set_many<int>({{paused, 7}, {other_key, 8}});
+  EXPECT_FALSE(stored[0]);
+  EXPECT_TRUE(stored[1]) << stored[1].reason();
+  cache.del_many({paused, other_key});
+  EXPECT_EQ(cache.get<int>(other_key, {.level = Level::l2}), std::nullopt);
+  cluster->resume(silent);
   EXPECT_TRUE(eventually([&] { return bool(cache.set(paused, 3)); }));
+}
+
+TEST_F(ChangingCluster, NodesAreReachedWhereTheAddressMapSays) {
+  make({.masters = 2, .replicas = 0});
+  // Nobody listens there.
+  cluster->announce(0, "127.0.0.1", 7);
+  ASSERT_TRUE(eventually([&] { return cluster->command(1, {"CLUSTER", "SHARDS"}).find("(integer) 7") != std::string::npos ||
+                                      cluster->command(1, {"CLUSTER", "NODES"}).find(":7@") != std::string::npos; }));
+  ManagerOptions made = options(true);
+  made.url = "redis://" + cluster->address(1) + "?cluster=true&address_map=127.0.0.1:7=" + cluster->address(0);
+  CacheManager cache(made);
+  ASSERT_TRUE(l1_is_up(cache));
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(cache.set("k" + std::to_string(i), i));
+  EXPECT_TRUE(check_health(cache).healthy);
+}
+
+TEST_F(ChangingCluster, AUserOfAnAclIsLoggedInAtEachNode) {
+  make({.masters = 2,
+        .replicas = 0,
+        .server = {.password = "s3cret", .users = {"alice on >wonder ~dsta:* &__redis__:invalidate &dsta:* +@all"}}});
+  ManagerOptions made = options(true);
+  made.url = cluster->url("alice:wonder");
+  CacheManager cache(made);
+  ASSERT_TRUE(l1_is_up(cache));
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(cache.set("k" + std::to_string(i), i));
+  EXPECT_EQ(cache.delete_pattern("k*"), 20u);
+  made.url = cluster->url("alice:wrong");
+  CacheManager stranger(made);
+  const SetResult refused = stranger.set("k", 1);
+  EXPECT_FALSE(refused);
+  EXPECT_NE(refused.reason().find("WRONGPASS"), std::string::npos) << refused.reason();
+}
+
+TEST_F(ChangingCluster, SpeaksTlsWithEachNode) {
+  const Certificates files;
+  if (!files.made()) GTEST_SKIP() << "no openssl on this machine";
+  make({.masters = 2,
+        .replicas = 0,
+        .server = {.tls = RedisTls{files.certificate("server"), files.key("server"), files.certificate("ca")}}});
+  ManagerOptions made = options(true);
+  made.tls.ca_file = files.certificate("ca");
+  made.tls.verify = false;
+  CacheManager cache(made);
+  ASSERT_TRUE(l1_is_up(cache));
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(cache.set("k" + std::to_string(i), i));
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(cache.get<int>("k" + std::to_string(i)), i);
+}
+
+TEST_F(ChangingCluster, AChildOfAForkHasLinksOfItsOwn) {
+  if (testing_support::kSanitized) GTEST_SKIP() << "sanitizers do not follow a fork with threads";
+  make({.masters = 2, .replicas = 0});
+  CacheManager cache(options(true));
+  ASSERT_TRUE(l1_is_up(cache));
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(cache.set("k" + std::to_string(i), i));
+  const pid_t child = ::fork();
+  if (child == 0) {
+    bool right = true;
+    for (int i = 0; i < 20; ++i) right = right && cache.get<int>("k" + std::to_string(i)) == i;
+    for (int i = 0; i < 20; ++i) right = right && cache.set("c" + std::to_string(i), i);
+    right = right && l1_is_up(cache);
+    ::_exit(right ? 0 : 1);
+  }
+  for (int i = 0; i < 200; ++i) EXPECT_EQ(cache.get<int>("k" + std::to_string(i % 20)), i % 20);
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(cache.get<int>("c" + std::to_string(i)), i);
 }
 
 }  // namespace

@@ -127,6 +127,28 @@ TEST(SplitRequest, TheFirstErrorIsTheReplyOfAll) {
   EXPECT_EQ(split.join()[0].error_code(), "NOPERM");
 }
 
+TEST(SplitRequest, WhatIsMissingConcernsItsOwnKeysAlone) {
+  Request request;
+  request.add({"MGET", "foo", "bar"}).add({"SET", "foo", "1"}).add({"UNLINK", "foo", "bar"});
+  SplitRequest split(request);
+  Reply array;
+  array.kind = Reply::Kind::array;
+  array.elements = {text_reply("1")};
+  ASSERT_EQ(split.pieces().size(), 5u);
+  split.pieces()[1].replies.push_back(std::move(array));
+  split.pieces()[0].miss(Reply::Missing::not_sent, "why");
+  split.pieces()[2].miss(Reply::Missing::maybe_executed, "why");
+  split.pieces()[3].miss(Reply::Missing::maybe_executed, "why");
+  split.pieces()[4].replies = {number_reply(1)};
+  const auto all = split.join();
+  ASSERT_EQ(all[0].elements.size(), 2u);
+  EXPECT_EQ(all[0].elements[0].missing, Reply::Missing::not_sent);
+  EXPECT_EQ(all[0].elements[1].text, "1");
+  EXPECT_EQ(all[1].missing, Reply::Missing::maybe_executed);
+  EXPECT_EQ(all[1].why, "why");
+  EXPECT_EQ(all[2].missing, Reply::Missing::maybe_executed) << "half of it was removed";
+}
+
 TEST(SplitRequest, AReplyThatIsNoneIsShownAsItIs) {
   const Request request{"MGET", "foo", "bar"};
   SplitRequest split(request);

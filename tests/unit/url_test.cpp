@@ -57,6 +57,12 @@ Endpoint socket(std::string path, int database = 0) {
   return {.transport = Transport::unix_socket, .path = std::move(path), .database = database};
 }
 
+Endpoint cluster(std::vector<detail::HostPort> nodes) {
+  Endpoint endpoint = server(nodes[0].host, nodes[0].port);
+  endpoint.cluster = std::move(nodes);
+  return endpoint;
+}
+
 struct Good {
   std::string_view url;
   Endpoint endpoint;
@@ -102,6 +108,10 @@ const Good kGood[] = {
     {"redis://[::1]:7/2", server("::1", 7, 2)},
     {"redis://u:p@[2001:db8::192.0.2.1]:7", as("u", "p", server("2001:db8::192.0.2.1", 7))},
     {"rediss://[fe80::1%25eth0.1]", with_tls(server("fe80::1%eth0.1"))},
+    // A cluster.
+    {"redis://h?cluster=true", cluster({{"h", 6379}})},
+    {"redis://u:p@h1,h2:7,[::1]:8?cluster=true", as("u", "p", cluster({{"h1", 6379}, {"h2", 7}, {"::1", 8}}))},
+    {"rediss://h1:1,h2:2/0?cluster=true", with_tls(cluster({{"h1", 1}, {"h2", 2}}))},
     // Sockets.
     {"unix:///run/redis.sock", socket("/run/redis.sock")},
     {"unix:///run/redis.sock?db=5", socket("/run/redis.sock", 5)},
@@ -170,7 +180,6 @@ TEST(Url, IsRefusedInWordsThatNameThePartAndTheRemedy) {
       {"redis://[::1%25a%2Fb]", "IPv6"},
       {"redis://h h", "the host may hold"},
       {"redis://h%41", "the host may hold"},
-      {"redis://h1,h2", "the host may hold"},
       {"redis://[::1]]", "after ']'"},
       {"redis://" + long_host, "the host may hold"},
       {"redis://h/x", "number of a database"},

@@ -16,10 +16,13 @@ struct Health {
   std::string error;     ///< empty when healthy; otherwise the step that failed and why
   /// How L1 learns of changes by others; off without a server.
   CoherenceMode coherence = CoherenceMode::off;
-  /// Empty, or what the server does not offer and what that costs, although the cache is healthy.
+  /// Empty, or what the server does not offer and what that costs, although the cache is healthy; masters of a cluster
+  /// that are out of reach, and slots that have none.
   std::string warning;
-  std::string server;    ///< the server's address, or its socket; with Sentinel the master's, empty when never reached
-  std::string topology;  ///< "single" or "sentinel"; empty without a server
+  /// The server's address, or its socket; with Sentinel the master's, empty when never reached; of a cluster the masters',
+  /// with those that are out of reach, and how many slots have none.
+  std::string server;
+  std::string topology;  ///< "single", "sentinel" or "cluster"; empty without a server
 };
 
 /// Writes, reads and removes a value of its own; with a server, at the server. Takes at most one socket_timeout.

@@ -146,7 +146,7 @@ struct PoolOptions {
   /// The most connections of the manager for reads and writes; the invalidation channel and short-lived probes are not
   /// counted. One carries all requests of all threads but those of large values (256 KiB and more), which get up to as
   /// many as there are processors (2 to 8), made when needed and ended when idle. 1: all share one. From 1 to 10000.
-  /// Default 50.
+  /// With a cluster, of each master. Default 50.
   std::size_t max_connections = 50;
   /// Deadline of a connection attempt: name resolution, connect, TLS, AUTH. Default 1 s. Over 0, at most 24 h.
   OptionalDuration connect_timeout = std::chrono::seconds(1);
@@ -180,7 +180,8 @@ struct TlsOptions {
   bool verify = true;
 };
 
-/// Redis Sentinel, for `redis-sentinel://` URLs and their like. See docs/sentinel.md.
+/// Redis Sentinel, for `redis-sentinel://` URLs and their like: see docs/sentinel.md. For a cluster (`cluster=true`)
+/// address_map and failover_window mean the same of its nodes.
 struct SentinelOptions {
   /// The user at the sentinels, which have users of their own. Default none. Needs password.
   std::string username = {};
@@ -212,7 +213,7 @@ struct ManagerOptions {
   PoolOptions pool = {};
   /// TLS to L2.
   TlsOptions tls = {};
-  /// Redis Sentinel. No effect without such a URL.
+  /// Redis Sentinel, and what a cluster shares with it. No effect without such a URL.
   SentinelOptions sentinel = {};
   /// The clock. Default: system_clock(). See testing.hpp for a ManualClock.
   std::shared_ptr<Clock> clock = {};

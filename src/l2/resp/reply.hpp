@@ -14,7 +14,11 @@ namespace detail {
 struct Reply {
   enum class Kind : std::uint8_t { nil, status, error, integer, text, array };
 
+  /// An error in place of a reply that did not come, where others to the same request did.
+  enum class Missing : std::uint8_t { no, not_sent, maybe_executed };
+
   Kind kind = Kind::nil;
+  Missing missing = Missing::no;
   std::int64_t integer = 0;
   std::string text;  ///< of a status, an error or a text
   std::vector<Reply> elements;

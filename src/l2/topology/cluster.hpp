@@ -59,7 +59,8 @@ class Cluster {
   Cluster(const Cluster&) = delete;
   Cluster& operator=(const Cluster&) = delete;
 
-  /// As Link::run. Where one of several masters did not answer, none of it counts as answered.
+  /// As Link::run. Where some masters have answered and others have not, there are replies that are missing: see
+  /// Reply::Missing.
   Answer run(const Request& request, Purpose purpose, Lane lane);
   /// Asks the nodes for the map. False: none of them had one; see why().
   bool refresh(TimePoint deadline);

@@ -17,6 +17,7 @@ namespace {
 using Kind = Redirect::Kind;
 
 constexpr std::string_view kAsking = "*1\r\n$6\r\nASKING\r\n";
+constexpr std::string_view kNobodys = "no master of the cluster serves the slot of the key";
 constexpr std::chrono::milliseconds kPause{4};
 constexpr Duration kFirstTurn = std::chrono::microseconds(500), kLongestTurn = std::chrono::milliseconds(8);
 
@@ -39,14 +40,18 @@ bool Cluster::Run::is_asking(std::size_t piece) const {
   return open != open_.end() && open->asked;
 }
 
-/// By master. False: one of them has none.
-bool Cluster::Run::sort(const SlotMap& map, std::vector<Send>& sends) {
+/// By master. Those that have none are missed.
+void Cluster::Run::sort(const SlotMap& map, std::vector<Send>& sends) {
+  std::vector<std::size_t> nobodys;
   for (const Open& open : open_) {
     const RequestPiece& piece = split_.pieces()[open.piece];
     std::shared_ptr<Link> link = open.asked;
     if (!link) {
       const ClusterNode* const node = map.of(piece.slot().value_or(state_.options.home));
-      if (!node) return false;
+      if (!node) {
+        nobodys.push_back(open.piece);
+        continue;
+      }
       link = node->link;
     }
     auto send = std::ranges::find(sends, link, &Send::link);
@@ -54,7 +59,11 @@ bool Cluster::Run::sort(const SlotMap& map, std::vector<Send>& sends) {
     send->pieces.push_back(open.piece);
     send->writes = send->writes || piece.writes();
   }
-  return true;
+  if (nobodys.empty()) return;
+  state_.options.wants_refresh();
+  result_.fault = Fault::no_connection;
+  result_.why = kNobodys;
+  miss(nobodys, Reply::Missing::not_sent, kNobodys);
 }
 
 /// What is announced goes behind the changes, to the node that makes them.
@@ -145,6 +154,7 @@ void Cluster::Run::look(Send& send, std::vector<Open>& again) {
 /// All of them are sent before any is waited for. Then each is given a little time in turn, which grows: a master that
 /// does not answer keeps nobody from what others have answered.
 void Cluster::Run::send_all(std::vector<Send>& sends, bool whole) {
+  if (sends.empty()) return;
   if (sends.size() == 1) {
     if (!whole) write(sends[0]);
     sends[0].answer = sends[0].link->run(whole ? request_ : sends[0].request, purpose_, lane_);
@@ -178,24 +188,31 @@ Answer Cluster::Run::failed(std::string_view why) const {
   return answer;
 }
 
-/// True: it was answered.
-bool Cluster::Run::take(Send& send) {
-  Answer& answer = send.answer;
+void Cluster::Run::miss(const std::vector<std::size_t>& pieces, Reply::Missing how, std::string_view why) {
+  for (const std::size_t i : pieces) split_.pieces()[i].miss(how, why);
+}
+
+void Cluster::Run::take(Send& send) {
+  const Answer& answer = send.answer;
   if (answer) {
-    result_.maybe_executed = true;
-    return true;
+    answered_ = result_.maybe_executed = true;
+    return take_replies(send);
   }
   state_.options.wants_refresh();
   result_.fault = answer.fault;
   result_.why = answer.why;
   result_.maybe_executed = result_.maybe_executed || answer.maybe_executed;
-  return false;
+  const auto how = answer.maybe_executed ? Reply::Missing::maybe_executed : Reply::Missing::not_sent;
+  miss(send.pieces, how, answer.why);
 }
 
+/// Where no master has answered, it is as with a single server that does not; else each piece has its own fate.
 Answer Cluster::Run::joined() {
-  result_.replies = split_.join();
-  result_.maybe_executed = false;
-  return std::move(result_);
+  if (!answered_) return std::move(result_);
+  Answer answer;
+  answer.replies = split_.join();
+  answer.order = result_.order;
+  return answer;
 }
 
 Answer Cluster::Run::go() {
@@ -215,23 +232,14 @@ Answer Cluster::Run::go() {
       return failed(state_.closed ? "the manager is closed" : keep_reason(state_.why));
     }
     std::vector<Send> sends;
-    if (!sort(*map, sends)) {
-      state_.options.wants_refresh();
-      return failed("no master of the cluster serves the slot of the key");
-    }
+    sort(*map, sends);
     const bool whole = round == 0 && is_all_of_it(sends);
     send_all(sends, whole);
-    bool answered = true;
-    for (Send& send : sends) answered = take(send) && answered;
-    if (!answered) {
-      result_.replies.clear();
-      return std::move(result_);
-    }
+    for (Send& send : sends) take(send);
     result_.order = round == 0 && sends.size() == 1 ? sends[0].answer.order : SendOrder{};
     std::vector<Open> again;
     for (Send& send : sends) {
-      take_replies(send);
-      look(send, again);
+      if (send.answer) look(send, again);
     }
     open_ = std::move(again);
     if (open_.empty() || round >= kMostRedirects) return joined();

@@ -33,14 +33,15 @@ class Cluster::Run {
     std::shared_ptr<Link> asked = nullptr;  ///< by an ASK: the node that has its key
   };
 
-  bool sort(const SlotMap& map, std::vector<Send>& sends);
+  void sort(const SlotMap& map, std::vector<Send>& sends);
   void write(Send& send) const;
   bool is_all_of_it(const std::vector<Send>& sends) const;
   void send_all(std::vector<Send>& sends, bool whole);
-  bool take(Send& send);
+  void take(Send& send);
   void take_replies(Send& send);
   void look(Send& send, std::vector<Open>& again);
   bool is_asking(std::size_t piece) const;
+  void miss(const std::vector<std::size_t>& pieces, Reply::Missing how, std::string_view why);
   Answer failed(std::string_view why) const;
   Answer joined();
 
@@ -53,6 +54,7 @@ class Cluster::Run {
   std::vector<Open> open_;
   std::optional<std::size_t> publish_;
   Answer result_;       ///< its fault, where there was one
+  bool answered_ = false;  ///< some master has answered
   bool waits_ = false;  ///< a slot is on its way: there is nothing to be won by asking at once
 };
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "l2/client/connection.hpp"
+#include "l2/client/handshake.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -74,6 +75,18 @@ std::shared_ptr<Connection> Servers::current() {
   if (!cluster_) return link_.current();
   const auto home = cluster_->home();
   return home ? home->current() : nullptr;
+}
+
+std::string Servers::trouble() {
+  const auto map = cluster_ ? cluster_->map() : nullptr;
+  if (!map) return {};
+  std::string text;
+  const auto add = [&](std::string what) { text.append(text.empty() ? "" : "; ").append(what); };
+  for (const ClusterNode& node : map->nodes) {
+    if (!node.link->up()) add(fmt::format("{} is out of reach", server_name(node.link->options())));
+  }
+  if (const std::size_t holes = map->holes(); holes != 0) add(fmt::format("{} slots have no master", holes));
+  return text;
 }
 
 std::string Servers::text() {

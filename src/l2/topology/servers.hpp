@@ -51,6 +51,8 @@ class Servers {
   std::shared_ptr<Connection> current();
   /// For messages: where the server is, or the masters and what is wrong with them.
   std::string text();
+  /// Of a cluster: what is wrong with it; or nothing.
+  std::string trouble();
 
  private:
   std::vector<std::shared_ptr<Link>> all();

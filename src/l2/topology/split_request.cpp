@@ -27,6 +27,15 @@ std::optional<std::string_view> key_in(const std::vector<std::string_view>& word
 
 }  // namespace
 
+void RequestPiece::miss(Reply::Missing how, std::string_view why) {
+  Reply reply;
+  reply.kind = Reply::Kind::error;
+  reply.missing = how;
+  reply.text = "UNANSWERED";
+  reply.why = why;
+  replies.assign(commands_, reply);
+}
+
 SplitRequest::SplitRequest(const Request& request) : commands_(request.commands()), arrays_(request.commands()) {
   std::string_view rest = request.bytes();
   for (std::size_t reply = 0; reply < commands_; ++reply) {
@@ -141,7 +150,10 @@ std::vector<Reply> SplitRequest::join() {
     if (is_error(joined) || piece.replies.empty()) continue;  // the first error is the reply
     Reply& own = piece.replies[0];
     const bool fits = own.is(Reply::Kind::array) && own.elements.size() == piece.elements_.size();
-    if (piece.join_ == RequestPiece::Join::publish || is_error(own)) {
+    if (piece.join_ == RequestPiece::Join::elements && own.missing != Reply::Missing::no) {
+      joined.kind = Reply::Kind::array;
+      for (const std::size_t i : piece.elements_) joined.elements[i] = own;
+    } else if (piece.join_ == RequestPiece::Join::publish || is_error(own)) {
       joined = std::move(own);
     } else if (piece.join_ == RequestPiece::Join::sum) {
       joined.kind = own.kind;

@@ -36,6 +36,8 @@ class RequestPiece {
 
   /// What came; as many as commands(), or none yet.
   std::vector<Reply> replies;
+  /// None will come.
+  void miss(Reply::Missing how, std::string_view why);
 
  private:
   friend class SplitRequest;
@@ -62,7 +64,7 @@ class SplitRequest {
   /// Where a MGET or UNLINK has several keys: one for each, since a slot that is being moved may have some of them here
   /// and some there. False: it has one only.
   bool split_keys(std::size_t piece);
-  /// When all pieces have their replies.
+  /// When all pieces have their replies. Of MGET those that are missing are elements; else they are errors like others.
   std::vector<Reply> join();
 
  private:

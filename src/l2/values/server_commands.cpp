@@ -190,6 +190,7 @@ void ServerCommands::learn_time(const Answer& answer, TimePoint asked, std::uint
 std::string ServerCommands::missing_text() {
   std::string text = missing_.text();
   const auto add = [&](std::string_view what) { text.append(text.empty() ? "" : "; ").append(what); };
+  if (const std::string trouble = servers_.trouble(); !trouble.empty()) add(trouble);
   const auto connection = servers_.current();
   const EchoWay::By by = connection ? connection->echo_way().by() : servers_.echo_way().by();
   if (by == EchoWay::By::ping) add("no ECHO: replies are checked by PING");
@@ -307,6 +308,8 @@ Done ServerCommands::refused(std::string_view operation, const Reply& reply) {
   const std::string_view why = said(reply.why.empty() ? reason_of({}, reply) : reply.why);
   options_.failed(operation, why);
   LastReason::set(why);
+  if (reply.missing != Reply::Missing::no) [[unlikely]]
+    return {reply.missing == Reply::Missing::maybe_executed ? Done::unknown : Done::no, why};
   Done done{Done::no, why};
   done.refused = true;
   done.forbidden = reply.error_code() == "NOPERM" || says("can't run this command") || says("unknown command");
