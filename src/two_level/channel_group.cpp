@@ -89,7 +89,8 @@ void ChannelGroup::follow_map() {
     const MutexLock lock(mutex_);
     if (stopped_) return;
     const auto is_master = [&](const std::shared_ptr<Member>& member) {
-      return std::ranges::any_of(map->nodes, [&](const ClusterNode& node) { return node.link.get() == member->link(); });
+      return std::ranges::any_of(map->nodes,
+                                 [&](const ClusterNode& node) { return node.link.get() == member->link(); });
     };
     const auto rest = std::partition(members_.begin(), members_.end(), is_master);
     gone.assign(rest, members_.end());

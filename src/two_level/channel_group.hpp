@@ -16,7 +16,8 @@ namespace detail {
 /// The invalidation channels to the masters of a cluster, as one. Thread-safe.
 ///
 /// Invariants:
-/// - It is up only while each master of the map has a channel that is up. So of whatever is read, from whichever master,
+/// - It is up only while each master of the map has a channel that is up. So of whatever is read, from whichever
+/// master,
 ///   every change is reported.
 /// - What it vouches for ends with the earliest of what the channels vouch for, and of the last look at the map: a
 ///   master that nobody told of yet reports nothing.

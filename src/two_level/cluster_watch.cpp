@@ -15,12 +15,13 @@ namespace detail {
 
 namespace {
 using Clock = std::chrono::steady_clock;
-/// From one look at the map to the next, however often it is found to be out of date.
+/// From one look at the map to the next where it is found to be out of date; doubled each time that nothing had
+/// changed, up to a ping period.
 constexpr std::chrono::milliseconds kLeastPause{50};
 }  // namespace
 
 ClusterWatch::ClusterWatch(Context& context, Cluster& cluster, Coherence& coherence, Confirmations& confirmations)
-    : context_(context), cluster_(cluster), coherence_(coherence), confirmations_(confirmations) {
+    : context_(context), cluster_(cluster), coherence_(coherence), confirmations_(confirmations), pause_(kLeastPause) {
   replace_thread();
 }
 
@@ -28,16 +29,22 @@ void ClusterWatch::replace_thread() {
   replace_in_child(task_, std::make_unique<PeriodicTask>([this] { return step(); }, "dsta-cluster"));
 }
 
-void ClusterWatch::hurry() noexcept { task_->wake(saturating_add(last_.load(std::memory_order_relaxed), kLeastPause)); }
+void ClusterWatch::hurry() noexcept {
+  task_->wake(saturating_add(last_.load(std::memory_order_relaxed), pause_.load(std::memory_order_relaxed)));
+}
 
 TimePoint ClusterWatch::step() {
   const TimePoint begun = Clock::now();
   const Duration period = context_.options.l1.ping_period.value_or({});
   const TimePoint next = saturating_add(begun, period);
+  const bool hurried = begun - last_.load(std::memory_order_relaxed) < period;
+  const std::uint64_t changes = cluster_.changes();
   last_.store(begun, std::memory_order_relaxed);
   const Duration patience = std::max<Duration>(cluster_.options().link.connect_timeout, period);
   const bool known = cluster_.refresh(saturating_add(begun, patience));
   last_.store(Clock::now(), std::memory_order_relaxed);
+  const bool vain = hurried && cluster_.changes() == changes;
+  pause_ = vain ? std::min<Duration>(2 * pause_.load(), period) : Duration(kLeastPause);
   if (!known) return next;
   coherence_.follow_map();
   if (check_masters()) confirmations_.alive(begun);
@@ -47,7 +54,7 @@ TimePoint ClusterWatch::step() {
 bool ClusterWatch::check_masters() {
   const auto map = cluster_.map();
   if (!map) return false;
-  bool all = map->holes() == 0;
+  bool all = true;
   for (const ClusterNode& node : map->nodes) {
     Link& link = *node.link;
     const ServerPlace place = link.server();

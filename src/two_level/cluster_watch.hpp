@@ -38,6 +38,7 @@ class ClusterWatch {
   Coherence& coherence_;
   Confirmations& confirmations_;
   std::atomic<TimePoint> last_{TimePoint{}};
+  std::atomic<Duration> pause_;         ///< from one look to one that is hurried
   std::unique_ptr<PeriodicTask> task_;  ///< last: its thread uses the others
 };
 

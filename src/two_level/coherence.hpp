@@ -53,9 +53,7 @@ class Coherence final : public ChannelReports {
   /// And that is all that anybody changes.
   bool tracks() const { return up() && mode() == CoherenceMode::tracking; }
   /// What is in use. `automatic` while nothing is known yet.
-  CoherenceMode mode() const {
-    return channel_ ? channel_->mode() : group_ ? group_->mode() : CoherenceMode::off;
-  }
+  CoherenceMode mode() const { return channel_ ? channel_->mode() : group_ ? group_->mode() : CoherenceMode::off; }
   /// What comes from L2 may be kept in L1.
   bool fills(const EntryTerms& terms) const;
 

@@ -165,7 +165,8 @@ TEST_F(ChangingCluster, WhatAnotherMasterMissedIsInvalidatedThere) {
   cluster->pause_replication(master);
   EXPECT_TRUE(here.del(key));
   EXPECT_EQ(here.get<int>(key), std::nullopt);
-  const std::size_t replica = cluster->replica_of(master) == cluster->nodes() ? master + 3 : cluster->replica_of(master);
+  const std::size_t replica =
+      cluster->replica_of(master) == cluster->nodes() ? master + 3 : cluster->replica_of(master);
   cluster->kill(master);
   cluster->failover(replica, "TAKEOVER");
   ASSERT_TRUE(cluster->wait_for_failover(slot(key), master));
@@ -215,8 +216,9 @@ TEST_F(ChangingCluster, SlotsWithoutAMasterFailAtOnceAndOthersWork) {
     const std::string key = "f" + std::to_string(i);
     if (cluster->master_of_slot(slot(key)) == master) full = key;
   }
-  ASSERT_TRUE(eventually([&] { return check_health(cache).server.find("1 slots have no master") != std::string::npos; }))
-      << check_health(cache).server;
+  ASSERT_TRUE(eventually([&] {
+    return check_health(cache).server.find("1 slots have no master") != std::string::npos;
+  })) << check_health(cache).server;
   const auto begun = SteadyClock::now();
   const SetResult result = cache.set(hole, 1);
   EXPECT_FALSE(result);
@@ -261,8 +263,10 @@ TEST_F(ChangingCluster, NodesAreReachedWhereTheAddressMapSays) {
   make({.masters = 2, .replicas = 0});
   // Nobody listens there.
   cluster->announce(0, "127.0.0.1", 7);
-  ASSERT_TRUE(eventually([&] { return cluster->command(1, {"CLUSTER", "SHARDS"}).find("(integer) 7") != std::string::npos ||
-                                      cluster->command(1, {"CLUSTER", "NODES"}).find(":7@") != std::string::npos; }));
+  ASSERT_TRUE(eventually([&] {
+    return cluster->command(1, {"CLUSTER", "SHARDS"}).find("(integer) 7") != std::string::npos ||
+           cluster->command(1, {"CLUSTER", "NODES"}).find(":7@") != std::string::npos;
+  }));
   ManagerOptions made = options(true);
   made.url = "redis://" + cluster->address(1) + "?cluster=true&address_map=127.0.0.1:7=" + cluster->address(0);
   CacheManager cache(made);

@@ -20,7 +20,9 @@ namespace {
 using namespace std::chrono_literals;
 using testing_support::ScriptedServer;
 
-std::string bulk(std::string_view text) { return "$" + std::to_string(text.size()) + "\r\n" + std::string(text) + "\r\n"; }
+std::string bulk(std::string_view text) {
+  return "$" + std::to_string(text.size()) + "\r\n" + std::string(text) + "\r\n";
+}
 
 /// A node that says who it is and who serves the slots; `answer` is for all else, empty for +OK.
 class FakeNode {
@@ -57,7 +59,8 @@ class FakeNode {
     if (asks("ECHO")) return std::string(request.substr(request.rfind('$')));
     if (asks("SHARDS")) return knows_shards ? shards() : "-ERR unknown subcommand 'SHARDS'\r\n";
     if (asks("SLOTS")) {
-      return "*1\r\n*3\r\n:0\r\n:16383\r\n*3\r\n" + bulk("127.0.0.1") + ":" + std::to_string(port()) + "\r\n" + bulk("id");
+      return "*1\r\n*3\r\n:0\r\n:16383\r\n*3\r\n" + bulk("127.0.0.1") + ":" + std::to_string(port()) + "\r\n" +
+             bulk("id");
     }
     if (asks("CLUSTER")) return bulk("cluster_state:ok\r\n");
     AnswerTo to;
@@ -201,7 +204,8 @@ TEST_F(FakeCluster, WithoutANodeRequestsFailAtOnceAndSayWhy) {
     const Answer answer = nowhere.run(Request{"GET", "foo"}, Purpose::read, Lane::shared);
     ASSERT_FALSE(answer);
     EXPECT_EQ(answer.fault, Fault::no_connection);
-    EXPECT_NE(answer.why.find("no node of the cluster says who serves its slots"), std::string_view::npos) << answer.why;
+    EXPECT_NE(answer.why.find("no node of the cluster says who serves its slots"), std::string_view::npos)
+        << answer.why;
   }
   EXPECT_LT(std::chrono::steady_clock::now() - begun, 2s);
   nowhere.close();

@@ -44,7 +44,9 @@ struct OnCluster : ::testing::TestWithParam<bool> {
     there = CacheManager(options());
     ASSERT_TRUE(!GetParam() || (l1_is_up(here) && l1_is_up(there)));
   }
-  ManagerOptions options(const std::string& more = {}) const { return over_redis(cluster->url() + more, GetParam(), 5s); }
+  ManagerOptions options(const std::string& more = {}) const {
+    return over_redis(cluster->url() + more, GetParam(), 5s);
+  }
 
   static inline std::unique_ptr<RedisCluster> cluster;
   CacheManager here, there;
@@ -131,11 +133,17 @@ TEST_P(OnCluster, RawValuesAndOddKeysHaveTheirLeasesBesideThem) {
   int loads = 0;
   for (const std::string key : {"plain", "a{b}c", "a{}b{c}", "}{", "{", "x}y{z", "{}"}) {
     const EntryOptions raw{.ttl = 60s, .raw = true};
-    EXPECT_EQ(here.get_or_load(key, [&] { return "v" + std::to_string(++loads); }, raw), "v" + std::to_string(loads));
-    EXPECT_EQ(there.get_or_load(key, [&] { return "v" + std::to_string(++loads); }, raw), "v" + std::to_string(loads));
+    const std::string loaded = "v" + std::to_string(loads + 1);
+    const auto load = [&] { return "v" + std::to_string(++loads); };
+    EXPECT_EQ(here.get_or_load(key, load, raw), loaded);
+    EXPECT_EQ(there.get_or_load(key, load, raw), loaded);
     const EntryOptions plain{.ttl = 60s};
-    EXPECT_EQ(here.get_or_load(key + "!", [] { return 1; }, plain), 1);
-    EXPECT_EQ(there.get_or_load(key + "!", [] { return 2; }, plain), 1);
+    EXPECT_EQ(here.get_or_load(
+                  key + "!", [] { return 1; }, plain),
+              1);
+    EXPECT_EQ(there.get_or_load(
+                  key + "!", [] { return 2; }, plain),
+              1);
   }
   EXPECT_EQ(loads, 7);
 }

@@ -24,8 +24,8 @@ inline std::string backend_name(const ::testing::TestParamInfo<Backend>& tested)
 }
 
 /// A manager for each test, with a space of its own so that tests share one server and nothing else; on the real clock,
-/// because a server's time cannot be moved. The server is started by the first test that needs one. The whole suite runs on
-/// a cluster with DSTA_CACHE_TEST_CLUSTER in the environment: see ServerUnderTest.
+/// because a server's time cannot be moved. The server is started by the first test that needs one. The whole suite
+/// runs on a cluster with DSTA_CACHE_TEST_CLUSTER in the environment: see ServerUnderTest.
 struct BackendTest : ::testing::TestWithParam<Backend> {
   static void TearDownTestSuite() { server.reset(); }
 

@@ -29,8 +29,8 @@ class ServerUnderTest {
   /// At the master of the key; of commands without one the replies of all masters, one behind the other.
   std::string command(const std::vector<std::string>& words) const {
     if (!clustered()) return server_->command(words);
-    static const std::vector<std::string> everywhere = {"KEYS", "FLUSHALL", "FLUSHDB", "INFO", "ACL",
-                                                        "CONFIG", "SCRIPT", "CLIENT"};
+    static const std::vector<std::string> everywhere = {"KEYS", "FLUSHALL", "FLUSHDB", "INFO",
+                                                        "ACL",  "CONFIG",   "SCRIPT",  "CLIENT"};
     for (const std::string& each : everywhere) {
       if (words[0] == each) return at_all(words);
     }

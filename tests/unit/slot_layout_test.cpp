@@ -6,7 +6,6 @@
 #include <string_view>
 #include <utility>
 
-
 namespace dsta::cache::detail {
 namespace {
 
@@ -43,7 +42,9 @@ Reply shard_node(std::string_view role, std::string_view endpoint, std::string_v
               words("10.0.0.1"), words("endpoint"), words(endpoint), words("role"), words(role), words("health"),
               words(health));
 }
-Reply shard(Reply slots, Reply nodes) { return list(words("slots"), std::move(slots), words("nodes"), std::move(nodes)); }
+Reply shard(Reply slots, Reply nodes) {
+  return list(words("slots"), std::move(slots), words("nodes"), std::move(nodes));
+}
 
 TEST(SlotLayout, ShardsNameTheMasterOfEachRange) {
   const Reply reply = list(shard(list(number(0), number(10), number(20), words("30")),
@@ -60,7 +61,7 @@ TEST(SlotLayout, ShardsNameTheMasterOfEachRange) {
 
 TEST(SlotLayout, AMasterThatFailedGivesWayToTheOneThatRuns) {
   const Reply reply = list(shard(list(number(0), number(1)), list(shard_node("master", "10.0.0.2", "fail"),
-                                                                shard_node("master", "10.0.0.3", "online"))));
+                                                                  shard_node("master", "10.0.0.3", "online"))));
   EXPECT_EQ(read_shards(reply, kAskedNode)->ranges[0].master.host, "10.0.0.3");
 }
 

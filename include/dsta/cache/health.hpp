@@ -19,8 +19,8 @@ struct Health {
   /// Empty, or what the server does not offer and what that costs, although the cache is healthy; masters of a cluster
   /// that are out of reach, and slots that have none.
   std::string warning;
-  /// The server's address, or its socket; with Sentinel the master's, empty when never reached; of a cluster the masters',
-  /// with those that are out of reach, and how many slots have none.
+  /// The server's address, or its socket; with Sentinel the master's, empty when never reached; of a cluster the
+  /// masters', with those that are out of reach, and how many slots have none.
   std::string server;
   std::string topology;  ///< "single", "sentinel" or "cluster"; empty without a server
 };

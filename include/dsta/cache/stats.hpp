@@ -42,8 +42,8 @@ struct CacheStats {
   std::uint64_t pending_invalidations = 0;  ///< invalidations that the server has not confirmed (now)
   /// How L1 learns of changes by others (now); off without a server.
   CoherenceMode coherence = CoherenceMode::off;
-  std::uint64_t master_changes = 0;     ///< times that another master, or a restarted one, was found (Sentinel, Cluster)
-  std::uint64_t connections = 0;        ///< connections for reads and writes (now), without that of the channel
+  std::uint64_t master_changes = 0;  ///< times that another master, or a restarted one, was found (Sentinel, Cluster)
+  std::uint64_t connections = 0;     ///< connections for reads and writes (now), without that of the channel
   std::uint64_t large_connections = 0;  ///< of these, those for large values (now)
   std::uint64_t connections_made = 0;   ///< times that one of them was made
   std::string server = {};              ///< the server's address (now); with Sentinel the master's

@@ -40,7 +40,8 @@ Request question(bool shards) {
 
 std::string summary(const SlotMap& map) {
   std::string text;
-  for (const ClusterNode& node : map.nodes) text.append(text.empty() ? "" : ", ").append(host_port_text(node.announced));
+  for (const ClusterNode& node : map.nodes)
+    text.append(text.empty() ? "" : ", ").append(host_port_text(node.announced));
   if (text.empty()) text = "none";
   if (const std::size_t holes = map.holes(); holes != 0) text += fmt::format("; {} slots have no master", holes);
   return text;
@@ -73,6 +74,7 @@ Cluster::State::Told Cluster::State::read(const std::vector<Reply>& replies, con
   }
   if (reply.is(Reply::Kind::error)) {
     told.why = why_no_layout(reply);
+    if (told.why == kNoCluster) told.short_why = kNoCluster;
     return told;
   }
   told.layout = lacks_shards.load(std::memory_order_relaxed) ? read_slots(reply, asked) : read_shards(reply, asked);
@@ -166,8 +168,11 @@ Cluster::State::Told Cluster::State::ask_all(TimePoint deadline) {
     }
   }
   if (of_down.layout) return of_down;
-  return {.why = fmt::format("no node of the cluster says who serves its slots ({})",
-                             tried.empty() ? "no time was left to ask one" : tried)};
+  Told none;
+  none.short_why = of_last.short_why;
+  none.why = fmt::format("no node of the cluster says who serves its slots ({})",
+                         tried.empty() ? "no time was left to ask one" : tried);
+  return none;
 }
 
 bool Cluster::State::refresh(TimePoint deadline) {
@@ -219,6 +224,7 @@ bool Cluster::State::refresh(TimePoint deadline) {
     good = told.layout.has_value() && !closed;
     first_failure = !good && failed == TimePoint{};
     failed = good ? TimePoint{} : Clock::now();
+    short_why = told.short_why;
     why = good ? (told.is_down ? "the nodes hold the cluster for down" : "") : told.why;
     if (good && !told.is_down) confirmed = asked;
     changed.notify_all();

@@ -229,7 +229,9 @@ Answer Cluster::Run::go() {
     const auto map = state_.known_by(deadline_);
     if (!map) {
       const MutexLock lock(state_.mutex);
-      return failed(state_.closed ? "the manager is closed" : keep_reason(state_.why));
+      return failed(state_.closed              ? "the manager is closed"
+                    : state_.short_why.empty() ? keep_reason(state_.why)
+                                               : state_.short_why);
     }
     std::vector<Send> sends;
     sort(*map, sends);

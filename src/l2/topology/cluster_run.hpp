@@ -53,9 +53,9 @@ class Cluster::Run {
   SplitRequest split_;
   std::vector<Open> open_;
   std::optional<std::size_t> publish_;
-  Answer result_;       ///< its fault, where there was one
+  Answer result_;          ///< its fault, where there was one
   bool answered_ = false;  ///< some master has answered
-  bool waits_ = false;  ///< a slot is on its way: there is nothing to be won by asking at once
+  bool waits_ = false;     ///< a slot is on its way: there is nothing to be won by asking at once
 };
 
 }  // namespace detail

@@ -46,6 +46,7 @@ struct Cluster::State {
   TimePoint failed DSTA_GUARDED_BY(mutex) = {};  ///< when the last attempt to get a map did
   TimePoint confirmed DSTA_GUARDED_BY(mutex) = {};
   std::string why DSTA_GUARDED_BY(mutex) = "the cluster was not reached yet";
+  std::string_view short_why DSTA_GUARDED_BY(mutex);
   std::size_t turn DSTA_GUARDED_BY(mutex) = 0;  ///< which master is asked first
 
   std::shared_ptr<const SlotMap> known() {
@@ -66,6 +67,7 @@ struct Cluster::State {
     std::optional<SlotLayout> layout = {};
     bool is_down = false;  ///< the node says that the cluster is
     std::string why = {};
+    std::string_view short_why = {};  ///< where it can be said without names: a literal
   };
   Told ask(Link& link, const AskedNode& asked, TimePoint deadline);
   Told ask_seed(const HostPort& seed, TimePoint deadline);

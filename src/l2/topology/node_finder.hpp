@@ -11,8 +11,8 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-/// A node of a cluster: it is always at the same place, and its Link sees to it that it is a master, and notices when it
-/// has another history than before. Thread-safe.
+/// A node of a cluster: it is always at the same place, and its Link sees to it that it is a master, and notices when
+/// it has another history than before. Thread-safe.
 class NodeFinder final : public ServerFinder {
  public:
   explicit NodeFinder(Address address)

@@ -19,18 +19,14 @@ std::vector<std::shared_ptr<Link>> Servers::all() {
   return links;
 }
 
-std::vector<std::shared_ptr<Link>> Servers::parts() {
-  return cluster_ ? all() : std::vector<std::shared_ptr<Link>>(1);
-}
+std::vector<std::shared_ptr<Link>> Servers::parts() { return cluster_ ? all() : std::vector<std::shared_ptr<Link>>(1); }
 
 void Servers::close_idle() {
   if (!cluster_) return link_.close_idle();
   for (const auto& link : all()) link->close_idle();
 }
 
-void Servers::close() noexcept {
-  cluster_ ? cluster_->close() : link_.close();
-}
+void Servers::close() noexcept { cluster_ ? cluster_->close() : link_.close(); }
 
 void Servers::close_as_corrupt(std::string_view why) {
   if (!cluster_) return link_.close_as_corrupt(why);
@@ -99,9 +95,9 @@ std::string Servers::text() {
   std::string text;
   for (const ClusterNode& node : map->nodes) {
     const Address& address = node.link->options().address;
-    text += fmt::format("{}{}{}", text.empty() ? "" : ", ",
-                        host_port_text({.host = address.host, .port = address.port}),
-                        node.link->up() ? "" : " (out of reach)");
+    text +=
+        fmt::format("{}{}{}", text.empty() ? "" : ", ", host_port_text({.host = address.host, .port = address.port}),
+                    node.link->up() ? "" : " (out of reach)");
   }
   if (const std::size_t holes = map->holes(); holes != 0) text += fmt::format("; {} slots have no master", holes);
   return text;

@@ -12,8 +12,9 @@ namespace detail {
 namespace {
 
 /// Those whose first argument is no key.
-constexpr std::string_view kKeyless[] = {"TIME", "PING", "ECHO", "SCAN", "PUBLISH", "ROLE", "INFO", "CLIENT", "CLUSTER",
-                                         "MULTI", "EXEC", "ASKING", "COMMAND", "FLUSHDB", "FLUSHALL"};
+constexpr std::string_view kKeyless[] = {"TIME", "PING",   "ECHO",    "SCAN",    "PUBLISH",
+                                         "ROLE", "INFO",   "CLIENT",  "CLUSTER", "MULTI",
+                                         "EXEC", "ASKING", "COMMAND", "FLUSHDB", "FLUSHALL"};
 
 std::optional<std::string_view> key_in(const std::vector<std::string_view>& words) {
   if (words.size() < 2) return std::nullopt;

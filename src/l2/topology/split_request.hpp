@@ -47,14 +47,14 @@ class RequestPiece {
   std::optional<Slot> slot_;
   bool writes_ = false;
   Join join_ = Join::whole;
-  std::size_t reply_ = 0;                 ///< of the request: the first that it brings
-  std::vector<std::size_t> elements_;     ///< places in the reply to MGET
-  std::vector<std::string_view> keys_;    ///< of MGET and UNLINK
+  std::size_t reply_ = 0;               ///< of the request: the first that it brings
+  std::vector<std::size_t> elements_;   ///< places in the reply to MGET
+  std::vector<std::string_view> keys_;  ///< of MGET and UNLINK
 };
 
-/// A request taken apart into pieces of one slot each, which keep their order, and the replies to it put together again.
-/// MGET and UNLINK become one for each slot; what stands between MULTI and EXEC stays together; commands without a key
-/// (and scripts, whose keys must share a slot) are a piece each. The request must outlive it. One thread.
+/// A request taken apart into pieces of one slot each, which keep their order, and the replies to it put together
+/// again. MGET and UNLINK become one for each slot; what stands between MULTI and EXEC stays together; commands without
+/// a key (and scripts, whose keys must share a slot) are a piece each. The request must outlive it. One thread.
 class SplitRequest {
  public:
   explicit SplitRequest(const Request& request);

@@ -165,6 +165,7 @@ void Channel::State::start_check(TimePoint now) {
   if (awaits_probe) new_probe(now);
   const bool renew = now >= renew_listener;
   if (renew) renew_listener = now + kListens;
+  if (renew && options.listener) registration.listener = options.listener();  // the key may be another server's by now
   start_request(JobKind::check, std::nullopt, registration.check_request(self_test.probe, renew));
 }
 

@@ -119,7 +119,8 @@ void EndedConnections::ask_all_again() {
   if (by_time() && servers_.probe(Request{"TIME"}) == Link::Probed::answered) {
     time_ends_.store(false, std::memory_order_relaxed);
   }
-  if (way.by() != EchoWay::By::echo && servers_.probe(EchoCheck().request()) == Link::Probed::answered) way.begin_anew();
+  if (way.by() != EchoWay::By::echo && servers_.probe(EchoCheck().request()) == Link::Probed::answered)
+    way.begin_anew();
   if (announcer_.is_refused_for_good()) {
     const Request nothing{"PUBLISH", announcer_.channel(), AnnouncementText(announcer_.process()).text()};
     if (servers_.probe(nothing) == Link::Probed::answered) announcer_.accepted();

@@ -16,8 +16,8 @@ namespace detail {
 /// The names of keys at the server. Entries have the space before their joined key; the library's own keys have the
 /// byte 0x01 and a letter after the space. (A user's key that begins with the byte 0x01 is stored with two of them.)
 ///
-/// In a cluster entries have the same names. The library's own keys have a hash tag there: those of the namespace that of
-/// the space, so that they share one slot, and those beside an entry one that makes their slot the entry's.
+/// In a cluster entries have the same names. The library's own keys have a hash tag there: those of the namespace that
+/// of the space, so that they share one slot, and those beside an entry one that makes their slot the entry's.
 class KeySpace {
  public:
   explicit KeySpace(std::string_view space, bool clustered = false)

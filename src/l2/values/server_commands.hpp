@@ -129,7 +129,7 @@ class ServerCommands {
   EndedConnections ended_;
   LargeKeys large_keys_;
   std::atomic<TimePoint> no_uploads_until_{TimePoint{}};
-  std::atomic<std::uint64_t> home_{1};  ///< in a cluster: counts the servers whose time was the fleet's
+  std::atomic<std::uint64_t> home_{1};      ///< in a cluster: counts the servers whose time was the fleet's
   std::atomic<bool> has_scripts_{true};     ///< false: EVAL was refused
   std::atomic<bool> whole_scripts_{false};  ///< EVALSHA was refused
 };
