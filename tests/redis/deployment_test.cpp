@@ -144,6 +144,36 @@ TEST_F(Deployment, TheExampleServerIsSetAsThePageSays) {
   EXPECT_EQ(server->as("health", "any", {"GET", "dsta:k"}).substr(0, 7), "-NOPERM");
 }
 
+/// As arguments: what redis.conf has behind this comment, commented out.
+Words lines_behind(const std::string& comment) {
+  std::ifstream file(std::string(DSTA_CACHE_DEPLOY_DIR) + "/redis.conf");
+  Words words;
+  bool inside = false;
+  for (std::string line; std::getline(file, line);) {
+    if (inside && line.empty()) break;
+    if (const std::size_t value = line.find(' ', 2); inside) {
+      words.insert(words.end(), {"--" + line.substr(2, value - 2), line.substr(value + 1)});
+    }
+    inside = inside || line.starts_with("# " + comment);
+  }
+  return words;
+}
+
+TEST_F(Deployment, TheExampleServerIsANodeWithTheLinesForIt) {
+  if (!RedisCluster::available()) GTEST_SKIP() << "no redis-server 7.0 or later on this machine";
+  const ReservedPort bus;
+  Words lines = lines_behind("With Cluster");
+  ASSERT_EQ(lines.size(), 14u);
+  lines.insert(lines.end(), {"--cluster-port", std::to_string(bus.port())});
+  const auto server = example_redis(lines);
+  EXPECT_NE(server->harness({"INFO", "cluster"}).find("cluster_enabled:1"), std::string::npos);
+  EXPECT_EQ(server->setting("cluster-require-full-coverage"), "no");
+  EXPECT_EQ(server->setting("cluster-replica-validity-factor"), "3");
+  const Words of_sentinel = lines_behind("With Sentinel");
+  ASSERT_EQ(of_sentinel.size(), 8u);
+  EXPECT_EQ(example_redis(of_sentinel)->setting("min-replicas-max-lag"), "10");
+}
+
 TEST_F(Deployment, TheExampleUserMayDoWhatTheLibraryAsks) {
   const auto server = example_redis();
   for (const bool tracks : {true, false}) {
