@@ -163,7 +163,7 @@ TEST_F(Deployment, TheExampleServerIsANodeWithTheLinesForIt) {
   if (!RedisCluster::available()) GTEST_SKIP() << "no redis-server 7.0 or later on this machine";
   const ReservedPort bus;
   Words lines = lines_behind("With Cluster");
-  ASSERT_EQ(lines.size(), 14u);
+  ASSERT_EQ(lines.size(), 12u);
   lines.insert(lines.end(), {"--cluster-port", std::to_string(bus.port())});
   const auto server = example_redis(lines);
   EXPECT_NE(server->harness({"INFO", "cluster"}).find("cluster_enabled:1"), std::string::npos);
