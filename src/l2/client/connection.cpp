@@ -302,13 +302,13 @@ void Connection::write_large(const PendingRequest& own, Bytes bytes, TimePoint d
 void Connection::take_reader_role(PendingRequest& own, TimePoint deadline, std::uint64_t moved_before) {
   reader_ = &own;
   own.note_role();
-  read_for_all(own, deadline, moved_before);
+  read_for_all(own, deadline, deadline, moved_before);
   reader_ = nullptr;
   pass_roles_on(false);
 }
 
-/// `returns`: its caller comes back when the deadline is past, so nothing is amiss then.
-void Connection::read_for_all(PendingRequest& own, TimePoint deadline, std::uint64_t moved_before, bool returns) {
+/// Until that time, which is before the deadline where its caller comes back: nothing is amiss then.
+void Connection::read_for_all(PendingRequest& own, TimePoint until, TimePoint deadline, std::uint64_t moved_before) {
   while (own.status() != Status::complete) {
     if (!writing_ && is_write_due()) {
       write_for_all(own, deadline);
@@ -321,7 +321,7 @@ void Connection::read_for_all(PendingRequest& own, TimePoint deadline, std::uint
     const bool alone = pending_.is_one();
     {
       const MutexUnlock unlocked(mutex_);
-      step = incoming_.read(*stream_, deadline, alone, late);
+      step = incoming_.read(*stream_, until, alone, late);
       if (step.kind == Step::Kind::moved) {
         moved_.fetch_add(step.bytes, std::memory_order_relaxed);
         sound = incoming_.parse(why);
@@ -333,8 +333,8 @@ void Connection::read_for_all(PendingRequest& own, TimePoint deadline, std::uint
     if (!alone || !pending_.empty()) yield_.completed(count, std::chrono::steady_clock::now());
     if (too_many) end(Fault::lost, nullptr, kTooManyReplies);
     // Bytes that trickle in keep no caller waiting beyond its deadline.
-    late = late || (!own.answered() && std::chrono::steady_clock::now() >= deadline);
-    const bool left = late && sound && usable() && !own.answered() && (returns || abandon(own, moved_before));
+    late = late || (!own.answered() && std::chrono::steady_clock::now() >= until);
+    const bool left = late && sound && usable() && !own.answered() && (until < deadline || abandon(own, moved_before));
     if (late && !left) {
       end(Fault::timeout, &own, "a reply did not come in time");
     } else if (!sound) {

@@ -123,7 +123,7 @@ class Connection {
   bool leave_rest_to_others(const PendingRequest& own) DSTA_REQUIRES(mutex_);
 
   void take_reader_role(PendingRequest& own, TimePoint deadline, std::uint64_t moved_before) DSTA_REQUIRES(mutex_);
-  void read_for_all(PendingRequest& own, TimePoint deadline, std::uint64_t moved_before, bool returns = false)
+  void read_for_all(PendingRequest& own, TimePoint until, TimePoint deadline, std::uint64_t moved_before)
       DSTA_REQUIRES(mutex_);
   bool wait_here(PendingRequest& request, TimePoint until, TimePoint deadline) DSTA_REQUIRES(mutex_);
 

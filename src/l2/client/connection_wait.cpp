@@ -64,7 +64,7 @@ bool Connection::wait_here(PendingRequest& request, TimePoint until, TimePoint d
     if (!reader_) {
       reader_ = &request;
       request.note_role();
-      read_for_all(request, until, request.moved_before, returns);
+      read_for_all(request, until, deadline, request.moved_before);
       reader_ = nullptr;
       if (request.status() == Status::complete || request.fault != Fault::none) {
         pass_roles_on(false);
