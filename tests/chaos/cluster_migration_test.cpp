@@ -11,6 +11,7 @@
 #include <random>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <dsta/cache/manager.hpp>
@@ -226,6 +227,38 @@ TEST_P(MovingSlots, AnswerNothingWrong) {
               work.slowest.text().c_str());
   EXPECT_EQ(work.findings.count(), 0u) << work.findings.text();
   EXPECT_GT(work.hits, 0u);
+  EXPECT_EQ(cache.get_stats().pending_invalidations, 0u);
+}
+
+/// A key that moves once while a sweep passes over the masters, some of which have been swept by then.
+TEST_P(MovingSlots, APatternFindsWhatMovesMeanwhile) {
+  const std::string space = this->space("sweep"), key = "{sought}:1";
+  CacheManager cache(options(space));
+  ASSERT_TRUE(eventually([&] { return bool(cache.set("first", 1)); }));
+  std::vector<std::pair<std::string, int>> others;
+  for (int i = 0; i < 3000; ++i) others.emplace_back("other" + std::to_string(i), i);
+  cache.set_many<int>(others, {.ttl = 1h});  // so that a sweep takes time
+  const std::uint16_t slot = slot_of(space + ":" + key);
+  std::mt19937_64 random(1);
+  auto sweep = 20ms;
+  for (std::size_t round = 0; round < 10 * moves(); ++round) {
+    ASSERT_TRUE(cache.set(key, "v", {.ttl = 1h}));
+    const std::size_t to = (cluster->master_of_slot(slot) + 1) % cluster->nodes();
+    cluster->begin_migration(slot, to);
+    std::thread mover([&, wait = std::chrono::microseconds(random() % 1000) * sweep.count()] {
+      std::this_thread::sleep_for(wait);
+      cluster->migrate_keys(slot, to);
+    });
+    const auto begun = std::chrono::steady_clock::now();
+    cache.delete_pattern("{sought}:*");
+    const auto took = std::chrono::steady_clock::now() - begun;
+    mover.join();
+    EXPECT_FALSE(cache.exists(key, {.level = Level::l2})) << "round " << round;
+    while (cluster->migrate_keys(slot, to) > 0) continue;
+    cluster->end_migration(slot, to);
+    EXPECT_FALSE(cache.exists(key, {.level = Level::l2})) << "round " << round << ", after the move";
+    sweep = std::clamp(std::chrono::ceil<std::chrono::milliseconds>(took), 1ms, 100ms);
+  }
   EXPECT_EQ(cache.get_stats().pending_invalidations, 0u);
 }
 
