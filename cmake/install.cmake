@@ -4,7 +4,7 @@ include(GNUInstallDirs)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/dsta_cache)
 
 if(CMAKE_VERSION VERSION_GREATER_EQUAL 3.23)
-  set(install_headers FILE_SET HEADERS)
+  set(install_headers FILE_SET HEADERS FILE_SET detail)
 else()
   install(DIRECTORY include/dsta TYPE INCLUDE FILES_MATCHING PATTERN "*.hpp")
 endif()

@@ -25,7 +25,11 @@ case $preset in
 esac
 
 CMAKE_BUILD_PARALLEL_LEVEL=$(nproc)
-CTEST_PARALLEL_LEVEL=$((2 * CMAKE_BUILD_PARALLEL_LEVEL))  # most tests wait most of the time
+# Most tests wait most of the time; under the sanitizers they compute.
+case $preset in
+  test | clang) CTEST_PARALLEL_LEVEL=$((3 * CMAKE_BUILD_PARALLEL_LEVEL)) ;;
+  *) CTEST_PARALLEL_LEVEL=$((2 * CMAKE_BUILD_PARALLEL_LEVEL)) ;;
+esac
 DSTA_CACHE_CHAOS=${DSTA_CACHE_CHAOS:-short}  # see docs/testing.md
 export CMAKE_BUILD_PARALLEL_LEVEL CTEST_PARALLEL_LEVEL DSTA_CACHE_CHAOS
 

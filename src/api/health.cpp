@@ -31,6 +31,64 @@ void add_what_is_missing(CacheManager& cache, Health& health) {
   if (!missing.empty()) health.warning.append(health.warning.empty() ? "" : "; ").append(missing);
 }
 
+/// Stores a value, reads it and removes it. Thread-safe: the key is one that no manual call nor wrapper can make, and
+/// one of its own per check.
+class Probe {
+ public:
+  explicit Probe(detail::Core& core) : core_(core) {
+    static std::atomic<std::uint64_t> probes{0};
+    name_.append("\x01health:");
+    name_.append_number(probes.fetch_add(1));
+    terms_.ttl = std::chrono::seconds(10);
+    if (core.has_l2()) terms_.level = Level::l2;  // the server itself is tested, not what is remembered of it
+  }
+
+  /// What went wrong, or nothing.
+  std::string run() {
+    // One for all of it, whatever number of requests that is.
+    const detail::TimeBudget::Operation budget(core_.options().pool.socket_timeout.value_or(std::chrono::seconds(1)));
+    detail::LastReason::set({});
+    if (std::string error = store(); !error.empty()) return error;
+    if (!is_found()) return named("a value just stored could not be read");
+    detail::LastReason::set({});
+    const detail::Reach reach{.l1 = !core_.has_l2(), .l2 = core_.has_l2()};
+    return core_.erase(key(), reach) ? std::string() : named("a value just read could not be removed");
+  }
+
+ private:
+  detail::KeyView key() { return {name_.view(), {}, name_.hash()}; }
+  static std::string named(std::string text) {
+    const std::string_view why = detail::LastReason::get();
+    return why.empty() ? text : text.append(": ").append(why);
+  }
+
+  std::string store() {
+    const auto stored = core_.put(detail::make_node<std::int64_t>(key(), written_), terms_, {}, nullptr);
+    if (stored == detail::PutOutcome::stored) return {};
+    if (stored.status == detail::PutOutcome::not_stored_closed) return std::string(stored.why);
+    const std::string text = "a value could not be stored";
+    return stored.why.empty() ? text : text + ": " + std::string(stored.why);
+  }
+
+  bool is_found() {
+    detail::NodeRef node;
+    if (core_.has_l2()) {
+      detail::Fetched item{key()};
+      const detail::TypeOps* types[] = {&detail::kTypeOps<std::int64_t>};
+      core_.fetch(std::span(&item, 1), types, nullptr, terms_, {});
+      node = std::move(item.node);
+    } else {
+      core_.read(key(), detail::kTypeOps<std::int64_t>, nullptr, node);
+    }
+    return node && node.as<std::int64_t>() == written_;
+  }
+
+  detail::Core& core_;
+  detail::KeyBuffer name_;
+  detail::EntryTerms terms_;
+  const std::int64_t written_ = std::chrono::steady_clock::now().time_since_epoch().count();
+};
+
 }  // namespace
 
 Health check_health(CacheManager& cache) {
@@ -39,51 +97,8 @@ Health check_health(CacheManager& cache) {
   const auto begun = std::chrono::steady_clock::now();
   try {
     detail::Core& core = *cache.core();
-    // A key that no manual call nor wrapper can make, and one of its own per thread of control.
-    static std::atomic<std::uint64_t> probes{0};
-    detail::KeyBuffer name;
-    name.append("\x01health:");
-    name.append_number(probes.fetch_add(1));
-    const detail::KeyView key{name.view(), {}, name.hash()};
-    detail::EntryTerms terms;
-    terms.ttl = std::chrono::seconds(10);
-    const std::int64_t written = std::chrono::steady_clock::now().time_since_epoch().count();
-    if (core.has_l2()) {
-      health.backend = "redis";
-      terms.level = Level::l2;  // the server itself is tested, not what is remembered of it
-    }
-    // One for all of it, whatever number of requests that is.
-    const detail::TimeBudget::Operation budget(core.options().pool.socket_timeout.value_or(std::chrono::seconds(1)));
-    const auto named = [](std::string text) {
-      const std::string_view why = detail::LastReason::get();
-      return why.empty() ? text : text.append(": ").append(why);
-    };
-    detail::LastReason::set({});
-    const detail::Reach reach{.l1 = !core.has_l2(), .l2 = core.has_l2()};
-    const auto stored = core.put(detail::make_node<std::int64_t>(key, written), terms, {}, nullptr);
-    if (!(stored == detail::PutOutcome::stored)) {
-      health.error = stored.status == detail::PutOutcome::not_stored_closed ? std::string(stored.why)
-                     : stored.why.empty()                                   ? "a value could not be stored"
-                                          : std::string("a value could not be stored: ").append(stored.why);
-    } else {
-      detail::NodeRef node;
-      if (reach.l1) {
-        core.read(key, detail::kTypeOps<std::int64_t>, nullptr, node);
-      } else {
-        detail::Fetched item{key};
-        const detail::TypeOps* types[] = {&detail::kTypeOps<std::int64_t>};
-        core.fetch(std::span(&item, 1), types, nullptr, terms, {});
-        node = std::move(item.node);
-      }
-      const bool found = node && node.as<std::int64_t>() == written;
-      if (found) detail::LastReason::set({});
-      const bool removed = found && core.erase(key, reach);
-      if (!found) {
-        health.error = named("a value just stored could not be read");
-      } else if (!removed) {
-        health.error = named("a value just read could not be removed");
-      }
-    }
+    if (core.has_l2()) health.backend = "redis";
+    health.error = Probe(core).run();
   } catch (const std::exception& e) {  // a health check reports, whatever happens
     health.error = e.what();
   }

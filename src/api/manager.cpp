@@ -18,21 +18,31 @@ using detail::Count;
 
 namespace detail {
 
+namespace {
+
+[[noreturn, gnu::cold]] void refuse_empty(std::string_view prefix) {
+  throw KeyError(fmt::format("the key under prefix '{}' is empty: give at least one character", prefix));
+}
+[[noreturn, gnu::cold]] void refuse_long(std::string_view prefix, std::size_t bytes) {
+  throw KeyError(fmt::format("the key under prefix '{}' has {} bytes, more than the {} allowed: use a hash of it",
+                             prefix, bytes, kMaxKeyBytes));
+}
+
+}  // namespace
+
 ManualKey::ManualKey(std::string_view key, const EntryOptions& options) {
-  if (key.empty()) {
-    throw KeyError(fmt::format("the key under prefix '{}' is empty: give at least one character", options.prefix));
-  }
-  for (const std::string* part : {&options.prefix, &options.name}) {
-    if (part->empty()) continue;
-    buffer_.append(*part);
-    buffer_.push(':');
-  }
-  if (buffer_.size() + key.size() > kMaxKeyBytes) {
-    throw KeyError(fmt::format("the key under prefix '{}' has {} bytes, more than the {} allowed: use a hash of it",
-                               options.prefix, buffer_.size() + key.size(), kMaxKeyBytes));
-  }
+  if (key.empty()) refuse_empty(options.prefix);
+  if (!options.prefix.empty()) add_part(options.prefix);
+  if (!options.name.empty()) add_part(options.name);
+  const std::size_t bytes = buffer_.size() + key.size();
+  if (bytes > kMaxKeyBytes) refuse_long(options.prefix, bytes);
   buffer_.append(key);
   view_ = {buffer_.view(), {}, buffer_.hash(), true};
+}
+
+void ManualKey::add_part(std::string_view part) {
+  buffer_.append(part);
+  buffer_.push(':');
 }
 
 SetResult to_set_result(PutOutcome outcome, Counters& counters) {

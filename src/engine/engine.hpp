@@ -75,6 +75,8 @@ class Engine final : public Core, public std::enable_shared_from_this<Engine> {
   // See hit.cpp.
   TimePoint hit_time(const ThreadRecord& record) const noexcept;
   bool may_read(TimePoint time) const noexcept;
+  Freshness read_node(ThreadRecord& record, const KeyView& key, const TypeOps& type, const Identity* reader,
+                      NodeRef& out) noexcept;
   template <class Copy>
   Freshness copy_fresh(ThreadRecord& record, const KeyView& key, const TypeOps& type, const Identity* reader,
                        Copy&& copy);

@@ -34,14 +34,25 @@ inline bool Engine::may_read(TimePoint time) const noexcept {
   return !trust_.limited() || trust_.holds_at(context_.reads_system_clock ? time : coarse_now());
 }
 
-Freshness Core::read(const KeyView& key, const TypeOps& type, const Identity* reader, NodeRef& out) noexcept {
-  Engine& engine = engine_of(*this);
-  const TimePoint time = engine.hit_time(thread_record());
-  const L1View view(engine.trust_, engine.may_read(time));
-  const Freshness freshness = engine.context_.store.find(key, type, reader, time, out);
+[[gnu::always_inline]] inline Freshness Engine::read_node(ThreadRecord& record, const KeyView& key, const TypeOps& type,
+                                                          const Identity* reader, NodeRef& out) noexcept {
+  const TimePoint time = hit_time(record);
+  const L1View view(trust_, may_read(time));
+  const Freshness freshness = context_.store.find(record, key, type, reader, time, out);
   if (!view.current() && (!out || view.hides(*out))) [[unlikely]]
     return out.reset(), Freshness::miss;
   return freshness;
+}
+
+Freshness Core::read(const KeyView& key, const TypeOps& type, const Identity* reader, NodeRef& out) noexcept {
+  return engine_of(*this).read_node(thread_record(), key, type, reader, out);
+}
+
+bool Core::hit_node(const KeyView& key, const TypeOps& type, Identity& reader, NodeRef& out) noexcept {
+  ThreadRecord& record = thread_record();
+  if (engine_of(*this).read_node(record, key, type, &reader, out) != Freshness::fresh) return false;
+  reader.counters.add(record, Count::hits);
+  return true;
 }
 
 /// A fresh entry's value, by `copy`. Where L1 may not be read, as if there were a stale one.

@@ -106,7 +106,8 @@ class IdentityTable {
   // Open addressing; entries are only ever added: 16 bits of the hash beside a 48-bit pointer. Read without the mutex,
   // written under it.
   std::atomic<std::uint64_t> slots_[kSlots] = {};
-  std::atomic<bool> manual_full_{false};  ///< no prefix will be added
+  std::atomic<bool> manual_full_{false};       ///< no prefix will be added
+  std::atomic<Identity*> no_prefix_{nullptr};  ///< that of the empty prefix, once there is one
 };
 
 }  // namespace detail

@@ -32,6 +32,9 @@ Identity* IdentityTable::lookup(std::string_view prefix, std::uint64_t hash, std
 }
 
 Identity& IdentityTable::manual(std::string_view prefix) {
+  if (prefix.empty()) {
+    if (Identity* const known = no_prefix_.load(std::memory_order_acquire)) return *known;
+  }
   const std::uint64_t hash = hash_bytes(prefix);
   std::size_t slot = 0;
   const bool full = manual_full_.load(std::memory_order_acquire);  // before the look: then nothing is added after it
@@ -45,6 +48,7 @@ Identity& IdentityTable::manual(std::string_view prefix) {
   added->line = &line(prefix);
   auto& identity = *manual_.emplace_back(std::move(added));
   slots_[slot].store((hash >> 48 << 48) | reinterpret_cast<std::uint64_t>(&identity), std::memory_order_release);
+  if (prefix.empty()) no_prefix_.store(&identity, std::memory_order_release);
   if (manual_.size() == kMostPrefixes) manual_full_.store(true, std::memory_order_release);
   return identity;
 }

@@ -14,17 +14,18 @@ namespace detail {
 
 inline Shard& Store::shard(std::uint64_t hash) const noexcept { return shards_[hash & mask_]; }
 
-DSTA_NO_THREAD_SAFETY_ANALYSIS inline Freshness Store::find(const KeyView& key, const TypeOps& type,
-                                                            const Identity* reader, TimePoint now,
-                                                            NodeRef& out) noexcept {
+[[gnu::always_inline]] DSTA_NO_THREAD_SAFETY_ANALYSIS inline Freshness Store::find(
+    ThreadRecord& record, const KeyView& key, const TypeOps& type, const Identity* reader, TimePoint now,
+    NodeRef& out) noexcept {
   Shard& home = shard(key.hash);
   Freshness freshness = Freshness::miss;
   const auto is_key = [&](const Node& node) { return matches(node, key); };
-  home.table.read(thread_record(), key.hash, is_key, [&](Node& node) {
-    if (!node.type->serves(type)) return;
-    freshness = evaluate(node, reader, now);
-    if (freshness == Freshness::fresh) out = Shard::use(node, now);
-  });
+  home.table.read(
+      record, key.hash, is_key, [&](Node & node) __attribute__((always_inline)) {
+        if (!node.type->serves(type)) return;
+        freshness = evaluate(node, reader, now);
+        if (freshness == Freshness::fresh) out = Shard::use(node, now);
+      });
   if (freshness == Freshness::fresh || freshness == Freshness::miss) return freshness;
   return find_aged(key, type, reader, now, out);
 }

@@ -48,8 +48,8 @@ class Store {
   ~Store();
 
   // Inline: see hit.hpp.
-  inline Freshness find(const KeyView& key, const TypeOps& type, const Identity* reader, TimePoint now,
-                        NodeRef& out) noexcept;
+  inline Freshness find(ThreadRecord& record, const KeyView& key, const TypeOps& type, const Identity* reader,
+                        TimePoint now, NodeRef& out) noexcept;
   /// Has `copy` copy the value of the entry if that is fresh. The entry is protected for so long, without a count.
   /// `copy` runs no user code: whatever reads the store ends the protection.
   template <class Copy>

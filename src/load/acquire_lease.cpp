@@ -158,6 +158,8 @@ void LeaseCoordinator::Acquisition::act_on(std::size_t n) {
   const std::size_t i = places_[n];
   const auto& flight = batch_.flights[i];
   const Found& found = queries_[n].found;
+  if (found.unanswered) [[unlikely]]
+    return load_alone(i);
   Claim claim;
   Freshness freshness = Freshness::miss;
   const LeaseStep step = decide_step(*flight, found, claim, freshness);

@@ -188,7 +188,7 @@ bool L2Cache::read(std::span<Fetched> items, std::span<const TypeOps* const> typ
                         hides_plain};
   for (std::size_t n = 0; n < queries.size(); ++n) {
     Fetched& item = items[places[n]];
-    if (answered) take_found(item, queries[n].found, reading);
+    if (answered && !queries[n].found.unanswered) take_found(item, queries[n].found, reading);
     if (!fill) continue;
     Store::Landing landing;
     if (item.node && item.node->shared) landing.replace_by = item.node;

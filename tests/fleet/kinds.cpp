@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
+#include <random>
 #include <stdexcept>
 
 #include "board.hpp"
+#include "stamp.hpp"
 
 namespace dsta::cache::fleet_model {
 namespace {
@@ -35,11 +38,14 @@ constexpr std::array kKinds{
     Kind{.name = "failing", .prefix = "fn", .fails = true},
     Kind{.name = "adaptive_ttl", .prefix = "fn", .kept = false},
     Kind{.name = "server_only", .prefix = "fn", .tags = Kind::by_options, .level = Level::l2},
+    Kind{.name = "large", .prefix = "fn", .tags = Kind::by_options, .large = true},
+    Kind{.name = "large_raw", .prefix = "db", .raw = true, .large = true},
     Kind{.name = "own_only", .prefix = "fn", .tags = Kind::by_options, .level = Level::l1},
     Kind{.name = "text", .prefix = "m", .type = Kind::manual},
     Kind{.name = "text_tagged", .prefix = "m", .type = Kind::manual, .tags = Kind::by_options},
     Kind{.name = "text_raw", .prefix = "m", .type = Kind::manual, .raw = true},
     Kind{.name = "text_server", .prefix = "m", .type = Kind::manual, .level = Level::l2},
+    Kind{.name = "text_large", .prefix = "m", .type = Kind::manual, .large = true},
     Kind{.name = "text_own", .prefix = "m", .type = Kind::manual, .level = Level::l1},
     Kind{.name = "count", .prefix = "m", .type = Kind::counter},
 };
@@ -52,6 +58,19 @@ std::string argument_name(std::size_t argument) { return "S" + std::to_string(ar
 std::string key_of(std::size_t cell) {
   const Kind& kind = kind_of(cell);
   return std::string(kind.prefix) + ":" + std::string(kind.name) + ":" + argument_name(cell % kArguments);
+}
+std::string padding_of(const Stamp& stamp) {
+  constexpr std::size_t kLarge = 300'000;
+  if (stamp.cell >= cells() || !kind_of(stamp.cell).large || stamp.version % 2 == 0)
+    return std::string(stamp.version * 7 % 97, 'p');
+  // Such as no compression makes small.
+  std::mt19937_64 random(stamp.version);
+  std::string bytes(kLarge, '\0');
+  for (std::size_t at = 0; at + 8 <= kLarge; at += 8) {
+    const std::uint64_t word = random();
+    std::memcpy(bytes.data() + at, &word, 8);
+  }
+  return bytes;
 }
 std::size_t kind_named(std::string_view name) {
   const auto found = std::ranges::find(kKinds, name, &Kind::name);

@@ -27,6 +27,8 @@ struct Kind {
   /// A load may bring back an older value that is still right, so its age says nothing.
   bool keeps_previous = false;
   bool optional = false;
+  /// Every other version is large: it travels on a connection of its own.
+  bool large = false;
   /// Some loads take long.
   bool slow = true;
 };

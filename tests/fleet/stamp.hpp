@@ -32,13 +32,16 @@ struct Stamp {
   static std::uint64_t check(std::uint64_t body) { return (body * 0x9e3779b97f4a7c15) >> 56; }
 };
 
-/// A stamp as a value. Text is padded by its version: bytes of two values of one key do not fit together by chance.
+/// What text is padded with, by its version: bytes of two values of one key do not fit together by chance.
+std::string padding_of(const Stamp& stamp);
+
+/// A stamp as a value.
 template <class R>
 R value_of(const Stamp& stamp) {
   if constexpr (std::is_same_v<R, std::uint64_t>) {
     return stamp.packed();
   } else {
-    return R(std::to_string(stamp.packed()) + '|' + std::string(stamp.version * 7 % 97, 'p'));
+    return R(std::to_string(stamp.packed()) + '|' + padding_of(stamp));
   }
 }
 

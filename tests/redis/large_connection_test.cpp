@@ -236,6 +236,22 @@ TEST_F(LargeConnections, LeaveTheFormerMasterAsAllDo) {
   EXPECT_EQ(link.counters().server_changes, 1u);
 }
 
+TEST_F(LargeConnections, WhatIsRemovedDoesNotComeBackFirst) {
+  CacheManager cache(over_redis(server->url(), false, 20s));
+  const std::string value(8 * kMebi, 'v');
+  const auto sent = [&] {
+    const std::string info = server->command({"INFO", "stats"});
+    return std::stoull(info.substr(info.find("total_net_output_bytes:") + 23));
+  };
+  for (const bool raw : {false, true}) {
+    ASSERT_TRUE(cache.set("large", value, {.ttl = 60s, .level = Level::l2, .raw = raw}));
+    const auto before = sent();
+    EXPECT_TRUE(cache.del("large", {.level = Level::l2, .raw = raw}));
+    EXPECT_LT(sent() - before, kMebi);
+    EXPECT_FALSE(cache.exists("large", {.level = Level::l2, .raw = raw}));
+  }
+}
+
 TEST_F(LargeConnections, WithoutRenameAllTravelTogether) {
   server->command({"ACL", "SETUSER", "norename", "on", ">pw", "~*", "&*", "+@all", "-rename"});
   ManagerOptions options = over_redis("redis://norename:pw@127.0.0.1:" + std::to_string(server->port()), false, 20s);

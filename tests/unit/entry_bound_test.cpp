@@ -43,7 +43,8 @@ class ReadThrough {
     std::snprintf(name, sizeof name, "%08u", number);
     const KeyView key{std::string_view(name, 8), {}, hash_of(number)};
     NodeRef found;
-    if (store_.find(key, kTypeOps<std::uint32_t>, nullptr, kNow, found) != Freshness::miss) return true;
+    if (store_.find(thread_record(), key, kTypeOps<std::uint32_t>, nullptr, kNow, found) != Freshness::miss)
+      return true;
     NodeRef made = make_node<std::uint32_t>(key, number);
     made->refresh_at = made->fresh_until = made->stale_until = TimePoint::max();
     store_.put(std::move(made), kNow);

@@ -48,7 +48,7 @@ TEST(RemovedEntriesRace, AReaderFindsAWholeValueOrNone) {
           ++hits;
         }
         NodeRef found;
-        if (store.find(key.view, kTypeOps<std::string>, nullptr, kStart, found) == Freshness::fresh) {
+        if (store.find(thread_record(), key.view, kTypeOps<std::string>, nullptr, kStart, found) == Freshness::fresh) {
           EXPECT_EQ(found.as<std::string>(), value_of(number));
         }
       }

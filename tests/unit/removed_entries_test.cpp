@@ -35,7 +35,8 @@ class RemovedEntries : public ::testing::Test {
   bool read(std::uint32_t number) {
     char name[16] = {};
     NodeRef found;
-    return store_.find(key_of(number, name), kTypeOps<std::uint32_t>, nullptr, kTestTime, found) == Freshness::fresh;
+    return store_.find(thread_record(), key_of(number, name), kTypeOps<std::uint32_t>, nullptr, kTestTime, found) ==
+           Freshness::fresh;
   }
   void put(std::uint32_t number) {
     char name[16] = {};

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 
 #include "base/time_budget.hpp"
 #include "l2/client/link_judge.hpp"
+#include "l2/client/link_state.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -14,59 +16,79 @@ namespace {
 using Clock = std::chrono::steady_clock;
 }  // namespace
 
+struct Link::Started::Parts {
+  Parts(Link& its, const Request& sent, Purpose its_purpose, Lane its_lane)
+      : link(its), request(sent), purpose(its_purpose), lane(its_lane), checkout(state, sent) {}
+  Duration least_time() const { return link.options_.operation_timeout / 8; }
+
+  Link& link;
+  const Request& request;
+  const Purpose purpose;
+  const Lane lane;
+  const TimePoint deadline = std::min(by(link.options_.operation_timeout), TimeBudget::end());
+  State& state = link.state();
+  Answer answer = {};
+  State::Checkout checkout;
+  std::optional<EchoCheck> check = {};
+  std::optional<PendingRequest> pending = {};
+  bool ended = false;
+};
+
 Link::Started::Started(Link& link, const Request& request, Purpose purpose, Lane lane)
-    : link_(link),
-      request_(request),
-      purpose_(purpose),
-      lane_(lane),
-      deadline_(std::min(by(link.options_.operation_timeout), TimeBudget::end())),
-      state_(link.state()),
-      checkout_(state_, request) {
-  if (deadline_ - Clock::now() < link.options_.operation_timeout / 8) {
-    answer_.fault = Fault::timeout;
-    answer_.why = state_.why_no_time_is_left();
-    ended_ = true;
+    : parts_(std::make_unique<Parts>(link, request, purpose, lane)) {
+  Parts& own = *parts_;
+  if (own.deadline - Clock::now() < own.least_time()) {
+    own.answer.fault = Fault::timeout;
+    own.answer.why = own.state.why_no_time_is_left();
+    own.ended = true;
     return;
   }
-  if (lane == Lane::shared || !state_.check_out_large(checkout_, lane, deadline_)) {
-    state_.check_out(checkout_, 0, deadline_);
+  if (lane == Lane::shared || !own.state.check_out_large(own.checkout, lane, own.deadline)) {
+    own.state.check_out(own.checkout, 0, own.deadline);
   }
-  if (checkout_.connection) return;
-  answer_.fault = Fault::no_connection;
-  answer_.why = checkout_.why;
-  ended_ = true;
+  if (own.checkout.connection) return;
+  own.answer.fault = Fault::no_connection;
+  own.answer.why = own.checkout.why;
+  own.ended = true;
 }
 
 Link::Started::~Started() {
   // Only where there was no memory on the way.
-  if (!ended_ && pending_) checkout_.connection->wait(*pending_, deadline_, deadline_);
+  Parts& own = *parts_;
+  if (!own.ended && own.pending) own.checkout.connection->wait(*own.pending, own.deadline, own.deadline);
 }
 
 void Link::Started::send() {
-  if (ended_) return;
-  Connection& connection = *checkout_.connection;
-  if (purpose_ != Purpose::read) check_.emplace(connection.echo_way().by());
-  pending_.emplace(request_.commands() + (check_ ? check_->request().commands() : 0));
-  connection.start(*pending_, {request_.bytes(), check_ ? check_->request().bytes() : std::string_view()}, deadline_);
+  Parts& own = *parts_;
+  if (own.ended) return;
+  Connection& connection = *own.checkout.connection;
+  if (own.purpose != Purpose::read) own.check.emplace(connection.echo_way().by());
+  own.pending.emplace(own.request.commands() + (own.check ? own.check->request().commands() : 0));
+  const std::string_view behind = own.check ? own.check->request().bytes() : std::string_view();
+  connection.start(*own.pending, {own.request.bytes(), behind}, own.deadline);
 }
 
 bool Link::Started::wait(TimePoint until) {
-  if (!ended_) ended_ = checkout_.connection->wait(*pending_, std::min(until, deadline_), deadline_);
-  return ended_;
+  Parts& own = *parts_;
+  if (!own.ended) {
+    own.ended = own.checkout.connection->wait(*own.pending, std::min(until, own.deadline), own.deadline);
+  }
+  return own.ended;
 }
 
 Answer Link::Started::answer() {
-  if (!pending_) return std::move(answer_);
-  const bool sent = take_replies(*checkout_.connection, request_, check_, *pending_, answer_);
-  if (answer_) {
-    state_.record(checkout_, answer_.replies);
-    return std::move(answer_);
+  Parts& own = *parts_;
+  if (!own.pending) return std::move(own.answer);
+  const bool sent = take_replies(*own.checkout.connection, own.request, own.check, *own.pending, own.answer);
+  if (own.answer) {
+    own.state.record(own.checkout, own.answer.replies);
+    return std::move(own.answer);
   }
-  state_.record(checkout_, answer_.fault, answer_.why);
-  const bool may_again = link_.options_.retry && !(purpose_ == Purpose::write && sent);
-  if (!may_again || deadline_ - Clock::now() < link_.options_.operation_timeout / 8) return std::move(answer_);
-  Answer again = link_.run(request_, purpose_, lane_);
-  again.maybe_executed = again.maybe_executed || answer_.maybe_executed;
+  own.state.record(own.checkout, own.answer.fault, own.answer.why);
+  const bool may_again = own.link.options_.retry && !(own.purpose == Purpose::write && sent);
+  if (!may_again || own.deadline - Clock::now() < own.least_time()) return std::move(own.answer);
+  Answer again = own.link.run(own.request, own.purpose, own.lane);
+  again.maybe_executed = again.maybe_executed || own.answer.maybe_executed;
   return again;
 }
 

@@ -1,9 +1,7 @@
 #pragma once
 #include <memory>
-#include <optional>
 
-#include "l2/client/echo_check.hpp"
-#include "l2/client/link_state.hpp"
+#include "l2/client/link.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -24,20 +22,10 @@ class Link::Started {
   bool wait(TimePoint until);
   /// When wait() has returned true; once. May send it a second time, as run() does.
   Answer answer();
-  TimePoint deadline() const { return deadline_; }
 
  private:
-  Link& link_;
-  const Request& request_;
-  const Purpose purpose_;
-  const Lane lane_;
-  const TimePoint deadline_;
-  Answer answer_;
-  State& state_;
-  State::Checkout checkout_;
-  std::optional<EchoCheck> check_;
-  std::optional<PendingRequest> pending_;
-  bool ended_ = false;
+  struct Parts;
+  const std::unique_ptr<Parts> parts_;
 };
 
 }  // namespace detail

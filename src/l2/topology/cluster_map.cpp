@@ -20,6 +20,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr std::string_view kNoNode = "no node of the cluster says who serves its slots";
 constexpr std::string_view kNoCluster = "the server is not part of a cluster: leave out cluster=true";
 
 bool is_unknown_subcommand(const Reply& reply) {
@@ -125,7 +126,8 @@ Cluster::State::Told Cluster::State::ask_seed(const HostPort& seed, TimePoint de
     name_errors(request, pending.replies);
     for (std::size_t i = 0; attempt == 0 && i < own; ++i) {
       if (!pending.replies[i].is(Reply::Kind::error)) continue;
-      told.why = pending.replies[i].why;  // a password that was refused says more than what came of it
+      told.short_why = pending.replies[i].why;  // a refused password says more than what came of it
+      told.why = told.short_why;
       return told;
     }
     if (attempt == 0) pending.replies.erase(pending.replies.begin(), pending.replies.begin() + static_cast<long>(own));
@@ -170,8 +172,7 @@ Cluster::State::Told Cluster::State::ask_all(TimePoint deadline) {
   if (of_down.layout) return of_down;
   Told none;
   none.short_why = of_last.short_why;
-  none.why = fmt::format("no node of the cluster says who serves its slots ({})",
-                         tried.empty() ? "no time was left to ask one" : tried);
+  none.why = fmt::format("{} ({})", kNoNode, tried.empty() ? "no time was left to ask one" : tried);
   return none;
 }
 
@@ -233,6 +234,12 @@ bool Cluster::State::refresh(TimePoint deadline) {
   if (!said.empty()) say(options.link.log, level, "{}", said);
   if (first_failure) say(options.link.log, LogLevel::warning, "{}", told.why);
   return good;
+}
+
+std::string_view Cluster::State::reason() const {
+  if (!short_why.empty()) return short_why;
+  const std::string_view kept = keep_reason(why);
+  return kept == why ? kept : kNoNode;  // there are too many to be kept
 }
 
 std::shared_ptr<const SlotMap> Cluster::State::known_by(TimePoint deadline) {

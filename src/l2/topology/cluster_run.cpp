@@ -114,7 +114,7 @@ void Cluster::Run::look(Send& send, std::vector<Open>& again) {
     for (Reply& reply : replies) {
       if (redirect.kind != Kind::none) break;
       redirect = read_redirect(reply, asked);
-      if (redirect.kind != Kind::none) reply.why = reason_of({}, circle(redirect.kind));
+      if (redirect.kind != Kind::none) reply.why = circle(redirect.kind);
     }
     switch (redirect.kind) {
       case Kind::none:
@@ -229,9 +229,7 @@ Answer Cluster::Run::go() {
     const auto map = state_.known_by(deadline_);
     if (!map) {
       const MutexLock lock(state_.mutex);
-      return failed(state_.closed              ? "the manager is closed"
-                    : state_.short_why.empty() ? keep_reason(state_.why)
-                                               : state_.short_why);
+      return failed(state_.closed ? "the manager is closed" : state_.reason());
     }
     std::vector<Send> sends;
     sort(*map, sends);

@@ -54,6 +54,8 @@ struct Cluster::State {
     return map;
   }
   std::shared_ptr<const SlotMap> known_by(TimePoint deadline);
+  /// Why there is no map, as a kept reason.
+  std::string_view reason() const DSTA_REQUIRES(mutex);
   std::shared_ptr<Link> link_to(const HostPort& announced, std::optional<Slot> slot);
   void close();
 
@@ -67,7 +69,7 @@ struct Cluster::State {
     std::optional<SlotLayout> layout = {};
     bool is_down = false;  ///< the node says that the cluster is
     std::string why = {};
-    std::string_view short_why = {};  ///< where it can be said without names: a literal
+    std::string_view short_why = {};  ///< a kept reason, where one says it
   };
   Told ask(Link& link, const AskedNode& asked, TimePoint deadline);
   Told ask_seed(const HostPort& seed, TimePoint deadline);

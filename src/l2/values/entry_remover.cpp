@@ -34,6 +34,7 @@ bool is_of_another(const EnvelopeView& entry, std::string_view function) {
 
 Done EntryRemover::remove(std::string_view name, Found& before) {
   const std::string key = keys_.entry(name);
+  if (commands_.large_keys().any() && commands_.large_keys().know(key)) return remove_large(name, before);
   Request request;
   request.add({"GET", key}).add({"UNLINK", key, keys_.raw_lease(name)});
   Changes changes = commands_.changes();
@@ -43,6 +44,15 @@ Done EntryRemover::remove(std::string_view name, Found& before) {
   if (answer.replies[1].is(Reply::Kind::error)) return commands_.refused("remove", answer.replies[1]);
   before = found_in(keys_.entry(name), answer.replies[0]);
   return {Done::yes};
+}
+
+/// The value is not to come back only because it goes.
+Done EntryRemover::remove_large(std::string_view name, Found& before) {
+  Erasure one{name, true};
+  Versions not_asked_for;
+  remove_each({&one, 1}, not_asked_for);
+  before = std::move(one.before);
+  return one.done;
 }
 
 Done EntryRemover::remove_many(std::span<const std::string_view> names) {

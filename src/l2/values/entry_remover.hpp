@@ -47,6 +47,7 @@ class EntryRemover {
   Done remove_old(const KeyPattern& pattern);
 
  private:
+  Done remove_large(std::string_view name, Found& before);
   /// To those that hear only announcements.
   Done announce(const KeyPattern& pattern);
   /// A load of a raw value that ends while SCAN goes by leaves neither its lease nor its entry to be found for sure:

@@ -22,7 +22,11 @@ std::string mark_of(std::string_view bytes) {
 
 Found found_in(std::string_view key, Reply& reply) {
   Found found;
-  if (reply.is(Reply::Kind::nil) || reply.missing != Reply::Missing::no) return found;
+  if (reply.is(Reply::Kind::nil)) return found;
+  if (reply.missing != Reply::Missing::no) [[unlikely]] {
+    found.unanswered = true;
+    return found;
+  }
   found.kind = Found::Kind::other;
   if (reply.is(Reply::Kind::error)) {
     found.decode_error = DecodeError::not_an_envelope;

@@ -29,6 +29,8 @@ struct Found {
   LeaseView lease;
   DecodeError decode_error{};
   bool of_other_type = false;  ///< a list, a set…: nothing can be compared with it
+  /// Its master did not answer, while others did to the same request: what is stored is not known.
+  bool unanswered = false;
 
   /// Of a value; it tells it from any other.
   std::uint64_t checksum() const { return read_little<std::uint64_t>(bytes.data() + bytes.size() - 8); }

@@ -55,9 +55,7 @@ detail::result_t<F, Arguments...> cached<F>::call(Arguments&&... arguments) cons
     }
   } else {
     detail::NodeRef node;
-    if (state_->reads_here(kType) &&
-        state_->core->read(key.view(), kType, state_->identity, node) == detail::Freshness::fresh) {
-      state_->identity->counters.add(detail::Count::hits);
+    if (state_->reads_here(kType) && state_->core->hit_node(key.view(), kType, *state_->identity, node)) {
       count_negative(node.template as<R>());
       return node.template as<R>();
     }
@@ -73,10 +71,7 @@ std::shared_ptr<const detail::result_t<F, Arguments...>> cached<F>::shared(Argum
     constexpr const auto& kType = detail::call_type<F, R, Arguments...>();
     const detail::CallKey<F> key(*state_, arguments...);
     detail::NodeRef node;
-    if (state_->reads_here(kType) &&
-        state_->core->read(key.view(), kType, state_->identity, node) == detail::Freshness::fresh) {
-      state_->identity->counters.add(detail::Count::hits);
-    } else {
+    if (!state_->reads_here(kType) || !state_->core->hit_node(key.view(), kType, *state_->identity, node)) {
       node = load<R>(key, detail::LoadMode::get, std::forward<Arguments>(arguments)...);
     }
     const R* value = &node.template as<R>();

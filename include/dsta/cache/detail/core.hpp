@@ -34,6 +34,8 @@ class Core : public Probes {
  public:
   // Reads. The hot path: no lock, no allocation, no exception.
   Freshness read(const KeyView& key, const TypeOps& type, const Identity* reader, NodeRef& out) noexcept;
+  /// The same, and counts a hit of `reader`; true only when the entry is fresh.
+  bool hit_node(const KeyView& key, const TypeOps& type, Identity& reader, NodeRef& out) noexcept;
   /// Copies the value's bytes and counts a hit of `reader`; true only when the entry is fresh. For bitwise types.
   bool hit_bitwise(const KeyView& key, const TypeOps& type, Identity& reader, void* out) noexcept;
   /// The same for other types, by `copier`. Throws std::bad_alloc if that does.

@@ -103,8 +103,10 @@ class KeyBuffer {
     const char* p = text.data();
     std::size_t n = text.size();
     reserve(n);
-    for (; n >= 8; p += 8, n -= 8) at_.put(words_, load64(p), 8);
-    if (n != 0) at_.put(words_, load_partial(p, n), n);
+    KeyCursor at = at_;  // in registers for so long
+    for (; n >= 8; p += 8, n -= 8) at.put(words_, load64(p), 8);
+    if (n != 0) at.put(words_, load_partial(p, n), n);
+    at_ = at;
   }
 
   void push(char c) {

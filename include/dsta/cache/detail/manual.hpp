@@ -32,6 +32,8 @@ class ManualKey {
   const KeyView& view() const { return view_; }
 
  private:
+  void add_part(std::string_view part);
+
   KeyBuffer buffer_;
   KeyView view_;
 };
