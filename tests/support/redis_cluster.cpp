@@ -1,5 +1,6 @@
 #include "redis_cluster.hpp"
 
+#include <algorithm>
 #include <sstream>
 #include <stdexcept>
 #include <thread>
@@ -52,7 +53,7 @@ RedisCluster::RedisCluster(RedisClusterOptions options) : options_(std::move(opt
   share_slots();
   meet();
   follow();
-  if (!wait_ok(60s)) throw std::runtime_error("the nodes do not form a cluster");
+  if (!wait_ok(60s)) throw std::runtime_error("the nodes do not form a cluster: " + trouble());
 }
 
 void RedisCluster::add_node() {
@@ -156,14 +157,20 @@ std::size_t RedisCluster::replica_of(std::size_t master) const {
   return nodes();
 }
 
+std::size_t RedisCluster::owner(std::uint16_t slot) const {
+  std::size_t found = nodes();
+  if (before_long([&] { return (found = master_of_slot(slot)) != nodes(); }, 10s)) return found;
+  throw std::runtime_error("nobody serves slot " + std::to_string(slot));
+}
+
 void RedisCluster::begin_migration(std::uint16_t slot, std::size_t to) {
-  const std::size_t from = master_of_slot(slot);
+  const std::size_t from = owner(slot);
   must(to, {"CLUSTER", "SETSLOT", std::to_string(slot), "IMPORTING", id(from)});
   must(from, {"CLUSTER", "SETSLOT", std::to_string(slot), "MIGRATING", id(to)});
 }
 
 std::size_t RedisCluster::migrate_keys(std::uint16_t slot, std::size_t to, std::size_t at_most) {
-  const std::size_t from = master_of_slot(slot);
+  const std::size_t from = owner(slot);
   std::vector<std::string> words{"MIGRATE", "127.0.0.1", std::to_string(node(to)), "",    "0", "5000",
                                  "AUTH2",   "harness",   "harness-secret",         "KEYS"};
   const std::size_t before = words.size();
@@ -178,8 +185,22 @@ std::size_t RedisCluster::migrate_keys(std::uint16_t slot, std::size_t to, std::
   return count;
 }
 
+/// Otherwise the new epoch of the slot's new owner might be no later than that of the former, whose claim of before, on
+/// its way, would take the slot from the new one: then nobody serves it.
+bool RedisCluster::knows_epochs(std::size_t of) const {
+  const std::vector<NodeLine> view = view_of(of);
+  for (std::size_t i = 0; i < nodes(); ++i) {
+    if (!answers(i)) continue;
+    const NodeLine line = self(i);
+    const auto same = [&](const NodeLine& seen) { return seen.id == line.id && seen.epoch == line.epoch; };
+    if (line.is("master") && std::none_of(view.begin(), view.end(), same)) return false;
+  }
+  return true;
+}
+
 void RedisCluster::end_migration(std::uint16_t slot, std::size_t to) {
-  const std::size_t from = master_of_slot(slot);
+  const std::size_t from = owner(slot);
+  before_long([&] { return knows_epochs(to); }, 10s);
   // The new owner first: were the former to forget the slot before, it would send clients to one that does not serve.
   std::vector<std::size_t> order{to, from};
   for (std::size_t i = 0; i < nodes(); ++i) {
@@ -218,10 +239,14 @@ void RedisCluster::pause_replication(std::size_t master) {
 
 void RedisCluster::resume_replication(std::size_t master) { must(master, {"ACL", "SETUSER", "follower", "on"}); }
 
-void RedisCluster::failover(std::size_t replica, const std::string& how) {
+bool RedisCluster::failover(std::size_t replica, const std::string& how) {
   std::vector<std::string> words{"CLUSTER", "FAILOVER"};
   if (!how.empty()) words.push_back(how);
-  must(replica, words);
+  for (int attempt = 0; attempt < 5; ++attempt) {
+    must(replica, words);
+    if (before_long([&] { return is_master(replica); }, 6s)) return true;
+  }
+  return false;
 }
 
 void RedisCluster::announce(std::size_t i, const std::string& host, std::uint16_t port) {
@@ -229,32 +254,53 @@ void RedisCluster::announce(std::size_t i, const std::string& host, std::uint16_
   must(i, {"CONFIG", "SET", port_option(options_.server, "port"), std::to_string(port)});
 }
 
-bool RedisCluster::is_ok() const {
+/// What it says of the others is what they say of themselves? `owners`: by slot.
+std::string RedisCluster::misses(const std::vector<NodeLine>& view, const std::vector<NodeLine>& selves,
+                                 std::string& owners) const {
+  for (const NodeLine& line : view) {
+    if (line.is("noaddr") || line.is("handshake")) return "a node without an address";
+    for (std::size_t k = 0; k < nodes(); ++k) {
+      if (id(k) != line.id) continue;
+      const bool wrong =
+          answers(k) ? line.is("fail") || line.is("fail?") || line.master != selves[k].master : !line.slots.empty();
+      if (wrong) return "node " + std::to_string(k) + " as " + line.flags + " of " + line.master;
+      for (const auto& [first, last] : line.slots) {
+        std::fill(owners.begin() + first, owners.begin() + last + 1, static_cast<char>('A' + k));
+      }
+    }
+  }
+  const std::size_t hole = owners.find(' ');
+  return hole == owners.npos ? "" : "nobody for slot " + std::to_string(hole);
+}
+
+std::string RedisCluster::trouble() const {
+  std::vector<NodeLine> selves(nodes());
+  for (std::size_t i = 0; i < nodes(); ++i) {
+    if (answers(i)) selves[i] = self(i);
+  }
   std::string agreed;
   for (std::size_t i = 0; i < nodes(); ++i) {
     if (!answers(i)) continue;
+    const std::string who = "node " + std::to_string(i);
     const std::string info = command(i, {"CLUSTER", "INFO"});
-    if (!holds(info, "cluster_state:ok") || !holds(info, "cluster_slots_ok:16384")) return false;
+    if (!holds(info, "cluster_state:ok") || !holds(info, "cluster_slots_ok:16384")) return who + " says " + info;
     std::string owners(kClusterSlots, ' ');
-    for (const NodeLine& line : view_of(i)) {
-      if (line.is("noaddr") || line.is("handshake")) return false;
-      for (std::size_t k = 0; k < nodes(); ++k) {
-        if (id(k) != line.id || line.slots.empty()) continue;
-        if (!answers(k)) return false;
-        for (const auto& [first, last] : line.slots) {
-          std::fill(owners.begin() + first, owners.begin() + last + 1, static_cast<char>('A' + k));
-        }
-      }
+    if (const std::string seen = misses(view_of(i), selves, owners); !seen.empty()) return who + " sees " + seen;
+    if (agreed.empty()) agreed = owners;
+    const auto differs = std::mismatch(owners.begin(), owners.end(), agreed.begin());
+    if (differs.first != owners.end()) {
+      return who + " takes slot " + std::to_string(differs.first - owners.begin()) + " for that of node " +
+             std::to_string(*differs.first - 'A') + ", others for that of " + std::to_string(*differs.second - 'A');
     }
-    if (owners.find(' ') != owners.npos || (!agreed.empty() && owners != agreed)) return false;
-    agreed = owners;
-    if (!is_master(i) && !holds(command(i, {"INFO", "replication"}), "master_link_status:up")) return false;
+    if (selves[i].is("slave") && !holds(command(i, {"INFO", "replication"}), "master_link_status:up")) {
+      return who + " has no link to its master";
+    }
   }
-  return !agreed.empty();
+  return agreed.empty() ? "none runs" : "";
 }
 
 bool RedisCluster::wait_ok(std::chrono::milliseconds patience) const {
-  return before_long([&] { return is_ok(); }, patience);
+  return before_long([&] { return trouble().empty(); }, patience);
 }
 
 bool RedisCluster::wait_for_failover(std::uint16_t slot, std::size_t former, std::chrono::milliseconds patience) const {

@@ -15,8 +15,8 @@ namespace dsta::cache::testing_support {
 
 struct RedisClusterOptions {
   std::size_t masters = 3, replicas = 1;  ///< `replicas` of each master
-  /// A node that is silent for this long is held for dead.
-  std::chrono::milliseconds node_timeout{1000};
+  /// A node that is silent for this long is held for dead. On a busy machine nodes that are well are silent for 1 s.
+  std::chrono::milliseconds node_timeout{1500};
   /// Of each node. Lines of its `config` come after those of the kit, as "cluster-require-full-coverage no".
   RedisOptions server = {};
 };
@@ -79,14 +79,17 @@ class RedisCluster {
   /// The replicas of `master` hear nothing of it any more, and do not come back to it; they would take its place.
   void pause_replication(std::size_t master);
   void resume_replication(std::size_t master);
-  /// The replica takes its master's place: `how` is empty (in agreement with it), "FORCE" or "TAKEOVER".
-  void failover(std::size_t replica, const std::string& how = {});
+  /// The replica takes its master's place: `how` is empty (in agreement with it), "FORCE" or "TAKEOVER". Asks for it
+  /// once more where the nodes did not come to it within 6 s. False: not in 30 s.
+  bool failover(std::size_t replica, const std::string& how = {});
   /// Announces the node to clients and nodes at another address, as of a proxy. The host is an address.
   void announce(std::size_t i, const std::string& host, std::uint16_t port);
 
   /// Returns when all nodes that run (and are not paused) call the cluster ok, name the same masters of all slots, all
-  /// of which run, and all replicas are linked to theirs. False: not in time.
+  /// of which run, take each other for what they are, and all replicas are linked to their masters. False: not in time.
   bool wait_ok(std::chrono::milliseconds patience = std::chrono::seconds(30)) const;
+  /// Why it is not ok now; empty: it is. Throws NetError.
+  std::string trouble() const;
   /// Returns when another node than `former` serves the slot, and says so itself. False: not in time.
   bool wait_for_failover(std::uint16_t slot, std::size_t former,
                          std::chrono::milliseconds patience = std::chrono::seconds(30)) const;
@@ -102,11 +105,14 @@ class RedisCluster {
   std::vector<NodeLine> view_of(std::size_t i) const { return parse_nodes(command(i, {"CLUSTER", "NODES"})); }
   /// What it says of itself.
   NodeLine self(std::size_t i) const;
+  /// As master_of_slot; waits until somebody serves it.
+  std::size_t owner(std::uint16_t slot) const;
+  bool knows_epochs(std::size_t of) const;
   void add_node();
   void meet();
   void share_slots();
   void follow();
-  bool is_ok() const;
+  std::string misses(const std::vector<NodeLine>& view, const std::vector<NodeLine>& selves, std::string& owners) const;
   void must(std::size_t i, const std::vector<std::string>& words) const;
 
   const RedisClusterOptions options_;
