@@ -84,7 +84,7 @@ Answer Link::Started::answer() {
     own.state.record(own.checkout, own.answer.replies);
     return std::move(own.answer);
   }
-  own.state.record(own.checkout, own.answer.fault, own.answer.why);
+  own.state.record(own.checkout, own.answer);
   const bool may_again = own.link.options_.retry && !(own.purpose == Purpose::write && sent);
   if (!may_again || own.deadline - Clock::now() < own.least_time()) return std::move(own.answer);
   Answer again = own.link.run(own.request, own.purpose, own.lane);
