@@ -67,6 +67,7 @@ CacheStats Engine::stats() {
   stats.evictions = contents.evictions;
   stats.expirations = contents.expirations;
   if (levels_.has_l2()) {
+    levels_.notice_fork();  // a parent's locks must not be waited for
     counters_.write_to(stats);
     stats.coherence = levels_.coherence().mode();
     stats.pending_invalidations = levels_.confirmations().pending().size();

@@ -82,12 +82,11 @@ std::shared_ptr<ChannelGroup::Member> ChannelGroup::make_member(const ClusterNod
 }
 
 void ChannelGroup::follow_map() {
-  const auto map = cluster_.map();
-  if (!map) return;
   Members gone;  // ended without the mutex, which their threads may wait for
   {
     const MutexLock lock(mutex_);
-    if (stopped_) return;
+    const auto map = cluster_.map();
+    if (!map || stopped_) return;
     const auto is_master = [&](const std::shared_ptr<Member>& member) {
       return std::ranges::any_of(map->nodes,
                                  [&](const ClusterNode& node) { return node.link.get() == member->link(); });
@@ -99,7 +98,7 @@ void ChannelGroup::follow_map() {
       const auto its = [&](const std::shared_ptr<Member>& member) { return member->link() == node.link.get(); };
       if (std::ranges::none_of(members_, its)) members_.push_back(make_member(node));
     }
-    complete_ = has_all(*map);
+    complete_ = map != outdated_ && has_all(*map);
     if (!complete_) go_down("a master of the cluster has no channel yet");
     look();
     // The last look at the map vouches, too.
@@ -112,6 +111,7 @@ void ChannelGroup::follow_map() {
 
 void ChannelGroup::expect(const SlotMap& next) {
   const MutexLock lock(mutex_);
+  outdated_ = cluster_.map();
   if (has_all(next)) return;
   complete_ = false;
   go_down("the cluster has another master");

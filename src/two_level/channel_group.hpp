@@ -65,7 +65,9 @@ class ChannelGroup {
   std::condition_variable changed_;
   Members members_ DSTA_GUARDED_BY(mutex_);
   bool complete_ DSTA_GUARDED_BY(mutex_) = false;  ///< each master has a member
-  bool up_ DSTA_GUARDED_BY(mutex_) = false;        ///< as was reported
+  /// The map in whose place another one was about to be used: it says nothing any more.
+  std::shared_ptr<const SlotMap> outdated_ DSTA_GUARDED_BY(mutex_);
+  bool up_ DSTA_GUARDED_BY(mutex_) = false;  ///< as was reported
   bool was_up_ DSTA_GUARDED_BY(mutex_) = false;
   bool stopped_ DSTA_GUARDED_BY(mutex_) = false;
 };

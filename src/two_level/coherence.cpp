@@ -99,9 +99,13 @@ void Coherence::slots_move(const SlotChange& change, const SlotMap& next) {
   const KeySpace& names = l2_store_.keys();
   const bool fills = context_.store.fill_epoch().is_open();
   context_.store.fill_epoch().close();
-  context_.store.erase_matching(
-      [&](const Store::Known& known) { return known.shared && change.moved.test(slot_of(names.entry(known.name))); },
-      context_.now());
+  try {
+    context_.store.erase_matching(
+        [&](const Store::Known& known) { return known.shared && change.moved.test(slot_of(names.entry(known.name))); },
+        context_.now());
+  } catch (const std::bad_alloc&) {  // nor to look at each: all of them go
+    drop(true);
+  }
   if (fills) context_.store.fill_epoch().open();
   foreign_loads_.wake(ForeignLoads::kAllKeys);
 }

@@ -76,6 +76,11 @@ struct Answer {
   std::uint32_t awaited_large = 0;
   std::vector<Reply> replies = {};
   SendOrder order = {};
+  /// Of a cluster: parts of the request were sent more than once, since slots are on their way. Their order is not that
+  /// of the request.
+  bool redirected = false;
+  /// Of a cluster: a part was run by a node that is no master of any slot yet, to which nobody listens.
+  bool by_stranger = false;
   std::string_view why = {};  ///< with a fault: a reason that lives as long as the process
   explicit operator bool() const { return fault == Fault::none; }
 };

@@ -39,6 +39,22 @@ Request question(bool shards) {
   return request.add({"CLUSTER", shards ? "SHARDS" : "SLOTS"}).add({"CLUSTER", "INFO"});
 }
 
+/// Odd for as long as it lives.
+class CountedTwice {
+ public:
+  CountedTwice(std::atomic<std::uint64_t>& count, bool counts) : count_(counts ? &count : nullptr) {
+    if (count_) count_->fetch_add(1);
+  }
+  ~CountedTwice() {
+    if (count_) count_->fetch_add(1);
+  }
+  CountedTwice(const CountedTwice&) = delete;
+  CountedTwice& operator=(const CountedTwice&) = delete;
+
+ private:
+  std::atomic<std::uint64_t>* const count_;
+};
+
 std::string summary(const SlotMap& map) {
   std::string text;
   for (const ClusterNode& node : map.nodes)
@@ -279,17 +295,17 @@ SlotChange Cluster::State::difference(const SlotMap& before, const SlotMap& afte
 void Cluster::State::install(std::shared_ptr<SlotMap> next) {
   const auto before = known();
   const SlotChange to = before ? difference(*before, *next) : SlotChange{};
-  if (to.may_have_missed) failovers.fetch_add(1);
-  if (to.moved.any()) {
-    options.on_change(to, *next);
-    changes.fetch_add(1, std::memory_order_relaxed);
-  }
-  drop_unused_links(*next);
   {
+    // Even again also where there is no memory: then the map of before stays in use.
+    const CountedTwice counted(failovers, to.may_have_missed);
+    if (to.moved.any()) {
+      options.on_change(to, *next);
+      changes.fetch_add(1, std::memory_order_relaxed);
+    }
+    drop_unused_links(*next);
     const MutexLock lock(mutex);
     map = std::move(next);
   }
-  if (to.may_have_missed) failovers.fetch_add(1);
   if (!before || to.moved.any()) options.on_map();
 }
 
@@ -307,27 +323,31 @@ void Cluster::State::drop_unused_links(const SlotMap& kept) {
   }
 }
 
-void Cluster::State::learn(Slot slot, const HostPort& to) {
+void Cluster::State::learn(std::span<const MovedSlot> moved, std::span<const MovedSlot> before) {
   std::string said;
   {
     const MutexLock changing(change);
-    const auto before = known();
-    if (!before) return;
-    const ClusterNode* const now = before->of(slot);
-    if (now && now->announced == to) return;
-    auto next = std::make_shared<SlotMap>(*before);
-    const ClusterNode* node = next->find(to);
-    if (!node) {
-      auto link = link_to(to, slot);
-      if (!link) return;
-      next->nodes.push_back({to, std::move(link), true});
-      node = &next->nodes.back();
-      said = fmt::format("{} is a master of the cluster now", host_port_text(to));
+    const auto from = known();
+    if (!from) return;
+    auto next = std::make_shared<SlotMap>(*from);
+    bool differs = false;
+    for (const auto& [slot, to] : moved) {
+      const ClusterNode* const now = next->of(slot);
+      if ((now && now->announced == to) || std::ranges::find(before, slot, &MovedSlot::slot) != before.end()) continue;
+      const ClusterNode* node = next->find(to);
+      if (!node) {
+        auto link = link_to(to, slot);
+        if (!link) return;
+        next->nodes.push_back({to, std::move(link), true});
+        node = &next->nodes.back();
+        said += fmt::format("{}{}", said.empty() ? "" : ", ", host_port_text(to));
+      }
+      next->owners[slot] = static_cast<std::uint16_t>(node - next->nodes.data());
+      differs = true;
     }
-    next->owners[slot] = static_cast<std::uint16_t>(node - next->nodes.data());
-    install(std::move(next));
+    if (differs) install(std::move(next));
   }
-  if (!said.empty()) say(options.link.log, LogLevel::warning, "{}", said);
+  if (!said.empty()) say(options.link.log, LogLevel::warning, "masters of the cluster now: {}", said);
 }
 
 }  // namespace detail

@@ -120,8 +120,7 @@ void Cluster::Run::look(Send& send, std::vector<Open>& again) {
       case Kind::none:
         continue;
       case Kind::moved:
-        state_.learn(redirect.slot, redirect.place);
-        state_.options.wants_refresh();
+        moved_.push_back({redirect.slot, redirect.place});
         again.push_back({i});
         continue;
       case Kind::ask: {
@@ -129,7 +128,10 @@ void Cluster::Run::look(Send& send, std::vector<Open>& again) {
         const bool is_stranger = !map || !map->find(redirect.place);
         auto link = state_.link_to(redirect.place, redirect.slot);
         if (!link) continue;
-        if (is_stranger) state_.options.on_stranger();
+        if (is_stranger) {
+          result_.by_stranger = true;
+          state_.options.on_stranger();
+        }
         again.push_back({i, std::move(link)});
         continue;
       }
@@ -149,6 +151,15 @@ void Cluster::Run::look(Send& send, std::vector<Open>& again) {
         continue;
     }
   }
+}
+
+/// All at once: each map that is put in use costs a look at all of L1.
+void Cluster::Run::learn_moved() {
+  if (moved_.empty()) return;
+  state_.learn(moved_, learnt_);
+  learnt_.insert(learnt_.end(), moved_.begin(), moved_.end());
+  moved_.clear();
+  state_.options.wants_refresh();
 }
 
 /// All of them are sent before any is waited for. Then each is given a little time in turn, which grows: a master that
@@ -212,6 +223,8 @@ Answer Cluster::Run::joined() {
   Answer answer;
   answer.replies = split_.join();
   answer.order = result_.order;
+  answer.redirected = result_.redirected;
+  answer.by_stranger = result_.by_stranger;
   return answer;
 }
 
@@ -242,8 +255,13 @@ Answer Cluster::Run::go() {
       if (send.answer) look(send, again);
     }
     open_ = std::move(again);
+    result_.redirected = result_.redirected || !open_.empty();
+    learn_moved();
     if (open_.empty() || round >= kMostRedirects) return joined();
-    if (std::exchange(waits_, false)) std::this_thread::sleep_for(kPause * (1 << round));
+    if (std::exchange(waits_, false)) {
+      const TimePoint end = std::chrono::steady_clock::now() + kPause * (1 << round);
+      std::this_thread::sleep_until(std::min(end, deadline_));
+    }
     if (std::chrono::steady_clock::now() >= deadline_) return joined();
   }
 }

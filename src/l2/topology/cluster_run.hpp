@@ -40,6 +40,7 @@ class Cluster::Run {
   void take(Send& send);
   void take_replies(Send& send);
   void look(Send& send, std::vector<Open>& again);
+  void learn_moved();
   bool is_asking(std::size_t piece) const;
   void miss(const std::vector<std::size_t>& pieces, Reply::Missing how, std::string_view why);
   Answer failed(std::string_view why) const;
@@ -53,9 +54,10 @@ class Cluster::Run {
   SplitRequest split_;
   std::vector<Open> open_;
   std::optional<std::size_t> publish_;
-  Answer result_;          ///< its fault, where there was one
-  bool answered_ = false;  ///< some master has answered
-  bool waits_ = false;     ///< a slot is on its way: there is nothing to be won by asking at once
+  Answer result_;                          ///< its fault, where there was one
+  std::vector<MovedSlot> moved_, learnt_;  ///< what nodes said in this round, and before
+  bool answered_ = false;                  ///< some master has answered
+  bool waits_ = false;                     ///< a slot is on its way: there is nothing to be won by asking at once
 };
 
 }  // namespace detail

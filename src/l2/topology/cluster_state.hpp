@@ -20,6 +20,12 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
+/// A node has said that another one serves the slot.
+struct MovedSlot {
+  Slot slot;
+  HostPort to;
+};
+
 /// All of a cluster that changes.
 struct Cluster::State {
   State(const Options& given, std::atomic<std::uint64_t>& counter)
@@ -61,8 +67,8 @@ struct Cluster::State {
 
   // cluster_map.cpp
   bool refresh(TimePoint deadline);
-  /// A node says that `to` serves the slot.
-  void learn(Slot slot, const HostPort& to);
+  /// Nodes say who serves these slots. Of those that are among `before` nothing is learnt: they go in a circle.
+  void learn(std::span<const MovedSlot> moved, std::span<const MovedSlot> before);
 
  private:
   struct Told {

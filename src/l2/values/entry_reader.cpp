@@ -183,7 +183,9 @@ bool EntryReader::fetch(std::span<EntryQuery> queries, std::span<const std::stri
   Reply& reply = answer.replies[0];
   const bool refused_reading = reply.is(Reply::Kind::error) && reply.error_code() != "WRONGTYPE";
   const bool taken = !refused_reading && take_entries(queries, wanted, reply, mark, versions);
-  if (after) take_after(queries, std::span(answer.replies).subspan(of_reading), mark, asked, versions, *after);
+  if (after)
+    take_after(queries, std::span(answer.replies).subspan(of_reading), mark, asked, versions, *after,
+               !answer.redirected);
   if (refused_reading) commands_.refused("read", reply);
   std::size_t counted = 1;
   for (auto& query : queries) {
@@ -250,7 +252,7 @@ void EntryReader::add_after(Request& request, std::span<const EntryQuery> querie
 }
 
 void EntryReader::take_after(std::span<EntryQuery> queries, std::span<const Reply> replies, std::uint64_t mark,
-                             TimePoint asked, Versions& versions, AfterRead& after) {
+                             TimePoint asked, Versions& versions, AfterRead& after, bool in_order) {
   auto reply = replies.begin();
   if (!after.needed.empty()) after.made = true;
   for (const auto& name : after.needed) {
@@ -260,7 +262,8 @@ void EntryReader::take_after(std::span<EntryQuery> queries, std::span<const Repl
     ++reply;
   }
   if (after.wants_clock) {
-    if (const auto clock = VersionClock::parse((reply++)->text)) after.clock = clock->value();
+    const auto clock = VersionClock::parse((reply++)->text);
+    if (clock && in_order) after.clock = clock->value();  // else it may be older than the versions
   }
   for (auto& query : queries) {
     if (!query.takes()) continue;

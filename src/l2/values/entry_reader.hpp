@@ -63,7 +63,7 @@ class EntryReader {
   void add_after(Request& request, std::span<const EntryQuery> queries, const AfterRead& after) const;
   /// `replies`: to that alone.
   void take_after(std::span<EntryQuery> queries, std::span<const Reply> replies, std::uint64_t mark, TimePoint asked,
-                  Versions& versions, AfterRead& after);
+                  Versions& versions, AfterRead& after, bool in_order);
   void add_count(Request& request, std::string_view name, std::uint32_t by) const;
   void count_above_values(std::span<EntryQuery> queries);
   bool find_lost_versions(std::span<const EntryQuery> queries, Versions& versions);

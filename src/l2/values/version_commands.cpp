@@ -155,7 +155,7 @@ Done VersionStore::raise_by_commands(std::string_view dependency, bool hard) {
     }
     const Reply& old_clock = answer.replies[0];
     const Reply& old_version = answer.replies[1];
-    if (old_clock.text == held.clock_text && old_version.text == held.version_text) return {Done::yes};
+    if (old_clock.text == held.clock_text && old_version.text == held.version_text) return heard(dependency, answer);
     above = std::max(above, Held{.clock_text = old_clock.text}.clock());
     if (const auto crossed = parse_version(old_version.text)) above = std::max(above, crossed->expired);
     hard = true;

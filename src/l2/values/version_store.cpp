@@ -61,7 +61,8 @@ bool VersionStore::need(std::span<const Needed> needed, Versions& versions, std:
   for (std::size_t i = 0; i < needed.size(); ++i) {
     if (!note_needed(needed[i].dependency, answer.replies[i], mark, versions, asked, needed[i].life)) return false;
   }
-  if (clock) *clock = VersionClock::parse(answer.replies.back().text);
+  // In a cluster it may have been read before the versions: behind them alone does it list each raise they have seen.
+  if (clock) *clock = answer.redirected ? read_clock() : VersionClock::parse(answer.replies.back().text);
   return true;
 }
 
@@ -165,6 +166,24 @@ void VersionStore::forget_parent() {
   replace_in_child(notices_, std::make_unique<NoticeMemory>());
 }
 
+/// A version was raised, and its notice given. In a cluster whose slots are on their way the notice may have come
+/// first, and whoever read in between needs another one; or a node got it to which nobody listens.
+Done VersionStore::heard(std::string_view dependency, const Answer& raised) {
+  if (!raised.redirected) [[likely]]
+    return {Done::yes};
+  const std::string token = new_nonce();
+  notices_->add(token);
+  const std::string notice = keys_.notice(token, dependency);
+  Request request{"SET", notice, "", "PX", "1000"};
+  Changes changes = commands_.changes();
+  changes.add_key([&] { return notice; });
+  const Answer answer = commands_.run("invalidate", request, Purpose::erase, changes);
+  if (!answer) return {Done::unknown, answer.why};
+  if (answer.replies[0].is(Reply::Kind::error)) return {Done::unknown, answer.replies[0].why};
+  if (answer.by_stranger) return {Done::unknown, "a node of the cluster ran it to which nobody listens yet"};
+  return {Done::yes};
+}
+
 Done VersionStore::raise(std::string_view dependency, bool hard) {
   if (!commands_.has_scripts()) return raise_by_commands(dependency, hard);
   const std::vector<std::string> keys = keys_of(dependency);
@@ -192,7 +211,7 @@ Done VersionStore::raise(std::string_view dependency, bool hard) {
     for (const Reply& reply : answer.replies) {
       if (reply.is(Reply::Kind::error)) return commands_.refused("invalidate", reply);
     }
-    return {Done::yes};
+    return heard(dependency, answer);
   }
   return {Done::no, "the server does not keep scripts"};
 }
