@@ -83,6 +83,12 @@ TEST_P(EndedConnections, WithoutRenameLargeValuesAreStored) {
   EXPECT_EQ(server->command({"EXISTS", "dsta:l"}), "1");
 }
 
+TEST_P(EndedConnections, WithoutRenameAndMultiLargeValuesAreStored) {
+  const auto use = [](CacheManager& cache) { cache.set("l", std::string(1 << 20, 'l'), {.ttl = 60s}); };
+  expect_understood({"RENAME", "MULTI"}, use);
+  EXPECT_EQ(server->command({"EXISTS", "dsta:l"}), "1");
+}
+
 TEST_P(EndedConnections, WithoutGetrangeKeysAreRemoved) {
   expect_understood({"GETRANGE"}, [&](CacheManager& cache) { cache.del_many({"a", "b"}); });
 }

@@ -167,28 +167,35 @@ Request EndedConnections::question(EndingCommand which) const {
 }
 
 void EndedConnections::note(const Request& request) {
+  std::array<bool, kEndingCommands> suspected{};
   std::string_view rest = request.bytes();
   for (std::string_view name = Request::take_command(rest); !name.empty(); name = Request::take_command(rest)) {
     const auto* const it = std::ranges::find(kNamed, name, &NamedCommand::name);
     if (it == std::end(kNamed)) continue;
     const auto which = static_cast<EndingCommand>(it - std::begin(kNamed));
     if (by(which) || lost_with_[index(which)].fetch_add(1, std::memory_order_relaxed) + 1 < kOften) continue;
-    probe(which);
+    suspected[index(which)] = true;
+  }
+  if (std::ranges::find(suspected, true) == suspected.end()) return;
+  // All of them, or the first would always be the only one.
+  const Probing probing(probing_);
+  if (!probing || !may_probe()) return;
+  probe_next_ = std::chrono::steady_clock::now() + kBetweenProbes;
+  for (std::size_t i = 0; i < kEndingCommands; ++i) {
+    if (suspected[i] && !probe(static_cast<EndingCommand>(i))) return;
   }
 }
 
-void EndedConnections::probe(EndingCommand which) {
-  const Probing probing(probing_);
-  if (!probing || !may_probe()) return;
-  const auto now = std::chrono::steady_clock::now();
-  probe_next_ = now + kBetweenProbes;
+/// False: it is not known.
+bool EndedConnections::probe(EndingCommand which) {
   bool known = true;
   if (ends_connection(question(which), known)) {
     ends_[index(which)].store(true, std::memory_order_relaxed);
     missing_.add(kNamed[index(which)].name, kNamed[index(which)].lost, kEnds);
-    ask_again_ = now + kUntilAskedAgain;
+    ask_again_ = std::chrono::steady_clock::now() + kUntilAskedAgain;
   }
   if (known) lost_with_[index(which)].store(0, std::memory_order_relaxed);
+  return known;
 }
 
 void EndedConnections::forget_server() {

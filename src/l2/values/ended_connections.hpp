@@ -59,7 +59,7 @@ class EndedConnections {
   bool ends_connection(const Request& request, bool& known);
   bool may_probe() const;
   Request question(EndingCommand which) const;
-  void probe(EndingCommand which);
+  bool probe(EndingCommand which);
   void ask_all_again();
   bool ask_again(EndingCommand which);
 
