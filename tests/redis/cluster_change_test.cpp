@@ -153,6 +153,53 @@ TEST_F(ChangingCluster, ManyKeysAreReadAndRemovedInAMovingSlot) {
   EXPECT_EQ(cache.get_or_load("{m}raw", [] { return std::string("v"); }, {.raw = true}), "v");
 }
 
+/// The keys of the namespace's own are at two masters: the request that raises a version is run in parts, out of order.
+TEST_F(ChangingCluster, AConfirmedTagIsHeardWhileItsSlotMoves) {
+  make({.masters = 2, .replicas = 0});
+  const std::uint16_t home = RedisCluster::slot_of("{dsta}");
+  for (const CoherenceMode mode : {CoherenceMode::tracking, CoherenceMode::announcements}) {
+    ManagerOptions of_reader = options(true);
+    of_reader.l1.coherence = mode;
+    of_reader.l1.untracked_ttl = 60s;
+    CacheManager reader(std::move(of_reader)), writer(options(false));
+    ASSERT_TRUE(l1_is_up(reader));
+    for (int round = 0; round < 3; ++round) {
+      const std::string key = "k" + std::to_string(round);
+      ASSERT_TRUE(writer.set(key, 1, {.ttl = 300s, .tags = {"t"}}));
+      ASSERT_TRUE(eventually([&] { return reader.lookup<int>(key).source == Source::l1; }));
+      const std::size_t from = cluster->master_of_slot(home), to = other(from);
+      cluster->begin_migration(home, to);
+      // The clock of versions alone is moved: the script that raises one waits for the others.
+      cluster->command(from, {"MIGRATE", "127.0.0.1", std::to_string(cluster->node(to)),
+                              "dsta:\x01"
+                              "clock{dsta}",
+                              "0", "1000"});
+      std::atomic<bool> stop{false};
+      std::thread reads([&] {
+        while (!stop) {
+          (void)reader.get<int>(key);
+          std::this_thread::sleep_for(1ms);
+        }
+      });
+      std::thread moves([&] {
+        std::this_thread::sleep_for(35ms);
+        while (cluster->migrate_keys(home, to, 100) > 0) {
+        }
+      });
+      writer.invalidate_tag("t");
+      const bool confirmed = writer.get_stats().pending_invalidations == 0;
+      moves.join();
+      if (confirmed) {
+        EXPECT_TRUE(eventually([&] { return !reader.get<int>(key); }, 1s)) << round;
+      }
+      cluster->end_migration(home, to);
+      stop = true;
+      reads.join();
+      EXPECT_TRUE(eventually([&] { return !reader.get<int>(key); })) << round;
+    }
+  }
+}
+
 TEST_F(ChangingCluster, WhatAnotherMasterMissedIsInvalidatedThere) {
   make({.masters = 3, .replicas = 1});
   CacheManager here(options(true)), there(options(true));
