@@ -14,11 +14,11 @@ namespace detail {
 
 namespace {
 
-using Kind = Redirect::Kind;
+using RedirectKind = Redirect::Kind;
 
 constexpr std::string_view kAsking = "*1\r\n$6\r\nASKING\r\n";
 constexpr std::string_view kNobodys = "no master of the cluster serves the slot of the key";
-constexpr std::chrono::milliseconds kPause{4};
+constexpr std::chrono::milliseconds kTryAgainPause{4};
 constexpr Duration kFirstTurn = std::chrono::microseconds(500), kLongestTurn = std::chrono::milliseconds(8);
 
 AskedNode asked_at(const Link& link, bool tls) {
@@ -26,11 +26,11 @@ AskedNode asked_at(const Link& link, bool tls) {
   return {.place = {.host = address.host, .port = address.port}, .tls = tls};
 }
 
-std::string_view circle(Kind kind) {
-  return kind == Kind::moved       ? "the nodes of the cluster send it in a circle (MOVED)"
-         : kind == Kind::ask       ? "the nodes of the cluster send it in a circle (ASK)"
-         : kind == Kind::try_again ? "the cluster is moving the keys (TRYAGAIN)"
-                                   : "the cluster is down (CLUSTERDOWN)";
+std::string_view circle(RedirectKind kind) {
+  return kind == RedirectKind::moved       ? "the nodes of the cluster send it in a circle (MOVED)"
+         : kind == RedirectKind::ask       ? "the nodes of the cluster send it in a circle (ASK)"
+         : kind == RedirectKind::try_again ? "the cluster is moving the keys (TRYAGAIN)"
+                                           : "the cluster is down (CLUSTERDOWN)";
 }
 
 }  // namespace
@@ -112,18 +112,21 @@ void Cluster::Run::look(Send& send, std::vector<Open>& again) {
     auto& replies = split_.pieces()[i].replies;
     Redirect redirect;
     for (Reply& reply : replies) {
-      if (redirect.kind != Kind::none) break;
+      if (redirect.kind != RedirectKind::none) break;
       redirect = read_redirect(reply, asked);
-      if (redirect.kind != Kind::none) reply.why = circle(redirect.kind);
+      if (redirect.kind != RedirectKind::none) reply.why = circle(redirect.kind);
     }
     switch (redirect.kind) {
-      case Kind::none:
+      case RedirectKind::none:
+        if (state_.down_since.load(std::memory_order_relaxed) != TimePoint{}) state_.down_since = TimePoint{};
         continue;
-      case Kind::moved:
+      case RedirectKind::moved:
+        // Sent back: in a planned failover the nodes do not agree for some milliseconds.
+        waits_ = waits_ || std::ranges::find(learnt_, redirect.slot, &MovedSlot::slot) != learnt_.end();
         moved_.push_back({redirect.slot, redirect.place});
         again.push_back({i});
         continue;
-      case Kind::ask: {
+      case RedirectKind::ask: {
         const auto map = state_.known();
         const bool is_stranger = !map || !map->find(redirect.place);
         auto link = state_.link_to(redirect.place, redirect.slot);
@@ -135,7 +138,7 @@ void Cluster::Run::look(Send& send, std::vector<Open>& again) {
         again.push_back({i, std::move(link)});
         continue;
       }
-      case Kind::try_again: {
+      case RedirectKind::try_again: {
         // One key at a time there is a node that has it, or has not.
         const std::size_t before = split_.pieces().size();
         again.push_back({i});
@@ -146,8 +149,11 @@ void Cluster::Run::look(Send& send, std::vector<Open>& again) {
         for (std::size_t n = before; n < split_.pieces().size(); ++n) again.push_back({n});
         continue;
       }
-      case Kind::down:
+      case RedirectKind::down:
         state_.options.wants_refresh();
+        if (!state_.has_just_gone_down()) continue;
+        again.push_back({i});
+        waits_ = true;
         continue;
     }
   }
@@ -259,7 +265,7 @@ Answer Cluster::Run::go() {
     learn_moved();
     if (open_.empty() || round >= kMostRedirects) return joined();
     if (std::exchange(waits_, false)) {
-      const TimePoint end = std::chrono::steady_clock::now() + kPause * (1 << round);
+      const TimePoint end = std::chrono::steady_clock::now() + kTryAgainPause * (1 << round);
       std::this_thread::sleep_until(std::min(end, deadline_));
     }
     if (std::chrono::steady_clock::now() >= deadline_) return joined();

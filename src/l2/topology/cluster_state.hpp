@@ -1,5 +1,6 @@
 #pragma once
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <map>
@@ -37,8 +38,9 @@ struct Cluster::State {
   /// Odd while a map is being put in use whose masters may have missed something; then the next even number. A change
   /// that was sent by a map of before may be known to the former master alone.
   std::atomic<std::uint64_t> failovers{0};
-  std::atomic<bool> lacks_shards{false};  ///< a node did not know CLUSTER SHARDS
-  const Wake interrupt;                   ///< rung when it closes
+  std::atomic<bool> lacks_shards{false};           ///< a node did not know CLUSTER SHARDS
+  std::atomic<TimePoint> down_since{TimePoint{}};  ///< a node said that the cluster is down, and none served since
+  const Wake interrupt;                            ///< rung when it closes
 
   /// Held while a map is changed and put in use. Taken before `mutex`.
   Mutex change;
@@ -54,6 +56,14 @@ struct Cluster::State {
   std::string why DSTA_GUARDED_BY(mutex) = "the cluster was not reached yet";
   std::string_view short_why DSTA_GUARDED_BY(mutex);
   std::size_t turn DSTA_GUARDED_BY(mutex) = 0;  ///< which master is asked first
+
+  /// In a planned failover a cluster is down for some milliseconds. One that is down for longer keeps nobody waiting.
+  bool has_just_gone_down() {
+    constexpr std::chrono::milliseconds kBriefly{150};
+    const TimePoint now = std::chrono::steady_clock::now();
+    TimePoint since{};
+    return down_since.compare_exchange_strong(since, now) || now - since < kBriefly;
+  }
 
   std::shared_ptr<const SlotMap> known() {
     const MutexLock lock(mutex);

@@ -9,7 +9,7 @@ namespace detail {
 
 namespace {
 
-using Kind = Reply::Kind;
+using ReplyKind = Reply::Kind;
 
 std::optional<std::int64_t> number_in(std::string_view text) {
   std::int64_t value = 0;
@@ -20,8 +20,8 @@ std::optional<std::int64_t> number_in(std::string_view text) {
 
 /// As an integer, or as the text of one.
 std::optional<std::int64_t> number_in(const Reply& reply) {
-  if (reply.is(Kind::integer)) return reply.integer;
-  return reply.is(Kind::text) ? number_in(std::string_view(reply.text)) : std::nullopt;
+  if (reply.is(ReplyKind::integer)) return reply.integer;
+  return reply.is(ReplyKind::text) ? number_in(std::string_view(reply.text)) : std::nullopt;
 }
 
 /// A node that does not know its host, or does not say it, means the one at which it was asked.
@@ -74,7 +74,7 @@ const Reply* master_of(const Reply& nodes) {
 }  // namespace
 
 std::optional<SlotLayout> read_shards(const Reply& reply, const AskedNode& asked) {
-  if (!reply.is(Kind::array)) return std::nullopt;
+  if (!reply.is(ReplyKind::array)) return std::nullopt;
   SlotLayout layout;
   for (const Reply& shard : reply.elements) {
     const Reply* const slots = field(shard, "slots");
@@ -94,7 +94,7 @@ std::optional<SlotLayout> read_shards(const Reply& reply, const AskedNode& asked
 }
 
 std::optional<SlotLayout> read_slots(const Reply& reply, const AskedNode& asked) {
-  if (!reply.is(Kind::array)) return std::nullopt;
+  if (!reply.is(ReplyKind::array)) return std::nullopt;
   SlotLayout layout;
   for (const Reply& each : reply.elements) {
     // From, to, the master, its replicas.
@@ -111,7 +111,7 @@ std::optional<SlotLayout> read_slots(const Reply& reply, const AskedNode& asked)
 
 Redirect read_redirect(const Reply& reply, const AskedNode& asked) {
   Redirect redirect;
-  if (!reply.is(Kind::error)) return redirect;
+  if (!reply.is(ReplyKind::error)) return redirect;
   const std::string_view code = reply.error_code();
   if (code == "TRYAGAIN") redirect.kind = Redirect::Kind::try_again;
   if (code == "CLUSTERDOWN") redirect.kind = Redirect::Kind::down;
