@@ -143,7 +143,8 @@ TEST_F(SlowLargeValues, AreReadWhileWritesHang) {
   }
   EXPECT_FALSE(link.takes_writes());
   const auto now = link.run(kGetSmall, Purpose::read);
-  const auto read = link.run(kGetBig, Purpose::read, Lane::large_read);
+  detail::Answer read;
+  EXPECT_TRUE(eventually([&] { return bool(read = link.run(kGetBig, Purpose::read, Lane::large_read)); }));
   server->command({"CLIENT", "UNPAUSE"});
   ASSERT_TRUE(now);
   ASSERT_TRUE(read);

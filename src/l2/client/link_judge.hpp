@@ -14,7 +14,7 @@ namespace detail {
 
 inline std::string_view why_of(Fault fault, const Request& request, const Connection& connection) {
   const std::string_view command = request.command(0);
-  return fault == Fault::timeout ? reason_of(command, "the server did not answer in time")
+  return fault == Fault::timeout ? reason_of_literal(command, "the server did not answer in time")
                                  : reason_of(command, connection.why());
 }
 

@@ -99,11 +99,15 @@ std::string_view reason_of(std::string_view command, std::string_view what) noex
   }
 }
 
+std::string_view reason_of_literal(std::string_view command, std::string_view what) noexcept {
+  const std::string_view kept = reason_of(command, what);
+  return kept == kUnsaid ? what : kept;
+}
+
 std::string_view reason_of(std::string_view command, const Reply& error) noexcept {
   const std::string_view what =
       error.is(Reply::Kind::error) ? meaning(error.text) : std::string_view("the server's answer is none to it");
-  const std::string_view kept = reason_of(command, what);
-  return kept == kUnsaid ? what : kept;  // the table is full: at least what the server said, a literal
+  return reason_of_literal(command, what);
 }
 
 void name_errors(const Request& request, std::vector<Reply>& replies, std::size_t first) noexcept {

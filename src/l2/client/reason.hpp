@@ -23,6 +23,8 @@ std::string_view keep_reason(std::string_view text) noexcept;
 /// `command: what`, and what an error of the server means.
 std::string_view reason_of(std::string_view command, std::string_view what) noexcept;
 std::string_view reason_of(std::string_view command, const Reply& error) noexcept;
+/// The same for a literal, which stands for itself where no more are kept.
+std::string_view reason_of_literal(std::string_view command, std::string_view what) noexcept;
 /// Notes in each of `replies`, from `first` on, that is an error what it was the reply to.
 void name_errors(const Request& request, std::vector<Reply>& replies, std::size_t first = 0) noexcept;
 
