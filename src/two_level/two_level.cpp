@@ -109,7 +109,7 @@ std::optional<Cluster::Options> TwoLevel::cluster_options(const Endpoint& endpoi
   };
   options.on_new_server = [this] { other_server(); };
   options.on_map = options.wants_refresh = [this] {
-    if (cluster_watch_) cluster_watch_->hurry();
+    if (follows_map_.load(std::memory_order_acquire)) cluster_watch_->hurry();
   };
   return options;
 }
@@ -140,17 +140,19 @@ void TwoLevel::connect() {
     // As long as for a channel at most: the watch goes on.
     constexpr std::chrono::milliseconds kLongestWait{200};
     cluster->refresh(std::chrono::steady_clock::now() + kLongestWait);
-    cluster_watch_->start();
   }
-  if (!coherence_->wants_channel()) return;
   try {
-    coherence_->listen();
+    if (coherence_->wants_channel()) coherence_->listen();
   } catch (...) {
     Forkable::remove(coherence_.get());
     l2_store_->servers().close();  // its threads use what goes before it
     throw;
   }
-  coherence_->wait_briefly();
+  if (cluster) {
+    follows_map_ = true;  // its thread uses what listen() has made
+    cluster_watch_->start();
+  }
+  if (coherence_->wants_channel()) coherence_->wait_briefly();
 }
 
 void TwoLevel::write_link_counters(CacheStats& stats) const {
@@ -220,6 +222,7 @@ void TwoLevel::revive() {
     lease_renewal_->start();
     confirmations_->replace_task();
     if (failover_) failover_->replace_threads();
+    follows_map_ = false;
     if (cluster_watch_) cluster_watch_->replace_thread();
   }
   replace_in_child(context_.background,
@@ -228,7 +231,9 @@ void TwoLevel::revive() {
   forks_.store(fork_count());  // until then others wait for this
   if (l2_store_) confirmations_->resume();
   if (failover_) failover_->start();
-  if (cluster_watch_) cluster_watch_->start();
+  if (!cluster_watch_) return;
+  follows_map_ = true;
+  cluster_watch_->start();
 }
 
 std::string TwoLevel::server() const {

@@ -85,6 +85,7 @@ class TwoLevel {
   std::unique_ptr<Confirmations> confirmations_;
   std::unique_ptr<Failover> failover_;           ///< null also where no sentinels are asked
   std::unique_ptr<ClusterWatch> cluster_watch_;  ///< null also where there is no cluster
+  std::atomic<bool> follows_map_{false};         ///< the watch may be started
   std::atomic<std::uint32_t> forks_{fork_count()};
   Mutex reviving_;
 };
