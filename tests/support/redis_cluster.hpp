@@ -71,7 +71,7 @@ class RedisCluster {
 
   /// Ends it as a crash does.
   void kill(std::size_t i);
-  /// Starts it again, empty, on the same ports. It knows its cluster, and follows whoever took its place.
+  /// Starts it again, empty, on the same ports. It knows its cluster, and follows the node that took its place.
   void start(std::size_t i);
   /// See RedisServer.
   void pause(std::size_t i);

@@ -53,7 +53,7 @@ TEST(EchoCheckTest, WhatEndsConnectionsHoldsForAll) {
   before.refused(By::ping);
   EXPECT_EQ(before.by(), By::nothing);
   EXPECT_EQ(EchoWay(link).by(), By::ping);
-  link->begin_anew();
+  link->start_over();
   EXPECT_EQ(EchoWay(link).by(), By::echo);
 }
 

@@ -45,7 +45,7 @@ class EchoWay {
     (of_link_ ? *of_link_ : *this).note(tried);
   }
   /// It is to be tried again: the server is another one, or knows it by now.
-  void begin_anew() { by_ = By::echo; }
+  void start_over() { by_ = By::echo; }
 
  private:
   static constexpr unsigned bit(By way) { return 1U << static_cast<unsigned>(way); }

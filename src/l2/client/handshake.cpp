@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <span>
 #include <utility>
 
@@ -53,6 +55,35 @@ std::optional<Request> handshake_request(const LinkOptions& options, std::string
   }
   if (options.database != 0) request.add({"SELECT", std::to_string(options.database)});
   return request;
+}
+
+OneAnswer ask_once(const LinkOptions& options, const Request& question, TimePoint deadline) {
+  OneAnswer answer;
+  auto stream = connect_stream(options, options.address, deadline, answer.why);
+  if (!stream) return answer;
+  Connection connection(std::move(stream), options.limits);
+  auto request = handshake_request(options, answer.why);
+  if (!request) return answer;
+  const std::size_t of_login = request->commands();
+  request->append(question.bytes(), question.commands());
+  PendingRequest pending(request->commands());
+  connection.run(pending, request->bytes(), deadline);
+  if (pending.fault != Fault::none) {
+    answer.why = pending.fault == Fault::timeout ? "no answer in time" : connection.why();
+    return answer;
+  }
+  auto& replies = pending.replies;
+  name_errors(*request, replies);
+  const auto login = std::span(replies).first(of_login);
+  const auto refused = std::ranges::find_if(login, [](const Reply& each) { return each.is(Reply::Kind::error); });
+  if (refused != login.end()) {  // says more than what came of it
+    answer.refusal = refused->why;
+    answer.why = answer.refusal;
+    return answer;
+  }
+  replies.erase(replies.begin(), replies.begin() + static_cast<std::ptrdiff_t>(of_login));
+  answer.replies = std::move(replies);
+  return answer;
 }
 
 bool run_handshake(Connection& connection, const LinkOptions& options, TimePoint deadline, std::string& error,

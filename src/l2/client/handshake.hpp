@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "l2/client/link.hpp"
 
@@ -25,6 +26,15 @@ std::unique_ptr<Stream> connect_stream(const LinkOptions& options, const Address
 
 /// What a new connection says first: user, password, database. Nothing, and why, where LinkOptions::credentials failed.
 std::optional<Request> handshake_request(const LinkOptions& options, std::string& error);
+
+/// The replies to a question, or why there are none.
+struct OneAnswer {
+  std::vector<Reply> replies = {};  ///< empty: none; errors among them have their reason
+  std::string why = {};
+  std::string_view refusal = {};  ///< where the login was refused: the same, for as long as the process lives
+};
+/// Asks by a connection of its own, which is logged in and ends with that.
+OneAnswer ask_once(const LinkOptions& options, const Request& question, TimePoint deadline);
 
 /// Runs the handshake and a PING. With a ServerFinder the server must be a master, and `run` is what it says of its
 /// history. False: `refusal` is what the server said, or that LinkOptions::credentials failed, a reason that lives as

@@ -124,7 +124,7 @@ void Link::State::note_server(Pooled& made, const Address& address, std::string 
     lock.unlock();
     if (!first) {
       server_changes.fetch_add(1, std::memory_order_relaxed);
-      echo_way->begin_anew();
+      echo_way->start_over();
       if (options.on_new_server) options.on_new_server();
     }
   }

@@ -5,8 +5,6 @@
 
 #include "base/saturating_add.hpp"
 #include "base/time_budget.hpp"
-#include "l2/client/connection.hpp"
-#include "l2/client/handshake.hpp"
 #include "l2/client/link_state.hpp"
 #include "l2/client/reason.hpp"
 #include "l2/topology/cluster_state.hpp"
@@ -81,81 +79,61 @@ std::shared_ptr<Link> Cluster::State::link_to(const HostPort& announced, std::op
 
 // --- asking
 
-Cluster::State::Told Cluster::State::read(const std::vector<Reply>& replies, const AskedNode& asked) {
+Cluster::State::MapAnswer Cluster::State::read(const std::vector<Reply>& replies, const AskedNode& asked) {
   const Reply& reply = replies[0];
-  Told told;
+  MapAnswer answer;
   if (is_unknown_subcommand(reply)) {
     lacks_shards.store(true, std::memory_order_relaxed);
-    told.why = "it does not know CLUSTER SHARDS";
-    return told;
+    answer.why = "it does not know CLUSTER SHARDS";
+    return answer;
   }
   if (reply.is(Reply::Kind::error)) {
-    told.why = why_no_layout(reply);
-    if (told.why == kNoCluster) told.short_why = kNoCluster;
-    return told;
+    answer.why = why_no_layout(reply);
+    if (answer.why == kNoCluster) answer.short_why = kNoCluster;
+    return answer;
   }
-  told.layout = lacks_shards.load(std::memory_order_relaxed) ? read_slots(reply, asked) : read_shards(reply, asked);
-  if (!told.layout) told.why = "its answer is no map of slots";
-  if (told.layout && told.layout->ranges.empty()) {
-    told.layout.reset();
-    told.why = "it knows no master that serves slots";
+  answer.layout = lacks_shards.load(std::memory_order_relaxed) ? read_slots(reply, asked) : read_shards(reply, asked);
+  if (!answer.layout) answer.why = "its answer is no map of slots";
+  if (answer.layout && answer.layout->ranges.empty()) {
+    answer.layout.reset();
+    answer.why = "it knows no master that serves slots";
   }
-  told.is_down = replies[1].text.find("cluster_state:fail") != std::string::npos;
-  return told;
+  answer.is_down = replies[1].text.find("cluster_state:fail") != std::string::npos;
+  return answer;
 }
 
-Cluster::State::Told Cluster::State::ask(Link& link, const AskedNode& asked, TimePoint deadline) {
+/// Once more where the node turns out not to know CLUSTER SHARDS.
+Cluster::State::MapAnswer Cluster::State::ask(const AskedNode& asked,
+                                              const std::function<OneAnswer(const Request&)>& send) {
+  MapAnswer said;
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    const bool before = lacks_shards.load(std::memory_order_relaxed);
+    OneAnswer answer = send(question(!before));
+    if (answer.replies.empty()) return {.why = std::move(answer.why), .short_why = answer.refusal};
+    said = read(answer.replies, asked);
+    if (said.layout || lacks_shards.load(std::memory_order_relaxed) == before) break;
+  }
+  return said;
+}
+
+Cluster::State::MapAnswer Cluster::State::ask_master(Link& link, const AskedNode& asked, TimePoint deadline) {
   const TimeBudget::Cap cap(deadline);
-  Told told;
-  for (int attempt = 0; attempt < 2; ++attempt) {
-    const bool before = lacks_shards.load(std::memory_order_relaxed);
-    const Answer answer = link.run(question(!before), Purpose::erase);
+  return ask(asked, [&](const Request& question) -> OneAnswer {
+    Answer answer = link.run(question, Purpose::erase);
     if (!answer) return {.why = std::string(answer.why)};
-    told = read(answer.replies, asked);
-    if (told.layout || lacks_shards.load(std::memory_order_relaxed) == before) break;
-  }
-  return told;
+    return {.replies = std::move(answer.replies)};
+  });
 }
 
-Cluster::State::Told Cluster::State::ask_seed(const HostPort& seed, TimePoint deadline) {
+Cluster::State::MapAnswer Cluster::State::ask_seed(const AskedNode& asked, TimePoint deadline) {
   LinkOptions to = options.link;
-  to.address = {.host = seed.host, .port = seed.port, .socket_path = {}};
-  Told told;
-  auto stream = connect_stream(to, to.address, deadline, told.why);
-  if (!stream) return told;
-  Connection connection(std::move(stream), to.limits);
-  auto login = handshake_request(to, told.why);
-  if (!login) return told;
-  const std::size_t own = login->commands();
-  for (int attempt = 0; attempt < 2; ++attempt) {
-    const bool before = lacks_shards.load(std::memory_order_relaxed);
-    const Request asking = question(!before);
-    Request request;
-    if (attempt == 0) request.append(login->bytes(), own);
-    request.append(asking.bytes(), asking.commands());
-    PendingRequest pending(request.commands());
-    connection.run(pending, request.bytes(), deadline);
-    if (pending.fault != Fault::none) {
-      told.why = pending.fault == Fault::timeout ? "no answer in time" : connection.why();
-      return told;
-    }
-    name_errors(request, pending.replies);
-    for (std::size_t i = 0; attempt == 0 && i < own; ++i) {
-      if (!pending.replies[i].is(Reply::Kind::error)) continue;
-      told.short_why = pending.replies[i].why;  // a refused password says more than what came of it
-      told.why = told.short_why;
-      return told;
-    }
-    if (attempt == 0) pending.replies.erase(pending.replies.begin(), pending.replies.begin() + static_cast<long>(own));
-    told = read(pending.replies, {.place = seed, .tls = options.tls});
-    if (told.layout || lacks_shards.load(std::memory_order_relaxed) == before) break;
-  }
-  return told;
+  to.address = {.host = asked.place.host, .port = asked.place.port, .socket_path = {}};
+  return ask(asked, [&](const Request& question) { return ask_once(to, question, deadline); });
 }
 
 /// The masters that are known, another one first each time, then those of the URL. One that holds the cluster for down
 /// may be cut off from the others.
-Cluster::State::Told Cluster::State::ask_all(TimePoint deadline) {
+Cluster::State::MapAnswer Cluster::State::ask_all(TimePoint deadline) {
   const auto from = known();
   std::size_t first = 0;
   {
@@ -163,30 +141,29 @@ Cluster::State::Told Cluster::State::ask_all(TimePoint deadline) {
     first = turn++;
   }
   const std::size_t count = from ? from->nodes.size() : 0, all = count + options.seeds.size();
-  Told of_last, of_down;
+  MapAnswer of_last, of_down;
   std::string tried;
   for (std::size_t n = 0; n < all; ++n) {
     const TimePoint now = Clock::now();
     if (now >= deadline) break;
     const TimePoint share = n + 1 == all ? deadline : now + (deadline - now) / 2;
-    HostPort who;
+    AskedNode who{.place = {}, .tls = options.tls};
     if (n < count) {
-      const ClusterNode& node = from->nodes[(first + n) % count];
-      const Address& address = node.link->options().address;
-      who = {.host = address.host, .port = address.port};
-      of_last = ask(*node.link, {.place = who, .tls = options.tls}, share);
+      Link& link = *from->nodes[(first + n) % count].link;
+      who.place = {.host = link.options().address.host, .port = link.options().address.port};
+      of_last = ask_master(link, who, share);
     } else {
-      who = options.seeds[n - count];
+      who.place = options.seeds[n - count];
       of_last = ask_seed(who, share);
     }
     if (of_last.layout && !of_last.is_down) return of_last;
     if (of_last.layout) of_down = std::move(of_last);
     if (!of_last.why.empty() && tried.size() < 256) {
-      tried += fmt::format("{}{}: {}", tried.empty() ? "" : "; ", host_port_text(who), of_last.why);
+      tried += fmt::format("{}{}: {}", tried.empty() ? "" : "; ", host_port_text(who.place), of_last.why);
     }
   }
   if (of_down.layout) return of_down;
-  Told none;
+  MapAnswer none;
   none.short_why = of_last.short_why;
   none.why = fmt::format("{} ({})", kNoNode, tried.empty() ? "no time was left to ask one" : tried);
   return none;
@@ -204,16 +181,16 @@ bool Cluster::State::refresh(TimePoint deadline) {
     refreshing = true;
   }
   const TimePoint asked = Clock::now();
-  Told told;
+  MapAnswer answer;
   std::string said;
   LogLevel level = LogLevel::info;
   try {
     const Interruptible interruptible(interrupt.descriptor());
-    told = ask_all(deadline);
-    if (told.layout) {
+    answer = ask_all(deadline);
+    if (answer.layout) {
       const MutexLock changing(change);
       auto next = std::make_shared<SlotMap>();
-      for (const SlotLayout::Range& range : told.layout->ranges) {
+      for (const SlotLayout::Range& range : answer.layout->ranges) {
         const ClusterNode* node = next->find(range.master);
         if (!node) {
           auto link = link_to(range.master, range.first);
@@ -231,24 +208,24 @@ bool Cluster::State::refresh(TimePoint deadline) {
       install(std::move(next));
     }
   } catch (const std::exception&) {  // no memory or no descriptor
-    told.layout.reset();
-    told.why = "no memory or no descriptor";
+    answer.layout.reset();
+    answer.why = "no memory or no descriptor";
   }
   bool good = false, first_failure = false;
   {
     const MutexLock lock(mutex);
     refreshing = false;
-    good = told.layout.has_value() && !closed;
+    good = answer.layout.has_value() && !closed;
     first_failure = !good && failed == TimePoint{};
     failed = good ? TimePoint{} : Clock::now();
-    short_why = told.short_why;
-    why = good ? (told.is_down ? "the nodes hold the cluster for down" : "") : told.why;
-    if (good && !told.is_down) confirmed = asked;
+    short_why = answer.short_why;
+    why = good ? (answer.is_down ? "the nodes hold the cluster for down" : "") : answer.why;
+    if (good && !answer.is_down) confirmed = asked;
     changed.notify_all();
     if (closed) return false;
   }
   if (!said.empty()) say(options.link.log, level, "{}", said);
-  if (first_failure) say(options.link.log, LogLevel::warning, "{}", told.why);
+  if (first_failure) say(options.link.log, LogLevel::warning, "{}", answer.why);
   return good;
 }
 

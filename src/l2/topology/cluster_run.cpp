@@ -35,28 +35,23 @@ std::string_view circle(RedirectKind kind) {
 
 }  // namespace
 
-bool Cluster::Run::is_asking(std::size_t piece) const {
-  const auto open = std::ranges::find(open_, piece, &Open::piece);
-  return open != open_.end() && open->asked;
-}
-
 /// By master. Those that have none are missed.
 void Cluster::Run::sort(const SlotMap& map, std::vector<Send>& sends) {
-  std::vector<std::size_t> nobodys;
+  std::vector<Open> nobodys;
   for (const Open& open : open_) {
     const RequestPiece& piece = split_.pieces()[open.piece];
     std::shared_ptr<Link> link = open.asked;
     if (!link) {
       const ClusterNode* const node = map.of(piece.slot().value_or(state_.options.home));
       if (!node) {
-        nobodys.push_back(open.piece);
+        nobodys.push_back(open);
         continue;
       }
       link = node->link;
     }
     auto send = std::ranges::find(sends, link, &Send::link);
     if (send == sends.end()) send = sends.insert(send, Send{.link = std::move(link), .pieces = {}});
-    send->pieces.push_back(open.piece);
+    send->pieces.push_back(open);
     send->writes = send->writes || piece.writes();
   }
   if (nobodys.empty()) return;
@@ -69,29 +64,29 @@ void Cluster::Run::sort(const SlotMap& map, std::vector<Send>& sends) {
 /// What is announced goes behind the changes, to the node that makes them.
 void Cluster::Run::write(Send& send) const {
   const auto& pieces = split_.pieces();
-  for (const std::size_t i : send.pieces) {
-    if (is_asking(i)) send.request.append(kAsking, 1);
-    send.request.append(pieces[i].bytes(), pieces[i].commands());
+  for (const auto& [piece, asked] : send.pieces) {
+    if (asked) send.request.append(kAsking, 1);
+    send.request.append(pieces[piece].bytes(), pieces[piece].commands());
   }
   if (publish_ && send.writes) send.request.append(pieces[*publish_].bytes(), 1);
 }
 
-/// To be sent as it came: one master gets it, and nothing in it was made anew.
+/// To be sent as it came: one master gets it, and all of it as it stands.
 bool Cluster::Run::is_all_of_it(const std::vector<Send>& sends) const {
   if (sends.size() != 1 || (publish_ && !sends[0].writes)) return false;
   const auto& pieces = split_.pieces();
   if (sends[0].pieces.size() + (publish_ ? 1 : 0) != pieces.size()) return false;
   if (publish_ && *publish_ + 1 != pieces.size()) return false;
   return std::ranges::all_of(pieces, [](const RequestPiece& piece) { return piece.is_taken(); }) &&
-         std::ranges::all_of(open_, [](const Open& open) { return !open.asked; });
+         std::ranges::all_of(sends[0].pieces, [](const Open& open) { return !open.asked; });
 }
 
 /// The replies to a request that write() made.
 void Cluster::Run::take_replies(Send& send) {
   auto& pieces = split_.pieces();
   auto reply = send.answer.replies.begin();
-  for (const std::size_t i : send.pieces) {
-    if (is_asking(i)) ++reply;
+  for (const auto& [i, asked] : send.pieces) {
+    if (asked) ++reply;
     pieces[i].replies.assign(std::make_move_iterator(reply),
                              std::make_move_iterator(reply + static_cast<long>(pieces[i].commands())));
     reply += static_cast<long>(pieces[i].commands());
@@ -108,7 +103,8 @@ void Cluster::Run::take_replies(Send& send) {
 /// Which of its pieces are to be sent once more, and where.
 void Cluster::Run::look(Send& send, std::vector<Open>& again) {
   const AskedNode asked = asked_at(*send.link, state_.options.tls);
-  for (const std::size_t i : send.pieces) {
+  for (const Open& open : send.pieces) {
+    const std::size_t i = open.piece;
     auto& replies = split_.pieces()[i].replies;
     Redirect redirect;
     for (Reply& reply : replies) {
@@ -205,8 +201,8 @@ Answer Cluster::Run::failed(std::string_view why) const {
   return answer;
 }
 
-void Cluster::Run::miss(const std::vector<std::size_t>& pieces, Reply::Missing how, std::string_view why) {
-  for (const std::size_t i : pieces) split_.pieces()[i].miss(how, why);
+void Cluster::Run::miss(const std::vector<Open>& pieces, Reply::Missing how, std::string_view why) {
+  for (const Open& open : pieces) split_.pieces()[open.piece].miss(how, why);
 }
 
 void Cluster::Run::take(Send& send) {

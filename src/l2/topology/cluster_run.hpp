@@ -19,18 +19,18 @@ class Cluster::Run {
   Answer go();
 
  private:
-  /// What one master gets at once.
-  struct Send {
-    std::shared_ptr<Link> link;
-    std::vector<std::size_t> pieces;
-    bool writes = false;
-    Request request = {};
-    Answer answer = {};
-  };
   /// A piece that is still to be sent.
   struct Open {
     std::size_t piece;
     std::shared_ptr<Link> asked = nullptr;  ///< by an ASK: the node that has its key
+  };
+  /// What one master gets at once.
+  struct Send {
+    std::shared_ptr<Link> link;
+    std::vector<Open> pieces;
+    bool writes = false;
+    Request request = {};
+    Answer answer = {};
   };
 
   void sort(const SlotMap& map, std::vector<Send>& sends);
@@ -41,8 +41,7 @@ class Cluster::Run {
   void take_replies(Send& send);
   void look(Send& send, std::vector<Open>& again);
   void learn_moved();
-  bool is_asking(std::size_t piece) const;
-  void miss(const std::vector<std::size_t>& pieces, Reply::Missing how, std::string_view why);
+  void miss(const std::vector<Open>& pieces, Reply::Missing how, std::string_view why);
   Answer failed(std::string_view why) const;
   Answer joined();
 

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -13,6 +14,7 @@
 
 #include "base/fork_count.hpp"
 #include "base/mutex.hpp"
+#include "l2/client/handshake.hpp"
 #include "l2/net/wake.hpp"
 #include "l2/topology/cluster.hpp"
 #include "l2/topology/slot_layout.hpp"
@@ -81,16 +83,18 @@ struct Cluster::State {
   void learn(std::span<const MovedSlot> moved, std::span<const MovedSlot> before);
 
  private:
-  struct Told {
+  /// Who serves which slots, as a node says, or why it does not.
+  struct MapAnswer {
     std::optional<SlotLayout> layout = {};
     bool is_down = false;  ///< the node says that the cluster is
     std::string why = {};
     std::string_view short_why = {};  ///< a kept reason, where one says it
   };
-  Told ask(Link& link, const AskedNode& asked, TimePoint deadline);
-  Told ask_seed(const HostPort& seed, TimePoint deadline);
-  Told read(const std::vector<Reply>& replies, const AskedNode& asked);
-  Told ask_all(TimePoint deadline);
+  MapAnswer ask(const AskedNode& asked, const std::function<OneAnswer(const Request&)>& send);
+  MapAnswer ask_master(Link& link, const AskedNode& asked, TimePoint deadline);
+  MapAnswer ask_seed(const AskedNode& asked, TimePoint deadline);
+  MapAnswer read(const std::vector<Reply>& replies, const AskedNode& asked);
+  MapAnswer ask_all(TimePoint deadline);
   void install(std::shared_ptr<SlotMap> next);
   void drop_unused_links(const SlotMap& kept);
   SlotChange difference(const SlotMap& before, const SlotMap& after) const;

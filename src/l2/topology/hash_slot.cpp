@@ -1,6 +1,8 @@
 #include "l2/topology/hash_slot.hpp"
 
 #include <array>
+#include <string>
+#include <vector>
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -24,6 +26,25 @@ constexpr std::uint16_t add(std::uint16_t crc, char c) {
   return static_cast<std::uint16_t>((crc << 8) ^ kTable[((crc >> 8) ^ static_cast<unsigned char>(c)) & 0xFFU]);
 }
 
+using SlotWord = std::array<char, 3>;
+
+/// For each slot the first word of three letters that is on it.
+std::vector<SlotWord> make_slot_words() {
+  constexpr std::string_view kLetters = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_";
+  std::vector<SlotWord> tags(kSlots, SlotWord{});
+  for (const char a : kLetters) {
+    const std::uint16_t first = add(0, a);
+    for (const char b : kLetters) {
+      const std::uint16_t second = add(first, b);
+      for (const char c : kLetters) {
+        SlotWord& tag = tags[add(second, c) % kSlots];
+        if (tag == SlotWord{}) tag = {a, b, c};
+      }
+    }
+  }
+  return tags;
+}
+
 }  // namespace
 
 std::string_view hash_tag(std::string_view key) {
@@ -41,18 +62,9 @@ Slot slot_of(std::string_view key) {
 }
 
 std::string tag_of(Slot slot) {
-  // Three of these make every slot: 262,144 words for 16,384 slots.
-  static constexpr std::string_view kLetters = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_";
-  for (const char a : kLetters) {
-    const std::uint16_t first = add(0, a);
-    for (const char b : kLetters) {
-      const std::uint16_t second = add(first, b);
-      for (const char c : kLetters) {
-        if (add(second, c) % kSlots == slot) return {a, b, c};
-      }
-    }
-  }
-  return {};
+  static const std::vector<SlotWord> kSlotWords = make_slot_words();  // looked for once: 262,144 words for 16,384 slots
+  const SlotWord& tag = kSlotWords[slot];
+  return {tag.begin(), tag.end()};
 }
 
 std::string tag_beside(std::string_view key) {

@@ -7,9 +7,7 @@
 #include <memory>
 #include <utility>
 
-#include "l2/client/connection.hpp"
 #include "l2/client/handshake.hpp"
-#include "l2/client/reason.hpp"
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -45,29 +43,12 @@ LinkOptions MasterFinder::link_to(std::size_t sentinel) const {
 }
 
 SentinelAnswer MasterFinder::ask(std::size_t sentinel, TimePoint deadline) const {
-  const LinkOptions link = link_to(sentinel);
-  SentinelAnswer answer;
-  auto stream = connect_stream(link, link.address, deadline, answer.why);
-  if (!stream) return answer;
-  Connection connection(std::move(stream), link.limits);
-  auto login = handshake_request(link, answer.why);
-  if (!login) return answer;
-  Request& request = *login;
-  add_master_request(request, options_.master);
-  PendingRequest pending(request.commands());
-  connection.run(pending, request.bytes(), deadline);
-  if (pending.fault != Fault::none) {
-    answer.why = pending.fault == Fault::timeout ? "no answer in time" : connection.why();
-    return answer;
-  }
-  name_errors(request, pending.replies);
-  // A password that was refused says more than what came of it.
-  for (const Reply& reply : pending.replies) {
-    if (!reply.is(Reply::Kind::error)) continue;
-    answer.why = reply.why;
-    return answer;
-  }
-  return read_master(pending.replies.back());
+  Request question;
+  add_master_request(question, options_.master);
+  OneAnswer answer = ask_once(link_to(sentinel), question, deadline);
+  if (answer.replies.empty()) return {.why = std::move(answer.why)};
+  const Reply& reply = answer.replies.back();
+  return reply.is(Reply::Kind::error) ? SentinelAnswer{.why = std::string(reply.why)} : read_master(reply);
 }
 
 std::optional<HostPort> MasterFinder::named_by_most(TimePoint deadline) const {

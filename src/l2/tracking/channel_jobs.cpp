@@ -110,7 +110,7 @@ void Channel::State::advance() {
   if (auto connection = data.current()) {
     if (phase == Phase::subscribed && server != data.server().number) {
       retry.connect = {};  // another server: there is nothing to wait for
-      choice.begin_anew();
+      choice.start_over();
       return channel_lost("the data connection is to another server now");
     }
     return phase == Phase::down ? start_connect(now) : register_tracking(std::move(connection), now);

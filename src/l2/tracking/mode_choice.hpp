@@ -47,7 +47,7 @@ class ModeChoice {
   /// When the channel reconnects to try tracking.
   TimePoint tracking_due() const { return tracking_due_; }
   /// It is another server.
-  void begin_anew() {
+  void start_over() {
     tracking_ = announcements_ = {};
     inferred_ = false;
     pause_ = until_again_;

@@ -120,7 +120,7 @@ void EndedConnections::ask_all_again() {
     time_ends_.store(false, std::memory_order_relaxed);
   }
   if (way.by() != EchoWay::By::echo && servers_.probe(EchoCheck().request()) == Link::Probed::answered)
-    way.begin_anew();
+    way.start_over();
   if (announcer_.is_refused_for_good()) {
     const Request nothing{"PUBLISH", announcer_.channel(), AnnouncementText(announcer_.process()).text()};
     if (servers_.probe(nothing) == Link::Probed::answered) announcer_.accepted();

@@ -58,7 +58,7 @@ class EntryRemover {
   using Batch = std::function<Done(std::span<const std::string_view> keys)>;
   /// SCAN over the keys of entries, and of raw leases, that match; `batch` is shown some at a time. Of a cluster, over
   /// all masters. `uploads`: large values on their way to the entries that it concerns are removed as well, as far as
-  /// they can be: whoever sends one sends it again.
+  /// they can be: their writers send them again.
   Done scan(const std::string& match, const Batch& batch, const KeyPattern* uploads = nullptr);
   Done scan_at(const std::shared_ptr<Link>& part, const std::string& match, const Batch& batch,
                const KeyPattern* uploads);

@@ -167,7 +167,7 @@ void VersionStore::forget_parent() {
 }
 
 /// A version was raised, and its notice given. In a cluster whose slots are on their way the notice may have come
-/// first, and whoever read in between needs another one; or a node got it to which nobody listens.
+/// first: processes that read in between need another one. Or a node got it to which nobody listens.
 Done VersionStore::heard(std::string_view dependency, const Answer& raised) {
   if (!raised.redirected) [[likely]]
     return {Done::yes};
