@@ -2,11 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
-#include <memory>
 #include <string>
 #include <thread>
 #include <utility>
@@ -16,7 +13,7 @@
 #include <dsta/cache/manager.hpp>
 
 #include "eventually.hpp"
-#include "heavy.hpp"
+#include "failovers.hpp"
 #include "over_redis.hpp"
 #include "redis_cluster.hpp"
 #include "scale.hpp"
@@ -28,17 +25,6 @@ using namespace std::chrono_literals;
 using namespace testing_support;
 using SteadyClock = std::chrono::steady_clock;
 
-int kills() {
-  const std::string asked = environment("DSTA_CACHE_FAILOVERS");
-  return asked.empty() ? 2 : std::max(1, std::stoi(asked));
-}
-
-ManagerOptions over_cluster(const RedisCluster& cluster, bool l1, const std::string& more = {}) {
-  ManagerOptions made = over_redis(cluster.url() + more, l1, 500ms);
-  if (std::getenv("DSTA_CACHE_SHOW_LOG")) made.log.level = LogLevel::debug;
-  return made;
-}
-
 /// A key on each of the first nodes, which are the masters of a new cluster.
 std::vector<std::string> a_key_of_each(const RedisCluster& cluster, std::size_t masters) {
   std::vector<std::string> keys(masters);
@@ -49,37 +35,12 @@ std::vector<std::string> a_key_of_each(const RedisCluster& cluster, std::size_t 
   return keys;
 }
 
-/// Reads all the time, and knows when that failed last.
-class ClusterReader {
- public:
-  ClusterReader(CacheManager& cache, Level level, std::vector<std::string> keys)
-      : cache_(cache), options_{.level = level}, keys_(std::move(keys)), thread_([this] { run(); }) {}
-  ~ClusterReader() {
-    stop_ = true;
-    thread_.join();
-  }
-  SteadyClock::time_point last_failure() const { return failed_; }
-  std::uint64_t wrong() const { return wrong_; }
-
- private:
-  void run() {
-    for (std::size_t i = 0; !stop_; ++i) {
-      const std::string& key = keys_[i % keys_.size()];
-      const auto asked = SteadyClock::now();
-      const auto found = cache_.get(key, options_);
-      if (!found) failed_ = asked;
-      if (found && *found != key) ++wrong_;
-      std::this_thread::sleep_for(500us);  // the nodes need the processors, too
-    }
-  }
-  CacheManager& cache_;
-  const EntryOptions options_;
-  const std::vector<std::string> keys_;
-  std::atomic<bool> stop_{false};
-  std::atomic<std::uint64_t> wrong_{0};
-  std::atomic<SteadyClock::time_point> failed_{SteadyClock::time_point{}};
-  std::thread thread_;
-};
+/// The value of each is its name.
+std::vector<FailoverReader::KeyAndValue> named(const std::vector<std::string>& keys) {
+  std::vector<FailoverReader::KeyAndValue> all;
+  for (const std::string& key : keys) all.emplace_back(key, key);
+  return all;
+}
 
 struct ClusterFailover : ::testing::Test {
   void SetUp() override {
@@ -89,19 +50,19 @@ struct ClusterFailover : ::testing::Test {
 
 TEST_F(ClusterFailover, ReadsGoOnASecondAfterTheClusterIsOk) {
   RedisCluster cluster;
-  CacheManager cache(over_cluster(cluster, true));
+  CacheManager cache(over_failovers(cluster.url(), true));
   const std::vector<std::string> keys = a_key_of_each(cluster, 3);
   for (const std::string& key : keys) {
     ASSERT_TRUE(eventually([&] { return bool(cache.set(key, key, {.ttl = 1h})); }));
   }
   EXPECT_TRUE(check_health(cache).healthy) << check_health(cache).error;
   std::vector<std::int64_t> took;
-  for (int n = 0; n < kills(); ++n) {
+  for (int n = 0; n < failovers(2); ++n) {
     const std::string& key = keys[static_cast<std::size_t>(n) % keys.size()];
     const std::uint16_t slot = slot_of("dsta:" + key);
     const std::size_t former = cluster.master_of_slot(slot);
     ASSERT_EQ(cluster.command(former, {"WAIT", "1", "5000"}), "1");
-    ClusterReader of_l2(cache, Level::l2, keys), of_both(cache, Level::both, keys);
+    FailoverReader of_l2(cache, Level::l2, named(keys)), of_both(cache, Level::both, named(keys));
     cluster.kill(former);
     ASSERT_TRUE(cluster.wait_for_failover(slot, former));
     ASSERT_TRUE(cluster.wait_ok()) << cluster.trouble();
@@ -137,7 +98,7 @@ TEST_F(ClusterFailover, OneThatWasAskedForIsOverInAMoment) {
   const std::uint16_t slot = slot_of("dsta:" + keys[0]);
   const std::size_t former = cluster.master_of_slot(slot), replica = cluster.replica_of(former);
   ASSERT_EQ(cluster.command(former, {"WAIT", "1", "5000"}), "1");
-  ClusterReader reader(cache, Level::l2, keys);
+  FailoverReader reader(cache, Level::l2, named(keys));
   ASSERT_TRUE(cluster.failover(replica));
   ASSERT_TRUE(cluster.wait_for_failover(slot, former));
   ASSERT_TRUE(cluster.wait_ok()) << cluster.trouble();
@@ -152,7 +113,7 @@ TEST_F(ClusterFailover, OneThatWasAskedForIsOverInAMoment) {
 /// can be used; no call waits longer than its deadline then either.
 TEST_F(ClusterFailover, AMasterThatHangsHoldsUpItsOwnKeysOnly) {
   RedisCluster cluster({.replicas = 0, .server = {.config = {"cluster-require-full-coverage no"}}});
-  CacheManager cache(over_cluster(cluster, true));
+  CacheManager cache(over_failovers(cluster.url(), true));
   const std::vector<std::string> keys = a_key_of_each(cluster, 3);
   for (const std::string& key : keys) {
     ASSERT_TRUE(eventually([&] { return bool(cache.set(key, key, {.ttl = 1h})); }));
@@ -195,8 +156,8 @@ TEST_F(ClusterFailover, AMasterThatHangsHoldsUpItsOwnKeysOnly) {
 /// process with this window. All of them were acknowledged after the last that was replicated.
 std::size_t undone_by_failover(RedisCluster& cluster, const std::string& space, const std::string& window,
                                std::size_t keys) {
-  CacheManager cache(over_cluster(cluster, true, "&space=" + space + "&failover_window=" + window));
-  CacheManager other(over_cluster(cluster, false, "&space=" + space));
+  CacheManager cache(over_failovers(cluster.url() + "&space=" + space + "&failover_window=" + window, true));
+  CacheManager other(over_failovers(cluster.url() + "&space=" + space, false));
   const std::uint16_t slot = slot_of("{" + space + "}");
   const std::size_t former = cluster.master_of_slot(slot);
   std::vector<std::string> names;  // those of this master

@@ -4,7 +4,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <cstdio>
 #include <functional>
 #include <memory>
 #include <string>
@@ -15,6 +14,7 @@
 #include "fleet.hpp"
 #include "has_invalidated.hpp"
 #include "heavy.hpp"
+#include "interleaved_invalidations.hpp"
 #include "on_threads.hpp"
 #include "over_redis.hpp"
 #include "redis_cluster.hpp"
@@ -80,42 +80,10 @@ TEST_P(ClusterFleet, ManagersOfManyThreadsOnColdKeysLoadEachOnce) {
   for (std::size_t k = 0; k < kKeys; ++k) EXPECT_EQ(loads[k], 1) << k;
 }
 
-/// Each round: the worker's loader reads the source and waits; the source changes and is invalidated here; the loader
-/// returns what it read. From then on that is never seen again, here nor there. Each round's key is in another slot.
+/// Each round's key is in another slot.
 TEST_P(ClusterFleet, AnInvalidationBetweenReadAndStoreIsNeverUndone) {
-  const std::uint64_t rounds = heavy(10'000, scaled(300));
   Fleet fleet{FLEET_WORKER};
-  FleetBoard& board = fleet.board();
-  CacheManager cache(over_redis(url("i"), GetParam(), 10s));
-  const auto f =
-      cache.cached({.ttl = 60s, .prefix = "f", .tags = {"t"}}, [&](std::uint64_t) { return board.source.load(); });
-  fleet.start("interleave", url("i"), {GetParam() ? "0" : "1"});
-  ASSERT_TRUE(fleet.reaches(board.ready, 1));
-  const std::function<void(std::uint64_t)> ways[] = {
-      [&](std::uint64_t round) { f.invalidate(round); },
-      [&](std::uint64_t) { cache.invalidate_tag("t"); },
-      [&](std::uint64_t) { cache.delete_pattern("f:*"); },
-      [&](std::uint64_t) { f.cache_clear(); },
-      [&](std::uint64_t) { cache.flush_all(); },
-      [&](std::uint64_t round) { cache.del("f:" + std::to_string(round)); }};
-  std::uint64_t stale_here = 0;
-  for (std::uint64_t round = 1; round <= rounds; ++round) {
-    board.round = round;
-    ASSERT_TRUE(fleet.reaches(board.reading, round, 10s)) << "the worker does not load in round " << round;
-    board.source = round;
-    ways[round % std::size(ways)](round);
-    board.release = round;
-    stale_here += f(round) < round ? 1 : 0;
-    ASSERT_TRUE(fleet.reaches(board.done, round)) << "round " << round;
-    stale_here += f(round) < round ? 1 : 0;
-  }
-  board.stop = 1;
-  std::printf("%llu rounds, %llu in which the other process was notified a moment later\n",
-              static_cast<unsigned long long>(rounds), static_cast<unsigned long long>(board.late));
-  EXPECT_EQ(stale_here, 0u);
-  EXPECT_EQ(board.stale, 0u);
-  EXPECT_EQ(board.failures, 0u);
-  EXPECT_TRUE(fleet.all_end());
+  expect_no_invalidation_undone(fleet, url("i"), url("i"), GetParam(), heavy(10'000, scaled(300)));
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include <dsta/cache/manager.hpp>
 
 #include "eventually.hpp"
+#include "failovers.hpp"
 #include "over_redis.hpp"
 #include "scale.hpp"
 #include "sentinel_group.hpp"
@@ -25,22 +26,14 @@ namespace {
 
 using namespace std::chrono_literals;
 using testing_support::eventually;
+using testing_support::FailoverReader;
+using testing_support::failovers;
+using testing_support::over_failovers;
 using testing_support::RedisServer;
 using testing_support::SentinelGroup;
 using testing_support::SentinelGroupOptions;
 using testing_support::WireClient;
 using SteadyClock = std::chrono::steady_clock;
-
-int failovers() {
-  const char* const asked = std::getenv("DSTA_CACHE_FAILOVERS");
-  return asked ? std::max(1, std::atoi(asked)) : 1;
-}
-
-ManagerOptions over_sentinels(const SentinelGroup& group, bool l1, std::string options = {}) {
-  ManagerOptions made = testing_support::over_redis(group.url() + options, l1, 500ms);
-  if (std::getenv("DSTA_CACHE_SHOW_LOG")) made.log.level = LogLevel::debug;
-  return made;
-}
 
 /// When the first of the sentinels announces another master.
 class Announcement {
@@ -76,35 +69,6 @@ class Announcement {
   std::vector<std::thread> threads_;
 };
 
-/// Reads all the time, and knows when that failed last.
-class FailoverReader {
- public:
-  FailoverReader(CacheManager& cache, Level level)
-      : cache_(cache), options_{.level = level}, thread_([this] { run(); }) {}
-  ~FailoverReader() {
-    stop_ = true;
-    thread_.join();
-  }
-  SteadyClock::time_point last_failure() const { return failed_; }
-  std::uint64_t reads() const { return reads_; }
-
- private:
-  void run() {
-    while (!stop_) {
-      const auto asked = SteadyClock::now();
-      if (cache_.get("there", options_) != "value") failed_ = asked;
-      ++reads_;
-      std::this_thread::sleep_for(500us);  // the sentinels need the processors, too
-    }
-  }
-  CacheManager& cache_;
-  const EntryOptions options_;
-  std::atomic<bool> stop_{false};
-  std::atomic<std::uint64_t> reads_{0};
-  std::atomic<SteadyClock::time_point> failed_{SteadyClock::time_point{}};
-  std::thread thread_;
-};
-
 struct SentinelFailover : ::testing::Test {
   void SetUp() override {
     if (!RedisServer::available()) GTEST_SKIP() << "no redis-server on this machine";
@@ -113,7 +77,7 @@ struct SentinelFailover : ::testing::Test {
 
 TEST_F(SentinelFailover, ReadsGoOnASecondAfterTheAnnouncement) {
   SentinelGroup group;
-  CacheManager cache(over_sentinels(group, true));
+  CacheManager cache(over_failovers(group.url(), true));
   ASSERT_TRUE(eventually([&] { return bool(cache.set("there", "value", {.ttl = 1h})); }));
   const Health before = check_health(cache);
   EXPECT_TRUE(before.healthy) << before.error;
@@ -122,10 +86,10 @@ TEST_F(SentinelFailover, ReadsGoOnASecondAfterTheAnnouncement) {
   const char* const by = std::getenv("DSTA_CACHE_FAILOVER_BY");
   const bool hangs = by && std::string_view(by) == "hang";
   std::vector<std::int64_t> took;
-  for (int n = 0; n < failovers(); ++n) {
+  for (int n = 0; n < failovers(1); ++n) {
     const std::size_t former = group.master();
     ASSERT_EQ(group.server(former).command({"WAIT", "2", "5000"}), "2");
-    FailoverReader of_l2(cache, Level::l2), of_both(cache, Level::both);
+    FailoverReader of_l2(cache, Level::l2, {{"there", "value"}}), of_both(cache, Level::both, {{"there", "value"}});
     Announcement announcement(group);
     hangs ? group.server(former).pause() : group.server(former).kill();
     ASSERT_TRUE(group.wait_for_failover(former));
@@ -139,7 +103,7 @@ TEST_F(SentinelFailover, ReadsGoOnASecondAfterTheAnnouncement) {
     if (hangs) group.server(former).kill();
     group.restart_as_replica(former);
   }
-  EXPECT_GE(cache.get_stats().master_changes, static_cast<std::uint64_t>(failovers()));
+  EXPECT_GE(cache.get_stats().master_changes, static_cast<std::uint64_t>(failovers(1)));
   EXPECT_EQ(cache.get_stats().server, group.address(group.master()));
   ASSERT_TRUE(eventually([&] { return cache.get("there") && cache.lookup<std::string>("there").source == Source::l1; }))
       << "and L1 is used again";
@@ -157,8 +121,8 @@ TEST_F(SentinelFailover, ReadsGoOnASecondAfterTheAnnouncement) {
 /// How many of the removed keys are there after the failover, of a process with this window.
 std::size_t undone_by_failover(SentinelGroup& group, const std::string& space, const std::string& window,
                                std::size_t keys) {
-  CacheManager cache(over_sentinels(group, true, "?space=" + space + "&failover_window=" + window));
-  CacheManager other(over_sentinels(group, false, "?space=" + space));
+  CacheManager cache(over_failovers(group.url() + "?space=" + space + "&failover_window=" + window, true));
+  CacheManager other(over_failovers(group.url() + "?space=" + space, false));
   const EntryOptions tagged{.ttl = 1h, .tags = {"t"}};
   std::vector<std::string> names;
   for (std::size_t i = 0; i < keys; ++i) names.push_back("key" + std::to_string(i));

@@ -18,9 +18,9 @@
 
 #include "eventually.hpp"
 #include "l2/client/link.hpp"
+#include "large_value_server.hpp"
 #include "on_threads.hpp"
 #include "over_redis.hpp"
-#include "proxied_server.hpp"
 #include "scale.hpp"
 #include "server_info.hpp"
 
@@ -36,17 +36,10 @@ using detail::LinkOptions;
 using detail::Purpose;
 using detail::Request;
 
-const EntryOptions kAtServer{.ttl = 600s, .level = Level::l2};
-constexpr std::size_t kMebi = std::size_t{1} << 20;
-
-struct LargeConnections : ProxiedServer {
+struct LargeConnections : LargeValueServer {
   void SetUp() override {
-    ProxiedServer::SetUp();
-    if (!server) return;
-    server->command({"CONFIG", "SET", "maxclients", "1000"});
-    CacheManager writer(over_redis(server->url(), false, 20s));
-    ASSERT_TRUE(writer.set("big", std::string(8 * kMebi, 'b'), kAtServer));
-    ASSERT_TRUE(writer.set("small", 1, kAtServer));
+    if (server) server->command({"CONFIG", "SET", "maxclients", "1000"});
+    LargeValueServer::SetUp();
   }
   /// Without the one that asks.
   static std::uint64_t clients() { return info_number(*server, "clients", "connected_clients:") - 1; }

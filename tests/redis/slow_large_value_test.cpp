@@ -12,8 +12,8 @@
 
 #include "eventually.hpp"
 #include "l2/client/link.hpp"
+#include "large_value_server.hpp"
 #include "over_redis.hpp"
-#include "proxied_server.hpp"
 
 namespace dsta::cache {
 namespace {
@@ -26,18 +26,9 @@ using detail::LinkOptions;
 using detail::Purpose;
 using detail::Request;
 
-const EntryOptions kSlowAtServer{.ttl = 600s, .level = Level::l2};
-constexpr std::size_t kSlowMebi = std::size_t{1} << 20;
 const Request kGetBig{"GET", "dsta:big"}, kGetSmall{"GET", "dsta:small"};
 
-struct SlowLargeValues : ProxiedServer {
-  void SetUp() override {
-    ProxiedServer::SetUp();
-    if (!server) return;
-    CacheManager writer(over_redis(server->url(), false, 20s));
-    ASSERT_TRUE(writer.set("big", std::string(8 * kSlowMebi, 'b'), kSlowAtServer));
-    ASSERT_TRUE(writer.set("small", 1, kSlowAtServer));
-  }
+struct SlowLargeValues : LargeValueServer {
   LinkOptions link_options(std::size_t large) const {
     LinkOptions options;
     options.address.host = "127.0.0.1";
@@ -49,16 +40,16 @@ struct SlowLargeValues : ProxiedServer {
   }
   /// 8 MB in a bit over a second.
   static Fault slowly(Fault::Way way = Fault::Way::replies) { return Fault::drip(64 << 10, 10ms, way); }
-  static bool reads_small(CacheManager& cache) { return cache.get<int>("small", kSlowAtServer) == 1; }
+  static bool reads_small(CacheManager& cache) { return cache.get<int>("small", kAtServer) == 1; }
   /// What ends the connection over the reply does so once on the one that all share.
   static void expect_one_loss_of_l1(ManagerOptions options) {
     CacheManager cache(std::move(options));
     const auto in_l1 = [&] { return cache.set("k", 1) && cache.lookup<int>("k").source == Source::l1; };
     ASSERT_TRUE(eventually(in_l1));
-    EXPECT_FALSE(cache.get("big", kSlowAtServer));
+    EXPECT_FALSE(cache.get("big", kAtServer));
     ASSERT_TRUE(eventually([&] { return in_l1() && reads_small(cache); }));
     const auto losses = cache.get_stats().l1_suspensions;
-    for (int i = 0; i < 5; ++i) EXPECT_FALSE(cache.get("big", kSlowAtServer));
+    for (int i = 0; i < 5; ++i) EXPECT_FALSE(cache.get("big", kAtServer));
     // On a machine that is busy a connection for large values may not come about in time, and the shared one is taken.
     EXPECT_LE(cache.get_stats().l1_suspensions, losses + 1) << "each read would end it twice";
     EXPECT_TRUE(eventually(in_l1));
@@ -69,11 +60,11 @@ TEST_F(SlowLargeValues, ThatNeverComeInTimeHoldUpOthersOnce) {
   CacheManager cache(over_redis(proxy->url(), false, 400ms));
   ASSERT_TRUE(reads_small(cache));
   proxy->set(slowly());
-  EXPECT_FALSE(cache.get("big", kSlowAtServer));
+  EXPECT_FALSE(cache.get("big", kAtServer));
   ASSERT_TRUE(eventually([&] { return reads_small(cache); }));
   std::atomic<bool> over = false;
   std::thread other([&] {
-    for (int i = 0; i < 4; ++i) EXPECT_FALSE(cache.get("big", kSlowAtServer));
+    for (int i = 0; i < 4; ++i) EXPECT_FALSE(cache.get("big", kAtServer));
     over = true;
   });
   while (!over) {
@@ -81,20 +72,20 @@ TEST_F(SlowLargeValues, ThatNeverComeInTimeHoldUpOthersOnce) {
     std::this_thread::sleep_for(1ms);
   }
   other.join();
-  EXPECT_TRUE(cache.set("big", 2, kSlowAtServer));
-  EXPECT_EQ(cache.get<int>("big", kSlowAtServer), 2);
+  EXPECT_TRUE(cache.set("big", 2, kAtServer));
+  EXPECT_EQ(cache.get<int>("big", kAtServer), 2);
 }
 
 TEST_F(SlowLargeValues, OfABatchAreKnownByTheirPlace) {
   CacheManager cache(over_redis(proxy->url(), false, 400ms));
   ASSERT_TRUE(reads_small(cache));
   proxy->set(slowly());
-  EXPECT_FALSE(cache.get_many<std::string>({"none", "big"}, kSlowAtServer)[1]);
+  EXPECT_FALSE(cache.get_many<std::string>({"none", "big"}, kAtServer)[1]);
   ASSERT_TRUE(eventually([&] { return reads_small(cache); }));
   EXPECT_EQ(cache.get_stats().large_connections, 0u);
-  EXPECT_FALSE(cache.get("none", kSlowAtServer));
+  EXPECT_FALSE(cache.get("none", kAtServer));
   EXPECT_EQ(cache.get_stats().large_connections, 0u);
-  EXPECT_FALSE(cache.get("big", kSlowAtServer));
+  EXPECT_FALSE(cache.get("big", kAtServer));
   EXPECT_EQ(cache.get_stats().large_connections, 1u);
 }
 
@@ -158,7 +149,7 @@ TEST_F(SlowLargeValues, SendTheOthersNowhereElse) {
     const auto shared = link.run(kGetSmall, Purpose::read);
     ASSERT_TRUE(shared);
     proxy->set(slowly(way));
-    const std::string value(8 * kSlowMebi, 'v');
+    const std::string value(8 * kMebi, 'v');
     const bool writes = way == Fault::Way::requests;
     // The first request of its connection.
     ASSERT_FALSE(link.run(writes ? Request{"SET", "k", value} : kGetBig, Purpose::read, Lane::large));
@@ -188,7 +179,7 @@ TEST_F(SlowLargeValues, AreNotStoredAndTheSmallOnesBesideAre) {
   for (const bool raw : {false, true}) {
     const EntryOptions options{.ttl = 600s, .level = Level::l2, .raw = raw};
     const auto stored =
-        cache.set_many<std::string>({{"a", "1"}, {"slow", std::string(8 * kSlowMebi, 's')}, {"b", "2"}}, options);
+        cache.set_many<std::string>({{"a", "1"}, {"slow", std::string(8 * kMebi, 's')}, {"b", "2"}}, options);
     EXPECT_EQ(stored[0], SetResult::stored) << stored[0].reason();
     EXPECT_EQ(stored[1], SetResult::not_stored);
     EXPECT_EQ(stored[2], SetResult::stored) << stored[2].reason();

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "replies.hpp"
+
 #include "l2/topology/sentinel_watch.hpp"
 
 namespace dsta::cache::detail {
@@ -13,17 +15,9 @@ namespace {
 
 using RoleKind = ServerRole::Kind;
 
-Reply text_reply(std::string text) {
-  Reply reply;
-  reply.kind = Reply::Kind::text;
-  reply.text = std::move(text);
-  return reply;
-}
-Reply error_reply(std::string text) {
-  Reply reply = text_reply(std::move(text));
-  reply.kind = Reply::Kind::error;
-  return reply;
-}
+using testing_support::error_reply;
+using testing_support::text_reply;
+
 Reply role_reply(std::string role) {
   Reply reply;
   reply.kind = Reply::Kind::array;

@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "replies.hpp"
+
 namespace dsta::cache::detail {
 namespace {
 
@@ -30,26 +32,9 @@ std::vector<std::string> pieces_of(const Request& request) {
   return all;
 }
 
-Reply text_reply(std::string text) {
-  Reply reply;
-  reply.kind = Reply::Kind::text;
-  reply.text = std::move(text);
-  return reply;
-}
-
-Reply number_reply(std::int64_t number) {
-  Reply reply;
-  reply.kind = Reply::Kind::integer;
-  reply.integer = number;
-  return reply;
-}
-
-Reply error_reply(std::string text) {
-  Reply reply = text_reply(std::move(text));
-  reply.kind = Reply::Kind::error;
-  return reply;
-}
-
+using testing_support::error_reply;
+using testing_support::number_reply;
+using testing_support::text_reply;
 using Pieces = std::vector<std::string>;
 
 TEST(SplitRequest, KeepsTheOrderOfWhatOneMasterGets) {
