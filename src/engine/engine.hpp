@@ -77,9 +77,12 @@ class Engine final : public Core, public std::enable_shared_from_this<Engine> {
   bool may_read(TimePoint time) const noexcept;
   Freshness read_node(ThreadRecord& record, const KeyView& key, const TypeOps& type, const Identity* reader,
                       NodeRef& out) noexcept;
-  template <class Copy>
-  Freshness copy_fresh(ThreadRecord& record, const KeyView& key, const TypeOps& type, const Identity* reader,
-                       Copy&& copy);
+  template <class IsKey>
+  Freshness copy_fresh(ThreadRecord& record, std::uint64_t hash, IsKey is_key, const TypeOps& type,
+                       const Identity* reader, Copier* copier, void* out);
+  template <class IsKey>
+  Freshness hit_manual(std::uint64_t hash, IsKey is_key, const TypeOps& type, const EntryOptions& options,
+                       Copier* copier, void* out);
 
   std::optional<std::int64_t> increment_l1(const KeyView& key, std::int64_t delta, Duration ttl);
   void sweep_behind() noexcept;

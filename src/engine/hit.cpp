@@ -55,53 +55,56 @@ bool Core::hit_node(const KeyView& key, const TypeOps& type, Identity& reader, N
   return true;
 }
 
-/// A fresh entry's value, by `copy`. Where L1 may not be read, as if there were a stale one.
-template <class Copy>
-[[gnu::always_inline]] inline Freshness Engine::copy_fresh(ThreadRecord& record, const KeyView& key,
-                                                           const TypeOps& type, const Identity* reader, Copy&& copy) {
+/// A fresh entry's value, by `copier`. Where L1 may not be read, as if there were a stale one.
+template <class IsKey>
+[[gnu::always_inline]] inline Freshness Engine::copy_fresh(ThreadRecord& record, std::uint64_t hash, IsKey is_key,
+                                                           const TypeOps& type, const Identity* reader, Copier* copier,
+                                                           void* out) {
   const TimePoint time = hit_time(record);
   if (!may_read(time)) [[unlikely]]
     return Freshness::stale;
-  return context_.store.copy(record, key, type, reader, time, copy);
-}
-
-bool Core::hit_bitwise(const KeyView& key, const TypeOps& type, Identity& reader, void* out) noexcept {
-  ThreadRecord& record = thread_record();
-  const auto copy = [&](const Node& node) { copy_words(out, node.value(), type.size); };
-  if (engine_of(*this).copy_fresh(record, key, type, &reader, copy) != Freshness::fresh) return false;
-  reader.counters.add(record, Count::hits);
-  return true;
+  return context_.store.copy(record, hash, is_key, type, reader, time, copier, out);
 }
 
 bool Core::hit_by(const KeyView& key, const TypeOps& type, Identity& reader, Copier* copier, void* out) {
   ThreadRecord& record = thread_record();
-  const auto copy = [&](const Node& node) { copier(node.value(), out); };
-  if (engine_of(*this).copy_fresh(record, key, type, &reader, copy) != Freshness::fresh) return false;
+  const auto is_key = [&](const Node& node) __attribute__((always_inline)) { return matches(node, key); };
+  if (engine_of(*this).copy_fresh(record, key.hash, is_key, type, &reader, copier, out) != Freshness::fresh) {
+    return false;
+  }
   reader.counters.add(record, Count::hits);
   return true;
 }
 
-Freshness Core::hit_manual(const KeyView& key, const TypeOps& type, const EntryOptions& options, Copier* copier,
-                           void* out) {
-  Engine& engine = engine_of(*this);
-  const bool two_levels = engine.levels_.has_l2() && type.shareable;
+template <class IsKey>
+[[gnu::always_inline]] inline Freshness Engine::hit_manual(std::uint64_t hash, IsKey is_key, const TypeOps& type,
+                                                           const EntryOptions& options, Copier* copier, void* out) {
+  const bool two_levels = levels_.has_l2() && type.shareable;
   if (two_levels) [[unlikely]] {
     if (!reach(options).l1) return Freshness::stale;
   }
   ThreadRecord& record = thread_record();
-  const auto copy = [&](const Node& node) {
-    if (copier) return copier(node.value(), out);
-    copy_words(out, node.value(), type.size);
-  };
-  const Freshness freshness = engine.copy_fresh(record, key, type, nullptr, copy);
+  const Freshness freshness = copy_fresh(record, hash, is_key, type, nullptr, copier, out);
   if (freshness == Freshness::fresh) {
-    manual(options.prefix).counters.add(record, Count::hits);
+    context_.identities.manual(options.prefix).counters.add(record, Count::hits);
   } else if (two_levels) {
     return Freshness::stale;
   } else {
-    engine.levels_.reachable();
+    levels_.reachable();
   }
   return freshness;
+}
+
+Freshness Core::hit_manual(const KeyView& key, const TypeOps& type, const EntryOptions& options, Copier* copier,
+                           void* out) {
+  const auto is_key = [&](const Node& node) __attribute__((always_inline)) { return matches(node, key); };
+  return engine_of(*this).hit_manual(key.hash, is_key, type, options, copier, out);
+}
+
+Freshness Core::hit_text(std::string_view key, const TypeOps& type, const EntryOptions& options, Copier* copier,
+                         void* out) {
+  const auto is_key = [&](const Node& node) __attribute__((always_inline)) { return same_text(node.name(), key); };
+  return engine_of(*this).hit_manual(hash_bytes(key), is_key, type, options, copier, out);
 }
 
 }  // namespace detail

@@ -48,7 +48,10 @@ class IdentityTable {
   void clear(std::string_view text, std::uint64_t point);
 
   /// Where manual calls under a prefix are counted. Beyond kMostPrefixes all further ones share "(other)".
-  Identity& manual(std::string_view prefix);
+  Identity& manual(std::string_view prefix) {
+    Identity* const unnamed = prefix.empty() ? no_prefix_.load(std::memory_order_acquire) : nullptr;
+    return unnamed ? *unnamed : look_up_manual(prefix);
+  }
 
   /// All counters, each with the prefix under which it is shown: at most kMostPrefixes and "(other)".
   void each(const std::function<void(const std::string& prefix, Counters&)>& visit) const;
@@ -82,6 +85,7 @@ class IdentityTable {
   struct Function;
   using Functions = std::map<std::string, std::unique_ptr<Function>, std::less<>>;
 
+  Identity& look_up_manual(std::string_view prefix);
   Identity* lookup(std::string_view prefix, std::uint64_t hash, std::size_t& slot) const;
   Line& line(std::string_view prefix) DSTA_REQUIRES(mutex_);
   Function& record(const std::string& text, const std::string& prefix, const std::string& name) DSTA_REQUIRES(mutex_);

@@ -31,10 +31,7 @@ Identity* IdentityTable::lookup(std::string_view prefix, std::uint64_t hash, std
   }
 }
 
-Identity& IdentityTable::manual(std::string_view prefix) {
-  if (prefix.empty()) {
-    if (Identity* const known = no_prefix_.load(std::memory_order_acquire)) return *known;
-  }
+Identity& IdentityTable::look_up_manual(std::string_view prefix) {
   const std::uint64_t hash = hash_bytes(prefix);
   std::size_t slot = 0;
   const bool full = manual_full_.load(std::memory_order_acquire);  // before the look: then nothing is added after it

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -11,14 +13,26 @@ namespace detail {
 
 namespace {
 
-/// True for the bytes that stand for themselves in a part.
-constexpr auto kPlainBytes = [] {
-  std::array<bool, 256> plain{};
-  for (unsigned char c = '0'; c <= '9'; ++c) plain[c] = true;
-  for (unsigned char c = 'a'; c <= 'z'; ++c) plain[c] = true;
-  for (unsigned char c = 'A'; c <= 'Z'; ++c) plain[c] = true;
-  for (const char c : std::string_view("-._/@+=$&;<>|#'")) plain[static_cast<unsigned char>(c)] = true;
-  return plain;
+constexpr std::uint64_t kLetters = 0x6161616161616161;
+constexpr std::size_t kLongestWritten = 3;
+
+/// How a byte is written in a part: as itself, or as '%' and two hexadecimal digits.
+struct Written {
+  char text[kLongestWritten];
+  std::uint8_t size;
+
+  std::uint64_t word() const { return load32(reinterpret_cast<const char*>(this)) & 0xffffff; }
+};
+constexpr auto kWritten = [] {
+  constexpr std::string_view kHex = "0123456789ABCDEF", kPlain = "-._/@+=$&;<>|#'";
+  std::array<Written, 256> all{};
+  for (std::size_t byte = 0; byte < all.size(); ++byte) {
+    const auto c = static_cast<char>(byte);
+    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                       kPlain.find(c) != std::string_view::npos;
+    all[byte] = plain ? Written{{c}, 1} : Written{{'%', kHex[byte >> 4], kHex[byte & 15]}, 3};
+  }
+  return all;
 }();
 
 }  // namespace
@@ -57,19 +71,38 @@ void KeyBuffer::append_written(float number) { append_text_of(*this, number); }
 void KeyBuffer::append_written(double number) { append_text_of(*this, number); }
 void KeyBuffer::append_written(long double number) { append_text_of(*this, number); }
 
-void append_text(KeyBuffer& out, std::string_view text) {
-  constexpr char kHex[] = "0123456789ABCDEF";
-  if (text.empty()) return out.append("\"\"");
-  std::size_t plain = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    if (kPlainBytes[byte]) continue;
-    out.append(text.substr(plain, i - plain));
-    const char escaped[3] = {'%', kHex[byte >> 4], kHex[byte & 15]};
-    out.append({escaped, 3});
-    plain = i + 1;
+namespace {
+
+/// Hands `put` the text as it is written in a part, piece by piece: up to eight bytes, and how many they are.
+template <class Put>
+[[gnu::always_inline]] inline void write_part(std::string_view text, Put put) {
+  while (!text.empty()) {
+    const std::size_t n = std::min<std::size_t>(text.size(), 8);
+    const std::uint64_t word = n == 8 ? load64(text.data()) : load_partial(text.data(), n);
+    const std::uint64_t other = not_alphanumeric(n == 8 ? word : word | kLetters << (8 * n));
+    if (other == 0) {
+      put(word, n);
+      text.remove_prefix(n);
+      continue;
+    }
+    const auto before = static_cast<std::size_t>(std::countr_zero(other)) / 8;
+    put(word & ((std::uint64_t{1} << (8 * before)) - 1), before);
+    const Written written = kWritten[static_cast<unsigned char>(text[before])];
+    put(written.word(), written.size);
+    text.remove_prefix(before + 1);
   }
-  out.append(text.substr(plain));
+}
+
+}  // namespace
+
+void append_text(KeyBuffer& out, std::string_view text) {
+  if (text.empty()) return out.append("\"\"");
+  std::uint64_t* const words = out.words_with_room(kLongestWritten * text.size());
+  if (!words) [[unlikely]]
+    return write_part(text, [&](std::uint64_t word, std::size_t n) { out.put(word, n); });
+  KeyCursor at = out.cursor();  // in registers for so long
+  write_part(text, [&](std::uint64_t word, std::size_t n) { at.put(words, word, n); });
+  out.move_to(at);
 }
 
 void append_sorted(KeyBuffer& out, std::vector<std::string>& parts) {

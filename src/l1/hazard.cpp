@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "base/mutex.hpp"
+#include "base/sanitizers.hpp"
 #include "l1/unbroken_run.hpp"
 
 namespace dsta::cache {
@@ -22,17 +23,7 @@ namespace detail {
 
 namespace {
 
-#if defined(__SANITIZE_THREAD__)
-constexpr bool kKernelBarrier = false;
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-constexpr bool kKernelBarrier = false;
-#else
-constexpr bool kKernelBarrier = true;
-#endif
-#else
-constexpr bool kKernelBarrier = true;
-#endif
+constexpr bool kKernelBarrier = !DSTA_THREAD_SANITIZER;
 
 bool membarrier(int command) { return syscall(__NR_membarrier, command, 0, 0) == 0; }
 

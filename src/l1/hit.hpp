@@ -30,18 +30,19 @@ inline Shard& Store::shard(std::uint64_t hash) const noexcept { return shards_[h
   return find_aged(key, type, reader, now, out);
 }
 
-template <class Copy>
+template <class IsKey>
 [[gnu::always_inline]] DSTA_NO_THREAD_SAFETY_ANALYSIS inline Freshness Store::copy(
-    ThreadRecord& record, const KeyView& key, const TypeOps& type, const Identity* reader, TimePoint now, Copy&& copy) {
+    ThreadRecord& record, std::uint64_t hash, IsKey is_key, const TypeOps& type, const Identity* reader, TimePoint now,
+    Copier* copier, void* out) {
   Freshness freshness = Freshness::miss;
-  const auto is_key = [&](const Node& node) { return matches(node, key); };
-  shard(key.hash).table.read(record, key.hash, is_key, [&](Node& node) {
-    if (!node.type->serves(type)) return;
-    freshness = evaluate(node, reader, now);
-    if (freshness != Freshness::fresh) return;
-    Shard::note_read(node, now);
-    copy(node);
-  });
+  shard(hash).table.read(
+      record, hash, is_key, [&](Node & node) __attribute__((always_inline)) {
+        if (!node.type->serves(type)) return;
+        freshness = evaluate(node, reader, now);
+        if (freshness != Freshness::fresh) return;
+        Shard::note_read(node, now);
+        copier(node.value(), out);
+      });
   return freshness;
 }
 

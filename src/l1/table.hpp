@@ -10,6 +10,7 @@
 
 #include <dsta/cache/detail/node.hpp>
 
+#include "l1/bucket.hpp"
 #include "l1/hazard.hpp"
 
 namespace dsta::cache {
@@ -19,8 +20,9 @@ namespace detail {
 /// A hash table of node pointers. Written under the shard's lock, read without it (by `read`).
 ///
 /// A bucket is one cache line of eight words: 16 bits of the hash beside a 48-bit pointer, so that a miss touches no
-/// node and a hit touches one. A key has two buckets and goes to the emptier, which keeps tables of eight-slot buckets
-/// near 90 % full before the first overflow; then it doubles.
+/// node and a hit touches one. A key has two buckets. It goes to the first until that is half full, so that most hits
+/// look at one bucket, and then to the emptier. So about three quarters of the slots are in use before a key finds both
+/// of its buckets full; then the table doubles.
 ///
 /// Invariants:
 ///  - a node is in one slot, of one of its two buckets in the array in use;
@@ -37,12 +39,10 @@ class Table {
   Node* find(std::uint64_t hash, Match&& match) const {
     const Array& array = *current_.load(std::memory_order_relaxed);
     for (const std::size_t index : {array.first(hash), array.second(hash)}) {
-      for (const Slot& slot : array.buckets[index].slots) {
-        const std::uint64_t held = slot.load(std::memory_order_relaxed);
-        if (held >> 48 == hash >> 48 && held != 0) {
-          Node* node = pointer(held);
-          if (node->hash == hash && match(*node)) return node;
-        }
+      const Bucket& bucket = array.buckets[index];
+      for (unsigned left = bucket.candidates(hash); left != 0; left &= left - 1) {
+        Node* node = Bucket::pointer(bucket.slots[std::countr_zero(left)].load(std::memory_order_relaxed));
+        if (node && node->hash == hash && match(*node)) return node;
       }
     }
     return nullptr;
@@ -95,11 +95,11 @@ class Table {
   }
 
   /// Puts `node` where `old`, of the same hash, is.
-  void replace(const Node* old, Node* node) { slot_of(old)->store(word(node), std::memory_order_release); }
+  void replace(const Node* old, Node* node) { slot_of(old)->store(Bucket::word(node), std::memory_order_release); }
 
   std::size_t size() const { return size_; }
   std::size_t bytes() const { return bytes_; }
-  std::size_t capacity() const { return (current_.load(std::memory_order_relaxed)->mask + 1) * 8; }
+  std::size_t capacity() const { return (current_.load(std::memory_order_relaxed)->mask + 1) * Bucket::kSlots; }
 
   /// `visit` may remove the node that it is given.
   template <class Visit>
@@ -107,20 +107,17 @@ class Table {
     const Array& array = *current_.load(std::memory_order_relaxed);
     for (std::size_t i = 0; i <= array.mask; ++i) {
       for (const Slot& slot : array.buckets[i].slots) {
-        if (const std::uint64_t held = slot.load(std::memory_order_relaxed); held != 0) visit(*pointer(held));
+        if (const std::uint64_t held = slot.load(std::memory_order_relaxed); held != 0) visit(*Bucket::pointer(held));
       }
     }
   }
 
  private:
+  using Slot = Bucket::Slot;
   static constexpr std::size_t kSmallest = 8;
   // The low bits choose the shard and the high 16 are the tag: a key's two buckets use what lies between.
   static std::uint64_t first_bits(std::uint64_t hash) { return hash >> 8; }
   static std::uint64_t second_bits(std::uint64_t hash) { return hash >> 28; }
-  using Slot = std::atomic<std::uint64_t>;
-  struct alignas(64) Bucket {
-    Slot slots[8] = {};
-  };
   struct Array {
     explicit Array(std::size_t count) : mask(count - 1), buckets(std::make_unique<Bucket[]>(count)) {}
     std::size_t first(std::uint64_t hash) const { return first_bits(hash) & mask; }
@@ -133,48 +130,44 @@ class Table {
   template <class Match, class Use>
   [[gnu::always_inline]] static bool read_bucket(ThreadRecord& record, const Bucket& bucket, std::uint64_t hash,
                                                  Match&& match, Use&& use) {
-    for (const Slot& slot : bucket.slots) {
+    for (unsigned left = bucket.candidates(hash); left != 0; left &= left - 1) {
+      const Slot& slot = bucket.slots[std::countr_zero(left)];
       std::uint64_t held = slot.load(std::memory_order_acquire);
-      while ((held ^ hash) >> 48 == 0 && held != 0) [[unlikely]] {
-          Node* node = pointer(held);
-          // The key and the value lie behind the header: have them on their way before the header is there.
-          __builtin_prefetch(node + 1);
-          __builtin_prefetch(reinterpret_cast<const char*>(node + 1) + 64);
-          if (!Hazards::protect(record, node, slot, held)) [[unlikely]] {
-            held = slot.load(std::memory_order_acquire);
-            continue;
-          }
-          const Hazards::Release release(record);
-          if (node->hash == hash && match(*node)) return use(*node), true;
-          break;
+      while ((held ^ hash) >> 48 == 0 && held != 0) {
+        Node* node = Bucket::pointer(held);
+        // The key and the value lie behind the header: have them on their way before the header is there.
+        __builtin_prefetch(node + 1);
+        __builtin_prefetch(reinterpret_cast<const char*>(node + 1) + 64);
+        if (!Hazards::protect(record, node, slot, held)) [[unlikely]] {
+          held = slot.load(std::memory_order_acquire);
+          continue;
         }
+        const Hazards::Release release(record);
+        if (node->hash == hash && match(*node)) [[likely]]
+          return use(*node), true;
+        break;
+      }
     }
     return false;
-  }
-
-  static Node* pointer(std::uint64_t slot) { return reinterpret_cast<Node*>(slot & 0x0000ffffffffffff); }
-  static std::uint64_t word(const Node* node) {
-    return (node->hash >> 48 << 48) | reinterpret_cast<std::uint64_t>(node);
   }
 
   Slot* slot_of(const Node* node) const {
     const Array& array = *current_.load(std::memory_order_relaxed);
     for (const std::size_t index : {array.first(node->hash), array.second(node->hash)}) {
       for (Slot& slot : array.buckets[index].slots) {
-        if (slot.load(std::memory_order_relaxed) == word(node)) return &slot;
+        if (slot.load(std::memory_order_relaxed) == Bucket::word(node)) return &slot;
       }
     }
     return nullptr;
   }
 
   static bool place(const Array& array, const Node* node) {
-    const auto used = [](const Slot& slot) { return slot.load(std::memory_order_relaxed) != 0; };
     Bucket& a = array.buckets[array.first(node->hash)];
     Bucket& b = array.buckets[array.second(node->hash)];
-    const auto used_a = std::ranges::count_if(a.slots, used);
-    const auto used_b = std::ranges::count_if(b.slots, used);
-    if (used_a == 8 && used_b == 8) return false;
-    std::ranges::find_if_not(used_a <= used_b ? a.slots : b.slots, used)->store(word(node), std::memory_order_release);
+    const unsigned used_a = a.used(), used_b = b.used();
+    if (used_a == Bucket::kSlots && used_b == Bucket::kSlots) return false;
+    Bucket& chosen = used_a < Bucket::kSlots / 2 || used_a <= used_b ? a : b;
+    chosen.vacant().store(Bucket::word(node), std::memory_order_release);
     return true;
   }
 

@@ -30,6 +30,10 @@ struct Key {
 /// Long enough to be on the heap: what was freed is not read by chance.
 std::string value_of(std::uint32_t number) { return std::string(40, 'v') + std::to_string(number); }
 
+void copy_text(const void* value, void* out) {
+  *static_cast<std::string*>(out) = *static_cast<const std::string*>(value);
+}
+
 TEST(RemovedEntriesRace, AReaderFindsAWholeValueOrNone) {
   constexpr std::uint32_t kKeys = 3'000;
   Store store({.max_bytes = std::size_t{8} << 20, .max_entries = 1'500}, kStart);
@@ -42,8 +46,9 @@ TEST(RemovedEntriesRace, AReaderFindsAWholeValueOrNone) {
       while (!stop) {
         const Key key(number = (number + step) % kKeys);
         std::string copied;
-        const auto copy = [&](const Node& node) { copied = *static_cast<const std::string*>(node.value()); };
-        if (store.copy(thread_record(), key.view, kTypeOps<std::string>, nullptr, kStart, copy) == Freshness::fresh) {
+        const auto is_key = [&](const Node& node) { return matches(node, key.view); };
+        if (store.copy(thread_record(), key.view.hash, is_key, kTypeOps<std::string>, nullptr, kStart, copy_text,
+                       &copied) == Freshness::fresh) {
           EXPECT_EQ(copied, value_of(number));
           ++hits;
         }

@@ -42,7 +42,8 @@ detail::result_t<F, Arguments...> cached<F>::call(Arguments&&... arguments) cons
   const detail::CallKey<F> key(*state_, arguments...);
   if constexpr (kType.bitwise) {
     detail::Raw<R> raw;
-    if (state_->reads_here(kType) && state_->core->hit_bitwise(key.view(), kType, *state_->identity, raw.bytes)) {
+    if (state_->reads_here(kType) &&
+        state_->core->hit_by(key.view(), kType, *state_->identity, &detail::copy_raw<R>, raw.bytes)) {
       count_negative(raw.value());
       return raw.value();
     }

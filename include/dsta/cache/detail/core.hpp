@@ -20,10 +20,6 @@ namespace detail {
 
 class KeyPattern;
 
-/// Makes a copy of the value, at `out`. Runs no user code and reads no cache: meanwhile the entry is protected by the
-/// one hazard pointer of the thread.
-using Copier = void(const void* value, void* out);
-
 /// The compiled heart of a manager, as the templates of the installed headers see it. Thread-safe.
 /// After close() it stores and serves nothing: reads miss and loads run without the cache.
 ///
@@ -36,13 +32,14 @@ class Core : public Probes {
   Freshness read(const KeyView& key, const TypeOps& type, const Identity* reader, NodeRef& out) noexcept;
   /// The same, and counts a hit of `reader`; true only when the entry is fresh.
   bool hit_node(const KeyView& key, const TypeOps& type, Identity& reader, NodeRef& out) noexcept;
-  /// Copies the value's bytes and counts a hit of `reader`; true only when the entry is fresh. For bitwise types.
-  bool hit_bitwise(const KeyView& key, const TypeOps& type, Identity& reader, void* out) noexcept;
-  /// The same for other types, by `copier`. Throws std::bad_alloc if that does.
+  /// Copies the value by `copier` and counts a hit of `reader`; true only when the entry is fresh. Throws
+  /// std::bad_alloc if `copier` does.
   bool hit_by(const KeyView& key, const TypeOps& type, Identity& reader, Copier* copier, void* out);
-  /// The same for a manual call; without a `copier` for a bitwise type. `miss` only where no level has a value of this
-  /// type; all else but `fresh` takes a closer look. Counts nothing but a hit.
+  /// The same for a manual call. `miss` only where no level has a value of this type; all else but `fresh` takes a
+  /// closer look. Counts nothing but a hit.
   Freshness hit_manual(const KeyView& key, const TypeOps& type, const EntryOptions& options, Copier* copier, void* out);
+  /// The same for a key that has no prefix and no name before it: it is looked up as the caller's text, uncopied.
+  Freshness hit_text(std::string_view key, const TypeOps& type, const EntryOptions& options, Copier* copier, void* out);
 
   /// There is an L2.
   bool has_l2() const noexcept;

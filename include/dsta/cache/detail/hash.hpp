@@ -57,7 +57,7 @@ struct Hasher {
   std::uint64_t state = kHashSeed.value;
 };
 
-inline std::uint64_t hash_bytes(std::string_view text) {
+[[gnu::always_inline]] inline std::uint64_t hash_bytes(std::string_view text) {
   Hasher hasher;
   const char* p = text.data();
   std::size_t n = text.size();

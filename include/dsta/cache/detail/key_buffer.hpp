@@ -24,15 +24,18 @@ inline constexpr auto kDigitPairs = [] {
   return pairs;
 }();
 
-/// True when all eight bytes are letters or digits.
-inline bool all_alphanumeric(std::uint64_t word) {
+/// The top bit of each byte that is neither a letter nor a digit.
+inline std::uint64_t not_alphanumeric(std::uint64_t word) {
   constexpr std::uint64_t kOnes = 0x0101010101010101, kHigh = 0x80 * kOnes;
-  const std::uint64_t lower = word | 0x20 * kOnes;  // letters to lower case; digits stay
   // With the top bits clear no byte carries into the next: bit 7 of (x + 128 - low) says x >= low.
+  const std::uint64_t ascii = word & ~kHigh;
+  const std::uint64_t lower = ascii | 0x20 * kOnes;  // letters to lower case; digits stay
   const std::uint64_t letter = (lower + (0x80 - 'a') * kOnes) & ~(lower + (0x80 - 'z' - 1) * kOnes);
-  const std::uint64_t digit = (word + (0x80 - '0') * kOnes) & ~(word + (0x80 - '9' - 1) * kOnes);
-  return ((word & kHigh) == 0) && (((letter | digit) & kHigh) == kHigh);
+  const std::uint64_t digit = (ascii + (0x80 - '0') * kOnes) & ~(ascii + (0x80 - '9' - 1) * kOnes);
+  return (word | ~(letter | digit)) & kHigh;
 }
+
+inline bool all_alphanumeric(std::uint64_t word) { return not_alphanumeric(word) == 0; }
 
 /// Where a key under construction stands. Small enough for registers, and kept there on the way of a cache hit.
 ///
@@ -48,6 +51,16 @@ struct KeyCursor {
   std::size_t size() const { return whole * 8 + filled; }
   std::uint64_t hash() const { return hasher.finish(pending, size()); }
 
+  /// Whole words of text: as many as fit into `n` bytes from `p` on.
+  [[gnu::always_inline]] void put_whole(std::uint64_t* words, const char* p, std::size_t n) {
+    const std::size_t shift = 8 * filled;
+    for (; n >= 8; p += 8, n -= 8) {
+      const std::uint64_t word = load64(p), complete = pending | word << shift;
+      words[whole++] = complete;
+      hasher.add(complete);
+      pending = word >> 1 >> (63 - shift);  // in two steps: a shift by 64 is undefined
+    }
+  }
   /// The `n` <= 8 lowest bytes of `word`; the others must be zero.
   [[gnu::always_inline]] void put(std::uint64_t* words, std::uint64_t word, std::size_t n) {
     pending |= word << (8 * filled);
@@ -100,18 +113,20 @@ class KeyBuffer {
   }
 
   void append(std::string_view text) {
-    const char* p = text.data();
-    std::size_t n = text.size();
-    reserve(n);
+    reserve(text.size());
     KeyCursor at = at_;  // in registers for so long
-    for (; n >= 8; p += 8, n -= 8) at.put(words_, load64(p), 8);
-    if (n != 0) at.put(words_, load_partial(p, n), n);
+    at.put_whole(words_, text.data(), text.size());
+    if (const std::size_t rest = text.size() % 8; rest != 0) {
+      at.put(words_, load_partial(text.data() + text.size() - rest, rest), rest);
+    }
     at_ = at;
   }
 
-  void push(char c) {
-    reserve(1);
-    at_.put(words_, static_cast<unsigned char>(c), 1);
+  void push(char c) { put(static_cast<unsigned char>(c), 1); }
+  /// See KeyCursor::put.
+  void put(std::uint64_t word, std::size_t n) {
+    reserve(n);
+    at_.put(words_, word, n);
   }
 
   /// Shortest text that reads back as the same number; the same in every locale.
@@ -138,12 +153,15 @@ class KeyBuffer {
     return {reinterpret_cast<const char*>(inline_), cursor.size()};
   }
   std::uint64_t* words() { return inline_; }
+  /// The same wherever the text is; null where there is no room for n bytes more.
+  std::uint64_t* words_with_room(std::size_t n) { return has_room(n) ? words_ : nullptr; }
   static bool in_line(const KeyCursor& cursor, std::size_t more) { return cursor.whole + more / 8 + 2 <= kInlineWords; }
 
  private:
+  /// One word more than whole ones: view() writes the pending one.
+  bool has_room(std::size_t more) const { return at_.whole + more / 8 + 2 <= capacity_; }
   void reserve(std::size_t more) {
-    // One word more than whole ones: view() writes the pending one.
-    if (at_.whole + more / 8 + 2 > capacity_) [[unlikely]]
+    if (!has_room(more)) [[unlikely]]
       grow(more);
   }
   void grow(std::size_t more);

@@ -135,17 +135,19 @@ template <class T>
 std::optional<T> CacheManager::get(std::string_view key, const EntryOptions& options) const {
   if constexpr (detail::check_codable<T>()) {
     if constexpr (detail::kHitsByCopy<T>) {
-      const detail::ManualKey stored(key, options);
       std::optional<T> value;
-      const auto freshness = detail::hit_manual(*core_, stored.view(), options, value);
-      if (value) return value;
+      const auto freshness = detail::hit_manual(*core_, key, options, value);
       // A counter has a type of its own, and lookup asks for that too.
       if (freshness == detail::Freshness::miss && detail::kReadableTypes<T>.size() == 1) {
+        const detail::ManualKey stored(key, options);
         detail::count_manual_miss(*core_, stored.view(), options, detail::kTypeOps<T>);
-        return value;
+      } else if (freshness != detail::Freshness::fresh) {
+        value = lookup<T>(key, options).value;
       }
+      return value;
+    } else {
+      return lookup<T>(key, options).value;
     }
-    return lookup<T>(key, options).value;
   } else {
     return std::nullopt;
   }
@@ -162,12 +164,12 @@ auto CacheManager::get_or_load(std::string_view key, Load load, const EntryOptio
   using Result = typename detail::PlainResult<Load>::type;
   using R = std::remove_cvref_t<Result>;
   if constexpr (detail::check_result<Result>()) {
-    const detail::ManualKey stored(key, options);
     if constexpr (detail::kHitsByCopy<R>) {
       std::optional<R> value;
-      detail::hit_manual(*core_, stored.view(), options, value);
+      detail::hit_manual(*core_, key, options, value);
       if (value) return *std::move(value);
     }
+    const detail::ManualKey stored(key, options);
     const auto core = core_;  // `load` may destroy the manager
     detail::Identity& identity = core->manual_writer(options.prefix);
     const auto loader = detail::make_block<detail::PlainLoader<R, Load>, detail::Loader>(

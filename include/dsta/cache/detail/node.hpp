@@ -65,7 +65,7 @@ struct TypeOps {
   bool same(const TypeOps& other) const { return this == &other || same_elsewhere(other); }
   /// True when an entry of this type may be handed to who asks for `asked`. Results of calls with arguments of
   /// different types are kept apart; manual calls know no arguments and take, and are taken by, all of them.
-  bool serves(const TypeOps& asked) const {
+  [[gnu::always_inline]] bool serves(const TypeOps& asked) const {
     return this == &asked || plain == &asked || asked.plain == this || (size == asked.size && serves_elsewhere(asked));
   }
 
@@ -172,14 +172,19 @@ inline constexpr TypeOps kCallTypeOps = [] {
   return true;
 }
 
-/// Whole words, so that a value of any size is copied without a call. Both sides have room for the last one.
-inline void copy_words(void* to, const void* from, std::size_t bytes) {
-  for (std::size_t i = 0; i < bytes; i += 8) {
-    std::uint64_t word;
-    std::memcpy(&word, static_cast<const char*>(from) + i, 8);
-    std::memcpy(static_cast<char*>(to) + i, &word, 8);
+/// The same where nothing need follow `text`.
+[[gnu::always_inline]] inline bool same_text(std::string_view padded, std::string_view text) {
+  if (padded.size() != text.size()) return false;
+  std::size_t i = 0;
+  for (; i + 8 <= text.size(); i += 8) {
+    if (load64(padded.data() + i) != load64(text.data() + i)) return false;
   }
+  return i == text.size() || load64(padded.data() + i) == load_partial(text.data() + i, text.size() - i);
 }
+
+/// Makes a copy of the value, at `out`. Runs no user code and reads no cache: meanwhile the entry is protected by the
+/// one hazard pointer of the thread.
+using Copier = void(const void* value, void* out);
 
 /// Which of the store's lists a node is on.
 enum class Place : std::uint8_t { none, window, main, pinned };
@@ -229,8 +234,12 @@ struct Node {
     weight = more < kTooHeavy - weight ? weight + static_cast<std::uint32_t>(more) : kTooHeavy;
   }
 
-  void* value() { return bytes() + value_offset(key_size, full().size(), wide); }
-  const void* value() const { return const_cast<Node*>(this)->value(); }
+  [[gnu::always_inline]] void* value() {
+    if (is_long || wide) [[unlikely]]
+      return bytes() + value_offset(key_size, full().size(), wide);
+    return bytes() + value_offset(key_size, 0, false);
+  }
+  [[gnu::always_inline]] const void* value() const { return const_cast<Node*>(this)->value(); }
   std::string_view name() const { return {bytes() + sizeof(Node), key_size}; }
   /// Empty where the name is the whole key.
   std::string_view full() const {
