@@ -78,11 +78,9 @@ class Engine final : public Core, public std::enable_shared_from_this<Engine> {
   Freshness read_node(ThreadRecord& record, const KeyView& key, const TypeOps& type, const Identity* reader,
                       NodeRef& out) noexcept;
   template <class IsKey>
-  Freshness copy_fresh(ThreadRecord& record, std::uint64_t hash, IsKey is_key, const TypeOps& type,
-                       const Identity* reader, Copier* copier, void* out);
+  Freshness copy_fresh(ThreadRecord& record, const Store::Reader<IsKey>& reader);
   template <class IsKey>
-  Freshness hit_manual(std::uint64_t hash, IsKey is_key, const TypeOps& type, const EntryOptions& options,
-                       Copier* copier, void* out);
+  Freshness hit_manual(const EntryOptions& options, const Store::Reader<IsKey>& reader);
 
   std::optional<std::int64_t> increment_l1(const KeyView& key, std::int64_t delta, Duration ttl);
   void sweep_behind() noexcept;

@@ -55,36 +55,45 @@ bool Core::hit_node(const KeyView& key, const TypeOps& type, Identity& reader, N
   return true;
 }
 
-/// A fresh entry's value, by `copier`. Where L1 may not be read, as if there were a stale one.
+namespace {
+
+struct ByKey {
+  const KeyView& key;
+  [[gnu::always_inline]] bool operator()(const Node& node) const { return matches(node, key); }
+};
+struct ByText {
+  std::string_view text;
+  [[gnu::always_inline]] bool operator()(const Node& node) const { return same_text(node.name(), text); }
+};
+
+}  // namespace
+
+/// A fresh entry's value. Where L1 may not be read, as if there were a stale one.
 template <class IsKey>
-[[gnu::always_inline]] inline Freshness Engine::copy_fresh(ThreadRecord& record, std::uint64_t hash, IsKey is_key,
-                                                           const TypeOps& type, const Identity* reader, Copier* copier,
-                                                           void* out) {
+[[gnu::always_inline]] inline Freshness Engine::copy_fresh(ThreadRecord& record, const Store::Reader<IsKey>& reader) {
   const TimePoint time = hit_time(record);
   if (!may_read(time)) [[unlikely]]
     return Freshness::stale;
-  return context_.store.copy(record, hash, is_key, type, reader, time, copier, out);
+  return context_.store.copy(record, reader, time);
 }
 
 bool Core::hit_by(const KeyView& key, const TypeOps& type, Identity& reader, Copier* copier, void* out) {
   ThreadRecord& record = thread_record();
-  const auto is_key = [&](const Node& node) __attribute__((always_inline)) { return matches(node, key); };
-  if (engine_of(*this).copy_fresh(record, key.hash, is_key, type, &reader, copier, out) != Freshness::fresh) {
-    return false;
-  }
+  const Store::Reader<ByKey> copy{key.hash, {key}, type, &reader, copier, out};
+  if (engine_of(*this).copy_fresh(record, copy) != Freshness::fresh) return false;
   reader.counters.add(record, Count::hits);
   return true;
 }
 
 template <class IsKey>
-[[gnu::always_inline]] inline Freshness Engine::hit_manual(std::uint64_t hash, IsKey is_key, const TypeOps& type,
-                                                           const EntryOptions& options, Copier* copier, void* out) {
-  const bool two_levels = levels_.has_l2() && type.shareable;
+[[gnu::always_inline]] inline Freshness Engine::hit_manual(const EntryOptions& options,
+                                                           const Store::Reader<IsKey>& reader) {
+  const bool two_levels = levels_.has_l2() && reader.type.shareable;
   if (two_levels) [[unlikely]] {
     if (!reach(options).l1) return Freshness::stale;
   }
   ThreadRecord& record = thread_record();
-  const Freshness freshness = copy_fresh(record, hash, is_key, type, nullptr, copier, out);
+  const Freshness freshness = copy_fresh(record, reader);
   if (freshness == Freshness::fresh) {
     context_.identities.manual(options.prefix).counters.add(record, Count::hits);
   } else if (two_levels) {
@@ -97,14 +106,14 @@ template <class IsKey>
 
 Freshness Core::hit_manual(const KeyView& key, const TypeOps& type, const EntryOptions& options, Copier* copier,
                            void* out) {
-  const auto is_key = [&](const Node& node) __attribute__((always_inline)) { return matches(node, key); };
-  return engine_of(*this).hit_manual(key.hash, is_key, type, options, copier, out);
+  const Store::Reader<ByKey> copy{key.hash, {key}, type, nullptr, copier, out};
+  return engine_of(*this).hit_manual(options, copy);
 }
 
 Freshness Core::hit_text(std::string_view key, const TypeOps& type, const EntryOptions& options, Copier* copier,
                          void* out) {
-  const auto is_key = [&](const Node& node) __attribute__((always_inline)) { return same_text(node.name(), key); };
-  return engine_of(*this).hit_manual(hash_bytes(key), is_key, type, options, copier, out);
+  const Store::Reader<ByText> copy{hash_bytes(key), {key}, type, nullptr, copier, out};
+  return engine_of(*this).hit_manual(options, copy);
 }
 
 }  // namespace detail

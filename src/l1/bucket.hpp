@@ -38,6 +38,10 @@ struct alignas(64) Bucket {
   Slot& vacant() {
     return *std::ranges::find_if(slots, [](const Slot& slot) { return slot.load(std::memory_order_relaxed) == 0; });
   }
+  /// Of any address.
+  bool has(const Slot* slot) const {
+    return (reinterpret_cast<std::uintptr_t>(slot) ^ reinterpret_cast<std::uintptr_t>(this)) < sizeof(Bucket);
+  }
 
   /// A bit for each slot with the hash's upper 16 bits. That is only where to look: a slot may change meanwhile, or
   /// hold nothing. What is read later is not older than what was seen here.

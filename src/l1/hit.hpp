@@ -12,6 +12,26 @@ namespace detail {
   return same_padded(node.name(), key.name) && (key.by_name || node.full() == key.full);
 }
 
+/// A look-up that copies the value. `is_key` says of a node whether it is the key's.
+template <class IsKey>
+struct Store::Reader {
+  std::uint64_t hash;
+  IsKey is_key;
+  const TypeOps& type;
+  const Identity* identity;
+  Copier* copier;
+  void* out;
+
+  [[gnu::always_inline]] Freshness copy(Node& node, TimePoint now) const {
+    if (!node.type->serves(type)) return Freshness::miss;
+    const Freshness freshness = evaluate(node, identity, now);
+    if (freshness != Freshness::fresh) return freshness;
+    Shard::note_read(node, now);
+    copier(node.value(), out);
+    return freshness;
+  }
+};
+
 inline Shard& Store::shard(std::uint64_t hash) const noexcept { return shards_[hash & mask_]; }
 
 [[gnu::always_inline]] DSTA_NO_THREAD_SAFETY_ANALYSIS inline Freshness Store::find(
@@ -31,18 +51,12 @@ inline Shard& Store::shard(std::uint64_t hash) const noexcept { return shards_[h
 }
 
 template <class IsKey>
-[[gnu::always_inline]] DSTA_NO_THREAD_SAFETY_ANALYSIS inline Freshness Store::copy(
-    ThreadRecord& record, std::uint64_t hash, IsKey is_key, const TypeOps& type, const Identity* reader, TimePoint now,
-    Copier* copier, void* out) {
+[[gnu::always_inline]] DSTA_NO_THREAD_SAFETY_ANALYSIS inline Freshness Store::copy(ThreadRecord& record,
+                                                                                   const Reader<IsKey>& reader,
+                                                                                   TimePoint now) {
   Freshness freshness = Freshness::miss;
-  shard(hash).table.read(
-      record, hash, is_key, [&](Node & node) __attribute__((always_inline)) {
-        if (!node.type->serves(type)) return;
-        freshness = evaluate(node, reader, now);
-        if (freshness != Freshness::fresh) return;
-        Shard::note_read(node, now);
-        copier(node.value(), out);
-      });
+  const auto use = [&](Node & node) __attribute__((always_inline)) { freshness = reader.copy(node, now); };
+  shard(reader.hash).table.read(record, reader.hash, reader.is_key, use);
   return freshness;
 }
 

@@ -50,11 +50,12 @@ class Store {
   // Inline: see hit.hpp.
   inline Freshness find(ThreadRecord& record, const KeyView& key, const TypeOps& type, const Identity* reader,
                         TimePoint now, NodeRef& out) noexcept;
-  /// Has `copier` copy the value of the entry that `is_key` accepts, if that is fresh. The entry is protected for so
-  /// long, without a count. `copier` runs no user code: whatever reads the store ends the protection.
   template <class IsKey>
-  inline Freshness copy(ThreadRecord& record, std::uint64_t hash, IsKey is_key, const TypeOps& type,
-                        const Identity* reader, TimePoint now, Copier* copier, void* out);
+  struct Reader;
+  /// Has the reader copy the value of the entry if that is fresh. The entry is protected for so long, without a count.
+  /// The copier runs no user code: whatever reads the store ends the protection.
+  template <class IsKey>
+  inline Freshness copy(ThreadRecord& record, const Reader<IsKey>& reader, TimePoint now);
   /// The entry whatever its type, if it counts.
   NodeRef peek(const KeyView& key, TimePoint now) noexcept;
 

@@ -52,15 +52,14 @@ class Table {
   template <class Match, class Use>
   [[gnu::always_inline]] bool read(ThreadRecord& record, std::uint64_t hash, Match&& match, Use&& use) const {
     auto packed = packed_.load(std::memory_order_acquire);
-    if (read_bucket(record, bucket(packed, first_bits(hash)), hash, match, use)) [[likely]]
-      return true;
     for (;;) {
+      if (read_bucket(record, bucket(packed, first_bits(hash)), hash, match, use)) [[likely]]
+        return true;
       if (read_bucket(record, bucket(packed, second_bits(hash)), hash, match, use)) return true;
       // An array that was outgrown meanwhile is empty: look in its successor.
       const auto now = packed_.load(std::memory_order_acquire);
       if (now == packed) return false;
       packed = now;
-      if (read_bucket(record, bucket(packed, first_bits(hash)), hash, match, use)) return true;
     }
   }
 
@@ -130,25 +129,36 @@ class Table {
   template <class Match, class Use>
   [[gnu::always_inline]] static bool read_bucket(ThreadRecord& record, const Bucket& bucket, std::uint64_t hash,
                                                  Match&& match, Use&& use) {
-    for (unsigned left = bucket.candidates(hash); left != 0; left &= left - 1) {
-      const Slot& slot = bucket.slots[std::countr_zero(left)];
-      std::uint64_t held = slot.load(std::memory_order_acquire);
+    // Where a thread reads one key over and over, the processor guesses that it will be where it was, and does not wait
+    // for the comparison of all eight slots to know which it is.
+    const auto* slot = static_cast<const Slot*>(record.last_slot);
+    bool guessed = bucket.has(slot);
+    unsigned left = guessed ? 1 : bucket.candidates(hash);
+    for (;;) {
+      if (!guessed) {
+        if (left == 0) return false;
+        slot = &bucket.slots[std::countr_zero(left)];
+      }
+      std::uint64_t held = slot->load(std::memory_order_acquire);
       while ((held ^ hash) >> 48 == 0 && held != 0) {
         Node* node = Bucket::pointer(held);
         // The key and the value lie behind the header: have them on their way before the header is there.
         __builtin_prefetch(node + 1);
         __builtin_prefetch(reinterpret_cast<const char*>(node + 1) + 64);
-        if (!Hazards::protect(record, node, slot, held)) [[unlikely]] {
-          held = slot.load(std::memory_order_acquire);
+        if (!Hazards::protect(record, node, *slot, held)) [[unlikely]] {
+          held = slot->load(std::memory_order_acquire);
           continue;
         }
         const Hazards::Release release(record);
-        if (node->hash == hash && match(*node)) [[likely]]
+        if (node->hash == hash && match(*node)) [[likely]] {
+          record.last_slot = slot;
           return use(*node), true;
+        }
         break;
       }
+      left = guessed ? bucket.candidates(hash) : left & (left - 1);
+      guessed = false;
     }
-    return false;
   }
 
   Slot* slot_of(const Node* node) const {

@@ -12,6 +12,8 @@ struct Node;
 struct alignas(64) ThreadRecord {
   /// The entry this thread is reading without a lock: nobody may free it (see hazard.hpp).
   std::atomic<const Node*> hazard{nullptr};
+  /// Where in a hash table it found an entry last (see table.hpp). May be gone: it is compared, not followed.
+  const void* last_slot = nullptr;
   /// Small and dense: no two living threads share one.
   std::uint32_t index = 0;
   /// What the kernel clears when the thread leaves its processor; null where it does not (see unbroken_run.hpp).
