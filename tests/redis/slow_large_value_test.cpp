@@ -13,6 +13,7 @@
 #include "eventually.hpp"
 #include "l2/client/link.hpp"
 #include "large_value_server.hpp"
+#include "on_threads.hpp"
 #include "over_redis.hpp"
 
 namespace dsta::cache {
@@ -91,6 +92,30 @@ TEST_F(SlowLargeValues, OfABatchAreKnownByTheirPlace) {
 
 TEST_F(SlowLargeValues, OverMaxReplyBytesEndTheSharedConnectionOnce) {
   expect_one_loss_of_l1(over_redis(server->url() + "?max_reply_bytes=1MiB", true, 2s));
+}
+
+TEST_F(SlowLargeValues, OverMaxReplyBytesCostNobodyElseAnAnswer) {
+  const auto beside = [&](const std::function<void(CacheManager&)>& reads_big) {
+    CacheManager cache(over_redis(server->url() + "?max_reply_bytes=1MiB", false, 2s));
+    ASSERT_TRUE(reads_small(cache));
+    std::atomic<bool> over = false;
+    std::atomic<int> missed = 0;
+    on_threads(5, [&](std::size_t thread) {
+      if (thread == 0) {
+        std::this_thread::sleep_for(5ms);
+        reads_big(cache);
+        over = true;
+      }
+      while (!over) missed += !reads_small(cache);
+    });
+    EXPECT_EQ(missed, 0);
+  };
+  for (int i = 0; i < 8; ++i) {
+    beside([](CacheManager& cache) { EXPECT_FALSE(cache.get("big", kAtServer)); });
+    beside([](CacheManager& cache) { EXPECT_FALSE(cache.get_many<std::string>({"none", "big"}, kAtServer)[1]); });
+  }
+  beside([](CacheManager& cache) { cache.del("big", kAtServer); });
+  EXPECT_EQ(server->command({"EXISTS", "dsta:big"}), "0");
 }
 
 TEST_F(SlowLargeValues, OverTheServersLimitEndTheSharedConnectionOnce) {

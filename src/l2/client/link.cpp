@@ -131,6 +131,8 @@ Answer Link::run(const Request& request, Purpose purpose, Lane lane) {
     }
     own.record(checkout, answer);
     if (purpose == Purpose::write && sent) return answer;
+    // Whose reply is large is not asked for again among all others, whom it would hold up, or end, once more.
+    if (answer.awaited_large != 0 && !checkout.large) return answer;
     if (deadline - Clock::now() < least) return answer;
   }
   return answer;

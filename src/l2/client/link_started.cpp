@@ -85,7 +85,8 @@ Answer Link::Started::answer() {
     return std::move(own.answer);
   }
   own.state.record(own.checkout, own.answer);
-  const bool may_again = own.link.options_.retry && !(own.purpose == Purpose::write && sent);
+  const bool holds_up_others = own.answer.awaited_large != 0 && !own.checkout.large;  // see Link::run
+  const bool may_again = own.link.options_.retry && !(own.purpose == Purpose::write && sent) && !holds_up_others;
   if (!may_again || own.deadline - Clock::now() < own.least_time()) return std::move(own.answer);
   Answer again = own.link.run(own.request, own.purpose, own.lane);
   again.maybe_executed = again.maybe_executed || own.answer.maybe_executed;

@@ -105,7 +105,7 @@ void Channel::State::wait() {
   if (::poll(wanted, std::size(wanted), static_cast<int>(left.count())) <= 0) return;
   if (wanted[2].revents == 0) return;
   heartbeat.idle_connection_ended();
-  registration_lost("the server closed the data connection");
+  registration_lost("the data connection was closed");
 }
 
 // --- signs of life

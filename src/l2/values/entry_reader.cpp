@@ -176,7 +176,9 @@ bool EntryReader::fetch(std::span<EntryQuery> queries, std::span<const std::stri
   Answer answer =
       apart.commands() == 0 ? commands_.run("read", request, purpose, lane) : run_apart(request, apart, purpose, lane);
   if (!answer) {
-    note_awaited(queries, answer);
+    if (lane == Lane::shared && note_awaited(queries, answer) && purpose != Purpose::write) {
+      return fetch(queries, wanted, mark, versions, purpose, after);
+    }
     for (auto& query : queries) query.taken = ServerCommands::to_done(answer);
     return false;
   }
@@ -194,12 +196,13 @@ bool EntryReader::fetch(std::span<EntryQuery> queries, std::span<const std::stri
   return taken;
 }
 
-/// What did not come whole was large, so the next read of it holds up nobody.
-void EntryReader::note_awaited(std::span<const EntryQuery> queries, const Answer& answer) {
-  if (answer.awaited_large == 0) return;
+/// What did not come whole was large, so the next read of it holds up nobody. False: it is not known which that was.
+bool EntryReader::note_awaited(std::span<const EntryQuery> queries, const Answer& answer) {
+  if (answer.awaited_large == 0) return false;
   const std::size_t i = answer.awaited_large == 1 ? 0 : answer.awaited_large - 2;
-  if (i >= queries.size() || (answer.awaited_large == 1 && queries.size() != 1)) return;
+  if (i >= queries.size() || (answer.awaited_large == 1 && queries.size() != 1)) return false;
   commands_.large_keys().note(keys_.entry(queries[i].name), kLargeValue);
+  return true;
 }
 
 /// Two requests, one after the other, whose replies are as those to one.
