@@ -37,8 +37,8 @@ namespace {
   try {
     if (!engine_of(core).time_left(key, core.reach(options))) return;
     core.log(LogLevel::debug,
-             fmt::format("get under prefix '{}': there is a value, but none that could be read as {}, so this is a miss: "
-                         "ask for the type that was stored, unless the server could not be asked just now",
+             fmt::format("get under prefix '{}': there is a value, of another type than {} or not to be read just now, "
+                         "so this is a miss: ask for the type that was stored",
                          options.prefix, type.codec.empty() ? "the type asked for" : type.codec));
   } catch (...) {  // no memory for the text
   }
