@@ -2,12 +2,12 @@
 
 #include <cxxabi.h>
 #include <linux/membarrier.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstdint>
 #include <new>
 #include <thread>
@@ -26,6 +26,32 @@ namespace {
 constexpr bool kKernelBarrier = !DSTA_THREAD_SANITIZER;
 
 bool membarrier(int command) { return syscall(__NR_membarrier, command, 0, 0) == 0; }
+
+#if defined(__x86_64__)
+/// A barrier on every processor of the process without membarrier: when a page that was written to becomes read-only,
+/// the kernel interrupts all of them and waits until they have dropped it from their TLBs. As in folly,
+/// https://github.com/facebook/folly/blob/main/folly/synchronization/AsymmetricThreadFence.cpp.
+bool protect_page() {
+  constexpr std::size_t kPage = 4096;
+  static void* const page = ::mmap(nullptr, kPage, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  static Mutex mutex;
+  const MutexLock lock(mutex);
+  if (page == MAP_FAILED || ::mprotect(page, kPage, PROT_READ | PROT_WRITE) != 0) return false;
+  static_cast<volatile char*>(page)[0] = 1;
+  return ::mprotect(page, kPage, PROT_READ) == 0;
+}
+#else
+bool protect_page() { return false; }
+#endif
+
+/// False: no barrier ran. It worked when the program started; a sandbox may have forbidden it since.
+bool kernel_barrier() {
+  if (membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED)) return true;
+  // A forked child may have to register again.
+  const bool again =
+      membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) && membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+  return again || protect_page();
+}
 
 /// A record in the list of all of them, which is by index. The registry's mutex guards what it adds.
 struct Listed : ThreadRecord {
@@ -124,12 +150,8 @@ ThreadRecord& acquire_record() noexcept {
   return record;
 }
 
-std::vector<const Node*> Hazards::announced() {
-  if (asymmetric_ && !membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) && errno == EPERM) {
-    // A forked child may have to register again.
-    membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
-    membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
-  }
+std::optional<std::vector<const Node*>> Hazards::announced() {
+  if (asymmetric_ && !kernel_barrier()) return std::nullopt;
   std::vector<const Node*> nodes;
   Registry::instance().each([&](ThreadRecord& record) {
     // Without the kernel's barrier a read-modify-write orders this look against the reader's exchange.

@@ -1,5 +1,6 @@
 #pragma once
 #include <atomic>
+#include <optional>
 #include <vector>
 
 #include <dsta/cache/detail/node.hpp>
@@ -22,7 +23,7 @@ namespace detail {
 /// still there. A fence there would cost as much as the lock. Instead the rare side pays: before it looks at the
 /// announcements it has the kernel run a barrier on every processor of the process (membarrier), and the reader needs
 /// only to keep the compiler from reordering. Where the kernel has none, and under ThreadSanitizer, which does not know
-/// of it, the reader pays.
+/// of it, the reader pays. A program that enters a sandbox without membarrier pays with a dearer barrier.
 ///
 /// After Michael, "Hazard Pointers: Safe Memory Reclamation for Lock-Free Objects", IEEE TPDS 15(6), 2004,
 /// https://doi.org/10.1109/TPDS.2004.8; the asymmetric barrier as in folly's Hazptr,
@@ -53,8 +54,9 @@ class Hazards {
     ThreadRecord& record_;
   };
 
-  /// Every entry announced now, sorted. Entries unlinked before the call and not among them may be freed.
-  static std::vector<const Node*> announced();
+  /// Every entry announced now, sorted. Entries unlinked before the call and not among them may be freed. Nothing: it
+  /// is not known, since the system runs no barrier any more, and none may be freed. Throws std::bad_alloc.
+  static std::optional<std::vector<const Node*>> announced();
 
  private:
   static const bool asymmetric_;

@@ -4,6 +4,7 @@
 #include <array>
 #include <limits>
 #include <new>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -35,6 +36,15 @@ void give_back(Shard& shard, NodeStack& read, NodeStack& unread, NodeStack& free
   if (--shard.looking == 0) shard.free_when_looked = false;
 }
 
+/// Nothing also without memory: the next one looks again. This runs in destructors.
+std::optional<std::vector<const Node*>> announced_or_unknown() noexcept {
+  try {
+    return Hazards::announced();
+  } catch (const std::bad_alloc&) {
+    return std::nullopt;
+  }
+}
+
 /// Splits off those that somebody reads.
 NodeStack split_read(NodeStack& batch, const std::vector<const Node*>& announced) {
   NodeStack read, unread;
@@ -53,9 +63,9 @@ void Unlinked::look_who_reads(Shard& shard) {
   NodeStack batch = take_retired(shard, std::numeric_limits<std::size_t>::max());
   if (!batch.empty()) {
     NodeStack read;
-    try {
-      read = split_read(batch, Hazards::announced());
-    } catch (const std::bad_alloc&) {  // the next one looks again: this runs in destructors
+    if (const auto announced = announced_or_unknown()) {
+      read = split_read(batch, *announced);
+    } else {
       batch.swap(read);
     }
     give_back(shard, read, batch, freed_);
@@ -77,18 +87,16 @@ void Unlinked::look_who_reads_together() {
   std::array<NodeStack, kTogether> batches;
   // Where all entries were removed at once there are more than one write should look at: the sweep comes for them.
   for (std::size_t i = 0; i < neighbours.size(); ++i) batches[i] = take_retired(neighbours[i], 2 * kBatch);
-  std::vector<const Node*> announced;
-  bool failed = false;
-  try {
-    announced = Hazards::announced();  // after all of them were removed
-  } catch (const std::bad_alloc&) {
-    failed = true;
-  }
+  const auto announced = announced_or_unknown();  // after all of them were removed
   for (std::size_t i = 0; i < neighbours.size(); ++i) {
     if (batches[i].empty()) continue;
     const bool heavy = batches[i].count() < kBatch && batches[i].weight() > 2 * neighbours[i].reserve;
-    NodeStack read = split_read(batches[i], announced);
-    if (failed) batches[i].swap(read);
+    NodeStack read;
+    if (announced) {
+      read = split_read(batches[i], *announced);
+    } else {
+      batches[i].swap(read);
+    }
     if (heavy) freed_.push_all(batches[i]);
     give_back(neighbours[i], read, batches[i], freed_);
   }

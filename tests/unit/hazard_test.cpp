@@ -2,14 +2,25 @@
 #include "l1/hazard.hpp"
 
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <latch>
 #include <memory>
 #include <thread>
+#include <vector>
 
+#include "base/sanitizers.hpp"
 #include "l1/hit.hpp"
 
 namespace dsta::cache::detail {
@@ -17,7 +28,7 @@ namespace {
 
 bool is_announced(const Node* node) {
   const auto announced = Hazards::announced();
-  return std::ranges::binary_search(announced, node);
+  return !announced || std::ranges::binary_search(*announced, node);
 }
 
 struct HazardTest : ::testing::Test {
@@ -54,6 +65,44 @@ TEST_F(HazardTest, EachThreadAnnouncesByItself) {
   Hazards::release(thread_record());
   EXPECT_TRUE(is_announced(other.get()));
   looked.count_down();
+}
+
+/// In a child that may not make these calls any more: what `holds` says there.
+bool holds_without(std::vector<unsigned> calls, const std::function<bool()>& holds) {
+  std::vector<sock_filter> filter{BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr))};
+  for (const unsigned call : calls) {
+    filter.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1));
+    filter.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM));
+  }
+  filter.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+  const sock_fprog program{static_cast<unsigned short>(filter.size()), filter.data()};
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const bool forbidden =
+        ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+    ::_exit(forbidden && holds() ? 0 : 1);
+  }
+  int status = 1;
+  ::waitpid(child, &status, 0);
+  return status == 0;
+}
+
+TEST_F(HazardTest, WhereMembarrierIsForbiddenLaterAnotherBarrierRuns) {
+  ASSERT_TRUE(Hazards::protect(thread_record(), node.get(), slot, 7));
+  const auto knows_this_one = [&] {
+    const auto announced = Hazards::announced();
+    return announced && std::ranges::binary_search(*announced, node.get());
+  };
+  EXPECT_TRUE(holds_without({}, knows_this_one));
+#if defined(__x86_64__)
+  EXPECT_TRUE(holds_without({__NR_membarrier}, knows_this_one));
+#endif
+  Hazards::release(thread_record());
+}
+
+TEST_F(HazardTest, WithoutAnyBarrierNothingIsFreed) {
+  const bool needs_none = !holds_without({__NR_membarrier, __NR_mprotect}, [] { return !Hazards::announced(); });
+  EXPECT_EQ(needs_none, DSTA_THREAD_SANITIZER == 1) << "where readers pay for the barrier";
 }
 
 TEST_F(HazardTest, AThreadThatEndsGivesItsRecordToTheNext) {
