@@ -60,6 +60,10 @@ TEST_F(LinkFault, AnUnexecutedRequestIsRepeatedOnlyWhenItMayBe) {
   EXPECT_EQ(again(link, "n"), "0");
   proxy->set(NetworkFault::reset_before().on("GET").times(1));
   EXPECT_EQ(text(link.run(Request{"GET", "n"}, Purpose::read)), "0") << "a read is asked again";
+  proxy->set(NetworkFault::reset_before().on("MGET").times(1));
+  const Answer many = link.run(Request{"MGET", "n", "m"}, Purpose::read);
+  ASSERT_TRUE(many) << "one of many keys, too";
+  EXPECT_EQ(many.replies[0].elements[0].text, "0");
 }
 
 TEST_F(LinkFault, AnExecutedRequestWithoutReplyIsNotRepeated) {

@@ -342,7 +342,7 @@ void Connection::read_for_all(PendingRequest& own, TimePoint until, TimePoint de
       end(Fault::protocol, &own, why);
     } else if (const auto gone = why_gone(step); !gone.empty()) {
       // A server ends a connection over a reply that is larger than it may be, and sends nothing of it.
-      note_awaited(1);
+      note_awaited(kMaybeLarge);
       end(Fault::lost, nullptr, gone);
     }
     {

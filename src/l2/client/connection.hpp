@@ -107,8 +107,8 @@ class Connection {
     return last_order_.place < place + pending_.size();
   }
   /// By the caller of a request that has a fault: a large text was on its way to it. It stood in the first reply,
-  /// behind so many headers with its own: 1 is a text alone, or it is not known which; 2 is the first of an array. 0:
-  /// none was.
+  /// behind so many headers with its own: 1 is a text alone, 2 the first of an array. kMaybeLarge: there may have been
+  /// one, of which nothing came. 0: none was.
   std::uint32_t awaited_large(const PendingRequest& request) const {
     const MutexLock lock(mutex_);
     return request.order == awaiting_ ? awaited_ : 0;

@@ -112,11 +112,9 @@ Answer Link::run(const Request& request, Purpose purpose, Lane lane) {
     answer.why = own.why_no_time_is_left();
     return answer;
   }
-  for (int attempt = 0; attempt < (options_.retry ? 2 : 1); ++attempt) {
+  for (int attempt = 0; attempt < 2; ++attempt) {
     State::Checkout checkout(own, request);
-    if (lane == Lane::shared || !own.check_out_large(checkout, lane, deadline)) [[likely]] {
-      own.check_out(checkout, mine % options_.connections, deadline);
-    }
+    own.check_out(checkout, lane, mine % options_.connections, deadline);
     if (!checkout.connection) {
       if (attempt == 0) {
         answer.fault = Fault::no_connection;
@@ -130,10 +128,7 @@ Answer Link::run(const Request& request, Purpose purpose, Lane lane) {
       return answer;
     }
     own.record(checkout, answer);
-    if (purpose == Purpose::write && sent) return answer;
-    // Whose reply is large is not asked for again among all others, whom it would hold up, or end, once more.
-    if (answer.awaited_large != 0 && !checkout.large) return answer;
-    if (deadline - Clock::now() < least) return answer;
+    if (!own.may_repeat(checkout, purpose, sent, answer) || deadline - Clock::now() < least) return answer;
   }
   return answer;
 }

@@ -74,6 +74,8 @@ struct Answer {
   bool maybe_executed = false;
   /// With a fault: the first reply had, or may have had, a large text. See Connection::awaited_large.
   std::uint32_t awaited_large = 0;
+  /// Of the large text at least the beginning came.
+  bool saw_large() const { return awaited_large != 0 && awaited_large != kMaybeLarge; }
   std::vector<Reply> replies = {};
   SendOrder order = {};
   /// Of a cluster: parts of the request were sent more than once, since slots are on their way. Their order is not that

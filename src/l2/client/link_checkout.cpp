@@ -51,6 +51,20 @@ void Link::State::check_out(Checkout& checkout, std::size_t index, TimePoint dea
   if (!checkout.connection) checkout.why = closed ? std::string_view("the manager is closed") : breaker.why();
 }
 
+/// Where there is no shared connection, none for large values can be made beside it: it is made first.
+void Link::State::check_out_beside(Checkout& checkout, Lane lane, std::size_t index, TimePoint deadline) {
+  if (check_out_large(checkout, lane, deadline)) return;
+  check_out(checkout, index, deadline);
+  if (checkout.connection) check_out_large(checkout, lane, deadline);
+}
+
+/// A write that may have been executed is not executed twice. And a reply that was seen to be large is not asked for
+/// twice on the shared connection, where it holds up, or ends, all other requests.
+bool Link::State::may_repeat(const Checkout& checkout, Purpose purpose, bool sent, const Answer& failed) const {
+  if (!options.retry || (purpose == Purpose::write && sent)) return false;
+  return checkout.large || !failed.saw_large() || options.large_connections == 0;
+}
+
 Link::State::Next Link::State::next_for(Checkout& checkout, std::size_t& index, TimePoint deadline) {
   if (breaker.holds_back() && !checkout.half_open) {
     if (breaker.is_open()) start_recovery();

@@ -43,9 +43,7 @@ Link::Started::Started(Link& link, const Request& request, Purpose purpose, Lane
     own.ended = true;
     return;
   }
-  if (lane == Lane::shared || !own.state.check_out_large(own.checkout, lane, own.deadline)) {
-    own.state.check_out(own.checkout, 0, own.deadline);
-  }
+  own.state.check_out(own.checkout, lane, 0, own.deadline);
   if (own.checkout.connection) return;
   own.answer.fault = Fault::no_connection;
   own.answer.why = own.checkout.why;
@@ -85,8 +83,7 @@ Answer Link::Started::answer() {
     return std::move(own.answer);
   }
   own.state.record(own.checkout, own.answer);
-  const bool holds_up_others = own.answer.awaited_large != 0 && !own.checkout.large;  // see Link::run
-  const bool may_again = own.link.options_.retry && !(own.purpose == Purpose::write && sent) && !holds_up_others;
+  const bool may_again = own.state.may_repeat(own.checkout, own.purpose, sent, own.answer);
   if (!may_again || own.deadline - Clock::now() < own.least_time()) return std::move(own.answer);
   Answer again = own.link.run(own.request, own.purpose, own.lane);
   again.maybe_executed = again.maybe_executed || own.answer.maybe_executed;

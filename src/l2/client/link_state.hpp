@@ -149,7 +149,15 @@ struct Link::State {
   };
 
   // link_checkout.cpp: from a request to a connection, and what its outcome says of the server.
+  void check_out(Checkout& checkout, Lane lane, std::size_t index, TimePoint deadline) {
+    if (lane == Lane::shared) [[likely]]
+      return check_out(checkout, index, deadline);
+    check_out_beside(checkout, lane, index, deadline);
+  }
   void check_out(Checkout& checkout, std::size_t index, TimePoint deadline);
+  void check_out_beside(Checkout& checkout, Lane lane, std::size_t index, TimePoint deadline);
+  /// Of a request that failed, and of which parts were sent or not.
+  bool may_repeat(const Checkout& checkout, Purpose purpose, bool sent, const Answer& failed) const;
   void record(Checkout& checkout, const std::vector<Reply>& replies);
   void record(Checkout& checkout, const Answer& failed);
   void record_success(Checkout& checkout);

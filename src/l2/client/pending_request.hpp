@@ -2,6 +2,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include <dsta/cache/duration.hpp>
@@ -22,6 +23,9 @@ enum class Fault : std::uint8_t {
   lost,           ///< the connection ended first
   protocol,       ///< what came was no reply, or not the one to this request
 };
+
+/// Instead of a place: see Connection::awaited_large.
+inline constexpr std::uint32_t kMaybeLarge = std::numeric_limits<std::uint32_t>::max();
 
 /// A request whose replies have not all come, and the replies to it. The caller makes it, on its stack. The connection
 /// drops its pointer to it before it signals that the request is complete.

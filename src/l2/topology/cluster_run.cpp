@@ -214,6 +214,7 @@ void Cluster::Run::take(Send& send) {
   state_.options.wants_refresh();
   result_.fault = answer.fault;
   result_.why = answer.why;
+  if (split_.pieces().size() == 1) result_.awaited_large = answer.awaited_large;
   result_.maybe_executed = result_.maybe_executed || answer.maybe_executed;
   const auto how = answer.maybe_executed ? Reply::Missing::maybe_executed : Reply::Missing::not_sent;
   miss(send.pieces, how, answer.why);

@@ -145,14 +145,13 @@ bool EntryReader::find_lost_versions(std::span<const EntryQuery> queries, Versio
 }
 
 bool EntryReader::fetch(std::span<EntryQuery> queries, std::span<const std::string_view> wanted, std::uint64_t mark,
-                        Versions& versions, Purpose purpose, AfterRead* after) {
+                        Versions& versions, Purpose purpose, AfterRead* after, Lane lane) {
   const bool single = queries.size() == 1 && wanted.empty();
   std::size_t bytes = 0;
   for (const auto& query : queries) bytes += keys_.head().size() + query.name.size();
   Request request;
   std::string key;
   request.begin(1 + queries.size() + wanted.size(), bytes).argument(single ? "GET" : "MGET");
-  Lane lane = Lane::shared;
   for (const auto& query : queries) {
     request.argument(keys_.entry(query.name, key));
     if (commands_.large_keys().any() && commands_.large_keys().know(key)) lane = Lane::large_read;
@@ -176,9 +175,10 @@ bool EntryReader::fetch(std::span<EntryQuery> queries, std::span<const std::stri
   Answer answer =
       apart.commands() == 0 ? commands_.run("read", request, purpose, lane) : run_apart(request, apart, purpose, lane);
   if (!answer) {
-    if (lane == Lane::shared && note_awaited(queries, answer) && purpose != Purpose::write) {
-      return fetch(queries, wanted, mark, versions, purpose, after);
-    }
+    // Once more, on a connection where it holds up nobody.
+    const bool again = note_awaited(queries, answer) && answer.saw_large() && lane == Lane::shared &&
+                       purpose != Purpose::write && commands_.repeats(answer);
+    if (again) return fetch(queries, wanted, mark, versions, purpose, after, Lane::large_read);
     for (auto& query : queries) query.taken = ServerCommands::to_done(answer);
     return false;
   }
@@ -199,8 +199,9 @@ bool EntryReader::fetch(std::span<EntryQuery> queries, std::span<const std::stri
 /// What did not come whole was large, so the next read of it holds up nobody. False: it is not known which that was.
 bool EntryReader::note_awaited(std::span<const EntryQuery> queries, const Answer& answer) {
   if (answer.awaited_large == 0) return false;
-  const std::size_t i = answer.awaited_large == 1 ? 0 : answer.awaited_large - 2;
-  if (i >= queries.size() || (answer.awaited_large == 1 && queries.size() != 1)) return false;
+  const bool alone = answer.awaited_large == 1 || !answer.saw_large();
+  const std::size_t i = alone ? 0 : answer.awaited_large - 2;
+  if (i >= queries.size() || (alone && queries.size() != 1)) return false;
   commands_.large_keys().note(keys_.entry(queries[i].name), kLargeValue);
   return true;
 }

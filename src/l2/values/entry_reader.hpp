@@ -55,7 +55,7 @@ class EntryReader {
 
  private:
   bool fetch(std::span<EntryQuery> queries, std::span<const std::string_view> wanted, std::uint64_t mark,
-             Versions& versions, Purpose purpose, AfterRead* after = nullptr);
+             Versions& versions, Purpose purpose, AfterRead* after = nullptr, Lane lane = Lane::shared);
   bool note_awaited(std::span<const EntryQuery> queries, const Answer& answer);
   Answer run_apart(const Request& reading, const Request& rest, Purpose purpose, Lane lane);
   bool take_entries(std::span<EntryQuery> queries, std::span<const std::string_view> wanted, Reply& reply,

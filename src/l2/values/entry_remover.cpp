@@ -40,11 +40,13 @@ Done EntryRemover::remove(std::string_view name, Found& before) {
   Changes changes = commands_.changes();
   changes.add_key([&] { return key; });
   Answer answer = commands_.run("remove", request, Purpose::erase, changes);
-  if (answer.awaited_large == 1) {
-    commands_.large_keys().note(key, kLargeValue);
-    return remove_large(name, before);
+  if (!answer) {
+    if (answer.awaited_large != 0) commands_.large_keys().note(key, kLargeValue);
+    const Done lost = ServerCommands::to_done(answer);
+    if (!answer.saw_large() || !commands_.repeats(answer)) return lost;
+    const Done again = remove_large(name, before);
+    return again.status == Done::no ? lost : again;
   }
-  if (!answer) return ServerCommands::to_done(answer);
   if (answer.replies[1].is(Reply::Kind::error)) return commands_.refused("remove", answer.replies[1]);
   before = found_in(keys_.entry(name), answer.replies[0]);
   return {Done::yes};

@@ -60,6 +60,8 @@ class ServerCommands {
   void uploads_refused(std::string_view command, std::string_view why);
   /// A large value was put in its place.
   void uploads_allowed();
+  /// What failed so may be tried by another way.
+  bool repeats(const Answer& failed) const { return servers_.options().retry && failed.fault != Fault::timeout; }
   EndedConnections& ended() { return ended_; }
   /// What the server lacks and what that costs, or nothing.
   std::string missing_text();
