@@ -37,9 +37,9 @@ namespace {
   try {
     if (!engine_of(core).time_left(key, core.reach(options))) return;
     core.log(LogLevel::debug,
-             fmt::format("get under prefix '{}': there is a value, of another type than {} or not to be read just now, "
-                         "so this is a miss: ask for the type that was stored",
-                         options.prefix, type.codec.empty() ? "the type asked for" : type.codec));
+             fmt::format("get under prefix '{}': a value of another type than {} is stored, or L2 could not be read "
+                         "just now: this is a miss. Ask for the type that was stored",
+                         options.prefix, type.codec.empty() ? "the one asked for" : type.codec));
   } catch (...) {  // no memory for the text
   }
 }

@@ -86,7 +86,7 @@ class IdentityTable {
   using Functions = std::map<std::string, std::unique_ptr<Function>, std::less<>>;
 
   Identity& look_up_manual(std::string_view prefix);
-  Identity* lookup(std::string_view prefix, std::uint64_t hash, std::size_t& slot) const;
+  Identity* find_manual(std::string_view prefix, std::uint64_t hash, std::size_t& slot) const;
   Line& line(std::string_view prefix) DSTA_REQUIRES(mutex_);
   Function& record(const std::string& text, const std::string& prefix, const std::string& name) DSTA_REQUIRES(mutex_);
   void add_reference(Function& function) noexcept DSTA_REQUIRES(mutex_);

@@ -20,7 +20,7 @@ IdentityTable::Line& IdentityTable::line(std::string_view prefix) {
   return *place->second;
 }
 
-Identity* IdentityTable::lookup(std::string_view prefix, std::uint64_t hash, std::size_t& slot) const {
+Identity* IdentityTable::find_manual(std::string_view prefix, std::uint64_t hash, std::size_t& slot) const {
   slot = hash % kSlots;
   for (;; slot = (slot + 1) % kSlots) {
     const std::uint64_t held = slots_[slot].load(std::memory_order_acquire);
@@ -35,10 +35,10 @@ Identity& IdentityTable::look_up_manual(std::string_view prefix) {
   const std::uint64_t hash = hash_bytes(prefix);
   std::size_t slot = 0;
   const bool full = manual_full_.load(std::memory_order_acquire);  // before the look: then nothing is added after it
-  if (Identity* known = lookup(prefix, hash, slot)) return *known;
+  if (Identity* known = find_manual(prefix, hash, slot)) return *known;
   if (full) return other_;
   const MutexLock lock(mutex_);
-  if (Identity* known = lookup(prefix, hash, slot)) return *known;
+  if (Identity* known = find_manual(prefix, hash, slot)) return *known;
   if (manual_.size() >= kMostPrefixes) return other_;
   auto added = std::make_unique<Manual>();
   added->prefix = prefix;

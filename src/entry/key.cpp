@@ -11,32 +11,6 @@ namespace dsta::cache {
 inline namespace v1 {
 namespace detail {
 
-namespace {
-
-constexpr std::uint64_t kLetters = 0x6161616161616161;
-constexpr std::size_t kLongestWritten = 3;
-
-/// How a byte is written in a part: as itself, or as '%' and two hexadecimal digits.
-struct Written {
-  char text[kLongestWritten];
-  std::uint8_t size;
-
-  std::uint64_t word() const { return load32(reinterpret_cast<const char*>(this)) & 0xffffff; }
-};
-constexpr auto kWritten = [] {
-  constexpr std::string_view kHex = "0123456789ABCDEF", kPlain = "-._/@+=$&;<>|#'";
-  std::array<Written, 256> all{};
-  for (std::size_t byte = 0; byte < all.size(); ++byte) {
-    const auto c = static_cast<char>(byte);
-    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                       kPlain.find(c) != std::string_view::npos;
-    all[byte] = plain ? Written{{c}, 1} : Written{{'%', kHex[byte >> 4], kHex[byte & 15]}, 3};
-  }
-  return all;
-}();
-
-}  // namespace
-
 KeyBuffer::Head::Head(std::string_view text) {
   KeyBuffer buffer;
   buffer.append(text);
@@ -73,13 +47,32 @@ void KeyBuffer::append_written(long double number) { append_text_of(*this, numbe
 
 namespace {
 
+constexpr std::size_t kLongestWritten = 3;
+
+/// How a byte is written in a part, as a word: as itself, or as '%' and two hexadecimal digits.
+struct Written {
+  std::uint32_t word, size;
+};
+constexpr auto kWritten = [] {
+  constexpr std::string_view kHex = "0123456789ABCDEF", kPlain = "-._/@+=$&;<>|#'";
+  std::array<Written, 256> all{};
+  for (std::uint32_t byte = 0; byte < all.size(); ++byte) {
+    const auto c = static_cast<char>(byte);
+    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                       kPlain.find(c) != std::string_view::npos;
+    const auto digit = [&](std::uint32_t value) { return static_cast<std::uint32_t>(kHex[value]); };
+    all[byte] = plain ? Written{byte, 1} : Written{'%' | digit(byte >> 4) << 8 | digit(byte & 15) << 16, 3};
+  }
+  return all;
+}();
+
 /// Hands `put` the text as it is written in a part, piece by piece: up to eight bytes, and how many they are.
 template <class Put>
 [[gnu::always_inline]] inline void write_part(std::string_view text, Put put) {
   while (!text.empty()) {
     const std::size_t n = std::min<std::size_t>(text.size(), 8);
     const std::uint64_t word = n == 8 ? load64(text.data()) : load_partial(text.data(), n);
-    const std::uint64_t other = not_alphanumeric(n == 8 ? word : word | kLetters << (8 * n));
+    const std::uint64_t other = not_alphanumeric(n == 8 ? word : filled_with_letters(word, n));
     if (other == 0) {
       put(word, n);
       text.remove_prefix(n);
@@ -88,7 +81,7 @@ template <class Put>
     const auto before = static_cast<std::size_t>(std::countr_zero(other)) / 8;
     put(word & ((std::uint64_t{1} << (8 * before)) - 1), before);
     const Written written = kWritten[static_cast<unsigned char>(text[before])];
-    put(written.word(), written.size);
+    put(written.word, written.size);
     text.remove_prefix(before + 1);
   }
 }

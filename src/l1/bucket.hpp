@@ -47,8 +47,7 @@ struct alignas(64) Bucket {
   /// hold nothing. What is read later is not older than what was seen here.
   [[gnu::always_inline]] unsigned candidates(std::uint64_t hash) const {
 #ifdef DSTA_BUCKET_SSE2
-    // Not atomic by the language. By the processor each half of an aligned load is read at once, and more is not
-    // needed.
+    // Not atomic by the language, but x86 reads each aligned eight bytes, one slot, at once, and more is not needed.
     const auto tag = _mm_set1_epi32(static_cast<int>(hash >> 48));
     const auto equal_words = _mm_packs_epi32(equal(slots, tag), equal(slots + kSlots / 2, tag));
     const auto found = static_cast<unsigned>(_mm_movemask_epi8(_mm_packs_epi16(equal_words, _mm_setzero_si128())));
@@ -64,7 +63,8 @@ struct alignas(64) Bucket {
 
 #ifdef DSTA_BUCKET_SSE2
  private:
-  /// All bits of each of four words: that slot's upper 16 bits are `tag`.
+  /// All bits of each of four words: that slot's upper 16 bits are `tag`. By floats, since their shuffle takes halves
+  /// of two registers.
   [[gnu::always_inline]] static __m128i equal(const Slot* four, __m128i tag) {
     const auto* const halves = reinterpret_cast<const float*>(four);
     const auto upper = _mm_shuffle_ps(_mm_load_ps(halves), _mm_load_ps(halves + 4), _MM_SHUFFLE(3, 1, 3, 1));
@@ -72,6 +72,7 @@ struct alignas(64) Bucket {
   }
 #endif
 };
+#undef DSTA_BUCKET_SSE2
 
 }  // namespace detail
 }  // namespace v1

@@ -129,9 +129,9 @@ class Table {
   template <class Match, class Use>
   [[gnu::always_inline]] static bool read_bucket(ThreadRecord& record, const Bucket& bucket, std::uint64_t hash,
                                                  Match&& match, Use&& use) {
-    // Where a thread reads one key over and over, the processor guesses that it will be where it was, and does not wait
-    // for the comparison of all eight slots to know which it is.
-    const auto* slot = static_cast<const Slot*>(record.last_slot);
+    // The slot of the thread's last hit is tried first where it is in this bucket. Where one key is read over and over
+    // that branch is predicted, and the slot's address is known before the comparison of all eight is done.
+    const Slot* slot = record.last_slot;
     bool guessed = bucket.has(slot);
     unsigned left = guessed ? 1 : bucket.candidates(hash);
     for (;;) {

@@ -30,6 +30,14 @@ TEST(BucketTest, CandidatesAreTheSlotsWithTheHashsUpperBits) {
   }
 }
 
+TEST(BucketTest, HasItsSlotsAndNoOthers) {
+  Bucket buckets[3];
+  EXPECT_FALSE(buckets[1].has(nullptr));
+  for (const Bucket::Slot& slot : buckets[1].slots) EXPECT_TRUE(buckets[1].has(&slot));
+  EXPECT_FALSE(buckets[1].has(&buckets[0].slots[7]));
+  EXPECT_FALSE(buckets[1].has(&buckets[2].slots[0]));
+}
+
 TEST(BucketTest, CountsItsEntriesAndFindsAVacantSlot) {
   Bucket bucket;
   for (unsigned used = 0; used < Bucket::kSlots; ++used) {

@@ -26,6 +26,14 @@ class TableTest : public ::testing::Test {
     return table_.find(hash, [&](const Node& node) { return node.hash == hash; });
   }
 
+  /// The same without the lock.
+  Node* read(std::uint64_t hash) const {
+    Node* found = nullptr;
+    table_.read(
+        thread_record(), hash, [&](const Node& node) { return node.hash == hash; }, [&](Node& node) { found = &node; });
+    return found;
+  }
+
   Table table_;
   std::unordered_map<std::uint64_t, NodeRef> nodes_;
   std::mt19937_64 random_{7};
@@ -38,7 +46,10 @@ TEST_F(TableTest, HoldsWhatAMapHoldsThroughRandomChanges) {
   for (std::size_t i = 0; i < scaled(300'000); ++i) {
     const std::uint64_t hash = hashes[random_() % hashes.size()];
     const auto known = model.find(hash);
-    ASSERT_EQ(find(hash), known == model.end() ? nullptr : known->second) << "step " << i;
+    Node* const expected = known == model.end() ? nullptr : known->second;
+    ASSERT_EQ(find(hash), expected) << "step " << i;
+    ASSERT_EQ(read(hash), expected) << "step " << i;
+    ASSERT_EQ(read(hash), expected) << "step " << i << ", tried first where it was just now";
     if (known == model.end()) {
       table_.insert(model[hash] = add(hash));
     } else if (random_() % 4 == 0) {
@@ -53,6 +64,20 @@ TEST_F(TableTest, HoldsWhatAMapHoldsThroughRandomChanges) {
   std::unordered_map<std::uint64_t, Node*> visited;
   table_.each([&](Node& node) { EXPECT_TRUE(visited.emplace(node.hash, &node).second) << "visited twice"; });
   EXPECT_EQ(visited, model);
+}
+
+TEST_F(TableTest, WhatStandsWhereAnotherWasReadIsNotTakenForIt) {
+  constexpr std::uint64_t kTag = std::uint64_t{5} << 48;
+  const std::uint64_t one = kTag | 1, other = kTag | 2;  // the same buckets and upper bits
+  table_.insert(add(one));
+  ASSERT_EQ(read(one), nodes_[one].get());
+  table_.remove(nodes_[one].get());
+  EXPECT_EQ(read(one), nullptr);
+  table_.insert(add(other));
+  EXPECT_EQ(read(one), nullptr);
+  EXPECT_EQ(read(other), nodes_[other].get());
+  table_.insert(add(one));
+  EXPECT_EQ(read(one), nodes_[one].get()) << "beside what is tried first";
 }
 
 TEST_F(TableTest, FindsEveryEntryAfterEachGrowth) {

@@ -9,16 +9,35 @@
 #include <utility>
 #include <vector>
 
+struct Unassignable {
+  const int x;
+  bool operator==(const Unassignable&) const = default;
+};
+template <>
+inline constexpr bool dsta::cache::in_process_only<Unassignable> = true;
+
 namespace dsta::cache {
 namespace {
 
-/// Without a prefix keys are looked up as they are given, with one they are copied behind it.
+/// Without a prefix and a name keys are looked up as they are given, else they are copied behind these.
 struct ManualKeyTest : ::testing::TestWithParam<const char*> {
-  const EntryOptions options{.prefix = GetParam()};
+  ManualKeyTest() {
+    const std::string_view before = GetParam();
+    if (before == "Prefix") options.prefix = "p";
+    if (before == "Name") options.name = "n";
+  }
+  EntryOptions options;
   CacheManager cache;
 };
-INSTANTIATE_TEST_SUITE_P(With, ManualKeyTest, ::testing::Values("", "p"),
-                         [](const auto& tested) { return *tested.param ? "Prefix" : "NoPrefix"; });
+INSTANTIATE_TEST_SUITE_P(Behind, ManualKeyTest, ::testing::Values("Nothing", "Prefix", "Name"),
+                         [](const auto& tested) { return tested.param; });
+
+/// `text` between others, so that reading too far on either side would be seen.
+struct Surrounded {
+  Surrounded(const std::string& text, char by) : all(std::string(8, by) + text + std::string(8, by)) {}
+  std::string_view text() const { return std::string_view(all).substr(8, all.size() - 16); }
+  const std::string all;
+};
 
 /// Keys of `length` that differ from one another in one byte, and those that one is the beginning of.
 std::vector<std::string> neighbours(std::size_t length) {
@@ -36,13 +55,11 @@ TEST_P(ManualKeyTest, OfEveryLengthIsFoundAndNoNeighbourIs) {
     const std::vector<std::string> keys = neighbours(length);
     for (std::size_t i = 0; i < keys.size(); ++i) {
       cache.flush_all();
-      // The text lies between others, so that reading too far would be seen.
-      const std::string around = "xxxxxxxx" + keys[i] + "xxxxxxxx";
-      ASSERT_TRUE(cache.set(std::string_view(around).substr(8, keys[i].size()), i, options));
+      ASSERT_TRUE(cache.set(Surrounded(keys[i], 'x').text(), i, options));
       for (std::size_t other = 0; other < keys.size(); ++other) {
-        const auto found = cache.get<std::size_t>(std::string_view(keys[other]), options);
+        const auto found = cache.get<std::size_t>(Surrounded(keys[other], 'y').text(), options);
         ASSERT_EQ(found.has_value(), other == i) << "length " << length;
-        if (found) { ASSERT_EQ(*found, i); }
+        ASSERT_EQ(found.value_or(i), i);
       }
     }
   }
@@ -52,10 +69,11 @@ TEST_P(ManualKeyTest, ThatCannotBeUsedIsRefusedByEveryRead) {
   for (const std::string& key : {std::string(), std::string(kMaxKeyBytes + 1, 'k')}) {
     EXPECT_THROW((void)cache.get<int>(key, options), KeyError);
     EXPECT_THROW((void)cache.get<std::string>(key, options), KeyError);
-    EXPECT_THROW(
-        cache.get_or_load(key, [] { return 1; }, options), KeyError);
+    EXPECT_THROW(cache.get_or_load(
+                     key, [] { return 1; }, options),
+                 KeyError);
   }
-  const std::string longest(kMaxKeyBytes - (options.prefix.empty() ? 0 : 2), 'k');
+  const std::string longest(kMaxKeyBytes - (options.prefix + options.name).size() * 2, 'k');
   EXPECT_TRUE(cache.set(longest, 1, options));
   EXPECT_EQ(cache.get<int>(longest, options), 1);
 }
@@ -75,6 +93,7 @@ TEST_P(ManualKeyTest, OfValuesOfEverySizeHoldsThem) {
   stays(std::array<std::uint64_t, 8>{1, 2, 3, 4, 5, 6, 7, 8});
   stays(std::array<std::uint64_t, 9>{9});
   stays(std::string("text"));
+  stays(Unassignable{5});
 }
 
 }  // namespace

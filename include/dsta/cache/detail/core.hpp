@@ -28,7 +28,7 @@ class KeyPattern;
 /// would cost one load that waits for another.
 class Core : public Probes {
  public:
-  // Reads. The hot path: no lock, no allocation, no exception.
+  // Reads. The hot path: no lock, and no allocation and no exception but the copier's.
   Freshness read(const KeyView& key, const TypeOps& type, const Identity* reader, NodeRef& out) noexcept;
   /// The same, and counts a hit of `reader`; true only when the entry is fresh.
   bool hit_node(const KeyView& key, const TypeOps& type, Identity& reader, NodeRef& out) noexcept;
@@ -38,7 +38,8 @@ class Core : public Probes {
   /// The same for a manual call. `miss` only where no level has a value of this type; all else but `fresh` takes a
   /// closer look. Counts nothing but a hit.
   Freshness hit_manual(const KeyView& key, const TypeOps& type, const EntryOptions& options, Copier* copier, void* out);
-  /// The same for a key that has no prefix and no name before it: it is looked up as the caller's text, uncopied.
+  /// The same for a key of 1 to kMaxKeyBytes bytes without prefix and name: it is looked up as the caller's text,
+  /// uncopied.
   Freshness hit_text(std::string_view key, const TypeOps& type, const EntryOptions& options, Copier* copier, void* out);
 
   /// There is an L2.

@@ -6,14 +6,11 @@
 #include <new>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include <dsta/cache/detail/core.hpp>
-#include <dsta/cache/detail/manual.hpp>
-#include <dsta/cache/key.hpp>
 
 namespace dsta::cache {
 inline namespace v1 {
@@ -52,24 +49,6 @@ void copy_into(const void* value, void* out) {
 template <class T>
 void copy_raw(const void* value, void* out) {
   std::memcpy(out, value, sizeof(Raw<T>));
-}
-
-/// Core::hit_manual, or hit_text where that will do, into an empty `out`.
-template <class T>
-Freshness hit_manual(Core& core, std::string_view key, const EntryOptions& options, std::optional<T>& out) {
-  const auto hit = [&](Copier* copier, void* to) {
-    if (options.prefix.empty() && options.name.empty() && key.size() - 1 < kMaxKeyBytes) [[likely]]
-      return core.hit_text(key, kTypeOps<T>, options, copier, to);
-    return core.hit_manual(ManualKey(key, options).view(), kTypeOps<T>, options, copier, to);
-  };
-  if constexpr (kTypeOps<T>.bitwise) {
-    Raw<T> raw;
-    const Freshness freshness = hit(&copy_raw<T>, raw.bytes);
-    if (freshness == Freshness::fresh) out.emplace(raw.value());
-    return freshness;
-  } else {
-    return hit(&copy_into<T>, &out);
-  }
 }
 
 }  // namespace detail

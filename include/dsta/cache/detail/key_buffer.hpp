@@ -37,6 +37,12 @@ inline std::uint64_t not_alphanumeric(std::uint64_t word) {
 
 inline bool all_alphanumeric(std::uint64_t word) { return not_alphanumeric(word) == 0; }
 
+/// The `n` < 8 lowest bytes of a word, and letters in place of the others.
+inline std::uint64_t filled_with_letters(std::uint64_t word, std::size_t n) {
+  constexpr std::uint64_t kLetters = 0x6161616161616161;
+  return word | kLetters << (8 * n);
+}
+
 /// Where a key under construction stands. Small enough for registers, and kept there on the way of a cache hit.
 ///
 /// Bytes are gathered in a word and leave it eight at a time, into the text and into the hash. So the text is only ever
@@ -51,8 +57,9 @@ struct KeyCursor {
   std::size_t size() const { return whole * 8 + filled; }
   std::uint64_t hash() const { return hasher.finish(pending, size()); }
 
-  /// Whole words of text: as many as fit into `n` bytes from `p` on.
-  [[gnu::always_inline]] void put_whole(std::uint64_t* words, const char* p, std::size_t n) {
+  [[gnu::always_inline]] void put_text(std::uint64_t* words, std::string_view text) {
+    const char* p = text.data();
+    std::size_t n = text.size();
     const std::size_t shift = 8 * filled;
     for (; n >= 8; p += 8, n -= 8) {
       const std::uint64_t word = load64(p), complete = pending | word << shift;
@@ -60,6 +67,7 @@ struct KeyCursor {
       hasher.add(complete);
       pending = word >> 1 >> (63 - shift);  // in two steps: a shift by 64 is undefined
     }
+    if (n != 0) put(words, load_partial(p, n), n);
   }
   /// The `n` <= 8 lowest bytes of `word`; the others must be zero.
   [[gnu::always_inline]] void put(std::uint64_t* words, std::uint64_t word, std::size_t n) {
@@ -115,10 +123,7 @@ class KeyBuffer {
   void append(std::string_view text) {
     reserve(text.size());
     KeyCursor at = at_;  // in registers for so long
-    at.put_whole(words_, text.data(), text.size());
-    if (const std::size_t rest = text.size() % 8; rest != 0) {
-      at.put(words_, load_partial(text.data() + text.size() - rest, rest), rest);
-    }
+    at.put_text(words_, text);
     at_ = at;
   }
 
@@ -153,7 +158,8 @@ class KeyBuffer {
     return {reinterpret_cast<const char*>(inline_), cursor.size()};
   }
   std::uint64_t* words() { return inline_; }
-  /// The same wherever the text is; null where there is no room for n bytes more.
+  /// The same wherever the text is. Null where there is no room for n bytes more: a text may leave the stack only for
+  /// what is then written, so that in_line() is false from then on.
   std::uint64_t* words_with_room(std::size_t n) { return has_room(n) ? words_ : nullptr; }
   static bool in_line(const KeyCursor& cursor, std::size_t more) { return cursor.whole + more / 8 + 2 <= kInlineWords; }
 
@@ -192,13 +198,12 @@ template <bool Separated>
 /// Appends a part of letters and digits only. False, with nothing appended, when it holds anything else or is too long.
 template <bool Separated>
 [[gnu::always_inline]] inline bool put_alphanumeric(KeyCursor& at, std::uint64_t* words, std::string_view text) {
-  constexpr std::uint64_t kLetters = 0x6161616161616161;
   const char* p = text.data();
   const std::size_t n = text.size();
   if (n == 0 || n > 16 || !KeyBuffer::in_line(at, n + 1)) return false;
   if (n < 8) {
     const std::uint64_t word = load_partial(p, n);
-    if (!all_alphanumeric(word | kLetters << (8 * n))) return false;
+    if (!all_alphanumeric(filled_with_letters(word, n))) return false;
     put_part<Separated>(at, words, word, n);
     return true;
   }
@@ -214,13 +219,13 @@ template <bool Separated>
 template <bool Separated, std::size_t N>
   requires(N <= 8)
 [[gnu::always_inline]] inline bool put_alphanumeric(KeyCursor& at, std::uint64_t* words, const char (&text)[N]) {
-  constexpr std::uint64_t kOnes = 0x0101010101010101, kLetters = 0x61 * kOnes;
+  constexpr std::uint64_t kOnes = 0x0101010101010101;
   const std::uint64_t word = N == 8 ? load64(text) : load_partial(text, N);
   const std::uint64_t zeros = (word - kOnes) & ~word & 0x80 * kOnes;  // the lowest mark is exact
   const auto n = static_cast<std::size_t>(std::countr_zero(zeros)) / 8;
   if (n == 0 || n >= 8) return false;
   const std::uint64_t kept = word & ((std::uint64_t{1} << (8 * n)) - 1);
-  if (!KeyBuffer::in_line(at, n + 1) || !all_alphanumeric(kept | kLetters << (8 * n))) return false;
+  if (!KeyBuffer::in_line(at, n + 1) || !all_alphanumeric(filled_with_letters(kept, n))) return false;
   put_part<Separated>(at, words, kept, n);
   return true;
 }

@@ -17,6 +17,7 @@
 #include <dsta/cache/detail/shared_block.hpp>
 #include <dsta/cache/detail/value_check.hpp>
 #include <dsta/cache/detail/wrap_check.hpp>
+#include <dsta/cache/key.hpp>
 #include <dsta/cache/load_context.hpp>
 #include <dsta/cache/manager.hpp>
 
@@ -36,6 +37,31 @@ auto wrap(const std::shared_ptr<Core>& core, const EntryOptions& options, F&& fu
   } else {
     return Refused<Function>{};
   }
+}
+
+/// Core::hit_manual, or hit_text where that will do, into an empty `out`.
+template <class T>
+Freshness hit_manual(Core& core, std::string_view key, const EntryOptions& options, std::optional<T>& out) {
+  const auto hit = [&](Copier* copier, void* to) {
+    const bool is_whole = options.prefix.empty() && options.name.empty() && !key.empty() && key.size() <= kMaxKeyBytes;
+    if (is_whole) [[likely]]
+      return core.hit_text(key, kTypeOps<T>, options, copier, to);
+    return core.hit_manual(ManualKey(key, options).view(), kTypeOps<T>, options, copier, to);
+  };
+  if constexpr (kTypeOps<T>.bitwise) {
+    Raw<T> raw;
+    const Freshness freshness = hit(&copy_raw<T>, raw.bytes);
+    if (freshness == Freshness::fresh) out.emplace(raw.value());
+    return freshness;
+  } else {
+    return hit(&copy_into<T>, &out);
+  }
+}
+
+/// Into an empty `to`. Also for types that cannot be assigned.
+template <class T>
+void take_over(std::optional<T>& to, std::optional<T>&& from) {
+  if (from) to.emplace(*std::move(from));
 }
 
 /// An entry of one of kReadableTypes as a T.
@@ -142,7 +168,7 @@ std::optional<T> CacheManager::get(std::string_view key, const EntryOptions& opt
         const detail::ManualKey stored(key, options);
         detail::count_manual_miss(*core_, stored.view(), options, detail::kTypeOps<T>);
       } else if (freshness != detail::Freshness::fresh) {
-        value = lookup<T>(key, options).value;
+        detail::take_over(value, lookup<T>(key, options).value);
       }
       return value;
     } else {
@@ -193,7 +219,7 @@ Lookup<T> CacheManager::lookup(std::string_view key, const EntryOptions& options
       for (const detail::TypeOps* type : kTypes) {
         freshness = core_->read(stored.view(), *type, nullptr, node);
         if (!node) continue;
-        found.value = detail::value_as<T>(node);
+        detail::take_over(found.value, detail::value_as<T>(node));
         break;
       }
     }
@@ -201,7 +227,7 @@ Lookup<T> CacheManager::lookup(std::string_view key, const EntryOptions& options
     if (!found.value && reach.l2) {
       detail::Fetched item = detail::fetch_manual(*core_, stored.view(), options, kTypes.data(), kTypes.size(), reach);
       node = std::move(item.node);
-      if (node) found.value = detail::take_value<T>(node);
+      if (node) detail::take_over(found.value, detail::take_value<T>(node));
       freshness = item.freshness;
       found.source = Source::l2;
     }

@@ -66,8 +66,8 @@ constexpr auto readable_types() {
 template <class T>
 inline constexpr auto kReadableTypes = readable_types<T>();
 
-/// Counts a miss of a manual call, and says in the debug log when there is a value of another type than the one asked
-/// for.
+/// Counts a miss of a manual call, and says in the debug log when there is a value all the same: of another type than
+/// the one asked for, or one that could not be read just now.
 void count_manual_miss(Core& core, const KeyView& key, const EntryOptions& options, const TypeOps& type);
 
 /// The values of set_many, in their order. Compiled, like all that follows: it knows no types.

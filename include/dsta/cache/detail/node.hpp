@@ -41,7 +41,7 @@ struct KeyView {
 /// libraries see type_identity.hpp.
 struct TypeOps {
   std::uint32_t size;
-  /// Trivially copyable and small: may be copied byte by byte under the shard's lock.
+  /// Trivially copyable and small: a hit copies it by whole words.
   bool bitwise;
   void (*destroy)(void* value) noexcept;
   /// False when the type is not stored as an integer or the value is out of range.

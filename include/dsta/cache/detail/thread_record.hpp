@@ -12,8 +12,9 @@ struct Node;
 struct alignas(64) ThreadRecord {
   /// The entry this thread is reading without a lock: nobody may free it (see hazard.hpp).
   std::atomic<const Node*> hazard{nullptr};
-  /// Where in a hash table it found an entry last (see table.hpp). May be gone: it is compared, not followed.
-  const void* last_slot = nullptr;
+  /// Where in a hash table it found an entry last. May be gone: followed only where it lies in the bucket that is
+  /// looked at (see table.hpp).
+  const std::atomic<std::uint64_t>* last_slot = nullptr;
   /// Small and dense: no two living threads share one.
   std::uint32_t index = 0;
   /// What the kernel clears when the thread leaves its processor; null where it does not (see unbroken_run.hpp).
