@@ -92,6 +92,24 @@ TEST_F(Announcements, APublishThatFailsOnceIsMadeUpFor) {
 }
 
 /// What is to be removed since nobody may have heard of it is never the whole namespace.
+TEST_F(Announcements, ATagRaisedWithoutAChannelReachesWhoCameLater) {
+  CacheManager other(over_redis(server->url(), false, 2s));
+  ASSERT_TRUE(other.set("k", 1, kAnHour));  // it has looked for listeners, and there was none
+  CacheManager reader(announcing(server->url()));
+  ASSERT_TRUE(l1_is_up(reader));
+  const auto same = [](int x) { return x; };
+  const EntryOptions tagged{.ttl = 1h, .prefix = "f", .name = "f", .tags = {"t"}, .level = Level::l1};
+  const EntryOptions plain{.ttl = 1h, .prefix = "g", .name = "g", .level = Level::l1};
+  const auto f = reader.cached(tagged, same), g = reader.cached(plain, same);
+  ASSERT_EQ(f(1) + g(1), 2);
+  ASSERT_TRUE(f.peek(1) && g.peek(1));
+  other.invalidate_tag("t");
+  EXPECT_TRUE(eventually([&] { return !f.peek(1); }));
+  EXPECT_TRUE(g.peek(1));
+  other.cached(plain, same).cache_clear();
+  EXPECT_TRUE(eventually([&] { return !g.peek(1); }));
+}
+
 TEST_F(Announcements, ALargeWriteWithoutAReplyLeavesTheOthersAlone) {
   FaultProxy proxy(server->port());
   CacheManager reader(announcing(server->url())), writer(announcing(proxy.url()));

@@ -147,6 +147,8 @@ Done VersionStore::raise_by_commands(std::string_view dependency, bool hard) {
     raise.add({"SET", notice, "", "PX", "1000"});
     Changes changes = commands_.changes();
     changes.add_key([&] { return notice; });
+    const bool looks = looks_for_listener(changes);
+    if (looks) raise.add({"GET", keys_.listener()});
     const Answer answer = commands_.run("invalidate", raise, Purpose::erase, changes);
     memory_->forget(dependency);
     if (!answer) return ServerCommands::to_done(answer);
@@ -155,7 +157,8 @@ Done VersionStore::raise_by_commands(std::string_view dependency, bool hard) {
     }
     const Reply& old_clock = answer.replies[0];
     const Reply& old_version = answer.replies[1];
-    if (old_clock.text == held.clock_text && old_version.text == held.version_text) return heard(dependency, answer);
+    if (old_clock.text == held.clock_text && old_version.text == held.version_text)
+      return heard(dependency, answer, looks);
     above = std::max(above, Held{.clock_text = old_clock.text}.clock());
     if (const auto crossed = parse_version(old_version.text)) above = std::max(above, crossed->expired);
     hard = true;

@@ -166,11 +166,20 @@ void VersionStore::forget_parent() {
   replace_in_child(notices_, std::make_unique<NoticeMemory>());
 }
 
+/// A process that tracks is told of listeners. One that does not may not know of the latest yet, and an invalidation
+/// that is not announced to it is lost on what it has in L1 alone. So it looks, behind each version that it raises.
+bool VersionStore::looks_for_listener(const Changes& changes) const {
+  return !changes && !(are_reported && are_reported());
+}
+
 /// A version was raised, and its notice given. In a cluster whose slots are on their way the notice may have come
-/// first: processes that read in between need another one. Or a node got it to which nobody listens.
-Done VersionStore::heard(std::string_view dependency, const Answer& raised) {
-  if (!raised.redirected) [[likely]]
+/// first: processes that read in between need another one. Or a node got it to which nobody listens. Or somebody
+/// listens of whom this process has just heard.
+Done VersionStore::heard(std::string_view dependency, const Answer& raised, bool looked) {
+  const bool found = looked && raised.replies.back().is(Reply::Kind::text);
+  if (!raised.redirected && !found) [[likely]]
     return {Done::yes};
+  if (found) commands_.announcer().heard_of_listener();
   const std::string token = new_nonce();
   notices_->add(token);
   const std::string notice = keys_.notice(token, dependency);
@@ -202,6 +211,8 @@ Done VersionStore::raise(std::string_view dependency, bool hard) {
     request.add({"SET", notice, "", "PX", "1000"});
     Changes changes = commands_.changes();
     changes.add_key([&] { return notice; });
+    const bool looks = looks_for_listener(changes);
+    if (looks) request.add({"GET", keys_.listener()});
     const Answer answer = commands_.run("invalidate", request, Purpose::erase, changes);
     memory_->forget(dependency);
     if (!answer) return ServerCommands::to_done(answer);
@@ -211,7 +222,7 @@ Done VersionStore::raise(std::string_view dependency, bool hard) {
     for (const Reply& reply : answer.replies) {
       if (reply.is(Reply::Kind::error)) return commands_.refused("invalidate", reply);
     }
-    return heard(dependency, answer);
+    return heard(dependency, answer, looks);
   }
   return {Done::no, "the server does not keep scripts"};
 }
