@@ -82,6 +82,7 @@ class Engine final : public Core, public std::enable_shared_from_this<Engine> {
   template <class IsKey>
   Freshness hit_manual(const EntryOptions& options, const Store::Reader<IsKey>& reader);
 
+  bool lost_to_a_fault();
   std::optional<std::int64_t> increment_l1(const KeyView& key, std::int64_t delta, Duration ttl);
   void sweep_behind() noexcept;
 

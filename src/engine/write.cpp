@@ -36,8 +36,18 @@ PutOutcome Core::put(NodeRef node, const EntryTerms& terms, const std::vector<st
     one.push_back(std::move(node));
     return engine.l2_.write(one, terms, tags)[0];
   }
-  return engine.context_.store.put(std::move(node), engine.context_.now()) ? PutOutcome::stored
-                                                                           : PutOutcome::not_stored_weight;
+  const bool stored = engine.context_.store.put(std::move(node), engine.context_.now());
+  if (engine.lost_to_a_fault()) [[unlikely]]
+    return {PutOutcome::not_stored_closed, engine.context_.why_closed()};
+  return stored ? PutOutcome::stored : PutOutcome::not_stored_weight;
+}
+
+/// After something was stored: a fault that has come on since may have emptied the store before that.
+bool Engine::lost_to_a_fault() {
+  if (!context_.faulty()) [[likely]]
+    return false;
+  flush_all();
+  return true;
 }
 
 std::vector<PutOutcome> Core::put(std::vector<NodeRef> nodes, const EntryTerms& terms) {
@@ -137,7 +147,7 @@ std::optional<std::int64_t> Engine::increment_l1(const KeyView& key, std::int64_
     }
     switch (context_.store.exchange(replaced, std::move(node), time)) {
       case Store::Exchanged::stored:
-        return sum;
+        return lost_to_a_fault() ? std::nullopt : std::optional(sum);
       case Store::Exchanged::refused:
         return std::nullopt;
       case Store::Exchanged::changed:

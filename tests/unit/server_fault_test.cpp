@@ -42,6 +42,22 @@ TEST_F(Fault, WhileItIsOnEachCallRunsTheFunction) {
   EXPECT_EQ(f(1), 107);
 }
 
+TEST_F(Fault, WhatIsStoredWhileItComesOnIsNotFound) {
+  int found = 0;
+  for (int i = 0; i < 4'000; ++i) {
+    std::thread storing([&] {
+      cache.set("k", 1);
+      cache.increment("n");
+    });
+    for (int spin = i % 200; spin > 0; --spin) std::this_thread::yield();
+    fault.on();
+    storing.join();
+    found += cache.exists("k") + cache.get<int>("k").has_value() + cache.get<int>("n").has_value();
+    fault.off();
+  }
+  EXPECT_EQ(found, 0);
+}
+
 TEST_F(Fault, WhileItIsOnManualCallsFindAndStoreNothing) {
   cache.set("k", 1);
   cache.increment("n");
