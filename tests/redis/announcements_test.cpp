@@ -112,7 +112,7 @@ TEST_F(Announcements, ATagRaisedWithoutAChannelReachesWhoCameLater) {
 
 TEST_F(Announcements, ALargeWriteWithoutAReplyLeavesTheOthersAlone) {
   FaultProxy proxy(server->port());
-  CacheManager reader(announcing(server->url())), writer(announcing(proxy.url()));
+  CacheManager reader(announcing(server->url())), writer(announcing(proxy.url(), 5s));
   ASSERT_TRUE(l1_is_up(reader));
   ASSERT_TRUE(l1_is_up(writer));
   ASSERT_TRUE(reader.set("precious", 1, kAnHour));
