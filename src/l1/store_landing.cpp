@@ -26,8 +26,14 @@ Store::Published Store::land(Flight& flight, Landing landing, TimePoint now) {
   Unlinked dead(home);
   const SpinGuard lock(home.lock);
   detached = home.flights.remove(flight);
-  if (flight.state.fenced || flight.sequence < home.cleared) return Published::fenced;  // case 1 of flight.hpp
   Node* held = home.find(flight.key());
+  if (flight.state.fenced || flight.sequence < home.cleared) {  // case 1 of flight.hpp
+    // A write that is still under way leaves the entry until it ends, which may be older than what was loaded: whoever
+    // has that must not see the older one again. What L2 has too is only read once more.
+    const bool loaded = flight.kind == FlightKind::load && landing.replace_by && !landing.found;
+    if (loaded && held && held->shared) home.remove(held, dead);
+    return Published::fenced;
+  }
   if (landing.remove && held && is_for_others(*held, flight)) landing.remove = false;
   const bool brings = (landing.replace_by && !landing.found) || landing.remove;
   if (brings) home.fence_superseded(flight);

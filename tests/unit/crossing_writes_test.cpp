@@ -66,6 +66,17 @@ TEST_F(Crossing, TheOneSentLastStaysWhicheverEndsFirst) {
   }
 }
 
+TEST_F(Crossing, ALoadThatAWriteFencedLeavesNothingOlder) {
+  store.put(node(0), now);
+  const auto load = begun(FlightKind::load);
+  Write write{2, begun(FlightKind::write), {1, 1}};
+  EXPECT_EQ(kept(), 0);
+  EXPECT_EQ(store.land(*load, {.replace_by = node(1)}, now), Store::Published::fenced);
+  EXPECT_EQ(kept(), std::nullopt) << "who loaded has 1 by now";
+  end(write);
+  EXPECT_EQ(kept(), 2);
+}
+
 TEST_F(Crossing, ALoadWithoutAClaimWaitsForNoWriteAndNoFill) {
   for (const FlightKind kind : {FlightKind::write, FlightKind::fill}) {
     const auto beside = begun(kind), load = begun(FlightKind::load);
