@@ -45,13 +45,14 @@ std::optional<std::vector<const Node*>> announced_or_unknown() noexcept {
   }
 }
 
-/// Splits off those that somebody reads.
-NodeStack split_read(NodeStack& batch, const std::vector<const Node*>& announced) {
+/// Splits off those that somebody reads, or may read where that is not known.
+NodeStack split_read(NodeStack& batch, const std::optional<std::vector<const Node*>>& announced) {
   NodeStack read, unread;
-  if (announced.empty()) return read;
+  if (!announced) batch.swap(read);
+  if (!announced || announced->empty()) return read;
   while (!batch.empty()) {
     Node* node = batch.pop();
-    (std::ranges::binary_search(announced, node) ? read : unread).push(node);
+    (std::ranges::binary_search(*announced, node) ? read : unread).push(node);
   }
   batch = std::move(unread);
   return read;
@@ -62,12 +63,7 @@ NodeStack split_read(NodeStack& batch, const std::vector<const Node*>& announced
 void Unlinked::look_who_reads(Shard& shard) {
   NodeStack batch = take_retired(shard, std::numeric_limits<std::size_t>::max());
   if (!batch.empty()) {
-    NodeStack read;
-    if (const auto announced = announced_or_unknown()) {
-      read = split_read(batch, *announced);
-    } else {
-      batch.swap(read);
-    }
+    NodeStack read = split_read(batch, announced_or_unknown());
     give_back(shard, read, batch, freed_);
   }
   const SpinGuard lock(shard.lock);
@@ -91,12 +87,7 @@ void Unlinked::look_who_reads_together() {
   for (std::size_t i = 0; i < neighbours.size(); ++i) {
     if (batches[i].empty()) continue;
     const bool heavy = batches[i].count() < kBatch && batches[i].weight() > 2 * neighbours[i].reserve;
-    NodeStack read;
-    if (announced) {
-      read = split_read(batches[i], *announced);
-    } else {
-      batches[i].swap(read);
-    }
+    NodeStack read = split_read(batches[i], announced);
     if (heavy) freed_.push_all(batches[i]);
     give_back(neighbours[i], read, batches[i], freed_);
   }

@@ -176,8 +176,8 @@ bool EntryReader::fetch(std::span<EntryQuery> queries, std::span<const std::stri
       apart.commands() == 0 ? commands_.run("read", request, purpose, lane) : run_apart(request, apart, purpose, lane);
   if (!answer) {
     // Once more, on a connection where it holds up nobody.
-    const bool again = note_awaited(queries, answer) && answer.saw_large() && lane == Lane::shared &&
-                       purpose != Purpose::write && commands_.repeats(answer);
+    const bool again = note_awaited(queries, answer) && lane == Lane::shared && purpose != Purpose::write &&
+                       commands_.repeats_beside(answer);
     if (again) return fetch(queries, wanted, mark, versions, purpose, after, Lane::large_read);
     for (auto& query : queries) query.taken = ServerCommands::to_done(answer);
     return false;

@@ -43,7 +43,7 @@ Done EntryRemover::remove(std::string_view name, Found& before) {
   if (!answer) {
     if (answer.awaited_large != 0) commands_.large_keys().note(key, kLargeValue);
     const Done lost = ServerCommands::to_done(answer);
-    if (!answer.saw_large() || !commands_.repeats(answer)) return lost;
+    if (!commands_.repeats_beside(answer)) return lost;
     const Done again = remove_large(name, before);
     return again.status == Done::no ? lost : again;
   }

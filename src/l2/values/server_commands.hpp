@@ -60,8 +60,10 @@ class ServerCommands {
   void uploads_refused(std::string_view command, std::string_view why);
   /// A large value was put in its place.
   void uploads_allowed();
-  /// What failed so may be tried by another way.
-  bool repeats(const Answer& failed) const { return servers_.options().retry && failed.fault != Fault::timeout; }
+  /// Its reply was seen to be large: it may be repeated on a connection for large values.
+  bool repeats_beside(const Answer& failed) const {
+    return failed.saw_large() && servers_.options().retry && failed.fault != Fault::timeout;
+  }
   EndedConnections& ended() { return ended_; }
   /// What the server lacks and what that costs, or nothing.
   std::string missing_text();

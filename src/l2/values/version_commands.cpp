@@ -133,8 +133,6 @@ Done VersionStore::raise_by_commands(std::string_view dependency, bool hard) {
     const std::string high = std::to_string(raised);
     const std::string text = (hard || !old ? high : std::to_string(old->removed)) + " " + high;
     const std::string clock_text = high + " " + high + "-" + VersionClock::hash_of(dependency);
-    const std::string notice = keys_.notice(new_nonce(), dependency);
-    notices_->add(keys_.parse(notice).token);
     Request raise;
     raise.add({"SET", keys[1], clock_text, "GET"}).add({"SET", keys[0], text, "GET"});
     if (for_ever) {
@@ -144,9 +142,7 @@ Done VersionStore::raise_by_commands(std::string_view dependency, bool hard) {
       // One that was to be kept for ever has an entry that is.
       if (held.life != -1) raise.add({"PEXPIRE", keys[0], std::to_string(std::max(held.life, least))});
     }
-    raise.add({"SET", notice, "", "PX", "1000"});
-    Changes changes = commands_.changes();
-    changes.add_key([&] { return notice; });
+    const Changes changes = add_notice(raise, dependency);
     const bool looks = looks_for_listener(changes);
     if (looks) raise.add({"GET", keys_.listener()});
     const Answer answer = commands_.run("invalidate", raise, Purpose::erase, changes);

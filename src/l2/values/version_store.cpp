@@ -166,26 +166,34 @@ void VersionStore::forget_parent() {
   replace_in_child(notices_, std::make_unique<NoticeMemory>());
 }
 
-/// A process that tracks is told of listeners. One that does not may not know of the latest yet, and an invalidation
-/// that is not announced to it is lost on what it has in L1 alone. So it looks, behind each version that it raises.
+/// The notice is a new one each time: one that came before its version was raised must not be the only one.
+Changes VersionStore::add_notice(Request& request, std::string_view dependency) {
+  const std::string token = new_nonce();
+  notices_->add(token);
+  const std::string notice = keys_.notice(token, dependency);
+  request.add({"SET", notice, "", "PX", "1000"});
+  Changes changes = commands_.changes();
+  changes.add_key([&] { return notice; });
+  return changes;
+}
+
+/// The invalidation channel reports listeners to a process that tracks. One that does not may not know of the latest,
+/// and an invalidation that is not announced leaves what that one has in L1 alone. So it looks for listeners behind
+/// each version that it raises.
 bool VersionStore::looks_for_listener(const Changes& changes) const {
   return !changes && !(are_reported && are_reported());
 }
 
 /// A version was raised, and its notice given. In a cluster whose slots are on their way the notice may have come
-/// first: processes that read in between need another one. Or a node got it to which nobody listens. Or somebody
-/// listens of whom this process has just heard.
+/// first: processes that read in between need another one. Or a node got it to which nobody listens. Or a listener has
+/// just been found.
 Done VersionStore::heard(std::string_view dependency, const Answer& raised, bool looked) {
   const bool found = looked && raised.replies.back().is(Reply::Kind::text);
   if (!raised.redirected && !found) [[likely]]
     return {Done::yes};
   if (found) commands_.announcer().heard_of_listener();
-  const std::string token = new_nonce();
-  notices_->add(token);
-  const std::string notice = keys_.notice(token, dependency);
-  Request request{"SET", notice, "", "PX", "1000"};
-  Changes changes = commands_.changes();
-  changes.add_key([&] { return notice; });
+  Request request;
+  const Changes changes = add_notice(request, dependency);
   const Answer answer = commands_.run("invalidate", request, Purpose::erase, changes);
   if (!answer) return {Done::unknown, answer.why};
   if (answer.replies[0].is(Reply::Kind::error)) return {Done::unknown, answer.replies[0].why};
@@ -202,15 +210,9 @@ Done VersionStore::raise(std::string_view dependency, bool hard) {
   const std::string hash = VersionClock::hash_of(dependency);
   const std::string_view arguments[] = {hard ? "remove" : "expire", life, time, hash};
   for (const bool whole : {commands_.sends_whole_scripts(), true}) {
-    // A notice of its own each time: one that came before its version was raised must not be the only one.
-    const std::string token = new_nonce();
-    notices_->add(token);
     Request request;
     add_call(request, kRaiseVersion, whole, key_words, arguments);
-    const std::string notice = keys_.notice(token, dependency);
-    request.add({"SET", notice, "", "PX", "1000"});
-    Changes changes = commands_.changes();
-    changes.add_key([&] { return notice; });
+    const Changes changes = add_notice(request, dependency);
     const bool looks = looks_for_listener(changes);
     if (looks) request.add({"GET", keys_.listener()});
     const Answer answer = commands_.run("invalidate", request, Purpose::erase, changes);

@@ -92,6 +92,7 @@ class VersionStore {
   std::vector<std::string> keys_of(std::string_view dependency) const;
   // Where the server runs no scripts: see version_commands.cpp.
   bool need_by_commands(std::span<const Needed> needed, Versions& versions, std::optional<VersionClock>* clock);
+  Changes add_notice(Request& request, std::string_view dependency);
   bool looks_for_listener(const Changes& changes) const;
   Done heard(std::string_view dependency, const Answer& raised, bool looked);
   Done raise_by_commands(std::string_view dependency, bool hard);
