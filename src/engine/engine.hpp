@@ -78,9 +78,9 @@ class Engine final : public Core, public std::enable_shared_from_this<Engine> {
   Freshness read_node(ThreadRecord& record, const KeyView& key, const TypeOps& type, const Identity* reader,
                       NodeRef& out) noexcept;
   template <class IsKey>
-  Freshness copy_fresh(ThreadRecord& record, const Store::Reader<IsKey>& reader);
+  Freshness copy_fresh(ThreadRecord& record, const Store::CopyingRead<IsKey>& read);
   template <class IsKey>
-  Freshness hit_manual(const EntryOptions& options, const Store::Reader<IsKey>& reader);
+  Freshness count_manual_hit(const EntryOptions& options, const Store::CopyingRead<IsKey>& read);
 
   bool lost_to_a_fault();
   std::optional<std::int64_t> increment_l1(const KeyView& key, std::int64_t delta, Duration ttl);

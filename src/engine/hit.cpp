@@ -70,30 +70,31 @@ struct ByText {
 
 /// A fresh entry's value. Where L1 may not be read, as if there were a stale one.
 template <class IsKey>
-[[gnu::always_inline]] inline Freshness Engine::copy_fresh(ThreadRecord& record, const Store::Reader<IsKey>& reader) {
+[[gnu::always_inline]] inline Freshness Engine::copy_fresh(ThreadRecord& record,
+                                                           const Store::CopyingRead<IsKey>& read) {
   const TimePoint time = hit_time(record);
   if (!may_read(time)) [[unlikely]]
     return Freshness::stale;
-  return context_.store.copy(record, reader, time);
+  return context_.store.copy(record, read, time);
 }
 
 bool Core::hit_by(const KeyView& key, const TypeOps& type, Identity& reader, Copier* copier, void* out) {
   ThreadRecord& record = thread_record();
-  const Store::Reader<ByKey> copy{key.hash, {key}, type, &reader, copier, out};
-  if (engine_of(*this).copy_fresh(record, copy) != Freshness::fresh) return false;
+  const Store::CopyingRead<ByKey> read{key.hash, {key}, type, &reader, copier, out};
+  if (engine_of(*this).copy_fresh(record, read) != Freshness::fresh) return false;
   reader.counters.add(record, Count::hits);
   return true;
 }
 
 template <class IsKey>
-[[gnu::always_inline]] inline Freshness Engine::hit_manual(const EntryOptions& options,
-                                                           const Store::Reader<IsKey>& reader) {
-  const bool two_levels = levels_.has_l2() && reader.type.shareable;
+[[gnu::always_inline]] inline Freshness Engine::count_manual_hit(const EntryOptions& options,
+                                                                 const Store::CopyingRead<IsKey>& read) {
+  const bool two_levels = levels_.has_l2() && read.type.shareable;
   if (two_levels) [[unlikely]] {
     if (!reach(options).l1) return Freshness::stale;
   }
   ThreadRecord& record = thread_record();
-  const Freshness freshness = copy_fresh(record, reader);
+  const Freshness freshness = copy_fresh(record, read);
   if (freshness == Freshness::fresh) {
     context_.identities.manual(options.prefix).counters.add(record, Count::hits);
   } else if (two_levels) {
@@ -106,14 +107,14 @@ template <class IsKey>
 
 Freshness Core::hit_manual(const KeyView& key, const TypeOps& type, const EntryOptions& options, Copier* copier,
                            void* out) {
-  const Store::Reader<ByKey> copy{key.hash, {key}, type, nullptr, copier, out};
-  return engine_of(*this).hit_manual(options, copy);
+  const Store::CopyingRead<ByKey> read{key.hash, {key}, type, nullptr, copier, out};
+  return engine_of(*this).count_manual_hit(options, read);
 }
 
 Freshness Core::hit_text(std::string_view key, const TypeOps& type, const EntryOptions& options, Copier* copier,
                          void* out) {
-  const Store::Reader<ByText> copy{hash_bytes(key), {key}, type, nullptr, copier, out};
-  return engine_of(*this).hit_manual(options, copy);
+  const Store::CopyingRead<ByText> read{hash_bytes(key), {key}, type, nullptr, copier, out};
+  return engine_of(*this).count_manual_hit(options, read);
 }
 
 }  // namespace detail

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
-#include <ranges>
 
 #include <dsta/cache/detail/node.hpp>
 

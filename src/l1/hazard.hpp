@@ -23,7 +23,7 @@ namespace detail {
 /// still there. A fence there would cost as much as the lock. Instead the rare side pays: before it looks at the
 /// announcements it has the kernel run a barrier on every processor of the process (membarrier), and the reader needs
 /// only to keep the compiler from reordering. Where the kernel has none, and under ThreadSanitizer, which does not know
-/// of it, the reader pays. A program that enters a sandbox without membarrier pays with a dearer barrier.
+/// of it, the reader pays. A program that enters a sandbox without membarrier pays with a more expensive barrier.
 ///
 /// After Michael, "Hazard Pointers: Safe Memory Reclamation for Lock-Free Objects", IEEE TPDS 15(6), 2004,
 /// https://doi.org/10.1109/TPDS.2004.8; the asymmetric barrier as in folly's Hazptr,

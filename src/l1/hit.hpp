@@ -14,17 +14,17 @@ namespace detail {
 
 /// A look-up that copies the value. `is_key` says of a node whether it is the key's.
 template <class IsKey>
-struct Store::Reader {
+struct Store::CopyingRead {
   std::uint64_t hash;
   IsKey is_key;
   const TypeOps& type;
-  const Identity* identity;
+  const Identity* reader;
   Copier* copier;
   void* out;
 
   [[gnu::always_inline]] Freshness copy(Node& node, TimePoint now) const {
     if (!node.type->serves(type)) return Freshness::miss;
-    const Freshness freshness = evaluate(node, identity, now);
+    const Freshness freshness = evaluate(node, reader, now);
     if (freshness != Freshness::fresh) return freshness;
     Shard::note_read(node, now);
     copier(node.value(), out);
@@ -52,11 +52,11 @@ inline Shard& Store::shard(std::uint64_t hash) const noexcept { return shards_[h
 
 template <class IsKey>
 [[gnu::always_inline]] DSTA_NO_THREAD_SAFETY_ANALYSIS inline Freshness Store::copy(ThreadRecord& record,
-                                                                                   const Reader<IsKey>& reader,
+                                                                                   const CopyingRead<IsKey>& read,
                                                                                    TimePoint now) {
   Freshness freshness = Freshness::miss;
-  const auto use = [&](Node & node) __attribute__((always_inline)) { freshness = reader.copy(node, now); };
-  shard(reader.hash).table.read(record, reader.hash, reader.is_key, use);
+  const auto use = [&](Node & node) __attribute__((always_inline)) { freshness = read.copy(node, now); };
+  shard(read.hash).table.read(record, read.hash, read.is_key, use);
   return freshness;
 }
 

@@ -51,11 +51,11 @@ class Store {
   inline Freshness find(ThreadRecord& record, const KeyView& key, const TypeOps& type, const Identity* reader,
                         TimePoint now, NodeRef& out) noexcept;
   template <class IsKey>
-  struct Reader;
-  /// Has the reader copy the value of the entry if that is fresh. The entry is protected for so long, without a count.
+  struct CopyingRead;
+  /// Has `read` copy the value of the entry if that is fresh. The entry is protected for so long, without a count.
   /// The copier runs no user code: whatever reads the store ends the protection.
   template <class IsKey>
-  inline Freshness copy(ThreadRecord& record, const Reader<IsKey>& reader, TimePoint now);
+  inline Freshness copy(ThreadRecord& record, const CopyingRead<IsKey>& read, TimePoint now);
   /// The entry whatever its type, if it counts.
   NodeRef peek(const KeyView& key, TimePoint now) noexcept;
 

@@ -28,8 +28,8 @@ Store::Published Store::land(Flight& flight, Landing landing, TimePoint now) {
   detached = home.flights.remove(flight);
   Node* held = home.find(flight.key());
   if (flight.state.fenced || flight.sequence < home.cleared) {  // case 1 of flight.hpp
-    // A write that is still under way leaves the entry until it ends, which may be older than what was loaded: whoever
-    // has that must not see the older one again. What L2 has too is only read once more.
+    // A write that is still under way leaves the entry until it ends, which may be older than what was loaded: the
+    // load's caller must not get the older value again. An entry that L2 has too is only read once more.
     const bool loaded = flight.kind == FlightKind::load && landing.replace_by && !landing.found;
     if (loaded && held && held->shared) home.remove(held, dead);
     return Published::fenced;

@@ -72,7 +72,7 @@ TEST_F(Crossing, ALoadThatAWriteFencedLeavesNothingOlder) {
   Write write{2, begun(FlightKind::write), {1, 1}};
   EXPECT_EQ(kept(), 0);
   EXPECT_EQ(store.land(*load, {.replace_by = node(1)}, now), Store::Published::fenced);
-  EXPECT_EQ(kept(), std::nullopt) << "who loaded has 1 by now";
+  EXPECT_EQ(kept(), std::nullopt) << "the caller of the load has 1 by now";
   end(write);
   EXPECT_EQ(kept(), 2);
 }

@@ -47,9 +47,9 @@ TEST(RemovedEntriesRace, AReaderFindsAWholeValueOrNone) {
         const Key key(number = (number + step) % kKeys);
         std::string copied;
         const auto is_key = [&](const Node& node) { return matches(node, key.view); };
-        const Store::Reader<decltype(is_key)> reader{key.view.hash, is_key,    kTypeOps<std::string>,
-                                                     nullptr,       copy_text, &copied};
-        if (store.copy(thread_record(), reader, kStart) == Freshness::fresh) {
+        const Store::CopyingRead<decltype(is_key)> read{key.view.hash, is_key,    kTypeOps<std::string>,
+                                                        nullptr,       copy_text, &copied};
+        if (store.copy(thread_record(), read, kStart) == Freshness::fresh) {
           EXPECT_EQ(copied, value_of(number));
           ++hits;
         }
